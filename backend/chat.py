@@ -1,0 +1,38 @@
+"""Chat completions: OpenAI's request and reply, passed on to the model server."""
+
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from backend.delivery import StreamedAnswer, WholeAnswer
+from backend.dependencies import SettingsDep, StoppingDep, UpstreamDep
+from backend.errors import ERROR_RESPONSES
+from backend.json_route import JsonRoute
+from backend.model_request import to_model_request
+from backend.openai_types import ChatRequest
+
+router = APIRouter(route_class=JsonRoute, tags=["chat"])
+
+_ANSWER: dict[str, Any] = {
+    "description": "OpenAI's chat completion; with `stream` its chunks as server-sent events.",
+    "content": {
+        "application/json": {"schema": {"type": "object"}},
+        "text/event-stream": {"schema": {"type": "string"}},
+    },
+}
+
+
+@router.post("/v1/chat/completions", responses={200: _ANSWER, **ERROR_RESPONSES})
+@router.post("/chat", responses={200: _ANSWER, **ERROR_RESPONSES})
+async def chat(
+    request: ChatRequest, upstream: UpstreamDep, settings: SettingsDep, stopping: StoppingDep
+) -> Response:
+    """Answer a conversation.
+
+    Fields that are not described here pass through to the model server; fields that you do not set
+    are left to its defaults. `model` in the reply is the id that was asked for.
+    """
+    body = to_model_request(request, settings)
+    if request.stream:
+        return StreamedAnswer(upstream.stream(body), stopping, settings)
+    return WholeAnswer(upstream.complete(body), stopping)

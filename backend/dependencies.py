@@ -1,0 +1,30 @@
+"""What routes ask for, named once."""
+
+import asyncio
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from backend.settings import Settings
+from backend.upstream import Upstream
+
+
+def _settings(request: Request) -> Settings:
+    settings: Settings = request.app.state.settings
+    return settings
+
+
+def _upstream(request: Request) -> Upstream:
+    upstream: Upstream = request.app.state.upstream
+    return upstream
+
+
+def _stopping(request: Request) -> asyncio.Event:
+    stopping: asyncio.Event = request.app.state.stopping
+    return stopping
+
+
+SettingsDep = Annotated[Settings, Depends(_settings)]
+UpstreamDep = Annotated[Upstream, Depends(_upstream)]
+# Set when the process is asked to end.
+StoppingDep = Annotated[asyncio.Event, Depends(_stopping)]

@@ -1,0 +1,175 @@
+"""What can go wrong, and how a client is told.
+
+SmolChatError                          500  internal_error
+├── InvalidRequestError                400  invalid_request
+│   └── ContextLengthExceededError     400  context_length_exceeded
+├── ModelNotFoundError                 404  model_not_found
+├── NotReadyError                      503  not_ready
+├── ShuttingDownError                  503  shutting_down
+└── ModelServerError                   502  model_server_failed
+    ├── ModelServerUnreachableError    503  model_server_unreachable
+    ├── ModelLoadingError              503  model_loading
+    └── ModelServerTimeoutError        504  model_server_timeout
+
+A message says what happened, to what, and what to try next. It never carries what a model server
+wrote in its log.
+"""
+
+import logging
+from typing import Any, ClassVar
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict
+from pydantic_core import to_json
+from starlette.exceptions import HTTPException
+
+logger = logging.getLogger(__name__)
+
+
+class ErrorDetail(BaseModel):
+    """What happened; some errors carry numbers besides."""
+
+    model_config = ConfigDict(extra="allow")
+
+    message: str
+    type: str
+    code: str
+    param: str | None
+
+
+class ErrorBody(BaseModel):
+    """OpenAI's error shape."""
+
+    error: ErrorDetail
+
+
+# For the API's description: every route that asks the model server can answer these.
+ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: {"model": ErrorBody} for status in (400, 404, 500, 502, 503, 504)
+}
+
+
+class SmolChatError(Exception):
+    """Something that a client is told in OpenAI's error shape."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal_error"
+
+    def __init__(self, message: str, *, param: str | None = None, **numbers: int) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.numbers = numbers
+
+    def body(self) -> dict[str, Any]:
+        """Give the error in OpenAI's shape."""
+        kind = "invalid_request_error" if self.status < 500 else "server_error"
+        error = {"message": self.message, "type": kind, "code": self.code, "param": self.param}
+        return {"error": error | self.numbers}
+
+    def event(self) -> bytes:
+        """Give the error as the event that ends a stream."""
+        return b"data: " + to_json(self.body()) + b"\n\n"
+
+
+class InvalidRequestError(SmolChatError):
+    status = 400
+    code = "invalid_request"
+
+
+class ContextLengthExceededError(InvalidRequestError):
+    """The prompt does not fit; `numbers` holds n_prompt_tokens and n_ctx where known."""
+
+    code = "context_length_exceeded"
+
+
+class ModelNotFoundError(SmolChatError):
+    status = 404
+    code = "model_not_found"
+
+
+class NotReadyError(SmolChatError):
+    status = 503
+    code = "not_ready"
+
+
+class ShuttingDownError(SmolChatError):
+    status = 503
+    code = "shutting_down"
+
+
+class ModelServerError(SmolChatError):
+    status = 502
+    code = "model_server_failed"
+
+
+class ModelServerUnreachableError(ModelServerError):
+    status = 503
+    code = "model_server_unreachable"
+
+
+class ModelLoadingError(ModelServerError):
+    status = 503
+    code = "model_loading"
+
+
+class ModelServerTimeoutError(ModelServerError):
+    status = 504
+    code = "model_server_timeout"
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Answer every error in OpenAI's shape."""
+    app.add_exception_handler(SmolChatError, _answer)
+    app.add_exception_handler(RequestValidationError, _answer_invalid)
+    app.add_exception_handler(HTTPException, _answer_http)
+    app.add_exception_handler(Exception, _answer_unexpected)
+
+
+async def _answer(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, SmolChatError)  # noqa: S101  # what it is registered for
+    retry = {"Retry-After": "2"} if error.status == 503 else None
+    return JSONResponse(error.body(), status_code=error.status, headers=retry)
+
+
+async def _answer_invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101
+    first = error.errors()[0]
+    if first["type"] == "json_invalid":
+        return await _answer(request, InvalidRequestError(f"Not JSON: {first['ctx']['error']}."))
+    param = _place(first["loc"], error.body)
+    if not param:
+        message = "The request needs a JSON object, sent with the content type application/json."
+        return await _answer(request, InvalidRequestError(message))
+    return await _answer(request, InvalidRequestError(f"{param}: {first['msg']}.", param=param))
+
+
+def _place(location: tuple[int | str, ...], body: Any) -> str:
+    """Name a place in the body, without the names of the union branches that Pydantic tried."""
+    names = []
+    for part in location[1:]:
+        if isinstance(body, list) and isinstance(part, int):
+            body = body[part]
+        elif isinstance(body, dict) and (part in body or part == location[-1]):
+            body = body.get(part)
+        else:
+            continue
+        names.append(str(part))
+    return ".".join(names)
+
+
+async def _answer_http(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101
+    body = {"message": str(error.detail), "type": "invalid_request_error"}
+    body["code"] = str(error.detail).lower().replace(" ", "_")
+    return JSONResponse(
+        {"error": body | {"param": None}}, status_code=error.status_code, headers=error.headers
+    )
+
+
+async def _answer_unexpected(request: Request, error: Exception) -> JSONResponse:
+    logger.error("unexpected error on %s", request.url.path, exc_info=error)
+    message = "Something unexpected went wrong in the API; its log has the details."
+    return await _answer(request, SmolChatError(message))

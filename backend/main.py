@@ -1,0 +1,72 @@
+"""Wires the API together: settings in, the door opened, routes included."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from types import FrameType
+
+from fastapi import FastAPI
+
+from backend import VERSION, chat, health, model_list
+from backend.docs_page import install_docs_page
+from backend.errors import install_error_handlers
+from backend.settings import Settings
+from backend.upstream import open_upstream
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Build the API. What lives as long as the process is opened when the server starts it."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.settings = settings
+        app.state.stopping = asyncio.Event()
+        async with open_upstream(settings) as app.state.upstream:
+            with _told_to_stop(app.state.stopping):
+                yield
+
+    app = FastAPI(
+        title="SmolChat",
+        version=VERSION,
+        description="Chat with small open models on your own machine, in OpenAI's shape.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    install_error_handlers(app)
+    install_docs_page(app)
+    for routes in (chat, model_list, health):
+        app.include_router(routes.router)
+    return app
+
+
+@contextmanager
+def _told_to_stop(stopping: asyncio.Event) -> Iterator[None]:
+    """Set `stopping` as soon as the process is asked to end.
+
+    Uvicorn waits for open streams before it ends the lifespan, so they have to be told by the
+    signal itself. In a thread, where tests run it, no signal can be had.
+    """
+    loop = asyncio.get_running_loop()
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def tell(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(stopping.set)
+        if callable(handler := handlers[signal.Signals(number)]):
+            handler(number, frame)
+
+    try:
+        for number in handlers:
+            signal.signal(number, tell)
+    except ValueError:
+        handlers = {}
+    try:
+        yield
+    finally:
+        stopping.set()
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+app = create_app(Settings.load())

@@ -1,0 +1,190 @@
+"""The chat-completions request in OpenAI's shape, with llama.cpp's sampling fields.
+
+Fields that are not named here pass through to the model server. Defaults are the model server's:
+what a client does not set is not sent. Meanings of the sampling fields:
+https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+Penalty = Annotated[float, Field(ge=-2, le=2)]
+
+
+class _Open(BaseModel):
+    model_config = ConfigDict(extra="allow", allow_inf_nan=False)
+
+
+class ContentPart(_Open):
+    """One part of a message: text, or whatever else the model takes (images, audio)."""
+
+    type: str
+    text: str | None = None
+
+
+class _SpokenMessage(_Open):
+    content: str | Annotated[list[ContentPart], Field(min_length=1)]
+
+
+class SystemMessage(_SpokenMessage):
+    role: Literal["system", "developer"]
+
+
+class UserMessage(_SpokenMessage):
+    role: Literal["user"]
+
+
+class ToolMessage(_SpokenMessage):
+    """What a tool call gave."""
+
+    role: Literal["tool"]
+
+
+class AssistantMessage(_Open):
+    """What the model said, or the tool calls it made instead."""
+
+    role: Literal["assistant"]
+    content: str | list[ContentPart] | None = None
+
+
+Message = Annotated[
+    SystemMessage | UserMessage | AssistantMessage | ToolMessage, Field(discriminator="role")
+]
+
+
+class StreamOptions(_Open):
+    include_usage: Annotated[
+        bool, Field(description="End the stream with a chunk that has `usage` and no choices.")
+    ] = False
+
+
+class ResponseFormat(_Open):
+    """`text`, `json_object`, or `json_schema` with its schema beside it."""
+
+    type: Literal["text", "json_object", "json_schema"]
+
+
+class SmolchatOptions(BaseModel):
+    """What SmolChat adds to OpenAI's request; never sent to the model server."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ChatRequest(_Open):
+    """A chat-completions request; every sampling field of OpenAI and llama.cpp."""
+
+    messages: Annotated[list[Message], Field(min_length=1)]
+    model: Annotated[
+        str | None, Field(min_length=1, description="The model's id; `MODEL_ID` if not given.")
+    ] = None
+
+    stream: Annotated[bool | None, Field(description="Answer as server-sent events.")] = None
+    stream_options: StreamOptions | None = None
+    max_tokens: Annotated[
+        int | None, Field(ge=1, description="Most tokens of the answer (the older name).")
+    ] = None
+    max_completion_tokens: Annotated[
+        int | None, Field(ge=1, description="Most tokens of the answer; beats `max_tokens`.")
+    ] = None
+    n: Annotated[int | None, Field(ge=1, le=128, description="How many answers.")] = None
+    stop: Annotated[
+        str | Annotated[list[str], Field(max_length=16)] | None,
+        Field(description="Text that ends the answer when the model writes it."),
+    ] = None
+    seed: Annotated[
+        int | None,
+        Field(ge=-1, le=2**32 - 1, description="Start of the random numbers; -1 is a random one."),
+    ] = None
+
+    temperature: Annotated[
+        float | None,
+        Field(ge=0, le=2, description="How freely tokens are drawn; 0 takes the best."),
+    ] = None
+    top_p: Annotated[
+        Probability | None, Field(description="Keep the best tokens up to this much probability.")
+    ] = None
+    top_k: Annotated[
+        int | None, Field(ge=-1, le=2**31 - 1, description="Keep this many tokens; 0 keeps all.")
+    ] = None
+    min_p: Annotated[
+        Probability | None,
+        Field(description="Keep tokens at least this likely, relative to the best one."),
+    ] = None
+    typical_p: Annotated[
+        Probability | None, Field(description="Locally typical sampling; 1 is off.")
+    ] = None
+    top_n_sigma: Annotated[
+        float | None,
+        Field(
+            ge=-1, description="Keep tokens within this many sigma of the best logit; -1 is off."
+        ),
+    ] = None
+    dynatemp_range: Annotated[
+        float | None, Field(ge=0, le=2, description="Vary the temperature by this much; 0 is off.")
+    ] = None
+    dynatemp_exponent: Annotated[
+        float | None, Field(ge=0, description="How entropy maps to the varying temperature.")
+    ] = None
+
+    repeat_penalty: Annotated[
+        float | None, Field(gt=0, le=10, description="Make repeated tokens less likely; 1 is off.")
+    ] = None
+    repeat_last_n: Annotated[
+        int | None,
+        Field(ge=-1, le=2**31 - 1, description="How far back repeats count; -1 is the context."),
+    ] = None
+    presence_penalty: Annotated[
+        Penalty | None, Field(description="Against tokens that were used at all.")
+    ] = None
+    frequency_penalty: Annotated[
+        Penalty | None, Field(description="Against tokens by how often they were used.")
+    ] = None
+    dry_multiplier: Annotated[
+        float | None, Field(ge=0, description="Against repeated phrases (DRY); 0 is off.")
+    ] = None
+    dry_base: Annotated[
+        float | None, Field(ge=1, description="How fast the DRY penalty grows with a phrase.")
+    ] = None
+    dry_allowed_length: Annotated[
+        int | None, Field(ge=0, le=2**31 - 1, description="Tokens a phrase may repeat unpunished.")
+    ] = None
+    dry_penalty_last_n: Annotated[
+        int | None,
+        Field(ge=-1, le=2**31 - 1, description="How far back DRY looks; -1 is the context."),
+    ] = None
+    dry_sequence_breakers: Annotated[
+        list[str] | None, Field(max_length=64, description="Text at which a DRY phrase ends.")
+    ] = None
+    xtc_probability: Annotated[
+        Probability | None, Field(description="How often the top choices are left out; 0 is off.")
+    ] = None
+    xtc_threshold: Annotated[
+        Probability | None, Field(description="How likely a token must be to be left out by XTC.")
+    ] = None
+    mirostat: Annotated[
+        Literal[0, 1, 2] | None, Field(description="Mirostat version; 0 is off.")
+    ] = None
+    mirostat_tau: Annotated[float | None, Field(ge=0, description="Mirostat's target entropy.")] = (
+        None
+    )
+    mirostat_eta: Annotated[float | None, Field(ge=0, description="Mirostat's learning rate.")] = (
+        None
+    )
+
+    logprobs: Annotated[bool | None, Field(description="Tell each token's probability.")] = None
+    top_logprobs: Annotated[
+        int | None, Field(ge=0, le=20, description="And this many alternatives of each.")
+    ] = None
+    logit_bias: Annotated[
+        dict[str, Annotated[float, Field(ge=-100, le=100)]] | list[Any] | None,
+        Field(description="Make tokens more or less likely, by id."),
+    ] = None
+
+    response_format: ResponseFormat | None = None
+    tools: Annotated[list[dict[str, Any]] | None, Field(max_length=128)] = None
+    tool_choice: str | dict[str, Any] | None = None
+    parallel_tool_calls: bool | None = None
+
+    smolchat: SmolchatOptions | None = None

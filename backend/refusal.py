@@ -1,0 +1,140 @@
+"""What a model server said when it did not answer, turned into an error of ours.
+
+Bodies are JSON, text, or JSON that says it is text; a runner that died adds the end of its log,
+with paths and the timings of other people's requests. So a client gets our words, the server's
+numbers, and its reason where that is a plain sentence.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from pydantic_core import from_json
+
+from backend.errors import (
+    ContextLengthExceededError,
+    InvalidRequestError,
+    ModelLoadingError,
+    ModelNotFoundError,
+    ModelServerError,
+    SmolChatError,
+)
+
+MAX_REASON_CHARACTERS = 300
+_LOG_OR_PATH = re.compile(r"\d+\.\d\d\.\d{3}\.\d{3}|(?:^|[\s'\"(])(?:/|[A-Za-z]:\\)[\w.-]+[/\\]")
+_NOISE = re.compile(r"\[json\.exception\.[\w.]+\] |^.*?(?=JSON schema error)")
+
+
+def refusal(status: int, body: bytes) -> SmolChatError:
+    """Give the error that an answer other than a good one stands for."""
+    details = _details(body)
+    said = str(details.get("message", ""))
+    if "n_prompt_tokens" in details or details.get("type") == "exceed_context_size_error":
+        return _overflow(details)
+    for pattern, error in _KNOWN:
+        if pattern.search(said):
+            return error(_reason(said))
+    return _unknown(status, _reason(said))
+
+
+def _details(body: bytes) -> dict[str, Any]:
+    """Find the error's fields, wherever the server put them; all that is text is its message."""
+    text = body.decode(errors="replace").strip()
+    try:
+        parsed = from_json(body)
+    except ValueError:
+        return {"message": text}
+    inner = parsed.get("error", parsed) if isinstance(parsed, dict) else text
+    return inner if isinstance(inner, dict) else {"message": inner}
+
+
+def _reason(said: str) -> str:
+    """Give what the server said if it is a plain sentence, else nothing."""
+    line = _NOISE.sub("", said.strip().partition("\n")[0])
+    return "" if _LOG_OR_PATH.search(said) else line[:MAX_REASON_CHARACTERS].rstrip(". ")
+
+
+def _overflow(details: dict[str, Any]) -> ContextLengthExceededError:
+    numbers = {
+        name: details[name]
+        for name in ("n_prompt_tokens", "n_ctx")
+        if isinstance(details.get(name), int)
+    }
+    sizes = ""
+    if len(numbers) == 2:
+        sizes = f" ({numbers['n_prompt_tokens']} tokens, room for {numbers['n_ctx']})"
+    return ContextLengthExceededError(
+        f"The conversation is longer than the model's context{sizes}. "
+        "Shorten it, start a new chat, or give the model a larger context.",
+        param="messages",
+        **numbers,
+    )
+
+
+def _unknown(status: int, reason: str) -> SmolChatError:
+    because = f": {reason}" if reason else ""
+    if status in (401, 403):
+        return ModelServerError(
+            "The model server refused the key. Set DMR_API_KEY to one it takes."
+        )
+    if status == 404:
+        return ModelServerError("The model server has no such route. Check DMR_BASE_URL.")
+    if 400 <= status < 500:
+        return InvalidRequestError(f"The model server refused the request{because}.")
+    return ModelServerError(f"The model server failed with status {status}. Its log says why.")
+
+
+_KNOWN: list[tuple[re.Pattern[str], Callable[[str], SmolChatError]]] = [
+    (
+        re.compile(r"Loading model"),
+        lambda _: ModelLoadingError("The model is still loading. Try again in a few seconds."),
+    ),
+    (
+        re.compile(r"model\b.*\bnot found", re.DOTALL),
+        lambda _: ModelNotFoundError(
+            "The model server does not have this model. Pull it there (`docker model pull …`), or "
+            "choose one that GET /models lists.",
+            param="model",
+        ),
+    ),
+    (
+        re.compile(r"image input is not supported|mmproj"),
+        lambda _: InvalidRequestError(
+            "This model reads text only: leave images out.", param="messages"
+        ),
+    ),
+    (
+        re.compile(r"JSON schema error"),
+        lambda reason: InvalidRequestError(
+            f"The model server cannot use this schema: {reason}.", param="response_format"
+        ),
+    ),
+    (
+        re.compile(r"[Jj]inja|chat template"),
+        lambda _: InvalidRequestError(
+            "This model's template does not allow these messages: it may want one system message "
+            "in front, user and assistant in turns, or no tools.",
+            param="messages",
+        ),
+    ),
+    (
+        re.compile(r"corrupted or incomplete|not within the file bounds"),
+        lambda _: ModelServerError("The model's file is damaged. Remove it and pull it again."),
+    ),
+    (
+        re.compile(r"not enough (?:GPU )?memory|out of memory"),
+        lambda _: ModelServerError(
+            "The model does not fit into memory. Choose a smaller one or a smaller context."
+        ),
+    ),
+    (
+        re.compile(r"unable to load runner"),
+        lambda _: ModelServerError("The model server could not load the model. Its log says why."),
+    ),
+    (
+        re.compile(r"terminated unexpectedly"),
+        lambda _: ModelServerError(
+            "The model's process ended while it answered. Try again: it is started anew."
+        ),
+    ),
+]

@@ -1,0 +1,82 @@
+"""Every knob of the API. The only module here that reads the environment."""
+
+from pathlib import Path
+from typing import Annotated, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+
+def _http_url(url: str) -> str:
+    parts = urlsplit(url.strip())
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be an address such as http://localhost:12434/engines/llama.cpp/v1")
+    if parts.username or parts.password:
+        raise ValueError("must not carry a user or password; a key belongs into DMR_API_KEY")
+    if parts.query or parts.fragment:
+        raise ValueError("must end with its path, without ? or #")
+    if parts.port == 0:
+        raise ValueError("must have a port from 1 to 65535")
+    return url.strip().rstrip("/")
+
+
+class Settings(BaseSettings):
+    """Read once at start; the environment beats `.env`, which beats the defaults."""
+
+    model_config = SettingsConfigDict(
+        env_file=PROJECT_ROOT / ".env",
+        env_prefix="SMOLCHAT_",
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+        populate_by_name=True,
+    )
+
+    # The model that answers when a request names none.
+    model_id: Annotated[str, Field(min_length=1, validation_alias="MODEL_ID")]
+    # The model server: the root, or any OpenAI prefix below it, with or without a slash.
+    dmr_base_url: Annotated[
+        str, Field(validation_alias="DMR_BASE_URL"), AfterValidator(_http_url)
+    ] = "http://localhost:12434/engines/llama.cpp/v1"
+    # Sent as a bearer token. Docker Model Runner ignores it; other servers may want one.
+    dmr_api_key: Annotated[SecretStr, Field(validation_alias="DMR_API_KEY")] = SecretStr("")
+    # Tokens an answer may have when the request does not say: small models can loop for ever.
+    max_tokens: Annotated[int, Field(ge=1)] = 1024
+    # How long the model server may take to accept a connection, and to list its models.
+    connect_timeout_seconds: Annotated[float, Field(gt=0)] = 5.0
+    # How long the model server may stay silent. Docker Model Runner sends nothing while it loads
+    # a model, for up to 300 s; a reader who gives up earlier makes it start again.
+    read_timeout_seconds: Annotated[float, Field(gt=0)] = 600.0
+    # How long a stream's status waits for the model's first event, and, once that has passed,
+    # how often a comment keeps the line open.
+    first_event_seconds: Annotated[float, Field(gt=0)] = 10.0
+    keep_alive_seconds: Annotated[float, Field(gt=0)] = 10.0
+    # How long a look at the model server may take for /healthz, /readyz; they answer within 1 s.
+    probe_timeout_seconds: Annotated[float, Field(gt=0, lt=1)] = 0.7
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read the environment; end the program with one line a wrong value.
+
+        Raises:
+            SystemExit: a value is missing or wrong; the message names the variable.
+        """
+        try:
+            return cls()  # type: ignore[call-arg]  # the environment fills it
+        except ValidationError as error:
+            raise SystemExit("\n".join(_explain(error))) from None
+
+
+def _explain(error: ValidationError) -> list[str]:
+    """Say each wrong value with the name that a person set it by."""
+    lines = []
+    for detail in error.errors():
+        name = str(detail["loc"][0])
+        variable = name if name.isupper() else f"SMOLCHAT_{name.upper()}"
+        lines.append(
+            f"Wrong setting {variable}: {detail['msg']} (set it in .env or the environment)"
+        )
+    return lines

@@ -1,0 +1,32 @@
+"""The API on a real socket, as a browser or a client finds it."""
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+from backend.main import create_app
+from backend.settings import Settings
+
+
+@contextmanager
+def running_api(settings: Settings) -> Iterator[str]:
+    """Serve the API on a free port, in a thread of its own; give its address."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(
+        create_app(settings), log_level="warning", timeout_graceful_shutdown=1, access_log=False
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=asyncio.run, args=[server.serve([listener])])
+    thread.start()
+    while not server.started and thread.is_alive():
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()

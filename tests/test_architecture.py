@@ -1,0 +1,72 @@
+"""The shape of the house: who may import whom."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PROGRAMS = ("backend", "frontend", "engine")
+# From left to right: a module of the backend imports only from further right, or beside itself
+# where it is not a route.
+ROWS = [
+    {"main"},
+    {"chat", "model_list", "health", "docs_page"},
+    {"delivery", "json_route"},
+    {"dependencies"},
+    {"model_request"},
+    {"upstream", "event_stream", "refusal", "base_url", "model_id"},
+    {"settings", "errors", "openai_types"},
+]
+ROUTES = ROWS[1]
+
+
+def imports(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {f"{node.module}.{alias.name}" for alias in node.names} | {str(node.module)}
+    return names
+
+
+def row(module: str) -> int:
+    rows = [number for number, modules in enumerate(ROWS) if module in modules]
+    assert rows, f"backend/{module}.py has no place in the order of imports: give it one here"
+    return rows[0]
+
+
+def backend_modules() -> list[str]:
+    return sorted(path.stem for path in (ROOT / "backend").glob("*.py") if path.stem != "__init__")
+
+
+@pytest.mark.parametrize("module", backend_modules())
+def test_imports_in_the_backend_point_one_way(module: str) -> None:
+    found = imports(ROOT / "backend" / f"{module}.py")
+    used = {name.split(".")[1] for name in found if name.startswith("backend.")}
+    for other in (used & set(backend_modules())) - {module}:
+        assert row(other) >= row(module), f"{module} imports {other}"
+        assert not {module, other} <= ROUTES, f"route {module} imports route {other}"
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_the_programs_share_only_http(program: str) -> None:
+    others = set(PROGRAMS) - {program}
+    for path in (ROOT / program).rglob("*.py"):
+        assert not {name.split(".")[0] for name in imports(path)} & others, path
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_only_settings_read_the_environment(program: str) -> None:
+    for path in (ROOT / program).rglob("*.py"):
+        if path.name != "settings.py":
+            assert not {"os.environ", "os.getenv"} & imports(path), path
+            assert "environ" not in path.read_text().replace("environment", ""), path
+
+
+def test_the_models_id_stands_in_one_file() -> None:
+    programs = [path for name in PROGRAMS for path in (ROOT / name).rglob("*.py")]
+    at_the_top = [path for path in ROOT.iterdir() if path.is_file() and path.suffix != ".md"]
+    holders = [path.name for path in programs + at_the_top if b"ai/smollm2" in path.read_bytes()]
+    assert holders == [".env"]

@@ -1,0 +1,257 @@
+"""The chat route, in front of a model server that answers as a real one was recorded to."""
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from backend.main import create_app
+from backend.settings import Settings
+from model_server import (
+    EVENTS,
+    MODEL_PATH,
+    ModelServer,
+    Reply,
+    chunk,
+    recorded,
+    running_model_server,
+    spoken,
+)
+from served_api import running_api
+
+pytestmark = pytest.mark.anyio
+
+MODEL_ID = "ai/smollm2:latest"
+HELLO = {"messages": [{"role": "user", "content": "Hello"}]}
+STREAMED = HELLO | {"stream": True}
+
+
+def events(text: str) -> list[Any]:
+    data = [line.removeprefix("data: ") for line in text.split("\n") if line.startswith("data: ")]
+    return [json.loads(item) if item != "[DONE]" else item for item in data]
+
+
+def written(text: str) -> str:
+    """The text that a streamed answer's events make."""
+    choices = [event["choices"] for event in events(text) if "choices" in event]
+    return "".join(choice[0]["delta"].get("content") or "" for choice in choices if choice)
+
+
+@pytest.mark.parametrize("path", ["/chat", "/v1/chat/completions"])
+async def test_an_answer_is_passed_on_under_the_id_that_was_asked_for(
+    path: str, api: httpx.AsyncClient
+) -> None:
+    answer = await api.post(path, json=HELLO | {"model": "ai/smollm2"})
+    sent = json.loads(recorded("chat").pieces[0])
+    assert answer.status_code == 200
+    assert answer.json() == sent | {"model": "ai/smollm2"}
+
+
+async def test_the_default_model_is_asked_and_named(
+    api: httpx.AsyncClient, model_server: ModelServer
+) -> None:
+    answer = await api.post("/chat", json=HELLO)
+    assert model_server.chats[0].body == HELLO | {"model": MODEL_ID, "max_tokens": 1024}
+    assert answer.json()["model"] == MODEL_ID
+
+
+@pytest.mark.parametrize("case", ["stream", "stream-usage", "stream-emoji", "stream-n-2"])
+def test_a_stream_is_passed_on_byte_by_byte_save_the_models_name(
+    case: str, served: str, model_server: ModelServer
+) -> None:
+    reply = recorded(case)
+    model_server.replies.append(reply)
+    answer = httpx.post(f"{served}/chat", json=STREAMED)
+    path = json.loads(reply.pieces[0][6:])["model"]
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert answer.content == b"".join(reply.pieces).replace(path.encode(), MODEL_ID.encode())
+
+
+async def test_nothing_of_the_client_but_its_request_reaches_the_model_server(
+    model_server: ModelServer,
+) -> None:
+    settings = Settings(model_id="m", dmr_base_url=model_server.base_url, dmr_api_key="upstream")  # type: ignore[arg-type]
+    headers = {"Cookie": "a=b", "Origin": "http://localhost:8501", "X-Preload-Only": "true"}
+    with running_api(settings) as url:
+        httpx.post(f"{url}/chat", json=HELLO, headers=headers | {"Authorization": "Bearer mine"})
+    received = model_server.chats[0].headers
+    assert received["authorization"] == "Bearer upstream"
+    assert not {"cookie", "origin", "x-preload-only"} & received.keys()
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({}, "messages"),
+        ({"messages": []}, "messages"),
+        ({"messages": "Hello"}, "messages"),
+        ({"messages": [{"role": "wizard", "content": "Hello"}]}, "messages.0"),
+        ({"messages": [{"role": "user"}]}, "messages.0.content"),
+        ({"messages": [{"role": "user", "content": None}]}, "messages.0.content"),
+        ({"messages": [{"role": "user", "content": []}]}, "messages.0.content"),
+        (HELLO | {"temperature": -1}, "temperature"),
+        (HELLO | {"temperature": "hot"}, "temperature"),
+        (HELLO | {"top_p": 1.1}, "top_p"),
+        (HELLO | {"max_tokens": 0}, "max_tokens"),
+        (HELLO | {"max_tokens": 1.5}, "max_tokens"),
+        (HELLO | {"n": 0}, "n"),
+        (HELLO | {"mirostat": 3}, "mirostat"),
+        (HELLO | {"top_logprobs": 100_000}, "top_logprobs"),
+        (HELLO | {"seed": 2**70}, "seed"),
+        (HELLO | {"stop": ["x"] * 100}, "stop"),
+        (HELLO | {"model": ""}, "model"),
+        (HELLO | {"smolchat": {"no_such_option": True}}, "smolchat.no_such_option"),
+    ],
+)
+async def test_bad_input_is_a_typed_error_that_names_its_place(
+    body: dict[str, Any], param: str, api: httpx.AsyncClient, model_server: ModelServer
+) -> None:
+    answer = await api.post("/chat", json=body)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["type"]) == (400, "invalid_request_error")
+    assert error["param"] == param
+    assert not model_server.chats
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"", b"{", b"null", b'"text"', b"[1]", b"\xff", b"[" * 100_000, b'{"messages": [NaN]}'],
+)
+async def test_what_is_no_json_object_is_a_typed_error(raw: bytes, api: httpx.AsyncClient) -> None:
+    answer = await api.post("/chat", content=raw, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 400
+    assert answer.json()["error"]["type"] == "invalid_request_error"
+
+
+async def test_a_body_without_jsons_content_type_is_refused(api: httpx.AsyncClient) -> None:
+    text = json.dumps(HELLO)
+    answer = await api.post("/chat", content=text, headers={"Content-Type": "text/plain"})
+    assert answer.status_code == 400
+    assert "application/json" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("body", "case", "status", "code"),
+    [
+        (HELLO, "err-overflow", 400, "context_length_exceeded"),
+        (STREAMED, "err-overflow-stream", 400, "context_length_exceeded"),
+        (HELLO, "err-model-not-pulled", 404, "model_not_found"),
+        (HELLO, "err-image-to-text-model", 400, "invalid_request"),
+        (STREAMED, "err-load-broken-file-stream", 502, "model_server_failed"),
+        (HELLO, "runner-killed-non-stream", 502, "model_server_failed"),
+        (STREAMED, "runner-killed-before-first-byte", 502, "model_server_failed"),
+    ],
+)
+async def test_a_refusal_becomes_a_status(
+    body: dict[str, Any],
+    case: str,
+    status: int,
+    code: str,
+    api: httpx.AsyncClient,
+    model_server: ModelServer,
+) -> None:
+    model_server.replies.append(recorded(case))
+    answer = await api.post("/chat", json=body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(pieces=[b"<html>hello</html>"]),
+        Reply(pieces=[b'{"choices": []}']),
+        Reply(pieces=[b'{"choices": [{"message"'], end="cut"),
+        Reply(pieces=[b""]),
+        Reply(pieces=[b"[" * 100_000]),
+        Reply(status=302),
+        Reply(end="cut"),
+    ],
+)
+@pytest.mark.parametrize("body", [HELLO, STREAMED])
+async def test_nonsense_from_the_model_server_is_its_failure(
+    body: dict[str, Any], reply: Reply, api: httpx.AsyncClient, model_server: ModelServer
+) -> None:
+    model_server.replies.append(reply)
+    answer = await api.post("/chat", json=body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (502, "model_server_failed")
+
+
+def test_a_model_server_that_dies_in_its_answer_leaves_the_text_and_an_error(
+    served: str, model_server: ModelServer
+) -> None:
+    model_server.replies.append(recorded("runner-killed-mid-stream"))
+    answer = httpx.post(f"{served}/chat", json=STREAMED)
+    assert written(answer.text)
+    assert events(answer.text)[-1]["error"]["code"] == "model_server_failed"
+    assert "[DONE]" not in answer.text
+
+
+async def test_a_model_server_that_is_down_is_503_with_the_next_step() -> None:
+    app = create_app(Settings(model_id="m", dmr_base_url="http://127.0.0.1:9/v1"))
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://localhost") as api,
+    ):
+        answer = await api.post("/chat", json=HELLO)
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"]
+    assert "Nothing answers at http://127.0.0.1:9/v1" in answer.json()["error"]["message"]
+
+
+def patient(model_server: ModelServer) -> Settings:
+    return Settings(
+        model_id=MODEL_ID,
+        dmr_base_url=model_server.base_url,
+        first_event_seconds=0.2,
+        keep_alive_seconds=0.05,
+    )
+
+
+def test_comments_keep_the_line_open_while_the_first_event_is_awaited(
+    model_server: ModelServer,
+) -> None:
+    model_server.replies.append(spoken(["Hi"], first_seconds=0.5))
+    with running_api(patient(model_server)) as url:
+        answer = httpx.post(f"{url}/chat", json=STREAMED)
+    assert answer.text.startswith(": ")
+    assert written(answer.text) == "Hi"
+    assert events(answer.text)[-1] == "[DONE]"
+
+
+def test_a_refusal_that_comes_late_is_an_error_event(model_server: ModelServer) -> None:
+    model_server.replies.append(recorded("err-overflow", first_seconds=0.5))
+    with running_api(patient(model_server)) as url:
+        answer = httpx.post(f"{url}/chat", json=STREAMED)
+    assert answer.status_code == 200
+    assert events(answer.text)[-1]["error"]["code"] == "context_length_exceeded"
+
+
+@pytest.mark.parametrize(
+    ("body", "reply"),
+    [
+        (HELLO, Reply(first_seconds=60)),
+        (STREAMED, Reply(first_seconds=60)),
+        (STREAMED, Reply(headers=EVENTS, pieces=[chunk({"content": "Hi"})], end="hang")),
+    ],
+    ids=["not streamed", "before the first event", "in the answer"],
+)
+def test_a_client_that_leaves_ends_the_work_of_the_model_server(
+    body: dict[str, Any], reply: Reply, served: str, model_server: ModelServer
+) -> None:
+    model_server.replies.append(reply)
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(f"{served}/chat", json=body, timeout=httpx.Timeout(0.5))
+    assert model_server.chats[0].left.wait(5)
+
+
+def test_a_server_that_knows_only_the_older_addresses_is_found() -> None:
+
+    with running_model_server(prefixes=["/engines/v1"]) as older:
+        settings = Settings(model_id="m", dmr_base_url=f"{older.root}/v1/")
+        with running_api(settings) as url:
+            answer = httpx.post(f"{url}/chat", json=HELLO)
+    assert answer.status_code == 200
+    assert older.chats[0].path == "/engines/v1/chat/completions"
+    assert MODEL_PATH not in answer.text

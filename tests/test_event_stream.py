@@ -1,0 +1,120 @@
+"""How a model server's stream is passed on, byte by byte."""
+
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+
+from backend.errors import ContextLengthExceededError, ModelServerError, SmolChatError
+from backend.event_stream import relayed
+
+pytestmark = pytest.mark.anyio
+
+PATH = "/models/bundles/sha256/532a/model/model.gguf"
+DONE = b"data: [DONE]\n\n"
+
+
+def chunk(content: str | None = None, finish_reason: str | None = None, model: str = PATH) -> bytes:
+    choice = {"index": 0, "delta": {"content": content}, "finish_reason": finish_reason}
+    event = {"choices": [choice], "model": model, "object": "chat.completion.chunk"}
+    return b"data: " + json.dumps(event, separators=(",", ":")).encode() + b"\n\n"
+
+
+async def feed(*pieces: bytes) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        yield piece
+
+
+async def relay(*pieces: bytes, model: str = "ai/smollm2") -> bytes:
+    return b"".join([piece async for piece in relayed(feed(*pieces), model)])
+
+
+WHOLE = chunk() + chunk("Hi \u2028 \U0001f600") + chunk(finish_reason="stop") + DONE
+
+
+async def test_bytes_are_untouched_where_the_name_is_the_same() -> None:
+    assert await relay(WHOLE, model=PATH) == WHOLE
+
+
+async def test_the_name_asked_for_replaces_the_path_in_every_chunk() -> None:
+    assert await relay(WHOLE) == WHOLE.replace(PATH.encode(), b"ai/smollm2")
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 64])
+async def test_it_does_not_matter_where_the_bytes_are_cut(size: int) -> None:
+    pieces = [WHOLE[at : at + size] for at in range(0, len(WHOLE), size)]
+    assert await relay(*pieces) == await relay(WHOLE)
+
+
+@pytest.mark.parametrize("end", [b"\r\n", b"\r"])
+async def test_every_line_ending_of_the_format_will_do(end: bytes) -> None:
+    whole = (chunk("Hi") + chunk(finish_reason="stop") + DONE).replace(b"\n", end)
+    assert b"ai/smollm2" in await relay(whole)
+
+
+async def test_what_the_model_wrote_is_never_taken_for_the_protocol() -> None:
+    text = f'"model":"{PATH}" data: [DONE] "finish_reason":"stop" \ndata: {{"error": 1}}\nerror: no'
+    whole = chunk(text) + chunk(finish_reason="stop") + DONE
+    events = (await relay(whole)).split(b"\n\n")
+    assert json.loads(events[0][6:])["choices"][0]["delta"]["content"] == text
+
+
+async def test_comments_pass_and_are_no_first_event() -> None:
+    pieces = [piece async for piece in relayed(feed(b": ping\n\n", WHOLE), "m")]
+    assert pieces[0].startswith(b": ping\n\ndata: {")
+
+
+async def test_an_answer_that_is_whole_gets_the_done_it_lacks() -> None:
+    assert (await relay(chunk("Hi"), chunk(finish_reason="length"))).endswith(DONE)
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [],
+        [b": ping\n\n"],
+        [DONE],
+        [chunk("Hi")],
+        [chunk("Hi") + DONE],
+        [b"<html>hello</html>"],
+        [b"data: hello\n\n"],
+        [b"data: [1]\n\n"],
+        [b'data: {"choices": 1}\n\n'],
+        [b'{"choices": []}'],
+        [b"\x00" * 9_000_000],
+    ],
+)
+async def test_what_is_no_whole_answer_is_a_failure(pieces: list[bytes]) -> None:
+    with pytest.raises(ModelServerError):
+        await relay(*pieces)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'data: {"error": {"message": "boom"}}\n\n',
+        b'data:{"error":{"message":"boom"}}\r\n\r\n',
+        b'error: {"message": "boom"}\n\n',
+        b'data: {"type":"error","code":null,"message":"boom"}\n\n',
+        b'data: {"object": "error", "message": "boom"}\n\n',
+    ],
+)
+async def test_an_error_in_the_middle_ends_it_and_what_came_before_is_kept(line: bytes) -> None:
+    received = b""
+    with pytest.raises(ModelServerError):
+        async for piece in relayed(feed(chunk("Hi", model="m") + line + DONE), "m"):
+            received += piece
+    assert received == chunk("Hi", model="m")
+
+
+async def test_an_error_as_the_first_event_passes_nothing_on() -> None:
+    overflow = b'data: {"error":{"n_prompt_tokens":9,"n_ctx":8,"message":"too long"}}\n\n'
+    relaying = relayed(feed(b": ping\n\n" + overflow), "m")
+    with pytest.raises(ContextLengthExceededError):
+        await anext(relaying)
+
+
+async def test_nothing_is_read_after_done() -> None:
+    with pytest.raises(SmolChatError):
+        await relay(chunk("Hi"), b"error: no\n\n", DONE)
+    assert await relay(WHOLE, b"data: more\n\n", model=PATH) == WHOLE

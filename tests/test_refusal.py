@@ -1,0 +1,95 @@
+"""What a client is told for each refusal that was recorded from a real Docker Model Runner."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from backend.errors import SmolChatError
+from backend.refusal import refusal
+
+RECORDINGS = Path(__file__).parent / "recordings"
+LOG_OR_PATH = re.compile(r"/models/|\.gguf|0\.00\.|slot |sha256|json\.exception|Verbose")
+
+
+def recorded(case: str) -> SmolChatError:
+    response = json.loads((RECORDINGS / f"{case}.json").read_text())["response"]
+    return refusal(response["status"], response["body"].encode())
+
+
+@pytest.mark.parametrize(
+    ("case", "status", "code", "told"),
+    [
+        ("err-overflow", 400, "context_length_exceeded", "9031 tokens, room for 8192"),
+        ("err-overflow-stream", 400, "context_length_exceeded", "start a new chat"),
+        ("err-model-not-pulled", 404, "model_not_found", "docker model pull"),
+        ("err-image-to-text-model", 400, "invalid_request", "reads text only"),
+        ("err-n-huge", 400, "invalid_request", "Field 'n': Value must be between 1"),
+        ("err-temperature-string", 400, "invalid_request", "type must be number, but is string"),
+        ("err-too-large", 400, "invalid_request", "request too large"),
+        ("err-bad-json", 400, "invalid_request", "invalid request"),
+        ("err-no-model", 400, "invalid_request", "model is required"),
+        ("err-unknown-route", 502, "model_server_failed", "DMR_BASE_URL"),
+        ("err-load-broken-file", 502, "model_server_failed", "damaged"),
+        ("err-load-broken-file-stream", 502, "model_server_failed", "damaged"),
+        ("runner-killed-non-stream", 502, "model_server_failed", "Try again"),
+    ],
+)
+def test_a_recorded_refusal_is_told_in_our_words(
+    case: str, status: int, code: str, told: str
+) -> None:
+    error = recorded(case)
+    assert (error.status, error.code) == (status, code)
+    assert told in error.message
+    assert not LOG_OR_PATH.search(error.message)
+
+
+def test_an_overflow_carries_its_numbers() -> None:
+    error = recorded("err-overflow").body()["error"]
+    assert (error["n_prompt_tokens"], error["n_ctx"]) == (9031, 8192)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code"),
+    [
+        (503, b'{"error":{"message":"Loading model","code":503}}', "model_loading"),
+        (404, b'{"error":{"message":"model \'x\' not found"}}', "model_not_found"),
+        (
+            500,
+            b'{"error":{"message":"Jinja Exception: System role not supported"}}',
+            "invalid_request",
+        ),
+        (
+            400,
+            b'{"error":{"message":"JSON schema error at #: unrecognized type"}}',
+            "invalid_request",
+        ),
+        (500, b"unable to load runner: not enough GPU memory", "model_server_failed"),
+        (401, b"", "model_server_failed"),
+        (500, b"", "model_server_failed"),
+        (502, b"<html>Bad Gateway</html>", "model_server_failed"),
+        (302, b"", "model_server_failed"),
+        (400, b'{"error": "a plain string"}', "invalid_request"),
+        (400, b'{"error": {"message": null}}', "invalid_request"),
+        (400, b"\xff\xfe[1, 2", "invalid_request"),
+        (400, b"[" * 100_000, "invalid_request"),
+    ],
+)
+def test_other_servers_refusals_are_understood(status: int, body: bytes, code: str) -> None:
+    assert refusal(status, body).code == code
+
+
+@pytest.mark.parametrize(
+    "secret",
+    ["/home/ann/models/tiny.gguf failed", "C:\\models\\x.gguf", "0.00.728.681 I slot print_timing"],
+)
+def test_paths_and_log_lines_are_never_told(secret: str) -> None:
+    error = refusal(400, json.dumps({"error": {"message": f"failed: {secret}"}}).encode())
+    assert secret not in error.message
+
+
+def test_a_reason_is_one_short_line() -> None:
+    error = refusal(400, b"first line\n" + b"x" * 10_000)
+    assert error.message == "The model server refused the request: first line."
+    assert len(refusal(400, b"x" * 10_000).message) < 400

@@ -1,0 +1,47 @@
+import pytest
+
+from backend.settings import PROJECT_ROOT, Settings
+
+
+def load(monkeypatch: pytest.MonkeyPatch, **environment: str) -> Settings:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return Settings.load()
+
+
+def test_the_environment_beats_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert f"\nMODEL_ID={load(monkeypatch).model_id}\n" in (PROJECT_ROOT / ".env").read_text()
+    assert load(monkeypatch, MODEL_ID="ai/other").model_id == "ai/other"
+
+
+def test_a_slash_at_the_end_of_the_address_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load(monkeypatch, DMR_BASE_URL=" http://172.17.0.1:12434/v1/ ")
+    assert settings.dmr_base_url == "http://172.17.0.1:12434/v1"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("MODEL_ID", ""),
+        ("DMR_BASE_URL", "localhost:12434"),
+        ("DMR_BASE_URL", "ftp://localhost"),
+        ("DMR_BASE_URL", "http://"),
+        ("DMR_BASE_URL", "http://user:secret@localhost"),
+        ("DMR_BASE_URL", "http://localhost:99999"),
+        ("DMR_BASE_URL", "http://localhost/v1?key=1"),
+        ("SMOLCHAT_MAX_TOKENS", "0"),
+        ("SMOLCHAT_MAX_TOKENS", "many"),
+        ("SMOLCHAT_READ_TIMEOUT_SECONDS", "-1"),
+    ],
+)
+def test_a_wrong_value_stops_the_start_and_names_itself(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        load(monkeypatch, **{variable: value})
+    assert variable in str(stop.value)
+    assert "secret" not in str(stop.value)
+
+
+def test_the_key_is_not_shown() -> None:
+    assert "hunter2" not in repr(Settings(model_id="m", dmr_api_key="hunter2"))  # type: ignore[arg-type]

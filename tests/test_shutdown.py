@@ -1,0 +1,74 @@
+"""What clients are told when the API is asked to end while they wait for an answer."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from model_server import EVENTS, ModelServer, Reply, chunk
+
+ROOT = Path(__file__).parent.parent
+HELLO = {"messages": [{"role": "user", "content": "Hello"}]}
+
+
+@contextmanager
+def started_by_hand(model_server: ModelServer) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Start the API as a person does: `uvicorn backend.main:app`."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "uvicorn", "backend.main:app", "--port", str(port)]
+    environment = os.environ | {"DMR_BASE_URL": model_server.base_url}
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        while not _answers(url):
+            assert process.poll() is None
+        yield url, process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/healthz").is_success
+    except httpx.TransportError:
+        time.sleep(0.1)
+        return False
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stream_is_told_and_the_process_ends(
+    number: signal.Signals, model_server: ModelServer
+) -> None:
+    begun = Reply(headers=EVENTS, pieces=[chunk({"content": "Hi"})], end="hang")
+    model_server.replies.append(begun)
+    with started_by_hand(model_server) as (url, process):
+        with httpx.stream("POST", f"{url}/chat", json=HELLO | {"stream": True}) as answer:
+            lines = answer.iter_lines()
+            assert "Hi" in next(lines)
+            process.send_signal(number)
+            assert "shutting_down" in "".join(lines)
+        process.wait(timeout=10)
+    assert model_server.chats[0].left.wait(5)
+
+
+def test_a_whole_answer_that_is_awaited_becomes_a_503(model_server: ModelServer) -> None:
+    model_server.replies.append(Reply(first_seconds=60))
+    with started_by_hand(model_server) as (url, process), ThreadPoolExecutor() as threads:
+        asking = threads.submit(httpx.post, f"{url}/chat", json=HELLO)
+        while not model_server.chats:
+            time.sleep(0.02)
+        process.terminate()
+        answer = asking.result()
+        process.wait(timeout=10)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "shutting_down")

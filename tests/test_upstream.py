@@ -1,0 +1,82 @@
+"""The door alone: what becomes of each way that a connection can fail."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import httpx
+import pytest
+import respx
+
+from backend.errors import (
+    ModelServerError,
+    ModelServerTimeoutError,
+    ModelServerUnreachableError,
+    SmolChatError,
+)
+from backend.settings import Settings
+from backend.upstream import Upstream, open_upstream
+
+pytestmark = pytest.mark.anyio
+
+ROOT = "http://model-runner.docker.internal"
+BASE_URL = f"{ROOT}/engines/v1"
+BODY = {"model": "ai/smollm2", "messages": [{"role": "user", "content": "Hello"}]}
+
+
+@pytest.fixture
+async def upstream() -> AsyncIterator[Upstream]:
+    async with open_upstream(Settings(model_id="m", dmr_base_url=BASE_URL)) as upstream:
+        yield upstream
+
+
+@pytest.fixture
+def door() -> Iterator[respx.MockRouter]:
+    with respx.mock(using="httpx", assert_all_called=False) as router:
+        router.get(f"{BASE_URL}/models").respond(json={"data": [{"id": "ai/smollm2"}]})
+        yield router
+
+
+@pytest.mark.parametrize(
+    ("cause", "expected"),
+    [
+        (httpx.ConnectError("refused"), ModelServerUnreachableError),
+        (httpx.ConnectTimeout("slow"), ModelServerUnreachableError),
+        (httpx.ReadTimeout("silent"), ModelServerTimeoutError),
+        (httpx.ReadError("reset"), ModelServerError),
+        (httpx.RemoteProtocolError("half an answer"), ModelServerError),
+    ],
+)
+async def test_each_failure_of_the_connection_is_one_of_ours(
+    cause: Exception, expected: type[SmolChatError], upstream: Upstream, door: respx.MockRouter
+) -> None:
+    door.post(f"{BASE_URL}/chat/completions").mock(side_effect=cause)
+    with pytest.raises(SmolChatError) as failure:
+        await upstream.complete(BODY)
+    assert type(failure.value) is expected
+
+
+async def test_the_message_names_what_that_address_usually_lacks(
+    upstream: Upstream, door: respx.MockRouter
+) -> None:
+    door.post(f"{BASE_URL}/chat/completions").mock(side_effect=httpx.ConnectError("no such name"))
+    with pytest.raises(ModelServerUnreachableError, match="extra_hosts"):
+        await upstream.complete(BODY)
+
+
+async def test_the_address_is_looked_for_once_and_anew_after_a_failure(
+    upstream: Upstream, door: respx.MockRouter
+) -> None:
+    chats = door.post(f"{BASE_URL}/chat/completions")
+    chats.respond(json={"choices": [{"index": 0}], "model": "ai/smollm2"})
+    await upstream.complete(BODY)
+    await upstream.complete(BODY)
+    assert door.get(f"{BASE_URL}/models").call_count == 1
+    chats.mock(side_effect=httpx.ConnectError("gone"))
+    with pytest.raises(ModelServerUnreachableError):
+        await upstream.complete(BODY)
+    door.get(f"{BASE_URL}/models").respond(404)
+    door.get(f"{ROOT}/engines/llama.cpp/v1/models").respond(404)
+    door.get(f"{ROOT}/v1/models").respond(json={"data": []})
+    elsewhere = door.post(f"{ROOT}/v1/chat/completions")
+    elsewhere.respond(json={"choices": [{"index": 0}]})
+    await upstream.complete(BODY)
+    assert elsewhere.called
