@@ -11,6 +11,7 @@ from backend.settings import Settings
 from model_server import (
     EVENTS,
     MODEL_PATH,
+    RECORDINGS,
     ModelServer,
     Reply,
     chunk,
@@ -56,8 +57,32 @@ async def test_the_default_model_is_asked_and_named(
     assert answer.json()["model"] == MODEL_ID
 
 
-@pytest.mark.parametrize("case", ["stream", "stream-usage", "stream-emoji", "stream-n-2"])
-def test_a_stream_is_passed_on_byte_by_byte_save_the_models_name(
+def recorded_answers(*, streamed: bool) -> list[str]:
+    """The cases in which a real model server answered a chat as a whole."""
+    cases = []
+    for file in sorted(RECORDINGS.glob("*.json")):
+        exchange = json.loads(file.read_text())
+        request, response = exchange["request"], exchange["response"]
+        is_whole = response["framing"] in ("complete", "content-length or close")
+        is_whole = is_whole and response["status"] == 200 and response["body"]
+        is_chat = request["path"].endswith("/chat/completions")
+        if is_chat and is_whole and response["body"].endswith("data: [DONE]\n\n") == streamed:
+            cases.append(file.stem)
+    return cases
+
+
+@pytest.mark.parametrize("case", recorded_answers(streamed=False))
+async def test_every_recorded_answer_is_passed_on_save_the_models_name(
+    case: str, api: httpx.AsyncClient, model_server: ModelServer
+) -> None:
+    reply = recorded(case)
+    model_server.replies.append(reply)
+    answer = await api.post("/chat", json=HELLO)
+    assert answer.json() == json.loads(reply.pieces[0]) | {"model": MODEL_ID}
+
+
+@pytest.mark.parametrize("case", recorded_answers(streamed=True))
+def test_every_recorded_stream_is_passed_on_byte_by_byte_save_the_models_name(
     case: str, served: str, model_server: ModelServer
 ) -> None:
     reply = recorded(case)
