@@ -1,0 +1,105 @@
+"""The engine's command line: `python -m engine` serves a model at Docker Model Runner's address."""
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+from typing import Any, NoReturn
+
+from engine.listening import ListeningError, check_listening
+from engine.order import Order
+from engine.settings import Settings, usable_cores
+from engine.stand_in import reason_to_step_aside
+from engine.supervisor import END_SIGNALS, Supervisor
+from engine.weights import Weights, WeightsError, find_weights
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    for number in END_SIGNALS:
+        signal.signal(number, _leave)
+    given = _parsed(arguments)
+    is_stand_in = given.pop("stand_in", False)
+    settings = Settings.load(**given)
+    if is_stand_in and (reason := reason_to_step_aside(settings)):
+        _step_aside(reason)
+    try:
+        weights = find_weights(settings.model)
+        check_listening(settings.host, settings.port)
+    except (WeightsError, ListeningError) as error:
+        raise SystemExit(str(error)) from None
+    order = _order(settings, weights)
+    if reason := Supervisor(order, _announcement(settings, weights, order)).run():
+        raise SystemExit(reason)
+    return 0
+
+
+def _parsed(arguments: Sequence[str] | None) -> dict[str, Any]:
+    """Give the options that were set; each has its twin in the environment."""
+    parser = argparse.ArgumentParser(
+        prog="python -m engine",
+        description="Serve a small model with llama.cpp at Docker Model Runner's address.",
+        epilog="Each option but --stand-in can be set as SMOLCHAT_ENGINE_... too.",
+        argument_default=argparse.SUPPRESS,
+    )
+    parser.add_argument("--model", metavar="PATH", help="a GGUF file (default: SmolLM2 135M)")
+    parser.add_argument("--host", help="where to listen (default: 127.0.0.1, this machine only)")
+    parser.add_argument("--port", help="(default: 12434)")
+    parser.add_argument("--context", metavar="TOKENS", help="shared by all slots (default: 8192)")
+    parser.add_argument("--threads", help="(default: the cores there are, less one)")
+    parser.add_argument("--parallel", metavar="SLOTS", help="answers at a time (default: 4)")
+    parser.add_argument(
+        "--stand-in",
+        action="store_true",
+        help="idle if DMR_BASE_URL names another model server, or one answers there already",
+    )
+    return vars(parser.parse_args(arguments))
+
+
+def _step_aside(reason: str) -> NoReturn:
+    """Stay, idle: whoever runs programs together ends all of them when one ends."""
+    print(reason, flush=True)
+    while True:
+        signal.pause()
+
+
+def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
+    sys.exit(0)
+
+
+def _order(settings: Settings, weights: Weights) -> Order:
+    trained = weights.trained_context
+    if trained and settings.context > trained:
+        print(
+            f"The model was trained for {trained} tokens of context: "
+            f"{settings.context} would be of no use to it, so it gets {trained}.",
+            flush=True,
+        )
+    return Order(
+        path=str(weights.path),
+        model_id=settings.model_id,
+        host=settings.host,
+        port=settings.port,
+        context=min(settings.context, trained or settings.context),
+        threads=settings.threads,
+        parallel=settings.parallel,
+    )
+
+
+def _announcement(settings: Settings, weights: Weights, order: Order) -> str:
+    """Say what is served, for a person to read; what the file does not say is left out."""
+    file = f"{weights.path.name}, {weights.size_bytes / 1e6:.0f} MB"
+    license_ = f"licence {weights.license or 'not stated'}"
+    parameters = weights.parameters and f"{weights.parameters / 1e6:.1f} million parameters"
+    model = [weights.name, parameters, weights.quantization, license_]
+    return (
+        f"Serving {order.model_id} at {settings.url}\n"
+        f"  file     {file}\n"
+        f"  model    {', '.join(fact for fact in model if fact)}\n"
+        f"  context  {order.context} tokens, shared by {order.parallel} slots\n"
+        f"  threads  {order.threads} of {usable_cores()} cores"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,124 @@
+"""Keeps the model's process running, and ends it for certain."""
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from types import FrameType
+
+from engine.order import NOT_LOADED, READY, Order
+from engine.settings import PROJECT_ROOT
+
+END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+GRACE_SECONDS = 2.0  # between asking the model's process to end and ending it
+BACK_OFF_SECONDS = 0.5  # before it is started again; doubles
+MOST_DEATHS = 3
+DEATHS_WITHIN_SECONDS = 60.0
+
+_LOG_ERROR = re.compile(r"^[\d.]+ E (?:srv|slot|cmn)? *[\w()]+: (?P<reason>.*)$")
+
+
+class Supervisor:
+    """Owns the model's process.
+
+    It holds the only end of a pipe which that process watches, so even a supervisor that is killed
+    leaves nothing behind. Handlers of signals do nothing here but pass them on: what follows from a
+    death is decided in one place.
+    """
+
+    def __init__(self, order: Order, announcement: str) -> None:
+        self._order = order
+        self._announcement = announcement
+        self._child: subprocess.Popen[str] | None = None
+        self._is_ending = False
+        self._was_ready = False
+        self._first_error = ""
+        self._last_line = ""
+        self._deaths: deque[float] = deque(maxlen=MOST_DEATHS)
+
+    def run(self) -> str | None:
+        """Serve until someone asks for the end (None), or until it is hopeless (the reason)."""
+        for number in END_SIGNALS:
+            signal.signal(number, self._end)
+        signal.signal(signal.SIGALRM, self._kill)
+        while True:
+            code = self._live_once()
+            if self._is_ending:
+                return None
+            if reason := self._why_hopeless(code):
+                return reason
+            # A signal to the whole process group may have killed the child first: wait, then look.
+            self._pause(BACK_OFF_SECONDS * 2 ** (len(self._deaths) - 1))
+            if self._is_ending:
+                return None
+            _say(f"The model's process died ({_death(code)}). Starting it again.")
+
+    def _live_once(self) -> int:
+        self._first_error = self._last_line = ""
+        with subprocess.Popen(
+            [sys.executable, "-m", "engine.server", self._order.to_json()],
+            cwd=PROJECT_ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        ) as self._child:
+            if self._is_ending:  # asked while it was being started
+                self._end()
+            assert self._child.stdout  # noqa: S101  # it is a pipe
+            for line in self._child.stdout:
+                self._note(line.rstrip())
+        return self._child.returncode
+
+    def _note(self, line: str) -> None:
+        if line == READY:
+            self._was_ready = True
+            print(self._announcement, flush=True)
+        elif not self._is_ending:
+            _say(line)
+            self._last_line = line
+            if error := _LOG_ERROR.match(line):
+                self._first_error = self._first_error or error["reason"]
+
+    def _why_hopeless(self, code: int) -> str | None:
+        now = time.monotonic()
+        while self._deaths and now - self._deaths[0] > DEATHS_WITHIN_SECONDS:
+            self._deaths.popleft()
+        self._deaths.append(now)
+        if code == NOT_LOADED and not self._was_ready:
+            # Of llama.cpp's errors the first is the cause; the others follow from it.
+            return f"llama.cpp cannot serve {self._order.path}: {self._first_error}."
+        if len(self._deaths) < MOST_DEATHS:
+            return None
+        last_words = f" Its last words: {self._last_line}" if self._last_line else ""
+        return (
+            f"The model's process died {MOST_DEATHS} times within {DEATHS_WITHIN_SECONDS:.0f} s, "
+            f"last of {_death(code)}.{last_words} If memory is short, take a smaller model or "
+            "context: SMOLCHAT_ENGINE_MODEL, SMOLCHAT_ENGINE_CONTEXT."
+        )
+
+    def _pause(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while not self._is_ending and time.monotonic() < until:
+            time.sleep(0.05)
+
+    def _end(self, _number: int = 0, _frame: FrameType | None = None) -> None:
+        self._is_ending = True
+        if self._child:
+            self._child.terminate()
+            signal.setitimer(signal.ITIMER_REAL, GRACE_SECONDS)
+
+    def _kill(self, _number: int, _frame: FrameType | None) -> None:
+        if self._child:
+            self._child.kill()
+
+
+def _death(code: int) -> str:
+    return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

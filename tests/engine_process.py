@@ -1,0 +1,114 @@
+"""The real engine with the real model, as a process of its own that tests start and look at."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import psutil
+
+ROOT = Path(__file__).parent.parent
+PREFIX = "/engines/llama.cpp"
+PATIENCE_SECONDS = 40.0  # the machine may be busy; nothing here takes more than 2 s on an idle one
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+class EngineProcess:
+    """A started engine: where it answers, what it says, and its processes."""
+
+    def __init__(self, port: int, *arguments: str, env: dict[str, str] | None = None) -> None:
+        self.port = port
+        self.root = f"http://127.0.0.1:{port}"
+        self.base_url = f"{self.root}{PREFIX}/v1"
+        self.said: list[str] = []
+        self.popen = subprocess.Popen(
+            [sys.executable, "-m", "engine", "--port", str(port), *arguments],
+            cwd=ROOT,
+            env=os.environ | {"PYTHONUNBUFFERED": "1"} | (env or {}),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._listening = threading.Thread(target=self._listen)
+        self._listening.start()
+
+    def _listen(self) -> None:
+        assert self.popen.stdout
+        with self.popen.stdout as lines:
+            self.said.extend(line.rstrip() for line in lines)
+
+    @property
+    def model_process(self) -> psutil.Process:
+        [child] = psutil.Process(self.popen.pid).children()
+        return child
+
+    def is_answering(self) -> bool:
+        try:
+            return httpx.get(f"{self.base_url}/models").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def has_said(self, words: str) -> bool:
+        return any(words in line for line in list(self.said))
+
+    def wait(self) -> int:
+        """Wait until it has ended by itself; give its exit code."""
+        code = self.popen.wait(PATIENCE_SECONDS)
+        self._listening.join(PATIENCE_SECONDS)
+        return code
+
+    def end(self) -> None:
+        self.popen.terminate()
+        self.wait()
+
+
+def wait_until(
+    condition: Callable[[], bool], *, seconds: float = PATIENCE_SECONDS, pause_seconds: float = 0.05
+) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "it took too long"
+        time.sleep(pause_seconds)
+
+
+@contextmanager
+def started_engine(
+    *arguments: str, port: int | None = None, env: dict[str, str] | None = None
+) -> Iterator[EngineProcess]:
+    """Start an engine, and end it when the test is over; it need not be serving."""
+    engine = EngineProcess(port or free_port(), *arguments, env=env)
+    try:
+        yield engine
+    finally:
+        engine.end()
+
+
+@contextmanager
+def running_engine(
+    *arguments: str, port: int | None = None, env: dict[str, str] | None = None
+) -> Iterator[EngineProcess]:
+    """Start an engine and wait until it answers at its `base_url`."""
+    with started_engine(*arguments, port=port, env=env) as engine:
+        wait_until(lambda: engine.is_answering() or engine.popen.poll() is not None)
+        assert engine.popen.poll() is None, "\n".join(engine.said)
+        yield engine
+
+
+def chat(base_url: str, text: str, **fields: object) -> httpx.Request:
+    """Make a request for a chat answer."""
+    body = {"messages": [{"role": "user", "content": text}], "max_tokens": 8} | fields
+    return httpx.Request("POST", f"{base_url}/chat/completions", content=json.dumps(body))
