@@ -16,7 +16,7 @@ from backend.errors import (
     NotReadyError,
     SmolChatError,
 )
-from backend.model_id import is_same
+from backend.model_id import is_same, shown
 from backend.upstream import SERVER_NAMES
 
 router = APIRouter(tags=["health"])
@@ -79,7 +79,7 @@ ModelServerDep = Annotated[ModelServer, Depends(_look)]
 @router.get("/healthz")
 async def healthz(model_server: ModelServerDep, settings: SettingsDep) -> Health:
     """Say that the API is alive, and what it knows of the model server."""
-    return Health(model=settings.model_id, model_server=model_server)
+    return Health(model=shown(settings.model_id), model_server=model_server)
 
 
 @router.get("/readyz", responses={503: {"model": ErrorBody}})
@@ -87,7 +87,7 @@ async def readyz(model_server: ModelServerDep, settings: SettingsDep) -> Readine
     """Answer 200 only when a chat would be answered now."""
     if model_server.state != "ready":
         raise NotReadyError(model_server.message)
-    return Readiness(model=settings.model_id)
+    return Readiness(model=shown(settings.model_id))
 
 
 def _is_offered(model_id: str, models: list[dict[str, Any]]) -> bool:

@@ -1,17 +1,27 @@
 """What many tests arrange: settings, a scripted model server, and the API in front of it."""
 
+import os
 from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
-from backend.main import create_app
-from backend.settings import Settings
-from model_server import ModelServer, running_model_server
-from served_api import running_api
-
+# The tests mean the defaults, whatever a person has set. What is imported below reads them.
 MODEL_ID = "ai/smollm2:latest"
+for name in [name for name in os.environ if name.startswith("SMOLCHAT_")]:
+    del os.environ[name]
+os.environ |= {
+    "MODEL_ID": MODEL_ID,
+    "DMR_BASE_URL": "http://localhost:12434/engines/llama.cpp/v1",
+    "DMR_API_KEY": "dmr-no-key-required",
+    "API_BASE_URL": "http://localhost:8000",
+}
+
+from backend.main import create_app  # noqa: E402
+from backend.settings import Settings  # noqa: E402
+from model_server import ModelServer, running_model_server  # noqa: E402
+from served_api import running_api  # noqa: E402
 
 
 @pytest.fixture

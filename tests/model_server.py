@@ -82,7 +82,8 @@ def spoken(words: Sequence[str], **changes: Any) -> Reply:
     timings |= {"predicted_n": count, "predicted_ms": count * 20.0, "predicted_per_second": 50.0}
     last = json.dumps(
         {"choices": [], "model": MODEL_PATH, "object": "chat.completion.chunk"}
-        | {"usage": usage, "timings": timings}
+        | {"usage": usage, "timings": timings},
+        separators=(",", ":"),
     ).encode()
     pieces = [
         chunk({"role": "assistant", "content": None}),

@@ -10,6 +10,7 @@ def load(monkeypatch: pytest.MonkeyPatch, **environment: str) -> Settings:
 
 
 def test_the_environment_beats_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MODEL_ID")
     assert f"\nMODEL_ID={load(monkeypatch).model_id}\n" in (PROJECT_ROOT / ".env").read_text()
     assert load(monkeypatch, MODEL_ID="ai/other").model_id == "ai/other"
 

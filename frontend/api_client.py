@@ -1,0 +1,195 @@
+"""The one door to the API: what it knows, and answers as they are written."""
+
+import re
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+from pydantic_core import from_json
+
+from settings import Settings
+
+LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
+# Server-sent events end lines so, and not at what else text may hold, such as U+2028.
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+
+
+class ApiError(Exception):
+    """What went wrong and what to try next, in words for the person at the page."""
+
+    def __init__(self, message: str, next_step: str = "", *, code: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.next_step = next_step
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Health:
+    """What the API says of itself and of its model server."""
+
+    model: str
+    server_url: str
+    state: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that can be asked, and what is known of it."""
+
+    id: str
+    parameters: str | None
+    context_tokens: int | None
+
+
+class ApiClient:
+    """One for the process; each answer has a connection of its own, which ends with it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        key = settings.api_key.get_secret_value()
+        self._options: dict[str, Any] = {
+            "base_url": settings.api_base_url,
+            "headers": {"Authorization": f"Bearer {key}"} if key else {},
+            "trust_env": False,  # a proxy would take what is typed off this computer
+            "verify": httpx.create_ssl_context(trust_env=False),  # slow to make, so made once
+        }
+        # Connections are not kept: one that was could belong to an API that has been restarted.
+        self._client = httpx.Client(
+            **self._options,
+            timeout=settings.api_look_seconds,
+            limits=httpx.Limits(max_keepalive_connections=0),
+        )
+
+    def health(self) -> Health:
+        found = self._get("/healthz")
+        server = found["model_server"]
+        return Health(found["model"], server["url"], server["state"], server["message"])
+
+    def models(self) -> list[Model]:
+        return [_model(entry) for entry in self._get("/models")["data"]]
+
+    async def chat(self, body: dict[str, Any]) -> AsyncGenerator[dict[str, Any]]:
+        """Give an answer's chunks as they come; closing it tells the API that nobody listens.
+
+        Raises:
+            ApiError: there is no answer, or it ended before it was whole.
+        """
+        timeout = httpx.Timeout(
+            self.settings.api_silence_seconds, connect=self.settings.api_look_seconds
+        )
+        with self._explained():
+            async with httpx.AsyncClient(**self._options, timeout=timeout) as client:  # noqa: SIM117
+                async with client.stream("POST", "/chat", json=body) as response:
+                    if not response.is_success:
+                        await response.aread()
+                        raise _refusal(response)
+                    async for chunk in _chunks(response.aiter_bytes()):
+                        yield chunk
+
+    def _get(self, path: str) -> Any:
+        with self._explained():
+            response = self._client.get(path)
+        if not response.is_success:
+            raise _refusal(response)
+        try:
+            return response.json()
+        except ValueError:
+            raise _stranger(response) from None
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn the HTTP library's errors into words."""
+        try:
+            yield
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            message = f"Nothing answers at {self.settings.api_base_url}."
+            raise ApiError(message, self._how_to_start(), code="api_unreachable") from error
+        except httpx.TimeoutException as error:
+            message = f"The API at {self.settings.api_base_url} does not answer."
+            raise ApiError(message, "Try again, or restart it.", code="api_silent") from error
+        except httpx.TransportError as error:
+            raise _broken_off() from error
+
+    def _how_to_start(self) -> str:
+        address = urlsplit(self.settings.api_base_url)
+        if address.hostname not in LOCAL_HOSTS:
+            return "Start the API there, or set `API_BASE_URL` in `.env` to where it is."
+        command = f"uvicorn backend.main:app --port {address.port or 80}"
+        return f"Start everything with `make run`, or the API alone with `{command}`."
+
+
+async def _chunks(pieces: AsyncIterable[bytes]) -> AsyncIterator[dict[str, Any]]:
+    """Read the chunks of an answer, which is whole only with a finish_reason and `[DONE]`."""
+    is_finished = False
+    async for data in events(pieces):
+        if data == "[DONE]":
+            if is_finished:
+                return
+            break
+        chunk = _json_object(data)
+        if "error" in chunk:
+            raise _told(chunk["error"])
+        is_finished |= any(choice.get("finish_reason") for choice in chunk.get("choices", ()))
+        yield chunk
+    raise _broken_off()
+
+
+async def events(pieces: AsyncIterable[bytes]) -> AsyncIterator[str]:
+    """Parse server-sent events and give each one's data; one without its blank line is dropped."""
+    rest, data = b"", list[str]()
+    async for piece in pieces:
+        rest += piece
+        if rest.endswith(b"\r"):  # maybe half a line end
+            continue
+        *lines, rest = _LINE_END.split(rest)
+        for line in lines:
+            field, _, value = line.partition(b":")
+            if field == b"data":
+                data.append(value.removeprefix(b" ").decode(errors="replace"))
+            elif not line and data:
+                yield "\n".join(data)
+                data.clear()
+
+
+def _json_object(data: str) -> dict[str, Any]:
+    try:
+        parsed = from_json(data)
+    except ValueError:
+        parsed = None
+    if not isinstance(parsed, dict):
+        raise _broken_off()
+    return parsed
+
+
+def _refusal(response: httpx.Response) -> ApiError:
+    try:
+        return _told(response.json()["error"])
+    except (ValueError, KeyError, TypeError):
+        return _stranger(response)
+
+
+def _told(error: Any) -> ApiError:
+    """Pass on the API's own words, which already say what to try next."""
+    details = error if isinstance(error, dict) else {"message": str(error)}
+    return ApiError(str(details.get("message")), code=str(details.get("code") or ""))
+
+
+def _stranger(response: httpx.Response) -> ApiError:
+    message = (
+        f"What answers at {response.url} is not SmolChat's API (status {response.status_code})."
+    )
+    return ApiError(message, "Check `API_BASE_URL` in `.env`.", code="api_unknown")
+
+
+def _broken_off() -> ApiError:
+    return ApiError("The answer broke off.", "Try again.", code="answer_broken_off")
+
+
+def _model(entry: dict[str, Any]) -> Model:
+    facts = entry.get("smolchat") or {}
+    return Model(entry["id"], facts.get("parameters"), facts.get("context_window"))

@@ -1,0 +1,211 @@
+"""The chat: questions, answers while they are written, and what each one cost."""
+
+import streamlit as st
+
+import parameter_panel
+from answer_job import Answer, AnswerJob
+from answer_view import AnswerView
+from conversation import Turn, about, facts, to_request
+from parts import api, callout, privacy, service, service_badge, service_callout
+from safe_markdown import safe_markdown
+
+DRAW_SECONDS = 0.05
+# SmolLM2 answers worse under the prompt that its own template puts in when there is none.
+SYSTEM_PROMPT = "You are a helpful assistant."
+STARTERS = {
+    "Explain": "Explain recursion to a 10-year-old in four sentences.",
+    "Rewrite": "Rewrite this politely: send me the file now.",
+    "Plan": "Plan a 20-minute lunch with eggs and spinach.",
+    "Code": "Write a Python function that counts vowels.",
+}
+
+state = st.session_state
+state.setdefault("chat_turns", [])
+state.setdefault("chat_job", None)
+turns: list[Turn] = state.chat_turns
+found = service()
+# Looked at once: an answer that ends while this script draws is drawn as ended by the next run.
+is_answering = bool(turns) and not turns[-1].answer.is_over
+
+
+def start_answer() -> None:
+    stop_answer()
+    request = to_request(
+        turns,
+        system=state.get("chat_system") or "",
+        model=state.get("chat_model"),
+        parameters=parameter_panel.chosen(),
+    )
+    client = api()
+    state.chat_job = AnswerJob(
+        lambda: client.chat(request), forsaken_seconds=client.settings.forsaken_seconds
+    )
+    turns[-1].answer = state.chat_job.answer
+
+
+def ask(question: str) -> None:
+    if question.strip() and not (turns and not turns[-1].answer.is_over):
+        turns.append(Turn(question.strip(), Answer()))
+        start_answer()
+
+
+def ask_what_was_typed() -> None:
+    ask(state.chat_input)
+
+
+def stop_answer() -> None:
+    if state.chat_job:
+        state.chat_job.stop()
+
+
+def start_over() -> None:
+    stop_answer()
+    turns.clear()
+
+
+def model_ids() -> list[str]:
+    """List the models, the API's own choice first; it is all that is known while no list comes."""
+    own = [found.health.model] if found.health else []
+    return list(dict.fromkeys([*own, *(model.id for model in found.models)]))
+
+
+def draw_sidebar() -> None:
+    st.button(
+        "New chat", icon=":material/add:", key="chat_new", on_click=start_over, width="stretch"
+    )
+    ids = model_ids()
+    chosen = st.selectbox(
+        "Model",
+        ids,
+        key="chat_model",
+        placeholder="None found",
+        disabled=not ids,
+    )
+    if known := {model.id: about(model) for model in found.models}.get(chosen or ""):
+        st.caption(safe_markdown(known))
+    st.text_area(
+        "System prompt",
+        SYSTEM_PROMPT,
+        key="chat_system",
+        height=80,
+        help="How the model should behave. It is sent before everything else.",
+        on_change="ignore",
+    )
+    parameter_panel.parameter_panel()
+    service_badge(found)
+
+
+def draw_welcome() -> None:
+    st.title("What should a small model try?", anchor=False)
+    if not found.is_ready:
+        service_callout(found)
+    elif found.health:
+        st.markdown(
+            privacy(st.context.url or "", api().settings.api_base_url, found.health.server_url)
+        )
+    with st.container(key="chat_starters"):
+        for pair in (list(STARTERS.items())[:2], list(STARTERS.items())[2:]):
+            for column, (title, question) in zip(st.columns(2), pair, strict=True):
+                column.button(
+                    f"**{title}**  \n{question}",
+                    key=f"chat_starter_{title}",
+                    on_click=ask,
+                    args=[question],
+                    width="stretch",
+                    wrap=True,
+                )
+
+
+def draw_turn(number: int, turn: Turn) -> AnswerView:
+    with (
+        st.container(key=f"chat_user_{number}"),
+        st.chat_message("user", avatar=":material/person:"),
+    ):
+        st.text(turn.question)
+    with st.chat_message("assistant", avatar=":material/bolt:"):
+        view = AnswerView()
+        view.draw(turn.answer)
+        # Here and below: st.empty() takes away what stood there, which would stay, dimmed, for as
+        # long as an answer is drawn.
+        ending = st.empty()
+        if turn.answer.is_over:
+            with ending.container():
+                draw_ending(number, turn.answer)
+    return view
+
+
+def draw_ending(number: int, answer: Answer) -> None:
+    is_last = number == len(turns) - 1
+    if line := facts(answer):
+        with st.container(
+            key=f"chat_facts_{number}",
+            horizontal=True,
+            horizontal_alignment="distribute",
+            vertical_alignment="center",
+        ):
+            st.text(line)
+            place = st.empty()
+            if is_last and not answer.error:
+                place.button(
+                    "Regenerate",
+                    icon=":material/refresh:",
+                    key="chat_again",
+                    type="tertiary",
+                    on_click=start_answer,
+                )
+    trouble = st.empty()
+    if is_last and answer.error:
+        with trouble.container():
+            callout(answer.error, on_retry=start_answer, key="chat_retry")
+
+
+def draw_bottom() -> None:
+    if is_answering:
+        with st.bottom:
+            st.button("Stop", icon=":material/stop_circle:", key="chat_stop", on_click=stop_answer)
+    # Streamlit itself puts this at the bottom; inside st.bottom it would not follow an answer down.
+    st.chat_input(
+        "Message the model …",
+        key="chat_input",
+        on_submit=ask_what_was_typed,
+        submit_mode="disable",
+    )
+    with st.bottom:
+        st.caption("Small models make things up. Check what matters.", text_alignment="center")
+
+
+def draw_thread() -> AnswerView | None:
+    if state.get("chat_system"):
+        with st.container(key="chat_system_note"):
+            st.text(f"System prompt: {state.chat_system}")
+    view = None
+    for number, turn in enumerate(turns):
+        view = draw_turn(number, turn)
+    return view
+
+
+def follow(answer: Answer, view: AnswerView) -> None:
+    """Draw an answer until it is over."""
+    while not state.chat_job.look(DRAW_SECONDS):
+        view.draw(answer)
+    view.draw(answer)
+    if answer.error:
+        service.clear()
+    st.rerun()
+
+
+with st.sidebar:
+    draw_sidebar()
+welcome = st.empty()  # what is left of it would stay, dimmed, under an answer
+last_view = None
+if turns:
+    welcome.empty()
+    last_view = draw_thread()
+    if not found.is_ready and not is_answering and not turns[-1].answer.error:
+        service_callout(found)
+else:
+    with welcome.container(key="chat_welcome"):
+        draw_welcome()
+draw_bottom()
+if last_view and is_answering:
+    follow(turns[-1].answer, last_view)

@@ -1,0 +1,16 @@
+"""The frame around every page: its name, its look, the way between pages."""
+
+from pathlib import Path
+
+import streamlit as st
+
+STATIC = Path(__file__).parent / "static"
+
+st.set_page_config(
+    page_title="SmolChat", page_icon=str(STATIC / "bolt.svg"), initial_sidebar_state=312
+)
+st.html(STATIC / "page.css")
+st.logo(str(STATIC / "bolt.svg"), size="large")
+
+chat = st.Page("app_pages/chat.py", title="Chat", icon=":material/forum:", default=True)
+st.navigation([chat], position="top").run()

@@ -1,0 +1,73 @@
+"""Every knob of the page. The only module here that reads the environment."""
+
+from pathlib import Path
+from typing import Annotated, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+
+def _http_url(url: str) -> str:
+    parts = urlsplit(url.strip())
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be an address such as http://localhost:8000")
+    if parts.username or parts.password:
+        raise ValueError("must not carry a user or password; a key belongs into SMOLCHAT_API_KEY")
+    if parts.query or parts.fragment:
+        raise ValueError("must end with its path, without ? or #")
+    if parts.port == 0:
+        raise ValueError("must have a port from 1 to 65535")
+    return url.strip().rstrip("/")
+
+
+class Settings(BaseSettings):
+    """Read once at start; the environment beats `.env`, which beats the defaults."""
+
+    model_config = SettingsConfigDict(
+        env_file=PROJECT_ROOT / ".env",
+        env_prefix="SMOLCHAT_",
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+        populate_by_name=True,
+    )
+
+    # Where the API answers.
+    api_base_url: Annotated[
+        str, Field(validation_alias="API_BASE_URL"), AfterValidator(_http_url)
+    ] = "http://localhost:8000"
+    # Sent to the API as a bearer token, for an API that wants one.
+    api_key: SecretStr = SecretStr("")
+    # How long the API may take to say what it knows: its own looks end within one second.
+    api_look_seconds: Annotated[float, Field(gt=0)] = 3.0
+    # How long an answer may stay silent: longer than the API itself waits for a model server.
+    api_silence_seconds: Annotated[float, Field(gt=0)] = 660.0
+    # How long an answer goes on when no page draws it any more: a closed tab, a reload.
+    forsaken_seconds: Annotated[float, Field(gt=0)] = 20.0
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read the environment; end the program with one line a wrong value.
+
+        Raises:
+            SystemExit: a value is missing or wrong; the message names the variable.
+        """
+        try:
+            return cls()
+        except ValidationError as error:
+            raise SystemExit("\n".join(_explain(error))) from None
+
+
+def _explain(error: ValidationError) -> list[str]:
+    """Say each wrong value with the name that a person set it by."""
+    lines = []
+    for detail in error.errors():
+        name = str(detail["loc"][0])
+        variable = name if name.isupper() else f"SMOLCHAT_{name.upper()}"
+        lines.append(
+            f"Wrong setting {variable}: {detail['msg']} (set it in .env or the environment)"
+        )
+    return lines

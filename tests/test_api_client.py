@@ -1,0 +1,155 @@
+"""The page's door to the API, against the real API and against what a broken one might send."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from api_client import ApiClient, ApiError, events
+from model_server import EVENTS, ModelServer, Reply, chunk, spoken
+from settings import Settings
+
+HELLO = {"messages": [{"role": "user", "content": "Hello"}], "stream": True}
+
+
+def client_of(url: str) -> ApiClient:
+    return ApiClient(Settings(api_base_url=url))
+
+
+def ask(url: str, body: dict[str, Any] = HELLO) -> list[dict[str, Any]]:
+    async def collected() -> list[dict[str, Any]]:
+        return [chunk async for chunk in client_of(url).chat(body)]
+
+    return asyncio.run(collected())
+
+
+def parse(*pieces: bytes) -> list[str]:
+    async def stream() -> AsyncIterator[bytes]:
+        for piece in pieces:
+            yield piece
+
+    async def collected() -> list[str]:
+        return [event async for event in events(stream())]
+
+    return asyncio.run(collected())
+
+
+@contextmanager
+def answering(raw: bytes) -> Iterator[str]:
+    """Answer one connection with these bytes, whatever it asks."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(raw)
+
+        thread = Thread(target=answer)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        thread.join()
+
+
+def test_health_and_models_come_from_the_api(served: str, model_server: ModelServer) -> None:
+    client = client_of(served)
+    health = client.health()
+    assert (health.model, health.state) == ("ai/smollm2:latest", "ready")
+    assert health.server_url == model_server.base_url
+    assert client.models()[0].id == "ai/smollm2:latest"
+
+
+def test_an_answer_comes_in_chunks_and_whole(served: str, model_server: ModelServer) -> None:
+    model_server.replies.append(spoken(["Hi", " there"]))
+    chunks = ask(served, HELLO | {"stream_options": {"include_usage": True}})
+    assert [c["choices"][0]["delta"].get("content") for c in chunks[1:3]] == ["Hi", " there"]
+    assert chunks[-1]["usage"]["completion_tokens"] == 2
+
+
+def test_a_refusal_is_told_in_the_words_of_the_api(served: str) -> None:
+    with pytest.raises(ApiError) as refusal:
+        ask(served, HELLO | {"temperature": 9})
+    assert refusal.value.code == "invalid_request"
+    assert "temperature" in refusal.value.message
+
+
+def test_an_error_in_the_middle_is_an_error(served: str, model_server: ModelServer) -> None:
+    begun = Reply(headers=EVENTS, pieces=[chunk({"content": "Hi"})], end="cut")
+    model_server.replies.append(begun)
+    with pytest.raises(ApiError) as failure:
+        ask(served)
+    assert failure.value.code == "model_server_failed"
+
+
+def test_nothing_at_the_address_is_told_with_the_command_that_starts_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(ApiError, match=f"Nothing answers at http://localhost:{port}") as failure:
+        client_of(f"http://localhost:{port}").health()
+    assert f"`uvicorn backend.main:app --port {port}`" in failure.value.next_step
+    assert "`make run`" in failure.value.next_step
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b'data: {"choices":[{"finish_reason":"stop"}]}\n\n', "answer_broken_off"),
+        (
+            b'data: {"choices":[{"delta":{"content":"Hi"}}]}\n\ndata: [DONE]\n\n',
+            "answer_broken_off",
+        ),
+        (b"data: nonsense\n\n", "answer_broken_off"),
+        (b"data: 1\n\n", "answer_broken_off"),
+        (b"<html>", "answer_broken_off"),
+        (b'data: {"error":{"message":"No.","code":"model_loading"}}\n\n', "model_loading"),
+    ],
+)
+def test_an_answer_that_is_not_whole_is_a_failure(body: bytes, code: str) -> None:
+    raw = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + body
+    with answering(raw) as url, pytest.raises(ApiError) as failure:
+        ask(url)
+    assert failure.value.code == code
+
+
+def test_another_program_at_the_address_is_told_as_that() -> None:
+    raw = b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno"
+    with answering(raw) as url, pytest.raises(ApiError, match="not SmolChat's API") as failure:
+        ask(url)
+    assert "API_BASE_URL" in failure.value.next_step
+
+
+def test_the_key_is_sent_where_there_is_one() -> None:
+    received = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        client = ApiClient(Settings(api_base_url=url, api_key="hunter2"))  # type: ignore[arg-type]
+
+        def answer() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                received.append(connection.recv(65536))
+
+        thread = Thread(target=answer)
+        thread.start()
+        with pytest.raises(ApiError):
+            client.health()
+        thread.join()
+    assert b"Authorization: Bearer hunter2\r\n" in received[0]
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
+def test_events_end_with_any_of_the_three_line_ends(end: bytes) -> None:
+    raw = end.join(
+        [b": comment", b"data: one", b"data:two", b"", b"event: x", b"data: 3", b"", b"x"]
+    )
+    for size in (1, 2, 7, 1000):
+        pieces = [raw[start : start + size] for start in range(0, len(raw), size)]
+        assert parse(*pieces) == ["one\ntwo", "3"]
+
+
+def test_a_line_separator_inside_a_text_does_not_end_a_line() -> None:
+    assert parse('data: {"a":"\u2028 \u0085"}\n\n'.encode()) == ['{"a":"\u2028 \u0085"}']

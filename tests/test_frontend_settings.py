@@ -1,0 +1,43 @@
+import pytest
+
+from settings import PROJECT_ROOT, Settings
+
+
+def load(monkeypatch: pytest.MonkeyPatch, **environment: str) -> Settings:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return Settings.load()
+
+
+def test_the_environment_beats_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("API_BASE_URL", raising=False)
+    assert (
+        f"\nAPI_BASE_URL={load(monkeypatch).api_base_url}\n" in (PROJECT_ROOT / ".env").read_text()
+    )
+    settings = load(monkeypatch, API_BASE_URL=" http://api:8000/ ")
+    assert settings.api_base_url == "http://api:8000"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("API_BASE_URL", ""),
+        ("API_BASE_URL", "localhost:8000"),
+        ("API_BASE_URL", "http://user:secret@localhost"),
+        ("API_BASE_URL", "http://localhost:0"),
+        ("API_BASE_URL", "http://localhost/?key=1"),
+        ("SMOLCHAT_API_LOOK_SECONDS", "0"),
+        ("SMOLCHAT_API_SILENCE_SECONDS", "long"),
+    ],
+)
+def test_a_wrong_value_stops_the_start_and_names_itself(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        load(monkeypatch, **{variable: value})
+    assert variable in str(stop.value)
+    assert "secret" not in str(stop.value)
+
+
+def test_the_key_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "hunter2" not in repr(load(monkeypatch, SMOLCHAT_API_KEY="hunter2"))
