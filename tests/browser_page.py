@@ -1,0 +1,79 @@
+"""The page in a real browser: Streamlit as it is started by hand, and Debian's Chromium."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).parent.parent
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+SWITCHES = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
+needs_chromium = pytest.mark.skipif(
+    CHROMIUM is None, reason="no Chromium here: install Debian's package `chromium` to run this"
+)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+@contextmanager
+def running_page(api_url: str, **knobs: str) -> Iterator[str]:
+    """Serve the page from the project's root, as the README says; give its address."""
+    port = free_port()
+    command = [sys.executable, "-m", "streamlit", "run", "frontend/app.py"]
+    command += ["--server.port", str(port)]
+    environment = os.environ | {"API_BASE_URL": api_url} | knobs
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        while not _answers(url):
+            assert process.poll() is None
+        yield url
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/_stcore/health").is_success
+    except httpx.TransportError:
+        time.sleep(0.1)
+        return False
+
+
+@contextmanager
+def running_browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
+        yield browser
+        browser.close()
+
+
+def ask(page: Page, question: str) -> None:
+    field = page.locator("[data-testid=stChatInputTextArea]")
+    field.fill(question)
+    field.press("Enter")
+
+
+def answer_text(page: Page) -> str:
+    """Give the text of the last answer as a person sees it."""
+    parts = page.locator("[data-testid=stChatMessage]").last.locator("[data-testid=stMarkdown]")
+    return "\n".join(parts.all_inner_texts())

@@ -1,0 +1,213 @@
+"""What only a browser shows: streaming, Stop, layout, and what hostile text can do."""
+
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from backend.settings import Settings
+from browser_page import (
+    IDLE,
+    answer_text,
+    ask,
+    free_port,
+    needs_chromium,
+    running_browser,
+    running_page,
+)
+from model_server import EVENTS, ModelServer, Reply, chunk, running_model_server, spoken
+from served_api import running_api
+
+pytestmark = needs_chromium
+
+HOSTILE = """Look: ![a](http://evil.test/inline.png) ![b][ref] [![c](http://evil.test/nested.png)](http://evil.test/)
+
+[ref]: http://evil.test/reference.png
+
+<img src="http://evil.test/html.png" onerror="document.title='owned'">
+<iframe src="http://evil.test/frame"></iframe><script>document.title='owned'</script>
+
+| `a | ![x](http://evil.test/table.png) | b` |
+|---|---|
+
+[run](javascript:document.title='owned') :material/home: :smile: costs $5 and $10
+
+~~~ `
+![x](http://evil.test/in-fence.png)
+~~~
+![x](http://evil.test/after-fence.png)
+"""
+
+
+@pytest.fixture(scope="module")
+def model() -> Iterator[ModelServer]:
+    with running_model_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def url(model: ModelServer) -> Iterator[str]:
+    settings = Settings(model_id="ai/smollm2:latest", dmr_base_url=model.base_url)
+    with (
+        running_api(settings) as api_url,
+        running_page(api_url, SMOLCHAT_FORSAKEN_SECONDS="2") as url,
+    ):
+        yield url
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with running_browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(url: str, browser: Browser, model: ModelServer) -> Iterator[Page]:
+    model.requests.clear()
+    model.replies.clear()
+    page = browser.new_page(viewport={"width": 1280, "height": 860})
+    page.goto(url)
+    page.wait_for_selector(IDLE)
+    page.wait_for_selector("[data-testid=stChatInputTextArea]")
+    yield page
+    page.close()
+
+
+def wait_until(is_so: Callable[[], bool], page: Page) -> None:
+    deadline = time.monotonic() + 15
+    while not is_so():
+        assert time.monotonic() < deadline
+        page.wait_for_timeout(20)
+
+
+def test_an_answer_is_seen_while_it_is_written(page: Page, model: ModelServer) -> None:
+    model.replies.append(spoken([f"word{number} " for number in range(60)], gap_seconds=0.05))
+    ask(page, "Hello")
+    wait_until(lambda: "word3" in answer_text(page), page)
+    assert "word59" not in answer_text(page)
+    page.wait_for_selector(".st-key-chat_again button")
+    assert answer_text(page).endswith("word59")
+    focused = page.evaluate("document.activeElement.dataset.testid")
+    assert focused == "stChatInputTextArea"
+
+
+def test_stop_works_before_the_first_word(page: Page, model: ModelServer) -> None:
+    model.replies.append(Reply(first_seconds=60))
+    ask(page, "Hello")
+    page.wait_for_selector(".st-key-chat_stop button")
+    wait_until(lambda: bool(model.chats), page)
+    page.click(".st-key-chat_stop button")
+    assert model.chats[0].left.wait(1)
+    page.wait_for_selector(".st-key-chat_again button")
+    assert "stopped" in page.locator(".st-key-chat_facts_0").inner_text()
+
+
+def test_stop_in_the_middle_keeps_what_was_written(page: Page, model: ModelServer) -> None:
+    model.replies.append(Reply(headers=EVENTS, pieces=[chunk({"content": "Once"})], end="hang"))
+    ask(page, "Hello")
+    wait_until(lambda: answer_text(page) == "Once", page)
+    page.click(".st-key-chat_stop button")
+    assert model.chats[0].left.wait(1)
+    page.wait_for_selector(".st-key-chat_again button")
+    assert answer_text(page) == "Once"
+    ask(page, "Go on")
+    wait_until(lambda: len(model.chats) == 2, page)
+    assert {"role": "assistant", "content": "Once"} in model.chats[1].body["messages"]
+
+
+def test_nothing_of_what_came_before_stays_under_an_answer(page: Page, model: ModelServer) -> None:
+    long = "\n\n".join(["word " * 90] * 6)
+    model.replies += [spoken([long]), Reply(first_seconds=60)]
+    page.click(".st-key-chat_starters button")
+    page.click(".st-key-chat_again button")
+    wait_until(lambda: len(model.chats) == 2, page)
+    page.wait_for_selector("text=Waiting for the first word")
+    page.wait_for_timeout(500)
+    assert "word word" not in page.locator(".stMain").inner_text()
+    assert page.locator(".st-key-chat_again:visible, .st-key-chat_starters:visible").count() == 0
+    page.click(".st-key-chat_stop button")
+    model.replies.append(Reply(headers=EVENTS, pieces=[chunk({"content": "Once"})], end="hang"))
+    page.wait_for_selector(".st-key-chat_again button")
+    ask(page, "Again")
+    wait_until(lambda: answer_text(page) == "Once", page)
+    assert page.locator(".st-key-chat_again:visible").count() == 0
+
+
+def test_an_answer_goes_on_while_parameters_are_tuned(page: Page, model: ModelServer) -> None:
+    page.click(".st-key-parameter_panel summary")
+    model.replies.append(spoken([f"word{number} " for number in range(60)], gap_seconds=0.05))
+    ask(page, "Hello")
+    wait_until(lambda: "word3" in answer_text(page), page)
+    page.fill(".st-key-parameter_temperature input", "0.5")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".st-key-chat_again button")
+    assert answer_text(page).endswith("word59")
+    page.wait_for_selector(".st-key-parameter_sent")
+    assert "temperature 0.5" in page.locator(".st-key-parameter_sent").inner_text()
+
+
+def test_a_closed_tab_stops_the_answer(url: str, browser: Browser, model: ModelServer) -> None:
+    model.requests.clear()
+    model.replies.append(Reply(headers=EVENTS, pieces=[chunk({"content": "Once"})], end="hang"))
+    page = browser.new_page()
+    page.goto(url)
+    ask(page, "Hello")
+    wait_until(lambda: bool(model.chats), page)
+    page.close()
+    assert model.chats[0].left.wait(8)
+
+
+def test_hostile_text_loads_nothing_and_runs_nothing(page: Page, model: ModelServer) -> None:
+    loaded: list[str] = []
+    page.on("request", lambda request: loaded.append(request.url))
+    model.replies.append(spoken([HOSTILE[at : at + 9] for at in range(0, len(HOSTILE), 9)]))
+    ask(page, "Hello")
+    page.wait_for_selector(".st-key-chat_again button")
+    shown = page.locator("[data-testid=stChatMessage]").last
+    assert shown.locator("img, iframe, script, [href^=javascript]").count() == 0
+    assert "costs $5 and $10" in shown.inner_text()
+    assert "<iframe" in shown.inner_text()
+    assert not [url for url in loaded if "evil" in url]
+    assert page.title() == "SmolChat"
+
+
+def test_a_phone_needs_no_scrolling_sideways(page: Page, model: ModelServer) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    wide = "x" * 200 + "\n\n```\n" + "y" * 200 + "\n```\n\n| " + "z" * 200 + " |\n|---|\n"
+    model.replies.append(spoken([wide]))
+    ask(page, "w" * 200)
+    page.wait_for_selector(".st-key-chat_again button")
+    main = "document.querySelector('.stMain')"
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.evaluate(f"{main}.scrollWidth - {main}.clientWidth") <= 0
+
+
+def test_the_page_needs_no_network_and_reports_no_error(url: str, browser: Browser) -> None:
+    page = browser.new_page()
+    loaded: list[str] = []
+    told: list[str] = []
+    page.on("request", lambda request: loaded.append(request.url))
+    page.on("console", lambda message: told.append(f"{message.type}: {message.text}"))
+    page.goto(url)
+    page.wait_for_selector(".st-key-chat_starters button")
+    page.wait_for_selector(IDLE)
+    fonts = page.evaluate(
+        "[...document.fonts].filter(f => f.status == 'loaded').map(f => f.family)"
+    )
+    assert not [there for there in loaded if not there.startswith((url, "data:"))]
+    assert not [words for words in told if words.startswith("error")]
+    assert {"Figtree", "Bricolage"} <= {font.strip('"') for font in fonts}
+    page.close()
+
+
+def test_an_api_that_is_down_is_told_on_the_page(browser: Browser) -> None:
+    port = free_port()
+    with running_page(f"http://localhost:{port}") as url:
+        page = browser.new_page()
+        page.goto(url)
+        page.wait_for_selector("[data-testid=stAlert]")
+        told = page.locator("[data-testid=stAlert]").inner_text()
+        assert f"uvicorn backend.main:app --port {port}" in told
+        page.wait_for_selector(".st-key-service_retry button")
+        page.close()
