@@ -136,18 +136,19 @@ async def _answer(_request: Request, error: Exception) -> JSONResponse:
 
 async def _answer_invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101
-    first = error.errors()[0]
-    if first["type"] == "json_invalid":
-        return await _answer(request, InvalidRequestError(f"Not JSON: {first['ctx']['error']}."))
-    param = _place(first["loc"], error.body)
+    # Of the branches of a union the one that got deepest is the one that was meant.
+    wrong = max(error.errors(), key=lambda detail: len(_place(detail["loc"], error.body)))
+    if wrong["type"] == "json_invalid":
+        return await _answer(request, InvalidRequestError(f"Not JSON: {wrong['ctx']['error']}."))
+    param = ".".join(_place(wrong["loc"], error.body))
     if not param:
         message = "The request needs a JSON object, sent with the content type application/json."
         return await _answer(request, InvalidRequestError(message))
-    return await _answer(request, InvalidRequestError(f"{param}: {first['msg']}.", param=param))
+    return await _answer(request, InvalidRequestError(f"{param}: {wrong['msg']}.", param=param))
 
 
-def _place(location: tuple[int | str, ...], body: Any) -> str:
-    """Name a place in the body, without the names of the union branches that Pydantic tried."""
+def _place(location: tuple[int | str, ...], body: Any) -> list[str]:
+    """Give the way to a place in the body, without the union branches that Pydantic tried."""
     names = []
     for part in location[1:]:
         if isinstance(body, list) and isinstance(part, int):
@@ -157,7 +158,7 @@ def _place(location: tuple[int | str, ...], body: Any) -> str:
         else:
             continue
         names.append(str(part))
-    return ".".join(names)
+    return names
 
 
 async def _answer_http(_request: Request, error: Exception) -> JSONResponse:

@@ -6,16 +6,14 @@ searched: for the model's name, for the end, and for an error.
 
 import re
 from collections.abc import AsyncGenerator, AsyncIterator
-from typing import Any
 
 from pydantic_core import from_json, to_json
 
 from backend.errors import ModelServerError, SmolChatError
-from backend.refusal import refusal
+from backend.refusal import logged_refusal
 
 MAX_HELD_BYTES = 8 * 1024 * 1024
 DONE = b"data: [DONE]\n\n"
-_SAME = (b"", b"")
 
 # In JSON text quotes are escaped, so none of these can match inside what the model wrote.
 # A line ends with \n, \r or both, which MULTILINE does not know.
@@ -24,8 +22,11 @@ _FINISHED = re.compile(rb'"finish_reason"\s*:\s*"')
 _DONE_LINE = re.compile(_START + rb"data: ?\[DONE\]")
 _EVENT_LINE = re.compile(_START + rb"(?:data|error): ?([^\r\n]*)")
 _ERROR_LINE = re.compile(
-    _START + rb'(?:error: ?|data: ?(?=\{\s*"(?:error|(?:type|object)"\s*:\s*"error)"))([^\r\n]*)'
+    _START
+    + rb'(?:error: ?|data: ?(?=\{\s*"(?:error"\s*:(?!\s*null)|(?:type|object)"\s*:\s*"error")))'
+    + rb"([^\r\n]*)"
 )
+_MODEL = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")')
 
 
 class EventStream:
@@ -35,7 +36,8 @@ class EventStream:
         self._model = model
         self._rest = b""  # what follows the last line break
         self._told: tuple[bytes, bytes] | None = None  # the model's name there, and the one here
-        self._finished = False
+        self._has_begun = False
+        self._is_finished = False
         self.done = False
         self.failure: SmolChatError | None = None
 
@@ -46,7 +48,7 @@ class EventStream:
         """
         received = self._rest + chunk
         end = max(received.rfind(b"\n"), received.rfind(b"\r")) + 1
-        if self._told is None and not _EVENT_LINE.search(received, 0, end):
+        if not self._has_begun and not _EVENT_LINE.search(received, 0, end):
             end = 0
         lines, self._rest = received[:end], received[end:]
         if len(self._rest) > MAX_HELD_BYTES:
@@ -62,9 +64,9 @@ class EventStream:
         rest = b"" if self.done or not self._rest else self._inspect(self._rest + b"\n\n")
         if self.failure:
             raise self.failure
-        if self._told is None:
+        if not self._has_begun:
             raise ModelServerError("The model server answered with nothing. Try again.")
-        if not self._finished:
+        if not self._is_finished:
             raise ModelServerError(
                 "The model server stopped in the middle of its answer. Try again."
             )
@@ -72,45 +74,37 @@ class EventStream:
 
     def _inspect(self, lines: bytes) -> bytes:
         if error := b"error" in lines and _ERROR_LINE.search(lines):
-            self.failure = refusal(500, error[1])
+            self.failure = logged_refusal(500, error[1])
             lines = lines[: error.start()]
         if done := b"[DONE]" in lines and _DONE_LINE.search(lines):
             self.done = True
             lines = lines[: done.start()]
-        if self._told is None:
-            self._told = self._learn_model(lines)
-            if self._told is None:
-                return b""
-        if self._told is not _SAME:
+        if not self._has_begun and not self._begin(lines):
+            return b""
+        self._told = self._told or model_named(lines, self._model)
+        if self._told and self._told[0] != self._told[1]:
             lines = lines.replace(*self._told)
-        self._finished = self._finished or _FINISHED.search(lines) is not None
+        self._is_finished = self._is_finished or _FINISHED.search(lines) is not None
         return lines
 
-    def _learn_model(self, lines: bytes) -> tuple[bytes, bytes] | None:
-        """Read the first event: it is a chunk of an answer, and says the model's name.
-
-        Docker Model Runner says the path of a file in its store there.
-        """
-        found = _EVENT_LINE.search(lines)
-        if not found:
-            return None
-        try:
-            chunk = from_json(found[1])
-        except ValueError:
-            chunk = None
-        if not isinstance(chunk, dict) or not isinstance(chunk.get("choices"), list):
-            self.failure = self.failure or _nonsense()
-            return None
-        return named(chunk, lines, self._model)
+    def _begin(self, lines: bytes) -> bool:
+        """Read the first event, which has to be a chunk of an answer."""
+        if found := _EVENT_LINE.search(lines):
+            self._has_begun = _is_chunk(found[1])
+            if not self._has_begun:
+                self.failure = self.failure or _nonsense()
+        return self._has_begun
 
 
-def named(answer: dict[str, Any], raw: bytes, model: str) -> tuple[bytes, bytes]:
-    """Give the bytes in `raw` that name the model, and what to put in their place."""
-    said = answer.get("model")
-    if not isinstance(said, str) or said == model:
-        return _SAME
-    found = re.search(rb'"model"\s*:\s*"(?:[^"\\]|\\.)*"', raw)
-    return (found[0], b'"model":' + to_json(model)) if found else _SAME
+def model_named(raw: bytes, model: str) -> tuple[bytes, bytes] | None:
+    """Give the bytes in `raw` that name the model, and what to put in their place.
+
+    Docker Model Runner says the path of a file in its store there.
+    """
+    if not (found := _MODEL.search(raw)):
+        return None
+    asked = to_json(model)
+    return found[0], found[0] if found[1] == asked else b'"model":' + asked
 
 
 async def relayed(raw: AsyncIterator[bytes], model: str) -> AsyncGenerator[bytes]:
@@ -131,6 +125,14 @@ async def relayed(raw: AsyncIterator[bytes], model: str) -> AsyncGenerator[bytes
             break
     if rest := events.close():
         yield rest
+
+
+def _is_chunk(data: bytes) -> bool:
+    try:
+        chunk = from_json(data)
+    except ValueError:
+        return False
+    return isinstance(chunk, dict) and isinstance(chunk.get("choices"), list)
 
 
 def _nonsense() -> ModelServerError:

@@ -16,7 +16,7 @@ from backend.errors import (
     NotReadyError,
     SmolChatError,
 )
-from backend.model_id import is_same, shown
+from backend.model_id import is_same, without_hub
 from backend.upstream import SERVER_NAMES
 
 router = APIRouter(tags=["health"])
@@ -76,18 +76,20 @@ async def _look(upstream: UpstreamDep, settings: SettingsDep) -> ModelServer:
 ModelServerDep = Annotated[ModelServer, Depends(_look)]
 
 
+@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz")
 async def healthz(model_server: ModelServerDep, settings: SettingsDep) -> Health:
     """Say that the API is alive, and what it knows of the model server."""
-    return Health(model=shown(settings.model_id), model_server=model_server)
+    return Health(model=without_hub(settings.model_id), model_server=model_server)
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", responses={503: {"model": ErrorBody}})
 async def readyz(model_server: ModelServerDep, settings: SettingsDep) -> Readiness:
     """Answer 200 only when a chat would be answered now."""
     if model_server.state != "ready":
         raise NotReadyError(model_server.message)
-    return Readiness(model=shown(settings.model_id))
+    return Readiness(model=without_hub(settings.model_id))
 
 
 def _is_offered(model_id: str, models: list[dict[str, Any]]) -> bool:

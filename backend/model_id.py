@@ -8,11 +8,16 @@ import re
 _HUB = re.compile(r"^(?:index\.)?docker\.io/")
 
 
-def shown(model_id: str) -> str:
-    """Give the id that people and clients use: no registry, no path on the server's disk."""
+def without_hub(model_id: str) -> str:
+    """Give the id as people write it: Docker's own registry goes without saying."""
+    return _HUB.sub("", model_id)
+
+
+def listed(model_id: str) -> str:
+    """Give the id that a model server lists as clients ask for it: no path on the server's disk."""
     if model_id.endswith(".gguf"):
         return re.split(r"[/\\]", model_id)[-1].removesuffix(".gguf")
-    return _HUB.sub("", model_id)
+    return without_hub(model_id)
 
 
 def is_same(one: str, other: str) -> bool:

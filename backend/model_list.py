@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from backend.dependencies import UpstreamDep
 from backend.errors import ERROR_RESPONSES
-from backend.model_id import shown
+from backend.model_id import listed
 
 router = APIRouter(tags=["models"])
 
@@ -46,7 +46,7 @@ async def list_models(upstream: UpstreamDep) -> ModelList:
 def _model(entry: dict[str, Any]) -> Model:
     created, owner = entry.get("created"), entry.get("owned_by")
     return Model(
-        id=shown(entry["id"]),
+        id=listed(entry["id"]),
         created=created if isinstance(created, int) else 0,
         owned_by=owner if isinstance(owner, str) else "",
         smolchat=_facts(entry),

@@ -9,8 +9,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+MAX_COUNT = 2**31 - 1  # llama.cpp counts with 32 bits
+# llama.cpp sets aside memory for every token it is told to look back: 2**31 took 8 GB, and for DRY
+# the server's life. This is longer than any context here.
+MAX_LOOK_BACK = 1_000_000
+
 Probability = Annotated[float, Field(ge=0, le=1)]
 Penalty = Annotated[float, Field(ge=-2, le=2)]
+TokenLimit = Annotated[int, Field(ge=1, le=MAX_COUNT)]
+LookBack = Annotated[int, Field(ge=-1, le=MAX_LOOK_BACK)]
+# An empty text is found in everything: an answer would end before it began.
+SomeText = Annotated[str, Field(min_length=1)]
 
 
 class _Open(BaseModel):
@@ -83,14 +92,18 @@ class ChatRequest(_Open):
     stream: Annotated[bool | None, Field(description="Answer as server-sent events.")] = None
     stream_options: StreamOptions | None = None
     max_tokens: Annotated[
-        int | None, Field(ge=1, description="Most tokens of the answer (the older name).")
+        TokenLimit | None, Field(description="Most tokens of the answer (the older name).")
     ] = None
     max_completion_tokens: Annotated[
-        int | None, Field(ge=1, description="Most tokens of the answer; beats `max_tokens`.")
+        TokenLimit | None, Field(description="Most tokens of the answer; beats `max_tokens`.")
+    ] = None
+    n_predict: Annotated[
+        int | None,
+        Field(ge=-1, le=MAX_COUNT, description="llama.cpp's `max_tokens`; the others beat it."),
     ] = None
     n: Annotated[int | None, Field(ge=1, le=128, description="How many answers.")] = None
     stop: Annotated[
-        str | Annotated[list[str], Field(max_length=16)] | None,
+        SomeText | Annotated[list[SomeText], Field(max_length=16)] | None,
         Field(description="Text that ends the answer when the model writes it."),
     ] = None
     seed: Annotated[
@@ -106,7 +119,7 @@ class ChatRequest(_Open):
         Probability | None, Field(description="Keep the best tokens up to this much probability.")
     ] = None
     top_k: Annotated[
-        int | None, Field(ge=-1, le=2**31 - 1, description="Keep this many tokens; 0 keeps all.")
+        int | None, Field(ge=-1, le=MAX_COUNT, description="Keep this many tokens; 0 keeps all.")
     ] = None
     min_p: Annotated[
         Probability | None,
@@ -132,8 +145,8 @@ class ChatRequest(_Open):
         float | None, Field(gt=0, le=10, description="Make repeated tokens less likely; 1 is off.")
     ] = None
     repeat_last_n: Annotated[
-        int | None,
-        Field(ge=-1, le=2**31 - 1, description="How far back repeats count; -1 is the context."),
+        LookBack | None,
+        Field(description="Tokens back that repeats count; 0 is off, -1 the whole context."),
     ] = None
     presence_penalty: Annotated[
         Penalty | None, Field(description="Against tokens that were used at all.")
@@ -148,14 +161,15 @@ class ChatRequest(_Open):
         float | None, Field(ge=1, description="How fast the DRY penalty grows with a phrase.")
     ] = None
     dry_allowed_length: Annotated[
-        int | None, Field(ge=0, le=2**31 - 1, description="Tokens a phrase may repeat unpunished.")
+        int | None, Field(ge=0, le=MAX_COUNT, description="Tokens a phrase may repeat unpunished.")
     ] = None
     dry_penalty_last_n: Annotated[
-        int | None,
-        Field(ge=-1, le=2**31 - 1, description="How far back DRY looks; -1 is the context."),
+        LookBack | None,
+        Field(description="Tokens back that DRY looks; 0 is off, -1 the whole context."),
     ] = None
     dry_sequence_breakers: Annotated[
-        list[str] | None, Field(max_length=64, description="Text at which a DRY phrase ends.")
+        list[SomeText] | None,
+        Field(min_length=1, max_length=64, description="Text at which a DRY phrase ends."),
     ] = None
     xtc_probability: Annotated[
         Probability | None, Field(description="How often the top choices are left out; 0 is off.")
@@ -176,6 +190,9 @@ class ChatRequest(_Open):
     logprobs: Annotated[bool | None, Field(description="Tell each token's probability.")] = None
     top_logprobs: Annotated[
         int | None, Field(ge=0, le=20, description="And this many alternatives of each.")
+    ] = None
+    n_probs: Annotated[
+        int | None, Field(ge=0, le=20, description="llama.cpp's name for both of these in one.")
     ] = None
     logit_bias: Annotated[
         dict[str, Annotated[float, Field(ge=-100, le=100)]] | list[Any] | None,

@@ -5,6 +5,7 @@ with paths and the timings of other people's requests. So a client gets our word
 numbers, and its reason where that is a plain sentence.
 """
 
+import logging
 import re
 from collections.abc import Callable
 from typing import Any
@@ -20,9 +21,19 @@ from backend.errors import (
     SmolChatError,
 )
 
+logger = logging.getLogger(__name__)
+
 MAX_REASON_CHARACTERS = 300
+MAX_LOGGED_BYTES = 4000
 _LOG_OR_PATH = re.compile(r"\d+\.\d\d\.\d{3}\.\d{3}|(?:^|[\s'\"(])(?:/|[A-Za-z]:\\)[\w.-]+[/\\]")
-_NOISE = re.compile(r"\[json\.exception\.[\w.]+\] |^.*?(?=JSON schema error)")
+_NOISE = re.compile(r"\[json\.exception\.[\w.]+\] |^.*?(?=JSON schema error)|; tools = \[$")
+
+
+def logged_refusal(status: int, body: bytes) -> SmolChatError:
+    """As `refusal`; what was said, in full, is for our own log."""
+    said = body[:MAX_LOGGED_BYTES].decode(errors="replace")
+    logger.warning("the model server said, with status %d: %r", status, said)
+    return refusal(status, body)
 
 
 def refusal(status: int, body: bytes) -> SmolChatError:
@@ -81,7 +92,9 @@ def _unknown(status: int, reason: str) -> SmolChatError:
         return ModelServerError("The model server has no such route. Check DMR_BASE_URL.")
     if 400 <= status < 500:
         return InvalidRequestError(f"The model server refused the request{because}.")
-    return ModelServerError(f"The model server failed with status {status}. Its log says why.")
+    return ModelServerError(
+        f"The model server failed with status {status}. The API's log has what it said."
+    )
 
 
 _KNOWN: list[tuple[re.Pattern[str], Callable[[str], SmolChatError]]] = [
@@ -110,6 +123,11 @@ _KNOWN: list[tuple[re.Pattern[str], Callable[[str], SmolChatError]]] = [
         ),
     ),
     (
+        # llama.cpp answers 500 to these, though the request is at fault.
+        re.compile(r"^Failed to parse (?:messages|tools)"),
+        lambda reason: InvalidRequestError(f"The model server refused the request: {reason}."),
+    ),
+    (
         re.compile(r"[Jj]inja|chat template"),
         lambda _: InvalidRequestError(
             "This model's template does not allow these messages: it may want one system message "
@@ -129,7 +147,9 @@ _KNOWN: list[tuple[re.Pattern[str], Callable[[str], SmolChatError]]] = [
     ),
     (
         re.compile(r"unable to load runner"),
-        lambda _: ModelServerError("The model server could not load the model. Its log says why."),
+        lambda _: ModelServerError(
+            "The model server could not load the model. The API's log has what it said."
+        ),
     ),
     (
         re.compile(r"terminated unexpectedly"),

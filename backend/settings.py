@@ -23,12 +23,26 @@ def _http_url(url: str) -> str:
     return url.strip().rstrip("/")
 
 
+def _name(name: str) -> str:
+    if not name.strip() or not name.strip().isprintable():
+        raise ValueError("must be a model's id, on one line")
+    return name.strip()
+
+
+def _header_value(key: SecretStr) -> SecretStr:
+    value = key.get_secret_value().strip()
+    if not (value.isascii() and value.isprintable()):
+        raise ValueError("must be of printable ASCII characters: it is sent in a header")
+    return SecretStr(value)
+
+
 class Settings(BaseSettings):
     """Read once at start; the environment beats `.env`, which beats the defaults."""
 
     model_config = SettingsConfigDict(
         env_file=PROJECT_ROOT / ".env",
         env_prefix="SMOLCHAT_",
+        env_ignore_empty=True,
         extra="ignore",
         frozen=True,
         hide_input_in_errors=True,
@@ -36,13 +50,15 @@ class Settings(BaseSettings):
     )
 
     # The model that answers when a request names none.
-    model_id: Annotated[str, Field(min_length=1, validation_alias="MODEL_ID")]
+    model_id: Annotated[str, Field(validation_alias="MODEL_ID"), AfterValidator(_name)]
     # The model server: the root, or any OpenAI prefix below it, with or without a slash.
     dmr_base_url: Annotated[
         str, Field(validation_alias="DMR_BASE_URL"), AfterValidator(_http_url)
     ] = "http://localhost:12434/engines/llama.cpp/v1"
     # Sent as a bearer token. Docker Model Runner ignores it; other servers may want one.
-    dmr_api_key: Annotated[SecretStr, Field(validation_alias="DMR_API_KEY")] = SecretStr("")
+    dmr_api_key: Annotated[
+        SecretStr, Field(validation_alias="DMR_API_KEY"), AfterValidator(_header_value)
+    ] = SecretStr("")
     # Tokens an answer may have when the request does not say: small models can loop for ever.
     max_tokens: Annotated[int, Field(ge=1)] = 1024
     # How long the model server may take to accept a connection, and to list its models.
@@ -68,6 +84,8 @@ class Settings(BaseSettings):
             return cls()  # type: ignore[call-arg]  # the environment fills it
         except ValidationError as error:
             raise SystemExit("\n".join(_explain(error))) from None
+        except UnicodeDecodeError:
+            raise SystemExit("The file .env is not UTF-8. Save it as UTF-8.") from None
 
 
 def _explain(error: ValidationError) -> list[str]:

@@ -18,8 +18,8 @@ from backend.errors import (
     ModelServerUnreachableError,
     SmolChatError,
 )
-from backend.event_stream import named, relayed
-from backend.refusal import refusal
+from backend.event_stream import model_named, relayed
+from backend.refusal import logged_refusal, refusal
 from backend.settings import Settings
 
 # Which server it is can be told by whom it says its models are owned.
@@ -55,8 +55,8 @@ class Upstream:
         answer = _parsed(raw)
         if not isinstance(answer, dict) or not answer.get("choices"):
             raise ModelServerError("The model server answered with nothing that is a completion.")
-        said, asked = named(answer, raw, body["model"])
-        return raw.replace(said, asked, 1) if said else raw
+        told = model_named(raw, body["model"])
+        return raw.replace(*told, 1) if told else raw
 
     async def stream(self, body: dict[str, Any]) -> AsyncGenerator[bytes]:
         """Pass an answer's events on as they come; the first piece holds the first event.
@@ -85,7 +85,7 @@ class Upstream:
         with self._translated():
             async with self._client.stream("POST", url, content=to_json(body)) as response:
                 if response.status_code != 200:
-                    raise refusal(response.status_code, await response.aread())
+                    raise logged_refusal(response.status_code, await response.aread())
                 yield response
 
     async def _base_url(self) -> str:
@@ -130,7 +130,7 @@ class Upstream:
         """
         try:
             yield
-        except (httpx.TransportError, aiohttp.ClientError) as error:
+        except (httpx.RequestError, aiohttp.ClientError) as error:
             cause = error.__cause__
             seen = cause if isinstance(cause, (aiohttp.ClientError, TimeoutError)) else error
             if isinstance(seen, _UNREACHABLE):

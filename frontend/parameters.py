@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 COUNT = 2**31 - 1  # the API's largest count
+LOOK_BACK = 1_000_000  # and how far back it lets penalties look
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ MORE = [
         "Against tokens that were used at all: above 0 brings new subjects."),
     Parameter("frequency_penalty", "Frequency penalty", -2, 2, 0.1,
         "Against tokens by how often they were used: above 0 repeats less."),
-    Parameter("repeat_last_n", "Repeat last n", -1, COUNT, 16,
+    Parameter("repeat_last_n", "Repeat last n", -1, LOOK_BACK, 16,
         "How many tokens back the penalties look. 0 is off, -1 is the whole context."),
     Parameter("dry_multiplier", "DRY multiplier", 0, None, 0.1,
         "How strongly repeated phrases are punished. 0 is off; 0.8 is usual."),
@@ -63,7 +64,7 @@ MORE = [
         "How fast that punishment grows with the length of the phrase."),
     Parameter("dry_allowed_length", "DRY allowed length", 0, COUNT, 1,
         "Phrases up to this many tokens may repeat."),
-    Parameter("dry_penalty_last_n", "DRY last n", -1, COUNT, 64,
+    Parameter("dry_penalty_last_n", "DRY last n", -1, LOOK_BACK, 64,
         "How many tokens back DRY looks. 0 is off, -1 is the whole context."),
     Parameter("xtc_probability", "XTC probability", 0, 1, 0.05,
         "How often the likeliest choices are left out, for more surprising text. 0 is off."),

@@ -23,12 +23,20 @@ def _http_url(url: str) -> str:
     return url.strip().rstrip("/")
 
 
+def _header_value(key: SecretStr) -> SecretStr:
+    value = key.get_secret_value().strip()
+    if not (value.isascii() and value.isprintable()):
+        raise ValueError("must be of printable ASCII characters: it is sent in a header")
+    return SecretStr(value)
+
+
 class Settings(BaseSettings):
     """Read once at start; the environment beats `.env`, which beats the defaults."""
 
     model_config = SettingsConfigDict(
         env_file=PROJECT_ROOT / ".env",
         env_prefix="SMOLCHAT_",
+        env_ignore_empty=True,
         extra="ignore",
         frozen=True,
         hide_input_in_errors=True,
@@ -40,7 +48,7 @@ class Settings(BaseSettings):
         str, Field(validation_alias="API_BASE_URL"), AfterValidator(_http_url)
     ] = "http://localhost:8000"
     # Sent to the API as a bearer token, for an API that wants one.
-    api_key: SecretStr = SecretStr("")
+    api_key: Annotated[SecretStr, AfterValidator(_header_value)] = SecretStr("")
     # How long the API may take to say what it knows: its own looks end within one second.
     api_look_seconds: Annotated[float, Field(gt=0)] = 3.0
     # How long an answer may stay silent: longer than the API itself waits for a model server.
@@ -59,6 +67,8 @@ class Settings(BaseSettings):
             return cls()
         except ValidationError as error:
             raise SystemExit("\n".join(_explain(error))) from None
+        except UnicodeDecodeError:
+            raise SystemExit("The file .env is not UTF-8. Save it as UTF-8.") from None
 
 
 def _explain(error: ValidationError) -> list[str]:

@@ -59,6 +59,18 @@ async def test_what_the_model_wrote_is_never_taken_for_the_protocol() -> None:
     assert json.loads(events[0][6:])["choices"][0]["delta"]["content"] == text
 
 
+async def test_a_name_that_comes_late_is_replaced_too() -> None:
+    nameless = chunk("Hi").replace(f',"model":"{PATH}"'.encode(), b"")
+    assert PATH.encode() not in nameless
+    pieces = [nameless, chunk(finish_reason="stop"), DONE]
+    assert await relay(*pieces) == b"".join(pieces).replace(PATH.encode(), b"ai/smollm2")
+
+
+async def test_an_error_that_is_null_is_none() -> None:
+    whole = WHOLE.replace(b'data: {"choices"', b'data: {"error": null, "choices"')
+    assert (await relay(whole)).count(b'"error": null') == 3
+
+
 async def test_comments_pass_and_are_no_first_event() -> None:
     pieces = [piece async for piece in relayed(feed(b": ping\n\n", WHOLE), "m")]
     assert pieces[0].startswith(b": ping\n\ndata: {")

@@ -21,7 +21,8 @@ def test_the_environment_beats_the_file(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize(
     ("variable", "value"),
     [
-        ("API_BASE_URL", ""),
+        ("API_BASE_URL", "  "),
+        ("SMOLCHAT_API_KEY", "a secret\nX: y"),
         ("API_BASE_URL", "localhost:8000"),
         ("API_BASE_URL", "http://user:secret@localhost"),
         ("API_BASE_URL", "http://localhost:0"),

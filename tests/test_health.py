@@ -33,6 +33,7 @@ async def test_both_are_glad_when_the_model_is_there(api: httpx.AsyncClient) -> 
         (NO_MODEL, "model_missing"),
         (Reply(pieces=[b"<html>hello</html>"]), "invalid"),
         (Reply(pieces=[b'{"data": [1]}']), "invalid"),
+        (Reply(headers=[("Content-Encoding", "gzip")], pieces=[b"no gzip"]), "invalid"),
         (recorded("err-unknown-route"), "invalid"),
         (Reply(end="hang"), "silent"),
         (Reply(first_seconds=60), "silent"),
@@ -66,6 +67,11 @@ def test_a_model_server_that_is_down_is_told_with_the_next_step() -> None:
     assert health.json()["model_server"]["state"] == "unreachable"
     assert readiness.status_code == 503
     assert "set DMR_BASE_URL" in readiness.json()["error"]["message"]
+
+
+async def test_a_probe_may_ask_for_the_head_alone(api: httpx.AsyncClient) -> None:
+    assert (await api.head("/healthz")).status_code == 200
+    assert (await api.head("/readyz")).status_code == 200
 
 
 async def test_neither_runs_the_model(api: httpx.AsyncClient, model_server: ModelServer) -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from backend.model_id import is_same, shown
+from backend.model_id import is_same, listed, without_hub
 
 
 @pytest.mark.parametrize(
@@ -28,8 +28,13 @@ def test_both_names_of_hugging_face_are_one() -> None:
     assert is_same("hf.co/bartowski/SmolLM2-GGUF", "huggingface.co/bartowski/smollm2-gguf:latest")
 
 
-def test_shown_ids_have_no_registry_and_no_path() -> None:
-    assert shown("docker.io/ai/smollm2:latest") == "ai/smollm2:latest"
-    assert shown("/home/someone/models/tiny.Q4_1.gguf") == "tiny.Q4_1"
-    assert shown(r"C:\models\tiny.gguf") == "tiny"
-    assert shown("llama3.2:1b") == "llama3.2:1b"
+def test_docker_hub_goes_without_saying() -> None:
+    assert without_hub("docker.io/ai/smollm2:latest") == "ai/smollm2:latest"
+    assert without_hub("hf.co/someone/tiny.gguf") == "hf.co/someone/tiny.gguf"
+
+
+def test_listed_ids_have_no_registry_and_no_path() -> None:
+    assert listed("docker.io/ai/smollm2:latest") == "ai/smollm2:latest"
+    assert listed("/home/someone/models/tiny.Q4_1.gguf") == "tiny.Q4_1"
+    assert listed(r"C:\models\tiny.gguf") == "tiny"
+    assert listed("llama3.2:1b") == "llama3.2:1b"

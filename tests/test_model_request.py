@@ -35,12 +35,21 @@ def test_unknown_fields_pass_through_as_they_are() -> None:
         ({"max_completion_tokens": 9}, 9),
         ({"max_tokens": 7, "max_completion_tokens": 9}, 9),
         ({"max_tokens": None}, 1024),
+        ({"n_predict": 5}, 5),
+        ({"n_predict": -1}, 1024),
+        ({"max_tokens": 7, "n_predict": 2**31 - 1}, 7),
     ],
 )
 def test_one_max_tokens_is_always_sent(asked: dict[str, Any], expected: int) -> None:
     body = sent(**asked)
     assert body["max_tokens"] == expected
-    assert "max_completion_tokens" not in body
+    assert not {"max_completion_tokens", "n_predict"} & body.keys()
+
+
+@pytest.mark.parametrize("name", ["repeat_last_n", "dry_penalty_last_n"])
+def test_the_whole_context_is_said_as_a_number_that_every_llama_cpp_takes(name: str) -> None:
+    assert sent(**{name: -1})[name] == 1_000_000
+    assert sent(**{name: 64})[name] == 64
 
 
 def test_developer_messages_become_system_messages() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from backend.errors import SmolChatError
-from backend.refusal import refusal
+from backend.refusal import logged_refusal, refusal
 
 RECORDINGS = Path(__file__).parent / "recordings"
 LOG_OR_PATH = re.compile(r"/models/|\.gguf|0\.00\.|slot |sha256|json\.exception|Verbose")
@@ -66,6 +66,11 @@ def test_an_overflow_carries_its_numbers() -> None:
             "invalid_request",
         ),
         (500, b"unable to load runner: not enough GPU memory", "model_server_failed"),
+        (
+            500,
+            b'{"error":{"message":"Failed to parse messages: key \'text\' not found"}}',
+            "invalid_request",
+        ),
         (401, b"", "model_server_failed"),
         (500, b"", "model_server_failed"),
         (502, b"<html>Bad Gateway</html>", "model_server_failed"),
@@ -87,6 +92,17 @@ def test_other_servers_refusals_are_understood(status: int, body: bytes, code: s
 def test_paths_and_log_lines_are_never_told(secret: str) -> None:
     error = refusal(400, json.dumps({"error": {"message": f"failed: {secret}"}}).encode())
     assert secret not in error.message
+
+
+def test_what_was_said_is_in_our_own_log(caplog: pytest.LogCaptureFixture) -> None:
+    error = logged_refusal(500, b"0.00.728 I slot print_timing\nbroken")
+    assert "broken" not in error.message
+    assert r"print_timing\nbroken" in caplog.text
+
+
+def test_what_a_reason_quotes_of_the_request_is_left_out() -> None:
+    error = refusal(500, b"Failed to parse tools: Missing tool type: 5; tools = [\n  5\n]")
+    assert error.message.endswith("Failed to parse tools: Missing tool type: 5.")
 
 
 def test_a_reason_is_one_short_line() -> None:

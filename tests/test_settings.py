@@ -15,6 +15,12 @@ def test_the_environment_beats_the_file(monkeypatch: pytest.MonkeyPatch) -> None
     assert load(monkeypatch, MODEL_ID="ai/other").model_id == "ai/other"
 
 
+def test_an_empty_value_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load(monkeypatch, MODEL_ID="", SMOLCHAT_MAX_TOKENS="")
+    assert settings.model_id.startswith("ai/")
+    assert settings.max_tokens == 1024
+
+
 def test_a_slash_at_the_end_of_the_address_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = load(monkeypatch, DMR_BASE_URL=" http://172.17.0.1:12434/v1/ ")
     assert settings.dmr_base_url == "http://172.17.0.1:12434/v1"
@@ -23,7 +29,10 @@ def test_a_slash_at_the_end_of_the_address_does_not_matter(monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("variable", "value"),
     [
-        ("MODEL_ID", ""),
+        ("MODEL_ID", " "),
+        ("MODEL_ID", "ai/smollm2\nX: y"),
+        ("DMR_API_KEY", "a secret\nX: y"),
+        ("DMR_API_KEY", "kéy"),
         ("DMR_BASE_URL", "localhost:12434"),
         ("DMR_BASE_URL", "ftp://localhost"),
         ("DMR_BASE_URL", "http://"),

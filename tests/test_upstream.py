@@ -43,6 +43,7 @@ def door() -> Iterator[respx.MockRouter]:
         (httpx.ReadTimeout("silent"), ModelServerTimeoutError),
         (httpx.ReadError("reset"), ModelServerError),
         (httpx.RemoteProtocolError("half an answer"), ModelServerError),
+        (httpx.DecodingError("no gzip"), ModelServerError),
     ],
 )
 async def test_each_failure_of_the_connection_is_one_of_ours(
