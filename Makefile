@@ -8,6 +8,13 @@ STAMPS := $(VENV)/stamps
 # The first of these that is there and new enough makes the environment.
 PYTHONS := python3.13 python3.12 python3.11 python3.14 python3 python
 
+# A Python that was upgraded or removed leaves an environment that cannot run: it is made anew.
+ifneq ($(wildcard $(VENV)),)
+ifneq ($(shell $(PY) -c 'import pip; print("works")' 2>/dev/null),works)
+$(shell rm -rf $(STAMPS))
+endif
+endif
+
 .PHONY: help run test check format lock clean
 .DEFAULT_GOAL := help
 
@@ -15,7 +22,7 @@ help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
 run: $(STAMPS)/run ## Start the model, the API and the page; Ctrl-C ends all three
-	@exec $(PY) launcher.py
+	@exec $(PY) -m launcher
 
 test: $(STAMPS)/dev ## Run the tests
 	@$(PY) -m pytest
@@ -39,7 +46,7 @@ lock: $(STAMPS)/dev ## Renew the lock files
 
 clean: ## Remove the environment and all caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
-	find backend engine frontend tests -name __pycache__ -prune -exec rm -rf {} +
+	find backend engine frontend launcher tests -name __pycache__ -prune -exec rm -rf {} +
 
 # ensurepip is what Debian leaves out of its python3 and puts into python3-venv.
 $(STAMPS):

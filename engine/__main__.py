@@ -7,17 +7,20 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import Any, NoReturn
 
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    # Until someone listens to it, a Ctrl-C ends this without a word, also during the imports.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 from engine.listening import ListeningError, check_listening
 from engine.order import Order
 from engine.settings import Settings, usable_cores
 from engine.stand_in import reason_to_step_aside
-from engine.supervisor import END_SIGNALS, Supervisor
+from engine.supervisor import Supervisor, on_end_signals
 from engine.weights import Weights, WeightsError, find_weights
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    for number in END_SIGNALS:
-        signal.signal(number, _leave)
+    on_end_signals(_leave)
     given = _parsed(arguments)
     is_stand_in = given.pop("stand_in", False)
     settings = Settings.load(**given)

@@ -30,10 +30,9 @@ def check_listening(host: str, port: int) -> None:
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise ListeningError(_how_to_free(port)) from error
-        raise ListeningError(
-            f"Cannot listen at {host}, port {port}: {error.strerror}. Set another "
-            "SMOLCHAT_ENGINE_HOST or SMOLCHAT_ENGINE_PORT."
-        ) from error
+        raise ListeningError(_how_to_listen(host, port, error.strerror or "unknown")) from error
+    except ValueError as error:  # no name of a host can be so long, or have such letters
+        raise ListeningError(_how_to_listen(host, port, "this is no address")) from error
     if _is_answered(host, port):
         raise ListeningError(_how_to_free(port))
 
@@ -45,6 +44,13 @@ def _is_answered(host: str, port: int) -> bool:
             socket.create_connection((target, port), timeout=CONNECT_SECONDS).close()
             return True
     return False
+
+
+def _how_to_listen(host: str, port: int, reason: str) -> str:
+    return (
+        f"Cannot listen at {host[:80]!r}, port {port}: {reason}. Set another SMOLCHAT_ENGINE_HOST "
+        "or SMOLCHAT_ENGINE_PORT."
+    )
 
 
 def _how_to_free(port: int) -> str:

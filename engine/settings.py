@@ -10,6 +10,12 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
+# What is listened at, and by which hosts that is reached. `localhost` may be IPv4 or IPv6 or both.
+REACHED_HOSTS = {
+    "127.0.0.1": ("localhost", "127.0.0.1"),
+    "0.0.0.0": ("localhost", "127.0.0.1"),
+    "::": ("localhost", "127.0.0.1", "::1"),
+}
 
 
 def usable_cores() -> int:
@@ -37,12 +43,19 @@ def _http_url(url: str) -> str:
     return url.strip().rstrip("/")
 
 
+def _model_id(name: str) -> str:
+    if not name.strip() or not name.strip().isprintable():
+        raise ValueError("must be the id of a model, in one line")
+    return name.strip()
+
+
 class Settings(BaseSettings):
     """Read once at start: command line, then environment, then `.env`, then these defaults."""
 
     model_config = SettingsConfigDict(
         env_file=PROJECT_ROOT / ".env",
         env_prefix="SMOLCHAT_ENGINE_",
+        env_ignore_empty=True,
         extra="ignore",
         frozen=True,
         hide_input_in_errors=True,
@@ -51,7 +64,7 @@ class Settings(BaseSettings):
     )
 
     # The id the model answers to.
-    model_id: Annotated[str, Field(min_length=1, validation_alias="MODEL_ID")]
+    model_id: Annotated[str, Field(validation_alias="MODEL_ID"), AfterValidator(_model_id)]
     # Where the API looks for a model server; only read to know whether the engine is meant.
     dmr_base_url: Annotated[
         str, Field(validation_alias="DMR_BASE_URL"), AfterValidator(_http_url)
@@ -79,12 +92,33 @@ class Settings(BaseSettings):
             return cls(**given)
         except ValidationError as error:
             raise SystemExit("\n".join(_explain(error, given))) from None
+        except UnicodeDecodeError:
+            raise SystemExit("The file .env is not UTF-8. Save it as UTF-8.") from None
+
+    @property
+    def reached_hosts(self) -> tuple[str, ...]:
+        """The hosts by which this machine reaches the engine, the best known first."""
+        return REACHED_HOSTS.get(self.host, (self.host.lower(),))
 
     @property
     def url(self) -> str:
         """Where the engine is reached from this machine, with Docker Model Runner's path."""
-        host = "localhost" if self.host in (*LOCAL_HOSTS, "0.0.0.0", "::") else self.host
+        host = self.reached_hosts[0]
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/engines/llama.cpp/v1"
+
+    @property
+    def is_meant(self) -> bool:
+        """Tell whether the address where the API looks for a model server is the engine's."""
+        address = urlsplit(self.dmr_base_url)
+        port = address.port or (443 if address.scheme == "https" else 80)
+        is_here = address.hostname in self.reached_hosts and port == self.port
+        return address.scheme == "http" and is_here
+
+    @property
+    def how_to_mean_it(self) -> str:
+        """The settings by which the engine is the model server, as one types them."""
+        host = "" if self.host == "127.0.0.1" else f"SMOLCHAT_ENGINE_HOST={self.host} "
+        return f"{host}SMOLCHAT_ENGINE_PORT={self.port} DMR_BASE_URL={self.url}"
 
 
 def _explain(error: ValidationError, given: dict[str, Any]) -> list[str]:
@@ -93,9 +127,10 @@ def _explain(error: ValidationError, given: dict[str, Any]) -> list[str]:
     for detail in error.errors():
         name = str(detail["loc"][0])
         variable = name if name.isupper() else f"SMOLCHAT_ENGINE_{name.upper()}"
+        reason = detail["msg"].removeprefix("Value error, ")
         if name in given:
-            lines.append(f"Wrong option --{name}: {detail['msg']}")
+            lines.append(f"Wrong option --{name}: {reason}")
         else:
             place = "set it in .env or the environment"
-            lines.append(f"Wrong setting {variable}: {detail['msg']} ({place})")
+            lines.append(f"Wrong setting {variable}: {reason} ({place})")
     return lines

@@ -6,7 +6,7 @@ import json
 from typing import Any
 from urllib.parse import urlsplit
 
-from engine.settings import LOCAL_HOSTS, Settings
+from engine.settings import Settings
 
 PREFIXES = ("/engines/llama.cpp/v1", "/engines/v1", "/v1")
 LOOK_SECONDS = 2.0
@@ -18,13 +18,12 @@ SERVER_NAMES = {"docker": "Docker Model Runner", "llamacpp": "llama.cpp", "libra
 def reason_to_step_aside(settings: Settings) -> str | None:
     """Say why the engine is not needed, or nothing if it is."""
     url = settings.dmr_base_url
-    address = urlsplit(url)
-    is_ours = address.hostname in (*LOCAL_HOSTS, settings.host) and address.port == settings.port
-    if not is_ours or address.scheme != "http":
+    if not settings.is_meant:
         return (
-            f"DMR_BASE_URL names another model server, {url}: that one is used. "
-            f"The engine steps aside; it would serve {settings.url}."
+            f"DMR_BASE_URL names another model server, {url}: that one is used. The engine steps "
+            f"aside. To use it, set these together: {settings.how_to_mean_it}"
         )
+    address = urlsplit(url)
     with contextlib.suppress(OSError):  # nobody is there, or nobody who answers
         for path in dict.fromkeys([address.path, *PREFIXES]):
             if server := _server_at(str(address.hostname), settings.port, f"{path}/models"):

@@ -6,10 +6,12 @@ import subprocess
 import sys
 import time
 from collections import deque
+from collections.abc import Callable
 from types import FrameType
 
 from engine.order import NOT_LOADED, READY, Order
 from engine.settings import PROJECT_ROOT
+from engine.weights import WHAT_TO_DO
 
 END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 GRACE_SECONDS = 2.0  # between asking the model's process to end and ending it
@@ -18,6 +20,13 @@ MOST_DEATHS = 3
 DEATHS_WITHIN_SECONDS = 60.0
 
 _LOG_ERROR = re.compile(r"^[\d.]+ E (?:srv|slot|cmn)? *[\w()]+: (?P<reason>.*)$")
+
+
+def on_end_signals(handler: Callable[[int, FrameType | None], None]) -> None:
+    """Call the handler when someone asks for the end; a signal that `nohup` ignores stays so."""
+    for number in END_SIGNALS:
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 class Supervisor:
@@ -40,8 +49,7 @@ class Supervisor:
 
     def run(self) -> str | None:
         """Serve until someone asks for the end (None), or until it is hopeless (the reason)."""
-        for number in END_SIGNALS:
-            signal.signal(number, self._end)
+        on_end_signals(self._end)
         signal.signal(signal.SIGALRM, self._kill)
         while True:
             code = self._live_once()
@@ -90,7 +98,8 @@ class Supervisor:
         self._deaths.append(now)
         if code == NOT_LOADED and not self._was_ready:
             # Of llama.cpp's errors the first is the cause; the others follow from it.
-            return f"llama.cpp cannot serve {self._order.path}: {self._first_error}."
+            reason = self._first_error or self._last_line or "it does not say why"
+            return f"llama.cpp cannot serve {self._order.path}: {reason}. {WHAT_TO_DO}"
         if len(self._deaths) < MOST_DEATHS:
             return None
         last_words = f" Its last words: {self._last_line}" if self._last_line else ""

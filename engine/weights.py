@@ -67,8 +67,8 @@ def _packaged() -> Path:
         for path in sorted(Path(folder).glob("*.gguf")):
             return path
     raise WeightsError(
-        f"No model: the package {PACKAGE.replace('_', '-')} is not installed. Install it with "
-        f"`make run`. {WHAT_TO_DO}"
+        f"No model: the package {PACKAGE.replace('_', '-')} is not installed. `make clean`, then "
+        f"`make run`, installs everything anew. {WHAT_TO_DO}"
     )
 
 

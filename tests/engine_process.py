@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -14,16 +13,11 @@ from pathlib import Path
 import httpx
 import psutil
 
+from served_api import free_port
+
 ROOT = Path(__file__).parent.parent
 PREFIX = "/engines/llama.cpp"
 PATIENCE_SECONDS = 40.0  # the machine may be busy; nothing here takes more than 2 s on an idle one
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 class EngineProcess:

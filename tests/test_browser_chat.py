@@ -11,13 +11,12 @@ from browser_page import (
     IDLE,
     answer_text,
     ask,
-    free_port,
     needs_chromium,
     running_browser,
     running_page,
 )
 from model_server import EVENTS, ModelServer, Reply, chunk, running_model_server, spoken
-from served_api import running_api
+from served_api import free_port, running_api
 
 pytestmark = needs_chromium
 

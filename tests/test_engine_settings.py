@@ -36,16 +36,51 @@ def test_it_listens_at_docker_model_runners_address_for_this_machine_only() -> N
 def test_an_address_is_written_as_a_client_needs_it() -> None:
     assert Settings.load(host="::", port=1).url.startswith("http://localhost:1/")
     assert Settings.load(host="fd00::1", port=1).url.startswith("http://[fd00::1]:1/")
+    assert Settings.load(host="::1", port=1).url.startswith("http://[::1]:1/")
+
+
+@pytest.mark.parametrize(
+    ("host", "url", "is_meant"),
+    [
+        ("127.0.0.1", "http://LOCALHOST:1234", True),
+        ("0.0.0.0", "http://127.0.0.1:1234/v1", True),
+        ("::1", "http://[::1]:1234", True),
+        ("::1", "http://localhost:1234", False),
+        ("127.0.0.1", "http://[::1]:1234", False),
+        ("127.0.0.1", "http://localhost:1235", False),
+        ("127.0.0.1", "https://localhost:1234", False),
+        ("127.0.0.1", "http://localhost", False),
+        ("192.0.2.1", "http://192.0.2.1:1234", True),
+    ],
+)
+def test_it_knows_whether_it_is_meant(
+    monkeypatch: pytest.MonkeyPatch, host: str, url: str, *, is_meant: bool
+) -> None:
+    settings = load(monkeypatch, {"DMR_BASE_URL": url}, host=host, port="1234")
+    assert settings.is_meant == is_meant
+
+
+def test_what_is_advised_makes_it_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    advised = Settings.load(host="::1", port=1234).how_to_mean_it
+    environment = dict(setting.split("=") for setting in advised.split())
+    assert load(monkeypatch, environment).is_meant
+
+
+def test_an_empty_value_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("MODEL_ID", "DMR_BASE_URL", "SMOLCHAT_ENGINE_HOST", "SMOLCHAT_ENGINE_MODEL")
+    settings = load(monkeypatch, dict.fromkeys(names, ""))
+    assert (settings.model_id, settings.host) == ("ai/smollm2:latest", "127.0.0.1")
+    assert settings.model is None
 
 
 @pytest.mark.parametrize(
     ("variable", "value"),
     [
-        ("MODEL_ID", ""),
+        ("MODEL_ID", " \n"),
+        ("MODEL_ID", "one\ntwo"),
         ("DMR_BASE_URL", "localhost:12434"),
         ("DMR_BASE_URL", "http://user:secret@localhost"),
         ("DMR_BASE_URL", "http://localhost:99999"),
-        ("SMOLCHAT_ENGINE_HOST", ""),
         ("SMOLCHAT_ENGINE_PORT", "0"),
         ("SMOLCHAT_ENGINE_PORT", "70000"),
         ("SMOLCHAT_ENGINE_CONTEXT", "much"),

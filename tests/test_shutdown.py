@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ import httpx
 import pytest
 
 from model_server import EVENTS, ModelServer, Reply, chunk
+from served_api import free_port
 
 ROOT = Path(__file__).parent.parent
 HELLO = {"messages": [{"role": "user", "content": "Hello"}]}
@@ -23,8 +23,7 @@ HELLO = {"messages": [{"role": "user", "content": "Hello"}]}
 @contextmanager
 def started_by_hand(model_server: ModelServer) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """Start the API as a person does: `uvicorn backend.main:app`."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "uvicorn", "backend.main:app", "--port", str(port)]
     environment = os.environ | {"DMR_BASE_URL": model_server.base_url}
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE)
