@@ -5,6 +5,7 @@ It never deletes the server, which can hang: SIGTERM's default, or the owner's e
 
 import fcntl
 import os
+import select
 import signal
 import sys
 
@@ -31,9 +32,11 @@ def main() -> None:
         _server = xllamacpp.Server(_parameters(Order.from_json(sys.argv[1])))
     except RuntimeError:  # llama.cpp has written the reason
         os._exit(NOT_LOADED)
-    print(READY, flush=True)
-    sys.stdin.buffer.read()  # ends when the owner does, however that happens
-    os._exit(0)
+    try:
+        print(READY, flush=True)
+        sys.stdin.buffer.read()  # ends when the owner does, however that happens
+    finally:  # also where the owner ended before it could be told
+        os._exit(0)
 
 
 def _end_with_owner_while_loading() -> None:
@@ -46,6 +49,8 @@ def _end_with_owner_while_loading() -> None:
         pipe = sys.stdin.fileno()
         fcntl.fcntl(pipe, fcntl.F_SETOWN, os.getpid())
         fcntl.fcntl(pipe, fcntl.F_SETFL, fcntl.fcntl(pipe, fcntl.F_GETFL) | os.O_ASYNC)
+        if select.select([pipe], [], [], 0)[0]:  # it has closed before: no signal will tell
+            os._exit(0)
 
 
 def _parameters(order: Order) -> "xllamacpp.CommonParams":

@@ -4,6 +4,8 @@ import http.server
 import json
 import signal
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,16 +15,19 @@ import httpx
 import psutil
 import pytest
 
+from engine.order import Order
 from engine.weights import find_weights
 from engine_process import (
+    PATIENCE_SECONDS,
     PREFIX,
+    ROOT,
     EngineProcess,
     chat,
-    free_port,
     running_engine,
     started_engine,
     wait_until,
 )
+from served_api import free_port
 
 
 @pytest.fixture(scope="module")
@@ -175,6 +180,20 @@ def test_a_killed_supervisor_leaves_nothing(state: str) -> None:
         assert not engine.is_answering()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells while a model is loaded")
+def test_a_model_whose_owner_is_gone_before_it_begins_is_not_loaded() -> None:
+    order = Order(str(find_weights(None).path), "m", "127.0.0.1", free_port(), 512, 1, 1)
+    command = [sys.executable, "-m", "engine.server", order.to_json()]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as model:
+        assert model.stdin
+        assert model.stdout
+        model.stdout.close()
+        model.stdin.close()
+        assert model.wait(PATIENCE_SECONDS) == 0
+
+
 def refused(*arguments: str, env: dict[str, str] | None = None, port: int | None = None) -> str:
     """Start an engine that cannot serve; give its last words."""
     with started_engine(*arguments, env=env, port=port) as engine:
@@ -191,6 +210,15 @@ def test_a_taken_port_is_named_with_what_to_do(engine: EngineProcess) -> None:
 
 def test_an_address_of_another_machine_is_refused() -> None:
     assert "192.0.2.1" in refused("--host", "192.0.2.1")
+
+
+@pytest.mark.parametrize("host", ["a" * 300, "a..b", "\u200b", "no such host"])
+def test_what_is_no_address_is_refused_in_one_line(host: str) -> None:
+    with started_engine("--host", host) as engine:
+        assert engine.wait() == 1
+    [said] = engine.said
+    assert "Cannot listen at" in said
+    assert "SMOLCHAT_ENGINE_HOST" in said
 
 
 def test_a_wrong_option_is_refused() -> None:
@@ -211,6 +239,7 @@ def test_what_llama_cpp_says_of_a_model_is_passed_on(tmp_path: Path) -> None:
     last = refused("--model", str(path))
     assert f"{path}: error loading model" in last
     assert "corrupted or incomplete" in last
+    assert "--model PATH" in last
 
 
 def test_more_context_than_the_model_was_trained_for_is_not_taken() -> None:
@@ -282,6 +311,7 @@ def test_it_steps_aside_when_another_address_is_meant(url: str) -> None:
     with started_engine("--stand-in", env={"DMR_BASE_URL": url}) as engine:
         wait_until(lambda: engine.has_said("steps aside"))
         assert url in engine.said[-1]
+        assert f"SMOLCHAT_ENGINE_PORT={engine.port} DMR_BASE_URL=http://" in engine.said[-1]
         assert_is_idle(engine)
 
 
