@@ -12,8 +12,9 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
+from answer_chunk import Chunk, Timings, Usage
 from api_client import ApiError
 
 logger = logging.getLogger(__name__)
@@ -21,7 +22,7 @@ logger = logging.getLogger(__name__)
 POLL_SECONDS = 0.05
 _UNEXPECTED = ApiError("Something unexpected went wrong in the page; its log has the details.")
 
-Chunks = AsyncGenerator[dict[str, Any]]
+Chunks = AsyncGenerator[Chunk]
 
 
 @dataclass
@@ -35,23 +36,23 @@ class Answer:
     model: str = ""
     finish_reason: str | None = None
     first_token_seconds: float | None = None
-    usage: dict[str, Any] = field(default_factory=dict)
-    timings: dict[str, Any] = field(default_factory=dict)
+    usage: Usage = field(default_factory=Usage)
+    timings: Timings = field(default_factory=Timings)
 
     @property
     def is_over(self) -> bool:
         return self.state not in ("waiting", "writing")
 
-    def take(self, chunk: dict[str, Any]) -> None:
+    def take(self, chunk: Chunk) -> None:
         """Add a chunk of the stream."""
-        self.model = self.model or chunk.get("model") or ""
-        self.usage = chunk.get("usage") or self.usage
-        self.timings = chunk.get("timings") or self.timings
-        for choice in chunk.get("choices", ()):
-            delta = choice.get("delta") or {}
-            self.text += delta.get("content") or ""
-            self.reasoning += delta.get("reasoning_content") or ""
-            self.finish_reason = choice.get("finish_reason") or self.finish_reason
+        self.model = self.model or chunk.model or ""
+        self.usage = chunk.usage or self.usage
+        self.timings = chunk.timings or self.timings
+        for choice in chunk.choices:
+            if choice.delta:
+                self.text += choice.delta.content or ""
+                self.reasoning += choice.delta.reasoning_content or ""
+            self.finish_reason = choice.finish_reason or self.finish_reason
 
 
 class AnswerJob:

@@ -3,13 +3,13 @@
 import re
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
-from pydantic_core import from_json
+from pydantic import BaseModel, ValidationError
 
+from answer_chunk import Chunk
 from settings import Settings
 
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
@@ -27,23 +27,40 @@ class ApiError(Exception):
         self.code = code
 
 
-@dataclass(frozen=True)
-class Health:
-    """What the API says of itself and of its model server."""
+class ModelServer(BaseModel):
+    """What the API knows of its model server."""
 
-    model: str
-    server_url: str
+    url: str
     state: str
     message: str
 
 
-@dataclass(frozen=True)
-class Model:
-    """A model that can be asked, and what is known of it."""
+class Health(BaseModel):
+    """What the API says of itself: the model it asks, and where."""
+
+    model: str
+    model_server: ModelServer
+
+
+class ModelFacts(BaseModel):
+    """What is known of a model."""
+
+    parameters: str | None = None
+    context_window: int | None = None
+
+
+class Model(BaseModel):
+    """A model that can be asked."""
 
     id: str
-    parameters: str | None
-    context_tokens: int | None
+    smolchat: ModelFacts
+
+
+class ModelList(BaseModel):
+    data: list[Model]
+
+
+Shape = TypeVar("Shape", bound=BaseModel)
 
 
 class ApiClient:
@@ -66,14 +83,12 @@ class ApiClient:
         )
 
     def health(self) -> Health:
-        found = self._get("/healthz")
-        server = found["model_server"]
-        return Health(found["model"], server["url"], server["state"], server["message"])
+        return self._get("/healthz", Health)
 
     def models(self) -> list[Model]:
-        return [_model(entry) for entry in self._get("/models")["data"]]
+        return self._get("/models", ModelList).data
 
-    async def chat(self, body: dict[str, Any]) -> AsyncGenerator[dict[str, Any]]:
+    async def chat(self, body: dict[str, Any]) -> AsyncGenerator[Chunk]:
         """Give an answer's chunks as they come; closing it tells the API that nobody listens.
 
         Raises:
@@ -91,14 +106,14 @@ class ApiClient:
                     async for chunk in _chunks(response.aiter_bytes()):
                         yield chunk
 
-    def _get(self, path: str) -> Any:
+    def _get(self, path: str, shape: type[Shape]) -> Shape:
         with self._explained():
             response = self._client.get(path)
         if not response.is_success:
             raise _refusal(response)
         try:
-            return response.json()
-        except ValueError:
+            return shape.model_validate_json(response.content)
+        except ValidationError:
             raise _stranger(response) from None
 
     @contextmanager
@@ -112,7 +127,7 @@ class ApiClient:
         except httpx.TimeoutException as error:
             message = f"The API at {self.settings.api_base_url} does not answer."
             raise ApiError(message, "Try again, or restart it.", code="api_silent") from error
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise _broken_off() from error
 
     def _how_to_start(self) -> str:
@@ -123,7 +138,7 @@ class ApiClient:
         return f"Start everything with `make run`, or the API alone with `{command}`."
 
 
-async def _chunks(pieces: AsyncIterable[bytes]) -> AsyncIterator[dict[str, Any]]:
+async def _chunks(pieces: AsyncIterable[bytes]) -> AsyncIterator[Chunk]:
     """Read the chunks of an answer, which is whole only with a finish_reason and `[DONE]`."""
     is_finished = False
     async for data in events(pieces):
@@ -131,10 +146,10 @@ async def _chunks(pieces: AsyncIterable[bytes]) -> AsyncIterator[dict[str, Any]]
             if is_finished:
                 return
             break
-        chunk = _json_object(data)
-        if "error" in chunk:
-            raise _told(chunk["error"])
-        is_finished |= any(choice.get("finish_reason") for choice in chunk.get("choices", ()))
+        chunk = _chunk(data)
+        if chunk.error:
+            raise _told(chunk.error)
+        is_finished |= any(choice.finish_reason for choice in chunk.choices)
         yield chunk
     raise _broken_off()
 
@@ -156,14 +171,11 @@ async def events(pieces: AsyncIterable[bytes]) -> AsyncIterator[str]:
                 data.clear()
 
 
-def _json_object(data: str) -> dict[str, Any]:
+def _chunk(data: str) -> Chunk:
     try:
-        parsed = from_json(data)
-    except ValueError:
-        parsed = None
-    if not isinstance(parsed, dict):
-        raise _broken_off()
-    return parsed
+        return Chunk.model_validate_json(data)
+    except ValidationError:
+        raise _broken_off() from None
 
 
 def _refusal(response: httpx.Response) -> ApiError:
@@ -188,8 +200,3 @@ def _stranger(response: httpx.Response) -> ApiError:
 
 def _broken_off() -> ApiError:
     return ApiError("The answer broke off.", "Try again.", code="answer_broken_off")
-
-
-def _model(entry: dict[str, Any]) -> Model:
-    facts = entry.get("smolchat") or {}
-    return Model(entry["id"], facts.get("parameters"), facts.get("context_window"))

@@ -1,5 +1,10 @@
 """The page's server: Streamlit, with headers that keep a page from loading anything else."""
 
+import base64
+import hashlib
+import re
+from pathlib import Path
+
 import streamlit as st
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
@@ -7,13 +12,21 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from settings import Settings
 
+
+def _hashes_of_own_scripts() -> str:
+    """Name the scripts within Streamlit's own page, which differ from version to version."""
+    page = (Path(st.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
+    scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    digests = [hashlib.sha256(script.encode()).digest() for script in scripts]
+    return " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
+
+
 # Streamlit's own parts set styles as they are drawn, and its workers come from blobs. Nothing is
 # allowed to any other address: an image that slipped through a model's text would load nothing.
 POLICY = "; ".join(
     (
         "default-src 'self'",
-        # The hash is that of the one script in Streamlit's own page.
-        "script-src 'self' 'sha256-THxz9J9+wf7rhwR2YkXJoSZ13UCmYyC+3lNDv2+8ugA='",
+        f"script-src 'self' {_hashes_of_own_scripts()}",
         "style-src 'self' 'unsafe-inline'",
         "img-src 'self' data: blob:",
         "font-src 'self' data:",

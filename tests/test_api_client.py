@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from answer_chunk import Chunk
 from api_client import ApiClient, ApiError, events
-from model_server import EVENTS, ModelServer, Reply, chunk, spoken
+from model_server import EVENTS, ModelServer, Reply, spoken
+from model_server import chunk as event
 from settings import Settings
 
 HELLO = {"messages": [{"role": "user", "content": "Hello"}], "stream": True}
@@ -20,8 +22,8 @@ def client_of(url: str) -> ApiClient:
     return ApiClient(Settings(api_base_url=url))
 
 
-def ask(url: str, body: dict[str, Any] = HELLO) -> list[dict[str, Any]]:
-    async def collected() -> list[dict[str, Any]]:
+def ask(url: str, body: dict[str, Any] = HELLO) -> list[Chunk]:
+    async def collected() -> list[Chunk]:
         return [chunk async for chunk in client_of(url).chat(body)]
 
     return asyncio.run(collected())
@@ -58,16 +60,18 @@ def answering(raw: bytes) -> Iterator[str]:
 def test_health_and_models_come_from_the_api(served: str, model_server: ModelServer) -> None:
     client = client_of(served)
     health = client.health()
-    assert (health.model, health.state) == ("ai/smollm2:latest", "ready")
-    assert health.server_url == model_server.base_url
+    assert (health.model, health.model_server.state) == ("ai/smollm2:latest", "ready")
+    assert health.model_server.url == model_server.base_url
     assert client.models()[0].id == "ai/smollm2:latest"
 
 
 def test_an_answer_comes_in_chunks_and_whole(served: str, model_server: ModelServer) -> None:
     model_server.replies.append(spoken(["Hi", " there"]))
     chunks = ask(served, HELLO | {"stream_options": {"include_usage": True}})
-    assert [c["choices"][0]["delta"].get("content") for c in chunks[1:3]] == ["Hi", " there"]
-    assert chunks[-1]["usage"]["completion_tokens"] == 2
+    deltas = [chunk.choices[0].delta for chunk in chunks[1:3]]
+    assert [delta.content for delta in deltas if delta] == ["Hi", " there"]
+    assert chunks[-1].usage
+    assert chunks[-1].usage.completion_tokens == 2
 
 
 def test_a_refusal_is_told_in_the_words_of_the_api(served: str) -> None:
@@ -78,7 +82,7 @@ def test_a_refusal_is_told_in_the_words_of_the_api(served: str) -> None:
 
 
 def test_an_error_in_the_middle_is_an_error(served: str, model_server: ModelServer) -> None:
-    begun = Reply(headers=EVENTS, pieces=[chunk({"content": "Hi"})], end="cut")
+    begun = Reply(headers=EVENTS, pieces=[event({"content": "Hi"})], end="cut")
     model_server.replies.append(begun)
     with pytest.raises(ApiError) as failure:
         ask(served)
@@ -105,6 +109,8 @@ def test_nothing_at_the_address_is_told_with_the_command_that_starts_it() -> Non
         (b"data: nonsense\n\n", "answer_broken_off"),
         (b"data: 1\n\n", "answer_broken_off"),
         (b"<html>", "answer_broken_off"),
+        (b'data: {"choices": 1}\n\n', "answer_broken_off"),
+        (b"data: " + b"[" * 100_000 + b"\n\n", "answer_broken_off"),
         (b'data: {"error":{"message":"No.","code":"model_loading"}}\n\n', "model_loading"),
     ],
 )
@@ -120,6 +126,13 @@ def test_another_program_at_the_address_is_told_as_that() -> None:
     with answering(raw) as url, pytest.raises(ApiError, match="not SmolChat's API") as failure:
         ask(url)
     assert "API_BASE_URL" in failure.value.next_step
+
+
+@pytest.mark.parametrize("body", [b"{}", b"[]", b"1", b'{"model": "m", "model_server": 1}'])
+def test_foreign_json_at_the_address_is_told_as_that(body: bytes) -> None:
+    raw = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+    with answering(raw) as url, pytest.raises(ApiError, match="not SmolChat's API"):
+        client_of(url).health()
 
 
 def test_the_key_is_sent_where_there_is_one() -> None:

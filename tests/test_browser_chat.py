@@ -28,7 +28,12 @@ HOSTILE = """Look: ![a](http://evil.test/inline.png) ![b][ref] [![c](http://evil
 <iframe src="http://evil.test/frame"></iframe><script>document.title='owned'</script>
 
 | `a | ![x](http://evil.test/table.png) | b` |
-|---|---|
+|---|---|---|
+| `a | ![x](http://evil.test/cell.png) | b` |
+
+```mermaid
+graph LR; A["<img src='http://evil.test/mermaid.png'>"]
+```
 
 [run](javascript:document.title='owned') :material/home: :smile: costs $5 and $10
 
@@ -97,7 +102,7 @@ def test_stop_works_before_the_first_word(page: Page, model: ModelServer) -> Non
     page.wait_for_selector(".st-key-chat_stop button")
     wait_until(lambda: bool(model.chats), page)
     page.click(".st-key-chat_stop button")
-    assert model.chats[0].left.wait(1)
+    assert model.chats[0].left.wait(10)
     page.wait_for_selector(".st-key-chat_again button")
     assert "stopped" in page.locator(".st-key-chat_facts_0").inner_text()
 
@@ -107,12 +112,37 @@ def test_stop_in_the_middle_keeps_what_was_written(page: Page, model: ModelServe
     ask(page, "Hello")
     wait_until(lambda: answer_text(page) == "Once", page)
     page.click(".st-key-chat_stop button")
-    assert model.chats[0].left.wait(1)
+    assert model.chats[0].left.wait(10)
     page.wait_for_selector(".st-key-chat_again button")
     assert answer_text(page) == "Once"
     ask(page, "Go on")
     wait_until(lambda: len(model.chats) == 2, page)
     assert {"role": "assistant", "content": "Once"} in model.chats[1].body["messages"]
+
+
+def test_escape_stops(page: Page, model: ModelServer) -> None:
+    model.replies.append(Reply(headers=EVENTS, pieces=[chunk({"content": "Once"})], end="hang"))
+    ask(page, "Hello")
+    wait_until(lambda: answer_text(page) == "Once", page)
+    page.keyboard.press("Escape")
+    assert model.chats[0].left.wait(10)
+    page.wait_for_selector(".st-key-chat_again button")
+
+
+def test_a_question_asked_further_up_is_shown(page: Page, model: ModelServer) -> None:
+    long = "\n\n".join(["word " * 90] * 20)
+    model.replies += [spoken([long]), spoken(["Once ", "again"], gap_seconds=0.2)]
+    ask(page, "Hello")
+    page.wait_for_selector(".st-key-chat_again button")
+    scroller = "document.querySelector('[data-testid=stAppScrollToBottomContainer]')"
+    page.mouse.move(640, 300)
+    page.mouse.wheel(0, -10_000)
+    wait_until(lambda: page.evaluate(f"{scroller}.scrollTop") == 0, page)
+    ask(page, "And now?")
+    wait_until(lambda: page.locator("text=And now?").bounding_box()["y"] < 860, page)  # type: ignore[index]
+    page.wait_for_selector("text=Once again")
+    rest = f"{scroller}.scrollHeight - {scroller}.clientHeight - {scroller}.scrollTop"
+    wait_until(lambda: page.evaluate(rest) < 5, page)
 
 
 def test_nothing_of_what_came_before_stays_under_an_answer(page: Page, model: ModelServer) -> None:
@@ -154,7 +184,7 @@ def test_a_closed_tab_stops_the_answer(url: str, browser: Browser, model: ModelS
     ask(page, "Hello")
     wait_until(lambda: bool(model.chats), page)
     page.close()
-    assert model.chats[0].left.wait(8)
+    assert model.chats[0].left.wait(20)
 
 
 def test_hostile_text_loads_nothing_and_runs_nothing(page: Page, model: ModelServer) -> None:
@@ -173,13 +203,14 @@ def test_hostile_text_loads_nothing_and_runs_nothing(page: Page, model: ModelSer
 
 def test_a_phone_needs_no_scrolling_sideways(page: Page, model: ModelServer) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
-    wide = "x" * 200 + "\n\n```\n" + "y" * 200 + "\n```\n\n| " + "z" * 200 + " |\n|---|\n"
+    wide = "x" * 200 + "\n\n```\n" + "y" * 200 + "\n```\n\n| " + "z" * 200 + " |\n|---|\n| z |\n"
     model.replies.append(spoken([wide]))
     ask(page, "w" * 200)
     page.wait_for_selector(".st-key-chat_again button")
     main = "document.querySelector('.stMain')"
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.evaluate(f"{main}.scrollWidth - {main}.clientWidth") <= 0
+    assert page.locator("[data-testid=stChatMessage] table").count() == 1
 
 
 def test_the_page_needs_no_network_and_reports_no_error(url: str, browser: Browser) -> None:
@@ -192,7 +223,8 @@ def test_the_page_needs_no_network_and_reports_no_error(url: str, browser: Brows
     page.wait_for_selector(".st-key-chat_starters button")
     page.wait_for_selector(IDLE)
     fonts = page.evaluate(
-        "[...document.fonts].filter(f => f.status == 'loaded').map(f => f.family)"
+        "document.fonts.ready.then(all => [...all].filter(f => f.status == 'loaded')"
+        ".map(f => f.family))"
     )
     assert not [there for there in loaded if not there.startswith((url, "data:"))]
     assert not [words for words in told if words.startswith("error")]

@@ -2,10 +2,12 @@ from typing import Any
 
 import pytest
 
+from answer_chunk import Timings, Usage
 from answer_job import Answer
+from api_client import ApiError
 from conversation import Turn, facts, to_request
 
-USAGE = {"prompt_tokens": 1031, "completion_tokens": 20}
+USAGE = Usage(prompt_tokens=1031, completion_tokens=20)
 
 
 def test_a_request_holds_what_was_said_and_what_was_chosen() -> None:
@@ -36,23 +38,50 @@ def test_what_is_empty_is_left_out() -> None:
     ("known", "line"),
     [
         (
-            {"usage": USAGE, "timings": {"predicted_per_second": 41.26}, "finish_reason": "stop"},
+            {
+                "usage": USAGE,
+                "timings": Timings(predicted_per_second=41.26),
+                "finish_reason": "stop",
+            },
             "smollm2 · 41.3 tokens/s · first token 0.31 s · 1,031 in · 20 out",
         ),
         (
-            {"usage": USAGE, "timings": {"predicted_per_second": 0.0}, "finish_reason": "length"},
+            {"usage": USAGE, "finish_reason": "length"},
             "smollm2 · first token 0.31 s · 1,031 in · 20 out · cut off at the token limit",
         ),
+        (
+            {"text": "", "finish_reason": "stop"},
+            "smollm2 · first token 0.31 s · the model wrote nothing",
+        ),
+        ({"usage": Usage(completion_tokens=0)}, "smollm2 · first token 0.31 s · 0 out"),
         ({"state": "stopped"}, "smollm2 · first token 0.31 s · stopped"),
         ({"state": "stopped", "first_token_seconds": None}, "smollm2 · stopped"),
         ({"state": "failed", "text": "Hm"}, "smollm2 · first token 0.31 s · broken off"),
-        ({"state": "failed", "model": "", "first_token_seconds": None}, ""),
+        ({"state": "failed", "text": "", "model": "", "first_token_seconds": None}, ""),
     ],
 )
 def test_the_facts_are_what_was_measured(known: dict[str, Any], line: str) -> None:
     defaults: dict[str, Any] = {
+        "text": "Hm",
+        "finish_reason": "stop",
         "model": "ai/smollm2",
         "state": "finished",
         "first_token_seconds": 0.312,
     }
     assert facts(Answer(**(defaults | known))) == line
+
+
+def test_a_new_answer_that_fails_leaves_the_earlier_one() -> None:
+    turn = Turn("One?", Answer("good", state="finished"))
+    for worse in [Answer("ba", state="failed", error=ApiError("No.")), Answer(state="stopped")]:
+        turn.begin(worse)
+        assert turn.shown.text == "good"
+    for other in [Answer("better", state="finished"), Answer("be", state="stopped")]:
+        turn.begin(other)
+        assert turn.shown is other
+
+
+def test_a_partial_answer_stays_while_another_is_tried() -> None:
+    turn = Turn("One?", Answer("Once", state="failed"))
+    turn.begin(Answer(state="failed"))
+    assert turn.shown.text == "Once"

@@ -119,6 +119,33 @@ def test_reset_takes_the_parameters_back(page: AppTest, model_server: ModelServe
     assert "top_k" not in model_server.chats[0].body
 
 
+def test_an_answer_stays_when_a_new_one_fails(page: AppTest, model_server: ModelServer) -> None:
+    model_server.replies += [spoken(["Good."]), recorded("err-load-broken-file-stream")]
+    ask(page, "Hello")
+    page.button(key="chat_again").click().run()
+    assert said(page, "assistant") == ["Good."]
+    assert "damaged" in warnings(page)
+    model_server.replies += [spoken(["Better."]), spoken(["Two."])]
+    page.button(key="chat_retry").click().run()
+    assert said(page, "assistant") == ["Better."]
+    ask(page, "Go on")
+    assert {"role": "assistant", "content": "Better."} in model_server.chats[-1].body["messages"]
+
+
+def test_a_model_that_was_chosen_stays_while_nothing_answers(
+    model_server: ModelServer, served: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = b'{"data": [{"id": "ai/smollm2"}, {"id": "ai/other"}]}'
+    model_server.models = Reply(pieces=[both])
+    page = opened(served, monkeypatch)
+    page.selectbox[0].select("ai/other").run()
+    model_server.models = Reply(status=503, pieces=[b"Loading model"])
+    st.cache_resource.clear()
+    page.run()
+    assert warnings(page)
+    assert page.selectbox[0].value == "ai/other"
+
+
 def test_a_stopped_or_regenerated_answer_is_asked_for_anew(
     page: AppTest, model_server: ModelServer
 ) -> None:

@@ -6,8 +6,9 @@ import parameter_panel
 from answer_job import Answer, AnswerJob
 from answer_view import AnswerView
 from conversation import Turn, about, facts, to_request
-from parts import api, callout, privacy, service, service_badge, service_callout
+from parts import callout
 from safe_markdown import safe_markdown
+from service import api, privacy, service, service_badge, service_callout
 
 DRAW_SECONDS = 0.05
 # SmolLM2 answers worse under the prompt that its own template puts in when there is none.
@@ -22,6 +23,7 @@ STARTERS = {
 state = st.session_state
 state.setdefault("chat_turns", [])
 state.setdefault("chat_job", None)
+state.setdefault("chat_model_ids", [])
 turns: list[Turn] = state.chat_turns
 found = service()
 # Looked at once: an answer that ends while this script draws is drawn as ended by the next run.
@@ -40,7 +42,7 @@ def start_answer() -> None:
     state.chat_job = AnswerJob(
         lambda: client.chat(request), forsaken_seconds=client.settings.forsaken_seconds
     )
-    turns[-1].answer = state.chat_job.answer
+    turns[-1].begin(state.chat_job.answer)
 
 
 def ask(question: str) -> None:
@@ -64,9 +66,11 @@ def start_over() -> None:
 
 
 def model_ids() -> list[str]:
-    """List the models, the API's own choice first; it is all that is known while no list comes."""
-    own = [found.health.model] if found.health else []
-    return list(dict.fromkeys([*own, *(model.id for model in found.models)]))
+    """List the models, the API's own choice first; what was known stays while nothing answers."""
+    if found.health and (found.models or not state.chat_model_ids):
+        listed = [found.health.model, *(model.id for model in found.models)]
+        state.chat_model_ids = list(dict.fromkeys(listed))
+    return list(state.chat_model_ids)
 
 
 def draw_sidebar() -> None:
@@ -92,17 +96,16 @@ def draw_sidebar() -> None:
         on_change="ignore",
     )
     parameter_panel.parameter_panel()
-    service_badge(found)
+    service_badge()
 
 
 def draw_welcome() -> None:
     st.title("What should a small model try?", anchor=False)
-    if not found.is_ready:
+    if not found.is_ready or not found.health:
         service_callout(found)
-    elif found.health:
-        st.markdown(
-            privacy(st.context.url or "", api().settings.api_base_url, found.health.server_url)
-        )
+        return
+    urls = [st.context.url or "", api().settings.api_base_url, found.health.model_server.url]
+    st.markdown(privacy(*urls))
     with st.container(key="chat_starters"):
         for pair in (list(STARTERS.items())[:2], list(STARTERS.items())[2:]):
             for column, (title, question) in zip(st.columns(2), pair, strict=True):
@@ -123,20 +126,21 @@ def draw_turn(number: int, turn: Turn) -> AnswerView:
     ):
         st.text(turn.question)
     with st.chat_message("assistant", avatar=":material/bolt:"):
-        view = AnswerView()
-        view.draw(turn.answer)
+        view = AnswerView(turn.shown)
+        view.draw(turn.shown)
         # Here and below: st.empty() takes away what stood there, which would stay, dimmed, for as
         # long as an answer is drawn.
         ending = st.empty()
         if turn.answer.is_over:
             with ending.container():
-                draw_ending(number, turn.answer)
+                draw_ending(number, turn)
     return view
 
 
-def draw_ending(number: int, answer: Answer) -> None:
+def draw_ending(number: int, turn: Turn) -> None:
     is_last = number == len(turns) - 1
-    if line := facts(answer):
+    error = turn.answer.error
+    if line := facts(turn.shown):
         with st.container(
             key=f"chat_facts_{number}",
             horizontal=True,
@@ -145,7 +149,7 @@ def draw_ending(number: int, answer: Answer) -> None:
         ):
             st.text(line)
             place = st.empty()
-            if is_last and not answer.error:
+            if is_last and not error:
                 place.button(
                     "Regenerate",
                     icon=":material/refresh:",
@@ -154,15 +158,21 @@ def draw_ending(number: int, answer: Answer) -> None:
                     on_click=start_answer,
                 )
     trouble = st.empty()
-    if is_last and answer.error:
+    if is_last and error:
         with trouble.container():
-            callout(answer.error, on_retry=start_answer, key="chat_retry")
+            callout(error, on_retry=start_answer, key="chat_retry")
 
 
 def draw_bottom() -> None:
     if is_answering:
         with st.bottom:
-            st.button("Stop", icon=":material/stop_circle:", key="chat_stop", on_click=stop_answer)
+            st.button(
+                "Stop",
+                icon=":material/stop_circle:",
+                key="chat_stop",
+                on_click=stop_answer,
+                shortcut="Esc",
+            )
     # Streamlit itself puts this at the bottom; inside st.bottom it would not follow an answer down.
     st.chat_input(
         "Message the model …",
@@ -174,6 +184,13 @@ def draw_bottom() -> None:
         st.caption("Small models make things up. Check what matters.", text_alignment="center")
 
 
+def show_last_question() -> None:
+    # A script runs where its text is new: once for each question.
+    script = f'<script src="app/static/scroll.js?{len(turns)}"></script>'
+    with st.container(key="chat_scroll"):
+        st.html(script, unsafe_allow_javascript=True)
+
+
 def draw_thread() -> AnswerView | None:
     if state.get("chat_system"):
         with st.container(key="chat_system_note"):
@@ -181,6 +198,7 @@ def draw_thread() -> AnswerView | None:
     view = None
     for number, turn in enumerate(turns):
         view = draw_turn(number, turn)
+    show_last_question()
     return view
 
 

@@ -1,0 +1,100 @@
+"""What is known of the API and of the model server behind it, and how a page says so."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Literal
+from urllib.parse import urlsplit
+
+import streamlit as st
+
+from api_client import LOCAL_HOSTS, ApiClient, ApiError, Health, Model
+from parts import callout
+from safe_markdown import safe_markdown
+from settings import Settings
+
+LOOK_SECONDS = 3.0
+# Names that mean this computer inside Docker: Model Runner, the host, its bridge, Compose's API.
+_DOCKER_HOSTS = ("model-runner.docker.internal", "host.docker.internal", "172.17.0.1", "api")
+_BADGES: dict[str, tuple[str, str, Literal["green", "orange", "red"]]] = {
+    "ready": ("Ready", ":material/check_circle:", "green"),
+    "loading": ("The model is loading", ":material/hourglass_top:", "orange"),
+    "model_missing": ("Model missing", ":material/error:", "orange"),
+    "silent": ("The model server is silent", ":material/hourglass_top:", "orange"),
+    "unreachable": ("No model server", ":material/error:", "orange"),
+    "invalid": ("Not a model server", ":material/error:", "orange"),
+    "api_down": ("API is down", ":material/cloud_off:", "red"),
+}
+
+
+@dataclass(frozen=True)
+class Service:
+    """What a look at the API found."""
+
+    health: Health | None
+    models: list[Model]
+    error: ApiError | None = None
+
+    @property
+    def state(self) -> str:
+        return self.health.model_server.state if self.health else "api_down"
+
+    @property
+    def is_ready(self) -> bool:
+        return self.state == "ready"
+
+
+@st.cache_resource(show_spinner=False)
+def api() -> ApiClient:
+    return ApiClient(Settings.load())
+
+
+@st.cache_resource(show_spinner=False, ttl=LOOK_SECONDS)
+def service() -> Service:
+    """Look at the API, at most once in a few seconds for all who have the page open."""
+    try:
+        health = api().health()
+    except ApiError as error:
+        return Service(None, [], error)
+    with suppress(ApiError):  # the model server has gone since: the next look says so
+        if health.model_server.state in ("ready", "model_missing"):
+            return Service(health, api().models())
+    return Service(health, [])
+
+
+@st.fragment(run_every=LOOK_SECONDS)
+def service_badge() -> None:
+    """Say in two words how things are, now and not when the page was drawn."""
+    text, icon, color = _BADGES[service().state]
+    st.badge(text, icon=icon, color=color)
+
+
+@st.fragment(run_every=LOOK_SECONDS)
+def service_callout(drawn: Service) -> None:
+    """Say why no answer can be had now, for as long as that is so."""
+    if service().state != drawn.state:
+        st.rerun()
+    if drawn.error:
+        callout(drawn.error, on_retry=service.clear, key="service_retry")
+    elif drawn.health:
+        error = ApiError(drawn.health.model_server.message)
+        callout(error, on_retry=service.clear, key="service_retry")
+
+
+def privacy(*urls: str) -> str:
+    """Say where typed text goes, given all the addresses on its way."""
+    hosts = [urlsplit(url).hostname or "" for url in urls if url]
+    remote = [host for host in hosts if not _is_here(host)]
+    if remote:
+        return f"What you type is sent to **{safe_markdown(remote[-1])}**."
+    return "Runs on **this computer**. Nothing you type leaves it."
+
+
+def _is_here(host: str) -> bool:
+    if host in LOCAL_HOSTS + _DOCKER_HOSTS:
+        return True
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_unspecified
