@@ -29,6 +29,8 @@ class AnswerView:
                 self._place.markdown(WAITING)
                 self._is_waiting = True
             return
+        if not answer.text and not answer.reasoning:
+            return
         if self._text is None:
             written = self._place.container()
             self._folded, self._text = written.empty(), written.container()
