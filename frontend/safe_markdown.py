@@ -1,12 +1,10 @@
-r"""Model text, turned into markdown that can neither load nor run anything.
+"""Model text, turned into markdown that can neither load nor run anything.
 
-What markdown means depends on what is around it, so two readers of a hostile text may disagree.
-Here that cannot matter: of the text only what is recognised below keeps its meaning, and it is
-written in a form that has one meaning only. Fences are moved to the margin, where nothing but
-their own end closes them. Code and mathematics within a line end in it and hold no `![`. Every
-other `!`, `<`, `:`, `$` and backtick is escaped, which leaves no image, no HTML, no directive or
-emoji of Streamlit's, and no price that is taken for mathematics. Links lead to http, https and
-mailto, and only where someone clicks.
+Streamlit reads markdown with extensions of its own, so nothing is passed on because it looks
+harmless: what is recognised here is written anew, in a form that has one meaning only, and the rest
+is escaped. This module looks at whole lines: fences, quotes, tables, and formulas of many lines.
+Fences are moved to the margin, where nothing but their own end closes them. What is within a line
+is in safe_line.py, and what is within a formula in safe_maths.py.
 """
 
 import re
@@ -14,51 +12,51 @@ from collections import deque
 from collections.abc import Iterator
 from itertools import islice
 
+from safe_line import NOTHING, escaped, safe_line
+from safe_maths import safe_maths
+
 BLOCK_CHARACTERS = 400
 MATHS_LINES = 40
+QUOTES_WITHIN = 3
+
+# A language not named here is shown without colours. Streamlit draws some, mermaid and math, as
+# pictures instead of code, and looks for their names anywhere in a fence's first word.
+_LANGUAGES = """
+ada asm awk bash basic batch c clojure cmake cpp csharp css csv dart diff docker elixir elm
+    erlang fortran fsharp go gradle graphql groovy haskell hcl html http ini java javascript json
+    json5 jsx julia kotlin latex less lisp lua makefile markdown matlab nginx nim nix objectivec
+    ocaml pascal perl php powershell prolog properties protobuf python r regex ruby rust sass scala
+    scheme scss sh solidity sql svg swift tcl toml tsx typescript verilog vhdl vim wasm xml yaml zig
+"""
+_NICKNAMES = {
+    "c#": "csharp", "c++": "cpp", "console": "bash", "cs": "csharp", "dockerfile": "docker",
+    "golang": "go", "js": "javascript", "jsonc": "json5", "kt": "kotlin", "md": "markdown",
+    "objc": "objectivec", "objective-c": "objectivec", "ps1": "powershell", "py": "python",
+    "python3": "python", "rb": "ruby", "rs": "rust", "shell": "bash", "tex": "latex",
+    "ts": "typescript", "yml": "yaml", "zsh": "bash",
+}  # fmt: skip
 
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _LINE_END = re.compile(r"\r\n|\r|\n")
-_FENCE = re.compile(
-    r"(?P<lead>[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?)"
-    r"(?:(?P<ticks>`{3,})(?P<language>[^`]*)|(?P<tildes>~{3,}).*)$"
-)
-_MATHS_OPENS = re.compile(r"\s*(\\\[|\$\$)\s*$")
+_MARKER = r"(?:[-*+]|\d{1,9}[.)])"
+_ITEM = re.compile(rf"[ \t]*{_MARKER}(?:[ \t]+|$)")
+_LEAD = rf"(?P<lead>[ \t]*(?:{_MARKER}[ \t]+){{0,8}})"
+_FENCE = re.compile(rf"{_LEAD}(?P<mark>`{{3,}}+(?=[^`]*$)|~{{3,}}+)(?P<info>.*)$")
+_FIRST_WORD = re.compile(r"[\s{.]*([\w+#-]*)")
+_MATHS_OPENS = re.compile(rf"{_LEAD}(?P<mark>\\\[|\$\$)(?P<first>.*)$")
 _MATHS_ENDS = {r"\[": r"\]", "$$": "$$"}
+# Neither a comparison nor the prompt of Python.
+_QUOTE = re.compile(r"(?P<lead>[ \t]*)>(?!=|>>) ?")
+_HEADING = re.compile(r" {0,3}#{1,6}[ \t]")
+# A browser gives up on what is deep enough.
+_TOO_DEEP = re.compile(rf"[ \t]*(?:{_MARKER}[ \t]+|>[ \t]*){{9}}")
 # Where a paragraph begins that goes on with nothing before it.
 _NEW_PARAGRAPH = re.compile(r"[^\W\d_]|[#`\"'(\[$\\]|\*\*")
-
-_TOKEN = re.compile(
-    r"""
-      (?P<code>(?<!`)(?P<ticks>`+)(?!`).+?(?<!`)(?P=ticks)(?!`))
-    | \\\((?P<round>.+?)\\\)
-    | \\\[(?P<square>.+?)\\\]
-    | \$\$(?P<dollars>[^$]+)\$\$
-    | \$(?P<dollar>(?![\s$])[^$]*[^\s$])\$(?![\w$])
-    | (?P<emoji>(?<!:)\\?:(?=(?:100|1234|(?!\d+\\?:|/)[\w+\-/\\]+):))
-    | (?P<escape>\\[!-/:-@\[-`{-~])
-    | (?P<url>(?P<angle><)?\bhttps?://[a-zA-Z0-9][a-zA-Z0-9.-]*(?::\d+)?
-        (?:[/?\#](?:(?!:[\w-]+[\[{])[\w./?=&%\#~+,;:@-])*)?(?(angle)>))
-    | (?P<image>(?<![\w!])!\[)
-    | (?P<tildes>~{3,})
-    | \](?=\((?!https?:|mailto:)|:)
-    | [!<:$`]
-    """,
-    re.VERBOSE,
-)
-_PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
-# What tells mathematics from prices where both are written between dollars.
-_IS_MATHS = re.compile(r"[\\^_={}]|^[A-Za-z]$")
-_WORD_JOINER = "\u2060"  # invisible; the name of an emoji is none with it
 
 
 def safe_markdown(text: str) -> str:
     """Rewrite a model's text, or any beginning of one."""
-    lines = deque(_LINE_END.split(text.replace("\0", "")))
-    written = list[str]()
-    while lines:
-        written += _rewrite(lines.popleft(), lines)
-    return "\n".join(written)
+    return "\n".join(_Text(_LINE_END.split(text.replace("\0", ""))).rewritten())
 
 
 def blocks(text: str) -> list[str]:
@@ -75,7 +73,7 @@ def blocks(text: str) -> list[str]:
         if fence:
             fence = "" if _closes(fence, line) else fence
         elif opening := _FENCE.match(line.rstrip()):
-            fence = opening["ticks"] or opening["tildes"]
+            fence = opening["mark"]
         current += line
     return [*found, current]
 
@@ -84,32 +82,120 @@ def _is_settled(block: str) -> bool:
     return len(block) > BLOCK_CHARACTERS and block.endswith("\n\n")
 
 
-def _rewrite(line: str, following: deque[str]) -> Iterator[str]:
-    """Rewrite a line and, where it opens something, what belongs to it."""
-    if fence := _FENCE.match(line):
-        yield from _fenced(fence, following)
-    elif opening := _MATHS_OPENS.match(line):
-        yield from _displayed(line, _MATHS_ENDS[opening[1]], following)
-    else:
+class _Text:
+    """The lines that are to come, and of those before what decides how they are read."""
+
+    def __init__(self, lines: list[str], depth: int = 0) -> None:
+        self._lines = deque(lines)
+        self._depth = depth
+        self._is_fresh = True  # no paragraph is open that the next line would go on with
+        self._is_table = False
+        self._item_indent = 0
+
+    def rewritten(self) -> Iterator[str]:
+        while self._lines:
+            line = self._lines.popleft()
+            # What is no text ends a table and leaves no paragraph open.
+            was_fresh, was_table = self._is_fresh, self._is_table
+            self._is_fresh, self._is_table = True, False
+            if fence := _FENCE.match(line):
+                yield from self._fenced(fence)
+            elif was_fresh and _indent(line) >= self._item_indent + 4 and line.strip():
+                yield from self._indented(line)
+            elif (quote := _QUOTE.match(line)) and self._depth < QUOTES_WITHIN:
+                yield from self._quoted(line, quote)
+            elif formula := self._displayed(line):
+                yield from formula
+            else:
+                yield self._line(line, was_fresh=was_fresh, was_table=was_table)
+
+    def _fenced(self, fence: re.Match[str]) -> Iterator[str]:
+        """Give a fence at the margin; one in a list leaves its marker behind."""
+        mark, lead = fence["mark"], fence["lead"]
+        if lead.strip():
+            yield lead + NOTHING
+        yield mark + _language(fence["info"])
+        margin = min(len(lead), _indent(self._lines[0]) if self._lines else 0)
+        while self._lines:
+            line = self._lines.popleft()
+            if _closes(mark, line):
+                yield mark
+                return
+            yield line[margin:] if line[:margin].isspace() else line
+
+    def _indented(self, line: str) -> Iterator[str]:
+        """Give indented code as a fence: there, escapes would be seen."""
+        margin = self._item_indent + 4
+        code = [line]
+        while self._lines and _is_indented(self._lines[0], margin):
+            code.append(self._lines.popleft())
+        yield from _as_code("\n".join(line.expandtabs(4)[margin:] for line in code).rstrip())
+
+    def _quoted(self, line: str, quote: re.Match[str]) -> Iterator[str]:
+        lines = [line]
+        while self._lines and _QUOTE.match(self._lines[0]):
+            lines.append(self._lines.popleft())
+        within = _Text([_QUOTE.sub("", line, count=1) for line in lines], self._depth + 1)
+        # Further in, it might be taken for a paragraph that goes on.
+        lead = quote["lead"] if quote["lead"] in ("", " ", "  ", "   ") else ""
+        for written in within.rewritten():
+            yield f"{lead}> {written}"
+        if self._lines and self._lines[0].strip():
+            yield ""  # or the next line would be taken into the quote
+
+    def _displayed(self, line: str) -> list[str]:
+        """Give mathematics of several lines as one, once its end has come; until then nothing."""
+        opening = _MATHS_OPENS.match(line)
+        if not opening or (end := _MATHS_ENDS[opening["mark"]]) in opening["first"]:
+            return []
+        coming = list(islice(self._lines, MATHS_LINES))
+        last = next((number for number, line in enumerate(coming) if end in line), None)
+        if last is None:
+            return []
+        for _ in range(last + 1):
+            self._lines.popleft()
+        inner, _, rest = coming[last].partition(end)
+        formula = safe_maths(" ".join([opening["first"], *coming[:last], inner]))
+        if not formula:
+            return _as_code("\n".join([line, *coming[: last + 1]]))
+        lead = opening["lead"] if opening["lead"].strip() else ""
+        goes_on = NOTHING + safe_line(rest) if rest.strip() else ""
+        return ["", rf"{lead}$\displaystyle {formula}${goes_on}", ""]
+
+    def _line(self, line: str, *, was_fresh: bool, was_table: bool) -> str:
+        coming = self._lines[0] if self._lines else ""
+        self._is_fresh = not line.strip() or bool(_HEADING.match(line)) or _is_rule(line)
+        if item := _ITEM.match(line):
+            self._item_indent = len(item[0].expandtabs(4))
+        elif was_fresh and line.strip() and _indent(line) < 2:
+            self._item_indent = 0
+        if _is_rule(line):
+            self._is_table = was_table
+            return line
+        is_header = _is_rule(coming) and ("|" in coming or ":" in coming)
+        self._is_table = bool(line.strip()) and (was_table or is_header)
         # Small models write verses and lists line by line: a line that goes on stays a line.
-        goes_on = line.strip() and following and following[0].strip()
-        yield _TOKEN.sub(_token, line) + ("  " if goes_on else "")
+        return self._text(line) + ("  " if line.strip() and coming.strip() else "")
+
+    def _text(self, line: str) -> str:
+        if _TOO_DEEP.match(line):
+            return escaped(line)
+        before, sign, rest = line.partition(">")
+        if sign and not before.strip():
+            return rf"{before}\>{NOTHING}{safe_line(rest)}"
+        return safe_line(line, in_table=self._is_table)
 
 
-def _fenced(fence: re.Match[str], following: deque[str]) -> Iterator[str]:
-    """Give a fence at the margin; one in a list leaves its marker behind."""
-    mark = fence["ticks"] or fence["tildes"]
-    lead = fence["lead"]
-    if lead.strip():
-        yield lead.rstrip()
-    language = re.match(r"\s*([\w+#.-]*)", fence["language"] or "")
-    yield mark + (language[1] if language else "")
-    while following:
-        line = following.popleft()
-        if _closes(mark, line):
-            yield mark
-            return
-        yield line[len(lead) :] if line[: len(lead)].isspace() else line
+def _language(info: str) -> str:
+    word = _FIRST_WORD.match(info)
+    name = word[1].lower() if word else ""
+    name = _NICKNAMES.get(name, name)
+    return name if name in _LANGUAGES.split() else ""
+
+
+def _as_code(text: str) -> list[str]:
+    mark = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+    return [mark, *text.split("\n"), mark]
 
 
 def _closes(mark: str, line: str) -> bool:
@@ -117,46 +203,15 @@ def _closes(mark: str, line: str) -> bool:
     return len(stripped) >= len(mark) and not stripped.strip(mark[0])
 
 
-def _displayed(line: str, end: str, following: deque[str]) -> Iterator[str]:
-    """Give mathematics of several lines as one, once its end has come; until then it is text."""
-    coming = [other.strip() for other in islice(following, MATHS_LINES)]
-    if end not in coming:
-        yield _escaped(line)
-        return
-    inner = " ".join(coming[: coming.index(end)])
-    for _ in range(coming.index(end) + 1):
-        following.popleft()
-    yield from ("", rf"$\displaystyle {_only_maths(inner)}$", "")
+def _indent(line: str) -> int:
+    line = line.expandtabs(4)
+    return len(line) - len(line.lstrip(" "))
 
 
-def _token(found: re.Match[str]) -> str:
-    whole = found[0]
-    if found["code"]:
-        # A table cuts its cells before it looks for code: an image could begin at the cut.
-        return _escaped(whole) if "![" in whole else whole
-    if found["emoji"]:
-        return rf"\:{_WORD_JOINER}"
-    if found["escape"] or found["url"]:
-        return whole
-    if found["image"]:
-        return "[Image: "
-    if found["tildes"]:
-        return _escaped(whole)
-    return _maths(found) or rf"\{whole[0]}" + _TOKEN.sub(_token, whole[1:])
+def _is_indented(line: str, margin: int) -> bool:
+    return not line.strip() or (_indent(line) >= margin and not _FENCE.match(line))
 
 
-def _maths(found: re.Match[str]) -> str:
-    """Give mathematics between single dollars, or nothing where it is none."""
-    inner = found["round"] or found["square"] or found["dollars"] or ""
-    if found["dollar"] and _IS_MATHS.search(found["dollar"]):
-        inner = found["dollar"]
-    return f"${_only_maths(inner)}$" if inner.strip() else ""
-
-
-def _only_maths(inner: str) -> str:
-    """Leave nothing that would mean something else, should this not be read as mathematics."""
-    return re.sub(r"[$`\s]+", " ", inner).strip().replace("![", "! [").replace("<", r"\lt ")
-
-
-def _escaped(text: str) -> str:
-    return _PUNCTUATION.sub(r"\\\g<0>", text)
+def _is_rule(line: str) -> bool:
+    """Tell a table's second line, or a line across the page."""
+    return "-" in line and not line.strip(" \t|:-")
