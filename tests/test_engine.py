@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -121,6 +122,19 @@ def test_many_who_wait_do_not_keep_others_from_asking(
     assert client.get(f"{engine.base_url}/models", timeout=10).status_code == 200
     for thread in waiting:
         thread.join()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems give memory back themselves")
+def test_memory_is_given_back_after_many_long_requests(engine: EngineProcess) -> None:
+    def memory_mib() -> int:
+        return int(engine.model_process.memory_info().rss >> 20)
+
+    at_rest = memory_mib()
+    request = chat(engine.base_url, "A long story. " * 12_000)
+    with ThreadPoolExecutor(32) as threads, httpx.Client(timeout=60) as client:
+        answers = list(threads.map(client.send, [request] * 32))
+    assert {answer.status_code for answer in answers} == {400}  # longer than the context
+    wait_until(lambda: memory_mib() < at_rest + 60)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
