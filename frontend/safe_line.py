@@ -35,7 +35,7 @@ _TOKEN = re.compile(
     | \[(?P<label>{_WEB}{_PATH}+)(?=\])
     | \]\((?P<target>(?:{_WEB}|mailto:)(?:{_TARGET}|\({_TARGET}*\))+)
         (?P<title>[ ]+"[^"`<>\\|\[\]]*")?[ ]*\)
-    | (?P<angle><)?\b(?P<url>{_WEB}[a-zA-Z\d](?:[a-zA-Z\d.-]*[a-zA-Z\d])?(?::\d+)?
+    | (?P<angle><)?(?<![a-zA-Z\d])(?P<url>{_WEB}[a-zA-Z\d](?:[a-zA-Z\d.-]*[a-zA-Z\d])?(?::\d+)?
         (?:[/?\#](?:(?:{_PATH}|\({_PATH}*\))*(?:[^\W_]|[/=&%\#+@-]|\({_PATH}*\)))?)?)(?(angle)>)
     | (?P<entity>&(?:\#\d{{1,7}}|\#[xX][\da-fA-F]{{1,6}}|[a-zA-Z][a-zA-Z\d]{{1,31}});)
     | (?P<image>(?<![\w!])!\[)
@@ -49,6 +49,7 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _TICKS = re.compile("`+")
+_NAME = re.compile(r":(?:material/)?[\w+-]+:")
 _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
 # What tells mathematics from prices where both are written between dollars.
 _IS_MATHS = re.compile(r"[\\^_={}]|^[A-Za-z]$|^\|[^|]+\|$")
@@ -118,16 +119,32 @@ def _character(token: re.Match[str]) -> str:
     return f"{NOTHING}{escaped(meant)}{NOTHING}" if _PUNCTUATION.match(meant) else meant
 
 
+def _url(token: re.Match[str]) -> str:
+    url = token["url"]
+    # An emoji is found in what is seen of an address, too.
+    return f"[{_address(url)}](<{url}>)" if _NAME.search(url) else f"<{url}>"
+
+
+def _target(token: re.Match[str]) -> str:
+    # Where no link was opened this becomes an address that is seen, so an emoji is hidden here too.
+    target = _NAME.sub(lambda name: name[0].replace(":", "&#58;"), token["target"])
+    return f"](<{target}>{token['title'] or ''})"
+
+
+def _address(url: str) -> str:
+    return escaped(url).replace(r"\:", rf"\:{NOTHING}")
+
+
 # What is written for each kind of token; nothing where only its first character is looked at.
 _FORMS: dict[str, Callable[[re.Match[str]], str]] = {
     "round": _maths,
     "square": _maths,
     "dollars": _maths,
     "dollar": lambda token: _maths(token) if _IS_MATHS.search(token["dollar"]) else "",
-    "label": lambda token: f"[{escaped(token['label'])}",
-    "target": lambda token: f"](<{token['target']}>)",
-    "title": lambda token: f"](<{token['target']}>{token['title']})",
-    "url": lambda token: f"<{token['url']}>",
+    "label": lambda token: f"[{_address(token['label'])}",
+    "target": _target,
+    "title": _target,
+    "url": _url,
     "image": lambda _: "[Image: ",
     "emoji": lambda _: rf"\:{NOTHING}",
     "entity": _character,

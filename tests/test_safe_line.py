@@ -63,11 +63,14 @@ def test_an_address_takes_no_backtick_with_it(text: str, written: str) -> None:
         ("[docs](https://e.org/a?b=c)", "[docs](<https://e.org/a?b=c>)"),
         ("[a](https://e.org/A_(b))", "[a](<https://e.org/A_(b)>)"),
         ('[a](http://e/ "title")', '[a](<http://e/> "title")'),
+        ("[a](http://e:8/?:on:c)", "[a](<http://e:8/?&#58;on&#58;c>)"),
         ("[a](mailto:me@e.org)", "[a](<mailto:me@e.org>)"),
-        ("[http://e.org](http://e.org)", r"[http\:\/\/e\.org](<http://e.org>)"),
+        ("[http://e.org](http://e.org)", rf"[http\:{NOTHING}\/\/e\.org](<http://e.org>)"),
         ("https://e.org:80/a_b, <https://e.org/>.", "<https://e.org:80/a_b>, <https://e.org/>."),
         ("(see http://e.org/A_(b)).", "(see <http://e.org/A_(b)>)."),
-        ("http://e/a:b:c and http://e/x:red[x]", "<http://e/a:b:c> and <http://e/x:red>[x]"),
+        ("_http://e_ and http://e/x:red[x]", "_<http://e>_ and <http://e/x:red>[x]"),
+        ("http://e:8/on:", r"<http://e:8/on>\:"),
+        ("http://e?:on:c", rf"[http\:{NOTHING}\/\/e\?\:{NOTHING}on\:{NOTHING}c](<http://e?:on:c>)"),
     ],
 )
 def test_links_lead_where_they_say(text: str, written: str) -> None:
