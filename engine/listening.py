@@ -7,8 +7,7 @@ import contextlib
 import errno
 import socket
 
-from engine.settings import LOCAL_HOSTS
-
+LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 CONNECT_SECONDS = 1.0
 
 

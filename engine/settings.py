@@ -9,7 +9,6 @@ from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
-LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 # What is listened at, and by which hosts that is reached. `localhost` may be IPv4 or IPv6 or both.
 REACHED_HOSTS = {
     "127.0.0.1": ("localhost", "127.0.0.1"),

@@ -118,7 +118,8 @@ class Supervisor:
         self._is_ending = True
         if self._child:
             self._child.terminate()
-            signal.setitimer(signal.ITIMER_REAL, GRACE_SECONDS)
+            if not signal.getitimer(signal.ITIMER_REAL)[0]:  # asking again is not waiting longer
+                signal.setitimer(signal.ITIMER_REAL, GRACE_SECONDS)
 
     def _kill(self, _number: int, _frame: FrameType | None) -> None:
         if self._child:

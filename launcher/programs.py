@@ -16,7 +16,7 @@ from launcher.reaper import Reaper
 from launcher.settings import PROJECT_ROOT, Settings
 from launcher.terminal import Terminal
 
-NAMES = {"engine", "api", "ui"}
+NAMES = {"engine", "api", "ui"}  # as in Procfile
 GRACE_SECONDS = 4.0  # between asking the programs to end and killing what is left
 POLL_SECONDS = 0.2
 LAST_LINES = 6
@@ -36,9 +36,10 @@ class Programs:
         self._terminal = terminal
         self._reaper = Reaper()
         # A session of their own: Ctrl-C and the terminal's end reach the launcher only. Without
-        # the empty file honcho would let .env beat the environment.
+        # the empty file honcho would let .env beat the environment; PROCFILE would name another.
+        honcho = ["-m", "honcho", "--env", os.devnull, "--procfile", "Procfile", "start"]
         self._honcho = subprocess.Popen(
-            [sys.executable, "-m", "honcho", "--env", os.devnull, "start"],
+            [sys.executable, *honcho],
             cwd=PROJECT_ROOT,
             env=_environment(settings, self._reaper.folder),
             stdin=subprocess.DEVNULL,
