@@ -49,7 +49,7 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _TICKS = re.compile("`+")
-_NAME = re.compile(r":(?:material/)?[\w+-]+:")
+_NAME = re.compile(r":material/|:[\w+-]+:")
 _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
 # What tells mathematics from prices where both are written between dollars.
 _IS_MATHS = re.compile(r"[\\^_={}]|^[A-Za-z]$|^\|[^|]+\|$")
@@ -121,18 +121,21 @@ def _character(token: re.Match[str]) -> str:
 
 def _url(token: re.Match[str]) -> str:
     url = token["url"]
-    # An emoji is found in what is seen of an address, too.
-    return f"[{_address(url)}](<{url}>)" if _NAME.search(url) else f"<{url}>"
+    return f"[{_address(url)}](<{_target(url)}>)" if _NAME.search(url) else f"<{url}>"
 
 
-def _target(token: re.Match[str]) -> str:
-    # Where no link was opened this becomes an address that is seen, so an emoji is hidden here too.
-    target = _NAME.sub(lambda name: name[0].replace(":", "&#58;"), token["target"])
-    return f"](<{target}>{token['title'] or ''})"
+def _link(token: re.Match[str]) -> str:
+    return f"](<{_target(token['target'])}>{token['title'] or ''})"
 
 
 def _address(url: str) -> str:
+    """Give an address that is seen, and no emoji in it."""
     return escaped(url).replace(r"\:", rf"\:{NOTHING}")
+
+
+def _target(url: str) -> str:
+    """Give an address that is led to; it is seen, too, where no link was opened before it."""
+    return _NAME.sub(lambda name: name[0].replace(":", "&#58;"), url)
 
 
 # What is written for each kind of token; nothing where only its first character is looked at.
@@ -142,8 +145,8 @@ _FORMS: dict[str, Callable[[re.Match[str]], str]] = {
     "dollars": _maths,
     "dollar": lambda token: _maths(token) if _IS_MATHS.search(token["dollar"]) else "",
     "label": lambda token: f"[{_address(token['label'])}",
-    "target": _target,
-    "title": _target,
+    "target": _link,
+    "title": _link,
     "url": _url,
     "image": lambda _: "[Image: ",
     "emoji": lambda _: rf"\:{NOTHING}",

@@ -45,6 +45,7 @@ _FENCE = re.compile(rf"{_LEAD}(?P<mark>`{{3,}}+(?=[^`]*$)|~{{3,}}+)(?P<info>.*)$
 _FIRST_WORD = re.compile(r"[\s{.]*([\w+#-]*)")
 _MATHS_OPENS = re.compile(rf"{_LEAD}(?P<mark>\\\[|\$\$)(?P<first>.*)$")
 _MATHS_ENDS = {r"\[": r"\]", "$$": "$$"}
+_MATHS_OPENS_LATE = re.compile(r"(?P<before>[^\\$`]*\S)\s+(?P<mark>\\\[|\$\$)\s*$")
 # Neither a comparison nor the prompt of Python.
 _QUOTE = re.compile(r"(?P<lead>[ \t]*)>(?!=|>>) ?")
 _HEADING = re.compile(r" {0,3}#{1,6}[ \t]")
@@ -107,6 +108,9 @@ class _Text:
             elif formula := self._displayed(line):
                 yield from formula
             else:
+                if not _MATHS_OPENS.match(line) and (late := _MATHS_OPENS_LATE.match(line)):
+                    line = late["before"]
+                    self._lines.appendleft(late["mark"])
                 yield self._line(line, was_fresh=was_fresh, was_table=was_table)
 
     def _fenced(self, fence: re.Match[str]) -> Iterator[str]:
@@ -115,7 +119,7 @@ class _Text:
         if lead.strip():
             yield lead + NOTHING
         yield mark + _language(fence["info"])
-        margin = min(len(lead), _indent(self._lines[0]) if self._lines else 0)
+        margin = min(len(lead), _indent(next(filter(str.strip, self._lines), "")))
         while self._lines:
             line = self._lines.popleft()
             if _closes(mark, line):

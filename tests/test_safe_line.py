@@ -70,7 +70,10 @@ def test_an_address_takes_no_backtick_with_it(text: str, written: str) -> None:
         ("(see http://e.org/A_(b)).", "(see <http://e.org/A_(b)>)."),
         ("_http://e_ and http://e/x:red[x]", "_<http://e>_ and <http://e/x:red>[x]"),
         ("http://e:8/on:", r"<http://e:8/on>\:"),
-        ("http://e?:on:c", rf"[http\:{NOTHING}\/\/e\?\:{NOTHING}on\:{NOTHING}c](<http://e?:on:c>)"),
+        (
+            "http://e?:on:c",
+            rf"[http\:{NOTHING}\/\/e\?\:{NOTHING}on\:{NOTHING}c](<http://e?&#58;on&#58;c>)",
+        ),
     ],
 )
 def test_links_lead_where_they_say(text: str, written: str) -> None:
