@@ -13,7 +13,7 @@ from typing import Any
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from backend.errors import ShuttingDownError, SmolChatError
+from backend.errors import ShuttingDownError, SmolChatError, unexpected
 from backend.settings import Settings
 
 COMMENT = b": the model has not begun yet\n\n"
@@ -88,6 +88,10 @@ class StreamedAnswer(Delivery):
             if not self._is_open:
                 raise
             await send({"type": "http.response.body", "body": error.event()})
+        except Exception:  # a mistake of ours: the client is told, and the server logs it
+            if self._is_open:
+                await send({"type": "http.response.body", "body": unexpected().event()})
+            raise
 
     async def deliver(self, send: Send) -> None:
         async with aclosing(self._pieces) as pieces:

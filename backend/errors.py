@@ -6,7 +6,9 @@ SmolChatError                          500  internal_error
 ├── ModelNotFoundError                 404  model_not_found
 ├── NotReadyError                      503  not_ready
 ├── ShuttingDownError                  503  shutting_down
+├── TooManyRequestsError               429  too_many_requests
 └── ModelServerError                   502  model_server_failed
+    ├── UnknownRouteError              502  model_server_failed
     ├── ModelServerUnreachableError    503  model_server_unreachable
     ├── ModelLoadingError              503  model_loading
     └── ModelServerTimeoutError        504  model_server_timeout
@@ -15,7 +17,7 @@ A message says what happened, to what, and what to try next. It never carries wh
 wrote in its log.
 """
 
-import logging
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from fastapi import FastAPI, Request
@@ -24,8 +26,6 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
-
-logger = logging.getLogger(__name__)
 
 
 class ErrorDetail(BaseModel):
@@ -47,8 +47,8 @@ class ErrorBody(BaseModel):
 
 # For the API's description: every route that asks the model server can answer these.
 ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
-    status: {"model": ErrorBody} for status in (400, 404, 500, 502, 503, 504)
-}
+    status: {"model": ErrorBody} for status in (400, 404, 429, 500, 502, 503, 504)
+} | {"default": {"model": ErrorBody, "description": "What went wrong, in OpenAI's shape"}}
 
 
 class SmolChatError(Exception):
@@ -70,8 +70,11 @@ class SmolChatError(Exception):
         return {"error": error | self.numbers}
 
     def event(self) -> bytes:
-        """Give the error as the event that ends a stream."""
-        return b"data: " + to_json(self.body()) + b"\n\n"
+        """Give the error as the event that ends a stream.
+
+        The blank lines in front end an event that may have been left open.
+        """
+        return b"\n\ndata: " + to_json(self.body()) + b"\n\n"
 
 
 class InvalidRequestError(SmolChatError):
@@ -100,9 +103,18 @@ class ShuttingDownError(SmolChatError):
     code = "shutting_down"
 
 
+class TooManyRequestsError(SmolChatError):
+    status = 429
+    code = "too_many_requests"
+
+
 class ModelServerError(SmolChatError):
     status = 502
     code = "model_server_failed"
+
+
+class UnknownRouteError(ModelServerError):
+    """There is a server, and it has no such route: its routes may be elsewhere."""
 
 
 class ModelServerUnreachableError(ModelServerError):
@@ -130,30 +142,31 @@ def install_error_handlers(app: FastAPI) -> None:
 
 async def _answer(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, SmolChatError)  # noqa: S101  # what it is registered for
-    retry = {"Retry-After": "2"} if error.status == 503 else None
+    retry = {"Retry-After": "2"} if error.status in (429, 503) else None
     return JSONResponse(error.body(), status_code=error.status, headers=retry)
 
 
 async def _answer_invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101
     # Of the branches of a union the one that got deepest is the one that was meant.
-    wrong = max(error.errors(), key=lambda detail: len(_place(detail["loc"], error.body)))
+    wrong = max(error.errors(), key=lambda detail: len(_place(detail, error.body)))
     if wrong["type"] == "json_invalid":
         return await _answer(request, InvalidRequestError(f"Not JSON: {wrong['ctx']['error']}."))
-    param = ".".join(_place(wrong["loc"], error.body))
+    param = ".".join(_place(wrong, error.body))
     if not param:
         message = "The request needs a JSON object, sent with the content type application/json."
         return await _answer(request, InvalidRequestError(message))
     return await _answer(request, InvalidRequestError(f"{param}: {wrong['msg']}.", param=param))
 
 
-def _place(location: tuple[int | str, ...], body: Any) -> list[str]:
+def _place(detail: Mapping[str, Any], body: Any) -> list[str]:
     """Give the way to a place in the body, without the union branches that Pydantic tried."""
     names = []
-    for part in location[1:]:
+    absent = detail["loc"][-1] if detail["type"] in ("missing", "extra_forbidden") else None
+    for part in detail["loc"][1:]:
         if isinstance(body, list) and isinstance(part, int):
             body = body[part]
-        elif isinstance(body, dict) and (part in body or part == location[-1]):
+        elif isinstance(body, dict) and (part in body or part == absent):
             body = body.get(part)
         else:
             continue
@@ -170,7 +183,10 @@ async def _answer_http(_request: Request, error: Exception) -> JSONResponse:
     )
 
 
-async def _answer_unexpected(request: Request, error: Exception) -> JSONResponse:
-    logger.error("unexpected error on %s", request.url.path, exc_info=error)
-    message = "Something unexpected went wrong in the API; its log has the details."
-    return await _answer(request, SmolChatError(message))
+async def _answer_unexpected(request: Request, _error: Exception) -> JSONResponse:
+    return await _answer(request, unexpected())  # the server that runs us logs the error
+
+
+def unexpected() -> SmolChatError:
+    """Say that the mistake is ours."""
+    return SmolChatError("Something unexpected went wrong in the API; its log has the details.")

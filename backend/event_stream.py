@@ -6,6 +6,7 @@ searched: for the model's name, for the end, and for an error.
 
 import re
 from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any
 
 from pydantic_core import from_json, to_json
 
@@ -14,30 +15,30 @@ from backend.refusal import logged_refusal
 
 MAX_HELD_BYTES = 8 * 1024 * 1024
 DONE = b"data: [DONE]\n\n"
+_BLANK_LINES = (b"\n\n", b"\r\r", b"\r\n\r\n")
 
 # In JSON text quotes are escaped, so none of these can match inside what the model wrote.
 # A line ends with \n, \r or both, which MULTILINE does not know.
 _START = rb"(?:\A|(?<=[\r\n]))"
 _FINISHED = re.compile(rb'"finish_reason"\s*:\s*"')
 _DONE_LINE = re.compile(_START + rb"data: ?\[DONE\]")
-_EVENT_LINE = re.compile(_START + rb"(?:data|error): ?([^\r\n]*)")
-_ERROR_LINE = re.compile(
-    _START
-    + rb'(?:error: ?|data: ?(?=\{\s*"(?:error"\s*:(?!\s*null)|(?:type|object)"\s*:\s*"error")))'
-    + rb"([^\r\n]*)"
-)
+_EVENT_LINE = re.compile(_START + rb"(data|error): ?([^\r\n]*)")
 _MODEL = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")')
 
 
 class EventStream:
-    """One answer's events, fed as they come, given back as whole lines."""
+    """One answer's events, fed as they come, given back as whole lines.
 
-    def __init__(self, model: str) -> None:
+    It is finished when each of its `choices` has said why it ended.
+    """
+
+    def __init__(self, model: str, choices: int = 1) -> None:
         self._model = model
+        self._unfinished = choices
         self._rest = b""  # what follows the last line break
-        self._told: tuple[bytes, bytes] | None = None  # the model's name there, and the one here
+        self._end = b""  # of what was passed on
         self._has_begun = False
-        self._is_finished = False
+        self._told: tuple[bytes, bytes] | None = None  # the model's name there, and the one here
         self.done = False
         self.failure: SmolChatError | None = None
 
@@ -61,53 +62,59 @@ class EventStream:
         Raises:
             SmolChatError: the answer is not whole.
         """
-        rest = b"" if self.done or not self._rest else self._inspect(self._rest + b"\n\n")
+        rest = b"" if self.done or not self._rest else self._inspect(self._rest)
         if self.failure:
             raise self.failure
         if not self._has_begun:
-            raise ModelServerError("The model server answered with nothing. Try again.")
-        if not self._is_finished:
+            raise _nonsense() if self._rest.strip() else _nothing()
+        if self._unfinished > 0:
             raise ModelServerError(
                 "The model server stopped in the middle of its answer. Try again."
             )
-        return rest + DONE
+        return rest + (DONE if self._end.endswith(_BLANK_LINES) else b"\n\n" + DONE)
 
     def _inspect(self, lines: bytes) -> bytes:
-        if error := b"error" in lines and _ERROR_LINE.search(lines):
-            self.failure = logged_refusal(500, error[1])
+        if b"error" in lines and (error := _error_in(lines)):
+            self.failure = logged_refusal(None, error[2])
             lines = lines[: error.start()]
         if done := b"[DONE]" in lines and _DONE_LINE.search(lines):
             self.done = True
             lines = lines[: done.start()]
         if not self._has_begun and not self._begin(lines):
             return b""
-        self._told = self._told or model_named(lines, self._model)
+        if self._told is None:
+            self._told = _first_name(lines, self._model)
         if self._told and self._told[0] != self._told[1]:
             lines = lines.replace(*self._told)
-        self._is_finished = self._is_finished or _FINISHED.search(lines) is not None
+        if self._unfinished > 0:
+            self._unfinished -= len(_FINISHED.findall(lines))
+        self._end = (self._end + lines)[-4:] if len(lines) < 4 else lines[-4:]
         return lines
 
     def _begin(self, lines: bytes) -> bool:
         """Read the first event, which has to be a chunk of an answer."""
         if found := _EVENT_LINE.search(lines):
-            self._has_begun = _is_chunk(found[1])
+            chunk = _parsed(found[2])
+            self._has_begun = isinstance(chunk.get("choices"), list)
             if not self._has_begun:
                 self.failure = self.failure or _nonsense()
         return self._has_begun
 
 
-def model_named(raw: bytes, model: str) -> tuple[bytes, bytes] | None:
-    """Give the bytes in `raw` that name the model, and what to put in their place.
+def renaming(said: object, raw: bytes, model: str) -> tuple[bytes, bytes] | None:
+    """Give the bytes of `raw` that name the model as `said`, and what to put in their place.
 
     Docker Model Runner says the path of a file in its store there.
     """
-    if not (found := _MODEL.search(raw)):
+    if not isinstance(said, str) or not said:
         return None
-    asked = to_json(model)
-    return found[0], found[0] if found[1] == asked else b'"model":' + asked
+    for found in _MODEL.finditer(raw):  # what a tool is called with may hold such a field too
+        if from_json(found[1]) == said:
+            return found[0], found[0] if said == model else b'"model":' + to_json(model)
+    return None
 
 
-async def relayed(raw: AsyncIterator[bytes], model: str) -> AsyncGenerator[bytes]:
+async def relayed(raw: AsyncIterator[bytes], model: str, choices: int = 1) -> AsyncGenerator[bytes]:
     """Pass an event stream on, saying `model` where the model server says another name.
 
     The first piece holds the first event, and the last one `[DONE]`.
@@ -115,7 +122,7 @@ async def relayed(raw: AsyncIterator[bytes], model: str) -> AsyncGenerator[bytes
     Raises:
         SmolChatError: the model server failed, or stopped before the answer was whole.
     """
-    events = EventStream(model)
+    events = EventStream(model, choices)
     async for chunk in raw:
         if piece := events.feed(chunk):
             yield piece
@@ -127,12 +134,34 @@ async def relayed(raw: AsyncIterator[bytes], model: str) -> AsyncGenerator[bytes
         yield rest
 
 
-def _is_chunk(data: bytes) -> bool:
+def _first_name(lines: bytes, model: str) -> tuple[bytes, bytes] | None:
+    if b'"model"' not in lines or not (found := _EVENT_LINE.search(lines)):
+        return None
+    return renaming(_parsed(found[2]).get("model"), found[2], model)
+
+
+def _error_in(lines: bytes) -> re.Match[bytes] | None:
+    """Find the event that says that the model server failed, in any of the known shapes."""
+    for event in _EVENT_LINE.finditer(lines):
+        if event[1] == b"error":
+            return event
+        if b'"error"' in event[2]:
+            told = _parsed(event[2])
+            if told.get("error") or "error" in (told.get("type"), told.get("object")):
+                return event
+    return None
+
+
+def _parsed(data: bytes) -> dict[str, Any]:
     try:
-        chunk = from_json(data)
+        parsed = from_json(data)
     except ValueError:
-        return False
-    return isinstance(chunk, dict) and isinstance(chunk.get("choices"), list)
+        return {}
+    return parsed if isinstance(parsed, dict) else {}
+
+
+def _nothing() -> ModelServerError:
+    return ModelServerError("The model server answered with nothing. Try again.")
 
 
 def _nonsense() -> ModelServerError:

@@ -1,7 +1,7 @@
 """Routes that read their JSON with Pydantic's parser.
 
 It is faster than the standard library's, and has an end where that one fails: nesting beyond 200
-levels, NaN and infinities are refused with a message.
+levels, NaN and Infinity are refused with a message.
 """
 
 import json

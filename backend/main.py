@@ -14,6 +14,8 @@ from backend.errors import install_error_handlers
 from backend.settings import Settings
 from backend.upstream import open_upstream
 
+GRACE_SECONDS = 2.5  # for what is open when the process is asked to end
+
 
 def create_app(settings: Settings) -> FastAPI:
     """Build the API. What lives as long as the process is opened when the server starts it."""
@@ -46,13 +48,19 @@ def _told_to_stop(stopping: asyncio.Event) -> Iterator[None]:
     """Set `stopping` as soon as the process is asked to end.
 
     Uvicorn waits for open streams before it ends the lifespan, so they have to be told by the
-    signal itself. In a thread, where tests run it, no signal can be had.
+    signal itself. It would wait for ever for a client that does not read: its own second Ctrl-C
+    ends that. In a thread, where tests run it, no signal can be had.
     """
     loop = asyncio.get_running_loop()
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
+    def stop() -> None:
+        stopping.set()
+        loop.call_later(GRACE_SECONDS, tell, signal.SIGINT, None)
+
     def tell(number: int, frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(stopping.set)
+        if not stopping.is_set():
+            loop.call_soon_threadsafe(stop)
         if callable(handler := handlers[signal.Signals(number)]):
             handler(number, frame)
 

@@ -66,11 +66,17 @@ def _facts(entry: dict[str, Any]) -> ModelFacts:
     if isinstance(told := entry.get("meta"), dict):
         parameters, size = _count(told.get("n_params")), _count(told.get("size"))
         return ModelFacts(
-            parameters=f"{parameters / 1e6:.2f} M" if parameters else None,
+            parameters=_millions(parameters) if parameters else None,
+            quantization=_text(told.get("ftype")),
             size=f"{size / 2**20:.2f} MiB" if size else None,
             context_window=_count(told.get("n_ctx")) or _count(told.get("n_ctx_train")),
         )
     return ModelFacts()
+
+
+def _millions(count: int) -> str:
+    """Write a number of parameters as Docker Model Runner does: 134.52 M, 1.71 B."""
+    return f"{count / 1e6:.2f} M" if count < 1e9 else f"{count / 1e9:.2f} B"
 
 
 def _text(value: object) -> str | None:

@@ -5,17 +5,21 @@ what a client does not set is not sent. Meanings of the sampling fields:
 https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 MAX_COUNT = 2**31 - 1  # llama.cpp counts with 32 bits
 # llama.cpp sets aside memory for every token it is told to look back: 2**31 took 8 GB, and for DRY
 # the server's life. This is longer than any context here.
 MAX_LOOK_BACK = 1_000_000
 
+MAX_STRENGTH = 100  # far beyond what makes a difference
+
 Probability = Annotated[float, Field(ge=0, le=1)]
 Penalty = Annotated[float, Field(ge=-2, le=2)]
+Strength = Annotated[float, Field(ge=0, le=MAX_STRENGTH)]
+Bias = Annotated[float, Field(ge=-100, le=100)]
 TokenLimit = Annotated[int, Field(ge=1, le=MAX_COUNT)]
 LookBack = Annotated[int, Field(ge=-1, le=MAX_LOOK_BACK)]
 # An empty text is found in everything: an answer would end before it began.
@@ -49,6 +53,7 @@ class ToolMessage(_SpokenMessage):
     """What a tool call gave."""
 
     role: Literal["tool"]
+    tool_call_id: str | None = None
 
 
 class AssistantMessage(_Open):
@@ -56,6 +61,13 @@ class AssistantMessage(_Open):
 
     role: Literal["assistant"]
     content: str | list[ContentPart] | None = None
+    tool_calls: list[dict[str, Any]] | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.content is None and not self.tool_calls:
+            raise ValueError("an assistant message needs content or tool_calls")
+        return self
 
 
 Message = Annotated[
@@ -84,13 +96,17 @@ class SmolchatOptions(BaseModel):
 class ChatRequest(_Open):
     """A chat-completions request; every sampling field of OpenAI and llama.cpp."""
 
-    messages: Annotated[list[Message], Field(min_length=1)]
+    messages: Annotated[
+        list[Message], Field(min_length=1, description="What was said so far, first things first.")
+    ]
     model: Annotated[
         str | None, Field(min_length=1, description="The model's id; `MODEL_ID` if not given.")
     ] = None
 
     stream: Annotated[bool | None, Field(description="Answer as server-sent events.")] = None
-    stream_options: StreamOptions | None = None
+    stream_options: Annotated[
+        StreamOptions | None, Field(description="What a stream says besides the answer.")
+    ] = None
     max_tokens: Annotated[
         TokenLimit | None, Field(description="Most tokens of the answer (the older name).")
     ] = None
@@ -131,18 +147,21 @@ class ChatRequest(_Open):
     top_n_sigma: Annotated[
         float | None,
         Field(
-            ge=-1, description="Keep tokens within this many sigma of the best logit; -1 is off."
+            ge=-1,
+            le=MAX_STRENGTH,
+            description="Keep tokens within this many sigma of the best logit; -1 is off.",
         ),
     ] = None
     dynatemp_range: Annotated[
         float | None, Field(ge=0, le=2, description="Vary the temperature by this much; 0 is off.")
     ] = None
     dynatemp_exponent: Annotated[
-        float | None, Field(ge=0, description="How entropy maps to the varying temperature.")
+        Strength | None, Field(description="How entropy maps to the varying temperature.")
     ] = None
 
     repeat_penalty: Annotated[
-        float | None, Field(gt=0, le=10, description="Make repeated tokens less likely; 1 is off.")
+        float | None,
+        Field(ge=0.01, le=10, description="Make repeated tokens less likely; 1 is off."),
     ] = None
     repeat_last_n: Annotated[
         LookBack | None,
@@ -155,10 +174,11 @@ class ChatRequest(_Open):
         Penalty | None, Field(description="Against tokens by how often they were used.")
     ] = None
     dry_multiplier: Annotated[
-        float | None, Field(ge=0, description="Against repeated phrases (DRY); 0 is off.")
+        Strength | None, Field(description="Against repeated phrases (DRY); 0 is off.")
     ] = None
     dry_base: Annotated[
-        float | None, Field(ge=1, description="How fast the DRY penalty grows with a phrase.")
+        float | None,
+        Field(ge=1, le=MAX_STRENGTH, description="How fast the DRY penalty grows with a phrase."),
     ] = None
     dry_allowed_length: Annotated[
         int | None, Field(ge=0, le=MAX_COUNT, description="Tokens a phrase may repeat unpunished.")
@@ -180,12 +200,8 @@ class ChatRequest(_Open):
     mirostat: Annotated[
         Literal[0, 1, 2] | None, Field(description="Mirostat version; 0 is off.")
     ] = None
-    mirostat_tau: Annotated[float | None, Field(ge=0, description="Mirostat's target entropy.")] = (
-        None
-    )
-    mirostat_eta: Annotated[float | None, Field(ge=0, description="Mirostat's learning rate.")] = (
-        None
-    )
+    mirostat_tau: Annotated[Strength | None, Field(description="Mirostat's target entropy.")] = None
+    mirostat_eta: Annotated[Strength | None, Field(description="Mirostat's learning rate.")] = None
 
     logprobs: Annotated[bool | None, Field(description="Tell each token's probability.")] = None
     top_logprobs: Annotated[
@@ -195,13 +211,28 @@ class ChatRequest(_Open):
         int | None, Field(ge=0, le=20, description="llama.cpp's name for both of these in one.")
     ] = None
     logit_bias: Annotated[
-        dict[str, Annotated[float, Field(ge=-100, le=100)]] | list[Any] | None,
-        Field(description="Make tokens more or less likely, by id."),
+        dict[str, Bias] | list[tuple[int | str, Bias | Literal[False]]] | None,
+        Field(
+            description="Make tokens more or less likely: by id, or as pairs of token or text and "
+            "bias, where false is never."
+        ),
     ] = None
 
-    response_format: ResponseFormat | None = None
-    tools: Annotated[list[dict[str, Any]] | None, Field(max_length=128)] = None
-    tool_choice: str | dict[str, Any] | None = None
-    parallel_tool_calls: bool | None = None
+    response_format: Annotated[
+        ResponseFormat | None, Field(description="The form that the answer has to have.")
+    ] = None
+    tools: Annotated[
+        list[dict[str, Any]] | None,
+        Field(max_length=128, description="Functions that the model may ask to be called."),
+    ] = None
+    tool_choice: Annotated[
+        str | dict[str, Any] | None,
+        Field(description="`none`, `auto`, `required`, or one function."),
+    ] = None
+    parallel_tool_calls: Annotated[
+        bool | None, Field(description="Whether the model may ask for several calls at once.")
+    ] = None
 
-    smolchat: SmolchatOptions | None = None
+    smolchat: Annotated[
+        SmolchatOptions | None, Field(description="What SmolChat adds to OpenAI's request.")
+    ] = None

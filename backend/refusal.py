@@ -19,29 +19,48 @@ from backend.errors import (
     ModelNotFoundError,
     ModelServerError,
     SmolChatError,
+    TooManyRequestsError,
+    UnknownRouteError,
 )
 
 logger = logging.getLogger(__name__)
 
 MAX_REASON_CHARACTERS = 300
 MAX_LOGGED_BYTES = 4000
-_LOG_OR_PATH = re.compile(r"\d+\.\d\d\.\d{3}\.\d{3}|(?:^|[\s'\"(])(?:/|[A-Za-z]:\\)[\w.-]+[/\\]")
+_MODEL_MISSING = re.compile(r"model\b.*\b(?:not found|does not exist)", re.DOTALL)
+_LOG_OR_PATH = re.compile(
+    r"\d+\.\d\d\.\d{3}\.\d{3}|\b(?:slot|srv|llama_\w+) |(?:/[\w.-]+){2}|\w:\\\w|\.gguf|</?\w"
+)
 _NOISE = re.compile(r"\[json\.exception\.[\w.]+\] |^.*?(?=JSON schema error)|; tools = \[$")
 
 
-def logged_refusal(status: int, body: bytes) -> SmolChatError:
-    """As `refusal`; what was said, in full, is for our own log."""
-    said = body[:MAX_LOGGED_BYTES].decode(errors="replace")
-    logger.warning("the model server said, with status %d: %r", status, said)
-    return refusal(status, body)
+def logged_refusal(status: int | None, body: bytes) -> SmolChatError:
+    """As `refusal`; what was said, in full, is for our own log.
+
+    What is the client's own fault is not: there a server may quote what it was asked.
+    """
+    error = refusal(status, body)
+    if error.status >= 500:
+        said = body[:MAX_LOGGED_BYTES].decode(errors="replace")
+        logger.warning("the model server said, with status %s: %r", status, said)
+    return error
 
 
-def refusal(status: int, body: bytes) -> SmolChatError:
-    """Give the error that an answer other than a good one stands for."""
+def refusal(status: int | None, body: bytes) -> SmolChatError:
+    """Give the error that an answer other than a good one stands for.
+
+    `status` is the HTTP status, or None for what was said in the middle of a stream.
+    """
     details = _details(body)
     said = str(details.get("message", ""))
     if "n_prompt_tokens" in details or details.get("type") == "exceed_context_size_error":
         return _overflow(details)
+    if status == 404 and (_MODEL_MISSING.search(said) or details.get("code") == "model_not_found"):
+        return ModelNotFoundError(
+            "The model server does not have this model. Pull it there (`docker model pull …`), or "
+            "choose one that GET /models lists.",
+            param="model",
+        )
     for pattern, error in _KNOWN:
         if pattern.search(said):
             return error(_reason(said))
@@ -56,7 +75,9 @@ def _details(body: bytes) -> dict[str, Any]:
     except ValueError:
         return {"message": text}
     inner = parsed.get("error", parsed) if isinstance(parsed, dict) else text
-    return inner if isinstance(inner, dict) else {"message": inner}
+    details = inner if isinstance(inner, dict) else {"message": inner}
+    said = details.get("message")
+    return details | {"message": said if isinstance(said, str) else ""}
 
 
 def _reason(said: str) -> str:
@@ -69,7 +90,7 @@ def _overflow(details: dict[str, Any]) -> ContextLengthExceededError:
     numbers = {
         name: details[name]
         for name in ("n_prompt_tokens", "n_ctx")
-        if isinstance(details.get(name), int)
+        if type(details.get(name)) is int
     }
     sizes = ""
     if len(numbers) == 2:
@@ -82,14 +103,20 @@ def _overflow(details: dict[str, Any]) -> ContextLengthExceededError:
     )
 
 
-def _unknown(status: int, reason: str) -> SmolChatError:
+def _unknown(status: int | None, reason: str) -> SmolChatError:
     because = f": {reason}" if reason else ""
+    if status is None:
+        return ModelServerError(
+            "The model server failed in its answer. The API's log has what it said."
+        )
     if status in (401, 403):
         return ModelServerError(
             "The model server refused the key. Set DMR_API_KEY to one it takes."
         )
     if status == 404:
-        return ModelServerError("The model server has no such route. Check DMR_BASE_URL.")
+        return UnknownRouteError("The model server has no such route. Check DMR_BASE_URL.")
+    if status in (408, 429):
+        return TooManyRequestsError("The model server is busy. Try again in a few seconds.")
     if 400 <= status < 500:
         return InvalidRequestError(f"The model server refused the request{because}.")
     return ModelServerError(
@@ -102,14 +129,7 @@ _KNOWN: list[tuple[re.Pattern[str], Callable[[str], SmolChatError]]] = [
         re.compile(r"Loading model"),
         lambda _: ModelLoadingError("The model is still loading. Try again in a few seconds."),
     ),
-    (
-        re.compile(r"model\b.*\bnot found", re.DOTALL),
-        lambda _: ModelNotFoundError(
-            "The model server does not have this model. Pull it there (`docker model pull …`), or "
-            "choose one that GET /models lists.",
-            param="model",
-        ),
-    ),
+    (re.compile(r"maximum context length"), lambda _: _overflow({})),
     (
         re.compile(r"image input is not supported|mmproj"),
         lambda _: InvalidRequestError(

@@ -4,10 +4,13 @@ from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
+import httpx
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 
 
 def _http_url(url: str) -> str:
@@ -20,6 +23,11 @@ def _http_url(url: str) -> str:
         raise ValueError("must end with its path, without ? or #")
     if parts.port == 0:
         raise ValueError("must have a port from 1 to 65535")
+    try:
+        httpx.URL(url.strip())
+        parts.hostname.encode("idna")
+    except (httpx.InvalidURL, UnicodeError):
+        raise ValueError("has characters that no address has") from None
     return url.strip().rstrip("/")
 
 
@@ -60,16 +68,16 @@ class Settings(BaseSettings):
         SecretStr, Field(validation_alias="DMR_API_KEY"), AfterValidator(_header_value)
     ] = SecretStr("")
     # Tokens an answer may have when the request does not say: small models can loop for ever.
-    max_tokens: Annotated[int, Field(ge=1)] = 1024
+    max_tokens: Annotated[int, Field(ge=1, le=2**31 - 1)] = 1024
     # How long the model server may take to accept a connection, and to list its models.
-    connect_timeout_seconds: Annotated[float, Field(gt=0)] = 5.0
+    connect_timeout_seconds: Seconds = 5.0
     # How long the model server may stay silent. Docker Model Runner sends nothing while it loads
     # a model, for up to 300 s; a reader who gives up earlier makes it start again.
-    read_timeout_seconds: Annotated[float, Field(gt=0)] = 600.0
+    read_timeout_seconds: Seconds = 600.0
     # How long a stream's status waits for the model's first event, and, once that has passed,
     # how often a comment keeps the line open.
-    first_event_seconds: Annotated[float, Field(gt=0)] = 10.0
-    keep_alive_seconds: Annotated[float, Field(gt=0)] = 10.0
+    first_event_seconds: Seconds = 10.0
+    keep_alive_seconds: Seconds = 10.0
     # How long a look at the model server may take for /healthz, /readyz; they answer within 1 s.
     probe_timeout_seconds: Annotated[float, Field(gt=0, lt=1)] = 0.7
 

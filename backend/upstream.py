@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import aiohttp
@@ -17,8 +18,9 @@ from backend.errors import (
     ModelServerTimeoutError,
     ModelServerUnreachableError,
     SmolChatError,
+    UnknownRouteError,
 )
-from backend.event_stream import model_named, relayed
+from backend.event_stream import relayed, renaming
 from backend.refusal import logged_refusal, refusal
 from backend.settings import Settings
 
@@ -41,8 +43,8 @@ class Upstream:
         self.url = settings.dmr_base_url
         self._list_timeout_seconds = settings.connect_timeout_seconds
         self._client = client
-        self._found: str | None = None  # the base URL, once a model list was seen there
-        self._finding = asyncio.Lock()
+        self._found: str | None = None  # the base URL, as far as is known
+        self._finding: asyncio.Task[str] | None = None
 
     async def complete(self, body: dict[str, Any]) -> bytes:
         """Give a whole answer, as JSON, under the model id that `body` asks for.
@@ -53,9 +55,14 @@ class Upstream:
         async with self._chat(body) as response:
             raw = await response.aread()
         answer = _parsed(raw)
-        if not isinstance(answer, dict) or not answer.get("choices"):
-            raise ModelServerError("The model server answered with nothing that is a completion.")
-        told = model_named(raw, body["model"])
+        if not isinstance(answer, dict) or answer.get("error"):
+            raise logged_refusal(None, raw)
+        if not isinstance(answer.get("choices"), list) or not answer["choices"]:
+            raise ModelServerError(
+                "The model server's answer is not a chat completion. Is DMR_BASE_URL the address "
+                "of an OpenAI-compatible server?"
+            )
+        told = renaming(answer.get("model"), raw, body["model"])
         return raw.replace(*told, 1) if told else raw
 
     async def stream(self, body: dict[str, Any]) -> AsyncGenerator[bytes]:
@@ -64,12 +71,12 @@ class Upstream:
         Raises:
             SmolChatError: as for `complete`, also in the middle of the answer.
         """
-        async with (
-            self._chat(body) as response,
-            aclosing(relayed(response.aiter_raw(), body["model"])) as pieces,
-        ):
-            async for piece in pieces:
-                yield piece
+        async with self._chat(body) as response:
+            is_packed = "content-encoding" in response.headers
+            raw = response.aiter_bytes() if is_packed else response.aiter_raw()
+            async with aclosing(relayed(raw, body["model"], body.get("n", 1))) as pieces:
+                async for piece in pieces:
+                    yield piece
 
     async def models(self) -> list[dict[str, Any]]:
         """Give the entries of the model list as the server has them.
@@ -77,37 +84,61 @@ class Upstream:
         Raises:
             SmolChatError: there is none to be had.
         """
-        return await self._model_list(await self._base_url())
+        try:
+            return await self._model_list(await self._base_url())
+        except UnknownRouteError:  # another server may have taken the place of the one found
+            self._found = None
+            return await self._model_list(await self._base_url())
+
+    async def close(self) -> None:
+        """End what goes on for nobody in particular."""
+        if self._finding:
+            self._finding.cancel()
+            await asyncio.wait([self._finding])
 
     @asynccontextmanager
     async def _chat(self, body: dict[str, Any]) -> AsyncIterator[httpx.Response]:
-        url = f"{await self._base_url()}/chat/completions"
-        with self._translated():
-            async with self._client.stream("POST", url, content=to_json(body)) as response:
-                if response.status_code != 200:
-                    raise logged_refusal(response.status_code, await response.aread())
-                yield response
+        content = to_json(body)
+        for is_second_try in (False, True):
+            url = f"{await self._base_url()}/chat/completions"
+            with self._translated():
+                async with self._client.stream("POST", url, content=content) as response:
+                    if response.status_code == 200:
+                        yield response
+                        return
+                    error = logged_refusal(response.status_code, await response.aread())
+            if is_second_try or not isinstance(error, UnknownRouteError):
+                raise error
+            self._found = None  # another server may have taken the place of the one found
 
     async def _base_url(self) -> str:
-        async with self._finding:
-            if self._found is None:
-                self._found = await self._find()
-            return self._found or candidates(self.url)[0]
+        """Give the address that was found; all who wait for it wait for one search."""
+        if self._found is None:
+            if self._finding is None or self._finding.done():
+                self._finding = asyncio.create_task(self._find())
+                self._finding.add_done_callback(_retrieve)
+            self._found = await asyncio.shield(self._finding)
+        return self._found
 
-    async def _find(self) -> str | None:
+    async def _find(self) -> str:
         """Look for a model list at each address that is meant.
 
-        A server that has none may still chat, so it is not an error that there is none.
+        A server that has none, or is slow to give it, may still chat: then the first one is taken.
+
+        Raises:
+            ModelServerUnreachableError: there is no server.
         """
         for base_url in candidates(self.url):
             try:
                 await self._model_list(base_url)
-            except (ModelLoadingError, ModelServerUnreachableError, ModelServerTimeoutError):
+            except ModelServerUnreachableError:
                 raise
+            except (ModelLoadingError, ModelServerTimeoutError):
+                break
             except SmolChatError:
                 continue
             return base_url
-        return None
+        return candidates(self.url)[0]
 
     async def _model_list(self, base_url: str) -> list[dict[str, Any]]:
         with self._translated():
@@ -130,7 +161,7 @@ class Upstream:
         """
         try:
             yield
-        except (httpx.RequestError, aiohttp.ClientError) as error:
+        except (httpx.RequestError, aiohttp.ClientError, UnicodeError) as error:
             cause = error.__cause__
             seen = cause if isinstance(cause, (aiohttp.ClientError, TimeoutError)) else error
             if isinstance(seen, _UNREACHABLE):
@@ -157,10 +188,21 @@ async def open_upstream(settings: Settings) -> AsyncIterator[Upstream]:
     headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
     if key := settings.dmr_api_key.get_secret_value():
         headers["Authorization"] = f"Bearer {key}"
+    no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
     async with httpx.AsyncClient(
-        transport=transport, timeout=timeout, headers=headers, trust_env=False
+        transport=transport, timeout=timeout, headers=headers, cookies=no_cookies, trust_env=False
     ) as client:
-        yield Upstream(client, settings)
+        upstream = Upstream(client, settings)
+        try:
+            yield upstream
+        finally:
+            await upstream.close()
+
+
+def _retrieve(finding: asyncio.Task[str]) -> None:
+    """Look at how a search ended, which its callers may no longer do."""
+    if not finding.cancelled():
+        finding.exception()
 
 
 def _parsed(raw: bytes) -> Any:
@@ -183,7 +225,8 @@ def _how_to_reach(url: str) -> str:
         )
     if ":12434" in url:
         return message + (
-            "Start it with `make run`, or turn Docker Model Runner on "
-            "(`docker desktop enable model-runner --tcp 12434`), or set DMR_BASE_URL."
+            "Turn Docker Model Runner on (`docker desktop enable model-runner --tcp 12434`), or "
+            "start the engine in its place (`make run` does, or `python -m engine`), or set "
+            "DMR_BASE_URL."
         )
     return message + "Start the model server there, or set DMR_BASE_URL."

@@ -46,6 +46,7 @@ class ModelFacts(BaseModel):
     """What is known of a model."""
 
     parameters: str | None = None
+    quantization: str | None = None
     context_window: int | None = None
 
 

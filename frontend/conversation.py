@@ -46,6 +46,7 @@ def about(model: Model) -> str:
     """Say in one line what is known of a model."""
     known = model.smolchat
     found = [f"{known.parameters} parameters"] if known.parameters else []
+    found += [known.quantization] if known.quantization else []
     if known.context_window:
         found.append(f"context {known.context_window:,}")
     return " · ".join(found)

@@ -45,8 +45,8 @@ def _fields(fields: list[Parameter]) -> None:
 def _number(field: Parameter) -> None:
     st.number_input(
         field.label,
-        min_value=None if field.least is None else field.type(field.least),
-        max_value=None if field.most is None else field.type(field.most),
+        min_value=field.type(field.least),
+        max_value=field.type(field.most),
         step=field.step,
         value=None,
         placeholder="default",
@@ -60,7 +60,7 @@ def _texts(field: Parameter) -> None:
         field.label,
         options=[],
         accept_new_options=True,
-        max_selections=int(field.most or 0),
+        max_selections=int(field.most),
         placeholder="Type, then Enter",
         help=field.meaning,
         key=KEY + field.name,

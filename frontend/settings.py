@@ -4,10 +4,13 @@ from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
+import httpx
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 
 
 def _http_url(url: str) -> str:
@@ -20,6 +23,11 @@ def _http_url(url: str) -> str:
         raise ValueError("must end with its path, without ? or #")
     if parts.port == 0:
         raise ValueError("must have a port from 1 to 65535")
+    try:
+        httpx.URL(url.strip())
+        parts.hostname.encode("idna")
+    except (httpx.InvalidURL, UnicodeError):
+        raise ValueError("has characters that no address has") from None
     return url.strip().rstrip("/")
 
 
@@ -50,11 +58,11 @@ class Settings(BaseSettings):
     # Sent to the API as a bearer token, for an API that wants one.
     api_key: Annotated[SecretStr, AfterValidator(_header_value)] = SecretStr("")
     # How long the API may take to say what it knows: its own looks end within one second.
-    api_look_seconds: Annotated[float, Field(gt=0)] = 3.0
+    api_look_seconds: Seconds = 3.0
     # How long an answer may stay silent: longer than the API itself waits for a model server.
-    api_silence_seconds: Annotated[float, Field(gt=0)] = 660.0
+    api_silence_seconds: Seconds = 660.0
     # How long an answer goes on when no page draws it any more: a closed tab, a reload.
-    forsaken_seconds: Annotated[float, Field(gt=0)] = 20.0
+    forsaken_seconds: Seconds = 20.0
 
     @classmethod
     def load(cls) -> Self:

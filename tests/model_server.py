@@ -56,7 +56,7 @@ def recorded(case: str, **changes: Any) -> Reply:
     response = json.loads((RECORDINGS / f"{case}.json").read_text())["response"]
     body = response["body"].encode()
     events = [event + b"\n\n" for event in body.split(b"\n\n") if event]
-    is_stream = response["headers"][0][1] == "text/event-stream" or b"\ndata: " in body
+    is_stream = ["Content-Type", "text/event-stream"] in response["headers"] or b"\ndata: " in body
     reply = Reply(
         status=response["status"] or 200,
         headers=[h for h in response["headers"] if h[0] not in _FRAMING],
@@ -103,11 +103,11 @@ class ModelServer:
         self.replies: deque[Reply] = deque()
         self.models = recorded("engines-llamacpp-v1-models")
         self.port = 0
-        self._prefixes = prefixes
+        self.prefixes = prefixes
 
     @property
     def base_url(self) -> str:
-        return f"http://127.0.0.1:{self.port}{self._prefixes[0]}"
+        return f"http://127.0.0.1:{self.port}{self.prefixes[0]}"
 
     @property
     def root(self) -> str:
@@ -128,10 +128,10 @@ class ModelServer:
             writer.close()
 
     def _reply(self, received: Received) -> Reply:
-        routes = {prefix + "/models": self.models for prefix in self._prefixes}
+        routes = {prefix + "/models": self.models for prefix in self.prefixes}
         if received.method == "GET" and received.path in routes:
             return routes[received.path]
-        if received.path not in [prefix + "/chat/completions" for prefix in self._prefixes]:
+        if received.path not in [prefix + "/chat/completions" for prefix in self.prefixes]:
             return recorded("err-unknown-route")
         if self.replies:
             return self.replies.popleft()
@@ -181,7 +181,7 @@ async def _play(
 def _head(reply: Reply) -> bytes:
     headers = [*reply.headers, ("Transfer-Encoding", "chunked"), ("Connection", "close")]
     lines = [f"HTTP/1.1 {reply.status} Scripted", *(f"{name}: {value}" for name, value in headers)]
-    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+    return ("\r\n".join(lines) + "\r\n\r\n").encode(errors="surrogateescape")
 
 
 @contextmanager

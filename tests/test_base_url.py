@@ -29,6 +29,11 @@ def test_what_was_written_is_tried_first() -> None:
     assert candidates("http://localhost:12434/engines/v1")[0] == "http://localhost:12434/engines/v1"
 
 
+@pytest.mark.parametrize("url", ["https://host/api/v3", "http://host/v1beta/openai", "http://h/a"])
+def test_a_path_of_another_form_is_tried_as_it_was_written(url: str) -> None:
+    assert candidates(url)[0] == url
+
+
 def test_another_backend_and_a_path_in_front_are_kept() -> None:
     assert candidates("http://host/engines/vllm/v1")[0] == "http://host/engines/vllm/v1"
     assert candidates("https://host/proxy/openai/v1")[0] == "https://host/proxy/openai/v1"

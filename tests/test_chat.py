@@ -1,6 +1,8 @@
 """The chat route, in front of a model server that answers as a real one was recorded to."""
 
+import gzip
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -10,6 +12,7 @@ from backend.main import create_app
 from backend.settings import Settings
 from model_server import (
     EVENTS,
+    JSON,
     MODEL_PATH,
     RECORDINGS,
     ModelServer,
@@ -90,7 +93,65 @@ def test_every_recorded_stream_is_passed_on_byte_by_byte_save_the_models_name(
     answer = httpx.post(f"{served}/chat", json=STREAMED)
     path = json.loads(reply.pieces[0][6:])["model"]
     assert answer.headers["content-type"].startswith("text/event-stream")
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["x-accel-buffering"] == "no"
     assert answer.content == b"".join(reply.pieces).replace(path.encode(), MODEL_ID.encode())
+
+
+async def test_what_a_tool_is_called_with_is_not_renamed(
+    api: httpx.AsyncClient, model_server: ModelServer
+) -> None:
+    call = b'{"choices":[{"message":{"tool_calls":[{"arguments":{"model":"Tesla"}}]}}],'
+    model_server.replies.append(Reply(pieces=[call + b'"model":"/m/x.gguf"}']))
+    answer = await api.post("/chat", json=HELLO)
+    assert b"Tesla" in answer.content
+    assert answer.json()["model"] == MODEL_ID
+
+
+def test_an_answer_that_comes_packed_is_unpacked(served: str, model_server: ModelServer) -> None:
+    packed = gzip.compress(b"".join(spoken(["Hi"]).pieces))
+    headers = [*EVENTS, ("Content-Encoding", "gzip")]
+    model_server.replies.append(Reply(headers=headers, pieces=[packed]))
+    assert written(httpx.post(f"{served}/chat", json=STREAMED).text) == "Hi"
+
+
+@pytest.mark.parametrize("body", [HELLO, STREAMED])
+def test_a_model_server_that_says_nothing_for_too_long_is_504(
+    body: dict[str, Any], model_server: ModelServer
+) -> None:
+    model_server.replies.append(Reply(first_seconds=60))
+    settings = Settings(model_id="m", dmr_base_url=model_server.base_url, read_timeout_seconds=0.3)
+    with running_api(settings) as url:
+        answer = httpx.post(f"{url}/chat", json=body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (504, "model_server_timeout")
+
+
+def test_a_model_server_that_falls_silent_in_its_answer_is_told(model_server: ModelServer) -> None:
+    begun = Reply(headers=EVENTS, pieces=[chunk({"content": "Hi"})], end="hang")
+    model_server.replies.append(begun)
+    settings = Settings(model_id="m", dmr_base_url=model_server.base_url, read_timeout_seconds=0.3)
+    with running_api(settings) as url:
+        answer = httpx.post(f"{url}/chat", json=STREAMED)
+    assert written(answer.text) == "Hi"
+    assert events(answer.text)[-1]["error"]["code"] == "model_server_timeout"
+
+
+async def test_what_a_model_server_sets_is_not_kept(
+    api: httpx.AsyncClient, model_server: ModelServer
+) -> None:
+    cookie = recorded("chat", headers=[*JSON, ("Set-Cookie", "a=b")])
+    model_server.replies += [cookie, recorded("chat")]
+    answers = [await api.post("/chat", json=HELLO) for _ in range(2)]
+    assert "cookie" not in model_server.chats[1].headers
+    assert "set-cookie" not in answers[0].headers
+
+
+async def test_no_proxy_of_the_environment_is_used(
+    api: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    assert (await api.post("/chat", json=HELLO)).status_code == 200
 
 
 async def test_nothing_of_the_client_but_its_request_reaches_the_model_server(
@@ -136,6 +197,11 @@ async def test_nothing_of_the_client_but_its_request_reaches_the_model_server(
             {"messages": [{"role": "user", "content": [{"text": "Hi"}]}]},
             "messages.0.content.0.type",
         ),
+        ({"messages": [{"role": "user", "content": {"text": "Hi"}}]}, "messages.0.content"),
+        ({"messages": [{"role": "assistant"}]}, "messages.0"),
+        (HELLO | {"stop": {"a": 1}}, "stop"),
+        (HELLO | {"mirostat_tau": 1e300}, "mirostat_tau"),
+        (HELLO | {"logit_bias": [["x", {}]]}, "logit_bias.0.1"),
         (HELLO | {"model": ""}, "model"),
         (HELLO | {"smolchat": {"no_such_option": True}}, "smolchat.no_such_option"),
     ],
@@ -197,6 +263,10 @@ async def test_a_refusal_becomes_a_status(
     [
         Reply(pieces=[b"<html>hello</html>"]),
         Reply(pieces=[b'{"choices": []}']),
+        Reply(pieces=[b'{"choices": 5}']),
+        Reply(pieces=[b'{"choices": "abc"}']),
+        Reply(pieces=[b'{"error": {"message": "boom"}}']),
+        Reply(headers=[("X-Odd", "\udcff")], pieces=[b"{}"]),
         Reply(pieces=[b'{"choices": [{"message"'], end="cut"),
         Reply(pieces=[b""]),
         Reply(pieces=[b"[" * 100_000]),
@@ -278,8 +348,39 @@ def test_a_client_that_leaves_ends_the_work_of_the_model_server(
 ) -> None:
     model_server.replies.append(reply)
     with pytest.raises(httpx.ReadTimeout):
-        httpx.post(f"{served}/chat", json=body, timeout=httpx.Timeout(0.5))
-    assert model_server.chats[0].left.wait(5)
+        httpx.post(f"{served}/chat", json=body, timeout=httpx.Timeout(1.5))
+    assert model_server.chats[0].left.wait(1)
+
+
+def test_a_slow_model_list_delays_no_chat_for_ever(model_server: ModelServer) -> None:
+    model_server.models = Reply(end="hang")
+    settings = Settings(
+        model_id="m", dmr_base_url=model_server.base_url, connect_timeout_seconds=0.5
+    )
+    with running_api(settings) as url, ThreadPoolExecutor() as threads:
+        asked = [threads.submit(httpx.post, f"{url}/chat", json=HELLO) for _ in range(4)]
+        assert [answer.result().status_code for answer in asked] == [200] * 4
+    assert len([there for there in model_server.requests if there.method == "GET"]) == 1
+
+
+async def test_a_server_without_a_model_list_is_looked_for_once(
+    api: httpx.AsyncClient, model_server: ModelServer
+) -> None:
+    model_server.models = recorded("err-unknown-route")
+    for _ in range(3):
+        assert (await api.post("/chat", json=HELLO)).status_code == 200
+    assert len([there for there in model_server.requests if there.method == "GET"]) == 3
+
+
+async def test_a_server_that_moved_is_found_again(
+    api: httpx.AsyncClient, model_server: ModelServer
+) -> None:
+    assert (await api.post("/chat", json=HELLO)).status_code == 200
+    model_server.prefixes = ["/v1"]
+    assert (await api.post("/chat", json=HELLO)).status_code == 200
+    assert model_server.chats[-1].path == "/v1/chat/completions"
+    model_server.prefixes = ["/engines/v1"]
+    assert (await api.get("/models")).status_code == 200
 
 
 def test_a_server_that_knows_only_the_older_addresses_is_found() -> None:

@@ -29,9 +29,25 @@ async def test_every_route_and_sampling_field_is_described(api: httpx.AsyncClien
     assert {"/chat", "/v1/chat/completions", "/models", "/healthz", "/readyz"} <= set(
         description["paths"]
     )
-    assert all(
-        fields[name].get("description") for name in ("min_p", "dry_multiplier", "xtc_threshold")
-    )
+    assert not [name for name, field in fields.items() if not field.get("description")]
+
+
+async def test_every_number_has_its_bounds(api: httpx.AsyncClient) -> None:
+    schemas = (await api.get("/openapi.json")).json()["components"]["schemas"]
+    fields = schemas["ChatRequest"]["properties"]
+    numbers = {
+        name: kind
+        for name, field in fields.items()
+        for kind in field.get("anyOf", [field])
+        if kind.get("type") in ("number", "integer") and "enum" not in kind
+    }
+    assert len(numbers) > 25
+    assert not [name for name, kind in numbers.items() if not {"minimum", "maximum"} <= set(kind)]
+
+
+async def test_no_answer_is_described_that_is_never_given(api: httpx.AsyncClient) -> None:
+    paths = (await api.get("/openapi.json")).json()["paths"]
+    assert "422" not in paths["/chat"]["post"]["responses"]
 
 
 async def test_an_unknown_route_is_an_error_in_openais_shape(api: httpx.AsyncClient) -> None:

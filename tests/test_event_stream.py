@@ -25,8 +25,8 @@ async def feed(*pieces: bytes) -> AsyncIterator[bytes]:
         yield piece
 
 
-async def relay(*pieces: bytes, model: str = "ai/smollm2") -> bytes:
-    return b"".join([piece async for piece in relayed(feed(*pieces), model)])
+async def relay(*pieces: bytes, model: str = "ai/smollm2", choices: int = 1) -> bytes:
+    return b"".join([piece async for piece in relayed(feed(*pieces), model, choices)])
 
 
 WHOLE = chunk() + chunk("Hi \u2028 \U0001f600") + chunk(finish_reason="stop") + DONE
@@ -64,6 +64,35 @@ async def test_a_name_that_comes_late_is_replaced_too() -> None:
     assert PATH.encode() not in nameless
     pieces = [nameless, chunk(finish_reason="stop"), DONE]
     assert await relay(*pieces) == b"".join(pieces).replace(PATH.encode(), b"ai/smollm2")
+
+
+@pytest.mark.parametrize(
+    "first", [chunk("Hi", model=""), chunk("Hi").replace(f',"model":"{PATH}"'.encode(), b"")]
+)
+async def test_a_first_chunk_without_a_name_hides_no_later_one(first: bytes) -> None:
+    assert PATH.encode() not in await relay(first, chunk("x"), chunk(finish_reason="stop"), DONE)
+
+
+async def test_what_a_tool_is_called_with_is_not_renamed() -> None:
+    call = chunk().replace(b'"content":null', b'"tool_calls":[{"arguments":{"model":"Tesla"}}]')
+    passed = await relay(call + chunk(finish_reason="tool_calls") + DONE)
+    assert b"Tesla" in passed
+    assert PATH.encode() not in passed
+
+
+@pytest.mark.parametrize("cut", [1, 2])
+async def test_what_we_add_is_an_event_of_its_own(cut: int) -> None:
+    """Also where the model server left its last one without the blank line that ends it."""
+    begun = chunk("Hi") + chunk(finish_reason="stop")
+    assert (await relay(begun[:-cut])).endswith(b"}\n\n" + DONE if cut == 2 else b"\n\n" + DONE)
+    assert ModelServerError("No.").event().startswith(b"\n\ndata: ")
+
+
+async def test_of_several_choices_each_has_to_end() -> None:
+    one, both = chunk(finish_reason="stop"), chunk(finish_reason="stop") * 2
+    assert (await relay(both, choices=2)).endswith(DONE)
+    with pytest.raises(ModelServerError, match="in the middle"):
+        await relay(one, choices=2)
 
 
 async def test_an_error_that_is_null_is_none() -> None:
@@ -109,6 +138,7 @@ async def test_what_is_no_whole_answer_is_a_failure(pieces: list[bytes]) -> None
         b'error: {"message": "boom"}\n\n',
         b'data: {"type":"error","code":null,"message":"boom"}\n\n',
         b'data: {"object": "error", "message": "boom"}\n\n',
+        b'data: {"choices": [{"finish_reason": "error"}], "error": {"message": "/m/x"}}\n\n',
     ],
 )
 async def test_an_error_in_the_middle_ends_it_and_what_came_before_is_kept(line: bytes) -> None:

@@ -44,12 +44,15 @@ async def test_the_state_of_the_model_server_is_told(
 ) -> None:
     model_server.models = models
     started = time.monotonic()
-    health, readiness = await api.get("/healthz"), await api.get("/readyz")
+    health = await api.get("/healthz")
+    healthy = time.monotonic()
+    readiness = await api.get("/readyz")
     assert health.status_code == 200
     assert health.json()["model_server"]["state"] == state
     assert readiness.status_code == 503
     assert readiness.json()["error"]["message"] == health.json()["model_server"]["message"]
-    assert time.monotonic() - started < 2 * 5  # each within 1 s, on a machine that is not busy
+    # Each within 1 s, on a machine that is not busy.
+    assert max(healthy - started, time.monotonic() - healthy) < 3
 
 
 async def test_a_llama_server_with_one_file_answers_for_every_name(

@@ -8,7 +8,7 @@ pytestmark = pytest.mark.anyio
 LLAMA_SERVER = b"""{"models": [{"name": ""}], "object": "list", "data": [{
     "id": "ai/smollm2:latest", "object": "model", "created": 1795475043, "owned_by": "llamacpp",
     "meta": {"vocab_type": 2, "n_vocab": 49152, "n_ctx": 4096, "n_ctx_train": 8192,
-             "n_embd": 576, "n_params": 134515008, "size": 96570240}}]}"""
+             "n_embd": 576, "n_params": 134515008, "size": 96570240, "ftype": "Q4_1"}}]}"""
 OLLAMA = b"""{"object": "list", "data": [
     {"id": "llama3.2:1b", "object": "model", "created": 1795475043, "owned_by": "library"}]}"""
 
@@ -40,7 +40,11 @@ async def test_llama_servers_numbers_are_read(
     model_server.models = Reply(pieces=[LLAMA_SERVER])
     facts = (await api.get("/models")).json()["data"][0]["smolchat"]
     assert (facts["parameters"], facts["size"]) == ("134.52 M", "92.10 MiB")
-    assert (facts["context_window"], facts["quantization"]) == (4096, None)
+    assert (facts["context_window"], facts["quantization"]) == (4096, "Q4_1")
+    larger = LLAMA_SERVER.replace(b"134515008", b"1711376384")
+    model_server.models = Reply(pieces=[larger])
+    facts = (await api.get("/models")).json()["data"][0]["smolchat"]
+    assert facts["parameters"] == "1.71 B"
 
 
 async def test_what_a_server_does_not_tell_is_null(

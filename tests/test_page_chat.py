@@ -64,13 +64,13 @@ def test_a_question_gets_its_answer_and_what_it_cost(
 def test_another_model_can_be_chosen_and_is_described(
     model_server: ModelServer, served: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    described = {"parameters": "361.82M", "context_window": 8192}
+    described = {"parameters": "361.82M", "quantization": "Q4_K_M", "context_window": 8192}
     models = [{"id": "docker.io/ai/other:latest", "dmr": described}, {"id": "ai/smollm2"}]
     model_server.models = Reply(pieces=[json.dumps({"data": models}).encode()])
     page = opened(served, monkeypatch)
     assert page.selectbox[0].value == "ai/smollm2:latest"
     page.selectbox[0].select("ai/other:latest").run()
-    assert page.sidebar.caption[0].value == "361.82 M parameters · context 8,192"
+    assert page.sidebar.caption[0].value == "361.82 M parameters · Q4_K_M · context 8,192"
     ask(page, "Hello")
     assert model_server.chats[0].body["model"] == "ai/other:latest"
 

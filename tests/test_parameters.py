@@ -1,6 +1,7 @@
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from backend.openai_types import ChatRequest
 from parameters import ALL, Parameter, chosen, described
@@ -21,10 +22,18 @@ def test_the_page_offers_every_sampling_parameter_of_the_api() -> None:
 
 @pytest.mark.parametrize("parameter", ALL, ids=lambda parameter: parameter.name)
 def test_the_bounds_are_those_of_the_api(parameter: Parameter) -> None:
-    ends = [parameter.type(end) for end in (parameter.least, parameter.most) if end is not None]
-    for value in [["a"]] if parameter.kind == "texts" else ends:
-        ChatRequest.model_validate(
-            {"messages": [{"role": "user", "content": "Hi"}], parameter.name: value}
+    def request(value: Any) -> ChatRequest:
+        asked = {"messages": [{"role": "user", "content": "Hi"}], parameter.name: value}
+        return ChatRequest.model_validate(asked)
+
+    if parameter.kind == "texts":
+        request(["a"] * int(parameter.most))
+    else:
+        request(parameter.type(parameter.least))
+        request(parameter.type(parameter.most))
+    with pytest.raises(ValidationError):
+        request(
+            ["a"] * int(parameter.most + 1) if parameter.kind == "texts" else parameter.most + 1
         )
 
 

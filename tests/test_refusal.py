@@ -71,6 +71,18 @@ def test_an_overflow_carries_its_numbers() -> None:
             b'{"error":{"message":"Failed to parse messages: key \'text\' not found"}}',
             "invalid_request",
         ),
+        (404, b'{"error":{"message":"The model `x` does not exist."}}', "model_not_found"),
+        (404, b'{"error":{"message":"nope","code":"model_not_found"}}', "model_not_found"),
+        (500, b'{"error":{"message":"model: the tool was not found"}}', "model_server_failed"),
+        (
+            400,
+            b'{"error":{"message":"This model\'s maximum context length is 8 tokens"}}',
+            "context_length_exceeded",
+        ),
+        (429, b"", "too_many_requests"),
+        (408, b"", "too_many_requests"),
+        (None, b'{"message": "boom"}', "model_server_failed"),
+        (400, b'{"error": {"n_prompt_tokens": true, "n_ctx": 8}}', "context_length_exceeded"),
         (401, b"", "model_server_failed"),
         (500, b"", "model_server_failed"),
         (502, b"<html>Bad Gateway</html>", "model_server_failed"),
@@ -81,13 +93,29 @@ def test_an_overflow_carries_its_numbers() -> None:
         (400, b"[" * 100_000, "invalid_request"),
     ],
 )
-def test_other_servers_refusals_are_understood(status: int, body: bytes, code: str) -> None:
+def test_other_servers_refusals_are_understood(status: int | None, body: bytes, code: str) -> None:
     assert refusal(status, body).code == code
+
+
+@pytest.mark.parametrize("message", [None, ["a", "b"], {"a": 1}, 7])
+def test_a_message_that_is_no_text_is_not_told(message: object) -> None:
+    error = refusal(400, json.dumps({"error": {"message": message}}).encode())
+    assert error.message == "The model server refused the request."
 
 
 @pytest.mark.parametrize(
     "secret",
-    ["/home/ann/models/tiny.gguf failed", "C:\\models\\x.gguf", "0.00.728.681 I slot print_timing"],
+    [
+        "/home/ann/models/tiny.gguf failed",
+        "C:\\models\\x",
+        "0.00.728.681 I slot print_timing",
+        "file=/home/ann/x",
+        "`/home/ann/x`",
+        "file:///home/ann/x",
+        "models/bundles/sha256",
+        "slot launch_slot_: id 0 | task 12",
+        "<html>",
+    ],
 )
 def test_paths_and_log_lines_are_never_told(secret: str) -> None:
     error = refusal(400, json.dumps({"error": {"message": f"failed: {secret}"}}).encode())
@@ -98,6 +126,12 @@ def test_what_was_said_is_in_our_own_log(caplog: pytest.LogCaptureFixture) -> No
     error = logged_refusal(500, b"0.00.728 I slot print_timing\nbroken")
     assert "broken" not in error.message
     assert r"print_timing\nbroken" in caplog.text
+
+
+def test_what_a_client_asked_is_not_in_our_log(caplog: pytest.LogCaptureFixture) -> None:
+    logged_refusal(500, b'{"error":{"message":"Failed to parse tools: my secret"}}')
+    logged_refusal(400, b"my secret")
+    assert "my secret" not in caplog.text
 
 
 def test_what_a_reason_quotes_of_the_request_is_left_out() -> None:

@@ -17,6 +17,7 @@ from model_server import EVENTS, ModelServer, Reply, chunk
 from served_api import free_port
 
 ROOT = Path(__file__).parent.parent
+MOST_SECONDS = 4.0  # from TERM to the end
 HELLO = {"messages": [{"role": "user", "content": "Hello"}]}
 
 
@@ -57,8 +58,20 @@ def test_a_stream_is_told_and_the_process_ends(
             assert "Hi" in next(lines)
             process.send_signal(number)
             assert "shutting_down" in "".join(lines)
-        process.wait(timeout=10)
+        process.wait(timeout=MOST_SECONDS)
     assert model_server.chats[0].left.wait(5)
+
+
+def test_a_client_that_does_not_read_keeps_nobody_waiting(model_server: ModelServer) -> None:
+    flood = [chunk({"content": "x" * 60_000})] * 2_000
+    model_server.replies.append(Reply(headers=EVENTS, pieces=flood, end="hang"))
+    with (
+        started_by_hand(model_server) as (url, process),
+        httpx.stream("POST", f"{url}/chat", json=HELLO | {"stream": True}) as answer,
+    ):
+        next(answer.iter_raw())
+        process.terminate()
+        process.wait(timeout=MOST_SECONDS)
 
 
 def test_a_whole_answer_that_is_awaited_becomes_a_503(model_server: ModelServer) -> None:
@@ -69,5 +82,5 @@ def test_a_whole_answer_that_is_awaited_becomes_a_503(model_server: ModelServer)
             time.sleep(0.02)
         process.terminate()
         answer = asking.result()
-        process.wait(timeout=10)
+        process.wait(timeout=MOST_SECONDS)
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "shutting_down")
