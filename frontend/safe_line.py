@@ -29,7 +29,9 @@ _TOKEN = re.compile(
     | \\\[(?P<square>(?:[^\\]|\\[^\[\]])++)\\\]
     | \$\$(?P<dollars>[^$]++)\$\$
     | \$(?P<dollar>(?![\s$])[^$]*[^\s$])\$(?![\w$])
+    # The rest of an emoji's name may be written in any way.
     | (?P<emoji>\\?:(?=(?:100|1234|(?!\d+\\?:|/)[\w+\-/\\&\#;]+):))
+    # Elsewhere a backslash is one of a path, of a pattern or of LaTeX, and stays.
     | (?P<escape>\\[`*_\#+\-!|<>~$:]|(?<=\d)\\[.)])
     | (?P<backslash>\\(?:[!-/:-@\[-`{{-~]|$))
     | \[(?P<label>{_WEB}{_PATH}+)(?=\])
@@ -39,7 +41,9 @@ _TOKEN = re.compile(
         (?:[/?\#](?:(?:{_PATH}|\({_PATH}*\))*(?:[^\W_]|[/=&%\#+@-]|\({_PATH}*\)))?)?)(?(angle)>)
     | (?P<entity>&(?:\#\d{{1,7}}|\#[xX][\da-fA-F]{{1,6}}|[a-zA-Z][a-zA-Z\d]{{1,31}});)
     | (?P<image>(?<![\w!])!\[)
+    # Streamlit draws these where they stand alone.
     | (?<![^\s*_~|\[\])`$;])(?P<sign><->|->|<-|--|>=|<=|~=)(?![^\s*_~|\[\]`$\\<&])
+    # Among the others: a product, a power, __init__, and a blank to be filled in.
     | (?P<literal>
           \](?=[(:]) | [wW]{{3}}\. | [!<:$]
         | \*{{4,}}+ | _{{4,}}+ | ~{{3,}}+ | (?<!~)~(?!~)
