@@ -32,7 +32,8 @@ HOSTILE = """Look: ![a](http://evil.test/inline.png) ![b][ref] [![c](http://evil
 | `a | ![x](http://evil.test/cell.png) | b` |
 
 ```mermaid
-graph LR; A["<img src='http://evil.test/mermaid.png'>"]
+flowchart LR
+  A@{ img: "http://evil.test/mermaid.png", label: "x" } --> B
 ```
 
 [run](javascript:document.title='owned') :material/home: :smile: costs $5 and $10
@@ -195,6 +196,7 @@ def test_hostile_text_loads_nothing_and_runs_nothing(page: Page, model: ModelSer
     page.wait_for_selector(".st-key-chat_again button")
     shown = page.locator("[data-testid=stChatMessage]").last
     assert shown.locator("img, iframe, script, [href^=javascript]").count() == 0
+    assert shown.locator("[data-testid*=ermaid]").count() == 0
     assert "costs $5 and $10" in shown.inner_text()
     assert "<iframe" in shown.inner_text()
     assert not [url for url in loaded if "evil" in url]

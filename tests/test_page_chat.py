@@ -191,7 +191,7 @@ def test_reasoning_is_folded_apart(page: AppTest, model_server: ModelServer) -> 
 def test_what_a_model_writes_is_made_safe(page: AppTest, model_server: ModelServer) -> None:
     model_server.replies.append(spoken(["![x](http://evil.test/", "x.png) <b>"]))
     ask(page, "Hello")
-    assert said(page, "assistant") == [r"[Image: x](http://evil.test/x.png) \<b>"]
+    assert said(page, "assistant") == [r"[Image: x](<http://evil.test/x.png>) \<b>"]
 
 
 def test_an_api_that_is_down_is_told_with_the_next_step(monkeypatch: pytest.MonkeyPatch) -> None:
