@@ -301,7 +301,11 @@ def test_a_broken_environment_is_made_anew(is_broken: bool, tmp_path: Path) -> N
     (tmp_path / ".venv/stamps/run").touch()
     (tmp_path / ".venv/bin/python").symlink_to("gone" if is_broken else sys.executable)
     planned = subprocess.run(
-        [MAKE, "--dry-run", "run"], cwd=tmp_path, capture_output=True, text=True, check=True
+        [MAKE, "--no-print-directory", "--dry-run", "run"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert ("-m venv" in planned.stdout) == is_broken
     assert planned.stdout.endswith("-m launcher\n")
