@@ -137,8 +137,13 @@ def test_a_question_asked_further_up_is_shown(page: Page, model: ModelServer) ->
     page.wait_for_selector(".st-key-chat_again button")
     scroller = "document.querySelector('[data-testid=stAppScrollToBottomContainer]')"
     page.mouse.move(640, 300)
-    page.mouse.wheel(0, -10_000)
-    wait_until(lambda: page.evaluate(f"{scroller}.scrollTop") == 0, page)
+
+    def has_scrolled_up() -> bool:
+        page.mouse.wheel(0, -10_000)  # again and again: the page still follows the answer down
+        page.wait_for_timeout(100)
+        return bool(page.evaluate(f"{scroller}.scrollTop") == 0)
+
+    wait_until(has_scrolled_up, page)
     ask(page, "And now?")
     wait_until(lambda: page.locator("text=And now?").bounding_box()["y"] < 860, page)  # type: ignore[index]
     page.wait_for_selector("text=Once again")
