@@ -1,7 +1,9 @@
 // Shows the question that was just asked, also to someone who had scrolled up: Streamlit by itself
 // follows an answer down only from the bottom of the page. It is still drawing, so this is done
 // several times.
-const page = document.querySelector("[data-testid=stAppScrollToBottomContainer]");
 for (const milliseconds of [0, 50, 100, 200, 400]) {
-  setTimeout(() => page?.scrollTo({ top: page.scrollHeight }), milliseconds);
+  setTimeout(() => {
+    const page = document.querySelector("[data-testid=stAppScrollToBottomContainer]");
+    page?.scrollTo({ top: page.scrollHeight });
+  }, milliseconds);
 }
