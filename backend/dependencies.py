@@ -1,4 +1,4 @@
-"""What routes ask for, named once."""
+"""What routes ask for, named once. FastAPI would run what is not async in a thread."""
 
 import asyncio
 from typing import Annotated
@@ -9,17 +9,17 @@ from backend.settings import Settings
 from backend.upstream import Upstream
 
 
-def _settings(request: Request) -> Settings:
+async def _settings(request: Request) -> Settings:
     settings: Settings = request.app.state.settings
     return settings
 
 
-def _upstream(request: Request) -> Upstream:
+async def _upstream(request: Request) -> Upstream:
     upstream: Upstream = request.app.state.upstream
     return upstream
 
 
-def _stopping(request: Request) -> asyncio.Event:
+async def _stopping(request: Request) -> asyncio.Event:
     stopping: asyncio.Event = request.app.state.stopping
     return stopping
 

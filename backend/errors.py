@@ -150,8 +150,6 @@ async def _answer_invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101
     # Of the branches of a union the one that got deepest is the one that was meant.
     wrong = max(error.errors(), key=lambda detail: len(_place(detail, error.body)))
-    if wrong["type"] == "json_invalid":
-        return await _answer(request, InvalidRequestError(f"Not JSON: {wrong['ctx']['error']}."))
     param = ".".join(_place(wrong, error.body))
     if not param:
         message = "The request needs a JSON object, sent with the content type application/json."

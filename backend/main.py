@@ -38,7 +38,9 @@ def create_app(settings: Settings) -> FastAPI:
     )
     install_error_handlers(app)
     install_docs_page(app)
-    for routes in (chat, model_list, health):
+    # First, and as they are: routes that are included are handled by FastAPI itself.
+    app.router.routes[:0] = chat.router.routes
+    for routes in (model_list, health):
         app.include_router(routes.router)
     return app
 

@@ -1,13 +1,19 @@
-"""The one door to a model server: answers, streams, and what it offers."""
+"""The one door to a model server: answers, streams, and what it offers.
+
+Answers come over aiohttp itself, which costs half the CPU of httpx's API over it; the rest, which
+is asked rarely, comes by httpx over the same connections.
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
+from functools import lru_cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import aiohttp
 import httpx
+import yarl
 from httpx_aiohttp import AiohttpTransport
 from pydantic_core import from_json, to_json
 
@@ -39,9 +45,11 @@ _SILENT = (TimeoutError, httpx.TimeoutException)
 class Upstream:
     """A model server that speaks OpenAI's API, at one of the addresses that `url` can mean."""
 
-    def __init__(self, client: httpx.AsyncClient, settings: Settings) -> None:
+    def __init__(
+        self, session: aiohttp.ClientSession, client: httpx.AsyncClient, settings: Settings
+    ) -> None:
         self.url = settings.dmr_base_url
-        self._list_timeout_seconds = settings.connect_timeout_seconds
+        self._session = session
         self._client = client
         self._found: str | None = None  # the base URL, as far as is known
         self._finding: asyncio.Task[str] | None = None
@@ -53,7 +61,7 @@ class Upstream:
             SmolChatError: the model server refused, failed, or answered with something else.
         """
         async with self._chat(body) as response:
-            raw = await response.aread()
+            raw = await response.read()
         answer = _parsed(raw)
         if not isinstance(answer, dict) or answer.get("error"):
             raise logged_refusal(None, raw)
@@ -72,8 +80,7 @@ class Upstream:
             SmolChatError: as for `complete`, also in the middle of the answer.
         """
         async with self._chat(body) as response:
-            is_packed = "content-encoding" in response.headers
-            raw = response.aiter_bytes() if is_packed else response.aiter_raw()
+            raw = response.content.iter_any()
             async with aclosing(relayed(raw, body["model"], body.get("n", 1))) as pieces:
                 async for piece in pieces:
                     yield piece
@@ -97,16 +104,16 @@ class Upstream:
             await asyncio.wait([self._finding])
 
     @asynccontextmanager
-    async def _chat(self, body: dict[str, Any]) -> AsyncIterator[httpx.Response]:
+    async def _chat(self, body: dict[str, Any]) -> AsyncIterator[aiohttp.ClientResponse]:
         content = to_json(body)
         for is_second_try in (False, True):
-            url = f"{await self._base_url()}/chat/completions"
+            url = _chat_url(await self._base_url())
             with self._translated():
-                async with self._client.stream("POST", url, content=content) as response:
-                    if response.status_code == 200:
+                async with self._session.post(url, data=content, allow_redirects=False) as response:
+                    if response.status == 200:
                         yield response
                         return
-                    error = logged_refusal(response.status_code, await response.aread())
+                    error = logged_refusal(response.status, await response.read())
             if is_second_try or not isinstance(error, UnknownRouteError):
                 raise error
             self._found = None  # another server may have taken the place of the one found
@@ -142,9 +149,7 @@ class Upstream:
 
     async def _model_list(self, base_url: str) -> list[dict[str, Any]]:
         with self._translated():
-            response = await self._client.get(
-                f"{base_url}/models", timeout=self._list_timeout_seconds
-            )
+            response = await self._client.get(f"{base_url}/models")
         if response.status_code != 200:
             raise refusal(response.status_code, response.content)
         models = _parsed(response.content)
@@ -178,25 +183,44 @@ class Upstream:
 
 @asynccontextmanager
 async def open_upstream(settings: Settings) -> AsyncIterator[Upstream]:
-    """Open the door for the life of the process: one client, as many connections as needed."""
-    transport = AiohttpTransport(
-        client=lambda: aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar()
-        )
-    )
-    timeout = httpx.Timeout(settings.read_timeout_seconds, connect=settings.connect_timeout_seconds)
-    headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
-    if key := settings.dmr_api_key.get_secret_value():
-        headers["Authorization"] = f"Bearer {key}"
-    no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
-    async with httpx.AsyncClient(
-        transport=transport, timeout=timeout, headers=headers, cookies=no_cookies, trust_env=False
-    ) as client:
-        upstream = Upstream(client, settings)
+    """Open the door for the life of the process, with as many connections as are needed."""
+    async with (
+        _session(settings) as session,
+        httpx.AsyncClient(
+            transport=AiohttpTransport(client=session),
+            timeout=settings.connect_timeout_seconds,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            trust_env=False,
+        ) as client,
+    ):
+        upstream = Upstream(session, client, settings)
         try:
             yield upstream
         finally:
             await upstream.close()
+
+
+def _session(settings: Settings) -> aiohttp.ClientSession:
+    """Make what holds the connections; what is sent is made of nothing but our own settings."""
+    headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
+    if key := settings.dmr_api_key.get_secret_value():
+        headers["Authorization"] = f"Bearer {key}"
+    return aiohttp.ClientSession(
+        # llama.cpp's server closes what has been idle for 5 s; a request must not cross with that.
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=3),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers=headers,
+        timeout=aiohttp.ClientTimeout(
+            total=None,
+            sock_connect=settings.connect_timeout_seconds,
+            sock_read=settings.read_timeout_seconds,
+        ),
+    )
+
+
+@lru_cache(maxsize=16)
+def _chat_url(base_url: str) -> yarl.URL:
+    return yarl.URL(f"{base_url}/chat/completions")
 
 
 def _retrieve(finding: asyncio.Task[str]) -> None:

@@ -19,7 +19,6 @@ pytestmark = pytest.mark.anyio
 
 ROOT = "http://model-runner.docker.internal"
 BASE_URL = f"{ROOT}/engines/v1"
-BODY = {"model": "ai/smollm2", "messages": [{"role": "user", "content": "Hello"}]}
 
 
 @pytest.fixture
@@ -49,35 +48,34 @@ def door() -> Iterator[respx.MockRouter]:
 async def test_each_failure_of_the_connection_is_one_of_ours(
     cause: Exception, expected: type[SmolChatError], upstream: Upstream, door: respx.MockRouter
 ) -> None:
-    door.post(f"{BASE_URL}/chat/completions").mock(side_effect=cause)
+    await upstream.models()
+    door.get(f"{BASE_URL}/models").mock(side_effect=cause)
     with pytest.raises(SmolChatError) as failure:
-        await upstream.complete(BODY)
+        await upstream.models()
     assert type(failure.value) is expected
 
 
 async def test_the_message_names_what_that_address_usually_lacks(
     upstream: Upstream, door: respx.MockRouter
 ) -> None:
-    door.post(f"{BASE_URL}/chat/completions").mock(side_effect=httpx.ConnectError("no such name"))
+    door.get(f"{BASE_URL}/models").mock(side_effect=httpx.ConnectError("no such name"))
     with pytest.raises(ModelServerUnreachableError, match="extra_hosts"):
-        await upstream.complete(BODY)
+        await upstream.models()
 
 
 async def test_the_address_is_looked_for_once_and_anew_after_a_failure(
     upstream: Upstream, door: respx.MockRouter
 ) -> None:
-    chats = door.post(f"{BASE_URL}/chat/completions")
-    chats.respond(json={"choices": [{"index": 0}], "model": "ai/smollm2"})
-    await upstream.complete(BODY)
-    await upstream.complete(BODY)
-    assert door.get(f"{BASE_URL}/models").call_count == 1
-    chats.mock(side_effect=httpx.ConnectError("gone"))
+    listed = door.get(f"{BASE_URL}/models").respond(json={"data": [{"id": "ai/smollm2"}]})
+    await upstream.models()
+    await upstream.models()
+    assert listed.call_count == 3  # once to find it
+    listed.mock(side_effect=httpx.ConnectError("gone"))
     with pytest.raises(ModelServerUnreachableError):
-        await upstream.complete(BODY)
+        await upstream.models()
     door.get(f"{BASE_URL}/models").respond(404)
     door.get(f"{ROOT}/engines/llama.cpp/v1/models").respond(404)
-    door.get(f"{ROOT}/v1/models").respond(json={"data": []})
-    elsewhere = door.post(f"{ROOT}/v1/chat/completions")
-    elsewhere.respond(json={"choices": [{"index": 0}]})
-    await upstream.complete(BODY)
-    assert elsewhere.called
+    elsewhere = door.get(f"{ROOT}/v1/models")
+    elsewhere.respond(json={"data": []})
+    assert await upstream.models() == []
+    assert elsewhere.call_count == 2
