@@ -4,12 +4,13 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from backend.delivery import StreamedAnswer, WholeAnswer
-from backend.dependencies import SettingsDep, StoppingDep, UpstreamDep
+from backend.answering import Answering
+from backend.delivery import Delivery, StreamedDelivery
+from backend.dependencies import LineDep, SettingsDep, StoppingDep, UpstreamDep
 from backend.errors import ERROR_RESPONSES
 from backend.json_route import JsonRoute
 from backend.model_request import to_model_request
-from backend.openai_types import ChatRequest
+from backend.openai_types import ChatRequest, SmolchatOptions
 
 router = APIRouter(route_class=JsonRoute, tags=["chat"])
 
@@ -25,7 +26,11 @@ _ANSWER: dict[str, Any] = {
 @router.post("/v1/chat/completions", responses={200: _ANSWER, **ERROR_RESPONSES})
 @router.post("/chat", responses={200: _ANSWER, **ERROR_RESPONSES})
 async def chat(
-    request: ChatRequest, upstream: UpstreamDep, settings: SettingsDep, stopping: StoppingDep
+    request: ChatRequest,
+    upstream: UpstreamDep,
+    line: LineDep,
+    settings: SettingsDep,
+    stopping: StoppingDep,
 ) -> Response:
     """Answer a conversation.
 
@@ -33,6 +38,8 @@ async def chat(
     are left to its defaults. `model` in the reply is the id that was asked for.
     """
     body = to_model_request(request, settings)
+    options = request.smolchat or SmolchatOptions()
+    pieces = Answering(body, options, upstream=upstream, line=line).pieces()
     if request.stream:
-        return StreamedAnswer(upstream.stream(body), stopping, settings)
-    return WholeAnswer(upstream.complete(body), stopping)
+        return StreamedDelivery(pieces, stopping, settings)
+    return Delivery(pieces, stopping)

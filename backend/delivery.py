@@ -6,7 +6,7 @@ and the end of this process.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
@@ -16,7 +16,8 @@ from starlette.types import Receive, Scope, Send
 from backend.errors import ShuttingDownError, SmolChatError, unexpected
 from backend.settings import Settings
 
-COMMENT = b": the model has not begun yet\n\n"
+# With one line break, as it may come between two lines of an event.
+COMMENT = b": still waiting for the model\n"
 
 
 class Delivery(Response):
@@ -24,17 +25,18 @@ class Delivery(Response):
 
     media_type = "application/json"
 
-    def __init__(self, stopping: asyncio.Event) -> None:
+    def __init__(self, pieces: AsyncGenerator[bytes], stopping: asyncio.Event) -> None:
         super().__init__()
+        self._pieces = pieces
         self._stopping = stopping
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
-        delivering = asyncio.create_task(self.deliver(send))
+        delivering = asyncio.create_task(self._deliver(send))
         leaving = asyncio.create_task(_departure(receive))
         stopping = asyncio.create_task(self._stopping.wait())
         tasks: set[asyncio.Task[Any]] = {delivering, leaving, stopping}
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            await self._first_of(tasks, send)
             if stopping.done() and not delivering.done():
                 raise ShuttingDownError("The API is shutting down. Try again in a few seconds.")
         finally:
@@ -44,26 +46,20 @@ class Delivery(Response):
         if not delivering.cancelled():
             delivering.result()
 
-    async def deliver(self, send: Send) -> None:
-        raise NotImplementedError
+    async def _first_of(self, tasks: set[asyncio.Task[Any]], send: Send) -> None:  # noqa: ARG002
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
 
-
-class WholeAnswer(Delivery):
-    """A completion as one JSON body."""
-
-    def __init__(self, answer: Coroutine[Any, Any, bytes], stopping: asyncio.Event) -> None:
-        super().__init__(stopping)
-        self._answer = answer
-
-    async def deliver(self, send: Send) -> None:
-        body = await self._answer
+    async def _deliver(self, send: Send) -> None:
+        """Send an answer that is one piece."""
+        async with aclosing(self._pieces) as pieces:
+            body = await anext(pieces)
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
 
-class StreamedAnswer(Delivery):
-    """A completion as server-sent events.
+class StreamedDelivery(Delivery):
+    """An answer as server-sent events.
 
     The status waits for the model's first event, since a model server says 200 before it knows
     whether there will be one. If that takes long, the line is opened and kept open by comments, and
@@ -75,11 +71,12 @@ class StreamedAnswer(Delivery):
     def __init__(
         self, pieces: AsyncGenerator[bytes], stopping: asyncio.Event, settings: Settings
     ) -> None:
-        super().__init__(stopping)
-        self._pieces = pieces
+        super().__init__(pieces, stopping)
         self._first_event_seconds = settings.first_event_seconds
         self._keep_alive_seconds = settings.keep_alive_seconds
         self._is_open = False
+        self._is_sending = False
+        self._was_sent = False  # anything, since the last look
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -93,40 +90,35 @@ class StreamedAnswer(Delivery):
                 await send({"type": "http.response.body", "body": unexpected().event()})
             raise
 
-    async def deliver(self, send: Send) -> None:
+    async def _first_of(self, tasks: set[asyncio.Task[Any]], send: Send) -> None:
+        seconds = self._first_event_seconds
+        while not (await asyncio.wait(tasks, timeout=seconds, return_when="FIRST_COMPLETED"))[0]:
+            if not self._was_sent and not self._is_sending:
+                await self._send(COMMENT, send)
+            self._was_sent = False
+            seconds = self._keep_alive_seconds
+
+    async def _deliver(self, send: Send) -> None:
         async with aclosing(self._pieces) as pieces:
-            await self._deliver_first(anext(pieces), send)
             async for piece in pieces:
-                await _send_piece(piece, send)
+                await self._send(piece, send)
         await send({"type": "http.response.body", "body": b""})
 
-    async def _deliver_first(self, awaited: Coroutine[Any, Any, bytes], send: Send) -> None:
-        first = asyncio.ensure_future(awaited)
-        try:
-            await asyncio.wait({first}, timeout=self._first_event_seconds)
-            if first.done():
-                first.result()  # a failure becomes a status
-            await self._open(send)
-            while not first.done():
-                await _send_piece(COMMENT, send)
-                await asyncio.wait({first}, timeout=self._keep_alive_seconds)
-            await _send_piece(first.result(), send)
-        finally:
-            first.cancel()
-            await asyncio.wait({first})
-
-    async def _open(self, send: Send) -> None:
-        headers = [
-            (b"content-type", b"text/event-stream; charset=utf-8"),
-            (b"cache-control", b"no-store"),
-            (b"x-accel-buffering", b"no"),
-        ]
-        self._is_open = True
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
+    async def _send(self, piece: bytes, send: Send) -> None:
+        self._is_sending = True
+        if not self._is_open:
+            self._is_open = True
+            await send({"type": "http.response.start", "status": 200, "headers": _STREAM})
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+        self._is_sending = False
+        self._was_sent = True
 
 
-async def _send_piece(piece: bytes, send: Send) -> None:
-    await send({"type": "http.response.body", "body": piece, "more_body": True})
+_STREAM = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),
+]
 
 
 async def _departure(receive: Receive) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from backend.line import Line
 from backend.settings import Settings
 from backend.upstream import Upstream
 
@@ -19,6 +20,11 @@ async def _upstream(request: Request) -> Upstream:
     return upstream
 
 
+async def _line(request: Request) -> Line:
+    line: Line = request.app.state.line
+    return line
+
+
 async def _stopping(request: Request) -> asyncio.Event:
     stopping: asyncio.Event = request.app.state.stopping
     return stopping
@@ -26,5 +32,6 @@ async def _stopping(request: Request) -> asyncio.Event:
 
 SettingsDep = Annotated[Settings, Depends(_settings)]
 UpstreamDep = Annotated[Upstream, Depends(_upstream)]
+LineDep = Annotated[Line, Depends(_line)]
 # Set when the process is asked to end.
 StoppingDep = Annotated[asyncio.Event, Depends(_stopping)]

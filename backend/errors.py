@@ -2,8 +2,15 @@
 
 SmolChatError                          500  internal_error
 ├── InvalidRequestError                400  invalid_request
-│   └── ContextLengthExceededError     400  context_length_exceeded
+│   ├── ContextLengthExceededError     400  context_length_exceeded
+│   ├── ChatTemplateError              400  invalid_request
+│   └── TooManyChoicesError            400  invalid_request
+├── UnauthorizedError                  401  invalid_api_key
+├── HostNotAllowedError                403  host_not_allowed
+├── OriginNotAllowedError              403  origin_not_allowed
 ├── ModelNotFoundError                 404  model_not_found
+├── RequestTooLargeError               413  request_too_large
+├── UnsupportedMediaTypeError          415  unsupported_media_type
 ├── NotReadyError                      503  not_ready
 ├── ShuttingDownError                  503  shutting_down
 ├── TooManyRequestsError               429  too_many_requests
@@ -51,6 +58,14 @@ ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
 } | {"default": {"model": ErrorBody, "description": "What went wrong, in OpenAI's shape"}}
 
 
+_HEADERS = {
+    401: {"WWW-Authenticate": "Bearer"},
+    413: {"Connection": "close"},  # the rest of the request is not read
+    429: {"Retry-After": "2"},
+    503: {"Retry-After": "2"},
+}
+
+
 class SmolChatError(Exception):
     """Something that a client is told in OpenAI's error shape."""
 
@@ -88,9 +103,46 @@ class ContextLengthExceededError(InvalidRequestError):
     code = "context_length_exceeded"
 
 
+class UnauthorizedError(SmolChatError):
+    status = 401
+    code = "invalid_api_key"
+
+
+class HostNotAllowedError(SmolChatError):
+    status = 403
+    code = "host_not_allowed"
+
+
+class OriginNotAllowedError(SmolChatError):
+    status = 403
+    code = "origin_not_allowed"
+
+
+class ChatTemplateError(InvalidRequestError):
+    """The model's template does not take these messages as they are."""
+
+
+class TooManyChoicesError(InvalidRequestError):
+    """More answers were asked for than the model server gives at once: `most`."""
+
+    def __init__(self, message: str, *, most: int) -> None:
+        super().__init__(message, param="n")
+        self.most = most
+
+
 class ModelNotFoundError(SmolChatError):
     status = 404
     code = "model_not_found"
+
+
+class RequestTooLargeError(SmolChatError):
+    status = 413
+    code = "request_too_large"
+
+
+class UnsupportedMediaTypeError(SmolChatError):
+    status = 415
+    code = "unsupported_media_type"
 
 
 class NotReadyError(SmolChatError):
@@ -142,8 +194,12 @@ def install_error_handlers(app: FastAPI) -> None:
 
 async def _answer(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, SmolChatError)  # noqa: S101  # what it is registered for
-    retry = {"Retry-After": "2"} if error.status in (429, 503) else None
-    return JSONResponse(error.body(), status_code=error.status, headers=retry)
+    return answer_to(error)
+
+
+def answer_to(error: SmolChatError) -> JSONResponse:
+    """Give an error as the whole of an answer."""
+    return JSONResponse(error.body(), error.status, _HEADERS.get(error.status))
 
 
 async def _answer_invalid(request: Request, error: Exception) -> JSONResponse:

@@ -5,7 +5,7 @@ searched: for the model's name, for the end, and for an error.
 """
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from typing import Any
 
 from pydantic_core import from_json, to_json
@@ -53,7 +53,7 @@ class EventStream:
             end = 0
         lines, self._rest = received[:end], received[end:]
         if len(self._rest) > MAX_HELD_BYTES:
-            self.failure = _nonsense()
+            self.failure = nonsense()
         return self._inspect(lines) if lines else b""
 
     def close(self) -> bytes:
@@ -66,7 +66,7 @@ class EventStream:
         if self.failure:
             raise self.failure
         if not self._has_begun:
-            raise _nonsense() if self._rest.strip() else _nothing()
+            raise nonsense() if self._rest.strip() else _nothing()
         if self._unfinished > 0:
             raise ModelServerError(
                 "The model server stopped in the middle of its answer. Try again."
@@ -97,7 +97,7 @@ class EventStream:
             chunk = _parsed(found[2])
             self._has_begun = isinstance(chunk.get("choices"), list)
             if not self._has_begun:
-                self.failure = self.failure or _nonsense()
+                self.failure = self.failure or nonsense()
         return self._has_begun
 
 
@@ -134,6 +134,13 @@ async def relayed(raw: AsyncIterator[bytes], model: str, choices: int = 1) -> As
         yield rest
 
 
+def events(lines: bytes) -> Iterator[dict[str, Any]]:
+    """Read the events of whole lines; what is no JSON object, such as `[DONE]`, is left out."""
+    for found in _EVENT_LINE.finditer(lines):
+        if found[1] == b"data" and (event := _parsed(found[2])):
+            yield event
+
+
 def _first_name(lines: bytes, model: str) -> tuple[bytes, bytes] | None:
     if b'"model"' not in lines or not (found := _EVENT_LINE.search(lines)):
         return None
@@ -164,7 +171,7 @@ def _nothing() -> ModelServerError:
     return ModelServerError("The model server answered with nothing. Try again.")
 
 
-def _nonsense() -> ModelServerError:
+def nonsense() -> ModelServerError:
     return ModelServerError(
         "The model server's answer is not a chat completion. Is DMR_BASE_URL the address of an "
         "OpenAI-compatible server?"

@@ -1,7 +1,7 @@
 """Whether the API is alive, and whether a chat would be answered now. Neither runs the model."""
 
 import asyncio
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel
@@ -16,7 +16,7 @@ from backend.errors import (
     NotReadyError,
     SmolChatError,
 )
-from backend.model_id import is_same, without_hub
+from backend.model_id import entry_for, without_hub
 from backend.upstream import SERVER_NAMES
 
 router = APIRouter(tags=["health"])
@@ -64,7 +64,7 @@ async def _look(upstream: UpstreamDep, settings: SettingsDep) -> ModelServer:
     except SmolChatError as error:
         return found(_STATES.get(type(error), "invalid"), error.message)
     model = settings.model_id
-    if not _is_offered(model, models):
+    if entry_for(model, models) is None:
         return found(
             "model_missing",
             f"The model server has no {model}. Pull it there (`docker model pull {model}`), or set "
@@ -90,12 +90,3 @@ async def readyz(model_server: ModelServerDep, settings: SettingsDep) -> Readine
     if model_server.state != "ready":
         raise NotReadyError(model_server.message)
     return Readiness(model=without_hub(settings.model_id))
-
-
-def _is_offered(model_id: str, models: list[dict[str, Any]]) -> bool:
-    """Tell whether a chat with `model_id` would be answered.
-
-    llama.cpp's server, when it serves one model, answers with it whatever the request names.
-    """
-    serves_any = len(models) == 1 and models[0].get("owned_by") == "llamacpp"
-    return serves_any or any(is_same(model["id"], model_id) for model in models)

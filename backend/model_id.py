@@ -4,6 +4,7 @@ How Docker Model Runner completes a name: `normalizeModelName` in docker/model-r
 """
 
 import re
+from typing import Any
 
 _HUB = re.compile(r"^(?:index\.)?docker\.io/")
 
@@ -23,6 +24,16 @@ def listed(model_id: str) -> str:
 def is_same(one: str, other: str) -> bool:
     """Tell whether two ids name one model."""
     return _completed(one) == _completed(other)
+
+
+def entry_for(model_id: str, models: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Find what answers to `model_id` in a model list.
+
+    llama.cpp's server, when it serves one model, answers with it whatever the request names.
+    """
+    if len(models) == 1 and models[0].get("owned_by") == "llamacpp":
+        return models[0]
+    return next((model for model in models if is_same(model["id"], model_id)), None)
 
 
 def _completed(model_id: str) -> str:

@@ -1,5 +1,6 @@
 """Our request turned into the model server's."""
 
+import random
 from typing import Any
 
 from backend.openai_types import MAX_LOOK_BACK, ChatRequest
@@ -14,7 +15,13 @@ def to_model_request(request: ChatRequest, settings: Settings) -> dict[str, Any]
     """
     sent = request.model_dump(mode="json", exclude_unset=True)
     body = {name: value for name, value in sent.items() if value is not None}
-    body.pop("smolchat", None)
+    options = body.pop("smolchat", {})
+    if options.get("receipt"):
+        _want_numbers(body)
+    if options.get("progress"):
+        body["return_progress"] = True
+    if options.get("deterministic"):
+        body["cache_prompt"] = False
     body["model"] = request.model or settings.model_id
     body["max_tokens"] = _max_tokens(body) or settings.max_tokens
     for name in ("repeat_last_n", "dry_penalty_last_n"):
@@ -25,6 +32,33 @@ def to_model_request(request: ChatRequest, settings: Settings) -> dict[str, Any]
         if message["role"] == "developer":
             message["role"] = "system"
     return body
+
+
+def with_one_system_message(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Give the messages with all that is the system's in one, in front.
+
+    Some templates take no other: https://github.com/docker/docker-agent/issues/2327
+    """
+    spoken = [message for message in messages if message["role"] == "system"]
+    others = [message for message in messages if message["role"] != "system"]
+    if not spoken:
+        return messages
+    texts = [_text(message["content"]) for message in spoken]
+    return [{"role": "system", "content": "\n\n".join(texts)}, *others]
+
+
+def _text(content: str | list[dict[str, Any]]) -> str:
+    if isinstance(content, str):
+        return content
+    return "".join(part.get("text") or "" for part in content)
+
+
+def _want_numbers(body: dict[str, Any]) -> None:
+    """Have usage told at the end, and draw a seed here where none was set, so that it is known."""
+    if body.get("stream"):
+        body["stream_options"] = body.get("stream_options", {}) | {"include_usage": True}
+    if body.get("seed", -1) == -1:
+        body["seed"] = random.randrange(2**31)  # noqa: S311  # nothing is kept secret with it
 
 
 def _max_tokens(body: dict[str, Any]) -> int | None:

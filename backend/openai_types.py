@@ -92,6 +92,27 @@ class SmolchatOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    receipt: Annotated[
+        bool,
+        Field(
+            description="Add what the answer cost: `smolchat.receipt`, in a stream in its last "
+            "chunk. Lets the API ask for usage and draw a seed."
+        ),
+    ] = False
+    progress: Annotated[
+        bool,
+        Field(
+            description="Tell in a stream what is waited for, in chunks with `smolchat.progress`."
+        ),
+    ] = False
+    deterministic: Annotated[
+        bool,
+        Field(
+            description="Run nothing else meanwhile, and without the prompt cache: the same seed "
+            "then gives the same answer."
+        ),
+    ] = False
+
 
 class ChatRequest(_Open):
     """A chat-completions request; every sampling field of OpenAI and llama.cpp."""

@@ -13,12 +13,14 @@ from typing import Any
 from pydantic_core import from_json
 
 from backend.errors import (
+    ChatTemplateError,
     ContextLengthExceededError,
     InvalidRequestError,
     ModelLoadingError,
     ModelNotFoundError,
     ModelServerError,
     SmolChatError,
+    TooManyChoicesError,
     TooManyRequestsError,
     UnknownRouteError,
 )
@@ -27,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 MAX_REASON_CHARACTERS = 300
 MAX_LOGGED_BYTES = 4000
+_FEW_CHOICES = re.compile(r"^Field 'n': Value must be between 1 <= value <= ([1-9]\d{0,3})\b")
 _MODEL_MISSING = re.compile(r"model\b.*\b(?:not found|does not exist)", re.DOTALL)
 _LOG_OR_PATH = re.compile(
     r"\d+\.\d\d\.\d{3}\.\d{3}|\b(?:slot|srv|llama_\w+) |(?:/[\w.-]+){2}|\w:\\\w|\.gguf|</?\w"
@@ -60,6 +63,10 @@ def refusal(status: int | None, body: bytes) -> SmolChatError:
             "The model server does not have this model. Pull it there (`docker model pull …`), or "
             "choose one that GET /models lists.",
             param="model",
+        )
+    if few := _FEW_CHOICES.search(said):
+        return TooManyChoicesError(
+            f"The model server gives at most {few[1]} answers at once.", most=int(few[1])
         )
     for pattern, error in _KNOWN:
         if pattern.search(said):
@@ -149,7 +156,7 @@ _KNOWN: list[tuple[re.Pattern[str], Callable[[str], SmolChatError]]] = [
     ),
     (
         re.compile(r"[Jj]inja|chat template"),
-        lambda _: InvalidRequestError(
+        lambda _: ChatTemplateError(
             "This model's template does not allow these messages: it may want one system message "
             "in front, user and assistant in turns, or no tools.",
             param="messages",

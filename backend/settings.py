@@ -1,16 +1,20 @@
 """Every knob of the API. The only module here that reads the environment."""
 
+import json
+import re
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
 import httpx
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
+
+_HOST_NAME = r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?"
 
 
 def _http_url(url: str) -> str:
@@ -44,6 +48,41 @@ def _header_value(key: SecretStr) -> SecretStr:
     return SecretStr(value)
 
 
+def _split(names: Any) -> Any:
+    if not isinstance(names, str):
+        return names
+    if names.lstrip().startswith("["):
+        try:
+            return json.loads(names)
+        except ValueError:
+            raise ValueError("must be names with commas between, or a JSON list") from None
+    return [name.strip() for name in names.split(",") if name.strip()]
+
+
+def _host(name: str) -> str:
+    if name != "*" and not re.fullmatch(_HOST_NAME, name):
+        raise ValueError("must be names of hosts, without scheme and port, or *")
+    return name.lower().removesuffix(".")
+
+
+def _origin(origin: str) -> str:
+    """Write an origin as browsers do."""
+    origin = origin.lower().removesuffix("/")
+    if not re.fullmatch(rf"https?://({_HOST_NAME}|\[[0-9a-f:.]+\])(:\d{{1,5}})?", origin):
+        raise ValueError("must be origins such as https://notes.example, without a path, and not *")
+    usual_port = ":443" if origin.startswith("https") else ":80"
+    return origin.removesuffix(usual_port)
+
+
+# In the environment: with commas between, or a JSON list.
+Hosts = Annotated[
+    tuple[Annotated[str, AfterValidator(_host)], ...], NoDecode, BeforeValidator(_split)
+]
+Origins = Annotated[
+    tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_split)
+]
+
+
 class Settings(BaseSettings):
     """Read once at start; the environment beats `.env`, which beats the defaults."""
 
@@ -67,6 +106,14 @@ class Settings(BaseSettings):
     dmr_api_key: Annotated[
         SecretStr, Field(validation_alias="DMR_API_KEY"), AfterValidator(_header_value)
     ] = SecretStr("")
+    # What a client has to send as a bearer token; none asks for nothing.
+    api_key: Annotated[SecretStr, AfterValidator(_header_value)] = SecretStr("")
+    # Names that the API may be called by, besides localhost and any IP address; * is any name.
+    allowed_hosts: Hosts = ()
+    # Sites whose pages may use the API from a browser.
+    allowed_origins: Origins = ()
+    # How long the body of a request may be.
+    max_body_bytes: Annotated[int, Field(ge=1, le=2**40)] = 8 * 1024 * 1024
     # Tokens an answer may have when the request does not say: small models can loop for ever.
     max_tokens: Annotated[int, Field(ge=1, le=2**31 - 1)] = 1024
     # How long the model server may take to accept a connection, and to list its models.
@@ -74,6 +121,13 @@ class Settings(BaseSettings):
     # How long the model server may stay silent. Docker Model Runner sends nothing while it loads
     # a model, for up to 300 s; a reader who gives up earlier makes it start again.
     read_timeout_seconds: Seconds = 600.0
+    # How long it may stay silent in the middle of an answer.
+    stall_seconds: Seconds = 120.0
+    # Whether Docker Model Runner is told to load the model as soon as the API starts.
+    preload: bool = True
+    # How many requests the model server gets at once, and how many more wait for their turn.
+    max_concurrent: Annotated[int, Field(ge=1, le=100_000)] = 1024
+    max_waiting: Annotated[int, Field(ge=0, le=100_000)] = 256
     # How long a stream's status waits for the model's first event, and, once that has passed,
     # how often a comment keeps the line open.
     first_event_seconds: Seconds = 10.0

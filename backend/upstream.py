@@ -5,10 +5,12 @@ is asked rarely, comes by httpx over the same connections.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from functools import lru_cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from math import inf
 from typing import Any
 
 import aiohttp
@@ -19,6 +21,8 @@ from pydantic_core import from_json, to_json
 
 from backend.base_url import candidates
 from backend.errors import (
+    ContextLengthExceededError,
+    InvalidRequestError,
     ModelLoadingError,
     ModelServerError,
     ModelServerTimeoutError,
@@ -26,12 +30,16 @@ from backend.errors import (
     SmolChatError,
     UnknownRouteError,
 )
-from backend.event_stream import relayed, renaming
+from backend.event_stream import nonsense, relayed, renaming
+from backend.model_id import entry_for
 from backend.refusal import logged_refusal, refusal
 from backend.settings import Settings
 
 # Which server it is can be told by whom it says its models are owned.
 SERVER_NAMES = {"docker": "Docker Model Runner", "llamacpp": "llama.cpp", "library": "Ollama"}
+LOADED_SECONDS = 240  # Docker Model Runner unloads what has been idle for 300 s
+MAX_ANSWER_BYTES = 128 * 1024 * 1024
+MAX_KNOWN_MODELS = 1000  # a client may ask for any name
 
 _UNREACHABLE = (
     aiohttp.ClientConnectorError,
@@ -49,29 +57,34 @@ class Upstream:
         self, session: aiohttp.ClientSession, client: httpx.AsyncClient, settings: Settings
     ) -> None:
         self.url = settings.dmr_base_url
+        self.patience_seconds = settings.read_timeout_seconds
+        self._stall_seconds = settings.stall_seconds
         self._session = session
         self._client = client
         self._found: str | None = None  # the base URL, as far as is known
         self._finding: asyncio.Task[str] | None = None
+        self._offered: list[dict[str, Any]] = []  # the model list as it was last seen
+        self._context_sizes: dict[str, int] = {}  # as overflows told them
+        self._began: dict[str, float] = {}  # when a model's last good answer began
+        self._loads: dict[str, asyncio.Task[None]] = {}
+        self._starting: asyncio.Task[Any] | None = None
 
-    async def complete(self, body: dict[str, Any]) -> bytes:
-        """Give a whole answer, as JSON, under the model id that `body` asks for.
+    async def complete(self, body: dict[str, Any]) -> tuple[bytes, dict[str, Any]]:
+        """Give a whole answer, as JSON and read, under the model id that `body` asks for.
 
         Raises:
             SmolChatError: the model server refused, failed, or answered with something else.
         """
         async with self._chat(body) as response:
-            raw = await response.read()
-        answer = _parsed(raw)
-        if not isinstance(answer, dict) or answer.get("error"):
-            raise logged_refusal(None, raw)
-        if not isinstance(answer.get("choices"), list) or not answer["choices"]:
-            raise ModelServerError(
-                "The model server's answer is not a chat completion. Is DMR_BASE_URL the address "
-                "of an OpenAI-compatible server?"
-            )
+            raw = await _whole(response)
+            answer = _parsed(raw)
+            if not isinstance(answer, dict) or answer.get("error"):
+                raise logged_refusal(None, raw)
+            if not isinstance(answer.get("choices"), list) or not answer["choices"]:
+                raise nonsense()
+            _remember(self._began, body["model"], time.monotonic())
         told = renaming(answer.get("model"), raw, body["model"])
-        return raw.replace(*told, 1) if told else raw
+        return raw.replace(*told, 1) if told else raw, answer
 
     async def stream(self, body: dict[str, Any]) -> AsyncGenerator[bytes]:
         """Pass an answer's events on as they come; the first piece holds the first event.
@@ -82,8 +95,48 @@ class Upstream:
         async with self._chat(body) as response:
             raw = response.content.iter_any()
             async with aclosing(relayed(raw, body["model"], body.get("n", 1))) as pieces:
+                async with asyncio.timeout(self.patience_seconds):
+                    first = await anext(pieces)
+                said = time.monotonic()
+                _remember(self._began, body["model"], said)
+                _expect_within(self._stall_seconds, response)
+                yield first
                 async for piece in pieces:
+                    # A server whose model hangs may still send comments.
+                    now = time.monotonic()
+                    if b"data:" in piece:
+                        said = now
+                    elif now - said > self._stall_seconds:
+                        raise TimeoutError
                     yield piece
+
+    def start_loading(self, model: str) -> None:
+        """Have `model` loaded, if the model server is there, for whoever comes."""
+        self._starting = asyncio.create_task(self.loading(model))
+        self._starting.add_done_callback(_retrieve)
+
+    async def loading(self, model: str) -> asyncio.Task[None] | None:
+        """Give what has to be waited for before `model` is asked, if there is anything.
+
+        Docker Model Runner ends a load when the client that began it leaves, so it is begun here,
+        once for all who want the model. Other servers would take this for a question.
+
+        Raises:
+            SmolChatError: there is no model server.
+        """
+        await self._base_url()
+        if not self._is_docker or time.monotonic() - self._began.get(model, -inf) < LOADED_SECONDS:
+            return None
+        if model not in self._loads:
+            self._loads[model] = asyncio.create_task(self._load(model))
+            self._loads[model].add_done_callback(_retrieve)
+        return self._loads[model]
+
+    def context_size(self, model: str) -> int | None:
+        """Give the tokens that `model` has room for, as the server told them."""
+        meta = (entry_for(model, self._offered) or {}).get("meta")
+        size = meta.get("n_ctx") if isinstance(meta, dict) else None
+        return size if type(size) is int and size > 0 else self._context_sizes.get(model)
 
     async def models(self) -> list[dict[str, Any]]:
         """Give the entries of the model list as the server has them.
@@ -99,24 +152,54 @@ class Upstream:
 
     async def close(self) -> None:
         """End what goes on for nobody in particular."""
-        if self._finding:
-            self._finding.cancel()
-            await asyncio.wait([self._finding])
+        tasks = [*filter(None, (self._finding, self._starting)), *self._loads.values()]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    @property
+    def _is_docker(self) -> bool:
+        return any(entry.get("owned_by") == "docker" for entry in self._offered)
+
+    async def _load(self, model: str) -> None:
+        body = {"model": model, "messages": [], "max_tokens": 1}
+        try:
+            async with self._chat(body, {"X-Preload-Only": "true"}) as response:
+                await _whole(response)
+            _remember(self._began, model, time.monotonic())
+        except (InvalidRequestError, ModelLoadingError):
+            pass  # an older one takes this for a question; asked again, it will say how it is
+        finally:
+            del self._loads[model]
 
     @asynccontextmanager
-    async def _chat(self, body: dict[str, Any]) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def _chat(
+        self, body: dict[str, Any], headers: dict[str, str] | None = None
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
         content = to_json(body)
         for is_second_try in (False, True):
             url = _chat_url(await self._base_url())
-            with self._translated():
-                async with self._session.post(url, data=content, allow_redirects=False) as response:
-                    if response.status == 200:
-                        yield response
-                        return
-                    error = logged_refusal(response.status, await response.read())
-            if is_second_try or not isinstance(error, UnknownRouteError):
-                raise error
-            self._found = None  # another server may have taken the place of the one found
+            try:
+                with self._translated():
+                    async with self._session.post(
+                        url, data=content, headers=headers, allow_redirects=False
+                    ) as response:
+                        if response.status == 200:
+                            yield response
+                            return
+                        raise logged_refusal(response.status, await _whole(response))
+            except ContextLengthExceededError as error:
+                if size := error.numbers.get("n_ctx"):
+                    _remember(self._context_sizes, body["model"], size)
+                raise
+            except UnknownRouteError:
+                if is_second_try:
+                    raise
+                self._found = None  # another server may have taken the place of the one found
+            except ModelServerError:
+                self._began.pop(body["model"], None)
+                raise
 
     async def _base_url(self) -> str:
         """Give the address that was found; all who wait for it wait for one search."""
@@ -156,6 +239,7 @@ class Upstream:
         entries = models.get("data") if isinstance(models, dict) else None
         if not isinstance(entries, list) or not all(_has_id(entry) for entry in entries):
             raise ModelServerError(f"What answers at {self.url} is no OpenAI-compatible server.")
+        self._offered = entries
         return entries
 
     @contextmanager
@@ -166,7 +250,7 @@ class Upstream:
         """
         try:
             yield
-        except (httpx.RequestError, aiohttp.ClientError, UnicodeError) as error:
+        except (httpx.RequestError, aiohttp.ClientError, TimeoutError, UnicodeError) as error:
             cause = error.__cause__
             seen = cause if isinstance(cause, (aiohttp.ClientError, TimeoutError)) else error
             if isinstance(seen, _UNREACHABLE):
@@ -194,6 +278,8 @@ async def open_upstream(settings: Settings) -> AsyncIterator[Upstream]:
         ) as client,
     ):
         upstream = Upstream(session, client, settings)
+        if settings.preload:
+            upstream.start_loading(settings.model_id)
         try:
             yield upstream
         finally:
@@ -223,10 +309,32 @@ def _chat_url(base_url: str) -> yarl.URL:
     return yarl.URL(f"{base_url}/chat/completions")
 
 
-def _retrieve(finding: asyncio.Task[str]) -> None:
-    """Look at how a search ended, which its callers may no longer do."""
-    if not finding.cancelled():
-        finding.exception()
+def _retrieve(task: asyncio.Task[Any]) -> None:
+    """Look at how a task ended, which those who wanted it may no longer do."""
+    if not task.cancelled():
+        task.exception()
+
+
+def _remember(known: dict[str, Any], model: str, value: Any) -> None:
+    if len(known) >= MAX_KNOWN_MODELS:
+        known.clear()
+    known[model] = value
+
+
+def _expect_within(seconds: float, response: aiohttp.ClientResponse) -> None:
+    """Let no more than this pass between any two bytes from now on."""
+    if response.connection and (protocol := response.connection.protocol):
+        protocol.read_timeout = seconds
+        protocol.start_timeout()
+
+
+async def _whole(response: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > MAX_ANSWER_BYTES:
+            raise nonsense()
+    return bytes(body)
 
 
 def _parsed(raw: bytes) -> Any:

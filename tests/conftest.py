@@ -7,7 +7,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-# The tests mean the defaults, whatever a person has set. What is imported below reads them.
+# The tests mean the defaults, whatever a person has set. What is imported below reads them. Only
+# what happens by itself at the start is left to the tests of it.
 MODEL_ID = "ai/smollm2:latest"
 for name in [name for name in os.environ if name.startswith("SMOLCHAT_")]:
     del os.environ[name]
@@ -16,6 +17,7 @@ os.environ |= {
     "DMR_BASE_URL": "http://localhost:12434/engines/llama.cpp/v1",
     "DMR_API_KEY": "dmr-no-key-required",
     "API_BASE_URL": "http://localhost:8000",
+    "SMOLCHAT_PRELOAD": "false",
 }
 
 from backend.main import create_app  # noqa: E402

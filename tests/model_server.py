@@ -20,6 +20,7 @@ PREFIXES = ("/engines/llama.cpp/v1", "/engines/v1", "/v1")
 MODEL_PATH = "/models/bundles/sha256/532a34af44c4e396/model/model.gguf"
 EVENTS = (("Content-Type", "text/event-stream"),)
 JSON = (("Content-Type", "application/json"),)
+PRELOAD = "x-preload-only"
 
 
 _FRAMING = ("Content-Length", "Transfer-Encoding", "Connection", "Date")
@@ -102,6 +103,7 @@ class ModelServer:
         self.requests: list[Received] = []
         self.replies: deque[Reply] = deque()
         self.models = recorded("engines-llamacpp-v1-models")
+        self.preloading = recorded("preload-only-loaded")
         self.port = 0
         self.prefixes = prefixes
 
@@ -115,7 +117,12 @@ class ModelServer:
 
     @property
     def chats(self) -> list[Received]:
-        return [request for request in self.requests if request.path.endswith("/chat/completions")]
+        asked = [request for request in self.requests if request.path.endswith("/chat/completions")]
+        return [request for request in asked if PRELOAD not in request.headers]
+
+    @property
+    def preloads(self) -> list[Received]:
+        return [request for request in self.requests if PRELOAD in request.headers]
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -133,6 +140,8 @@ class ModelServer:
             return routes[received.path]
         if received.path not in [prefix + "/chat/completions" for prefix in self.prefixes]:
             return recorded("err-unknown-route")
+        if PRELOAD in received.headers:
+            return self.preloading
         if self.replies:
             return self.replies.popleft()
         if not received.body.get("stream"):
@@ -165,7 +174,7 @@ async def _play(
 
     try:
         await send_after(reply.first_seconds, _head(reply))
-        for piece in reply.pieces:
+        for piece in filter(None, reply.pieces):  # an empty one would say that it is the last
             await send_after(reply.gap_seconds, b"%x\r\n%b\r\n" % (len(piece), piece))
         if reply.end == "hang":
             await leaving

@@ -157,7 +157,12 @@ async def test_no_proxy_of_the_environment_is_used(
 async def test_nothing_of_the_client_but_its_request_reaches_the_model_server(
     model_server: ModelServer,
 ) -> None:
-    settings = Settings(model_id="m", dmr_base_url=model_server.base_url, dmr_api_key="upstream")  # type: ignore[arg-type]
+    settings = Settings(
+        model_id="m",
+        dmr_base_url=model_server.base_url,
+        dmr_api_key="upstream",  # type: ignore[arg-type]
+        allowed_origins=["http://localhost:8501"],  # type: ignore[arg-type]
+    )
     headers = {"Cookie": "a=b", "Origin": "http://localhost:8501", "X-Preload-Only": "true"}
     with running_api(settings) as url:
         httpx.post(f"{url}/chat", json=HELLO, headers=headers | {"Authorization": "Bearer mine"})
@@ -229,7 +234,7 @@ async def test_what_is_no_json_object_is_a_typed_error(raw: bytes, api: httpx.As
 async def test_a_body_without_jsons_content_type_is_refused(api: httpx.AsyncClient) -> None:
     text = json.dumps(HELLO)
     answer = await api.post("/chat", content=text, headers={"Content-Type": "text/plain"})
-    assert answer.status_code == 400
+    assert answer.status_code == 415
     assert "application/json" in answer.json()["error"]["message"]
 
 

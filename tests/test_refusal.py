@@ -25,7 +25,7 @@ def recorded(case: str) -> SmolChatError:
         ("err-overflow-stream", 400, "context_length_exceeded", "start a new chat"),
         ("err-model-not-pulled", 404, "model_not_found", "docker model pull"),
         ("err-image-to-text-model", 400, "invalid_request", "reads text only"),
-        ("err-n-huge", 400, "invalid_request", "Field 'n': Value must be between 1"),
+        ("err-n-huge", 400, "invalid_request", "at most 4 answers at once"),
         ("err-temperature-string", 400, "invalid_request", "type must be number, but is string"),
         ("err-too-large", 400, "invalid_request", "request too large"),
         ("err-bad-json", 400, "invalid_request", "invalid request"),

@@ -47,6 +47,17 @@ def test_a_slash_at_the_end_of_the_address_does_not_matter(monkeypatch: pytest.M
         ("SMOLCHAT_CONNECT_TIMEOUT_SECONDS", "1e400"),
         ("SMOLCHAT_MAX_TOKENS", "many"),
         ("SMOLCHAT_READ_TIMEOUT_SECONDS", "-1"),
+        ("SMOLCHAT_API_KEY", "a secret\nX: y"),
+        ("SMOLCHAT_MAX_BODY_BYTES", "8 MiB"),
+        ("SMOLCHAT_ALLOWED_HOSTS", "http://api"),
+        ("SMOLCHAT_ALLOWED_HOSTS", "api:8000"),
+        ("SMOLCHAT_ALLOWED_HOSTS", '["api"'),
+        ("SMOLCHAT_ALLOWED_HOSTS", "[1]"),
+        ("SMOLCHAT_ALLOWED_ORIGINS", "*"),
+        ("SMOLCHAT_ALLOWED_ORIGINS", "null"),
+        ("SMOLCHAT_ALLOWED_ORIGINS", "notes.example"),
+        ("SMOLCHAT_ALLOWED_ORIGINS", "https://notes.example/page"),
+        ("SMOLCHAT_ALLOWED_ORIGINS", "https://user@notes.example"),
     ],
 )
 def test_a_wrong_value_stops_the_start_and_names_itself(
@@ -58,5 +69,21 @@ def test_a_wrong_value_stops_the_start_and_names_itself(
     assert "secret" not in str(stop.value)
 
 
-def test_the_key_is_not_shown() -> None:
-    assert "hunter2" not in repr(Settings(model_id="m", dmr_api_key="hunter2"))  # type: ignore[arg-type]
+@pytest.mark.parametrize("value", ["api, Notes.Example.", '["api", "notes.example"]'])
+def test_hosts_are_listed_with_commas_or_as_json(
+    value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = load(monkeypatch, SMOLCHAT_ALLOWED_HOSTS=value)
+    assert settings.allowed_hosts == ("api", "notes.example")
+
+
+def test_origins_are_kept_as_browsers_write_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    value = "https://Notes.Example:443/,http://localhost:5173,http://[::1]:80"
+    settings = load(monkeypatch, SMOLCHAT_ALLOWED_ORIGINS=value)
+    origins = ("https://notes.example", "http://localhost:5173", "http://[::1]")
+    assert settings.allowed_origins == origins
+
+
+@pytest.mark.parametrize("name", ["dmr_api_key", "api_key"])
+def test_the_key_is_not_shown(name: str) -> None:
+    assert "hunter2" not in repr(Settings(model_id="m", **{name: "hunter2"}))  # type: ignore[arg-type]

@@ -22,12 +22,16 @@ HELLO = {"messages": [{"role": "user", "content": "Hello"}]}
 
 
 @contextmanager
-def started_by_hand(model_server: ModelServer) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+def started_by_hand(
+    model_server: ModelServer, *options: str, stdout: int | None = None
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """Start the API as a person does: `uvicorn backend.main:app`."""
     port = free_port()
-    command = [sys.executable, "-m", "uvicorn", "backend.main:app", "--port", str(port)]
+    command = [sys.executable, "-m", "uvicorn", "backend.main:app", "--port", str(port), *options]
     environment = os.environ | {"DMR_BASE_URL": model_server.base_url}
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=stdout, stderr=subprocess.PIPE
+    )
     try:
         url = f"http://127.0.0.1:{port}"
         while not _answers(url):

@@ -1,0 +1,180 @@
+"""A request's way to its answer: through the line, past a model that is loading, to the receipt."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+from pydantic_core import to_json
+
+from backend.choices import Joining, parts
+from backend.errors import ChatTemplateError, ModelLoadingError, TooManyChoicesError
+from backend.event_stream import DONE, events
+from backend.line import Line, Place
+from backend.model_request import with_one_system_message
+from backend.openai_types import SmolchatOptions
+from backend.receipt import Watch
+from backend.upstream import Upstream
+
+LOADING_POLL_SECONDS = 1.0
+
+
+class Answering:
+    """Gives the pieces of an answer: of a stream its events, else the whole answer as one."""
+
+    def __init__(
+        self, body: dict[str, Any], options: SmolchatOptions, *, upstream: Upstream, line: Line
+    ) -> None:
+        self._body = body
+        self._options = options
+        self._upstream = upstream
+        self._line = line
+        self._is_stream = bool(body.get("stream"))
+        self._tells_progress = self._is_stream and options.progress
+        self._most_choices = body.get("n", 1)
+        self._phase = ""
+        self._asked = 0.0  # when the turn had come
+        self._is_loading = False
+        self._watch = Watch(body["model"], seed=body.get("seed"), choices=body.get("n", 1))
+
+    async def pieces(self) -> AsyncGenerator[bytes]:
+        """Wait, ask, and pass on.
+
+        Raises:
+            SmolChatError: there is no answer, or it ended before it was whole.
+        """
+        place = self._line.place(alone=self._options.deterministic)
+        try:
+            async for event in self._waited(place):
+                yield event
+            answer = self._answer()
+            while (first := await self._begun(answer)) is None:
+                if self._is_loading:
+                    if self._tells_progress and self._phase != "loading":
+                        yield self._progress("loading")
+                    await asyncio.sleep(LOADING_POLL_SECONDS)
+                answer = self._answer()
+            async with aclosing(answer):
+                yield first
+                async for piece in answer:
+                    yield piece
+        finally:
+            place.leave()
+
+    async def _waited(self, place: Place) -> AsyncGenerator[bytes]:
+        """Wait for the turn and for the model; tell of both."""
+        if not place.is_running:
+            async for position in place.positions():
+                if self._tells_progress:
+                    yield self._progress("waiting", position=position)
+        self._asked = time.monotonic()
+        if loading := await self._upstream.loading(self._body["model"]):
+            if self._tells_progress:
+                yield self._progress("loading")
+            await asyncio.shield(loading)
+            self._watch.load_seconds = time.monotonic() - self._asked
+
+    async def _begun(self, answer: AsyncGenerator[bytes]) -> bytes | None:
+        """Give the first piece, or nothing where the model has to be asked again."""
+        try:
+            first = await anext(answer)
+        except ModelLoadingError:
+            if time.monotonic() - self._asked > self._upstream.patience_seconds:
+                raise
+            self._is_loading = True
+            return None
+        except (ChatTemplateError, TooManyChoicesError) as error:
+            self._amend(error)
+            return None
+        if self._is_loading:
+            self._is_loading = False
+            self._watch.load_seconds = time.monotonic() - self._asked
+        return first
+
+    def _amend(self, error: ChatTemplateError | TooManyChoicesError) -> None:
+        """Make the request one that this model server takes, or raise what it said."""
+        if isinstance(error, TooManyChoicesError):
+            if error.most >= self._most_choices:
+                raise error
+            self._most_choices = error.most
+            return
+        merged = with_one_system_message(self._body["messages"])
+        if merged == self._body["messages"]:
+            raise error
+        self._body["messages"] = merged
+
+    def _answer(self) -> AsyncGenerator[bytes]:
+        is_one = self._most_choices == self._watch.choices
+        if not self._is_stream:
+            return self._whole()
+        if self._options.receipt or self._tells_progress:
+            return self._told(self._upstream.stream(self._body) if is_one else self._in_parts())
+        return self._upstream.stream(self._body) if is_one else self._in_parts()
+
+    async def _whole(self) -> AsyncGenerator[bytes]:
+        joining = Joining()
+        for first, body in parts(self._body, self._most_choices):
+            raw, answer = await self._upstream.complete(body)
+            joining.add(answer, first)
+        self._watch.read(joining.whole)
+        if joining.parts > 1:
+            raw = to_json(joining.whole)
+        if self._options.receipt:
+            raw = raw.rstrip()[:-1] + b',"smolchat":' + to_json(self._receipt()) + b"}"
+        yield raw
+
+    async def _in_parts(self) -> AsyncGenerator[bytes]:
+        """Ask as often as it takes to get all the answers that were asked for."""
+        joining = Joining()
+        for first, body in parts(self._body, self._most_choices):
+            async with aclosing(self._upstream.stream(body)) as pieces:
+                async for piece in pieces:
+                    if renumbered := joining.renumbered(piece, first):
+                        yield renumbered
+        yield joining.end()
+
+    async def _told(self, answer: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+        """Pass the events on, and add what the request's options want to be told."""
+        async with aclosing(answer) as pieces:
+            async for piece in pieces:
+                self._watch.see(piece)
+                if self._tells_progress and self._phase != "writing":
+                    for event in self._progress_of(piece):
+                        yield event
+                if self._options.receipt and piece.endswith(DONE):
+                    yield piece.removesuffix(DONE) + self._event(self._receipt()) + DONE
+                else:
+                    yield piece
+
+    def _receipt(self) -> dict[str, Any]:
+        self._watch.context_size = self._upstream.context_size(self._watch.model)
+        return {"receipt": self._watch.receipt().model_dump()}
+
+    def _progress_of(self, piece: bytes) -> list[bytes]:
+        """Tell what is new: how much of the prompt has been read, or that there is a token."""
+        if self._watch.first_token_seconds is not None:
+            return [self._progress("writing")]
+        fractions = [] if b'"prompt_progress"' not in piece else _fractions(piece)
+        return [self._progress("reading", fraction=fraction) for fraction in fractions]
+
+    def _progress(self, phase: str, **known: float) -> bytes:
+        self._phase = phase
+        return self._event({"progress": {"phase": phase} | known})
+
+    def _event(self, told: dict[str, Any]) -> bytes:
+        """Make a chunk of ours, of the shape that OpenAI uses for usage: without choices."""
+        chunk = {"object": "chat.completion.chunk", "created": int(time.time())}
+        chunk |= {"model": self._watch.model, "choices": [], "smolchat": told}
+        return b"data: " + to_json(chunk) + b"\n\n"
+
+
+def _fractions(piece: bytes) -> list[float]:
+    """Read how much of the prompt has been read, as llama.cpp tells it."""
+    found = []
+    for event in events(piece):
+        if isinstance(told := event.get("prompt_progress"), dict):
+            done, total = told.get("processed"), told.get("total")
+            if isinstance(done, int) and isinstance(total, int) and 0 <= done <= total > 0:
+                found.append(done / total)
+    return found

@@ -1,0 +1,134 @@
+"""What an answer cost: the model server's numbers and our clock; nothing is guessed."""
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel
+
+from backend.event_stream import events
+
+# A chunk with any of these is read; all others are only passed by.
+_TELLING = (b'"timings"', b'"usage":{', b'"usage": {', b'"finish_reason":"', b'"finish_reason": "')
+
+
+class Receipt(BaseModel):
+    """What an answer cost; what was not measured is null."""
+
+    model: str
+    seed: int | None = None
+    finish_reason: str | None = None
+    prompt_tokens: int | None = None
+    cached_tokens: int | None = None
+    completion_tokens: int | None = None
+    load_ms: float | None = None
+    first_token_ms: float | None = None
+    total_ms: float
+    prompt_tokens_per_second: float | None = None
+    completion_tokens_per_second: float | None = None
+    context_tokens: int | None = None
+    context_size: int | None = None
+
+
+@dataclass
+class Watch:
+    """Sees an answer pass by and remembers what is needed for its receipt.
+
+    `choices` is how many answers were asked for: of several, llama.cpp counts one only, so that
+    their numbers are left out.
+    """
+
+    model: str
+    seed: int | None = None
+    choices: int = 1
+    context_size: int | None = None
+    started: float = field(default_factory=time.monotonic)
+    load_seconds: float | None = None
+    first_token_seconds: float | None = None
+    finish_reason: str | None = None
+    _usage: dict[str, Any] = field(default_factory=dict)
+    _timings: dict[str, Any] = field(default_factory=dict)
+
+    def see(self, piece: bytes) -> None:
+        """Look at a piece of a stream, made of whole lines."""
+        if self.first_token_seconds is None or any(mark in piece for mark in _TELLING):
+            for event in events(piece):
+                self.read(event)
+
+    def read(self, answer: dict[str, Any]) -> None:
+        """Read a chunk of a stream, or a whole answer."""
+        for choice in _objects(answer.get("choices")):
+            said = _mapping(choice.get("delta") or choice.get("message"))
+            if self.first_token_seconds is None and "delta" in choice and _has_begun(said):
+                self.first_token_seconds = time.monotonic() - self.started
+            if isinstance(reason := choice.get("finish_reason"), str):
+                self.finish_reason = reason
+        self._usage = _mapping(answer.get("usage")) or self._usage
+        self._timings = _mapping(answer.get("timings")) or self._timings
+
+    @property
+    def prompt_tokens(self) -> int | None:
+        counted = _count(self._usage.get("prompt_tokens"))
+        new, cached = _count(self._timings.get("prompt_n")), self.cached_tokens
+        return new + cached if counted is None and None not in (new, cached) else counted  # type: ignore[operator]
+
+    @property
+    def cached_tokens(self) -> int | None:
+        details = _mapping(self._usage.get("prompt_tokens_details"))
+        counted = _count(details.get("cached_tokens"))
+        return _count(self._timings.get("cache_n")) if counted is None else counted
+
+    @property
+    def completion_tokens(self) -> int | None:
+        if self.choices > 1:
+            return None
+        counted = _count(self._usage.get("completion_tokens"))
+        return _count(self._timings.get("predicted_n")) if counted is None else counted
+
+    def receipt(self) -> Receipt:
+        """Draw it up, now that the answer has ended."""
+        prompt, written = self.prompt_tokens, self.completion_tokens
+        is_one = self.choices == 1
+        return Receipt(
+            model=self.model,
+            seed=self.seed,
+            finish_reason=self.finish_reason if is_one else None,
+            prompt_tokens=prompt,
+            cached_tokens=self.cached_tokens,
+            completion_tokens=written,
+            load_ms=_ms(self.load_seconds),
+            first_token_ms=_ms(self.first_token_seconds),
+            total_ms=(time.monotonic() - self.started) * 1000,
+            prompt_tokens_per_second=_speed(self._timings.get("prompt_per_second")),
+            completion_tokens_per_second=(
+                _speed(self._timings.get("predicted_per_second")) if is_one else None
+            ),
+            context_tokens=None if prompt is None or written is None else prompt + written,
+            context_size=self.context_size,
+        )
+
+
+def _has_begun(delta: dict[str, Any]) -> bool:
+    """Tell whether there is a token; a first event may hold the role alone."""
+    return any(delta.get(name) for name in ("content", "reasoning_content", "tool_calls"))
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _objects(value: object) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _count(value: object) -> int | None:
+    return value if type(value) is int and value >= 0 else None
+
+
+def _speed(value: object) -> float | None:
+    # llama.cpp says 0 where one token left it nothing to measure between.
+    return value if isinstance(value, float) and 0 < value < float("inf") else None
+
+
+def _ms(seconds: float | None) -> float | None:
+    return None if seconds is None else seconds * 1000

@@ -1,0 +1,59 @@
+"""Who runs, who waits, and who is sent away."""
+
+import pytest
+
+from backend.errors import TooManyRequestsError
+from backend.line import Line, Place
+
+pytestmark = pytest.mark.anyio
+
+
+async def position(place: Place) -> int | None:
+    return await anext(place.positions(), None)
+
+
+async def test_so_many_run_and_the_rest_wait_in_their_order() -> None:
+    line = Line(most=2, most_waiting=5)
+    places = [line.place() for _ in range(4)]
+    assert [await position(place) for place in places] == [None, None, 1, 2]
+    places[0].leave()
+    assert [await position(place) for place in places[1:]] == [None, None, 1]
+    assert (line.running, line.waiting) == (2, 1)
+
+
+async def test_one_too_many_is_sent_away_and_takes_no_place() -> None:
+    line = Line(most=1, most_waiting=1)
+    first, _ = line.place(), line.place()
+    with pytest.raises(TooManyRequestsError):
+        line.place()
+    first.leave()
+    assert (line.running, line.waiting) == (1, 0)
+
+
+async def test_who_leaves_the_line_lets_the_others_move_up() -> None:
+    line = Line(most=1, most_waiting=5)
+    line.place()
+    second, third = line.place(), line.place()
+    positions = third.positions()
+    assert await anext(positions) == 2
+    second.leave()
+    assert await anext(positions) == 1
+
+
+async def test_one_that_has_to_be_alone_is_alone() -> None:
+    line = Line(most=4, most_waiting=5)
+    first, alone, later = line.place(), line.place(alone=True), line.place()
+    assert [await position(place) for place in (first, alone, later)] == [None, 1, 2]
+    first.leave()
+    assert [await position(place) for place in (alone, later)] == [None, 1]
+    alone.leave()
+    assert await position(later) is None
+
+
+async def test_one_that_has_to_be_alone_and_gives_up_holds_nobody_back() -> None:
+    line = Line(most=4, most_waiting=5)
+    line.place()
+    alone, later = line.place(alone=True), line.place()
+    alone.leave()
+    assert await position(later) is None
+    assert line.running == 2
