@@ -54,6 +54,7 @@ class Answering:
                     if self._tells_progress and self._phase != "loading":
                         yield self._progress("loading")
                     await asyncio.sleep(LOADING_POLL_SECONDS)
+                    self._watch.load_seconds = time.monotonic() - self._asked
                 answer = self._answer()
             async with aclosing(answer):
                 yield first
@@ -87,9 +88,7 @@ class Answering:
         except (ChatTemplateError, TooManyChoicesError) as error:
             self._amend(error)
             return None
-        if self._is_loading:
-            self._is_loading = False
-            self._watch.load_seconds = time.monotonic() - self._asked
+        self._is_loading = False
         return first
 
     def _amend(self, error: ChatTemplateError | TooManyChoicesError) -> None:

@@ -92,7 +92,8 @@ class Upstream:
         Raises:
             SmolChatError: as for `complete`, also in the middle of the answer.
         """
-        async with self._chat(body) as response:
+        # llama.cpp ends a connection after a stream, and says it would not, unless it is told to.
+        async with self._chat(body, {"Connection": "close"}) as response:
             raw = response.content.iter_any()
             async with aclosing(relayed(raw, body["model"], body.get("n", 1))) as pieces:
                 async with asyncio.timeout(self.patience_seconds):
