@@ -11,6 +11,8 @@ from urllib.parse import quote
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from backend.measures import Measures
+
 logger = logging.getLogger("smolchat.access")
 
 _ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
@@ -20,8 +22,9 @@ _MAX_PATH_CHARACTERS = 200
 class AccessLog:
     """Gives each request its id, and logs how it ended: never a query, a header or a body."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, measures: Measures) -> None:
         self._app = app
+        self._measures = measures
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -35,6 +38,8 @@ class AccessLog:
             answer.has_failed = True
             raise
         finally:
+            route = getattr(scope.get("route"), "path", "other")
+            self._measures.count_request(route, answer.status)
             if logger.isEnabledFor(logging.INFO):
                 _log(scope, answer, time.perf_counter() - started)
 

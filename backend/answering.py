@@ -9,9 +9,15 @@ from typing import Any
 from pydantic_core import to_json
 
 from backend.choices import Joining, parts
-from backend.errors import ChatTemplateError, ModelLoadingError, TooManyChoicesError
+from backend.errors import (
+    ChatTemplateError,
+    ModelLoadingError,
+    SmolChatError,
+    TooManyChoicesError,
+)
 from backend.event_stream import DONE, events
 from backend.line import Line, Place
+from backend.measures import Measures
 from backend.model_request import with_one_system_message
 from backend.openai_types import SmolchatOptions
 from backend.receipt import Watch
@@ -24,12 +30,19 @@ class Answering:
     """Gives the pieces of an answer: of a stream its events, else the whole answer as one."""
 
     def __init__(
-        self, body: dict[str, Any], options: SmolchatOptions, *, upstream: Upstream, line: Line
+        self,
+        body: dict[str, Any],
+        options: SmolchatOptions,
+        *,
+        upstream: Upstream,
+        line: Line,
+        measures: Measures,
     ) -> None:
         self._body = body
         self._options = options
         self._upstream = upstream
         self._line = line
+        self._measures = measures
         self._is_stream = bool(body.get("stream"))
         self._tells_progress = self._is_stream and options.progress
         self._most_choices = body.get("n", 1)
@@ -56,10 +69,22 @@ class Answering:
                     await asyncio.sleep(LOADING_POLL_SECONDS)
                     self._watch.load_seconds = time.monotonic() - self._asked
                 answer = self._answer()
+            before, last = b"", first
             async with aclosing(answer):
+                if self._is_stream:
+                    self._watch.see(first)
                 yield first
                 async for piece in answer:
+                    if self._watch.first_token_seconds is None:
+                        self._watch.see(piece)
+                    before, last = last, piece
                     yield piece
+            if self._is_stream:
+                self._watch.see(before + last)  # numbers come at the end
+            self._measures.count_answer(self._watch)
+        except SmolChatError as error:
+            self._measures.count_error(error)
+            raise
         finally:
             place.leave()
 
@@ -107,9 +132,10 @@ class Answering:
         is_one = self._most_choices == self._watch.choices
         if not self._is_stream:
             return self._whole()
+        answer = self._upstream.stream(self._body) if is_one else self._in_parts()
         if self._options.receipt or self._tells_progress:
-            return self._told(self._upstream.stream(self._body) if is_one else self._in_parts())
-        return self._upstream.stream(self._body) if is_one else self._in_parts()
+            return self._told(answer)
+        return answer
 
     async def _whole(self) -> AsyncGenerator[bytes]:
         joining = Joining()

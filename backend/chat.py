@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 
 from backend.answering import Answering
 from backend.delivery import Delivery, StreamedDelivery
-from backend.dependencies import LineDep, SettingsDep, StoppingDep, UpstreamDep
+from backend.dependencies import LineDep, MeasuresDep, SettingsDep, StoppingDep, UpstreamDep
 from backend.errors import ERROR_RESPONSES
 from backend.json_route import JsonRoute
 from backend.model_request import to_model_request
@@ -29,6 +29,7 @@ async def chat(
     request: ChatRequest,
     upstream: UpstreamDep,
     line: LineDep,
+    measures: MeasuresDep,
     settings: SettingsDep,
     stopping: StoppingDep,
 ) -> Response:
@@ -39,7 +40,7 @@ async def chat(
     """
     body = to_model_request(request, settings)
     options = request.smolchat or SmolchatOptions()
-    pieces = Answering(body, options, upstream=upstream, line=line).pieces()
+    pieces = Answering(body, options, upstream=upstream, line=line, measures=measures).pieces()
     if request.stream:
         return StreamedDelivery(pieces, stopping, settings)
     return Delivery(pieces, stopping)

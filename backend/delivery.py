@@ -52,7 +52,7 @@ class Delivery(Response):
     async def _deliver(self, send: Send) -> None:
         """Send an answer that is one piece."""
         async with aclosing(self._pieces) as pieces:
-            body = await anext(pieces)
+            body = b"".join([piece async for piece in pieces])
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
@@ -93,32 +93,32 @@ class StreamedDelivery(Delivery):
     async def _first_of(self, tasks: set[asyncio.Task[Any]], send: Send) -> None:
         seconds = self._first_event_seconds
         while not (await asyncio.wait(tasks, timeout=seconds, return_when="FIRST_COMPLETED"))[0]:
+            if not self._is_open:
+                await self._open(send)
             if not self._was_sent and not self._is_sending:
-                await self._send(COMMENT, send)
+                await send({"type": "http.response.body", "body": COMMENT, "more_body": True})
             self._was_sent = False
             seconds = self._keep_alive_seconds
 
     async def _deliver(self, send: Send) -> None:
         async with aclosing(self._pieces) as pieces:
             async for piece in pieces:
-                await self._send(piece, send)
+                if not self._is_open:
+                    await self._open(send)
+                self._is_sending = True
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+                self._is_sending = False
+                self._was_sent = True
         await send({"type": "http.response.body", "body": b""})
 
-    async def _send(self, piece: bytes, send: Send) -> None:
-        self._is_sending = True
-        if not self._is_open:
-            self._is_open = True
-            await send({"type": "http.response.start", "status": 200, "headers": _STREAM})
-        await send({"type": "http.response.body", "body": piece, "more_body": True})
-        self._is_sending = False
-        self._was_sent = True
-
-
-_STREAM = [
-    (b"content-type", b"text/event-stream; charset=utf-8"),
-    (b"cache-control", b"no-store"),
-    (b"x-accel-buffering", b"no"),
-]
+    async def _open(self, send: Send) -> None:
+        headers = [
+            (b"content-type", b"text/event-stream; charset=utf-8"),
+            (b"cache-control", b"no-store"),
+            (b"x-accel-buffering", b"no"),
+        ]
+        self._is_open = True
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
 
 
 async def _departure(receive: Receive) -> None:

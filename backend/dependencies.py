@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from backend.line import Line
+from backend.measures import Measures
 from backend.settings import Settings
 from backend.upstream import Upstream
 
@@ -25,6 +26,11 @@ async def _line(request: Request) -> Line:
     return line
 
 
+async def _measures(request: Request) -> Measures:
+    measures: Measures = request.app.state.measures
+    return measures
+
+
 async def _stopping(request: Request) -> asyncio.Event:
     stopping: asyncio.Event = request.app.state.stopping
     return stopping
@@ -33,5 +39,6 @@ async def _stopping(request: Request) -> asyncio.Event:
 SettingsDep = Annotated[Settings, Depends(_settings)]
 UpstreamDep = Annotated[Upstream, Depends(_upstream)]
 LineDep = Annotated[Line, Depends(_line)]
+MeasuresDep = Annotated[Measures, Depends(_measures)]
 # Set when the process is asked to end.
 StoppingDep = Annotated[asyncio.Event, Depends(_stopping)]

@@ -5,7 +5,7 @@ searched: for the model's name, for the end, and for an error.
 """
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic_core import from_json, to_json
@@ -112,26 +112,6 @@ def renaming(said: object, raw: bytes, model: str) -> tuple[bytes, bytes] | None
         if from_json(found[1]) == said:
             return found[0], found[0] if said == model else b'"model":' + to_json(model)
     return None
-
-
-async def relayed(raw: AsyncIterator[bytes], model: str, choices: int = 1) -> AsyncGenerator[bytes]:
-    """Pass an event stream on, saying `model` where the model server says another name.
-
-    The first piece holds the first event, and the last one `[DONE]`.
-
-    Raises:
-        SmolChatError: the model server failed, or stopped before the answer was whole.
-    """
-    events = EventStream(model, choices)
-    async for chunk in raw:
-        if piece := events.feed(chunk):
-            yield piece
-        if events.failure:
-            raise events.failure
-        if events.done:
-            break
-    if rest := events.close():
-        yield rest
 
 
 def events(lines: bytes) -> Iterator[dict[str, Any]]:

@@ -8,12 +8,13 @@ from types import FrameType
 
 from fastapi import FastAPI
 
-from backend import VERSION, chat, health, model_list
+from backend import VERSION, chat, health, metrics, model_list
 from backend.access_log import AccessLog, in_place_of_uvicorns
 from backend.docs_page import install_docs_page
 from backend.errors import install_error_handlers
 from backend.guard import Guard, cross_origin
 from backend.line import Line
+from backend.measures import Measures
 from backend.settings import Settings
 from backend.upstream import open_upstream
 
@@ -27,7 +28,6 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.settings = settings
         app.state.stopping = asyncio.Event()
-        app.state.line = Line(settings.max_concurrent, settings.max_waiting)
         async with open_upstream(settings) as app.state.upstream:
             with _told_to_stop(app.state.stopping), in_place_of_uvicorns():
                 yield
@@ -40,15 +40,17 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
+    app.state.line = Line(settings.max_concurrent, settings.max_waiting)
+    app.state.measures = measures = Measures(app.state.line)
     install_error_handlers(app)
     install_docs_page(app)
     # First, and as they are: routes that are included are handled by FastAPI itself.
     app.router.routes[:0] = chat.router.routes
-    for routes in (model_list, health):
+    for routes in (model_list, health, metrics):
         app.include_router(routes.router)
     # Around everything, so that whatever is answered has its id and its line in the log.
     guarded = Guard(app.build_middleware_stack(), settings)
-    app.middleware_stack = AccessLog(cross_origin(guarded, settings))
+    app.middleware_stack = AccessLog(cross_origin(guarded, settings), measures)
     return app
 
 

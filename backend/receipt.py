@@ -1,5 +1,6 @@
 """What an answer cost: the model server's numbers and our clock; nothing is guessed."""
 
+import re
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,6 +9,10 @@ from pydantic import BaseModel
 
 from backend.event_stream import events
 
+# A first event may hold the role alone, or how much of the prompt has been read.
+_TOKEN = re.compile(
+    rb'"(?:content|reasoning_content|reasoning)"\s*:\s*"[^"]|"tool_calls"\s*:\s*\[\s*\{'
+)
 # A chunk with any of these is read; all others are only passed by.
 _TELLING = (b'"timings"', b'"usage":{', b'"usage": {', b'"finish_reason":"', b'"finish_reason": "')
 
@@ -51,16 +56,15 @@ class Watch:
 
     def see(self, piece: bytes) -> None:
         """Look at a piece of a stream, made of whole lines."""
-        if self.first_token_seconds is None or any(mark in piece for mark in _TELLING):
+        if self.first_token_seconds is None and _TOKEN.search(piece):
+            self.first_token_seconds = time.monotonic() - self.started
+        if any(mark in piece for mark in _TELLING):
             for event in events(piece):
                 self.read(event)
 
     def read(self, answer: dict[str, Any]) -> None:
         """Read a chunk of a stream, or a whole answer."""
         for choice in _objects(answer.get("choices")):
-            said = _mapping(choice.get("delta") or choice.get("message"))
-            if self.first_token_seconds is None and "delta" in choice and _has_begun(said):
-                self.first_token_seconds = time.monotonic() - self.started
             if isinstance(reason := choice.get("finish_reason"), str):
                 self.finish_reason = reason
         self._usage = _mapping(answer.get("usage")) or self._usage
@@ -106,11 +110,6 @@ class Watch:
             context_tokens=None if prompt is None or written is None else prompt + written,
             context_size=self.context_size,
         )
-
-
-def _has_begun(delta: dict[str, Any]) -> bool:
-    """Tell whether there is a token; a first event may hold the role alone."""
-    return any(delta.get(name) for name in ("content", "reasoning_content", "tool_calls"))
 
 
 def _mapping(value: object) -> dict[str, Any]:

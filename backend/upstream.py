@@ -7,7 +7,7 @@ is asked rarely, comes by httpx over the same connections.
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from functools import lru_cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from math import inf
@@ -30,7 +30,7 @@ from backend.errors import (
     SmolChatError,
     UnknownRouteError,
 )
-from backend.event_stream import nonsense, relayed, renaming
+from backend.event_stream import EventStream, nonsense, renaming
 from backend.model_id import entry_for
 from backend.refusal import logged_refusal, refusal
 from backend.settings import Settings
@@ -92,24 +92,27 @@ class Upstream:
         Raises:
             SmolChatError: as for `complete`, also in the middle of the answer.
         """
+        events = EventStream(body["model"], body.get("n", 1))
+        has_begun, patience_seconds, said = False, self.patience_seconds, time.monotonic()
         # llama.cpp ends a connection after a stream, and says it would not, unless it is told to.
         async with self._chat(body, {"Connection": "close"}) as response:
-            raw = response.content.iter_any()
-            async with aclosing(relayed(raw, body["model"], body.get("n", 1))) as pieces:
-                async with asyncio.timeout(self.patience_seconds):
-                    first = await anext(pieces)
-                said = time.monotonic()
-                _remember(self._began, body["model"], said)
-                _expect_within(self._stall_seconds, response)
-                yield first
-                async for piece in pieces:
-                    # A server whose model hangs may still send comments.
-                    now = time.monotonic()
-                    if b"data:" in piece:
-                        said = now
-                    elif now - said > self._stall_seconds:
-                        raise TimeoutError
+            async for chunk in response.content.iter_any():
+                if piece := events.feed(chunk):
                     yield piece
+                if events.failure:
+                    raise events.failure
+                if events.done:
+                    break
+                if b"data:" in piece:
+                    said = time.monotonic()
+                elif time.monotonic() - said > patience_seconds:
+                    raise TimeoutError  # a server whose model hangs may still send comments
+                if piece and not has_begun:
+                    has_begun, patience_seconds = True, self._stall_seconds
+                    _remember(self._began, body["model"], said)
+                    _expect_within(self._stall_seconds, response)
+            if rest := events.close():
+                yield rest
 
     def start_loading(self, model: str) -> None:
         """Have `model` loaded, if the model server is there, for whoever comes."""

@@ -9,6 +9,8 @@ import httpx
 import pytest
 
 from backend.access_log import AccessLog, in_place_of_uvicorns
+from backend.line import Line
+from backend.measures import Measures
 from model_server import EVENTS, ModelServer, Reply, chunk, recorded, spoken
 from test_guard import HELLO, KEY, api_with
 from test_shutdown import started_by_hand
@@ -156,7 +158,7 @@ async def test_a_mistake_of_ours_is_said(caplog: pytest.LogCaptureFixture) -> No
     async def break_down(*_: object) -> None:
         raise ZeroDivisionError
 
-    transport = httpx.ASGITransport(AccessLog(break_down))
+    transport = httpx.ASGITransport(AccessLog(break_down, Measures(Line(1, 0))))
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as api:
         with pytest.raises(ZeroDivisionError):
             await api.get("/x")

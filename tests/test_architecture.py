@@ -12,10 +12,11 @@ PROGRAMS = ("backend", "frontend", "engine")
 ROWS = [
     {"main"},
     {"guard", "access_log"},
-    {"chat", "model_list", "health", "docs_page"},
+    {"chat", "model_list", "health", "metrics", "docs_page"},
     {"delivery", "json_route"},
     {"dependencies"},
     {"answering"},
+    {"measures"},
     {"model_request", "receipt", "choices", "line"},
     {"upstream"},
     {"event_stream"},

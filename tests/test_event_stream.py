@@ -1,14 +1,11 @@
 """How a model server's stream is passed on, byte by byte."""
 
 import json
-from collections.abc import AsyncIterator
 
 import pytest
 
 from backend.errors import ContextLengthExceededError, ModelServerError, SmolChatError
-from backend.event_stream import relayed
-
-pytestmark = pytest.mark.anyio
+from backend.event_stream import EventStream
 
 PATH = "/models/bundles/sha256/532a/model/model.gguf"
 DONE = b"data: [DONE]\n\n"
@@ -20,93 +17,97 @@ def chunk(content: str | None = None, finish_reason: str | None = None, model: s
     return b"data: " + json.dumps(event, separators=(",", ":")).encode() + b"\n\n"
 
 
-async def feed(*pieces: bytes) -> AsyncIterator[bytes]:
+def relay(*pieces: bytes, model: str = "ai/smollm2", choices: int = 1) -> bytes:
+    stream = EventStream(model, choices)
+    passed_on = b""
     for piece in pieces:
-        yield piece
-
-
-async def relay(*pieces: bytes, model: str = "ai/smollm2", choices: int = 1) -> bytes:
-    return b"".join([piece async for piece in relayed(feed(*pieces), model, choices)])
+        passed_on += stream.feed(piece)
+        if stream.failure:
+            raise stream.failure
+        if stream.done:
+            break
+    return passed_on + stream.close()
 
 
 WHOLE = chunk() + chunk("Hi \u2028 \U0001f600") + chunk(finish_reason="stop") + DONE
 
 
-async def test_bytes_are_untouched_where_the_name_is_the_same() -> None:
-    assert await relay(WHOLE, model=PATH) == WHOLE
+def test_bytes_are_untouched_where_the_name_is_the_same() -> None:
+    assert relay(WHOLE, model=PATH) == WHOLE
 
 
-async def test_the_name_asked_for_replaces_the_path_in_every_chunk() -> None:
-    assert await relay(WHOLE) == WHOLE.replace(PATH.encode(), b"ai/smollm2")
+def test_the_name_asked_for_replaces_the_path_in_every_chunk() -> None:
+    assert relay(WHOLE) == WHOLE.replace(PATH.encode(), b"ai/smollm2")
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 64])
-async def test_it_does_not_matter_where_the_bytes_are_cut(size: int) -> None:
+def test_it_does_not_matter_where_the_bytes_are_cut(size: int) -> None:
     pieces = [WHOLE[at : at + size] for at in range(0, len(WHOLE), size)]
-    assert await relay(*pieces) == await relay(WHOLE)
+    assert relay(*pieces) == relay(WHOLE)
 
 
 @pytest.mark.parametrize("end", [b"\r\n", b"\r"])
-async def test_every_line_ending_of_the_format_will_do(end: bytes) -> None:
+def test_every_line_ending_of_the_format_will_do(end: bytes) -> None:
     whole = (chunk("Hi") + chunk(finish_reason="stop") + DONE).replace(b"\n", end)
-    assert b"ai/smollm2" in await relay(whole)
+    assert b"ai/smollm2" in relay(whole)
 
 
-async def test_what_the_model_wrote_is_never_taken_for_the_protocol() -> None:
+def test_what_the_model_wrote_is_never_taken_for_the_protocol() -> None:
     text = f'"model":"{PATH}" data: [DONE] "finish_reason":"stop" \ndata: {{"error": 1}}\nerror: no'
     whole = chunk(text) + chunk(finish_reason="stop") + DONE
-    events = (await relay(whole)).split(b"\n\n")
+    events = relay(whole).split(b"\n\n")
     assert json.loads(events[0][6:])["choices"][0]["delta"]["content"] == text
 
 
-async def test_a_name_that_comes_late_is_replaced_too() -> None:
+def test_a_name_that_comes_late_is_replaced_too() -> None:
     nameless = chunk("Hi").replace(f',"model":"{PATH}"'.encode(), b"")
     assert PATH.encode() not in nameless
     pieces = [nameless, chunk(finish_reason="stop"), DONE]
-    assert await relay(*pieces) == b"".join(pieces).replace(PATH.encode(), b"ai/smollm2")
+    assert relay(*pieces) == b"".join(pieces).replace(PATH.encode(), b"ai/smollm2")
 
 
 @pytest.mark.parametrize(
     "first", [chunk("Hi", model=""), chunk("Hi").replace(f',"model":"{PATH}"'.encode(), b"")]
 )
-async def test_a_first_chunk_without_a_name_hides_no_later_one(first: bytes) -> None:
-    assert PATH.encode() not in await relay(first, chunk("x"), chunk(finish_reason="stop"), DONE)
+def test_a_first_chunk_without_a_name_hides_no_later_one(first: bytes) -> None:
+    assert PATH.encode() not in relay(first, chunk("x"), chunk(finish_reason="stop"), DONE)
 
 
-async def test_what_a_tool_is_called_with_is_not_renamed() -> None:
+def test_what_a_tool_is_called_with_is_not_renamed() -> None:
     call = chunk().replace(b'"content":null', b'"tool_calls":[{"arguments":{"model":"Tesla"}}]')
-    passed = await relay(call + chunk(finish_reason="tool_calls") + DONE)
+    passed = relay(call + chunk(finish_reason="tool_calls") + DONE)
     assert b"Tesla" in passed
     assert PATH.encode() not in passed
 
 
 @pytest.mark.parametrize("cut", [1, 2])
-async def test_what_we_add_is_an_event_of_its_own(cut: int) -> None:
+def test_what_we_add_is_an_event_of_its_own(cut: int) -> None:
     """Also where the model server left its last one without the blank line that ends it."""
     begun = chunk("Hi") + chunk(finish_reason="stop")
-    assert (await relay(begun[:-cut])).endswith(b"}\n\n" + DONE if cut == 2 else b"\n\n" + DONE)
+    assert (relay(begun[:-cut])).endswith(b"}\n\n" + DONE if cut == 2 else b"\n\n" + DONE)
     assert ModelServerError("No.").event().startswith(b"\n\ndata: ")
 
 
-async def test_of_several_choices_each_has_to_end() -> None:
+def test_of_several_choices_each_has_to_end() -> None:
     one, both = chunk(finish_reason="stop"), chunk(finish_reason="stop") * 2
-    assert (await relay(both, choices=2)).endswith(DONE)
+    assert (relay(both, choices=2)).endswith(DONE)
     with pytest.raises(ModelServerError, match="in the middle"):
-        await relay(one, choices=2)
+        relay(one, choices=2)
 
 
-async def test_an_error_that_is_null_is_none() -> None:
+def test_an_error_that_is_null_is_none() -> None:
     whole = WHOLE.replace(b'data: {"choices"', b'data: {"error": null, "choices"')
-    assert (await relay(whole)).count(b'"error": null') == 3
+    assert relay(whole).count(b'"error": null') == 3
 
 
-async def test_comments_pass_and_are_no_first_event() -> None:
-    pieces = [piece async for piece in relayed(feed(b": ping\n\n", WHOLE), "m")]
-    assert pieces[0].startswith(b": ping\n\ndata: {")
+def test_comments_pass_and_are_no_first_event() -> None:
+    stream = EventStream("m")
+    assert stream.feed(b": ping\n\n") == b""
+    assert stream.feed(WHOLE).startswith(b": ping\n\ndata: {")
 
 
-async def test_an_answer_that_is_whole_gets_the_done_it_lacks() -> None:
-    assert (await relay(chunk("Hi"), chunk(finish_reason="length"))).endswith(DONE)
+def test_an_answer_that_is_whole_gets_the_done_it_lacks() -> None:
+    assert relay(chunk("Hi"), chunk(finish_reason="length")).endswith(DONE)
 
 
 @pytest.mark.parametrize(
@@ -125,9 +126,9 @@ async def test_an_answer_that_is_whole_gets_the_done_it_lacks() -> None:
         [b"\x00" * 9_000_000],
     ],
 )
-async def test_what_is_no_whole_answer_is_a_failure(pieces: list[bytes]) -> None:
+def test_what_is_no_whole_answer_is_a_failure(pieces: list[bytes]) -> None:
     with pytest.raises(ModelServerError):
-        await relay(*pieces)
+        relay(*pieces)
 
 
 @pytest.mark.parametrize(
@@ -141,22 +142,20 @@ async def test_what_is_no_whole_answer_is_a_failure(pieces: list[bytes]) -> None
         b'data: {"choices": [{"finish_reason": "error"}], "error": {"message": "/m/x"}}\n\n',
     ],
 )
-async def test_an_error_in_the_middle_ends_it_and_what_came_before_is_kept(line: bytes) -> None:
-    received = b""
-    with pytest.raises(ModelServerError):
-        async for piece in relayed(feed(chunk("Hi", model="m") + line + DONE), "m"):
-            received += piece
-    assert received == chunk("Hi", model="m")
+def test_an_error_in_the_middle_ends_it_and_what_came_before_is_kept(line: bytes) -> None:
+    stream = EventStream("m")
+    assert stream.feed(chunk("Hi", model="m") + line + DONE) == chunk("Hi", model="m")
+    assert isinstance(stream.failure, ModelServerError)
 
 
-async def test_an_error_as_the_first_event_passes_nothing_on() -> None:
+def test_an_error_as_the_first_event_passes_nothing_on() -> None:
     overflow = b'data: {"error":{"n_prompt_tokens":9,"n_ctx":8,"message":"too long"}}\n\n'
-    relaying = relayed(feed(b": ping\n\n" + overflow), "m")
-    with pytest.raises(ContextLengthExceededError):
-        await anext(relaying)
+    stream = EventStream("m")
+    assert stream.feed(b": ping\n\n" + overflow) == b""
+    assert isinstance(stream.failure, ContextLengthExceededError)
 
 
-async def test_nothing_is_read_after_done() -> None:
+def test_nothing_is_read_after_done() -> None:
     with pytest.raises(SmolChatError):
-        await relay(chunk("Hi"), b"error: no\n\n", DONE)
-    assert await relay(WHOLE, b"data: more\n\n", model=PATH) == WHOLE
+        relay(chunk("Hi"), b"error: no\n\n", DONE)
+    assert relay(WHOLE, b"data: more\n\n", model=PATH) == WHOLE

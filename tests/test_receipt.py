@@ -65,9 +65,9 @@ def test_a_role_or_progress_is_not_yet_a_token() -> None:
     assert watched(*pieces[: first + 1]).first_token_seconds is not None
 
 
-@pytest.mark.parametrize("name", ["reasoning_content", "tool_calls"])
-def test_a_thought_or_a_tool_call_is_a_token(name: str) -> None:
-    told = event(choices=[{"index": 0, "delta": {name: "x"}}])
+@pytest.mark.parametrize("delta", [{"reasoning_content": "x"}, {"tool_calls": [{"index": 0}]}])
+def test_a_thought_or_a_tool_call_is_a_token(delta: dict[str, Any]) -> None:
+    told = event(choices=[{"index": 0, "delta": delta}])
     assert watched(told).first_token_seconds is not None
 
 
