@@ -13,7 +13,6 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from backend.errors import InvalidRequestError
@@ -33,7 +32,9 @@ class JsonRoute(APIRoute):
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] not in (self.methods or ()):
             raise HTTPException(405, headers={"Allow": ", ".join(self.methods or ())})
-        request = parsed(self._request_model, await _body(receive))
+        if (body := await _body(receive)) is None:
+            return  # the client has left, and nobody is there to be answered
+        request = parsed(self._request_model, body)
         state = scope["app"].state
         response = await self.endpoint(request, *(getattr(state, name) for name in self._names))
         await response(scope, receive, send)
@@ -59,7 +60,7 @@ def parsed(model: type[Model], body: bytes) -> Model:
         raise RequestValidationError(details, body=found) from None
 
 
-async def _body(receive: Receive) -> bytes:
+async def _body(receive: Receive) -> bytes | None:
     message = await receive()
     if not message.get("more_body") and "body" in message:
         return bytes(message["body"])
@@ -69,4 +70,4 @@ async def _body(receive: Receive) -> bytes:
         if not message.get("more_body"):
             return bytes(parts)
         message = await receive()
-    raise ClientDisconnect
+    return None

@@ -12,7 +12,7 @@ from backend.access_log import AccessLog, in_place_of_uvicorns
 from backend.line import Line
 from backend.measures import Measures
 from model_server import EVENTS, ModelServer, Reply, chunk, recorded, spoken
-from test_guard import HELLO, KEY, api_with
+from test_guard import HELLO, KEY, api_with, told
 from test_shutdown import started_by_hand
 
 pytestmark = pytest.mark.anyio
@@ -117,6 +117,16 @@ def awaited_line(caplog: pytest.LogCaptureFixture) -> str:
     while not lines(caplog) and time.monotonic() < until:
         time.sleep(0.02)
     return lines(caplog)[0]
+
+
+def test_a_client_that_leaves_in_its_request_is_no_failure(
+    served: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    head = "POST /chat HTTP/1.1\nHost: localhost\nContent-Type: application/json\n"
+    with told(served, f"{head}Content-Length: 500\n", b'{"messages"'):
+        pass
+    assert awaited_line(caplog).endswith(" ms client left")
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 def test_a_stream_is_logged_when_it_ends(
