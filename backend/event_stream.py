@@ -34,7 +34,7 @@ class EventStream:
 
     def __init__(self, model: str, choices: int = 1) -> None:
         self._model = model
-        self._unfinished = choices
+        self._choices = self._unfinished = choices
         self._rest = b""  # what follows the last line break
         self._end = b""  # of what was passed on
         self._has_begun = False
@@ -67,7 +67,8 @@ class EventStream:
             raise self.failure
         if not self._has_begun:
             raise nonsense() if self._rest.strip() else _nothing()
-        if self._unfinished > 0:
+        # A server that gives one answer whatever is asked (Ollama) says itself that this was all.
+        if self._unfinished == self._choices or (self._unfinished > 0 and not self.done):
             raise ModelServerError(
                 "The model server stopped in the middle of its answer. Try again."
             )

@@ -3,6 +3,7 @@
 import re
 import time
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 from pydantic import BaseModel
@@ -126,7 +127,9 @@ def _count(value: object) -> int | None:
 
 def _speed(value: object) -> float | None:
     # llama.cpp says 0 where one token left it nothing to measure between.
-    return value if isinstance(value, float) and 0 < value < float("inf") else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0 < value < inf else None
 
 
 def _ms(seconds: float | None) -> float | None:

@@ -136,7 +136,10 @@ _KNOWN: list[tuple[re.Pattern[str], Callable[[str], SmolChatError]]] = [
         re.compile(r"Loading model"),
         lambda _: ModelLoadingError("The model is still loading. Try again in a few seconds."),
     ),
-    (re.compile(r"maximum context length"), lambda _: _overflow({})),
+    (
+        re.compile(r"maximum context length|exceeds the available context size"),
+        lambda _: _overflow({}),
+    ),
     (
         re.compile(r"image input is not supported|mmproj"),
         lambda _: InvalidRequestError(

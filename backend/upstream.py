@@ -167,7 +167,9 @@ class Upstream:
         return any(entry.get("owned_by") == "docker" for entry in self._offered)
 
     async def _load(self, model: str) -> None:
-        body = {"model": model, "messages": [], "max_tokens": 1}
+        # An older one takes this for a question; many templates fail where nobody says anything.
+        messages = [{"role": "user", "content": "Hello"}]
+        body = {"model": model, "messages": messages, "max_tokens": 1}
         try:
             async with self._chat(body, {"X-Preload-Only": "true"}) as response:
                 await _whole(response)
@@ -327,9 +329,10 @@ def _remember(known: dict[str, Any], model: str, value: Any) -> None:
 
 def _expect_within(seconds: float, response: aiohttp.ClientResponse) -> None:
     """Let no more than this pass between any two bytes from now on."""
-    if response.connection and (protocol := response.connection.protocol):
-        protocol.read_timeout = seconds
-        protocol.start_timeout()
+    connection = response.connection
+    if connection is not None and connection.protocol is not None:  # its length is 0: it is falsy
+        connection.protocol.read_timeout = seconds
+        connection.protocol.start_timeout()
 
 
 async def _whole(response: aiohttp.ClientResponse) -> bytes:

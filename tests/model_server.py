@@ -1,15 +1,16 @@
 """A scripted model server on a real socket: the tests' only fake.
 
-It answers as a real Docker Model Runner was recorded to (`recordings/`), plays the replies that a
-test queues, and keeps what it was asked. It can do what the real thing does only when it breaks:
-stay silent, stop in the middle, or answer nonsense.
+It answers as a real Docker Model Runner was recorded to (`recordings/`), or in another server's
+flavour (`flavours.py`), plays the replies that a test queues, and keeps what it was asked. It can
+do what the real thing does only when it breaks: stay silent, stop in the middle, answer nonsense.
 """
 
 import asyncio
 import json
+import re
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,8 +21,8 @@ PREFIXES = ("/engines/llama.cpp/v1", "/engines/v1", "/v1")
 MODEL_PATH = "/models/bundles/sha256/532a34af44c4e396/model/model.gguf"
 EVENTS = (("Content-Type", "text/event-stream"),)
 JSON = (("Content-Type", "application/json"),)
+DONE = b"data: [DONE]\n\n"
 PRELOAD = "x-preload-only"
-
 
 _FRAMING = ("Content-Length", "Transfer-Encoding", "Connection", "Date")
 
@@ -91,21 +92,58 @@ def spoken(words: Sequence[str], **changes: Any) -> Reply:
         *(chunk({"content": word}) for word in words),
         chunk({}, "stop"),
         b"data: " + last + b"\n\n",
-        b"data: [DONE]\n\n",
+        DONE,
     ]
     return replace(Reply(headers=EVENTS, pieces=pieces), **changes)
+
+
+@dataclass(frozen=True)
+class Flavour:
+    """What a kind of model server does otherwise than the one that was recorded."""
+
+    prefixes: Sequence[str] = PREFIXES
+    models: Reply = field(default_factory=lambda: recorded("engines-llamacpp-v1-models"))
+    names: str = ".*"  # which ids it answers to
+    no_model: Reply = field(default_factory=lambda: recorded("err-model-not-pulled"))
+    no_route: Reply = field(default_factory=lambda: recorded("err-unknown-route"))
+    only_loads: bool = True  # when asked to
+    tells_usage: bool = True  # of a stream, when asked to
+    says_done: bool = True
+    # What was recorded and the id asked for, in its own words; None leaves every byte as it was.
+    says: Callable[[dict[str, Any], str], dict[str, Any]] | None = None
+
+    def answer(self, body: dict[str, Any]) -> Reply:
+        if not body.get("stream"):
+            return self._said(recorded("chat"), body["model"])
+        is_asked = body.get("stream_options", {}).get("include_usage") and self.tells_usage
+        reply = self._said(recorded("stream-usage" if is_asked else "stream"), body["model"])
+        return reply if self.says_done else replace(reply, pieces=reply.pieces[:-1])
+
+    def _said(self, reply: Reply, model: str) -> Reply:
+        if self.says is None:
+            return reply
+        pieces = []
+        for piece in reply.pieces:
+            start = b"data: " if piece.startswith(b"data: ") else b""
+            if piece != DONE:
+                said = self.says(json.loads(piece.removeprefix(start)), model)
+                piece = start + json.dumps(said).encode() + b"\n\n"  # noqa: PLW2901
+            pieces.append(piece)
+        return replace(reply, pieces=pieces)
 
 
 class ModelServer:
     """What a test scripts and looks at. Chats without a queued reply get a recorded one."""
 
-    def __init__(self, prefixes: Sequence[str] = PREFIXES) -> None:
+    def __init__(self, flavour: Flavour) -> None:
         self.requests: list[Received] = []
         self.replies: deque[Reply] = deque()
-        self.models = recorded("engines-llamacpp-v1-models")
+        self.models = flavour.models
         self.preloading = recorded("preload-only-loaded")
+        self.no_messages: Reply | None = None  # what is said to a conversation without any
         self.port = 0
-        self.prefixes = prefixes
+        self.prefixes = flavour.prefixes
+        self.flavour = flavour
 
     @property
     def base_url(self) -> str:
@@ -139,15 +177,14 @@ class ModelServer:
         if received.method == "GET" and received.path in routes:
             return routes[received.path]
         if received.path not in [prefix + "/chat/completions" for prefix in self.prefixes]:
-            return recorded("err-unknown-route")
-        if PRELOAD in received.headers:
+            return self.flavour.no_route
+        if not re.fullmatch(self.flavour.names, received.body["model"]):
+            return self.flavour.no_model
+        if PRELOAD in received.headers and self.flavour.only_loads:
             return self.preloading
-        if self.replies:
-            return self.replies.popleft()
-        if not received.body.get("stream"):
-            return recorded("chat")
-        has_usage = received.body.get("stream_options", {}).get("include_usage")
-        return recorded("stream-usage" if has_usage else "stream")
+        if self.no_messages and not received.body["messages"]:
+            return self.no_messages
+        return self.replies.popleft() if self.replies else self.flavour.answer(received.body)
 
 
 async def _read_request(reader: asyncio.StreamReader) -> Received:
@@ -194,9 +231,11 @@ def _head(reply: Reply) -> bytes:
 
 
 @contextmanager
-def running_model_server(prefixes: Sequence[str] = PREFIXES) -> Iterator[ModelServer]:
+def running_model_server(
+    prefixes: Sequence[str] = PREFIXES, flavour: Flavour | None = None
+) -> Iterator[ModelServer]:
     """Serve on a free port, in a thread of its own, until the test is over."""
-    server = ModelServer(prefixes)
+    server = ModelServer(flavour or Flavour(prefixes))
     loop = asyncio.new_event_loop()
     listening = loop.run_until_complete(asyncio.start_server(server.serve, "127.0.0.1", 0))
     server.port = listening.sockets[0].getsockname()[1]

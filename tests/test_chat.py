@@ -129,7 +129,7 @@ def test_a_model_server_that_says_nothing_for_too_long_is_504(
 def test_a_model_server_that_falls_silent_in_its_answer_is_told(model_server: ModelServer) -> None:
     begun = Reply(headers=EVENTS, pieces=[chunk({"content": "Hi"})], end="hang")
     model_server.replies.append(begun)
-    settings = Settings(model_id="m", dmr_base_url=model_server.base_url, read_timeout_seconds=0.3)
+    settings = Settings(model_id="m", dmr_base_url=model_server.base_url, stall_seconds=0.3)
     with running_api(settings) as url:
         answer = httpx.post(f"{url}/chat", json=STREAMED)
     assert written(answer.text) == "Hi"

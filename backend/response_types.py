@@ -1,0 +1,91 @@
+"""The answers that can be asked for by name: one small class each.
+
+A new one is a Pydantic model under `@response_type`. Its docstring and the descriptions of its
+fields are read by people; the model reads only the form.
+"""
+
+from datetime import date
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+RESPONSE_TYPES: dict[str, type[BaseModel]] = {}
+
+Registered = TypeVar("Registered", bound=type[BaseModel])
+
+ShortText = Annotated[str, Field(min_length=1, max_length=80)]
+Text = Annotated[str, Field(min_length=1, max_length=200)]
+Money = Annotated[float, Field(ge=0, le=1_000_000)]
+
+
+def response_type(model: Registered) -> Registered:
+    """Let answers of this form be asked for by the class's name in lower case.
+
+    Raises:
+        ValueError: another one has that name.
+    """
+    name = model.__name__.lower()
+    if name in RESPONSE_TYPES:
+        raise ValueError(f"there is a response type {name} already")
+    RESPONSE_TYPES[name] = model
+    return model
+
+
+class _Form(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+@response_type
+class Recipe(_Form):
+    """A dish: what goes in, and what to do."""
+
+    title: ShortText
+    servings: Annotated[int, Field(ge=1, le=20)]
+    minutes: Annotated[int, Field(ge=1, le=600, description="From start to table.")]
+    ingredients: Annotated[list[ShortText], Field(min_length=1, max_length=12)]
+    steps: Annotated[list[Text], Field(min_length=1, max_length=8)]
+
+
+@response_type
+class Event(_Form):
+    """What happens, when, and who comes."""
+
+    name: ShortText
+    date: date
+    people: Annotated[list[ShortText], Field(max_length=10)]
+
+
+@response_type
+class Contact(_Form):
+    """How to reach somebody."""
+
+    name: ShortText
+    email: Annotated[str | None, Field(pattern=r"^[^@\s]+@[^@\s]+\.[a-z]+$", max_length=80)] = None
+    phone: Annotated[str | None, Field(pattern=r"^\+?[0-9 -]+$", max_length=20)] = None
+    company: ShortText | None = None
+
+
+class LineItem(_Form):
+    description: ShortText
+    quantity: Annotated[int, Field(ge=1, le=10_000)]
+    unit_price: Money
+
+
+@response_type
+class Invoice(_Form):
+    """A bill and its lines."""
+
+    number: Annotated[str, Field(min_length=1, max_length=20)]
+    date: date
+    customer: ShortText
+    items: Annotated[list[LineItem], Field(min_length=1, max_length=8)]
+    total: Money
+
+
+@response_type
+class Sentiment(_Form):
+    """How a text feels, and why."""
+
+    label: Literal["positive", "neutral", "negative"]
+    score: Annotated[float, Field(ge=0, le=1, description="How strongly, from 0 to 1.")]
+    reason: Text
