@@ -15,7 +15,7 @@ $(shell rm -rf $(STAMPS))
 endif
 endif
 
-.PHONY: help run test check format lock clean
+.PHONY: help run test check bench soak format lock clean
 .DEFAULT_GOAL := help
 
 help: ## Say what there is
@@ -33,6 +33,12 @@ check: $(STAMPS)/dev ## Format, lint, types, tests: what CI runs
 	$(PY) -m mypy
 	$(PY) -m pytest
 
+bench: $(STAMPS)/dev ## Measure what the API costs in front of a model server
+	@$(PY) -m benchmarks.proxy
+
+soak: $(STAMPS)/dev ## Let clients and a model server misbehave for three minutes; look at what is left
+	@$(PY) -m benchmarks.soak
+
 format: $(STAMPS)/dev ## Put the code into its format
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
@@ -46,7 +52,7 @@ lock: $(STAMPS)/dev ## Renew the lock files
 
 clean: ## Remove the environment and all caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
-	find backend engine frontend launcher tests -name __pycache__ -prune -exec rm -rf {} +
+	find backend benchmarks engine frontend launcher tests -name __pycache__ -prune -exec rm -rf {} +
 
 # ensurepip is what Debian leaves out of its python3 and puts into python3-venv.
 $(STAMPS):

@@ -21,9 +21,7 @@ from backend.measures import Measures
 from backend.model_request import with_one_system_message
 from backend.openai_types import SmolchatOptions
 from backend.receipt import Watch
-from backend.upstream import Upstream
-
-LOADING_POLL_SECONDS = 1.0
+from backend.upstream import LOADING_POLL_SECONDS, Upstream
 
 
 class Answering:

@@ -11,6 +11,8 @@ SmolChatError                          500  internal_error
 ├── ModelNotFoundError                 404  model_not_found
 ├── RequestTooLargeError               413  request_too_large
 ├── UnsupportedMediaTypeError          415  unsupported_media_type
+├── SchemaRefusedError                 422  schema_invalid, schema_unsupported, schema_too_large,
+│                                           schema_unsatisfiable
 ├── NotReadyError                      503  not_ready
 ├── ShuttingDownError                  503  shutting_down
 ├── TooManyRequestsError               429  too_many_requests
@@ -18,6 +20,8 @@ SmolChatError                          500  internal_error
     ├── UnknownRouteError              502  model_server_failed
     ├── ModelServerUnreachableError    503  model_server_unreachable
     ├── ModelLoadingError              503  model_loading
+    ├── OutputTruncatedError           502  output_truncated
+    ├── ValidationFailedError          502  validation_failed
     └── ModelServerTimeoutError        504  model_server_timeout
 
 A message says what happened, to what, and what to try next. It never carries what a model server
@@ -70,19 +74,19 @@ class SmolChatError(Exception):
     """Something that a client is told in OpenAI's error shape."""
 
     status: ClassVar[int] = 500
-    code: ClassVar[str] = "internal_error"
+    code: str = "internal_error"
 
-    def __init__(self, message: str, *, param: str | None = None, **numbers: int) -> None:
+    def __init__(self, message: str, *, param: str | None = None, **details: Any) -> None:
         super().__init__(message)
         self.message = message
         self.param = param
-        self.numbers = numbers
+        self.details = details
 
     def body(self) -> dict[str, Any]:
         """Give the error in OpenAI's shape."""
         kind = "invalid_request_error" if self.status < 500 else "server_error"
         error = {"message": self.message, "type": kind, "code": self.code, "param": self.param}
-        return {"error": error | self.numbers}
+        return {"error": error | self.details}
 
     def event(self) -> bytes:
         """Give the error as the event that ends a stream.
@@ -98,7 +102,7 @@ class InvalidRequestError(SmolChatError):
 
 
 class ContextLengthExceededError(InvalidRequestError):
-    """The prompt does not fit; `numbers` holds n_prompt_tokens and n_ctx where known."""
+    """The prompt does not fit; `details` holds n_prompt_tokens and n_ctx where known."""
 
     code = "context_length_exceeded"
 
@@ -145,6 +149,16 @@ class UnsupportedMediaTypeError(SmolChatError):
     code = "unsupported_media_type"
 
 
+class SchemaRefusedError(SmolChatError):
+    """No answer can be had for this schema; `pointer` in the details says where it is at fault."""
+
+    status = 422
+
+    def __init__(self, message: str, *, code: str, pointer: str = "") -> None:
+        super().__init__(message, param="response_format", pointer=pointer)
+        self.code = code
+
+
 class NotReadyError(SmolChatError):
     status = 503
     code = "not_ready"
@@ -182,6 +196,18 @@ class ModelLoadingError(ModelServerError):
 class ModelServerTimeoutError(ModelServerError):
     status = 504
     code = "model_server_timeout"
+
+
+class OutputTruncatedError(ModelServerError):
+    """Every attempt was cut off; the details hold the last `text` and all `attempts`."""
+
+    code = "output_truncated"
+
+
+class ValidationFailedError(ModelServerError):
+    """No attempt fits the schema; the details hold the last `text` and all `attempts`."""
+
+    code = "validation_failed"
 
 
 def install_error_handlers(app: FastAPI) -> None:

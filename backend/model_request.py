@@ -3,11 +3,11 @@
 import random
 from typing import Any
 
-from backend.openai_types import MAX_LOOK_BACK, ChatRequest
+from backend.openai_types import MAX_LOOK_BACK, SamplingRequest
 from backend.settings import Settings
 
 
-def to_model_request(request: ChatRequest, settings: Settings) -> dict[str, Any]:
+def to_model_request(request: SamplingRequest, settings: Settings) -> dict[str, Any]:
     """Give the body to send upstream.
 
     Only what the client set, and always one `model` and one `max_tokens`: llama.cpp's own default

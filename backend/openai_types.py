@@ -114,8 +114,8 @@ class SmolchatOptions(BaseModel):
     ] = False
 
 
-class ChatRequest(_Open):
-    """A chat-completions request; every sampling field of OpenAI and llama.cpp."""
+class SamplingRequest(_Open):
+    """A conversation, and how its answer is drawn: every sampling field of OpenAI and llama.cpp."""
 
     messages: Annotated[
         list[Message], Field(min_length=1, description="What was said so far, first things first.")
@@ -239,6 +239,14 @@ class ChatRequest(_Open):
         ),
     ] = None
 
+    smolchat: Annotated[
+        SmolchatOptions | None, Field(description="What SmolChat adds to OpenAI's request.")
+    ] = None
+
+
+class ChatRequest(SamplingRequest):
+    """A chat-completions request."""
+
     response_format: Annotated[
         ResponseFormat | None, Field(description="The form that the answer has to have.")
     ] = None
@@ -252,8 +260,4 @@ class ChatRequest(_Open):
     ] = None
     parallel_tool_calls: Annotated[
         bool | None, Field(description="Whether the model may ask for several calls at once.")
-    ] = None
-
-    smolchat: Annotated[
-        SmolchatOptions | None, Field(description="What SmolChat adds to OpenAI's request.")
     ] = None

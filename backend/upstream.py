@@ -37,6 +37,7 @@ from backend.settings import Settings
 
 # Which server it is can be told by whom it says its models are owned.
 SERVER_NAMES = {"docker": "Docker Model Runner", "llamacpp": "llama.cpp", "library": "Ollama"}
+LOADING_POLL_SECONDS = 1.0
 LOADED_SECONDS = 240  # Docker Model Runner unloads what has been idle for 300 s
 MAX_ANSWER_BYTES = 128 * 1024 * 1024
 MAX_KNOWN_MODELS = 1000  # a client may ask for any name
@@ -54,12 +55,17 @@ class Upstream:
     """A model server that speaks OpenAI's API, at one of the addresses that `url` can mean."""
 
     def __init__(
-        self, session: aiohttp.ClientSession, client: httpx.AsyncClient, settings: Settings
+        self,
+        session: aiohttp.ClientSession,
+        streams: aiohttp.ClientSession,
+        client: httpx.AsyncClient,
+        settings: Settings,
     ) -> None:
         self.url = settings.dmr_base_url
         self.patience_seconds = settings.read_timeout_seconds
         self._stall_seconds = settings.stall_seconds
         self._session = session
+        self._streams = streams
         self._client = client
         self._found: str | None = None  # the base URL, as far as is known
         self._finding: asyncio.Task[str] | None = None
@@ -94,8 +100,7 @@ class Upstream:
         """
         events = EventStream(body["model"], body.get("n", 1))
         has_begun, patience_seconds, said = False, self.patience_seconds, time.monotonic()
-        # llama.cpp ends a connection after a stream, and says it would not, unless it is told to.
-        async with self._chat(body, {"Connection": "close"}) as response:
+        async with self._chat(body) as response:
             async for chunk in response.content.iter_any():
                 if piece := events.feed(chunk):
                     yield piece
@@ -113,6 +118,14 @@ class Upstream:
                     _expect_within(self._stall_seconds, response)
             if rest := events.close():
                 yield rest
+
+    async def address(self) -> str:
+        """Give the base URL at which the model server was found.
+
+        Raises:
+            ModelServerUnreachableError: there is none.
+        """
+        return await self._base_url()
 
     def start_loading(self, model: str) -> None:
         """Have `model` loaded, if the model server is there, for whoever comes."""
@@ -184,11 +197,12 @@ class Upstream:
         self, body: dict[str, Any], headers: dict[str, str] | None = None
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         content = to_json(body)
+        session = self._streams if body.get("stream") else self._session
         for is_second_try in (False, True):
             url = _chat_url(await self._base_url())
             try:
                 with self._translated():
-                    async with self._session.post(
+                    async with session.post(
                         url, data=content, headers=headers, allow_redirects=False
                     ) as response:
                         if response.status == 200:
@@ -196,7 +210,7 @@ class Upstream:
                             return
                         raise logged_refusal(response.status, await _whole(response))
             except ContextLengthExceededError as error:
-                if size := error.numbers.get("n_ctx"):
+                if size := error.details.get("n_ctx"):
                     _remember(self._context_sizes, body["model"], size)
                 raise
             except UnknownRouteError:
@@ -275,7 +289,8 @@ class Upstream:
 async def open_upstream(settings: Settings) -> AsyncIterator[Upstream]:
     """Open the door for the life of the process, with as many connections as are needed."""
     async with (
-        _session(settings) as session,
+        _session(settings, keepalive_timeout=3) as session,
+        _session(settings, force_close=True) as streams,
         httpx.AsyncClient(
             transport=AiohttpTransport(client=session),
             timeout=settings.connect_timeout_seconds,
@@ -283,7 +298,7 @@ async def open_upstream(settings: Settings) -> AsyncIterator[Upstream]:
             trust_env=False,
         ) as client,
     ):
-        upstream = Upstream(session, client, settings)
+        upstream = Upstream(session, streams, client, settings)
         if settings.preload:
             upstream.start_loading(settings.model_id)
         try:
@@ -292,14 +307,17 @@ async def open_upstream(settings: Settings) -> AsyncIterator[Upstream]:
             await upstream.close()
 
 
-def _session(settings: Settings) -> aiohttp.ClientSession:
-    """Make what holds the connections; what is sent is made of nothing but our own settings."""
+def _session(settings: Settings, **connections: Any) -> aiohttp.ClientSession:
+    """Make what holds the connections; what is sent is made of nothing but our own settings.
+
+    llama.cpp's server closes what has been idle for 5 s; a request must not cross with that. After
+    a stream it closes at once, though it says that it would not: those are never used again.
+    """
     headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
     if key := settings.dmr_api_key.get_secret_value():
         headers["Authorization"] = f"Bearer {key}"
     return aiohttp.ClientSession(
-        # llama.cpp's server closes what has been idle for 5 s; a request must not cross with that.
-        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=3),
+        connector=aiohttp.TCPConnector(limit=0, **connections),
         cookie_jar=aiohttp.DummyCookieJar(),
         headers=headers,
         timeout=aiohttp.ClientTimeout(

@@ -1,0 +1,1 @@
+"""What SmolChat's API costs, and what it bears: `make bench` and `make soak`."""
