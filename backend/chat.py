@@ -7,7 +7,7 @@ from fastapi import APIRouter, Response
 from backend.answering import Answering
 from backend.delivery import Delivery, StreamedDelivery
 from backend.dependencies import LineDep, MeasuresDep, SettingsDep, StoppingDep, UpstreamDep
-from backend.errors import ERROR_RESPONSES
+from backend.errors import ERROR_RESPONSES, described
 from backend.json_route import JsonRoute
 from backend.model_request import to_model_request
 from backend.openai_types import ChatRequest, SmolchatOptions
@@ -18,13 +18,20 @@ _ANSWER: dict[str, Any] = {
     "description": "OpenAI's chat completion; with `stream` its chunks as server-sent events.",
     "content": {
         "application/json": {"schema": {"type": "object"}},
-        "text/event-stream": {"schema": {"type": "string"}},
+        "text/event-stream": {
+            "itemSchema": {
+                "type": "object",
+                "properties": {"data": {"type": "string"}},
+                "required": ["data"],
+            }
+        },
     },
 }
+_RESPONSES = {200: _ANSWER} | ERROR_RESPONSES | described(415)
 
 
-@router.post("/v1/chat/completions", responses={200: _ANSWER, **ERROR_RESPONSES})
-@router.post("/chat", responses={200: _ANSWER, **ERROR_RESPONSES})
+@router.post("/v1/chat/completions", responses=_RESPONSES)
+@router.post("/chat", responses=_RESPONSES)
 async def chat(
     request: ChatRequest,
     upstream: UpstreamDep,

@@ -56,10 +56,23 @@ class ErrorBody(BaseModel):
     error: ErrorDetail
 
 
-# For the API's description: every route that asks the model server can answer these.
-ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
-    status: {"model": ErrorBody} for status in (400, 404, 429, 500, 502, 503, 504)
-} | {"default": {"model": ErrorBody, "description": "What went wrong, in OpenAI's shape"}}
+Responses = dict[int | str, dict[str, Any]]
+
+
+def described(*statuses: int) -> Responses:
+    """Describe errors for the API's page."""
+    return {status: {"model": ErrorBody} for status in statuses}
+
+
+# What every route can answer: most of it before anything runs.
+DOOR_RESPONSES = described(400, 401, 403, 413, 500)
+# And every route that asks the model server.
+# `default` keeps FastAPI from describing a 422 of its own shape.
+ERROR_RESPONSES = (
+    DOOR_RESPONSES
+    | described(404, 429, 502, 503, 504)
+    | {"default": {"model": ErrorBody, "description": "What went wrong, in OpenAI's shape"}}
+)
 
 
 _HEADERS = {
@@ -245,7 +258,7 @@ def _place(detail: Mapping[str, Any], body: Any) -> list[str]:
     absent = detail["loc"][-1] if detail["type"] in ("missing", "extra_forbidden") else None
     for part in detail["loc"][1:]:
         if isinstance(body, list) and isinstance(part, int):
-            body = body[part]
+            body = body[part] if part < len(body) else None
         elif isinstance(body, dict) and (part in body or part == absent):
             body = body.get(part)
         else:

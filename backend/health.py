@@ -9,12 +9,12 @@ from pydantic import BaseModel
 from backend import VERSION
 from backend.dependencies import SettingsDep, UpstreamDep
 from backend.errors import (
-    ErrorBody,
     ModelLoadingError,
     ModelServerTimeoutError,
     ModelServerUnreachableError,
     NotReadyError,
     SmolChatError,
+    described,
 )
 from backend.model_id import entry_for, without_hub
 from backend.upstream import SERVER_NAMES
@@ -84,7 +84,7 @@ async def healthz(model_server: ModelServerDep, settings: SettingsDep) -> Health
 
 
 @router.head("/readyz", include_in_schema=False)
-@router.get("/readyz", responses={503: {"model": ErrorBody}})
+@router.get("/readyz", responses=described(503))
 async def readyz(model_server: ModelServerDep, settings: SettingsDep) -> Readiness:
     """Answer 200 only when a chat would be answered now."""
     if model_server.state != "ready":

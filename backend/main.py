@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from backend import VERSION, chat, health, metrics, model_list
 from backend.access_log import AccessLog, in_place_of_uvicorns
 from backend.docs_page import install_docs_page
-from backend.errors import install_error_handlers
+from backend.errors import DOOR_RESPONSES, install_error_handlers
 from backend.guard import Guard, cross_origin
 from backend.line import Line
 from backend.measures import Measures
@@ -48,7 +48,7 @@ def create_app(settings: Settings) -> FastAPI:
     # First, and as they are: routes that are included are handled by FastAPI itself.
     app.router.routes[:0] = chat.router.routes
     for routes in (model_list, health, metrics):
-        app.include_router(routes.router)
+        app.include_router(routes.router, responses=DOOR_RESPONSES)
     # Around everything, so that whatever is answered has its id and its line in the log.
     guarded = Guard(app.build_middleware_stack(), settings)
     app.middleware_stack = AccessLog(cross_origin(guarded, settings), measures)

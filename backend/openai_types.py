@@ -59,6 +59,19 @@ class ToolMessage(_SpokenMessage):
 class AssistantMessage(_Open):
     """What the model said, or the tool calls it made instead."""
 
+    # What `_says_something` wants, for readers of the API's description.
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"required": ["content"], "properties": {"content": {"not": {"type": "null"}}}},
+                {
+                    "required": ["tool_calls"],
+                    "properties": {"tool_calls": {"type": "array", "minItems": 1}},
+                },
+            ]
+        }
+    )
+
     role: Literal["assistant"]
     content: str | list[ContentPart] | None = None
     tool_calls: list[dict[str, Any]] | None = None

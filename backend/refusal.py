@@ -103,7 +103,8 @@ def _overflow(details: dict[str, Any]) -> ContextLengthExceededError:
     if len(numbers) == 2:
         sizes = f" ({numbers['n_prompt_tokens']} tokens, room for {numbers['n_ctx']})"
     return ContextLengthExceededError(
-        f"The conversation is longer than the model's context{sizes}. "
+        # LangChain knows an overflow by "prompt is too long".
+        f"The prompt is too long for the model's context{sizes}. "
         "Shorten it, start a new chat, or give the model a larger context.",
         param="messages",
         **numbers,

@@ -339,6 +339,11 @@ def test_a_refusal_that_comes_late_is_an_error_event(model_server: ModelServer) 
     assert events(answer.text)[-1]["error"]["code"] == "context_length_exceeded"
 
 
+async def test_half_a_pair_is_told_with_its_place(api: httpx.AsyncClient) -> None:
+    answer = await api.post("/chat", json=HELLO | {"logit_bias": [[0]]})
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "logit_bias.0.1")
+
+
 @pytest.mark.parametrize(
     ("body", "reply"),
     [

@@ -38,7 +38,7 @@ SCHEMA = "The model server cannot use this schema: JSON schema error at #: "
 
 def overflow(prompt: int, context: int) -> str:
     return (
-        f"The conversation is longer than the model's context ({prompt} tokens, room for {context})"
+        f"The prompt is too long for the model's context ({prompt} tokens, room for {context})"
         ". Shorten it, start a new chat, or give the model a larger context."
     )
 
