@@ -16,7 +16,7 @@ from engine.order import NOT_LOADED, READY, Order
 
 # Whether a reader has left is looked at between batches. A prompt of 6,000 tokens kept the machine
 # busy for 7 s after its reader had gone with the default of 2048, and for 1 s with this.
-BATCH_TOKENS = 256
+BATCH_TOKENS = 192
 # Left alone, the prompt cache in memory grows to 8 GiB.
 PROMPT_CACHE_MIB = 96
 # Each open stream holds a thread. With the default (twice the slots) requests that wait for a slot
