@@ -15,11 +15,11 @@ $(shell rm -rf $(STAMPS))
 endif
 endif
 
-.PHONY: help run test check bench soak format lock clean
+.PHONY: help run test check bench bench-structured soak format lock clean
 .DEFAULT_GOAL := help
 
 help: ## Say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 
 run: $(STAMPS)/run ## Start the model, the API and the page; Ctrl-C ends all three
 	@exec $(PY) -m launcher
@@ -35,6 +35,9 @@ check: $(STAMPS)/dev ## Format, lint, types, tests: what CI runs
 
 bench: $(STAMPS)/dev ## Measure what the API costs in front of a model server
 	@$(PY) -m benchmarks.proxy
+
+bench-structured: $(STAMPS)/dev ## Measure how often an answer fits its schema; SCHEMAS=file for others
+	@$(PY) -m benchmarks.structured $(if $(SCHEMAS),--schemas $(SCHEMAS))
 
 soak: $(STAMPS)/dev ## Let clients and a model server misbehave for three minutes; look at what is left
 	@$(PY) -m benchmarks.soak

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Any
 
@@ -190,6 +190,9 @@ class Answering:
         chunk = {"object": "chat.completion.chunk", "created": int(time.time())}
         chunk |= {"model": self._watch.model, "choices": [], "smolchat": told}
         return b"data: " + to_json(chunk) + b"\n\n"
+
+
+Ask = Callable[[dict[str, Any], SmolchatOptions], Answering]
 
 
 def _fractions(piece: bytes) -> list[float]:

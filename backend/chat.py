@@ -4,13 +4,13 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from backend.answering import Answering
 from backend.delivery import Delivery, StreamedDelivery
-from backend.dependencies import LineDep, MeasuresDep, SettingsDep, StoppingDep, UpstreamDep
+from backend.dependencies import AskDep, SettingsDep, StoppingDep, WorkerDep
 from backend.errors import ERROR_RESPONSES, described
 from backend.json_route import JsonRoute
 from backend.model_request import to_model_request
 from backend.openai_types import ChatRequest, SmolchatOptions
+from backend.vetting import vet_request
 
 router = APIRouter(route_class=JsonRoute, tags=["chat"])
 
@@ -27,16 +27,15 @@ _ANSWER: dict[str, Any] = {
         },
     },
 }
-_RESPONSES = {200: _ANSWER} | ERROR_RESPONSES | described(415)
+_RESPONSES = {200: _ANSWER} | ERROR_RESPONSES | described(415, 422)
 
 
 @router.post("/v1/chat/completions", responses=_RESPONSES)
 @router.post("/chat", responses=_RESPONSES)
 async def chat(
     request: ChatRequest,
-    upstream: UpstreamDep,
-    line: LineDep,
-    measures: MeasuresDep,
+    ask: AskDep,
+    worker: WorkerDep,
     settings: SettingsDep,
     stopping: StoppingDep,
 ) -> Response:
@@ -46,8 +45,9 @@ async def chat(
     are left to its defaults. `model` in the reply is the id that was asked for.
     """
     body = to_model_request(request, settings)
+    await vet_request(body, worker)
     options = request.smolchat or SmolchatOptions()
-    pieces = Answering(body, options, upstream=upstream, line=line, measures=measures).pieces()
+    pieces = ask(body, options).pieces()
     if request.stream:
         return StreamedDelivery(pieces, stopping, settings)
     return Delivery(pieces, stopping)

@@ -5,8 +5,10 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from backend.line import Line
+from backend.answering import Ask
+from backend.capabilities import Capabilities
 from backend.measures import Measures
+from backend.schema.worker import Worker
 from backend.settings import Settings
 from backend.upstream import Upstream
 
@@ -21,14 +23,24 @@ async def _upstream(request: Request) -> Upstream:
     return upstream
 
 
-async def _line(request: Request) -> Line:
-    line: Line = request.app.state.line
-    return line
+async def _ask(request: Request) -> Ask:
+    ask: Ask = request.app.state.ask
+    return ask
 
 
 async def _measures(request: Request) -> Measures:
     measures: Measures = request.app.state.measures
     return measures
+
+
+async def _capabilities(request: Request) -> Capabilities:
+    capabilities: Capabilities = request.app.state.capabilities
+    return capabilities
+
+
+async def _worker(request: Request) -> Worker:
+    worker: Worker = request.app.state.worker
+    return worker
 
 
 async def _stopping(request: Request) -> asyncio.Event:
@@ -38,7 +50,10 @@ async def _stopping(request: Request) -> asyncio.Event:
 
 SettingsDep = Annotated[Settings, Depends(_settings)]
 UpstreamDep = Annotated[Upstream, Depends(_upstream)]
-LineDep = Annotated[Line, Depends(_line)]
+# Begins a request's way to its answer.
+AskDep = Annotated[Ask, Depends(_ask)]
 MeasuresDep = Annotated[Measures, Depends(_measures)]
+CapabilitiesDep = Annotated[Capabilities, Depends(_capabilities)]
+WorkerDep = Annotated[Worker, Depends(_worker)]
 # Set when the process is asked to end.
 StoppingDep = Annotated[asyncio.Event, Depends(_stopping)]

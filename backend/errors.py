@@ -167,8 +167,8 @@ class SchemaRefusedError(SmolChatError):
 
     status = 422
 
-    def __init__(self, message: str, *, code: str, pointer: str = "") -> None:
-        super().__init__(message, param="response_format", pointer=pointer)
+    def __init__(self, message: str, *, code: str, param: str, pointer: str) -> None:
+        super().__init__(message, param=param, pointer=pointer)
         self.code = code
 
 
@@ -246,6 +246,8 @@ async def _answer_invalid(request: Request, error: Exception) -> JSONResponse:
     # Of the branches of a union the one that got deepest is the one that was meant.
     wrong = max(error.errors(), key=lambda detail: len(_place(detail, error.body)))
     param = ".".join(_place(wrong, error.body))
+    if not param and wrong["type"] == "value_error":  # of the request as a whole
+        return await _answer(request, InvalidRequestError(f"The request: {wrong['msg']}."))
     if not param:
         message = "The request needs a JSON object, sent with the content type application/json."
         return await _answer(request, InvalidRequestError(message))

@@ -5,17 +5,21 @@ import gc
 import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from types import FrameType
 
 from fastapi import FastAPI
 
-from backend import VERSION, chat, health, metrics, model_list
+from backend import VERSION, chat, health, metrics, model_list, structured
 from backend.access_log import AccessLog, in_place_of_uvicorns
+from backend.answering import Answering
+from backend.capabilities import Capabilities
 from backend.docs_page import install_docs_page
 from backend.errors import DOOR_RESPONSES, install_error_handlers
 from backend.guard import Guard, cross_origin
 from backend.line import Line
 from backend.measures import Measures
+from backend.schema.worker import Worker
 from backend.settings import Settings
 from backend.upstream import open_upstream
 
@@ -24,14 +28,23 @@ GRACE_SECONDS = 2.5  # for what is open when the process is asked to end
 
 def create_app(settings: Settings) -> FastAPI:
     """Build the API. What lives as long as the process is opened when the server starts it."""
+    line = Line(settings.max_concurrent, settings.max_waiting)
+    measures = Measures(line)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.settings = settings
+        app.state.measures = measures
         app.state.stopping = asyncio.Event()
+        app.state.worker = Worker()
         async with open_upstream(settings) as app.state.upstream:
+            app.state.capabilities = Capabilities(app.state.upstream)
+            app.state.ask = partial(
+                Answering, upstream=app.state.upstream, line=line, measures=measures
+            )
             with _told_to_stop(app.state.stopping), in_place_of_uvicorns():
                 yield
+        await app.state.worker.close()
 
     app = FastAPI(
         title="SmolChat",
@@ -41,13 +54,11 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    app.state.line = Line(settings.max_concurrent, settings.max_waiting)
-    app.state.measures = measures = Measures(app.state.line)
     install_error_handlers(app)
     install_docs_page(app)
     # First, and as they are: routes that are included are handled by FastAPI itself.
-    app.router.routes[:0] = chat.router.routes
-    for routes in (model_list, health, metrics):
+    app.router.routes[:0] = [*chat.router.routes, *structured.drawing.routes]
+    for routes in (structured, model_list, health, metrics):
         app.include_router(routes.router, responses=DOOR_RESPONSES)
     # Around everything, so that whatever is answered has its id and its line in the log.
     guarded = Guard(app.build_middleware_stack(), settings)

@@ -105,6 +105,13 @@ def running_model_server() -> Iterator[Program]:
 
 
 @contextmanager
+def running_engine() -> Iterator[Program]:
+    """Run the engine with its own model."""
+    with _running(["engine"], {"MODEL_ID": MODEL_ID}) as program:
+        yield program
+
+
+@contextmanager
 def running_relay(upstream: Program) -> Iterator[Program]:
     """Run the bare relay in front of the model server."""
     with _running(["benchmarks.relay", "--upstream-port", str(upstream.port)], {}) as program:

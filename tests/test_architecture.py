@@ -12,15 +12,17 @@ PROGRAMS = ("backend", "frontend", "engine")
 ROWS = [
     {"main"},
     {"guard", "access_log"},
-    {"chat", "model_list", "health", "metrics", "docs_page"},
+    {"chat", "structured", "model_list", "health", "metrics", "docs_page"},
     {"delivery", "json_route"},
     {"dependencies"},
-    {"answering"},
+    {"structuring"},
+    {"vetting", "structured_types", "capabilities", "answering"},
     {"measures"},
     {"model_request", "receipt", "choices", "line"},
     {"upstream"},
     {"event_stream"},
     {"refusal", "base_url", "model_id"},
+    {"response_types", "schema"},
     {"settings", "errors", "openai_types"},
 ]
 ROUTES = ROWS[2]

@@ -1,0 +1,1 @@
+"""JSON Schema for small models: vetted, narrowed, shown, and judged. No HTTP inside."""

@@ -1,0 +1,31 @@
+"""All that is made of a schema before a model sees it; pure, so that a worker can do it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from backend.schema.narrow import narrow
+from backend.schema.prompt import instruction
+from backend.schema.vet import vet
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What is sent in a schema's place: every answer that fits it fits the original.
+
+    But for what `unenforced` lists, as pointers and keywords: that is left to the judge.
+    """
+
+    schema: Any
+    instruction: str
+    unenforced: list[tuple[str, str]]
+
+
+def prepare(schema: Any, characters: int, level: int) -> Prepared:
+    """Vet a schema, narrow it to answers of at most `characters`, and say how to show it.
+
+    Raises:
+        SchemaError: no answer can be had for it.
+    """
+    vet(schema)
+    narrowed = narrow(schema, characters=characters, level=level)
+    return Prepared(narrowed.schema, instruction(narrowed.schema), list(narrowed.unenforced))

@@ -1,0 +1,57 @@
+"""Schemas in a request, looked through before anything else has to do with them."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, ParamSpec, TypeVar
+
+from backend.errors import SchemaRefusedError
+from backend.schema.errors import SchemaError
+from backend.schema.vet import vet_for_converter
+from backend.schema.worker import Worker
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+async def vet_request(body: dict[str, Any], worker: Worker) -> None:
+    """Look through every schema that the model server would compile.
+
+    Raises:
+        SchemaRefusedError: one may not be sent; 600 bytes of it can end a model server.
+    """
+    for param, schema in _schemas(body):
+        await at_work(worker, param, vet_for_converter, schema)
+
+
+async def at_work(
+    worker: Worker,
+    param: str,
+    function: Callable[Arguments, Result],
+    *args: Arguments.args,
+    **kwargs: Arguments.kwargs,
+) -> Result:
+    """Have a worker do it; what it has against a schema becomes ours.
+
+    Raises:
+        SchemaRefusedError: no answer can be had for the schema.
+    """
+    try:
+        return await worker.run(function, *args, **kwargs)
+    except SchemaError as error:
+        raise SchemaRefusedError(
+            error.message, code=error.code, param=param, pointer=error.pointer
+        ) from None
+
+
+def _schemas(body: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    wanted = body.get("response_format") or {}
+    named = wanted.get("json_schema")
+    if isinstance(named, dict) and "schema" in named:
+        yield "response_format", named["schema"]
+    if "schema" in wanted:  # llama.cpp's own way to say it, as is the next
+        yield "response_format", wanted["schema"]
+    if "json_schema" in body:
+        yield "json_schema", body["json_schema"]
+    for number, tool in enumerate(body.get("tools") or ()):
+        function = tool.get("function")
+        if isinstance(function, dict) and function.get("parameters") is not None:
+            yield f"tools.{number}", function["parameters"]
