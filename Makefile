@@ -54,7 +54,7 @@ lock: $(STAMPS)/dev ## Renew the lock files
 	$(COMPILE) --extra model --no-deps --output-file locks/model.txt
 
 clean: ## Remove the environment and all caches
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find backend benchmarks engine frontend launcher tests -name __pycache__ -prune -exec rm -rf {} +
 
 # ensurepip is what Debian leaves out of its python3 and puts into python3-venv.

@@ -46,7 +46,8 @@ class Answering:
         self._most_choices = body.get("n", 1)
         self._phase = ""
         self._asked = 0.0  # when the turn had come
-        self._is_loading = False
+        self._answer: AsyncGenerator[bytes]
+        self._first = b""
         self._watch = Watch(body["model"], seed=body.get("seed"), choices=body.get("n", 1))
 
     async def pieces(self) -> AsyncGenerator[bytes]:
@@ -59,20 +60,14 @@ class Answering:
         try:
             async for event in self._waited(place):
                 yield event
-            answer = self._answer()
-            while (first := await self._begun(answer)) is None:
-                if self._is_loading:
-                    if self._tells_progress and self._phase != "loading":
-                        yield self._progress("loading")
-                    await asyncio.sleep(LOADING_POLL_SECONDS)
-                    self._watch.load_seconds = time.monotonic() - self._asked
-                answer = self._answer()
-            before, last = b"", first
-            async with aclosing(answer):
+            async for event in self._begun():
+                yield event
+            before, last = b"", self._first
+            async with aclosing(self._answer):
                 if self._is_stream:
-                    self._watch.see(first)
-                yield first
-                async for piece in answer:
+                    self._watch.see(last)
+                yield last
+                async for piece in self._answer:
                     if self._watch.first_token_seconds is None:
                         self._watch.see(piece)
                     before, last = last, piece
@@ -99,20 +94,21 @@ class Answering:
             await asyncio.shield(loading)
             self._watch.load_seconds = time.monotonic() - self._asked
 
-    async def _begun(self, answer: AsyncGenerator[bytes]) -> bytes | None:
-        """Give the first piece, or nothing where the model has to be asked again."""
-        try:
-            first = await anext(answer)
-        except ModelLoadingError:
-            if time.monotonic() - self._asked > self._upstream.patience_seconds:
-                raise
-            self._is_loading = True
-            return None
-        except (ChatTemplateError, TooManyChoicesError) as error:
-            self._amend(error)
-            return None
-        self._is_loading = False
-        return first
+    async def _begun(self) -> AsyncGenerator[bytes]:
+        """Ask until an answer begins: again while the model loads, and as it wants to be asked."""
+        while not self._first:
+            self._answer = self._asked_for()
+            try:
+                self._first = await anext(self._answer)
+            except ModelLoadingError:
+                if time.monotonic() - self._asked > self._upstream.patience_seconds:
+                    raise
+                if self._tells_progress and self._phase != "loading":
+                    yield self._progress("loading")
+                await asyncio.sleep(LOADING_POLL_SECONDS)
+                self._watch.load_seconds = time.monotonic() - self._asked
+            except (ChatTemplateError, TooManyChoicesError) as error:
+                self._amend(error)
 
     def _amend(self, error: ChatTemplateError | TooManyChoicesError) -> None:
         """Make the request one that this model server takes, or raise what it said."""
@@ -126,11 +122,11 @@ class Answering:
             raise error
         self._body["messages"] = merged
 
-    def _answer(self) -> AsyncGenerator[bytes]:
-        is_one = self._most_choices == self._watch.choices
+    def _asked_for(self) -> AsyncGenerator[bytes]:
         if not self._is_stream:
             return self._whole()
-        answer = self._upstream.stream(self._body) if is_one else self._in_parts()
+        is_in_parts = self._most_choices < self._watch.choices
+        answer = self._in_parts() if is_in_parts else self._upstream.stream(self._body)
         if self._options.receipt or self._tells_progress:
             return self._told(answer)
         return answer

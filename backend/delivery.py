@@ -23,8 +23,6 @@ COMMENT = b": still waiting for the model\n"
 class Delivery(Response):
     """A response that ends its work when the client leaves or the process stops."""
 
-    media_type = "application/json"
-
     def __init__(self, pieces: AsyncGenerator[bytes], stopping: asyncio.Event) -> None:
         super().__init__()
         self._pieces = pieces
@@ -66,8 +64,6 @@ class StreamedDelivery(Delivery):
     a failure is an event, as it is in the middle of an answer.
     """
 
-    media_type = "text/event-stream"
-
     def __init__(
         self, pieces: AsyncGenerator[bytes], stopping: asyncio.Event, settings: Settings
     ) -> None:
@@ -92,7 +88,8 @@ class StreamedDelivery(Delivery):
 
     async def _first_of(self, tasks: set[asyncio.Task[Any]], send: Send) -> None:
         seconds = self._first_event_seconds
-        while not (await asyncio.wait(tasks, timeout=seconds, return_when="FIRST_COMPLETED"))[0]:
+        first = asyncio.FIRST_COMPLETED
+        while not (await asyncio.wait(tasks, timeout=seconds, return_when=first))[0]:
             if not self._is_open:
                 await self._open(send)
             if not self._was_sent and not self._is_sending:

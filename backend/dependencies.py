@@ -1,7 +1,7 @@
-"""What routes ask for, named once. FastAPI would run what is not async in a thread."""
+"""What routes ask for, named once: each is what the app's state has under a name."""
 
 import asyncio
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
@@ -13,47 +13,19 @@ from backend.settings import Settings
 from backend.upstream import Upstream
 
 
-async def _settings(request: Request) -> Settings:
-    settings: Settings = request.app.state.settings
-    return settings
+def _state(name: str) -> Any:
+    async def found(request: Request) -> Any:  # FastAPI would run it in a thread were it not async
+        return getattr(request.app.state, name)
+
+    return Depends(found)
 
 
-async def _upstream(request: Request) -> Upstream:
-    upstream: Upstream = request.app.state.upstream
-    return upstream
-
-
-async def _ask(request: Request) -> Ask:
-    ask: Ask = request.app.state.ask
-    return ask
-
-
-async def _measures(request: Request) -> Measures:
-    measures: Measures = request.app.state.measures
-    return measures
-
-
-async def _capabilities(request: Request) -> Capabilities:
-    capabilities: Capabilities = request.app.state.capabilities
-    return capabilities
-
-
-async def _worker(request: Request) -> Worker:
-    worker: Worker = request.app.state.worker
-    return worker
-
-
-async def _stopping(request: Request) -> asyncio.Event:
-    stopping: asyncio.Event = request.app.state.stopping
-    return stopping
-
-
-SettingsDep = Annotated[Settings, Depends(_settings)]
-UpstreamDep = Annotated[Upstream, Depends(_upstream)]
+SettingsDep = Annotated[Settings, _state("settings")]
+UpstreamDep = Annotated[Upstream, _state("upstream")]
 # Begins a request's way to its answer.
-AskDep = Annotated[Ask, Depends(_ask)]
-MeasuresDep = Annotated[Measures, Depends(_measures)]
-CapabilitiesDep = Annotated[Capabilities, Depends(_capabilities)]
-WorkerDep = Annotated[Worker, Depends(_worker)]
+AskDep = Annotated[Ask, _state("ask")]
+MeasuresDep = Annotated[Measures, _state("measures")]
+CapabilitiesDep = Annotated[Capabilities, _state("capabilities")]
+WorkerDep = Annotated[Worker, _state("worker")]
 # Set when the process is asked to end.
-StoppingDep = Annotated[asyncio.Event, Depends(_stopping)]
+StoppingDep = Annotated[asyncio.Event, _state("stopping")]

@@ -39,13 +39,13 @@ class EventStream:
         self._end = b""  # of what was passed on
         self._has_begun = False
         self._told: tuple[bytes, bytes] | None = None  # the model's name there, and the one here
-        self.done = False
+        self.is_done = False
         self.failure: SmolChatError | None = None
 
     def feed(self, chunk: bytes) -> bytes:
         """Take what arrived; give what may be passed on, which is nothing before the first event.
 
-        Sets `failure` when the model server says that it failed, and `done` at the end.
+        Sets `failure` when the model server says that it failed, and `is_done` at the end.
         """
         received = self._rest + chunk
         end = max(received.rfind(b"\n"), received.rfind(b"\r")) + 1
@@ -62,13 +62,13 @@ class EventStream:
         Raises:
             SmolChatError: the answer is not whole.
         """
-        rest = b"" if self.done or not self._rest else self._inspect(self._rest)
+        rest = b"" if self.is_done or not self._rest else self._inspect(self._rest)
         if self.failure:
             raise self.failure
         if not self._has_begun:
             raise nonsense() if self._rest.strip() else _nothing()
         # A server that gives one answer whatever is asked (Ollama) says itself that this was all.
-        if self._unfinished == self._choices or (self._unfinished > 0 and not self.done):
+        if self._unfinished == self._choices or (self._unfinished > 0 and not self.is_done):
             raise ModelServerError(
                 "The model server stopped in the middle of its answer. Try again."
             )
@@ -79,7 +79,7 @@ class EventStream:
             self.failure = logged_refusal(None, error[2])
             lines = lines[: error.start()]
         if done := b"[DONE]" in lines and _DONE_LINE.search(lines):
-            self.done = True
+            self.is_done = True
             lines = lines[: done.start()]
         if not self._has_begun and not self._begin(lines):
             return b""

@@ -17,6 +17,8 @@ from starlette.types import Receive, Scope, Send
 
 from backend.errors import InvalidRequestError
 
+MAX_MISTAKES = 100  # telling a million of them would take seconds and gigabytes
+
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -46,7 +48,7 @@ def parsed(model: type[Model], body: bytes) -> Model:
     Nesting beyond 200 levels, NaN and Infinity are refused, where the standard library fails.
 
     Raises:
-        InvalidRequestError: it is no JSON.
+        InvalidRequestError: it is no JSON, or wrong in very many places.
         RequestValidationError: it is not of the model's shape.
     """
     try:
@@ -56,6 +58,10 @@ def parsed(model: type[Model], body: bytes) -> Model:
     try:
         return model.model_validate(found)
     except ValidationError as error:
+        if error.error_count() > MAX_MISTAKES:
+            raise InvalidRequestError(
+                f"The request has {error.error_count():,} mistakes. See /docs for what it may hold."
+            ) from None
         details = [{**detail, "loc": ("body", *detail["loc"])} for detail in error.errors()]
         raise RequestValidationError(details, body=found) from None
 

@@ -18,7 +18,7 @@ def to_model_request(request: SamplingRequest, settings: Settings) -> dict[str, 
     options = body.pop("smolchat", {})
     if options.get("receipt"):
         _want_numbers(body)
-    if options.get("progress"):
+    if options.get("progress") and body.get("stream"):
         body["return_progress"] = True
     if options.get("deterministic"):
         body["cache_prompt"] = False

@@ -131,7 +131,10 @@ class SamplingRequest(_Open):
     """A conversation, and how its answer is drawn: every sampling field of OpenAI and llama.cpp."""
 
     messages: Annotated[
-        list[Message], Field(min_length=1, description="What was said so far, first things first.")
+        list[Message],
+        Field(
+            min_length=1, fail_fast=True, description="What was said so far, first things first."
+        ),
     ]
     model: Annotated[
         str | None, Field(min_length=1, description="The model's id; `MODEL_ID` if not given.")

@@ -75,7 +75,9 @@ class Watch:
     def prompt_tokens(self) -> int | None:
         counted = _count(self._usage.get("prompt_tokens"))
         new, cached = _count(self._timings.get("prompt_n")), self.cached_tokens
-        return new + cached if counted is None and None not in (new, cached) else counted  # type: ignore[operator]
+        if counted is not None or new is None or cached is None:
+            return counted
+        return new + cached
 
     @property
     def cached_tokens(self) -> int | None:

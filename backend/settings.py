@@ -125,6 +125,9 @@ class Settings(BaseSettings):
     stall_seconds: Seconds = 120.0
     # Whether Docker Model Runner is told to load the model as soon as the API starts.
     preload: bool = True
+    # How long after its last answer a model is taken to be loaded there: it unloads what has been
+    # idle for 300 s, unless a model's `keep_alive` says otherwise.
+    loaded_seconds: Seconds = 240.0
     # How many requests the model server gets at once, and how many more wait for their turn.
     max_concurrent: Annotated[int, Field(ge=1, le=100_000)] = 1024
     max_waiting: Annotated[int, Field(ge=0, le=100_000)] = 256

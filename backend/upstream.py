@@ -6,7 +6,7 @@ is asked rarely, comes by httpx over the same connections.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import lru_cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -38,7 +38,6 @@ from backend.settings import Settings
 # Which server it is can be told by whom it says its models are owned.
 SERVER_NAMES = {"docker": "Docker Model Runner", "llamacpp": "llama.cpp", "library": "Ollama"}
 LOADING_POLL_SECONDS = 1.0
-LOADED_SECONDS = 240  # Docker Model Runner unloads what has been idle for 300 s
 MAX_ANSWER_BYTES = 128 * 1024 * 1024
 MAX_KNOWN_MODELS = 1000  # a client may ask for any name
 
@@ -64,6 +63,8 @@ class Upstream:
         self.url = settings.dmr_base_url
         self.patience_seconds = settings.read_timeout_seconds
         self._stall_seconds = settings.stall_seconds
+        self._list_seconds = settings.connect_timeout_seconds
+        self._loaded_seconds = settings.loaded_seconds
         self._session = session
         self._streams = streams
         self._client = client
@@ -82,15 +83,16 @@ class Upstream:
             SmolChatError: the model server refused, failed, or answered with something else.
         """
         async with self._chat(body) as response:
-            raw = await _whole(response)
+            raw = await _whole(response.content.iter_any())
             answer = _parsed(raw)
             if not isinstance(answer, dict) or answer.get("error"):
                 raise logged_refusal(None, raw)
             if not isinstance(answer.get("choices"), list) or not answer["choices"]:
                 raise nonsense()
             _remember(self._began, body["model"], time.monotonic())
-        told = renaming(answer.get("model"), raw, body["model"])
-        return raw.replace(*told, 1) if told else raw, answer
+        if told := renaming(answer.get("model"), raw, body["model"]):
+            raw, answer["model"] = raw.replace(*told, 1), body["model"]
+        return raw, answer
 
     async def stream(self, body: dict[str, Any]) -> AsyncGenerator[bytes]:
         """Pass an answer's events on as they come; the first piece holds the first event.
@@ -106,7 +108,7 @@ class Upstream:
                     yield piece
                 if events.failure:
                     raise events.failure
-                if events.done:
+                if events.is_done:
                     break
                 if b"data:" in piece:
                     said = time.monotonic()
@@ -142,7 +144,8 @@ class Upstream:
             SmolChatError: there is no model server.
         """
         await self._base_url()
-        if not self._is_docker or time.monotonic() - self._began.get(model, -inf) < LOADED_SECONDS:
+        idle_seconds = time.monotonic() - self._began.get(model, -inf)
+        if not self._is_docker or idle_seconds < self._loaded_seconds:
             return None
         if model not in self._loads:
             self._loads[model] = asyncio.create_task(self._load(model))
@@ -185,7 +188,7 @@ class Upstream:
         body = {"model": model, "messages": messages, "max_tokens": 1}
         try:
             async with self._chat(body, {"X-Preload-Only": "true"}) as response:
-                await _whole(response)
+                await _whole(response.content.iter_any())
             _remember(self._began, model, time.monotonic())
         except (InvalidRequestError, ModelLoadingError):
             pass  # an older one takes this for a question; asked again, it will say how it is
@@ -208,7 +211,8 @@ class Upstream:
                         if response.status == 200:
                             yield response
                             return
-                        raise logged_refusal(response.status, await _whole(response))
+                        said = await _whole(response.content.iter_any())
+                        raise logged_refusal(response.status, said)
             except ContextLengthExceededError as error:
                 if size := error.details.get("n_ctx"):
                     _remember(self._context_sizes, body["model"], size)
@@ -238,6 +242,7 @@ class Upstream:
         Raises:
             ModelServerUnreachableError: there is no server.
         """
+        self._offered = []  # by another server, perhaps
         for base_url in candidates(self.url):
             try:
                 await self._model_list(base_url)
@@ -252,10 +257,14 @@ class Upstream:
 
     async def _model_list(self, base_url: str) -> list[dict[str, Any]]:
         with self._translated():
-            response = await self._client.get(f"{base_url}/models")
+            async with (
+                asyncio.timeout(self._list_seconds),
+                self._client.stream("GET", f"{base_url}/models") as response,
+            ):
+                raw = await _whole(response.aiter_bytes())
         if response.status_code != 200:
-            raise refusal(response.status_code, response.content)
-        models = _parsed(response.content)
+            raise refusal(response.status_code, raw)
+        models = _parsed(raw)
         entries = models.get("data") if isinstance(models, dict) else None
         if not isinstance(entries, list) or not all(_has_id(entry) for entry in entries):
             raise ModelServerError(f"What answers at {self.url} is no OpenAI-compatible server.")
@@ -353,9 +362,9 @@ def _expect_within(seconds: float, response: aiohttp.ClientResponse) -> None:
         connection.protocol.start_timeout()
 
 
-async def _whole(response: aiohttp.ClientResponse) -> bytes:
+async def _whole(chunks: AsyncIterable[bytes]) -> bytes:
     body = bytearray()
-    async for chunk in response.content.iter_any():
+    async for chunk in chunks:
         body += chunk
         if len(body) > MAX_ANSWER_BYTES:
             raise nonsense()

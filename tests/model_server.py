@@ -37,6 +37,7 @@ class Reply:
     status: int = 200
     headers: Sequence[tuple[str, str]] = JSON
     pieces: Sequence[bytes] = ()
+    held: threading.Event | None = None  # nothing comes before it is set
     first_seconds: float = 0.0  # before the status line
     gap_seconds: float = 0.0  # before each piece
     end: Literal["whole", "cut", "hang"] = "whole"
@@ -140,7 +141,6 @@ class ModelServer:
         self.replies: deque[Reply] = deque()
         self.models = flavour.models
         self.preloading = recorded("preload-only-loaded")
-        self.no_messages: Reply | None = None  # what is said to a conversation without any
         self.port = 0
         self.prefixes = flavour.prefixes
         self.flavour = flavour
@@ -182,8 +182,6 @@ class ModelServer:
             return self.flavour.no_model
         if PRELOAD in received.headers and self.flavour.only_loads:
             return self.preloading
-        if self.no_messages and not received.body["messages"]:
-            return self.no_messages
         return self.replies.popleft() if self.replies else self.flavour.answer(received.body)
 
 
@@ -210,6 +208,8 @@ async def _play(
         await writer.drain()
 
     try:
+        while reply.held and not reply.held.is_set() and not leaving.done():
+            await asyncio.wait({leaving}, timeout=0.01)
         await send_after(reply.first_seconds, _head(reply))
         for piece in filter(None, reply.pieces):  # an empty one would say that it is the last
             await send_after(reply.gap_seconds, b"%x\r\n%b\r\n" % (len(piece), piece))

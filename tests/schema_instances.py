@@ -1,8 +1,9 @@
 """Random instances of narrowed schemas: what a model could write under their grammar."""
 
 import random
-from re import _constants as op  # type: ignore[attr-defined]
-from re import _parser as parser  # type: ignore[attr-defined]
+from collections.abc import Callable
+from re import _constants as op
+from re import _parser as parser
 from typing import Any
 
 
@@ -65,7 +66,7 @@ def _matched(kind: Any, value: Any, chance: random.Random) -> str:
     return "".join(_match(inner, chance) for _ in range(count))
 
 
-_DRAWN = {
+_DRAWN: dict[str, Callable[[dict[str, Any], random.Random], Any]] = {
     "object": _object,
     "array": _array,
     "integer": _integer,

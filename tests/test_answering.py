@@ -3,8 +3,9 @@
 import json
 import threading
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import httpx
@@ -12,15 +13,12 @@ import pytest
 
 from backend.settings import Settings
 from conftest import MODEL_ID
+from flavours import LOADING
 from model_server import ModelServer, Reply, chunk, recorded, spoken
 from served_api import running_api
 
 HELLO = {"messages": [{"role": "user", "content": "Hello"}]}
 STREAMED = HELLO | {"stream": True}
-LOADING = Reply(
-    status=503,
-    pieces=[b'{"error":{"message":"Loading model","type":"unavailable_error","code":503}}'],
-)
 # As docker/docker-agent#2327 shows for Qwen3.5.
 ONE_SYSTEM_MESSAGE = Reply(
     status=500,
@@ -44,6 +42,34 @@ def phases(text: str) -> list[str]:
 def written(text: str) -> str:
     choices = [choice for event in events(text)[:-1] for choice in event["choices"]]
     return "".join(choice["delta"].get("content") or "" for choice in choices)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < until, "it took too long"
+        time.sleep(0.01)
+
+
+def wait_until_in_line(url: str, *, running: int, waiting: int) -> None:
+    wanted = f"smolchat_running {running:.1f}", f"smolchat_waiting {waiting:.1f}"
+    with httpx.Client(timeout=20) as client:
+        wait_until(lambda: {*wanted} <= {*client.get(f"{url}/metrics").text.splitlines()})
+
+
+def queued(
+    pool: ThreadPoolExecutor, ask: Callable[[], httpx.Response], url: str, behind: int
+) -> Future[httpx.Response]:
+    """Ask, and go on when so many are in line."""
+    asking = pool.submit(ask)
+    wait_until_in_line(url, running=1, waiting=behind)
+    return asking
+
+
+def leave_after(url: str, seconds: float, body: dict[str, Any]) -> None:
+    """Ask, and leave unanswered."""
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(f"{url}/chat", json=body, timeout=httpx.Timeout(20, read=seconds))
 
 
 @pytest.fixture
@@ -152,6 +178,7 @@ def test_more_answers_than_slots_are_asked_for_in_parts(
     answer = httpx.post(f"{served}/chat", json=body | {"n": 10, "seed": 1})
     told = events(answer.text)[:-1] if body is STREAMED else [answer.json()]
     assert [choice["index"] for event in told for choice in event["choices"]] == [0, 4, 8]
+    assert {event["model"] for event in told} == {MODEL_ID}
     asked = [(chat.body["n"], chat.body["seed"]) for chat in model_server.chats]
     assert asked == [(10, 1), (4, 1), (4, 5), (2, 9)]
 
@@ -159,18 +186,17 @@ def test_more_answers_than_slots_are_asked_for_in_parts(
 def test_who_waits_is_told_the_place_in_the_line_and_one_too_many_is_sent_away(
     narrow: str, model_server: ModelServer
 ) -> None:
-    model_server.replies.append(spoken(["Hi"], first_seconds=1.5))
-    model_server.replies += [spoken(["Hi"], first_seconds=0.3)] * 2
-    progress = STREAMED | {"smolchat": {"progress": True}}
+    held = [threading.Event(), threading.Event()]
+    model_server.replies += [spoken(["Hi"], held=event) for event in held]
+    progress = partial(
+        httpx.post, f"{narrow}/chat", json=STREAMED | {"smolchat": {"progress": True}}, timeout=60
+    )
     with ThreadPoolExecutor() as pool:
-        first = pool.submit(httpx.post, f"{narrow}/chat", json=progress)
-        while not model_server.chats:
-            time.sleep(0.01)
-        second = pool.submit(httpx.post, f"{narrow}/chat", json=progress)
-        time.sleep(0.3)
-        third = pool.submit(httpx.post, f"{narrow}/chat", json=progress)
-        time.sleep(0.3)
-        away = httpx.post(f"{narrow}/chat", json=HELLO)
+        first, second, third = (queued(pool, progress, narrow, behind) for behind in range(3))
+        away = httpx.post(f"{narrow}/chat", json=HELLO, timeout=60)
+        held[0].set()
+        wait_until_in_line(narrow, running=1, waiting=1)
+        held[1].set()
     assert (away.status_code, away.json()["error"]["code"]) == (429, "too_many_requests")
     assert away.headers["retry-after"]
     assert phases(first.result().text) == ["loading", "writing"]
@@ -182,16 +208,17 @@ def test_who_waits_is_told_the_place_in_the_line_and_one_too_many_is_sent_away(
 
 
 def test_who_leaves_the_line_makes_room(narrow: str, model_server: ModelServer) -> None:
-    model_server.replies.append(spoken(["Hi"], first_seconds=1.0))
+    held = threading.Event()
+    model_server.replies.append(recorded("chat", held=held))
+    ask = partial(httpx.post, f"{narrow}/chat", json=HELLO, timeout=60)
     with ThreadPoolExecutor() as pool:
-        first = pool.submit(httpx.post, f"{narrow}/chat", json=STREAMED)
-        while not model_server.chats:
-            time.sleep(0.01)
+        first = queued(pool, ask, narrow, 0)
         for _ in range(4):  # more than there is room for, one after the other
-            with pytest.raises(httpx.ReadTimeout):
-                httpx.post(f"{narrow}/chat", json=STREAMED, timeout=0.05)
-            time.sleep(0.05)
-        assert httpx.post(f"{narrow}/chat", json=HELLO).status_code == 200
+            leave_after(narrow, 0.3, STREAMED)
+            wait_until_in_line(narrow, running=1, waiting=0)
+        last = queued(pool, ask, narrow, 1)
+        held.set()
+        assert last.result().status_code == 200
     assert first.result().status_code == 200
     assert len(model_server.chats) == 2
 
@@ -199,15 +226,15 @@ def test_who_leaves_the_line_makes_room(narrow: str, model_server: ModelServer) 
 def test_deterministic_is_alone_and_without_the_cache(
     served: str, model_server: ModelServer
 ) -> None:
-    model_server.replies.append(spoken(["Hi"], first_seconds=0.5))
+    held = threading.Event()
+    model_server.replies.append(spoken(["Hi"], held=held))
+    ask = partial(httpx.post, f"{served}/chat", timeout=60)
     alone = HELLO | {"smolchat": {"deterministic": True}}
     with ThreadPoolExecutor() as pool:
-        pool.submit(httpx.post, f"{served}/chat", json=STREAMED)
-        while not model_server.chats:
-            time.sleep(0.01)
-        answer = pool.submit(httpx.post, f"{served}/chat", json=alone)
-        time.sleep(0.2)
+        queued(pool, partial(ask, json=STREAMED), served, 0)
+        answer = queued(pool, partial(ask, json=alone), served, 1)
         assert len(model_server.chats) == 1
+        held.set()
     assert answer.result().status_code == 200
     assert model_server.chats[1].body["cache_prompt"] is False
 
@@ -215,14 +242,17 @@ def test_deterministic_is_alone_and_without_the_cache(
 def test_docker_model_runner_loads_once_for_all_who_wait(
     served: str, model_server: ModelServer
 ) -> None:
-    model_server.preloading = recorded("preload-only-unloaded", first_seconds=0.7)
+    held = threading.Event()
+    model_server.preloading = recorded("preload-only-unloaded", held=held)
     with ThreadPoolExecutor() as pool:
-        with pytest.raises(httpx.ReadTimeout):
-            httpx.post(f"{served}/chat", json=HELLO, timeout=0.2)
+        leave_after(served, 0.3, HELLO)
         progress = STREAMED | {"smolchat": {"progress": True, "receipt": True}}
         waiting = [
-            pool.submit(httpx.post, f"{served}/chat", json=body) for body in (HELLO, progress)
+            pool.submit(httpx.post, f"{served}/chat", json=body, timeout=60)
+            for body in (HELLO, progress)
         ]
+        wait_until_in_line(served, running=2, waiting=0)
+        held.set()
     [preload] = model_server.preloads
     assert not preload.left.is_set()
     said = [{"role": "user", "content": "Hello"}]
@@ -242,12 +272,24 @@ def test_after_a_failure_the_model_is_loaded_again(served: str, model_server: Mo
     assert len(model_server.preloads) == 2
 
 
-def test_a_load_that_fails_is_told_to_all(served: str, model_server: ModelServer) -> None:
-    model_server.preloading = recorded("err-load-broken-file")
-    answer = httpx.post(f"{served}/chat", json=HELLO)
-    assert answer.status_code == 502
-    assert "damaged" in answer.json()["error"]["message"]
-    assert not model_server.chats
+def test_what_was_idle_for_long_is_loaded_again(model_server: ModelServer) -> None:
+    settings = Settings(model_id=MODEL_ID, dmr_base_url=model_server.base_url, loaded_seconds=0.1)
+    with running_api(settings) as url:
+        for _ in range(2):
+            httpx.post(f"{url}/chat", json=HELLO).raise_for_status()
+            time.sleep(0.2)
+    assert len(model_server.preloads) == 2
+
+
+def test_a_server_that_took_docker_model_runners_place_is_not_asked_to_load(
+    served: str, model_server: ModelServer
+) -> None:
+    httpx.post(f"{served}/chat", json=HELLO).raise_for_status()
+    model_server.models = recorded("err-unknown-route")
+    model_server.replies.append(recorded("err-unknown-route"))  # so that it is looked for anew
+    for model in (MODEL_ID, "ai/other"):
+        httpx.post(f"{served}/chat", json=HELLO | {"model": model}).raise_for_status()
+    assert len(model_server.preloads) == 1
 
 
 def test_it_is_loaded_as_soon_as_the_api_starts(model_server: ModelServer) -> None:
@@ -257,15 +299,6 @@ def test_it_is_loaded_as_soon_as_the_api_starts(model_server: ModelServer) -> No
         while not model_server.preloads and time.monotonic() < until:
             time.sleep(0.02)
     assert len(model_server.preloads) == 1
-
-
-def test_another_server_is_never_asked_to_load(served: str, model_server: ModelServer) -> None:
-    listed = json.loads(model_server.models.pieces[0])
-    for entry in listed["data"]:
-        entry["owned_by"] = "llamacpp"
-    model_server.models = Reply(pieces=[json.dumps(listed).encode()])
-    assert httpx.post(f"{served}/chat", json=HELLO).status_code == 200
-    assert not model_server.preloads
 
 
 def test_a_server_that_only_sends_comments_in_its_answer_has_stalled(
@@ -320,8 +353,8 @@ def test_a_reader_who_pauses_is_sent_no_comments(model_server: ModelServer) -> N
     settings = Settings(
         model_id=MODEL_ID,
         dmr_base_url=model_server.base_url,
-        first_event_seconds=0.05,
-        keep_alive_seconds=0.05,
+        first_event_seconds=0.4,
+        keep_alive_seconds=0.4,
     )
     with (
         running_api(settings) as url,
@@ -329,7 +362,7 @@ def test_a_reader_who_pauses_is_sent_no_comments(model_server: ModelServer) -> N
     ):
         pieces = answer.iter_bytes()
         read = next(pieces)
-        threading.Event().wait(1)
+        time.sleep(2)
         read += b"".join(pieces)
     assert read.count(b"x" * 60_000) == 400
     assert b": still waiting" not in read

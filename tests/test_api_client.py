@@ -14,6 +14,7 @@ from api_client import ApiClient, ApiError, events
 from model_server import EVENTS, ModelServer, Reply, spoken
 from model_server import chunk as event
 from settings import Settings
+from structured_reply import StructuredEvent
 
 HELLO = {"messages": [{"role": "user", "content": "Hello"}], "stream": True}
 
@@ -119,6 +120,50 @@ def test_an_answer_that_is_not_whole_is_a_failure(body: bytes, code: str) -> Non
     with answering(raw) as url, pytest.raises(ApiError) as failure:
         ask(url)
     assert failure.value.code == code
+
+
+STRUCTURED = {"messages": HELLO["messages"], "response_type": "event"}
+RESULT = b'{"result": {"answers": [{"parsed": {"a": 1}, "text": "{}"}]}}'
+
+
+def ask_structured(url: str) -> list[StructuredEvent]:
+    async def collected() -> list[StructuredEvent]:
+        return [event async for event in client_of(url).structured(STRUCTURED)]
+
+    return asyncio.run(collected())
+
+
+def test_an_object_comes_in_parts_and_whole() -> None:
+    parts = b'data: {"partial": null, "attempt": 2, "answer": 0}\n\ndata: %b\n\n' % RESULT
+    raw = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + parts + b"data: [DONE]\n\n"
+    with answering(raw) as url:
+        first, last = ask_structured(url)
+    assert (first.has_partial, first.partial, first.attempt) == (True, None, 2)
+    assert last.result
+    assert not last.has_partial
+    assert last.result.answer.parsed == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"", "answer_broken_off"),
+        (b"data: [DONE]\n\n", "answer_broken_off"),
+        (b'data: {"partial": {}}\n\ndata: [DONE]\n\n', "answer_broken_off"),
+        (b"data: %b\n\n" % RESULT, "answer_broken_off"),
+        (b'data: {"result": {"answers": []}}\n\ndata: [DONE]\n\n', "answer_broken_off"),
+        (
+            b'data: {"error":{"message":"No.","code":"validation_failed","text":"x"}}\n\n',
+            "validation_failed",
+        ),
+    ],
+)
+def test_an_object_that_is_not_whole_is_a_failure(body: bytes, code: str) -> None:
+    raw = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + body
+    with answering(raw) as url, pytest.raises(ApiError) as failure:
+        ask_structured(url)
+    assert failure.value.code == code
+    assert failure.value.details.get("text") == ("x" if code == "validation_failed" else None)
 
 
 def test_another_program_at_the_address_is_told_as_that() -> None:

@@ -58,7 +58,7 @@ def test_imports_in_the_backend_point_one_way(module: str) -> None:
         assert not {module, other} <= ROUTES, f"route {module} imports route {other}"
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("program", [*PROGRAMS, "benchmarks"])
 def test_the_programs_share_only_http(program: str) -> None:
     others = set(PROGRAMS) - {program}
     for path in (ROOT / program).rglob("*.py"):

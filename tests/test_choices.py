@@ -4,8 +4,7 @@ import json
 from typing import Any
 
 from backend.choices import Joining, parts
-
-DONE = b"data: [DONE]\n\n"
+from backend.event_stream import DONE
 
 
 def event(**fields: Any) -> bytes:

@@ -5,10 +5,9 @@ import json
 import pytest
 
 from backend.errors import ContextLengthExceededError, ModelServerError, SmolChatError
-from backend.event_stream import EventStream
+from backend.event_stream import DONE, EventStream
 
 PATH = "/models/bundles/sha256/532a/model/model.gguf"
-DONE = b"data: [DONE]\n\n"
 
 
 def chunk(content: str | None = None, finish_reason: str | None = None, model: str = PATH) -> bytes:
@@ -24,7 +23,7 @@ def relay(*pieces: bytes, model: str = "ai/smollm2", choices: int = 1) -> bytes:
         passed_on += stream.feed(piece)
         if stream.failure:
             raise stream.failure
-        if stream.done:
+        if stream.is_done:
             break
     return passed_on + stream.close()
 

@@ -17,6 +17,7 @@ from api_client import ApiClient, ApiError
 from backend.guard import Guard
 from backend.main import create_app
 from backend.settings import Settings
+from conftest import MODEL_ID
 from model_server import ModelServer
 from served_api import running_api
 from settings import Settings as PageSettings
@@ -25,7 +26,6 @@ from test_page_chat import ask, opened, said
 pytestmark = pytest.mark.anyio
 
 HELLO = {"messages": [{"role": "user", "content": "Hello"}]}
-MODEL_ID = "ai/smollm2:latest"
 KEY = "sk-hunter2 and more"
 JSON_TYPE = {"Content-Type": "application/json"}
 
@@ -377,6 +377,7 @@ def test_web_sockets_are_not_served(served: str) -> None:
         assert status(connection) in (403, 405)
 
 
-def test_only_our_routes_are_reachable(served: str) -> None:
+def test_only_our_routes_are_reachable(served: str, model_server: ModelServer) -> None:
     for path in ("/v1/completions", "/engines/llama.cpp/v1/models", "/../models/create", "/slots"):
         assert httpx.post(f"{served}{path}", json=HELLO).status_code in (404, 405)
+    assert not model_server.requests

@@ -6,12 +6,12 @@ import httpx
 import pytest
 
 from backend.settings import Settings
+from flavours import LOADING
 from model_server import ModelServer, Reply, recorded
 from served_api import running_api
 
 pytestmark = pytest.mark.anyio
 
-LOADING = Reply(status=503, pieces=[b'{"error":{"message":"Loading model","code":503}}'])
 OTHER_MODEL = Reply(pieces=[b'{"data": [{"id": "docker.io/ai/other:latest"}]}'])
 NO_MODEL = Reply(pieces=[b'{"data": []}'])
 ONE_FILE = Reply(pieces=[b'{"data": [{"id": "/models/tiny.gguf", "owned_by": "llamacpp"}]}'])

@@ -17,6 +17,7 @@ from langchain_core.runnables import Runnable
 from langchain_openai import ChatOpenAI
 from pydantic import BaseModel, SecretStr
 
+from conftest import MODEL_ID
 from model_server import RECORDINGS, ModelServer, recorded
 
 HELLO = [("system", "You answer briefly."), ("human", "Name three colours.")]
@@ -25,7 +26,6 @@ ANSWER = (
     "often used to"
 )
 Asked = Runnable[LanguageModelInput, AIMessage]
-MODEL_ID = "ai/smollm2:latest"
 
 
 class Person(BaseModel):

@@ -63,5 +63,10 @@ def test_an_assistant_message_without_content_keeps_its_null() -> None:
     assert sent(messages=[*HELLO, message])["messages"][1] == message
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_progress_is_wanted_of_a_stream_only(*, stream: bool) -> None:
+    assert ("return_progress" in sent(stream=stream, smolchat={"progress": True})) == stream
+
+
 def test_our_own_options_are_never_sent() -> None:
     assert "smolchat" not in sent(smolchat={})

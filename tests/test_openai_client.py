@@ -6,13 +6,13 @@ import openai
 import pytest
 from openai.types.chat import ChatCompletionMessageParam
 
+from conftest import MODEL_ID
 from model_server import ModelServer, Reply, recorded
 
 HELLO: list[ChatCompletionMessageParam] = [
     {"role": "developer", "content": "You answer briefly."},
     {"role": "user", "content": [{"type": "text", "text": "Name three colours."}]},
 ]
-MODEL_ID = "ai/smollm2:latest"
 
 
 @pytest.fixture

@@ -13,14 +13,13 @@ import respx
 from backend.errors import ModelServerUnreachableError
 from backend.settings import Settings
 from backend.upstream import open_upstream
-from model_server import EVENTS, JSON, ModelServer, Reply, chunk, recorded, spoken
+from model_server import DONE, EVENTS, JSON, ModelServer, Reply, chunk, recorded, spoken
 from served_api import running_api
 
 pytestmark = pytest.mark.anyio
 
 HELLO = {"messages": [{"role": "user", "content": "Hello"}]}
 STREAMED = HELLO | {"stream": True}
-DONE = b"data: [DONE]\n\n"
 # What may reach a model server: nothing that a client said, and no name that it treats specially.
 SENT = {"host", "accept", "accept-encoding", "connection", "content-length", "content-type"}
 SENT |= {"user-agent"}

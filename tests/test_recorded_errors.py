@@ -208,11 +208,15 @@ def test_a_stall_in_the_middle_leaves_the_text_and_says_so(model_server: ModelSe
     assert message.endswith("has been silent for too long. Restart it.")
 
 
-def test_a_server_that_is_stalled_from_the_start_is_504(model_server: ModelServer) -> None:
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_server_that_is_stalled_from_the_start_is_504(
+    model_server: ModelServer, *, stream: bool
+) -> None:
     model_server.replies.append(recorded("chat-while-stalled", first_seconds=60))
     settings = Settings(model_id="m", dmr_base_url=model_server.base_url, read_timeout_seconds=0.3)
     with running_api(settings) as url:
-        status, code, _, message = error_of(httpx.post(f"{url}/chat", json=HELLO))
+        answer = httpx.post(f"{url}/chat", json=HELLO | {"stream": stream})
+    status, code, _, message = error_of(answer)
     assert (status, code) == (504, "model_server_timeout")
     assert message.endswith("has been silent for too long. Restart it.")
 

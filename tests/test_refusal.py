@@ -1,52 +1,16 @@
-"""What a client is told for each refusal that was recorded from a real Docker Model Runner."""
+"""What a client is told of what a model server said; what was recorded: `test_recorded_errors`."""
 
 import json
-import re
-from pathlib import Path
 
 import pytest
 
-from backend.errors import SmolChatError
 from backend.refusal import logged_refusal, refusal
-
-RECORDINGS = Path(__file__).parent / "recordings"
-LOG_OR_PATH = re.compile(r"/models/|\.gguf|0\.00\.|slot |sha256|json\.exception|Verbose")
-
-
-def recorded(case: str) -> SmolChatError:
-    response = json.loads((RECORDINGS / f"{case}.json").read_text())["response"]
-    return refusal(response["status"], response["body"].encode())
-
-
-@pytest.mark.parametrize(
-    ("case", "status", "code", "told"),
-    [
-        ("err-overflow", 400, "context_length_exceeded", "9031 tokens, room for 8192"),
-        ("err-overflow-stream", 400, "context_length_exceeded", "start a new chat"),
-        ("err-model-not-pulled", 404, "model_not_found", "docker model pull"),
-        ("err-image-to-text-model", 400, "invalid_request", "reads text only"),
-        ("err-n-huge", 400, "invalid_request", "at most 4 answers at once"),
-        ("err-temperature-string", 400, "invalid_request", "type must be number, but is string"),
-        ("err-too-large", 400, "invalid_request", "request too large"),
-        ("err-bad-json", 400, "invalid_request", "invalid request"),
-        ("err-no-model", 400, "invalid_request", "model is required"),
-        ("err-unknown-route", 502, "model_server_failed", "DMR_BASE_URL"),
-        ("err-load-broken-file", 502, "model_server_failed", "damaged"),
-        ("err-load-broken-file-stream", 502, "model_server_failed", "damaged"),
-        ("runner-killed-non-stream", 502, "model_server_failed", "Try again"),
-    ],
-)
-def test_a_recorded_refusal_is_told_in_our_words(
-    case: str, status: int, code: str, told: str
-) -> None:
-    error = recorded(case)
-    assert (error.status, error.code) == (status, code)
-    assert told in error.message
-    assert not LOG_OR_PATH.search(error.message)
+from model_server import recorded
 
 
 def test_an_overflow_carries_its_numbers() -> None:
-    error = recorded("err-overflow").body()["error"]
+    reply = recorded("err-overflow")
+    error = refusal(reply.status, reply.pieces[0]).body()["error"]
     assert (error["n_prompt_tokens"], error["n_ctx"]) == (9031, 8192)
 
 

@@ -1,11 +1,13 @@
 """The forms that can be asked for by name."""
 
+from typing import Any
+
 import pytest
 from pydantic import BaseModel, ValidationError
 
 from backend.response_types import RESPONSE_TYPES, response_type
 
-GOOD = {
+GOOD: dict[str, dict[str, Any]] = {
     "recipe": {
         "title": "Toast",
         "servings": 1,

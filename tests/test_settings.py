@@ -15,6 +15,10 @@ def test_the_environment_beats_the_file(monkeypatch: pytest.MonkeyPatch) -> None
     assert load(monkeypatch, MODEL_ID="ai/other").model_id == "ai/other"
 
 
+def test_a_model_that_loads_for_five_minutes_is_waited_for() -> None:
+    assert Settings(model_id="m").read_timeout_seconds >= 310
+
+
 def test_an_empty_value_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = load(monkeypatch, MODEL_ID="", SMOLCHAT_MAX_TOKENS="")
     assert settings.model_id.startswith("ai/")

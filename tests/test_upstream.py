@@ -55,14 +55,6 @@ async def test_each_failure_of_the_connection_is_one_of_ours(
     assert type(failure.value) is expected
 
 
-async def test_the_message_names_what_that_address_usually_lacks(
-    upstream: Upstream, door: respx.MockRouter
-) -> None:
-    door.get(f"{BASE_URL}/models").mock(side_effect=httpx.ConnectError("no such name"))
-    with pytest.raises(ModelServerUnreachableError, match="extra_hosts"):
-        await upstream.models()
-
-
 async def test_the_address_is_looked_for_once_and_anew_after_a_failure(
     upstream: Upstream, door: respx.MockRouter
 ) -> None:
