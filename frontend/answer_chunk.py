@@ -9,18 +9,18 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 
-def _or_none(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+def or_none(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
     try:
         return validate(value)
     except ValidationError:
         return None
 
 
-Count = Annotated[int | None, Field(ge=0, le=2**53, strict=True), WrapValidator(_or_none)]
+Count = Annotated[int | None, Field(ge=0, le=2**53, strict=True), WrapValidator(or_none)]
 Speed = Annotated[
-    float | None, Field(gt=0, allow_inf_nan=False, strict=True), WrapValidator(_or_none)
+    float | None, Field(gt=0, allow_inf_nan=False, strict=True), WrapValidator(or_none)
 ]
-Text = Annotated[str | None, WrapValidator(_or_none)]
+Text = Annotated[str | None, WrapValidator(or_none)]
 
 
 class Usage(BaseModel):
@@ -42,7 +42,7 @@ class Delta(BaseModel):
 
 
 class Choice(BaseModel):
-    delta: Annotated[Delta | None, WrapValidator(_or_none)] = None
+    delta: Annotated[Delta | None, WrapValidator(or_none)] = None
     finish_reason: Text = None
 
 
@@ -51,6 +51,6 @@ class Chunk(BaseModel):
 
     choices: list[Choice] = []
     model: Text = None
-    usage: Annotated[Usage | None, WrapValidator(_or_none)] = None
-    timings: Annotated[Timings | None, WrapValidator(_or_none)] = None
+    usage: Annotated[Usage | None, WrapValidator(or_none)] = None
+    timings: Annotated[Timings | None, WrapValidator(or_none)] = None
     error: Any = None

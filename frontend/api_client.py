@@ -1,8 +1,8 @@
 """The one door to the API: what it knows, and answers as they are written."""
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -11,6 +11,13 @@ from pydantic import BaseModel, ValidationError
 
 from answer_chunk import Chunk
 from settings import Settings
+from structured_reply import (
+    ChatReply,
+    ResponseType,
+    ResponseTypes,
+    StructuredEvent,
+    StructuredReply,
+)
 
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 # Server-sent events end lines so, and not at what else text may hold, such as U+2028.
@@ -20,11 +27,19 @@ _LINE_END = re.compile(rb"\r\n|\n|\r")
 class ApiError(Exception):
     """What went wrong and what to try next, in words for the person at the page."""
 
-    def __init__(self, message: str, next_step: str = "", *, code: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        next_step: str = "",
+        *,
+        code: str = "",
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.next_step = next_step
         self.code = code
+        self.details = details or {}
 
 
 class ModelServer(BaseModel):
@@ -89,33 +104,58 @@ class ApiClient:
     def models(self) -> list[Model]:
         return self._get("/models", ModelList).data
 
+    def response_types(self) -> list[ResponseType]:
+        return self._get("/structured/types", ResponseTypes).data
+
     async def chat(self, body: dict[str, Any]) -> AsyncGenerator[Chunk]:
         """Give an answer's chunks as they come; closing it tells the API that nobody listens.
 
         Raises:
             ApiError: there is no answer, or it ended before it was whole.
         """
+        async with self._posted("/chat", body) as response:
+            async for chunk in _chunks(response.aiter_bytes()):
+                yield chunk
+
+    async def structured(self, body: dict[str, Any]) -> AsyncGenerator[StructuredEvent]:
+        """Give an object as it grows; the last event holds the whole reply.
+
+        Raises:
+            ApiError: there is no object that fits; `details` holds what there was instead.
+        """
+        async with self._posted("/structured", body | {"stream": True}) as response:
+            async for event in _structured_events(response.aiter_bytes()):
+                yield event
+
+    async def chat_reply(self, body: dict[str, Any]) -> ChatReply:
+        return await self._reply("/chat", body, ChatReply)
+
+    async def structured_reply(self, body: dict[str, Any]) -> StructuredReply:
+        return await self._reply("/structured", body, StructuredReply)
+
+    async def _reply(self, path: str, body: dict[str, Any], shape: type[Shape]) -> Shape:
+        async with self._posted(path, body) as response:
+            return _shaped(response, await response.aread(), shape)
+
+    @asynccontextmanager
+    async def _posted(self, path: str, body: dict[str, Any]) -> AsyncIterator[httpx.Response]:
         timeout = httpx.Timeout(
             self.settings.api_silence_seconds, connect=self.settings.api_look_seconds
         )
         with self._explained():
             async with httpx.AsyncClient(**self._options, timeout=timeout) as client:  # noqa: SIM117
-                async with client.stream("POST", "/chat", json=body) as response:
+                async with client.stream("POST", path, json=body) as response:
                     if not response.is_success:
                         await response.aread()
                         raise _refusal(response)
-                    async for chunk in _chunks(response.aiter_bytes()):
-                        yield chunk
+                    yield response
 
     def _get(self, path: str, shape: type[Shape]) -> Shape:
         with self._explained():
             response = self._client.get(path)
         if not response.is_success:
             raise _refusal(response)
-        try:
-            return shape.model_validate_json(response.content)
-        except ValidationError:
-            raise _stranger(response) from None
+        return _shaped(response, response.content, shape)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -147,11 +187,27 @@ async def _chunks(pieces: AsyncIterable[bytes]) -> AsyncIterator[Chunk]:
             if is_finished:
                 return
             break
-        chunk = _chunk(data)
+        chunk = _read(data, Chunk)
         if chunk.error:
             raise _told(chunk.error)
         is_finished |= any(choice.finish_reason for choice in chunk.choices)
         yield chunk
+    raise _broken_off()
+
+
+async def _structured_events(pieces: AsyncIterable[bytes]) -> AsyncIterator[StructuredEvent]:
+    """Read the events of an object, which is whole only with its result and `[DONE]`."""
+    is_finished = False
+    async for data in events(pieces):
+        if data == "[DONE]":
+            if is_finished:
+                return
+            break
+        event = _read(data, StructuredEvent)
+        if event.error:
+            raise _told(event.error)
+        is_finished |= event.result is not None
+        yield event
     raise _broken_off()
 
 
@@ -172,11 +228,18 @@ async def events(pieces: AsyncIterable[bytes]) -> AsyncIterator[str]:
                 data.clear()
 
 
-def _chunk(data: str) -> Chunk:
+def _read(data: str, shape: type[Shape]) -> Shape:
     try:
-        return Chunk.model_validate_json(data)
+        return shape.model_validate_json(data)
     except ValidationError:
         raise _broken_off() from None
+
+
+def _shaped(response: httpx.Response, content: bytes, shape: type[Shape]) -> Shape:
+    try:
+        return shape.model_validate_json(content)
+    except ValidationError:
+        raise _stranger(response) from None
 
 
 def _refusal(response: httpx.Response) -> ApiError:
@@ -189,7 +252,8 @@ def _refusal(response: httpx.Response) -> ApiError:
 def _told(error: Any) -> ApiError:
     """Pass on the API's own words, which already say what to try next."""
     details = error if isinstance(error, dict) else {"message": str(error)}
-    return ApiError(str(details.get("message")), code=str(details.get("code") or ""))
+    code = str(details.get("code") or "")
+    return ApiError(str(details.get("message")), code=code, details=details)
 
 
 def _stranger(response: httpx.Response) -> ApiError:

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from answer_job import Answer
-from api_client import Model
 
 
 @dataclass
@@ -40,16 +39,6 @@ def to_request(
     named = {"model": model} if model else {}
     streamed = {"stream": True, "stream_options": {"include_usage": True}}
     return {"messages": messages} | named | streamed | parameters
-
-
-def about(model: Model) -> str:
-    """Say in one line what is known of a model."""
-    known = model.smolchat
-    found = [f"{known.parameters} parameters"] if known.parameters else []
-    found += [known.quantization] if known.quantization else []
-    if known.context_window:
-        found.append(f"context {known.context_window:,}")
-    return " · ".join(found)
 
 
 def facts(answer: Answer) -> str:

@@ -13,4 +13,5 @@ st.html(STATIC / "page.css")
 st.logo(str(STATIC / "bolt.svg"), size="large")
 
 chat = st.Page("app_pages/chat.py", title="Chat", icon=":material/forum:", default=True)
-st.navigation([chat], position="top").run()
+structured = st.Page("app_pages/structured.py", title="Structured", icon=":material/data_object:")
+st.navigation([chat, structured], position="top").run()

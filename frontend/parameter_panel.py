@@ -52,6 +52,7 @@ def _number(field: Parameter) -> None:
         placeholder="default",
         help=field.meaning,
         key=KEY + field.name,
+        persist_state="session",
     )
 
 
@@ -64,6 +65,7 @@ def _texts(field: Parameter) -> None:
         placeholder="Type, then Enter",
         help=field.meaning,
         key=KEY + field.name,
+        persist_state="session",
     )
 
 

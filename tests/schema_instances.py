@@ -2,9 +2,11 @@
 
 import random
 from collections.abc import Callable
-from re import _constants as op
-from re import _parser as parser
+from importlib import import_module
 from typing import Any
+
+op: Any = import_module("re._constants")
+parser: Any = import_module("re._parser")
 
 
 def instance(schema: dict[str, Any], chance: random.Random) -> Any:

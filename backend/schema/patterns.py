@@ -73,6 +73,19 @@ def carried(pattern: str, shortest: int, longest: int) -> tuple[str, int]:
     return f"^{_written(Seq((fitted,)))}$", _lengths(fitted)[1]
 
 
+@lru_cache(maxsize=512)
+def example(pattern: str, size: int) -> str:
+    """Make up a text that fits, of about so many characters.
+
+    Raises:
+        UncarriedError: it cannot be done.
+    """
+    fitted = _fitted(_whole(_Parser(pattern).parsed(), size), size, size + 20)
+    if fitted is None:
+        raise UncarriedError("nothing of it has a fitting length")
+    return _example(fitted)
+
+
 class _Parser:
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
@@ -349,6 +362,21 @@ def _written(node: Node) -> str:
             return _choice(options)
         case Repeat(item, low, high):
             return _repetition(item, low, high or 0)
+        case _:
+            return ""
+
+
+def _example(node: Node) -> str:
+    match node:
+        case Chars(options):
+            likely = sorted(options & PRINTABLE, key=lambda one: (not one.isalpha(), one.lower()))
+            return [*likely, *_foreign(options)][0]
+        case Seq(parts):
+            return "".join(_example(part) for part in parts)
+        case Alt(options):
+            return _example(options[0])
+        case Repeat(item, low, _):
+            return _example(item) * low
         case _:
             return ""
 

@@ -1,39 +1,64 @@
-"""The form that a model is shown: filled in as an example, which a small one copies."""
+"""The form that a model is shown: a small one fills it in better than it reads a JSON Schema."""
 
 import json
 from typing import Any
 
-MAX_SHOWN_VALUES = 6
+MAX_SHOWN_VALUES = 8
+# One that has been filled in shows a small model that what is in < > is to be replaced.
+_EXAMPLE = """\
+Form: {"pet": "<pet>", "size": "<small or big>", "age": <number>}
+Text: My dog Rex is big and 4 years old.
+Answer: {"pet": "dog", "size": "big", "age": 4}"""
+_WORDS = {"integer": "<number>", "number": "<number>", "boolean": "<true or false>", "null": "null"}
 
 
 def instruction(schema: Any) -> str:
-    """Say that the answer has to have the form of a narrowed schema."""
-    return f"Answer with JSON of this form and nothing else:\n{skeleton(schema)}"
+    """Ask for an answer that has the form of a narrowed schema."""
+    form = skeleton(schema)
+    return f"{_EXAMPLE}\n\nForm: {form}\nFill in this form in the same way. Answer with JSON only."
 
 
 def skeleton(schema: Any) -> str:
-    """Fill the form in: words for texts, one item for a list, the choices where there are few."""
-    return json.dumps(_filled(schema), ensure_ascii=False)
+    """Write the form with words in < > for what is to be filled in."""
+    return _filled(schema, "text")
 
 
-def _filled(schema: Any) -> Any:
+def _filled(schema: dict[str, Any], name: str) -> str:
     if "anyOf" in schema:
-        return _filled(schema["anyOf"][0])
+        return _filled(schema["anyOf"][0], name)
     if "enum" in schema:
-        return _choices(schema["enum"])
-    kind = schema["type"]
-    if kind == "object":
-        return {name: _filled(value) for name, value in schema.get("properties", {}).items()}
-    if kind == "array":
-        return [_filled(item) for item in schema.get("prefixItems", [schema.get("items")])]
-    if kind in ("integer", "number"):
-        return max(schema.get("minimum", 0), 0)
-    return {"boolean": True, "null": None}.get(kind, "...")
+        return _choice(schema["enum"], name)
+    match schema["type"]:
+        case "object":
+            return _object(schema["properties"])
+        case "array":
+            items = schema.get("prefixItems") or [schema["items"], None]
+            written = ["..." if item is None else _filled(item, name) for item in items]
+            return f"[{', '.join(written)}]"
+        case "string":
+            return f'"<{_spoken(name)}>"'
+        case kind:
+            return _WORDS[kind]
 
 
-def _choices(values: list[Any]) -> Any:
-    if len(values) == 1 or len(values) > MAX_SHOWN_VALUES:
-        return values[0]
-    if all(isinstance(value, str) for value in values):
-        return "|".join(values)
-    return values[0]
+def _object(properties: dict[str, Any]) -> str:
+    parts = [f"{_json(name)}: {_filled(one, name)}" for name, one in properties.items()]
+    return "{" + ", ".join(parts) + "}"
+
+
+def _choice(values: list[Any], name: str) -> str:
+    """Name the values where they are words, and few; of other ones the first."""
+    if len(values) == 1 or not all(isinstance(value, str) for value in values):
+        are_numbers = len(values) > 1 and all(isinstance(value, int | float) for value in values)
+        return _WORDS["number"] if are_numbers else _json(values[0])
+    if len(values) > MAX_SHOWN_VALUES:
+        return f'"<{_spoken(name)}>"'
+    return _json(f"<{' or '.join(values)}>")
+
+
+def _spoken(name: str) -> str:
+    return " ".join(name.replace("_", " ").replace('"', "").split())
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)

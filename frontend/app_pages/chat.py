@@ -2,12 +2,12 @@
 
 import streamlit as st
 
+import model_choice
 import parameter_panel
 from answer_job import Answer, AnswerJob
 from answer_view import AnswerView
-from conversation import Turn, about, facts, to_request
+from conversation import Turn, facts, to_request
 from parts import callout
-from safe_markdown import safe_markdown
 from service import api, privacy, service, service_badge, service_callout
 
 DRAW_SECONDS = 0.05
@@ -23,7 +23,7 @@ STARTERS = {
 state = st.session_state
 state.setdefault("chat_turns", [])
 state.setdefault("chat_job", None)
-state.setdefault("chat_model_ids", [])
+state.setdefault("chat_system", SYSTEM_PROMPT)
 turns: list[Turn] = state.chat_turns
 found = service()
 # Looked at once: an answer that ends while this script draws is drawn as ended by the next run.
@@ -35,7 +35,7 @@ def start_answer() -> None:
     request = to_request(
         turns,
         system=state.get("chat_system") or "",
-        model=state.get("chat_model"),
+        model=model_choice.chosen(),
         parameters=parameter_panel.chosen(),
     )
     client = api()
@@ -65,35 +65,17 @@ def start_over() -> None:
     turns.clear()
 
 
-def model_ids() -> list[str]:
-    """List the models, the API's own choice first; what was known stays while nothing answers."""
-    if found.health and (found.models or not state.chat_model_ids):
-        listed = [found.health.model, *(model.id for model in found.models)]
-        state.chat_model_ids = list(dict.fromkeys(listed))
-    return list(state.chat_model_ids)
-
-
 def draw_sidebar() -> None:
     st.button(
         "New chat", icon=":material/add:", key="chat_new", on_click=start_over, width="stretch"
     )
-    ids = model_ids()
-    chosen = st.selectbox(
-        "Model",
-        ids,
-        key="chat_model",
-        placeholder="None found",
-        disabled=not ids,
-    )
-    if known := {model.id: about(model) for model in found.models}.get(chosen or ""):
-        st.caption(safe_markdown(known))
+    model_choice.model_choice(found)
     st.text_area(
         "System prompt",
-        SYSTEM_PROMPT,
         key="chat_system",
         height=80,
         help="How the model should behave. It is sent before everything else.",
-        on_change="ignore",
+        persist_state="session",
     )
     parameter_panel.parameter_panel()
     service_badge()

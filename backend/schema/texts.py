@@ -1,0 +1,58 @@
+"""Strings as a grammar can carry them: by a pattern, or by their length."""
+
+from typing import Any
+
+from backend.schema.formats import ENCODINGS, FORMATS
+from backend.schema.patterns import UncarriedError, carried
+
+MAX_PATTERNED = 256  # characters
+LEAST_PATTERNED = 16  # what has a pattern makes no sense when it is cut shorter
+LEAST_FORMATTED = 40
+
+Schema = dict[str, Any]
+
+
+def text(schema: Schema, room: int) -> tuple[Schema, int, list[str]] | None:
+    """Give strings that fit, of at most `room` characters where they may be so short.
+
+    With them come how long they may be and the keywords that are left out; None if nothing fits.
+    """
+    parts: list[Schema] = [schema, *schema.get("allOf", ())]
+    patterned, left = None, ["contentMediaType"] if "contentMediaType" in schema else []
+    for word, pattern in _patterns(parts):
+        least = LEAST_FORMATTED if word == "format" else LEAST_PATTERNED
+        if patterned is None:
+            patterned = _patterned(pattern, schema, max(room, least))
+            if patterned is not None:
+                continue
+        left.append(word)
+    found = patterned or _free(schema, room)
+    return None if found is None else (*found, left)
+
+
+def _patterns(parts: list[Schema]) -> list[tuple[str, str]]:
+    """Give the pattern that each keyword means; of them only one can be carried."""
+    found = [("pattern", part["pattern"]) for part in parts if "pattern" in part]
+    for word, known in (("format", FORMATS), ("contentEncoding", ENCODINGS)):
+        found += [(word, f"^({known[part[word]]})$") for part in parts if part.get(word) in known]
+    return found
+
+
+def _patterned(pattern: str, schema: Schema, room: int) -> tuple[Schema, int] | None:
+    shortest, longest = schema.get("minLength", 0), schema.get("maxLength", MAX_PATTERNED)
+    for most in (room, MAX_PATTERNED):
+        try:
+            narrower, length = carried(pattern, shortest, min(most, longest))
+        except UncarriedError:
+            continue
+        return {"type": "string", "pattern": narrower}, length + 2
+    return None
+
+
+def _free(schema: Schema, room: int) -> tuple[Schema, int] | None:
+    least, most = schema.get("minLength", 0), schema.get("maxLength")
+    if most is not None and least > most:
+        return None
+    most = max(least, room if most is None else min(most, room))
+    least = max(least, min(most, 1))  # nothing is rarely meant, and often written
+    return {"type": "string", "minLength": least, "maxLength": most}, most + 2

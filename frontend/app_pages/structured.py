@@ -1,0 +1,202 @@
+"""JSON of a form: one answer as it grows, or how reliable each way of asking for it is."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+import form_choice
+import model_choice
+import parameter_panel
+from form import to_request
+from job import Job, Outcome
+from reliability_job import MAX_TOKENS, WAYS, Measurement, Plan, ReliabilityJob
+from reliability_view import ReliabilityView
+from service import api, service, service_badge, service_callout
+from structured_job import StructuredJob, StructuredRun
+from structured_view import StructuredView
+
+DRAW_SECONDS = 0.05
+ONE, MANY = "One answer", "Reliability"
+WAYS_TOLD = f"""\
+The same prompt and parameters each time; at most {MAX_TOKENS} tokens, unless you set Max tokens.
+
+- **free text**: the schema is written into the prompt, and nothing else holds the model to it.
+- **json\\_object**: the same, and the model server is asked for some JSON.
+- **json\\_schema**: the model server is given the schema as it is.
+- **SmolChat**: a skeleton of the form in the prompt, a narrowed schema for the model server, \
+each answer judged, and asked for again where it does not fit.
+
+All are judged alike, by the whole schema; a fence around the JSON is forgiven. The median is of \
+the valid answers' seconds, with all their attempts. The interval holds \
+the true share with 95 % confidence ([Wilson](https://en.wikipedia.org/wiki/Binomial_proportion_\
+confidence_interval#Wilson_score_interval)): few runs, wide interval."""
+
+state = st.session_state
+state.setdefault("structured_run", None)
+state.setdefault("structured_measurement", None)
+state.setdefault("structured_job", None)
+state.setdefault("structured_hint", "")
+run: StructuredRun | None = state.structured_run
+measurement: Measurement | None = state.structured_measurement
+found = service()
+# Looked at once: what ends while this script draws is drawn as ended by the next run.
+going_on: Outcome | None = next(
+    (one for one in (run, measurement) if one and not one.is_over), None
+)
+
+
+def stop() -> None:
+    if state.structured_job:
+        state.structured_job.stop()
+
+
+def is_asking() -> bool:
+    """Tell whether there is something to ask; else say what is missing."""
+    state.structured_hint = ""
+    if not form_choice.chosen():
+        state.structured_hint = "Put the schema right first."
+    elif not form_choice.prompt():
+        state.structured_hint = "Write a prompt first."
+    return not state.structured_hint
+
+
+def start_run() -> None:
+    form = form_choice.chosen()
+    if not is_asking() or not form:
+        return
+    stop()
+    client = api()
+    body = to_request(
+        form,
+        form_choice.prompt(),
+        model=model_choice.chosen(),
+        parameters=parameter_panel.chosen(),
+    )
+    job = StructuredJob(
+        lambda: client.structured(body), form, forsaken_seconds=client.settings.forsaken_seconds
+    )
+    state.structured_job, state.structured_run = job, job.run
+
+
+def start_measurement() -> None:
+    form = form_choice.chosen()
+    if not is_asking() or not form:
+        return
+    stop()
+    plan = Plan(
+        form,
+        form_choice.prompt(),
+        model_choice.chosen(),
+        parameter_panel.chosen(),
+        ways=[way for way in WAYS if way in state.structured_ways] or WAYS,
+        times=state.structured_times,
+    )
+    job = ReliabilityJob(api(), plan)
+    state.structured_job, state.structured_measurement = job, job.measurement
+
+
+def draw_sidebar() -> None:
+    model_choice.model_choice(found)
+    parameter_panel.parameter_panel()
+    service_badge()
+
+
+def draw_buttons(label: str, start: Callable[[], None]) -> None:
+    with st.container(key="structured_buttons", horizontal=True, vertical_alignment="center"):
+        st.button(
+            label,
+            icon=":material/play_arrow:",
+            key="structured_start",
+            type="primary",
+            on_click=start,
+            shortcut="Mod+Enter",
+        )
+        place = st.empty()
+        if going_on:
+            place.button(
+                "Stop",
+                icon=":material/stop_circle:",
+                key="structured_stop",
+                on_click=stop,
+                shortcut="Esc",
+            )
+    if state.structured_hint:
+        st.warning(state.structured_hint, icon=":material/info:")
+
+
+def draw_one() -> StructuredView | None:
+    draw_buttons("Run", start_run)
+    if not run:
+        st.caption("The object grows here as the model writes it.")
+        return None
+    view = StructuredView(run)
+    if run.is_over:
+        view.draw_ending(on_retry=start_run)
+    return view
+
+
+def draw_many() -> ReliabilityView | None:
+    with st.container(key="structured_plan", horizontal=True):
+        st.number_input(
+            "Runs of each",
+            min_value=1,
+            max_value=200,
+            value=10,
+            key="structured_times",
+            width=130,
+            on_change="ignore",
+            persist_state="session",
+        )
+        st.pills(
+            "Ways of asking",
+            WAYS,
+            selection_mode="multi",
+            default=WAYS,
+            key="structured_ways",
+            on_change="ignore",
+            persist_state="session",
+            wrap=True,
+        )
+    draw_buttons("Measure", start_measurement)
+    with st.expander("What each way sends", icon=":material/help:", key="structured_ways_told"):
+        st.markdown(WAYS_TOLD)
+    if not measurement:
+        st.caption("How often does each way give JSON that fits? A measurement takes minutes.")
+        return None
+    view = ReliabilityView(measurement)
+    if measurement.is_over:
+        view.draw_ending(on_retry=start_measurement)
+    return view
+
+
+def follow(outcome: Outcome, view: StructuredView | ReliabilityView | None) -> None:
+    """Draw what is going on until it is over; it goes on where it is not drawn, too."""
+    job: Job = state.structured_job
+    while not job.look(DRAW_SECONDS):
+        if view and view.outcome is outcome:
+            view.draw()
+    if outcome.error:
+        service.clear()
+    st.rerun()
+
+
+with st.sidebar:
+    draw_sidebar()
+st.title("JSON that fits", anchor=False)
+st.markdown("Choose a form and say what should be in it. What comes back fits, or you see why not.")
+if not found.is_ready and not going_on:
+    service_callout(found)
+form_choice.form_choice(found)
+form_choice.prompt_field()
+part = st.segmented_control(
+    "What to find out",
+    [ONE, MANY],
+    default=ONE,
+    key="structured_part",
+    required=True,
+    label_visibility="collapsed",
+    persist_state="session",
+)
+view = draw_one() if part == ONE else draw_many()
+if going_on:
+    follow(going_on, view)

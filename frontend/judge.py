@@ -1,0 +1,57 @@
+"""Whether a text is JSON that fits a schema, judged in the same way whoever wrote it."""
+
+import re
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import jsonschema_rs
+
+import strict_json
+
+MOST_FAULTS = 20
+_FENCED = re.compile(r"\s*```(?:json)?[ \t]*\n(.*?)\n?[ \t]*```\s*", re.DOTALL | re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong, and where."""
+
+    pointer: str
+    keyword: str
+    message: str
+
+
+class Judge:
+    """Judges texts by one schema. Nothing is fetched, whatever the schema refers to."""
+
+    def __init__(self, schema: dict[str, Any]) -> None:
+        """Read the schema.
+
+        Raises:
+            jsonschema_rs.ValidationError: it is not a JSON Schema.
+            ValueError: it is too deep, or no JSON.
+        """
+        self._validator = jsonschema_rs.validator_for(schema, validate_formats=True, offline=True)
+
+    def faults(self, text: str) -> list[Fault]:
+        """Tell what is wrong with a text; a fence around it is forgiven."""
+        fenced = _FENCED.fullmatch(text)
+        try:
+            value = strict_json.parse(fenced[1] if fenced else text)
+            errors = list(islice(self._validator.iter_errors(value), MOST_FAULTS))
+        except ValueError as error:
+            return [Fault("", "json", f"This is not JSON: {error}")]
+        return [
+            Fault(pointer_to(error.instance_path), _keyword(error.schema_path), error.message)
+            for error in errors
+        ]
+
+
+def _keyword(schema_path: list[str | int]) -> str:
+    return str(schema_path[-1]) if schema_path else "schema"
+
+
+def pointer_to(path: list[str | int]) -> str:
+    """Write a path as a JSON pointer, as RFC 6901 has it."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)

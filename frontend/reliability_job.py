@@ -1,0 +1,179 @@
+"""Measures how often each way of asking for JSON gets it, in a job that can be stopped."""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import strict_json
+from api_client import ApiClient, ApiError
+from form import Form
+from job import Job, Outcome
+from judge import Judge
+from reliability import Trial, Verdict
+from structured_job import NOT_GOOD_ENOUGH, lost_in
+
+MAX_TOKENS = 256  # where nothing else is chosen: a model that does not stop would take minutes
+MAX_FAULT = 300
+# Errors that say something of the way of asking. After any other, going on would measure nothing.
+_OF_THE_WAY = (
+    *NOT_GOOD_ENOUGH,
+    "invalid_request",
+    "context_length_exceeded",
+    "schema_invalid",
+    "schema_unsupported",
+    "schema_too_large",
+    "schema_unsatisfiable",
+    "model_server_failed",
+    "model_server_timeout",
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is asked: one request, in some ways, so many times each."""
+
+    form: Form
+    prompt: str
+    model: str | None
+    parameters: Mapping[str, Any]
+    ways: Sequence[str]
+    times: int
+
+    def request(self, number: int) -> dict[str, Any]:
+        """Give what every way sends in its trial of that number; a seed moves on with it."""
+        body: dict[str, Any] = {"messages": _asking(self.prompt)}
+        body |= {"model": self.model} if self.model else {}
+        body |= {"max_tokens": MAX_TOKENS} | dict(self.parameters)
+        if body.get("seed", -1) >= 0:
+            body["seed"] = (body["seed"] + number - 1) % 2**32
+        return body
+
+    def with_schema_in_prompt(self) -> dict[str, Any]:
+        """Ask so where nothing else would say what the form is."""
+        schema = strict_json.written(self.form.schema)
+        told = f"Answer only with JSON that fits this JSON Schema:\n{schema}"
+        return {"messages": _asking(f"{self.prompt}\n\n{told}")}
+
+
+@dataclass
+class Measurement(Outcome):
+    """The trials so far."""
+
+    plan: Plan
+    trials: list[Trial] = field(default_factory=list)
+
+    @property
+    def planned(self) -> int:
+        return self.plan.times * len(self.plan.ways)
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What came back, whichever way it was asked for."""
+
+    text: str
+    finish_reason: str | None
+    completion_tokens: int | None = None
+    attempts: int = 1
+    fault: str = ""  # known before it is judged
+    is_refused: bool = False
+
+
+class ReliabilityJob(Job):
+    """Tries the ways in turn, so that all have as many trials when it is stopped."""
+
+    def __init__(self, client: ApiClient, plan: Plan) -> None:
+        self.measurement = Measurement(plan)
+        self._client = client
+        self._judge = Judge(plan.form.schema)
+        super().__init__(
+            self._measure, self.measurement, forsaken_seconds=client.settings.forsaken_seconds
+        )
+
+    async def _measure(self) -> None:
+        plan = self.measurement.plan
+        self.measurement.state = "writing"
+        for number in range(1, plan.times + 1):
+            for way in plan.ways:
+                self.measurement.trials.append(await self._try(way, number))
+
+    async def _try(self, way: str, number: int) -> Trial:
+        plan = self.measurement.plan
+        began = time.monotonic()
+        try:
+            said = await _ASKING[way](self._client, plan, plan.request(number))
+        except ApiError as error:
+            if error.code not in _OF_THE_WAY:
+                raise
+            said = _said_instead(error)
+        seconds = time.monotonic() - began
+        fault = said.fault or self._fault(said.text)
+        return Trial(
+            way=way,
+            number=number,
+            outcome=_outcome(said, fault),
+            seconds=seconds,
+            finish_reason=said.finish_reason,
+            attempts=said.attempts,
+            completion_tokens=said.completion_tokens,
+            text=said.text,
+            fault=fault,
+        )
+
+    def _fault(self, text: str) -> str:
+        faults = self._judge.faults(text)
+        return f"{faults[0].pointer} {faults[0].message}".strip()[:MAX_FAULT] if faults else ""
+
+
+def _outcome(said: _Said, fault: str) -> Verdict:
+    if not fault:
+        return "valid"
+    if said.is_refused:
+        return "refused"
+    return "truncated" if said.finish_reason == "length" else "invalid"
+
+
+def _said_instead(error: ApiError) -> _Said:
+    if error.code not in NOT_GOOD_ENOUGH:
+        return _Said("", None, fault=error.message, is_refused=True)
+    lost = lost_in(error.details)
+    finish_reason = lost.attempts[-1].finish_reason if lost.attempts else None
+    return _Said(lost.text, finish_reason, attempts=len(lost.attempts), fault=error.message)
+
+
+async def _chatted(client: ApiClient, body: dict[str, Any]) -> _Said:
+    reply = await client.chat_reply(body)
+    return _Said(reply.text, reply.finish_reason, reply.usage.completion_tokens)
+
+
+async def _free_text(client: ApiClient, plan: Plan, body: dict[str, Any]) -> _Said:
+    return await _chatted(client, body | plan.with_schema_in_prompt())
+
+
+async def _json_object(client: ApiClient, plan: Plan, body: dict[str, Any]) -> _Said:
+    kind = {"response_format": {"type": "json_object"}}
+    return await _chatted(client, body | plan.with_schema_in_prompt() | kind)
+
+
+async def _json_schema(client: ApiClient, plan: Plan, body: dict[str, Any]) -> _Said:
+    return await _chatted(client, body | {"response_format": plan.form.response_format()})
+
+
+async def _smolchat(client: ApiClient, plan: Plan, body: dict[str, Any]) -> _Said:
+    reply = await client.structured_reply(body | plan.form.asked())
+    answer, tokens = reply.answer, reply.usage.completion_tokens
+    return _Said(answer.text, answer.finish_reason, tokens, attempts=len(answer.attempts))
+
+
+def _asking(prompt: str) -> list[dict[str, Any]]:
+    return [{"role": "user", "content": prompt.strip()}]
+
+
+_ASKING: dict[str, Callable[[ApiClient, Plan, dict[str, Any]], Awaitable[_Said]]] = {
+    "free text": _free_text,
+    "json_object": _json_object,
+    "json_schema": _json_schema,
+    "SmolChat": _smolchat,
+}
+WAYS = tuple(_ASKING)
