@@ -1,7 +1,6 @@
 """A schema as it is typed: what it is, or where it goes wrong."""
 
 import json
-from typing import Any
 
 import pytest
 

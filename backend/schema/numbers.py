@@ -45,7 +45,8 @@ class Range:
             return None
         least, most = whole
         if least > MAX_CARRIED or most < -MAX_CARRIED:
-            return {"enum": [least if self.low is not None else most]}
+            end = least if self.low is not None else most
+            return {"enum": [end]} if self.step is None or end % self.step == 0 else None
         least, most = max(least, -MAX_CARRIED), min(most, MAX_CARRIED)
         if self.step is None or Decimal(1) % self.step == 0:
             return {"type": "integer", "minimum": least, "maximum": most}
@@ -115,13 +116,9 @@ def _bound(
 
 
 def _among(values: list[Decimal]) -> Schema | None:
-    if not values:
-        return None
-    return {
-        "enum": [
-            int(value) if value == value.to_integral_value() else float(value) for value in values
-        ]
-    }
+    read = [int(one) if one == one.to_integral_value() else float(one) for one in values]
+    same = [number for number, one in zip(read, values, strict=True) if _exact(number) == one]
+    return {"enum": same} if same else None
 
 
 def _exact(number: Any) -> Decimal:

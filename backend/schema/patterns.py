@@ -406,7 +406,7 @@ def _class(options: frozenset[str]) -> str:
         raise UncarriedError("nothing but control characters, quotes or backslashes")
     if len(members) == 1:
         return f"\\{members[0]}" if members[0] in _TO_ESCAPE else members[0]
-    edge = [one for one in members if one in "^-"]  # where they stand for themselves
+    edge = [one for one in "^-" if one in members]  # where they stand for themselves
     runs = _runs([one for one in members if one not in "^-"])
     return f"[{''.join(runs)}{''.join(edge)}]" if runs else "[\\^-]"
 
