@@ -200,11 +200,10 @@ class Structuring:
                     receipt=reading.receipt,
                 )
                 return
-            if reading.watch.finish_reason == "length":
-                # The same request again would be cut off again.
-                level, complaint = min(level + 1, TIGHTEST), []
-            else:
-                complaint = _complaint(reading.text, verdict.errors)
+            is_cut_off = reading.watch.finish_reason == "length"
+            if is_cut_off or prepared.unenforced:  # the same again would end the same
+                level = min(level + 1, TIGHTEST)
+            complaint = [] if is_cut_off else _complaint(reading.text, verdict.errors)
         raise self._failure(draft)
 
     async def _next(

@@ -85,7 +85,9 @@ class Upstream:
         async with self._chat(body) as response:
             raw = await _whole(response.content.iter_any())
             answer = _parsed(raw)
-            if not isinstance(answer, dict) or answer.get("error"):
+            if not isinstance(answer, dict):
+                raise nonsense()  # and not for the log: it may be all that the model wrote
+            if answer.get("error"):
                 raise logged_refusal(None, raw)
             if not isinstance(answer.get("choices"), list) or not answer["choices"]:
                 raise nonsense()

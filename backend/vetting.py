@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator
 from typing import Any, ParamSpec, TypeVar
 
-from backend.errors import SchemaRefusedError
+from backend.errors import SchemaRefusedError, TooManyRequestsError
 from backend.schema.errors import SchemaError
 from backend.schema.vet import vet_for_converter
-from backend.schema.worker import Worker
+from backend.schema.worker import Worker, WorkerUnavailableError
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -33,6 +33,7 @@ async def at_work(
 
     Raises:
         SchemaRefusedError: no answer can be had for the schema.
+        TooManyRequestsError: too many schemas wait already.
     """
     try:
         return await worker.run(function, *args, **kwargs)
@@ -40,6 +41,8 @@ async def at_work(
         raise SchemaRefusedError(
             error.message, code=error.code, param=param, pointer=error.pointer
         ) from None
+    except WorkerUnavailableError as error:
+        raise TooManyRequestsError(str(error)) from None
 
 
 def _schemas(body: dict[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -259,6 +259,10 @@ def test_it_works_with_the_real_model(browser: Browser) -> None:
         settings = Settings(model_id="ai/smollm2:latest", dmr_base_url=engine.base_url)
         with running_api(settings) as api_url, running_page(api_url) as url:
             page = opened(browser, f"{url}/structured")
+            page.click(".st-key-parameter_panel summary")
+            page.fill(".st-key-parameter_max_tokens input", "96")
+            page.press(".st-key-parameter_max_tokens input", "Enter")
+            page.wait_for_selector("text=Sent: max_tokens 96")
             choose(page, "Sentiment")
             page.click(START)
             page.wait_for_selector(DOWNLOAD, timeout=60_000)

@@ -11,7 +11,7 @@ from typing import Any
 
 from backend.schema.errors import SchemaTooLargeError, SchemaUnsupportedError
 from backend.schema.pattern_cost import pattern_cost
-from backend.schema.places import Path, pointer, target
+from backend.schema.places import Path, References, pointer
 
 MAX_COST = 1_000_000.0
 MAX_DEPTH = 200  # of one schema in another, with the references followed
@@ -31,7 +31,7 @@ def check_conversion(schema: dict[str, Any]) -> None:
         SchemaUnsupportedError: the model server would not come to an end.
         SchemaTooLargeError: it would be busy with it for seconds, and answer nobody meanwhile.
     """
-    _Conversion(schema).run()
+    _Conversion(schema, References(schema)).run()
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ class _Step:
 @dataclass
 class _Conversion:
     root: dict[str, Any]
+    references: References
     cost: float = 0.0
     followed: set[str] = field(default_factory=set)
     place: Path = ()  # what was last referred to
@@ -95,7 +96,7 @@ class _Conversion:
     def _follow(self, step: _Step, reference: str) -> Iterator[_Step]:
         if reference not in self.followed:
             self.followed.add(reference)
-            self.place, found = target(self.root, reference)
+            self.place, found = self.references.target(reference)
             yield _Step(found, len(reference), step.depth + 1)
 
     def _merge(self, step: _Step, parts: list[Any]) -> Iterator[_Step]:
@@ -109,7 +110,7 @@ class _Conversion:
             if isinstance(reference := part.get("$ref"), str):
                 self.cost += _SCHEMA
                 if depth <= MAX_DEPTH:
-                    self.place, found = target(self.root, reference)
+                    self.place, found = self.references.target(reference)
                     todo.append((found, depth + 1))
                 else:
                     yield _Step(part, 0, depth)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from backend.schema.errors import SchemaTooLargeError, SchemaUnsupportedError
-from backend.schema.places import IN_PLACE, SHELVES, Path, children, pointer, target
+from backend.schema.places import IN_PLACE, SHELVES, Path, References, children, pointer
 
 MAX_EXPANDED = 20_000  # schemas
 MAX_IN_PLACE = 2000  # schemas that one and the same value is held to
@@ -18,9 +18,10 @@ def most_in_place(root: dict[str, Any]) -> int:
         SchemaTooLargeError: it is more than anybody should follow.
         SchemaUnsupportedError: that a value fits depends on whether it fits.
     """
-    everything = _Followed(root, is_in_place=False)
+    references = References(root)
+    everything = _Followed(references, is_in_place=False)
     everything.go((), root)
-    in_place = _Followed(root, is_in_place=True)
+    in_place = _Followed(references, is_in_place=True)
     for path, schema in everything.schemas:
         in_place.go(path, schema)
     return max(count for count, _ in in_place.sizes.values())
@@ -29,8 +30,8 @@ def most_in_place(root: dict[str, Any]) -> int:
 class _Followed:
     """Goes through schemas and what they refer to, inner ones first; a circle counts once."""
 
-    def __init__(self, root: dict[str, Any], *, is_in_place: bool) -> None:
-        self._root = root
+    def __init__(self, references: References, *, is_in_place: bool) -> None:
+        self._references = references
         self._is_in_place = is_in_place
         self.schemas: list[tuple[Path, dict[str, Any]]] = []
         self.sizes: dict[int, tuple[int, int]] = {}  # how many and how deep, by the schema's id
@@ -70,7 +71,7 @@ class _Followed:
 
     def _below(self, path: Path, schema: dict[str, Any]) -> Iterator[tuple[Path, dict[str, Any]]]:
         if isinstance(reference := schema.get("$ref"), str):
-            where, found = target(self._root, reference)
+            where, found = self._references.target(reference)
             if isinstance(found, dict):
                 yield where, found
         for place, child in children(schema):

@@ -8,6 +8,7 @@ format as a pattern), everything has an end, and what is left to the judge is na
 from bisect import bisect_left
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from backend.schema.errors import SchemaTooLargeError, SchemaUnsatisfiableError
@@ -31,7 +32,7 @@ ROOMS = (
     Room(text=8, items=1, optional=0, depth=0, has_decimals=False),
     Room(text=4, items=0, optional=0, depth=0, has_decimals=False),
 )
-ROOMS_A_LEVEL = 2
+LEVEL_SHARE = 0.75  # of what the level before it had
 MAX_OVERRUN = 2  # characters are reckoned with care: twice as many may fit
 MAX_SHARE = 6  # no text may take more than a sixth of all there is: small models run on
 
@@ -61,12 +62,10 @@ def narrow(schema: Any, *, characters: int, level: int = 0) -> Narrowed:
         SchemaTooLargeError: everything that fits it is longer, or it is too much to look through.
     """
     search = _Search(Plain(schema), characters, is_loose=level == 0)
-    roomiest = bisect_left(range(len(ROOMS)), 1, key=search.fits)
-    tightest = min(roomiest + level * ROOMS_A_LEVEL, len(ROOMS) - 1)
-    for number in range(tightest, roomiest - 1, -1):
-        if search.fits(number):
-            return search.narrowed(number)
-    return search.shortest()
+    roomy = search.within(characters)
+    if roomy is None:
+        return search.shortest()
+    return search.within(int(roomy.longest * LEVEL_SHARE**level)) or search.shortest()
 
 
 class _Search:
@@ -78,9 +77,14 @@ class _Search:
         self._is_loose = is_loose
         self._found: dict[int, Narrowed] = {}
 
-    def fits(self, number: int) -> bool:
+    def within(self, characters: int) -> Narrowed | None:
+        """Give the roomiest that is not longer."""
+        number = bisect_left(range(len(ROOMS)), 1, key=partial(self._fits, characters))
+        return self.narrowed(number) if number < len(ROOMS) else None
+
+    def _fits(self, characters: int, number: int) -> bool:
         try:
-            return self.narrowed(number).longest <= self._characters
+            return self.narrowed(number).longest <= characters
         except UnfitError:
             return False
 

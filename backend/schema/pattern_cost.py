@@ -9,8 +9,8 @@ from dataclasses import dataclass
 FANCY = 400  # what a repetition costs more where there is lookaround or a backreference
 _FANCY = re.compile(r"\(\?<?[=!]|\\[1-9]|\\k<")
 _TOKEN = re.compile(
-    r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\((?:\?(?:[:=!>]|<[=!]|P?<\w+>))?|\)"
-    r"|(?P<many>[?*+])|\{(?P<least>\d*)(?P<open>,?)(?P<most>\d*)\}|.",
+    r"\\.|\[\^?\]?(?:\\.|[^\]\\])*+\\?(?:\]|\Z)|\((?:\?(?:[:=!>]|<[=!]|P?<\w+>))?|\)"
+    r"|(?P<many>[?*+])|\{(?P<least>\d*+)(?P<open>,?)(?P<most>\d*+)\}|.",
     re.DOTALL,
 )
 

@@ -54,48 +54,81 @@ def children(schema: dict[str, Any]) -> Iterator[tuple[Path, Any]]:
 
 
 def target(root: Any, reference: str) -> tuple[Path, Any]:
-    """Find what a reference within the schema leads to: `#/a/b`, `#`, or `#name`.
+    """Find what one reference leads to; for many, keep the `References`."""
+    return References(root).target(reference)
 
-    Raises:
-        SchemaUnsupportedError: it leads elsewhere.
-        SchemaInvalidError: it leads nowhere.
-    """
-    document, _, fragment = reference.partition("#")
-    if document and document != _address(root):
-        raise SchemaUnsupportedError(
-            f"{reference[:100]!r} is in another document, and none is fetched: put what it refers "
-            "to into the schema, below $defs, and refer to it as #/$defs/name."
-        )
-    fragment = unquote(fragment)
-    if fragment and not fragment.startswith("/"):
-        return _named(root, fragment)
-    path = tuple(part.replace("~1", "/").replace("~0", "~") for part in fragment.split("/")[1:])
-    found = root
-    for part in path:
-        if isinstance(found, dict) and part in found:
-            found = found[part]
-        elif isinstance(found, list) and part.isdecimal() and int(part) < len(found):
-            found = found[int(part)]
-        else:
-            raise _nowhere(reference)
-    return path, found
+
+class References:
+    """What the references within a schema lead to."""
+
+    def __init__(self, root: Any) -> None:
+        self._root = root
+        self._found: dict[str, tuple[Path, Any]] = {}
+        self._names: dict[str, tuple[Path, Any]] | None = None
+
+    def target(self, reference: str) -> tuple[Path, Any]:
+        """Find what a reference leads to: `#/a/b`, `#`, or `#name`.
+
+        Raises:
+            SchemaUnsupportedError: it leads elsewhere.
+            SchemaInvalidError: it leads nowhere.
+        """
+        if reference not in self._found:
+            self._found[reference] = self._find(reference)
+        return self._found[reference]
+
+    def _find(self, reference: str) -> tuple[Path, Any]:
+        document, _, fragment = reference.partition("#")
+        if document and document != _address(self._root):
+            raise SchemaUnsupportedError(
+                f"{reference[:100]!r} is in another document, and none is fetched: put what it "
+                "refers to into the schema, below $defs, and refer to it as #/$defs/name."
+            )
+        fragment = unquote(fragment)
+        try:
+            if fragment and not fragment.startswith("/"):
+                return self._named()[fragment]
+            return self._pointed(fragment)
+        except LookupError:
+            raise SchemaInvalidError(
+                f"There is nothing at {reference[:100]!r}: put it there."
+            ) from None
+
+    def _pointed(self, fragment: str) -> tuple[Path, Any]:
+        parts = fragment.split("/")[1:]
+        path = tuple(part.replace("~1", "/").replace("~0", "~") for part in parts)
+        found = self._root
+        for part in path:
+            if isinstance(found, list) and part.isdecimal() and len(part) < 10:
+                found = found[int(part)]
+            elif isinstance(found, dict):
+                found = found[part]
+            else:
+                raise LookupError
+        return path, found
+
+    def _named(self) -> dict[str, tuple[Path, Any]]:
+        if self._names is None:
+            self._names = {}
+            todo: list[tuple[Path, Any]] = [((), self._root)]
+            while todo:
+                path, schema = todo.pop()
+                if isinstance(schema, dict):
+                    if name := _name(schema):
+                        self._names[name] = (path, schema)
+                    todo.extend((path + place, child) for place, child in children(schema))
+        return self._names
+
+
+def _name(schema: dict[str, Any]) -> str | None:
+    if isinstance(name := schema.get("$anchor"), str):
+        return name
+    for keyword in ("$id", "id"):  # so it was said before 2019-09
+        if isinstance(name := schema.get(keyword), str) and name.startswith("#"):
+            return name[1:]
+    return None
 
 
 def _address(root: Any) -> Any:
     address = root.get("$id", root.get("id")) if isinstance(root, dict) else None
     return address.removesuffix("#") if isinstance(address, str) else None
-
-
-def _named(root: Any, name: str) -> tuple[Path, Any]:
-    todo: list[tuple[Path, Any]] = [((), root)]
-    while todo:
-        path, schema = todo.pop()
-        if isinstance(schema, dict):
-            if schema.get("$anchor") == name or f"#{name}" in (schema.get("$id"), schema.get("id")):
-                return path, schema
-            todo.extend((path + place, child) for place, child in children(schema))
-    raise _nowhere(f"#{name}")
-
-
-def _nowhere(reference: str) -> SchemaInvalidError:
-    return SchemaInvalidError(f"There is nothing at {reference[:100]!r}: put it there.")

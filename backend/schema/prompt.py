@@ -6,9 +6,10 @@ from typing import Any
 MAX_SHOWN_VALUES = 8
 # One that has been filled in shows a small model that what is in < > is to be replaced.
 _EXAMPLE = """\
-Form: {"pet": "<pet>", "size": "<small or big>", "age": <number>}
-Text: My dog Rex is big and 4 years old.
-Answer: {"pet": "dog", "size": "big", "age": 4}"""
+Form: {"pet": "<pet>", "toys": ["<toys>", ...], "size": "<small or big>", "age": <number>, \
+"ill": <true or false>}
+Text: My dog Rex is big and 4 years old. He has a ball and a bone and is ill.
+Answer: {"pet": "dog", "toys": ["ball", "bone"], "size": "big", "age": 4, "ill": true}"""
 _WORDS = {"integer": "<number>", "number": "<number>", "boolean": "<true or false>", "null": "null"}
 
 

@@ -7,7 +7,7 @@ from backend.schema.patterns import UncarriedError, carried
 
 MAX_PATTERNED = 256  # characters
 LEAST_PATTERNED = 16  # what has a pattern makes no sense when it is cut shorter
-LEAST_FORMATTED = 40
+LEAST_FORMATTED, MOST_FORMATTED = 40, 80
 
 Schema = dict[str, Any]
 
@@ -20,9 +20,8 @@ def text(schema: Schema, room: int) -> tuple[Schema, int, list[str]] | None:
     parts: list[Schema] = [schema, *schema.get("allOf", ())]
     patterned, left = None, ["contentMediaType"] if "contentMediaType" in schema else []
     for word, pattern in _patterns(parts):
-        least = LEAST_FORMATTED if word == "format" else LEAST_PATTERNED
         if patterned is None:
-            patterned = _patterned(pattern, schema, max(room, least))
+            patterned = _patterned(pattern, schema, _room(word, room))
             if patterned is not None:
                 continue
         left.append(word)
@@ -36,6 +35,13 @@ def _patterns(parts: list[Schema]) -> list[tuple[str, str]]:
     for word, known in (("format", FORMATS), ("contentEncoding", ENCODINGS)):
         found += [(word, f"^({known[part[word]]})$") for part in parts if part.get(word) in known]
     return found
+
+
+def _room(word: str, room: int) -> int:
+    """Give what has a format twice the room: most of its parts stay short."""
+    if word == "format":
+        return max(LEAST_FORMATTED, min(2 * room, MOST_FORMATTED))
+    return max(LEAST_PATTERNED, room)
 
 
 def _patterned(pattern: str, schema: Schema, room: int) -> tuple[Schema, int] | None:

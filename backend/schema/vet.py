@@ -13,9 +13,7 @@ from backend.schema.converter import check_conversion
 from backend.schema.errors import SchemaInvalidError, SchemaTooLargeError, SchemaUnsupportedError
 from backend.schema.following import most_in_place
 from backend.schema.pattern_cost import matching_cost
-from backend.schema.places import Path, children, pointer, target
-
-__all__ = ["target", "vet", "vet_for_converter"]
+from backend.schema.places import Path, References, children, pointer
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 32
@@ -85,6 +83,7 @@ class _Visit:
 
     def __init__(self, root: dict[str, Any]) -> None:
         self._root = root
+        self._references = References(root)
         self._properties = self._enum = self._matching = 0
 
     def all(self) -> None:
@@ -104,7 +103,7 @@ class _Visit:
             visited.add(id(schema))
             self._check(schema, pointer(path))
             if isinstance(reference := schema.get("$ref"), str):
-                referred.append(target(self._root, reference))
+                referred.append(self._references.target(reference))
             todo.extend((path + place, child, depth + 1) for place, child in children(schema))
 
     def _check(self, schema: dict[str, Any], place: str) -> None:
