@@ -18,7 +18,7 @@ from backend.errors import (
 from backend.event_stream import DONE, events
 from backend.line import Line, Place
 from backend.measures import Measures
-from backend.model_request import with_one_system_message
+from backend.model_request import llama_cpp_fields, with_one_system_message
 from backend.openai_types import SmolchatOptions
 from backend.receipt import Watch
 from backend.upstream import LOADING_POLL_SECONDS, Upstream
@@ -56,7 +56,7 @@ class Answering:
         Raises:
             SmolChatError: there is no answer, or it ended before it was whole.
         """
-        place = self._line.place(alone=self._options.deterministic)
+        place = self._line.place(is_alone=self._options.deterministic)
         try:
             async for event in self._waited(place):
                 yield event
@@ -93,6 +93,8 @@ class Answering:
                 yield self._progress("loading")
             await asyncio.shield(loading)
             self._watch.load_seconds = time.monotonic() - self._asked
+        if self._upstream.is_llama_cpp:
+            self._body |= llama_cpp_fields(self._body, self._options)
 
     async def _begun(self) -> AsyncGenerator[bytes]:
         """Ask until an answer begins: again while the model loads, and as it wants to be asked."""

@@ -25,22 +25,29 @@ def parts(body: dict[str, Any], most: int) -> list[tuple[int, dict[str, Any]]]:
 
 
 class Joining:
-    """One answer made of several: the tokens add up, and the prompt is the one that all share."""
+    """One answer made of several: the tokens add up, and the prompt is the one that all share.
+
+    Of a part with several choices llama.cpp counts the tokens of one: then no usage is told.
+    """
 
     def __init__(self) -> None:
         self.whole: dict[str, Any] = {}
         self.parts = 0
+        self._is_counted = True
         self._completion_tokens = 0
         self._last: dict[str, Any] = {}  # the chunk that ended the last part, without choices
 
     def add(self, answer: dict[str, Any], first: int) -> None:
         """Take a whole answer, whose choices are counted from `first` on."""
         self.parts += 1
+        self._is_counted = self._is_counted and len(answer["choices"]) == 1
         if self.parts == 1:
             self.whole = answer
             return
         self.whole["choices"] = [*self.whole["choices"], *_moved(answer["choices"], first)]
-        if isinstance(told := self.whole.get("usage"), dict):
+        if not self._is_counted:
+            self.whole.pop("usage", None)
+        elif isinstance(told := self.whole.get("usage"), dict):
             for name in ("completion_tokens", "total_tokens"):
                 told[name] = _tokens(told, name) + _tokens(answer.get("usage"), "completion_tokens")
 
@@ -51,8 +58,10 @@ class Joining:
         """
         written = []
         for chunk in events(piece):
-            if chunk.get("choices"):
-                chunk["choices"] = _moved(chunk["choices"], first)
+            if choices := chunk.get("choices"):
+                if any(isinstance(choice, dict) and choice.get("index") for choice in choices):
+                    self._is_counted = False
+                chunk["choices"] = _moved(choices, first)
                 written.append(b"data: " + to_json(chunk) + b"\n\n")
             else:
                 self._completion_tokens += _tokens(chunk.get("usage"), "completion_tokens")
@@ -61,7 +70,7 @@ class Joining:
 
     def end(self) -> bytes:
         """Give what ends the stream: the usage of all parts, where it was told, and `[DONE]`."""
-        if isinstance(usage := self._last.get("usage"), dict):
+        if self._is_counted and isinstance(usage := self._last.get("usage"), dict):
             usage["completion_tokens"] = self._completion_tokens
             usage["total_tokens"] = _tokens(usage, "prompt_tokens") + self._completion_tokens
             return b"data: " + to_json(self._last) + b"\n\n" + DONE

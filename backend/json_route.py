@@ -23,7 +23,10 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class JsonRoute(APIRoute):
-    """Calls its endpoint with the request, and what of the app's state its parameters name."""
+    """Calls its endpoint with the request, and with the app's state.
+
+    Each further parameter gets what `app.state` has under the parameter's own name.
+    """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, endpoint, **options)

@@ -24,13 +24,13 @@ class Line:
     def waiting(self) -> int:
         return len(self._waiting)
 
-    def place(self, *, alone: bool = False) -> "Place":
+    def place(self, *, is_alone: bool = False) -> "Place":
         """Take a place at the end of the line. It has to be left, also where it was not waited for.
 
         Raises:
             TooManyRequestsError: the line is full.
         """
-        place = Place(self, alone=alone)
+        place = Place(self, is_alone=is_alone)
         if not self._waiting and self._has_room_for(place):
             self._begin(place)
         elif len(self._waiting) < self._most_waiting:
@@ -56,13 +56,13 @@ class Line:
         return self._waiting.index(place) + 1
 
     def _has_room_for(self, place: "Place") -> bool:
-        if place.alone:
+        if place.is_alone:
             return self.running == 0
         return self.running < self._most and not self._is_alone
 
     def _begin(self, place: "Place") -> None:
         self.running += 1
-        self._is_alone = place.alone
+        self._is_alone = place.is_alone
         place.is_running = True
         place.moved.set()
 
@@ -70,9 +70,9 @@ class Line:
 class Place:
     """A request's place in the line."""
 
-    def __init__(self, line: Line, *, alone: bool) -> None:
+    def __init__(self, line: Line, *, is_alone: bool) -> None:
         self._line = line
-        self.alone = alone
+        self.is_alone = is_alone
         self.is_running = False
         self.moved = asyncio.Event()
 

@@ -3,7 +3,7 @@
 import random
 from typing import Any
 
-from backend.openai_types import MAX_LOOK_BACK, SamplingRequest
+from backend.openai_types import MAX_LOOK_BACK, SamplingRequest, SmolchatOptions
 from backend.settings import Settings
 
 
@@ -18,10 +18,6 @@ def to_model_request(request: SamplingRequest, settings: Settings) -> dict[str, 
     options = body.pop("smolchat", {})
     if options.get("receipt"):
         _want_numbers(body)
-    if options.get("progress") and body.get("stream"):
-        body["return_progress"] = True
-    if options.get("deterministic"):
-        body["cache_prompt"] = False
     body["model"] = request.model or settings.model_id
     body["max_tokens"] = _max_tokens(body) or settings.max_tokens
     for name in ("repeat_last_n", "dry_penalty_last_n"):
@@ -32,6 +28,14 @@ def to_model_request(request: SamplingRequest, settings: Settings) -> dict[str, 
         if message["role"] == "developer":
             message["role"] = "system"
     return body
+
+
+def llama_cpp_fields(body: dict[str, Any], options: SmolchatOptions) -> dict[str, Any]:
+    """Give what makes llama.cpp do what the options ask for."""
+    fields = {"cache_prompt": False} if options.deterministic else {}
+    if options.progress and body.get("stream"):
+        fields["return_progress"] = True
+    return fields
 
 
 def with_one_system_message(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -31,6 +31,9 @@ MAX_REASON_CHARACTERS = 300
 MAX_LOGGED_BYTES = 4000
 _FEW_CHOICES = re.compile(r"^Field 'n': Value must be between 1 <= value <= ([1-9]\d{0,3})\b")
 _MODEL_MISSING = re.compile(r"model\b.*\b(?:not found|does not exist)", re.DOTALL)
+_MODEL_LOST = re.compile(
+    r"unable to load runner|terminated unexpectedly|not within the file bounds"
+)
 _LOG_OR_PATH = re.compile(
     r"\d+\.\d\d\.\d{3}\.\d{3}|\b(?:slot|srv|llama_\w+) |(?:/[\w.-]+){2}|\w:\\\w|\.gguf|</?\w"
 )
@@ -38,14 +41,16 @@ _NOISE = re.compile(r"\[json\.exception\.[\w.]+\] |^.*?(?=JSON schema error)|; t
 
 
 def logged_refusal(status: int | None, body: bytes) -> SmolChatError:
-    """As `refusal`; what was said, in full, is for our own log.
+    """As `refusal`; of a failure of the server's own, our log has more.
 
-    What is the client's own fault is not: there a server may quote what it was asked.
+    It has what was said in full only where a model was lost: in all else a server may quote what it
+    was asked, or what it was about to answer.
     """
     error = refusal(status, body)
     if error.status >= 500:
         said = body[:MAX_LOGGED_BYTES].decode(errors="replace")
-        logger.warning("the model server said, with status %s: %r", status, said)
+        told = repr(said) if _MODEL_LOST.search(said) else f"{len(body)} bytes, not shown"
+        logger.warning("the model server failed, status %s: %s", status, told)
     return error
 
 
@@ -114,9 +119,7 @@ def _overflow(details: dict[str, Any]) -> ContextLengthExceededError:
 def _unknown(status: int | None, reason: str) -> SmolChatError:
     because = f": {reason}" if reason else ""
     if status is None:
-        return ModelServerError(
-            "The model server failed in its answer. The API's log has what it said."
-        )
+        return ModelServerError("The model server failed in its answer. Its own log says why.")
     if status in (401, 403):
         return ModelServerError(
             "The model server refused the key. Set DMR_API_KEY to one it takes."
@@ -127,9 +130,7 @@ def _unknown(status: int | None, reason: str) -> SmolChatError:
         return TooManyRequestsError("The model server is busy. Try again in a few seconds.")
     if 400 <= status < 500:
         return InvalidRequestError(f"The model server refused the request{because}.")
-    return ModelServerError(
-        f"The model server failed with status {status}. The API's log has what it said."
-    )
+    return ModelServerError(f"The model server failed with status {status}. Its own log says why.")
 
 
 _KNOWN: list[tuple[re.Pattern[str], Callable[[str], SmolChatError]]] = [

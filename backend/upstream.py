@@ -6,8 +6,8 @@ is asked rarely, comes by httpx over the same connections.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from functools import lru_cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from math import inf
@@ -20,6 +20,7 @@ from httpx_aiohttp import AiohttpTransport
 from pydantic_core import from_json, to_json
 
 from backend.base_url import candidates
+from backend.connections import expect_within, open_session, translated, whole
 from backend.errors import (
     ContextLengthExceededError,
     InvalidRequestError,
@@ -38,16 +39,7 @@ from backend.settings import Settings
 # Which server it is can be told by whom it says its models are owned.
 SERVER_NAMES = {"docker": "Docker Model Runner", "llamacpp": "llama.cpp", "library": "Ollama"}
 LOADING_POLL_SECONDS = 1.0
-MAX_ANSWER_BYTES = 128 * 1024 * 1024
 MAX_KNOWN_MODELS = 1000  # a client may ask for any name
-
-_UNREACHABLE = (
-    aiohttp.ClientConnectorError,
-    aiohttp.ConnectionTimeoutError,
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-)
-_SILENT = (TimeoutError, httpx.TimeoutException)
 
 
 class Upstream:
@@ -83,7 +75,7 @@ class Upstream:
             SmolChatError: the model server refused, failed, or answered with something else.
         """
         async with self._chat(body) as response:
-            raw = await _whole(response.content.iter_any())
+            raw = await whole(response.content.iter_any())
             answer = _parsed(raw)
             if not isinstance(answer, dict):
                 raise nonsense()  # and not for the log: it may be all that the model wrote
@@ -119,7 +111,7 @@ class Upstream:
                 if piece and not has_begun:
                     has_begun, patience_seconds = True, self._stall_seconds
                     _remember(self._began, body["model"], said)
-                    _expect_within(self._stall_seconds, response)
+                    expect_within(self._stall_seconds, response)
             if rest := events.close():
                 yield rest
 
@@ -147,7 +139,7 @@ class Upstream:
         """
         await self._base_url()
         idle_seconds = time.monotonic() - self._began.get(model, -inf)
-        if not self._is_docker or idle_seconds < self._loaded_seconds:
+        if not self._is_owned_by("docker") or idle_seconds < self._loaded_seconds:
             return None
         if model not in self._loads:
             self._loads[model] = asyncio.create_task(self._load(model))
@@ -181,8 +173,12 @@ class Upstream:
             await asyncio.wait(tasks)
 
     @property
-    def _is_docker(self) -> bool:
-        return any(entry.get("owned_by") == "docker" for entry in self._offered)
+    def is_llama_cpp(self) -> bool:
+        """Whether it takes llama.cpp's own fields; another may refuse what it does not know."""
+        return self._is_owned_by("docker", "llamacpp")
+
+    def _is_owned_by(self, *owners: str) -> bool:
+        return any(entry.get("owned_by") in owners for entry in self._offered)
 
     async def _load(self, model: str) -> None:
         # An older one takes this for a question; many templates fail where nobody says anything.
@@ -190,7 +186,7 @@ class Upstream:
         body = {"model": model, "messages": messages, "max_tokens": 1}
         try:
             async with self._chat(body, {"X-Preload-Only": "true"}) as response:
-                await _whole(response.content.iter_any())
+                await whole(response.content.iter_any())
             _remember(self._began, model, time.monotonic())
         except (InvalidRequestError, ModelLoadingError):
             pass  # an older one takes this for a question; asked again, it will say how it is
@@ -206,14 +202,14 @@ class Upstream:
         for is_second_try in (False, True):
             url = _chat_url(await self._base_url())
             try:
-                with self._translated():
+                with translated(self.url):
                     async with session.post(
                         url, data=content, headers=headers, allow_redirects=False
                     ) as response:
                         if response.status == 200:
                             yield response
                             return
-                        said = await _whole(response.content.iter_any())
+                        said = await whole(response.content.iter_any())
                         raise logged_refusal(response.status, said)
             except ContextLengthExceededError as error:
                 if size := error.details.get("n_ctx"):
@@ -223,7 +219,9 @@ class Upstream:
                 if is_second_try:
                     raise
                 self._found = None  # another server may have taken the place of the one found
-            except ModelServerError:
+            except ModelServerError as error:
+                if isinstance(error, ModelServerUnreachableError):
+                    self._found = None
                 self._began.pop(body["model"], None)
                 raise
 
@@ -258,12 +256,16 @@ class Upstream:
         return candidates(self.url)[0]
 
     async def _model_list(self, base_url: str) -> list[dict[str, Any]]:
-        with self._translated():
-            async with (
-                asyncio.timeout(self._list_seconds),
-                self._client.stream("GET", f"{base_url}/models") as response,
-            ):
-                raw = await _whole(response.aiter_bytes())
+        try:
+            with translated(self.url):
+                async with (
+                    asyncio.timeout(self._list_seconds),
+                    self._client.stream("GET", f"{base_url}/models") as response,
+                ):
+                    raw = await whole(response.aiter_bytes())
+        except ModelServerUnreachableError:
+            self._found = None
+            raise
         if response.status_code != 200:
             raise refusal(response.status_code, raw)
         models = _parsed(raw)
@@ -273,35 +275,13 @@ class Upstream:
         self._offered = entries
         return entries
 
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        """Turn the HTTP libraries' errors into ours.
-
-        httpx-aiohttp says ConnectTimeout for most of aiohttp's errors: the cause tells them apart.
-        """
-        try:
-            yield
-        except (httpx.RequestError, aiohttp.ClientError, TimeoutError, UnicodeError) as error:
-            cause = error.__cause__
-            seen = cause if isinstance(cause, (aiohttp.ClientError, TimeoutError)) else error
-            if isinstance(seen, _UNREACHABLE):
-                self._found = None
-                raise ModelServerUnreachableError(_how_to_reach(self.url)) from error
-            if isinstance(seen, _SILENT):
-                raise ModelServerTimeoutError(
-                    f"The model server at {self.url} has been silent for too long. Restart it."
-                ) from error
-            raise ModelServerError(
-                "The connection to the model server broke before its answer was whole. Try again."
-            ) from error
-
 
 @asynccontextmanager
 async def open_upstream(settings: Settings) -> AsyncIterator[Upstream]:
     """Open the door for the life of the process, with as many connections as are needed."""
     async with (
-        _session(settings, keepalive_timeout=3) as session,
-        _session(settings, force_close=True) as streams,
+        open_session(settings, keepalive_timeout=3) as session,
+        open_session(settings, force_close=True) as streams,
         httpx.AsyncClient(
             transport=AiohttpTransport(client=session),
             timeout=settings.connect_timeout_seconds,
@@ -316,27 +296,6 @@ async def open_upstream(settings: Settings) -> AsyncIterator[Upstream]:
             yield upstream
         finally:
             await upstream.close()
-
-
-def _session(settings: Settings, **connections: Any) -> aiohttp.ClientSession:
-    """Make what holds the connections; what is sent is made of nothing but our own settings.
-
-    llama.cpp's server closes what has been idle for 5 s; a request must not cross with that. After
-    a stream it closes at once, though it says that it would not: those are never used again.
-    """
-    headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
-    if key := settings.dmr_api_key.get_secret_value():
-        headers["Authorization"] = f"Bearer {key}"
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, **connections),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        headers=headers,
-        timeout=aiohttp.ClientTimeout(
-            total=None,
-            sock_connect=settings.connect_timeout_seconds,
-            sock_read=settings.read_timeout_seconds,
-        ),
-    )
 
 
 @lru_cache(maxsize=16)
@@ -356,23 +315,6 @@ def _remember(known: dict[str, Any], model: str, value: Any) -> None:
     known[model] = value
 
 
-def _expect_within(seconds: float, response: aiohttp.ClientResponse) -> None:
-    """Let no more than this pass between any two bytes from now on."""
-    connection = response.connection
-    if connection is not None and connection.protocol is not None:  # its length is 0: it is falsy
-        connection.protocol.read_timeout = seconds
-        connection.protocol.start_timeout()
-
-
-async def _whole(chunks: AsyncIterable[bytes]) -> bytes:
-    body = bytearray()
-    async for chunk in chunks:
-        body += chunk
-        if len(body) > MAX_ANSWER_BYTES:
-            raise nonsense()
-    return bytes(body)
-
-
 def _parsed(raw: bytes) -> Any:
     try:
         return from_json(raw)
@@ -382,19 +324,3 @@ def _parsed(raw: bytes) -> Any:
 
 def _has_id(entry: object) -> bool:
     return isinstance(entry, dict) and isinstance(entry.get("id"), str)
-
-
-def _how_to_reach(url: str) -> str:
-    """Say what to do where nothing answers; each address has its own usual reason."""
-    message = f"Nothing answers at {url}. "
-    if "docker.internal" in url:
-        return message + (
-            "Enable Docker Model Runner, or add its name to `extra_hosts` (Docker Engine on Linux)."
-        )
-    if ":12434" in url:
-        return message + (
-            "Turn Docker Model Runner on (`docker desktop enable model-runner --tcp 12434`), or "
-            "start the engine in its place (`make run` does, or `python -m engine`), or set "
-            "DMR_BASE_URL."
-        )
-    return message + "Start the model server there, or set DMR_BASE_URL."

@@ -84,7 +84,7 @@ OLLAMA = Flavour(
     says=_as_ollama,
 )
 
-# The least that can be called OpenAI's API: chats and nothing else.
+# The least that can be called OpenAI's API: chats and nothing else, and no field beyond its own.
 BARE = Flavour(
     prefixes=("/v1",),
     models=_reply(404, {"detail": "Not Found"}),
@@ -94,6 +94,7 @@ BARE = Flavour(
     ),
     no_route=_reply(404, {"detail": "Not Found"}),
     only_loads=False,
+    fields=frozenset({"model", "messages", "max_tokens", "seed", "stream", "stream_options"}),
     tells_usage=False,
     says_done=False,
     says=_barely,

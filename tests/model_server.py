@@ -108,12 +108,16 @@ class Flavour:
     no_model: Reply = field(default_factory=lambda: recorded("err-model-not-pulled"))
     no_route: Reply = field(default_factory=lambda: recorded("err-unknown-route"))
     only_loads: bool = True  # when asked to
+    fields: frozenset[str] | None = None  # the only ones it takes, if it is strict
     tells_usage: bool = True  # of a stream, when asked to
     says_done: bool = True
     # What was recorded and the id asked for, in its own words; None leaves every byte as it was.
     says: Callable[[dict[str, Any], str], dict[str, Any]] | None = None
 
     def answer(self, body: dict[str, Any]) -> Reply:
+        if self.fields is not None and (unknown := body.keys() - self.fields):
+            error = {"message": f"Unknown parameters: {sorted(unknown)}", "code": 400}
+            return Reply(400, JSON, [json.dumps({"error": error}).encode()])
         if not body.get("stream"):
             return self._said(recorded("chat"), body["model"])
         is_asked = body.get("stream_options", {}).get("include_usage") and self.tells_usage

@@ -11,7 +11,7 @@ import pytest
 from backend.access_log import AccessLog, in_place_of_uvicorns
 from backend.line import Line
 from backend.measures import Measures
-from model_server import EVENTS, ModelServer, Reply, chunk, recorded, spoken
+from model_server import EVENTS, JSON, ModelServer, Reply, chunk, recorded, spoken
 from test_guard import HELLO, KEY, api_with, told
 from test_shutdown import started_by_hand
 
@@ -76,16 +76,17 @@ async def test_keys_prompts_and_queries_are_in_no_log(
     caplog.set_level(logging.DEBUG)
     spoken_of = {"messages": [{"role": "user", "content": "my-secret-prompt"}]}
     replies = [recorded("chat"), recorded("err-overflow"), recorded("runner-killed-non-stream")]
-    model_server.replies += [*replies, spoken(["my-secret-answer"])]
+    quoting = b'{"error":{"message":"Failed to parse input at pos 0: my-secret-answer"}}'
+    model_server.replies += [*replies, Reply(500, JSON, [quoting]), spoken(["my-secret-answer"])]
     async with api_with(model_server, api_key=KEY, dmr_api_key="upstream-secret") as api:
-        for key in (KEY, KEY, KEY, KEY, "wrong-secret"):
+        for key in (KEY, KEY, KEY, KEY, KEY, "wrong-secret"):
             headers = {"Authorization": f"Bearer {key}"}
-            body = spoken_of | {"stream": key == KEY and len(model_server.chats) == 3}
+            body = spoken_of | {"stream": key == KEY and len(model_server.chats) == 4}
             await api.post("/chat?token=query-secret", json=body, headers=headers)
         await api.post("/chat", json={"messages": "my-secret-prompt"}, headers=headers)
     ours = [record for record in caplog.records if record.name != "httpx"]  # the test's own client
     logged = "".join(f"{record.getMessage()} {record.__dict__}" for record in ours)
-    assert len(lines(caplog)) == 6
+    assert len(lines(caplog)) == 7
     assert "secret" not in logged
     assert KEY not in logged
 

@@ -20,6 +20,7 @@ ROWS = [
     {"measures"},
     {"model_request", "receipt", "choices", "line"},
     {"upstream"},
+    {"connections"},
     {"event_stream"},
     {"refusal", "base_url", "model_id"},
     {"response_types", "schema"},

@@ -29,10 +29,21 @@ def test_whole_answers_add_up() -> None:
     joining = Joining()
     for first in (0, 2):
         usage = {"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8}
-        joining.add({"choices": [{"index": 0}, {"index": 1}], "usage": usage}, first)
-    assert [choice["index"] for choice in joining.whole["choices"]] == [0, 1, 2, 3]
+        joining.add({"choices": [{"index": 0}], "usage": usage}, first)
+    assert [choice["index"] for choice in joining.whole["choices"]] == [0, 2]
     usage = {"prompt_tokens": 5, "completion_tokens": 6, "total_tokens": 11}
     assert joining.whole["usage"] == usage
+
+
+def test_tokens_are_not_told_where_a_part_counted_one_of_its_choices() -> None:
+    usage = {"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8}
+    joining = Joining()
+    joining.add({"choices": [{"index": 0}, {"index": 1}], "usage": usage}, 0)
+    joining.add({"choices": [{"index": 0}], "usage": usage}, 2)
+    assert "usage" not in joining.whole
+    joining.renumbered(event(choices=[{"index": 1, "delta": {}}]), 0)
+    joining.renumbered(event(choices=[], usage=usage), 0)
+    assert joining.end() == DONE
 
 
 def test_streams_are_counted_on_and_end_once_wherever_they_are_cut() -> None:

@@ -42,7 +42,7 @@ async def test_who_leaves_the_line_lets_the_others_move_up() -> None:
 
 async def test_one_that_has_to_be_alone_is_alone() -> None:
     line = Line(most=4, most_waiting=5)
-    first, alone, later = line.place(), line.place(alone=True), line.place()
+    first, alone, later = line.place(), line.place(is_alone=True), line.place()
     assert [await position(place) for place in (first, alone, later)] == [None, 1, 2]
     first.leave()
     assert [await position(place) for place in (alone, later)] == [None, 1]
@@ -53,7 +53,7 @@ async def test_one_that_has_to_be_alone_is_alone() -> None:
 async def test_one_that_has_to_be_alone_and_gives_up_holds_nobody_back() -> None:
     line = Line(most=4, most_waiting=5)
     line.place()
-    alone, later = line.place(alone=True), line.place()
+    alone, later = line.place(is_alone=True), line.place()
     alone.leave()
     assert await position(later) is None
     assert line.running == 2

@@ -193,6 +193,19 @@ async def test_a_receipt_says_what_was_measured_and_nothing_else(
     assert not [name for name in untold ^ receipt.keys() if receipt[name] == 0]
 
 
+async def test_only_llama_cpp_gets_its_own_fields(
+    api: httpx.AsyncClient, case: Case, model_server: ModelServer
+) -> None:
+    """Others may refuse what they do not know, as the bare one does here."""
+    options = {"progress": True, "deterministic": True, "receipt": True}
+    answer = await api.post("/chat", json=HELLO | {"stream": True, "smolchat": options})
+    assert text(events(answer)) == STREAMED_TEXT
+    own = {"return_progress", "cache_prompt"} & model_server.chats[-1].body.keys()
+    assert len(own) == (0 if case.flavour in (OLLAMA, BARE) else 2)
+    refused = await api.post("/chat", json=HELLO | {"top_k": 40})  # a client's own is passed on
+    assert refused.status_code == (400 if case.flavour is BARE else 200)
+
+
 async def test_only_docker_model_runner_is_asked_to_load_a_model(
     api: httpx.AsyncClient, case: Case, model_server: ModelServer
 ) -> None:

@@ -13,7 +13,7 @@ import respx
 from backend.errors import ModelServerUnreachableError
 from backend.settings import Settings
 from backend.upstream import open_upstream
-from model_server import DONE, EVENTS, JSON, ModelServer, Reply, chunk, recorded, spoken
+from model_server import DONE, EVENTS, JSON, ModelServer, Reply, chunk, recorded
 from served_api import running_api
 
 pytestmark = pytest.mark.anyio
@@ -215,11 +215,3 @@ async def test_running_into_the_context_while_answering_is_an_ordinary_end(
     receipt = events(answer.text)[-1]["smolchat"]["receipt"]
     assert receipt["finish_reason"] == "length"
     assert receipt["context_tokens"] == 1024
-
-
-def test_a_role_alone_is_not_the_first_token(served: str, model_server: ModelServer) -> None:
-    model_server.replies.append(spoken(["Hi"], gap_seconds=0.3))
-    answer = httpx.post(f"{served}/chat", json=STREAMED | {"smolchat": {"receipt": True}})
-    receipt = events(answer.text)[-1]["smolchat"]["receipt"]
-    # The role comes after one gap, the first word after two, the end after five.
-    assert 550 < receipt["first_token_ms"] < receipt["total_ms"] - 500

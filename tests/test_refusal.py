@@ -87,7 +87,8 @@ def test_paths_and_log_lines_are_never_told(secret: str) -> None:
 
 
 def test_what_was_said_is_in_our_own_log(caplog: pytest.LogCaptureFixture) -> None:
-    error = logged_refusal(500, b"0.00.728 I slot print_timing\nbroken")
+    said = b"llama.cpp terminated unexpectedly: 0.00.728 I slot print_timing\nbroken"
+    error = logged_refusal(500, said)
     assert "broken" not in error.message
     assert r"print_timing\nbroken" in caplog.text
 
@@ -95,6 +96,8 @@ def test_what_was_said_is_in_our_own_log(caplog: pytest.LogCaptureFixture) -> No
 def test_what_a_client_asked_is_not_in_our_log(caplog: pytest.LogCaptureFixture) -> None:
     logged_refusal(500, b'{"error":{"message":"Failed to parse tools: my secret"}}')
     logged_refusal(400, b"my secret")
+    logged_refusal(500, b'{"error":{"message":"Failed to parse input at pos 3: my secret"}}')
+    logged_refusal(None, b'{"error":{"message":"my secret"}}')
     assert "my secret" not in caplog.text
 
 
