@@ -15,7 +15,7 @@ from backend.errors import (
     SmolChatError,
     TooManyChoicesError,
 )
-from backend.event_stream import DONE, events
+from backend.event_stream import DONE, chunk_of_ours, events
 from backend.line import Line, Place
 from backend.measures import Measures
 from backend.model_request import llama_cpp_fields, with_one_system_message
@@ -81,6 +81,11 @@ class Answering:
         finally:
             place.leave()
 
+    def receipt(self) -> dict[str, Any]:
+        """Give what the answer has cost so far."""
+        self._watch.context_size = self._upstream.context_size(self._watch.model)
+        return self._watch.receipt().model_dump()
+
     async def _waited(self, place: Place) -> AsyncGenerator[bytes]:
         """Wait for the turn and for the model; tell of both."""
         if not place.is_running:
@@ -129,7 +134,7 @@ class Answering:
             return self._whole()
         is_in_parts = self._most_choices < self._watch.choices
         answer = self._in_parts() if is_in_parts else self._upstream.stream(self._body)
-        if self._options.receipt or self._tells_progress:
+        if self._options.receipt or self._tells_progress or self._options.is_stored:
             return self._told(answer)
         return answer
 
@@ -169,8 +174,7 @@ class Answering:
                     yield piece
 
     def _receipt(self) -> dict[str, Any]:
-        self._watch.context_size = self._upstream.context_size(self._watch.model)
-        return {"receipt": self._watch.receipt().model_dump()}
+        return {"receipt": self.receipt()}
 
     def _progress_of(self, piece: bytes) -> list[bytes]:
         """Tell what is new: how much of the prompt has been read, or that there is a token."""
@@ -184,10 +188,7 @@ class Answering:
         return self._event({"progress": {"phase": phase} | known})
 
     def _event(self, told: dict[str, Any]) -> bytes:
-        """Make a chunk of ours, of the shape that OpenAI uses for usage: without choices."""
-        chunk = {"object": "chat.completion.chunk", "created": int(time.time())}
-        chunk |= {"model": self._watch.model, "choices": [], "smolchat": told}
-        return b"data: " + to_json(chunk) + b"\n\n"
+        return chunk_of_ours(self._watch.model, told)
 
 
 Ask = Callable[[dict[str, Any], SmolchatOptions], Answering]

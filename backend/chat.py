@@ -5,11 +5,12 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from backend.delivery import Delivery, StreamedDelivery
-from backend.dependencies import AskDep, SettingsDep, StoppingDep, WorkerDep
+from backend.dependencies import AskDep, SettingsDep, StoppingDep, StoreDep, WorkerDep
 from backend.errors import ERROR_RESPONSES, described
 from backend.json_route import JsonRoute
 from backend.model_request import to_model_request
-from backend.openai_types import ChatRequest, SmolchatOptions
+from backend.openai_types import ChatOptions, ChatRequest
+from backend.recording import begin_recording
 from backend.vetting import vet_request
 
 router = APIRouter(route_class=JsonRoute, tags=["chat"])
@@ -32,12 +33,13 @@ _RESPONSES = {200: _ANSWER} | ERROR_RESPONSES | described(415, 422)
 
 @router.post("/v1/chat/completions", responses=_RESPONSES)
 @router.post("/chat", responses=_RESPONSES)
-async def chat(
+async def chat(  # what it needs is named one by one
     request: ChatRequest,
     ask: AskDep,
     worker: WorkerDep,
     settings: SettingsDep,
     stopping: StoppingDep,
+    store: StoreDep,
 ) -> Response:
     """Answer a conversation.
 
@@ -46,8 +48,12 @@ async def chat(
     """
     body = to_model_request(request, settings)
     await vet_request(body, worker)
-    options = request.smolchat or SmolchatOptions()
-    pieces = ask(body, options).pieces()
+    options = request.smolchat or ChatOptions()
+    answering = ask(body, options)
+    pieces = answering.pieces()
+    if options.is_stored:
+        recording = await begin_recording(request, body, store=store, stopping=stopping)
+        pieces = recording.pieces(answering, is_stream=bool(request.stream))
     if request.stream:
         return StreamedDelivery(pieces, stopping, settings)
     return Delivery(pieces, stopping)

@@ -10,6 +10,7 @@ from backend.capabilities import Capabilities
 from backend.measures import Measures
 from backend.schema.worker import Worker
 from backend.settings import Settings
+from backend.store.store import Store
 from backend.upstream import Upstream
 
 
@@ -27,5 +28,6 @@ AskDep = Annotated[Ask, _state("ask")]
 MeasuresDep = Annotated[Measures, _state("measures")]
 CapabilitiesDep = Annotated[Capabilities, _state("capabilities")]
 WorkerDep = Annotated[Worker, _state("worker")]
+StoreDep = Annotated[Store, _state("store")]
 # Set when the process is asked to end.
 StoppingDep = Annotated[asyncio.Event, _state("stopping")]

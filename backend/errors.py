@@ -9,6 +9,8 @@ SmolChatError                          500  internal_error
 ├── HostNotAllowedError                403  host_not_allowed
 ├── OriginNotAllowedError              403  origin_not_allowed
 ├── ModelNotFoundError                 404  model_not_found
+├── ConversationNotFoundError          404  conversation_not_found
+├── MessageNotFoundError               404  message_not_found
 ├── RequestTooLargeError               413  request_too_large
 ├── UnsupportedMediaTypeError          415  unsupported_media_type
 ├── SchemaRefusedError                 422  schema_invalid, schema_unsupported, schema_too_large,
@@ -16,6 +18,7 @@ SmolChatError                          500  internal_error
 ├── NotReadyError                      503  not_ready
 ├── ShuttingDownError                  503  shutting_down
 ├── TooManyRequestsError               429  too_many_requests
+├── StoreUnavailableError              503  store_unavailable
 └── ModelServerError                   502  model_server_failed
     ├── UnknownRouteError              502  model_server_failed
     ├── ModelServerUnreachableError    503  model_server_unreachable
@@ -152,6 +155,16 @@ class ModelNotFoundError(SmolChatError):
     code = "model_not_found"
 
 
+class ConversationNotFoundError(SmolChatError):
+    status = 404
+    code = "conversation_not_found"
+
+
+class MessageNotFoundError(SmolChatError):
+    status = 404
+    code = "message_not_found"
+
+
 class RequestTooLargeError(SmolChatError):
     status = 413
     code = "request_too_large"
@@ -185,6 +198,13 @@ class ShuttingDownError(SmolChatError):
 class TooManyRequestsError(SmolChatError):
     status = 429
     code = "too_many_requests"
+
+
+class StoreUnavailableError(SmolChatError):
+    """The database is not to be had, or does not take what it is given."""
+
+    status = 503
+    code = "store_unavailable"
 
 
 class ModelServerError(SmolChatError):

@@ -5,6 +5,7 @@ searched: for the model's name, for the end, and for an error.
 """
 
 import re
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -120,6 +121,13 @@ def events(lines: bytes) -> Iterator[dict[str, Any]]:
     for found in _EVENT_LINE.finditer(lines):
         if found[1] == b"data" and (event := _parsed(found[2])):
             yield event
+
+
+def chunk_of_ours(model: str, told: dict[str, Any]) -> bytes:
+    """Make a chunk of ours, of the shape that OpenAI uses for usage: without choices."""
+    chunk = {"object": "chat.completion.chunk", "created": int(time.time())}
+    chunk |= {"model": model, "choices": [], "smolchat": told}
+    return b"data: " + to_json(chunk) + b"\n\n"
 
 
 def _first_name(lines: bytes, model: str) -> tuple[bytes, bytes] | None:

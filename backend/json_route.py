@@ -58,6 +58,15 @@ def parsed(model: type[Model], body: bytes) -> Model:
         found = from_json(body, allow_inf_nan=False)
     except ValueError as error:
         raise InvalidRequestError(f"Not JSON: {error}.") from None
+    return validated(model, found)
+
+
+def validated(model: type[Model], found: Any) -> Model:
+    """Take what was read for a request.
+
+    Raises:
+        RequestValidationError: it is not of the model's shape.
+    """
     try:
         return model.model_validate(found)
     except ValidationError as error:

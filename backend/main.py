@@ -10,7 +10,7 @@ from types import FrameType
 
 from fastapi import FastAPI
 
-from backend import VERSION, chat, health, metrics, model_list, structured
+from backend import VERSION, chat, conversations, health, metrics, model_list, structured
 from backend.access_log import AccessLog, in_place_of_uvicorns
 from backend.answering import Answering
 from backend.capabilities import Capabilities
@@ -21,6 +21,7 @@ from backend.line import Line
 from backend.measures import Measures
 from backend.schema.worker import Worker
 from backend.settings import Settings
+from backend.store.store import open_store
 from backend.upstream import open_upstream
 
 GRACE_SECONDS = 2.5  # for what is open when the process is asked to end
@@ -37,7 +38,10 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.measures = measures
         app.state.stopping = asyncio.Event()
         app.state.worker = Worker()
-        async with open_upstream(settings) as app.state.upstream:
+        async with (
+            open_store(settings) as app.state.store,
+            open_upstream(settings) as app.state.upstream,
+        ):
             app.state.capabilities = Capabilities(app.state.upstream)
             app.state.ask = partial(
                 Answering, upstream=app.state.upstream, line=line, measures=measures
@@ -58,10 +62,11 @@ def create_app(settings: Settings) -> FastAPI:
     install_docs_page(app)
     # First, and as they are: routes that are included are handled by FastAPI itself.
     app.router.routes[:0] = [*chat.router.routes, *structured.drawing.routes]
-    for routes in (structured, model_list, health, metrics):
+    for routes in (structured, conversations, model_list, health, metrics):
         app.include_router(routes.router, responses=DOOR_RESPONSES)
     # Around everything, so that whatever is answered has its id and its line in the log.
-    guarded = Guard(app.build_middleware_stack(), settings)
+    limits = {"/conversations/import": settings.max_import_bytes}
+    guarded = Guard(app.build_middleware_stack(), settings, body_limits=limits)
     app.middleware_stack = AccessLog(cross_origin(guarded, settings), measures)
     return app
 

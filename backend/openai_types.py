@@ -126,6 +126,56 @@ class SmolchatOptions(BaseModel):
         ),
     ] = False
 
+    @property
+    def is_stored(self) -> bool:
+        """Whether the turn is kept in a conversation."""
+        return False
+
+
+class ChatOptions(SmolchatOptions):
+    """And what it does with a chat."""
+
+    # What `_parent_is_somewhere` wants, for readers of the API's description.
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"properties": {"parent": {"type": "null"}}},
+                {
+                    "required": ["conversation"],
+                    "properties": {"conversation": {"type": "string"}},
+                },
+            ]
+        }
+    )
+
+    conversation: Annotated[
+        str | None,
+        Field(
+            max_length=200,
+            description="Store the question and its answer in this conversation; "
+            "`smolchat.conversation` in the reply says under which ids.",
+        ),
+    ] = None
+    parent: Annotated[
+        str | None,
+        Field(
+            max_length=200,
+            description="The stored message that the question follows, null where it is the "
+            "first. Where this is the question itself, it is answered again. Not given, the "
+            "question follows what the conversation was left at.",
+        ),
+    ] = None
+
+    @property
+    def is_stored(self) -> bool:
+        return self.conversation is not None
+
+    @model_validator(mode="after")
+    def _parent_is_somewhere(self) -> Self:
+        if self.parent is not None and self.conversation is None:
+            raise ValueError("a parent needs the conversation that it is in")
+        return self
+
 
 class SamplingRequest(_Open):
     """A conversation, and how its answer is drawn: every sampling field of OpenAI and llama.cpp."""
@@ -262,6 +312,10 @@ class SamplingRequest(_Open):
 
 class ChatRequest(SamplingRequest):
     """A chat-completions request."""
+
+    smolchat: Annotated[
+        ChatOptions | None, Field(description="What SmolChat adds to OpenAI's request.")
+    ] = None
 
     response_format: Annotated[
         ResponseFormat | None, Field(description="The form that the answer has to have.")

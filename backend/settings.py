@@ -41,6 +41,13 @@ def _name(name: str) -> str:
     return name.strip()
 
 
+def _database_url(url: SecretStr) -> SecretStr:
+    told = url.get_secret_value().strip()
+    if told and not re.match(r"(sqlite|postgres(ql)?)(\+[a-z0-9]+)?://.", told):
+        raise ValueError("must be an address such as postgresql://user:password@host/database")
+    return SecretStr(told)
+
+
 def _header_value(key: SecretStr) -> SecretStr:
     value = key.get_secret_value().strip()
     if not (value.isascii() and value.isprintable()):
@@ -114,6 +121,14 @@ class Settings(BaseSettings):
     allowed_origins: Origins = ()
     # How long the body of a request may be.
     max_body_bytes: Annotated[int, Field(ge=1, le=2**40)] = 8 * 1024 * 1024
+    # The folder that conversations are kept in, and the database that takes its place. Postgres
+    # lets several APIs share it.
+    data_dir: Annotated[Path, AfterValidator(Path.expanduser), AfterValidator(Path.absolute)] = (
+        PROJECT_ROOT / "data"
+    )
+    database_url: Annotated[SecretStr, AfterValidator(_database_url)] = SecretStr("")
+    # How long a file of conversations may be that is brought in.
+    max_import_bytes: Annotated[int, Field(ge=1, le=2**40)] = 64 * 1024 * 1024
     # Tokens an answer may have when the request does not say: small models can loop for ever.
     max_tokens: Annotated[int, Field(ge=1, le=2**31 - 1)] = 1024
     # How long the model server may take to accept a connection, and to list its models.

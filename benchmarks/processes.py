@@ -126,8 +126,10 @@ def running_api(
     arguments = ["uvicorn", "backend.main:app", "--host", "127.0.0.1"]
     arguments += ["--log-level", "warning", "--no-access-log"]
     own = {"MODEL_ID": MODEL_ID, "DMR_BASE_URL": f"http://127.0.0.1:{upstream.port}/v1"}
-    with _running(arguments, own | dict(settings)) as program:
-        yield program
+    with tempfile.TemporaryDirectory(prefix="smolchat-bench-") as folder:
+        own |= {"SMOLCHAT_DATA_DIR": folder}
+        with _running(arguments, own | dict(settings)) as program:
+            yield program
 
 
 def allow_many_files() -> None:

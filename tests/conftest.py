@@ -1,6 +1,9 @@
 """What many tests arrange: settings, a scripted model server, and the API in front of it."""
 
+import atexit
 import os
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 
 import httpx
@@ -18,7 +21,10 @@ os.environ |= {
     "DMR_API_KEY": "dmr-no-key-required",
     "API_BASE_URL": "http://localhost:8000",
     "SMOLCHAT_PRELOAD": "false",
+    "SMOLCHAT_DATA_DIR": tempfile.mkdtemp(prefix="smolchat-tests-"),
 }
+
+atexit.register(shutil.rmtree, os.environ["SMOLCHAT_DATA_DIR"], ignore_errors=True)
 
 from backend.main import create_app  # noqa: E402
 from backend.settings import Settings  # noqa: E402

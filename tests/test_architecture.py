@@ -12,18 +12,19 @@ PROGRAMS = ("backend", "frontend", "engine")
 ROWS = [
     {"main"},
     {"guard", "access_log"},
-    {"chat", "structured", "model_list", "health", "metrics", "docs_page"},
-    {"delivery", "json_route"},
+    {"chat", "structured", "conversations", "model_list", "health", "metrics", "docs_page"},
+    {"delivery", "recording", "imports"},
+    {"export", "json_route"},
     {"dependencies"},
     {"structuring"},
-    {"vetting", "structured_types", "capabilities", "answering"},
+    {"vetting", "structured_types", "capabilities", "answering", "written"},
     {"measures"},
     {"model_request", "receipt", "choices", "line"},
     {"upstream"},
     {"connections"},
     {"event_stream"},
     {"refusal", "base_url", "model_id"},
-    {"response_types", "schema"},
+    {"response_types", "schema", "store"},
     {"settings", "errors", "openai_types"},
 ]
 ROUTES = ROWS[2]

@@ -27,6 +27,7 @@ OPERATIONS = {
     for method, operation in methods.items()
 }
 CHAT = OPERATIONS["/chat", "post"]
+IMPORT = "/conversations/import"
 ASKING = ["/chat", "/v1/chat/completions", "/structured", "/models", "/v1/models"]
 HELLO = {"messages": [{"role": "user", "content": "Hello"}]}
 
@@ -93,10 +94,17 @@ def test_forms_are_as_described(case: Case, served: str) -> None:
     assert response.status_code != 500
 
 
-@contract.exclude(tag="chat").exclude(path="/structured").parametrize()
+@contract.exclude(tag="chat").exclude(path=["/structured", IMPORT]).parametrize()
 @steady
 def test_everything_else_is_as_described(case: Case, served: str) -> None:
     case.call_and_validate(base_url=served)
+
+
+@contract.include(path=IMPORT).parametrize()
+@steady
+def test_imports_are_as_described(case: Case, served: str) -> None:
+    """What an export is, no schema says: what is none is refused."""
+    case.call_and_validate(base_url=served, excluded_checks=[positive_data_acceptance])
 
 
 @pytest.mark.parametrize("body", [HELLO, HELLO | {"stream": True}])
@@ -165,12 +173,16 @@ def test_an_answer_is_json_or_a_stream() -> None:
 
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)
 def test_statuses_are_listed(path: str, method: str) -> None:
-    wanted = {"200", "400", "401", "403", "413", "500"}
+    wanted = {"400", "401", "403", "413", "500"}
+    if path.startswith("/conversations"):
+        wanted |= {"503"}
     if path in ASKING:
         wanted |= {"404", "429", "502", "503", "504"}
-    if method == "post":
+    if method in ("post", "patch"):
         wanted |= {"415"}
-    assert wanted <= set(OPERATIONS[path, method]["responses"])
+    listed = set(OPERATIONS[path, method]["responses"])
+    assert wanted <= listed
+    assert listed & {"200", "201", "204"}
 
 
 def test_every_error_has_the_one_shape() -> None:

@@ -1,0 +1,1 @@
+"""Conversations in a database: tables, queries, migrations."""
