@@ -20,6 +20,8 @@ Count = Annotated[int | None, Field(ge=0, le=2**53, strict=True), WrapValidator(
 Speed = Annotated[
     float | None, Field(gt=0, allow_inf_nan=False, strict=True), WrapValidator(or_none)
 ]
+Milliseconds = Annotated[float | None, Field(ge=0, allow_inf_nan=False), WrapValidator(or_none)]
+Share = Annotated[float | None, Field(ge=0, le=1), WrapValidator(or_none)]
 Text = Annotated[str | None, WrapValidator(or_none)]
 
 
@@ -30,10 +32,46 @@ class Usage(BaseModel):
     completion_tokens: Count = None
 
 
-class Timings(BaseModel):
-    """What llama.cpp measured; it says 0 where one token left it nothing to measure between."""
+class Receipt(BaseModel):
+    """What an answer cost, as the API measured it; what it did not measure is absent."""
 
-    predicted_per_second: Speed = None
+    model: Text = None
+    seed: Count = None
+    finish_reason: Text = None
+    prompt_tokens: Count = None
+    cached_tokens: Count = None
+    completion_tokens: Count = None
+    load_ms: Milliseconds = None
+    first_token_ms: Milliseconds = None
+    total_ms: Milliseconds = None
+    prompt_tokens_per_second: Speed = None
+    completion_tokens_per_second: Speed = None
+    context_tokens: Count = None
+    context_size: Count = None
+
+
+class Progress(BaseModel):
+    """What an answer is waited for: its place in the line, or how much of the prompt is read."""
+
+    phase: Text = None
+    position: Count = None
+    fraction: Share = None
+
+
+class Stored(BaseModel):
+    """Under which ids the question and its answer are kept."""
+
+    id: str
+    user_message: str
+    answer_message: str
+
+
+class Told(BaseModel):
+    """What the API adds to an answer."""
+
+    receipt: Annotated[Receipt | None, WrapValidator(or_none)] = None
+    progress: Annotated[Progress | None, WrapValidator(or_none)] = None
+    conversation: Annotated[Stored | None, WrapValidator(or_none)] = None
 
 
 class Delta(BaseModel):
@@ -51,6 +89,5 @@ class Chunk(BaseModel):
 
     choices: list[Choice] = []
     model: Text = None
-    usage: Annotated[Usage | None, WrapValidator(or_none)] = None
-    timings: Annotated[Timings | None, WrapValidator(or_none)] = None
+    smolchat: Annotated[Told | None, WrapValidator(or_none)] = None
     error: Any = None

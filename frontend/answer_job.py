@@ -1,11 +1,10 @@
 """One streaming answer of a chat, and the job that reads it."""
 
-import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
-from answer_chunk import Chunk, Timings, Usage
+from answer_chunk import Chunk, Progress, Receipt, Stored
 from job import Job, Outcome
 
 Chunks = AsyncGenerator[Chunk]
@@ -17,37 +16,36 @@ class Answer(Outcome):
 
     text: str = ""
     reasoning: str = ""
-    model: str = ""
-    finish_reason: str | None = None
-    first_token_seconds: float | None = None
-    usage: Usage = field(default_factory=Usage)
-    timings: Timings = field(default_factory=Timings)
+    progress: Progress = field(default_factory=Progress)
+    receipt: Receipt | None = None
+    stored: Stored | None = None
 
     def take(self, chunk: Chunk) -> None:
         """Add a chunk of the stream."""
-        self.model = self.model or chunk.model or ""
-        self.usage = chunk.usage or self.usage
-        self.timings = chunk.timings or self.timings
         for choice in chunk.choices:
             if choice.delta:
                 self.text += choice.delta.content or ""
                 self.reasoning += choice.delta.reasoning_content or ""
-            self.finish_reason = choice.finish_reason or self.finish_reason
+        if told := chunk.smolchat:
+            self.progress = told.progress or self.progress
+            self.receipt = told.receipt or self.receipt
+            self.stored = told.conversation or self.stored
 
 
 class AnswerJob(Job):
     """Reads an answer until it is whole, stopped, forsaken, or has failed."""
 
-    def __init__(self, chunks: Callable[[], Chunks], *, forsaken_seconds: float) -> None:
-        self.answer = Answer()
+    def __init__(
+        self, chunks: Callable[[], Chunks], *, forsaken_seconds: float, begun: str = ""
+    ) -> None:
+        self.answer = Answer(text=begun)  # an earlier answer that this one goes on with
         self._chunks = chunks
-        self._started = time.monotonic()
         super().__init__(self._read, self.answer, forsaken_seconds=forsaken_seconds)
 
     async def _read(self) -> None:
+        begun = len(self.answer.text)
         async with aclosing(self._chunks()) as chunks:
             async for chunk in chunks:
                 self.answer.take(chunk)
-                if self.answer.state == "waiting" and (self.answer.text or self.answer.reasoning):
-                    self.answer.first_token_seconds = time.monotonic() - self._started
+                if len(self.answer.text) > begun or self.answer.reasoning:
                     self.answer.state = "writing"

@@ -3,10 +3,9 @@
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from answer_chunk import Progress
 from answer_job import Answer
 from safe_markdown import blocks, safe_markdown
-
-WAITING = ":shimmer[Waiting for the first word …]"
 
 
 class AnswerView:
@@ -16,7 +15,7 @@ class AnswerView:
         # Streamlit keeps what an earlier run drew here, dimmed, until the script has ended.
         # st.empty() takes it away; an answer that is over has no need of that, and would flicker.
         self._place = st.container() if answer.is_over else st.empty()
-        self._is_waiting = False
+        self._waiting = ""
         self._folded: DeltaGenerator | None = None
         self._text: DeltaGenerator | None = None
         self._reasoning: DeltaGenerator | None = None
@@ -24,10 +23,10 @@ class AnswerView:
         self._drawn: dict[str | int, str] = {}
 
     def draw(self, answer: Answer) -> None:
-        if answer.state == "waiting":
-            if not self._is_waiting:
-                self._place.markdown(WAITING)
-                self._is_waiting = True
+        if answer.state == "waiting" and not answer.text:
+            if (waiting := phase(answer.progress)) != self._waiting:
+                self._place.markdown(f":shimmer[{waiting}]")
+                self._waiting = waiting
             return
         if not answer.text and not answer.reasoning:
             return
@@ -57,3 +56,14 @@ class AnswerView:
             folded = self._folded.expander("Reasoning", icon=":material/psychology:")
             self._reasoning = folded.empty()
         self._reasoning.markdown(safe_markdown(reasoning), anchors=False)
+
+
+def phase(progress: Progress) -> str:
+    """Say what an answer is waiting for."""
+    if progress.phase == "waiting":
+        return f"In line, number {progress.position} …" if progress.position else "In line …"
+    if progress.phase == "loading":
+        return "The model is loading …"
+    if progress.phase == "reading" and progress.fraction is not None:
+        return f"Reading the prompt: {progress.fraction:.0%} …"
+    return "Waiting for the first word …"

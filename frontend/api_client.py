@@ -99,13 +99,13 @@ class ApiClient:
         )
 
     def health(self) -> Health:
-        return self._get("/healthz", Health)
+        return self.get("/healthz", Health)
 
     def models(self) -> list[Model]:
-        return self._get("/models", ModelList).data
+        return self.get("/models", ModelList).data
 
     def response_types(self) -> list[ResponseType]:
-        return self._get("/structured/types", ResponseTypes).data
+        return self.get("/structured/types", ResponseTypes).data
 
     async def chat(self, body: dict[str, Any]) -> AsyncGenerator[Chunk]:
         """Give an answer's chunks as they come; closing it tells the API that nobody listens.
@@ -150,12 +150,26 @@ class ApiClient:
                         raise _refusal(response)
                     yield response
 
-    def _get(self, path: str, shape: type[Shape]) -> Shape:
+    def get(self, path: str, shape: type[Shape], **params: Any) -> Shape:
+        response = self.send("GET", path, params=params)
+        return _shaped(response, response.content, shape)
+
+    def post(self, path: str, shape: type[Shape], **sent: Any) -> Shape:
+        """Send something, as `json` or as `content`, and read what comes back."""
+        response = self.send("POST", path, **sent)
+        return _shaped(response, response.content, shape)
+
+    def send(self, method: str, path: str, **sent: Any) -> httpx.Response:
+        """Ask for something that is there at once.
+
+        Raises:
+            ApiError: it is not to be had.
+        """
         with self._explained():
-            response = self._client.get(path)
+            response = self._client.request(method, path, **sent)
         if not response.is_success:
             raise _refusal(response)
-        return _shaped(response, response.content, shape)
+        return response
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

@@ -1,65 +1,89 @@
-"""What was said in a chat so far, and how it is sent to a model."""
+"""A conversation as the API keeps it: a tree of messages, of which one thread is read."""
 
-from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
-from answer_job import Answer
+from pydantic import BaseModel, Field, WrapValidator
+
+from answer_chunk import Receipt, or_none
+
+Lenient = WrapValidator(or_none)
 
 
-@dataclass
-class Turn:
-    """A question and its answer; a partial answer counts, for it was read."""
+class Message(BaseModel):
+    """What was said once; what was said instead of it has the same parent."""
 
-    question: str
-    answer: Answer
-    earlier: Answer | None = None  # the last good one, while and after another is asked for
+    id: str
+    parent: str | None = None
+    role: str
+    content: str = ""
+    parts: list[dict[str, Any]] | None = None
+    reasoning: str | None = None
+    logprobs: list[dict[str, Any]] | None = None
+    model: str | None = None
+    parameters: dict[str, Any] | None = None
+    state: Literal["writing", "finished", "stopped", "failed", "interrupted"] | None = None
+    receipt: Annotated[Receipt | None, Lenient] = None
+    error: dict[str, Any] | None = None
+    created_at: datetime
 
     @property
-    def shown(self) -> Answer:
-        """The answer, or the earlier one where a new one was asked for and did not come."""
-        answer = self.answer
-        is_missing = answer.state == "failed" or (answer.state == "stopped" and not answer.text)
-        return self.earlier if self.earlier and is_missing else answer
+    def finish_reason(self) -> str | None:
+        return self.receipt.finish_reason if self.receipt else None
 
-    def begin(self, answer: Answer) -> None:
-        """Take another answer in the place of the one that is there."""
-        self.earlier = self.shown if self.shown.text else None
-        self.answer = answer
+    @property
+    def is_cut(self) -> bool:
+        """Whether the model could go on with it."""
+        is_unfinished = self.state != "finished" or self.finish_reason == "length"
+        return self.role == "assistant" and bool(self.content) and is_unfinished
 
 
-def to_request(
-    turns: list[Turn], *, system: str, model: str | None, parameters: dict[str, Any]
-) -> dict[str, Any]:
-    """Ask for an answer to the last question. What is not chosen is left to the server."""
-    messages = [{"role": "system", "content": system.strip()}] if system.strip() else []
-    for turn in turns:
-        messages.append({"role": "user", "content": turn.question})
-        if turn is not turns[-1] and turn.shown.text:
-            messages.append({"role": "assistant", "content": turn.shown.text})
-    named = {"model": model} if model else {}
-    streamed = {"stream": True, "stream_options": {"include_usage": True}}
-    return {"messages": messages} | named | streamed | parameters
+class ConversationHead(BaseModel):
+    """What a list tells of a conversation."""
+
+    id: str
+    title: str
+    updated_at: datetime
 
 
-def facts(answer: Answer) -> str:
-    """Say in one line what an answer cost, in numbers that were measured and no others."""
-    usage, speed = answer.usage, answer.timings.predicted_per_second
-    found = [answer.model.removeprefix("ai/")]
-    if speed is not None:
-        found.append(f"{speed:.1f} tokens/s")
-    if answer.first_token_seconds is not None:
-        found.append(f"first token {answer.first_token_seconds:.2f} s")
-    for tokens, way in ((usage.prompt_tokens, "in"), (usage.completion_tokens, "out")):
-        if tokens is not None:
-            found.append(f"{tokens:,} {way}")
-    found.append(_ending(answer))
-    return " · ".join(part for part in found if part)
+class ConversationPage(BaseModel):
+    data: list[ConversationHead]
+    has_more: bool = False
 
 
-def _ending(answer: Answer) -> str:
-    if answer.state == "finished":
-        if not answer.text:
-            return "the model wrote nothing"
-        reasons = {"stop": "", "length": "cut off at the token limit"}
-        return reasons.get(answer.finish_reason or "", f"ended by {answer.finish_reason}")
-    return "stopped" if answer.state == "stopped" else "broken off" if answer.text else ""
+class Conversation(ConversationHead):
+    """A whole one, a message always after its parent."""
+
+    model: str | None = None
+    system_prompt: str | None = None
+    parameters: dict[str, Any] | None = None
+    current: str | None = None
+    messages: list[Message] = Field(default_factory=list)
+
+    def thread(self) -> list[Message]:
+        """Give what is read, from the first message to the one that was left at."""
+        known = {message.id: message for message in self.messages}
+        found, at = list[Message](), self.current
+        while at is not None and at in known:
+            found.append(known[at])
+            at = known[at].parent
+        return found[::-1]
+
+    def siblings(self, message: Message) -> list[Message]:
+        """Give what was said in the same place, itself included, oldest first."""
+        return [
+            other
+            for other in self.messages
+            if other.parent == message.parent and other.role == message.role
+        ]
+
+    def end_below(self, message: Message) -> str:
+        """Give the end of the thread that goes through a message and then by the newest ones."""
+        at = message.id
+        for other in self.messages:  # parents come first, and the newest sibling last
+            if other.parent == at:
+                at = self._newest(at)
+        return at
+
+    def _newest(self, parent: str) -> str:
+        return [message.id for message in self.messages if message.parent == parent][-1]

@@ -16,6 +16,12 @@ def chosen() -> str | None:
     return model
 
 
+def choose(model: str | None) -> None:
+    """Choose a model, if it is one that can be asked."""
+    if model in st.session_state.get(_IDS, []):
+        st.session_state[KEY] = model
+
+
 def model_choice(found: Service) -> None:
     ids = _ids(found)
     model = st.selectbox(

@@ -4,9 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, WrapValidator
 
-from answer_chunk import Count, Text, Usage, or_none
-
-Milliseconds = Annotated[float | None, Field(ge=0, allow_inf_nan=False), WrapValidator(or_none)]
+from answer_chunk import Count, Milliseconds, Text, Usage, or_none
 
 
 class ResponseType(BaseModel):

@@ -13,7 +13,7 @@ from settings import Settings
 HELLO = {
     "messages": [{"role": "user", "content": "Hello"}],
     "stream": True,
-    "stream_options": {"include_usage": True},
+    "smolchat": {"receipt": True, "progress": True},
 }
 BEGUN = [event({"role": "assistant", "content": None}), event({"content": "Once upon"})]
 
@@ -42,11 +42,23 @@ def test_a_whole_answer_brings_its_text_and_the_servers_numbers(
     job = job_at(served)
     assert job.look(5)
     answer = job.answer
-    assert (answer.state, answer.text, answer.finish_reason) == ("finished", "Hi there", "stop")
-    assert answer.usage.completion_tokens == 2
-    assert answer.timings.predicted_per_second == 50.0
-    assert answer.model == "ai/smollm2:latest"
-    assert (answer.first_token_seconds or 0) > 0.05
+    assert (answer.state, answer.text) == ("finished", "Hi there")
+    assert answer.receipt
+    assert (answer.receipt.finish_reason, answer.receipt.completion_tokens) == ("stop", 2)
+    assert answer.receipt.completion_tokens_per_second == 50.0
+    assert answer.receipt.model == "ai/smollm2:latest"
+    assert answer.progress.phase == "writing"
+
+
+def test_an_answer_that_goes_on_begins_with_what_there_was(
+    served: str, model_server: ModelServer
+) -> None:
+    model_server.replies.append(spoken([" a time"]))
+    client = ApiClient(Settings(api_base_url=served))
+    job = AnswerJob(lambda: client.chat(HELLO), forsaken_seconds=20, begun="Once upon")
+    assert job.answer.text == "Once upon"
+    assert job.look(5)
+    assert job.answer.text == "Once upon a time"
 
 
 def test_stop_before_the_first_word_reaches_the_model_server(
@@ -67,7 +79,7 @@ def test_stop_in_the_middle_keeps_what_was_written(served: str, model_server: Mo
     job.stop()
     assert model_server.chats[0].left.wait(10)
     assert (job.answer.state, job.answer.text) == ("stopped", "Once upon")
-    assert job.answer.usage.completion_tokens is None
+    assert job.answer.receipt is None
 
 
 def test_stop_right_at_the_start_stops(served: str) -> None:

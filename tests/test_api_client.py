@@ -68,11 +68,12 @@ def test_health_and_models_come_from_the_api(served: str, model_server: ModelSer
 
 def test_an_answer_comes_in_chunks_and_whole(served: str, model_server: ModelServer) -> None:
     model_server.replies.append(spoken(["Hi", " there"]))
-    chunks = ask(served, HELLO | {"stream_options": {"include_usage": True}})
+    chunks = ask(served, HELLO | {"smolchat": {"receipt": True}})
     deltas = [chunk.choices[0].delta for chunk in chunks[1:3]]
     assert [delta.content for delta in deltas if delta] == ["Hi", " there"]
-    assert chunks[-1].usage
-    assert chunks[-1].usage.completion_tokens == 2
+    assert chunks[-1].smolchat
+    assert chunks[-1].smolchat.receipt
+    assert chunks[-1].smolchat.receipt.completion_tokens == 2
 
 
 def test_a_refusal_is_told_in_the_words_of_the_api(served: str) -> None:

@@ -1,87 +1,74 @@
+"""The tree of a conversation, as the page reads it."""
+
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from answer_chunk import Timings, Usage
-from answer_job import Answer
-from api_client import ApiError
-from conversation import Turn, facts, to_request
+from conversation import Conversation, Message
 
-USAGE = Usage(prompt_tokens=1031, completion_tokens=20)
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
-def test_a_request_holds_what_was_said_and_what_was_chosen() -> None:
-    turns = [Turn("One?", Answer("1", state="stopped")), Turn("Two?", Answer())]
-    request = to_request(turns, system=" Be brief. ", model="m", parameters={"seed": 1})
-    assert request == {
-        "messages": [
-            {"role": "system", "content": "Be brief."},
-            {"role": "user", "content": "One?"},
-            {"role": "assistant", "content": "1"},
-            {"role": "user", "content": "Two?"},
-        ],
-        "model": "m",
-        "seed": 1,
-        "stream": True,
-        "stream_options": {"include_usage": True},
-    }
+def message(id_: str, parent: str | None, **fields: Any) -> Message:
+    defaults = {"role": "user", "content": id_, "created_at": NOW}
+    return Message.model_validate(defaults | {"id": id_, "parent": parent} | fields)
 
 
-def test_what_is_empty_is_left_out() -> None:
-    turns = [Turn("One?", Answer(state="failed")), Turn("Two?", Answer("old", state="finished"))]
-    request = to_request(turns, system=" ", model=None, parameters={})
-    assert "model" not in request
-    assert [message["content"] for message in request["messages"]] == ["One?", "Two?"]
+def tree(current: str | None = "a2") -> Conversation:
+    """Two first questions; the second one has two answers, and the first of them goes on."""
+    messages = [
+        message("q1", None),
+        message("q2", None),
+        message("a1", "q2", role="assistant"),
+        message("a2", "q2", role="assistant"),
+        message("q3", "a1"),
+        message("a3", "q3", role="assistant"),
+    ]
+    return Conversation(id="c", title="", updated_at=NOW, current=current, messages=messages)
 
 
 @pytest.mark.parametrize(
-    ("known", "line"),
+    ("current", "thread"),
     [
-        (
-            {
-                "usage": USAGE,
-                "timings": Timings(predicted_per_second=41.26),
-                "finish_reason": "stop",
-            },
-            "smollm2 · 41.3 tokens/s · first token 0.31 s · 1,031 in · 20 out",
-        ),
-        (
-            {"usage": USAGE, "finish_reason": "length"},
-            "smollm2 · first token 0.31 s · 1,031 in · 20 out · cut off at the token limit",
-        ),
-        (
-            {"text": "", "finish_reason": "stop"},
-            "smollm2 · first token 0.31 s · the model wrote nothing",
-        ),
-        ({"usage": Usage(completion_tokens=0)}, "smollm2 · first token 0.31 s · 0 out"),
-        ({"state": "stopped"}, "smollm2 · first token 0.31 s · stopped"),
-        ({"state": "stopped", "first_token_seconds": None}, "smollm2 · stopped"),
-        ({"state": "failed", "text": "Hm"}, "smollm2 · first token 0.31 s · broken off"),
-        ({"state": "failed", "text": "", "model": "", "first_token_seconds": None}, ""),
+        ("a2", ["q2", "a2"]),
+        ("a3", ["q2", "a1", "q3", "a3"]),
+        ("q1", ["q1"]),
+        (None, []),
+        ("gone", []),
     ],
 )
-def test_the_facts_are_what_was_measured(known: dict[str, Any], line: str) -> None:
-    defaults: dict[str, Any] = {
-        "text": "Hm",
-        "finish_reason": "stop",
-        "model": "ai/smollm2",
-        "state": "finished",
-        "first_token_seconds": 0.312,
-    }
-    assert facts(Answer(**(defaults | known))) == line
+def test_a_thread_leads_from_the_first_message_to_where_it_was_left(
+    current: str | None, thread: list[str]
+) -> None:
+    assert [said.id for said in tree(current).thread()] == thread
 
 
-def test_a_new_answer_that_fails_leaves_the_earlier_one() -> None:
-    turn = Turn("One?", Answer("good", state="finished"))
-    for worse in [Answer("ba", state="failed", error=ApiError("No.")), Answer(state="stopped")]:
-        turn.begin(worse)
-        assert turn.shown.text == "good"
-    for other in [Answer("better", state="finished"), Answer("be", state="stopped")]:
-        turn.begin(other)
-        assert turn.shown is other
+def test_siblings_are_what_was_said_in_the_same_place() -> None:
+    found = tree()
+    siblings = {said.id: [other.id for other in found.siblings(said)] for said in found.messages}
+    assert siblings["q1"] == siblings["q2"] == ["q1", "q2"]
+    assert siblings["a1"] == siblings["a2"] == ["a1", "a2"]
+    assert siblings["q3"] == ["q3"]
 
 
-def test_a_partial_answer_stays_while_another_is_tried() -> None:
-    turn = Turn("One?", Answer("Once", state="failed"))
-    turn.begin(Answer(state="failed"))
-    assert turn.shown.text == "Once"
+def test_a_thread_goes_on_by_the_newest() -> None:
+    found = tree()
+    ends = {said.id: found.end_below(said) for said in found.messages}
+    assert ends == {"q1": "q1", "q2": "a2", "a1": "a3", "a2": "a2", "q3": "a3", "a3": "a3"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_cut"),
+    [
+        ({"state": "finished", "receipt": {"finish_reason": "stop"}}, False),
+        ({"state": "finished", "receipt": {"finish_reason": "length"}}, True),
+        ({"state": "finished", "receipt": 7}, False),
+        ({"state": "stopped"}, True),
+        ({"state": "interrupted"}, True),
+        ({"state": "stopped", "content": ""}, False),
+        ({"role": "user", "state": None}, False),
+    ],
+)
+def test_an_answer_that_was_cut_can_go_on(fields: dict[str, Any], *, is_cut: bool) -> None:
+    assert message("a", None, **({"role": "assistant"} | fields)).is_cut == is_cut

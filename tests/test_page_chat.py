@@ -33,6 +33,12 @@ def said(page: AppTest, role: str) -> list[str]:
     return [first.value for first in firsts]
 
 
+def facts(page: AppTest) -> str:
+    """Give the line under the last answer."""
+    answers = [message for message in page.chat_message if message.name == "assistant"]
+    return str(answers[-1].text[0].value)
+
+
 def warnings(page: AppTest) -> str:
     return " ".join(warning.value for warning in page.warning)
 
@@ -56,9 +62,8 @@ def test_a_question_gets_its_answer_and_what_it_cost(
     ask(page, "Where? <b>*x*</b>")
     assert said(page, "user") == ["Where? <b>*x*</b>"]
     assert said(page, "assistant") == ["It is **Paris**."]
-    facts = page.text[-1].value
-    assert "smollm2:latest · 50.0 tokens/s · first token " in facts
-    assert facts.endswith(" · 31 in · 2 out")
+    assert "smollm2:latest · 50.0 tokens/s · first token " in facts(page)
+    assert facts(page).endswith(" · 31 in · 2 out")
 
 
 def test_another_model_can_be_chosen_and_is_described(
@@ -94,7 +99,9 @@ def test_the_model_is_sent_the_whole_conversation_and_nothing_that_was_not_chose
         "One.",
         "Second",
     ]
-    assert set(body) == {"messages", "model", "stream", "stream_options", "max_tokens"}
+    # The rest is for the receipt: usage, a seed that can be told, and how far the prompt is read.
+    asked = {"messages", "model", "stream", "max_tokens"}
+    assert set(body) == asked | {"stream_options", "seed", "return_progress"}
 
 
 def test_parameters_and_the_system_prompt_are_sent_once_set(
@@ -119,17 +126,24 @@ def test_reset_takes_the_parameters_back(page: AppTest, model_server: ModelServe
     assert "top_k" not in model_server.chats[0].body
 
 
-def test_an_answer_stays_when_a_new_one_fails(page: AppTest, model_server: ModelServer) -> None:
+def test_an_answer_stays_beside_a_new_one_that_fails(
+    page: AppTest, model_server: ModelServer
+) -> None:
     model_server.replies += [spoken(["Good."]), recorded("err-load-broken-file-stream")]
     ask(page, "Hello")
     page.button(key="chat_again").click().run()
-    assert said(page, "assistant") == ["Good."]
     assert "damaged" in warnings(page)
     model_server.replies += [spoken(["Better."]), spoken(["Two."])]
     page.button(key="chat_retry").click().run()
     assert said(page, "assistant") == ["Better."]
+    assert not page.warning
+    for good in ("Later", "Earlier", "Earlier"):
+        buttons = [b for b in page.button if good in b.label and not b.disabled]
+        if buttons:
+            buttons[-1].click().run()
+    assert said(page, "assistant") == ["Good."]
     ask(page, "Go on")
-    assert {"role": "assistant", "content": "Better."} in model_server.chats[-1].body["messages"]
+    assert {"role": "assistant", "content": "Good."} in model_server.chats[-1].body["messages"]
 
 
 def test_a_model_that_was_chosen_stays_while_nothing_answers(
@@ -171,7 +185,7 @@ def test_an_answer_that_breaks_off_keeps_its_text_and_can_be_retried(
     )
     ask(page, "Hello")
     assert said(page, "assistant") == ["Once"]
-    assert page.text[-1].value.endswith("broken off")
+    assert facts(page).endswith("broken off")
     assert len(page.warning) == 1
     model_server.replies.append(spoken(["Twice."]))
     page.button(key="chat_retry").click().run()
@@ -203,7 +217,7 @@ def test_an_api_that_is_down_is_told_with_the_next_step(monkeypatch: pytest.Monk
     ask(page, "Hello")
     assert said(page, "user") == ["Hello"]
     assert len(page.warning) == 1
-    assert page.button(key="chat_retry")
+    assert page.button(key="chat_problem_retry")
     assert not page.exception
 
 
@@ -215,7 +229,7 @@ def test_the_page_goes_on_when_the_api_is_back(
     page = ask(opened(f"http://localhost:{port}", monkeypatch), "Hello")
     monkeypatch.setenv("API_BASE_URL", served)
     st.cache_resource.clear()
-    page.button(key="chat_retry").click().run()
+    page.button(key="chat_problem_retry").click().run()
     assert said(page, "assistant")
     assert not page.warning
 

@@ -1,18 +1,21 @@
-"""The chat: questions, answers while they are written, and what each one cost."""
+"""The chat: a conversation that is kept, its answers while they are written, what each one cost."""
 
 import streamlit as st
 
+import chat_actions as actions
 import model_choice
 import parameter_panel
-from answer_job import Answer, AnswerJob
 from answer_view import AnswerView
-from conversation import Turn, facts, to_request
+from api_client import ApiError
+from chat_session import Asked, asked, follow_address, opened, settle
+from conversation_list import conversation_list
+from conversation_menu import draw_files, draw_head
+from message_dialogs import open_wanted
 from parts import callout
 from service import api, privacy, service, service_badge, service_callout
+from thread_view import draw_asked_answers, draw_new_question, draw_thread
 
 DRAW_SECONDS = 0.05
-# SmolLM2 answers worse under the prompt that its own template puts in when there is none.
-SYSTEM_PROMPT = "You are a helpful assistant."
 STARTERS = {
     "Explain": "Explain recursion to a 10-year-old in four sentences.",
     "Rewrite": "Rewrite this politely: send me the file now.",
@@ -21,64 +24,49 @@ STARTERS = {
 }
 
 state = st.session_state
-state.setdefault("chat_turns", [])
-state.setdefault("chat_job", None)
-state.setdefault("chat_system", SYSTEM_PROMPT)
-turns: list[Turn] = state.chat_turns
-found = service()
-# Looked at once: an answer that ends while this script draws is drawn as ended by the next run.
-is_answering = bool(turns) and not turns[-1].answer.is_over
+state.setdefault(actions.SYSTEM, actions.SYSTEM_PROMPT)
 
 
-def start_answer() -> None:
-    stop_answer()
-    request = to_request(
-        turns,
-        system=state.get("chat_system") or "",
-        model=model_choice.chosen(),
-        parameters=parameter_panel.chosen(),
-    )
-    client = api()
-    state.chat_job = AnswerJob(
-        lambda: client.chat(request), forsaken_seconds=client.settings.forsaken_seconds
-    )
-    turns[-1].begin(state.chat_job.answer)
-
-
-def ask(question: str) -> None:
-    if question.strip() and not (turns and not turns[-1].answer.is_over):
-        turns.append(Turn(question.strip(), Answer()))
-        start_answer()
-
-
-def ask_what_was_typed() -> None:
-    ask(state.chat_input)
-
-
-def stop_answer() -> None:
-    if state.chat_job:
-        state.chat_job.stop()
-
-
-def start_over() -> None:
-    stop_answer()
-    turns.clear()
+def open_chat_of_address() -> None:
+    try:
+        if follow_address() and (conversation := opened()):
+            actions.take_settings(conversation)
+    except ApiError as error:
+        state[actions.PROBLEM] = error
 
 
 def draw_sidebar() -> None:
     st.button(
-        "New chat", icon=":material/add:", key="chat_new", on_click=start_over, width="stretch"
+        "New chat",
+        icon=":material/add:",
+        key="chat_new",
+        on_click=actions.new_chat,
+        width="stretch",
     )
     model_choice.model_choice(found)
-    st.text_area(
-        "System prompt",
-        key="chat_system",
-        height=80,
-        help="How the model should behave. It is sent before everything else.",
+    with st.expander("System prompt", icon=":material/assignment_ind:", key="chat_system_panel"):
+        st.text_area(
+            "System prompt",
+            key=actions.SYSTEM,
+            height=120,
+            label_visibility="collapsed",
+            help="How the model should behave. It is sent before everything else.",
+            persist_state="session",
+        )
+    parameter_panel.parameter_panel(for_chat=True)
+    st.segmented_control(
+        "Answers to each question",
+        [1, 2, 3, 4],
+        default=1,
+        required=True,
+        key=actions.ANSWERS,
+        help="More than one are drawn side by side.",
         persist_state="session",
     )
-    parameter_panel.parameter_panel()
-    service_badge()
+    conversation_list()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        service_badge()
+        draw_files()
 
 
 def draw_welcome() -> None:
@@ -94,55 +82,21 @@ def draw_welcome() -> None:
                 column.button(
                     f"**{title}**  \n{question}",
                     key=f"chat_starter_{title}",
-                    on_click=ask,
+                    on_click=actions.ask,
                     args=[question],
                     width="stretch",
                     wrap=True,
                 )
 
 
-def draw_turn(number: int, turn: Turn) -> AnswerView:
-    with (
-        st.container(key=f"chat_user_{number}"),
-        st.chat_message("user", avatar=":material/person:"),
-    ):
-        st.text(turn.question)
-    with st.chat_message("assistant", avatar=":material/bolt:"):
-        view = AnswerView(turn.shown)
-        view.draw(turn.shown)
-        # Here and below: st.empty() takes away what stood there, which would stay, dimmed, for as
-        # long as an answer is drawn.
-        ending = st.empty()
-        if turn.answer.is_over:
-            with ending.container():
-                draw_ending(number, turn)
-    return view
-
-
-def draw_ending(number: int, turn: Turn) -> None:
-    is_last = number == len(turns) - 1
-    error = turn.answer.error
-    if line := facts(turn.shown):
-        with st.container(
-            key=f"chat_facts_{number}",
-            horizontal=True,
-            horizontal_alignment="distribute",
-            vertical_alignment="center",
-        ):
-            st.text(line)
-            place = st.empty()
-            if is_last and not error:
-                place.button(
-                    "Regenerate",
-                    icon=":material/refresh:",
-                    key="chat_again",
-                    type="tertiary",
-                    on_click=start_answer,
-                )
-    trouble = st.empty()
-    if is_last and error:
-        with trouble.container():
-            callout(error, on_retry=start_answer, key="chat_retry")
+def draw_problem() -> None:
+    """Tell what could not be done; a question that could not be asked stays until it can."""
+    error: ApiError | None = state.get(actions.PROBLEM)
+    unsent: str | None = state.get(actions.UNSENT)
+    if unsent:
+        draw_new_question(unsent)
+    if error:
+        callout(error, on_retry=lambda: actions.try_again(unsent), key="chat_problem_retry")
 
 
 def draw_bottom() -> None:
@@ -152,60 +106,79 @@ def draw_bottom() -> None:
                 "Stop",
                 icon=":material/stop_circle:",
                 key="chat_stop",
-                on_click=stop_answer,
+                on_click=actions.stop,
                 shortcut="Esc",
             )
     # Streamlit itself puts this at the bottom; inside st.bottom it would not follow an answer down.
     st.chat_input(
         "Message the model …",
         key="chat_input",
-        on_submit=ask_what_was_typed,
+        on_submit=lambda: actions.ask(state.chat_input),
         submit_mode="disable",
     )
     with st.bottom:
         st.caption("Small models make things up. Check what matters.", text_alignment="center")
 
 
-def show_last_question() -> None:
-    # A script runs where its text is new: once for each question.
-    script = f'<script src="app/static/scroll.js?{len(turns)}"></script>'
-    with st.container(key="chat_scroll"):
+def run_script(name: str, number: int) -> None:
+    # A script runs where its text is new.
+    script = f'<script src="app/static/{name}.js?{number}"></script>'
+    with st.container(key=f"chat_script_{name}"):
         st.html(script, unsafe_allow_javascript=True)
 
 
-def draw_thread() -> AnswerView | None:
-    if state.get("chat_system"):
-        with st.container(key="chat_system_note"):
-            st.text(f"System prompt: {state.chat_system}")
-    view = None
-    for number, turn in enumerate(turns):
-        view = draw_turn(number, turn)
-    show_last_question()
-    return view
-
-
-def follow(answer: Answer, view: AnswerView) -> None:
-    """Draw an answer until it is over."""
-    while not state.chat_job.look(DRAW_SECONDS):
-        view.draw(answer)
-    view.draw(answer)
-    if answer.error:
+def follow(question: Asked, views: list[AnswerView]) -> None:
+    """Draw answers until all are over."""
+    # Looking at the state lets Streamlit end a script whose tab has gone.
+    while opened() and not question.is_over:
+        for view, job in zip(views, question.jobs, strict=True):
+            view.draw(job.answer)
+        running = next((job for job in question.jobs if not job.answer.is_over), None)
+        for job in question.jobs:
+            job.look(DRAW_SECONDS if job is running else 0)
+    if any(job.answer.error for job in question.jobs):
         service.clear()
     st.rerun()
 
 
-with st.sidebar:
-    draw_sidebar()
+found = service()
+open_chat_of_address()
+settle()
+question = asked()
+# Looked at once: an answer that ends while this script draws is drawn as ended by the next run.
+is_answering = question is not None and not question.is_over
+conversation = opened()
+views: list[AnswerView] = []
+
 welcome = st.empty()  # what is left of it would stay, dimmed, under an answer
-last_view = None
-if turns:
+if conversation or question:
     welcome.empty()
-    last_view = draw_thread()
-    if not found.is_ready and not is_answering and not turns[-1].answer.error:
-        service_callout(found)
-else:
+    # What is new is drawn first, so that it is seen at once; its place is below.
+    head, older, newest = st.container(), st.container(), st.container()
+    if question:
+        with newest:
+            if question.question_id is None:
+                draw_new_question(question.question)
+            views = draw_asked_answers(question)
+    if conversation:
+        with head:
+            draw_head(conversation)
+        with older:
+            draw_thread(conversation, question)
+elif not state.get(actions.UNSENT):
     with welcome.container(key="chat_welcome"):
         draw_welcome()
+trouble = st.empty()
+with trouble.container():
+    draw_problem()
+    if conversation and not found.is_ready and not is_answering:
+        service_callout(found)
+with st.sidebar:
+    draw_sidebar()
 draw_bottom()
-if last_view and is_answering:
-    follow(turns[-1].answer, last_view)
+run_script("page", 0)
+if question:
+    run_script("scroll", id(question))
+open_wanted(found)
+if question and is_answering:
+    follow(question, views)

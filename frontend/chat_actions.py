@@ -1,0 +1,273 @@
+"""What a person can do in the chat: each is the callback of a button or of the prompt."""
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, Callable
+from functools import partial, wraps
+from typing import Any, ParamSpec
+
+import streamlit as st
+
+import model_choice
+import parameter_panel
+from answer_chunk import Chunk
+from answer_job import AnswerJob
+from api_client import ApiError
+from chat_request import Settings, stored, summary_request, to_request
+from chat_session import COMPARED, Asked, asked, asked_anywhere, conversations, opened, reread, show
+from conversation import Conversation, Message
+from service import api, service
+
+SYSTEM = "chat_system"
+ANSWERS = "chat_answers"
+PROBLEM = "chat_problem"
+UNSENT = "chat_unsent"
+POLL_SECONDS = 0.02
+# SmolLM2 answers worse under the prompt that its own template puts in when there is none.
+SYSTEM_PROMPT = "You are a helpful assistant."
+
+state = st.session_state
+Arguments = ParamSpec("Arguments")
+
+
+def reported(action: Callable[Arguments, None]) -> Callable[Arguments, None]:
+    """Have the page tell what went wrong, instead of failing."""
+
+    @wraps(action)
+    def act(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
+        state.pop(PROBLEM, None)
+        try:
+            action(*args, **kwargs)
+        except ApiError as error:
+            state[PROBLEM] = error
+
+    return act
+
+
+def settings() -> Settings:
+    """Give what is chosen in the sidebar."""
+    return Settings(
+        system=(state.get(SYSTEM) or "").strip(),
+        model=model_choice.chosen(),
+        parameters=parameter_panel.chosen(),
+        wants_logprobs=parameter_panel.wants_logprobs(),
+    )
+
+
+@reported
+def ask(question: str) -> None:
+    """Ask something new at the end of the thread."""
+    if not question.strip() or is_answering():
+        return
+    state[UNSENT] = question  # stays on the page until it can be kept
+    conversation = _begun()
+    del state[UNSENT]
+    thread = sent_part(conversation.thread())
+    end = conversation.current
+    _start(Asked(conversation, question.strip(), end), thread, question.strip(), parent=end)
+
+
+@reported
+def ask_again(question_id: str) -> None:
+    """Have a question answered once more, beside the answers that it has."""
+    conversation = _ready()
+    thread = _thread_to(conversation, question_id)
+    question = thread[-1]
+    done = Asked(conversation, question.content, question.parent, question_id)
+    _start(done, sent_part(thread), "", parent=question_id)
+
+
+@reported
+def ask_instead(message_id: str, question: str) -> None:
+    """Ask an edited question in the place of an earlier one, which stays beside it."""
+    conversation = _ready()
+    state.pop("chat_editing", None)
+    *above, old = _thread_to(conversation, message_id)
+    if question.strip():
+        done = Asked(conversation, question.strip(), old.parent)
+        _start(done, sent_part(above), question.strip(), parent=old.parent)
+
+
+@reported
+def go_on(answer_id: str) -> None:
+    """Have an answer that was cut written on."""
+    conversation = _ready()
+    *above, cut = _thread_to(conversation, answer_id)
+    done = Asked(conversation, above[-1].content, above[-1].parent, above[-1].id)
+    _start(done, sent_part(above), "", parent=above[-1].id, begun=cut.content)
+
+
+@reported
+def retry() -> None:
+    """Ask again what could not be asked."""
+    if (failed := asked()) is None:
+        return
+    if failed.question_id:
+        ask_again(failed.question_id)
+        return
+    reread()
+    conversation = opened()
+    asked_anywhere().pop(failed.conversation.id, None)
+    if conversation and conversation.current != failed.conversation.current:
+        return  # it had been kept after all, and is shown with what became of it
+    thread = sent_part(failed.thread())
+    again = Asked(failed.conversation, failed.question, failed.parent)
+    _start(again, thread, failed.question, parent=failed.parent)
+
+
+def try_again(unsent: str | None) -> None:
+    """Ask what could not be asked, or let go of what could not be done."""
+    state.pop(PROBLEM, None)
+    service.clear()
+    if unsent:
+        ask(unsent)
+
+
+def stop() -> None:
+    if question := asked():
+        question.stop()
+
+
+@reported
+def step(message: Message, by: int) -> None:
+    """Read another of the things that were said in the same place."""
+    conversation = _ready()
+    siblings = conversation.siblings(message)
+    here = [sibling.id for sibling in siblings].index(message.id)
+    other = siblings[(here + by) % len(siblings)]
+    keep(other)
+
+
+@reported
+def keep(message: Message) -> None:
+    """Go on from a message, by the newest that follow it."""
+    conversation = _ready()
+    end = {"current": conversation.end_below(message)}
+    state.setdefault(COMPARED, set()).discard(message.parent)
+    show(conversations().change(conversation.id, end))
+
+
+@reported
+def delete(message_id: str) -> None:
+    """Delete a message and all that follows it."""
+    conversation = _ready()
+    conversations().delete_message(conversation.id, message_id)
+    reread()
+
+
+def leave_out_oldest() -> None:
+    """Send the model only the newest half of the thread from now on."""
+    if conversation := opened():
+        thread = conversation.thread()
+        half = thread[len(thread) // 2 :]
+        first = next((m.id for m in half if m.role == "user"), None)
+        state.setdefault("chat_first_sent", {})[conversation.id] = first
+
+
+@reported
+def summarise() -> None:
+    """Begin a new chat with a summary of this one, which the model writes."""
+    conversation = _ready()
+    thread = conversation.thread()
+    wanted = settings().kept() | {"title": f"After: {conversation.title}"[:200]}
+    show(conversations().create(wanted))
+    ask(summary_request(thread))
+
+
+def sent_part(thread: list[Message]) -> list[Message]:
+    """Give what of a thread is sent to the model: all of it, unless the oldest is left out."""
+    conversation = opened()
+    first = state.get("chat_first_sent", {}).get(conversation.id if conversation else "")
+    places = [number for number, message in enumerate(thread) if message.id == first]
+    return thread[places[0] :] if places else thread
+
+
+def new_chat() -> None:
+    for key in (PROBLEM, UNSENT, "chat_editing"):
+        state.pop(key, None)
+    show(None)
+    state[SYSTEM] = SYSTEM_PROMPT
+
+
+@reported
+def open_chat(conversation_id: str) -> None:
+    state.pop("chat_editing", None)
+    take_settings(conversations().read(conversation_id))
+
+
+def take_settings(conversation: Conversation) -> None:
+    """Open a conversation with what it was last asked with."""
+    show(conversation)
+    state[SYSTEM] = conversation.system_prompt or ""
+    model_choice.choose(conversation.model)
+    parameter_panel.choose(conversation.parameters or {})
+
+
+def is_answering() -> bool:
+    question = asked()
+    return question is not None and not question.is_over
+
+
+def _ready() -> Conversation:
+    """Give the open conversation, in which nothing is going on."""
+    stop()
+    if (conversation := opened()) is None:
+        raise ApiError("This chat is not open any more.", "Choose it in the list.")
+    asked_anywhere().pop(conversation.id, None)
+    return conversation
+
+
+def _begun() -> Conversation:
+    """Give the open conversation, or a new one, with the settings of now."""
+    wanted = settings().kept()
+    conversation = opened()
+    if conversation is None:
+        conversation = conversations().create(wanted)
+    elif any(getattr(conversation, name) != value for name, value in wanted.items()):
+        conversation = conversations().change(conversation.id, wanted)
+    show(conversation)
+    return conversation
+
+
+def _start(
+    question: Asked, thread: list[Message], new: str, *, parent: str | None, begun: str = ""
+) -> None:
+    client, chosen = api(), settings()
+    body = to_request(thread, new, chosen, begun=begun)
+    id_, seconds = question.conversation.id, client.settings.forsaken_seconds
+    first = AnswerJob(
+        lambda: client.chat(body | stored(id_, parent)), forsaken_seconds=seconds, begun=begun
+    )
+    question.jobs.append(first)
+    others = 1 if begun else int(state.get(ANSWERS) or 1)
+    for number in range(1, others):
+        beside = partial(_beside, first, _with_seed(body, number), id_)
+        question.jobs.append(AnswerJob(beside, forsaken_seconds=seconds))
+    asked_anywhere()[id_] = question
+
+
+async def _beside(
+    first: AnswerJob, body: dict[str, Any], conversation: str
+) -> AsyncGenerator[Chunk]:
+    """Ask for another answer to a question, as soon as it is known where that is kept."""
+    while first.answer.stored is None:
+        if first.answer.is_over:
+            raise first.answer.error or ApiError("The question could not be kept.", "Try again.")
+        await asyncio.sleep(POLL_SECONDS)
+    question = first.answer.stored.user_message
+    async for chunk in api().chat(body | stored(conversation, question)):
+        yield chunk
+
+
+def _with_seed(body: dict[str, Any], number: int) -> dict[str, Any]:
+    """Draw another answer than the first also where a seed was chosen."""
+    seed = body.get("seed", -1)
+    drawn = random.randrange(2**31) if seed == -1 else (seed + number) % 2**32  # noqa: S311
+    return body | {"seed": drawn}
+
+
+def _thread_to(conversation: Conversation, message_id: str) -> list[Message]:
+    thread = conversation.model_copy(update={"current": message_id}).thread()
+    if not thread:
+        raise ApiError("This message is not there any more.", "Open the chat again.")
+    return thread

@@ -1,0 +1,130 @@
+"""The conversation that is open in this tab, and the questions that are being answered in any."""
+
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import streamlit as st
+
+from answer_job import AnswerJob
+from api_client import ApiError
+from conversation import Conversation, Message
+from conversations_api import ConversationsApi
+from service import api
+
+STORED_SECONDS = 1.0  # how long the API may take to note how an answer ended
+
+COMPARED = "chat_compared"  # questions whose answers are shown side by side
+
+state = st.session_state
+
+
+@dataclass
+class Asked:
+    """A question on its way to its answers; `parent` is what it follows.
+
+    Where it was asked before, `question_id` is the message that is answered once more.
+    """
+
+    conversation: Conversation
+    question: str
+    parent: str | None
+    question_id: str | None = None
+    jobs: list[AnswerJob] = field(default_factory=list)
+
+    @property
+    def is_over(self) -> bool:
+        return all(job.answer.is_over for job in self.jobs)
+
+    def stop(self) -> None:
+        for job in self.jobs:
+            job.stop()
+
+    def thread(self) -> list[Message]:
+        """Give what stands above its answers, or above the question where that is new."""
+        end = self.question_id or self.parent
+        return self.conversation.model_copy(update={"current": end}).thread()
+
+
+@st.cache_resource(show_spinner=False)
+def asked_anywhere() -> dict[str, Asked]:
+    """Give the questions of this process by conversation: a page that is reloaded finds its own."""
+    return {}
+
+
+@st.cache_resource(show_spinner=False)
+def conversations() -> ConversationsApi:
+    return ConversationsApi(api())
+
+
+def opened() -> Conversation | None:
+    """Give the conversation that is open, as it was last seen."""
+    found: Conversation | None = state.get("chat_conversation")
+    return found
+
+
+def asked() -> Asked | None:
+    """Give the question of the open conversation that is being answered, or could not be."""
+    conversation = opened()
+    return asked_anywhere().get(conversation.id) if conversation else None
+
+
+def show(conversation: Conversation | None) -> None:
+    """Open a conversation, or a new one, here and in the page's address."""
+    state.chat_conversation = conversation
+    if conversation:
+        st.query_params["chat"] = conversation.id
+    else:
+        st.query_params.pop("chat", None)
+
+
+def follow_address() -> bool:
+    """Open what the page's address names, as a link or a reload does; tell whether that is new.
+
+    Raises:
+        ApiError: it cannot be opened.
+    """
+    wanted, here = st.query_params.get("chat"), opened()
+    if wanted and (here is None or wanted != here.id):
+        try:
+            show(conversations().read(wanted))
+        except ApiError:
+            st.query_params.pop("chat", None)
+            raise
+        return True
+    if here and not wanted:  # another page was visited meanwhile
+        st.query_params["chat"] = here.id
+    return False
+
+
+def reread() -> None:
+    """See the open conversation as it is now.
+
+    Raises:
+        ApiError: it cannot be read.
+    """
+    if conversation := opened():
+        state.chat_conversation = conversations().read(conversation.id)
+
+
+def settle() -> None:
+    """Let go of a question whose answers have ended and are kept."""
+    done = asked()
+    if done is None or not done.is_over:
+        return
+    until = time.monotonic() + STORED_SECONDS
+    with suppress(ApiError):  # it stays as it is, and is told with its error
+        reread()
+        while _is_being_written() and time.monotonic() < until:
+            time.sleep(0.05)
+            reread()
+        if (now := opened()) and now.current != done.conversation.current:
+            asked_anywhere().pop(now.id, None)
+            if len(done.jobs) > 1 and (kept := done.jobs[0].answer.stored):
+                state.setdefault(COMPARED, set()).add(kept.user_message)
+
+
+def _is_being_written() -> bool:
+    conversation = opened()
+    messages = conversation.messages if conversation else []
+    return any(message.state == "writing" for message in messages)

@@ -1,0 +1,101 @@
+"""The sidebar's list of conversations: newest first, by day, searched."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta, timezone
+from itertools import groupby
+
+import streamlit as st
+
+import chat_actions as actions
+from api_client import ApiError
+from chat_session import conversations, opened
+from conversation import ConversationHead, ConversationPage
+
+SEARCH, _SHOWN, _KNOWN = "chat_search", "chat_shown", "chat_list"
+PAGE = 20
+
+state = st.session_state
+
+
+def conversation_list() -> None:
+    st.text_input(
+        "Search chats",
+        key=SEARCH,
+        placeholder="Search chats",
+        icon=":material/search:",
+        label_visibility="collapsed",
+        on_change=lambda: state.update({_SHOWN: PAGE}),
+    )
+    page = _page()
+    if not page.data:
+        st.caption("Nothing found." if state.get(SEARCH) else "Chats are kept here.")
+    with st.container(key="chat_list", gap=None):
+        for day, heads in groupby(page.data, lambda head: day_of(head.updated_at, today())):
+            st.caption(day)
+            _draw(list(heads))
+    if page.has_more:
+        st.button("Show more", key="chat_more", type="tertiary", on_click=_show_more)
+
+
+def _draw(heads: Sequence[ConversationHead]) -> None:
+    here = opened()
+    for head in heads:
+        is_open = here is not None and head.id == here.id
+        st.button(
+            title(head),
+            key=f"chat_open_{'now_' if is_open else ''}{head.id}",
+            type="tertiary",
+            on_click=actions.open_chat,
+            args=[head.id],
+            width="stretch",
+        )
+
+
+def title(head: ConversationHead) -> str:
+    """Give a title that a button shows as it is, without markdown."""
+    text = " ".join(head.title.split()) or "Untitled"
+    return "".join(f"\\{letter}" if letter in _MARKDOWN else letter for letter in text)
+
+
+_MARKDOWN = frozenset("\\`*_{}[]()<>#+-.!|~$:")
+
+
+def day_of(moment: datetime, now: date) -> str:
+    """Name the day that a moment was on, the nearer the more exactly."""
+    day = moment.astimezone(_zone()).date()
+    if day >= now:
+        return "Today"
+    if day == now - timedelta(days=1):
+        return "Yesterday"
+    if day > now - timedelta(days=7):
+        return "Previous 7 days"
+    if day > now - timedelta(days=30):
+        return "Previous 30 days"
+    return f"{day:%B %Y}"
+
+
+def today() -> date:
+    return datetime.now(_zone()).date()
+
+
+def _zone() -> timezone | None:
+    """Give the reader's own time zone, where the browser tells it."""
+    offset = st.context.timezone_offset
+    if offset is None:
+        return None
+    return timezone(timedelta(minutes=-offset))
+
+
+def _page() -> ConversationPage:
+    """Ask for the list; what was known stays while nothing answers."""
+    try:
+        page = conversations().page(search=state.get(SEARCH) or "", limit=state.get(_SHOWN, PAGE))
+    except ApiError:
+        known: ConversationPage = state.get(_KNOWN) or ConversationPage(data=[])
+        return known
+    state[_KNOWN] = page
+    return page
+
+
+def _show_more() -> None:
+    state[_SHOWN] = min(200, state.get(_SHOWN, PAGE) + 2 * PAGE)

@@ -1,0 +1,44 @@
+"""What an answer cost: a quiet line under it, and all of it on request."""
+
+import streamlit as st
+
+import model_choice
+import parameter_panel
+import receipt_words as words
+from answer_chunk import Receipt
+from conversation import Message
+from logprobs_view import draw_logprobs
+from safe_markdown import safe_markdown
+from service import Service
+
+
+def draw_line(message: Message) -> None:
+    receipt = message.receipt or Receipt(model=message.model)
+    is_empty = not message.content
+    if line := words.line(receipt, state=message.state, is_empty=is_empty):
+        st.text(line)
+
+
+@st.dialog("What this answer cost", width="medium")
+def show_receipt(message: Message, found: Service) -> None:
+    receipt = message.receipt or Receipt(model=message.model)
+    about = {model.id: model_choice.about(model) for model in found.models}
+    rows = words.rows(
+        receipt, sent=message.parameters or {}, about=about.get(receipt.model or "", "")
+    )
+    st.table({name: safe_markdown(value) for name, value in rows}, border="horizontal")
+    if (share := words.context_share(receipt)) is not None:
+        st.progress(share, text="Context used")
+    if receipt.seed is not None and st.button(
+        "Keep this seed",
+        icon=":material/casino:",
+        key="receipt_seed",
+        on_click=parameter_panel.keep_seed,
+        args=[receipt.seed],
+    ):
+        st.rerun()
+
+
+@st.dialog("How likely each token was", width="large")
+def show_logprobs(message: Message) -> None:
+    draw_logprobs(message.logprobs or [])

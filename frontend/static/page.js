@@ -1,0 +1,20 @@
+// Tells screen readers when an answer begins and what it says once it is there. Streamlit itself
+// draws without a word. It is run by every page that is drawn and does its work once.
+if (!window.smolchatTells) {
+  window.smolchatTells = true;
+  const said = document.createElement("div");
+  said.setAttribute("role", "status");
+  said.className = "smolchat-said";
+  document.body.append(said);
+  let wasWriting = false;
+  setInterval(() => {
+    const isWriting = document.querySelector(".st-key-chat_stop") !== null;
+    if (isWriting && !wasWriting) said.textContent = "The model is answering.";
+    if (!isWriting && wasWriting) {
+      const answers = document.querySelectorAll("[data-testid=stChatMessage] [data-testid=stMarkdown]");
+      const last = answers[answers.length - 1]?.innerText ?? "";
+      said.textContent = `The answer: ${last.slice(0, 2000)}`;
+    }
+    wasWriting = isWriting;
+  }, 250);
+}
