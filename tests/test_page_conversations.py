@@ -99,7 +99,7 @@ def test_several_answers_stand_side_by_side_until_one_is_kept(
     page: AppTest, model_server: ModelServer
 ) -> None:
     model_server.replies += [spoken(["Red."]), spoken(["Blue."])]
-    next(g for g in page.get("button_group") if "Answers" in g.label).set_value(2).run()
+    next(g for g in page.button_group if "Answers" in g.label).set_value(2).run()
     ask(page, "A colour?")
     assert sorted(said(page, "assistant")) == ["Blue.", "Red."]
     assert len({chat.body["seed"] for chat in model_server.chats}) == 2
@@ -257,13 +257,13 @@ def test_a_title_is_shown_as_it_is() -> None:
 
 def choose(page: AppTest, choice: str) -> AppTest:
     """Choose something in the menu of the last message."""
-    return page.get("menu_button")[-1].set_value(choice).run()
+    return page.menu_button[-1].set_value(choice).run()
 
 
 def test_a_message_is_deleted_with_what_follows_it(page: AppTest) -> None:
     ask(page, "One?")
     ask(page, "Two?")
-    question = [menu for menu in page.get("menu_button") if "Edit" in menu.options][-1]
+    question = [menu for menu in page.menu_button if "Edit" in menu.options][-1]
     question.set_value("Delete").run()
     page.button(key="chat_delete_message").click().run()
     assert said(page, "user") == ["One?"]
@@ -288,7 +288,7 @@ def test_a_text_is_copied_as_the_model_wrote_it(page: AppTest, model_server: Mod
 def test_an_earlier_answer_is_asked_for_again(page: AppTest, model_server: ModelServer) -> None:
     ask(page, "One?")
     ask(page, "Two?")
-    first = next(menu for menu in page.get("menu_button") if "Numbers" in menu.options)
+    first = next(menu for menu in page.menu_button if "Numbers" in menu.options)
     first.set_value("Ask again").run()
     assert said(page, "user") == ["One?"]
     assert [m["role"] for m in model_server.chats[-1].body["messages"]] == ["system", "user"]
