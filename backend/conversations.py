@@ -1,20 +1,16 @@
 """Stored conversations: list, read, change and delete them, take them out and bring them in."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from fastapi.responses import StreamingResponse
-from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic_core import from_json
-from starlette.exceptions import HTTPException
-from starlette.types import Receive, Scope, Send
 
 from backend.dependencies import StoreDep
-from backend.errors import ConversationNotFoundError, ErrorBody, Responses, described
+from backend.errors import STORE_RESPONSES, ConversationNotFoundError, described
 from backend.export import MEDIA_TYPES, Export, disposition, to_html, to_markdown
 from backend.imports import read_import
 from backend.store.conversation import (
@@ -26,33 +22,7 @@ from backend.store.conversation import (
     Title,
 )
 from backend.store.store import Store
-
-
-class _StrictRequest(Request):
-    """Its JSON is what the rest of the API takes for JSON: no NaN, no endless nesting."""
-
-    async def json(self) -> Any:
-        return from_json(await self.body(), allow_inf_nan=False)
-
-
-class _StrictRoute(APIRoute):
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] not in (self.methods or ()):  # several routes share a path
-            routes = [route for route in router.routes if isinstance(route, APIRoute)]
-            allowed = {
-                name for route in routes if route.path == self.path for name in route.methods or ()
-            }
-            raise HTTPException(405, headers={"Allow": ", ".join(sorted(allowed))})
-        await super().handle(scope, receive, send)
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handler = super().get_route_handler()
-
-        async def handle(request: Request) -> Response:
-            return await handler(_StrictRequest(request.scope, request.receive))
-
-        return handle
-
+from backend.strict_route import StrictRouter
 
 Form = Literal["json", "markdown", "html"]
 _WRITERS: dict[Form, Callable[[Conversation], str]] = {
@@ -60,16 +30,10 @@ _WRITERS: dict[Form, Callable[[Conversation], str]] = {
     "markdown": to_markdown,
     "html": to_html,
 }
-# `default` keeps FastAPI from describing a 422 of its own shape.
-_RESPONSES: Responses = described(503) | {
-    "default": {"model": ErrorBody, "description": "What went wrong, in OpenAI's shape"}
-}
 _OF_ONE = described(404)
 _WITH_BODY = described(415)
 
-router = APIRouter(
-    prefix="/conversations", route_class=_StrictRoute, tags=["conversations"], responses=_RESPONSES
-)
+router = StrictRouter(prefix="/conversations", tags=["conversations"], responses=STORE_RESPONSES)
 
 
 class _Settable(BaseModel):

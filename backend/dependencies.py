@@ -1,12 +1,14 @@
 """What routes ask for, named once: each is what the app's state has under a name."""
 
 import asyncio
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
 from backend.answering import Ask
 from backend.capabilities import Capabilities
+from backend.line import Line
 from backend.measures import Measures
 from backend.schema.worker import Worker
 from backend.settings import Settings
@@ -29,5 +31,7 @@ MeasuresDep = Annotated[Measures, _state("measures")]
 CapabilitiesDep = Annotated[Capabilities, _state("capabilities")]
 WorkerDep = Annotated[Worker, _state("worker")]
 StoreDep = Annotated[Store, _state("store")]
+LineDep = Annotated[Line, _state("line")]
+StartedDep = Annotated[datetime, _state("started_at")]
 # Set when the process is asked to end.
 StoppingDep = Annotated[asyncio.Event, _state("stopping")]

@@ -11,6 +11,7 @@ SmolChatError                          500  internal_error
 ├── ModelNotFoundError                 404  model_not_found
 ├── ConversationNotFoundError          404  conversation_not_found
 ├── MessageNotFoundError               404  message_not_found
+├── PresetNotFoundError                404  preset_not_found
 ├── RequestTooLargeError               413  request_too_large
 ├── UnsupportedMediaTypeError          415  unsupported_media_type
 ├── SchemaRefusedError                 422  schema_invalid, schema_unsupported, schema_too_large,
@@ -69,13 +70,13 @@ def described(*statuses: int) -> Responses:
 
 # What every route can answer: most of it before anything runs.
 DOOR_RESPONSES = described(400, 401, 403, 413, 500)
-# And every route that asks the model server.
 # `default` keeps FastAPI from describing a 422 of its own shape.
-ERROR_RESPONSES = (
-    DOOR_RESPONSES
-    | described(404, 429, 502, 503, 504)
-    | {"default": {"model": ErrorBody, "description": "What went wrong, in OpenAI's shape"}}
-)
+_OTHERWISE: Responses = {
+    "default": {"model": ErrorBody, "description": "What went wrong, in OpenAI's shape"}
+}
+# And every route that asks the model server, or the store.
+ERROR_RESPONSES = DOOR_RESPONSES | described(404, 429, 502, 503, 504) | _OTHERWISE
+STORE_RESPONSES = described(503) | _OTHERWISE
 
 
 _HEADERS = {
@@ -163,6 +164,11 @@ class ConversationNotFoundError(SmolChatError):
 class MessageNotFoundError(SmolChatError):
     status = 404
     code = "message_not_found"
+
+
+class PresetNotFoundError(SmolChatError):
+    status = 404
+    code = "preset_not_found"
 
 
 class RequestTooLargeError(SmolChatError):
@@ -275,7 +281,12 @@ async def _answer_invalid(request: Request, error: Exception) -> JSONResponse:
 
 
 def _place(detail: Mapping[str, Any], body: Any) -> list[str]:
-    """Give the way to a place in the body, without the union branches that Pydantic tried."""
+    """Give the way to a place in the body, without the union branches that Pydantic tried.
+
+    What is wrong in the path or in the query has a name.
+    """
+    if detail["loc"][0] != "body":
+        return [str(detail["loc"][-1])]
     names = []
     absent = detail["loc"][-1] if detail["type"] in ("missing", "extra_forbidden") else None
     for part in detail["loc"][1:]:

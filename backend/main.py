@@ -5,12 +5,23 @@ import gc
 import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
 from functools import partial
 from types import FrameType
 
 from fastapi import FastAPI
 
-from backend import VERSION, chat, conversations, health, metrics, model_list, structured
+from backend import (
+    VERSION,
+    chat,
+    conversations,
+    health,
+    metrics,
+    model_list,
+    presets,
+    status,
+    structured,
+)
 from backend.access_log import AccessLog, in_place_of_uvicorns
 from backend.answering import Answering
 from backend.capabilities import Capabilities
@@ -35,6 +46,8 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.settings = settings
+        app.state.started_at = datetime.now(UTC)
+        app.state.line = line
         app.state.measures = measures
         app.state.stopping = asyncio.Event()
         app.state.worker = Worker()
@@ -62,7 +75,7 @@ def create_app(settings: Settings) -> FastAPI:
     install_docs_page(app)
     # First, and as they are: routes that are included are handled by FastAPI itself.
     app.router.routes[:0] = [*chat.router.routes, *structured.drawing.routes]
-    for routes in (structured, conversations, model_list, health, metrics):
+    for routes in (structured, conversations, presets, model_list, health, status, metrics):
         app.include_router(routes.router, responses=DOOR_RESPONSES)
     # Around everything, so that whatever is answered has its id and its line in the log.
     limits = {"/conversations/import": settings.max_import_bytes}

@@ -174,11 +174,11 @@ def test_an_answer_is_json_or_a_stream() -> None:
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)
 def test_statuses_are_listed(path: str, method: str) -> None:
     wanted = {"400", "401", "403", "413", "500"}
-    if path.startswith("/conversations"):
+    if path.startswith(("/conversations", "/presets")):
         wanted |= {"503"}
     if path in ASKING:
         wanted |= {"404", "429", "502", "503", "504"}
-    if method in ("post", "patch"):
+    if method in ("post", "put", "patch"):
         wanted |= {"415"}
     listed = set(OPERATIONS[path, method]["responses"])
     assert wanted <= listed

@@ -8,14 +8,23 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
 
-from backend.errors import ConversationNotFoundError, MessageNotFoundError, StoreUnavailableError
+from backend.errors import (
+    ConversationNotFoundError,
+    InvalidRequestError,
+    MessageNotFoundError,
+    PresetNotFoundError,
+    StoreUnavailableError,
+)
 from backend.settings import Settings
 from backend.store.conversation import Conversation, Message, now
-from backend.store.database import FILE_NAME
+from backend.store.database import FILE_NAME, MIGRATIONS
+from backend.store.presets import MAX_PRESETS
 from backend.store.store import Store, Turn, open_store
 from backend.store.tables import metadata
 from conftest import MODEL_ID
@@ -226,6 +235,75 @@ async def test_the_migrations_make_the_tables(kept: Settings) -> None:
         context = MigrationContext.configure(connection, opts={"compare_type": False})
         assert compare_metadata(context, metadata) == []
     engine.dispose()
+
+
+async def test_a_database_of_the_first_version_is_taken_over_without_loss(kept: Settings) -> None:
+    conversation = Conversation(
+        title="T", messages=[Message(role="user", content="Grüße"), Message(role="assistant")]
+    )
+    async with open_store(kept) as store:
+        [head] = await store.add([conversation])
+        before = await store.find(head.id)
+        await store.presets.put("mine", {})
+    _migrate(kept, "0001")
+    async with open_store(kept) as store:
+        assert await store.find(head.id) == before
+        assert await store.presets.all() == []  # the first version had none
+        await store.presets.put("mine", {"top_k": 1})
+        await store.delete(head.id)
+        await store.presets.delete("mine")
+
+
+async def test_a_file_that_the_first_version_made_is_taken_over(tmp_path: Path) -> None:
+    _migrate(in_folder(tmp_path), "0001")
+    connection = sqlite3.connect(tmp_path / FILE_NAME)
+    connection.execute("INSERT INTO conversations VALUES ('c', 'T', NULL, NULL, NULL, 'a', 1, 2)")
+    message = "INSERT INTO messages (id, conversation, parent, role, content, state, receipt, "
+    message += "created_at, updated_at) VALUES (?, 'c', ?, ?, 'Hi', ?, ?, 1, 2)"
+    connection.execute(message, ("q", None, "user", None, None))
+    connection.execute(message, ("a", "q", "assistant", "finished", '{"total_ms": 1.5}'))
+    connection.commit()
+    connection.close()
+    async with open_store(in_folder(tmp_path)) as store:
+        found = await store.find("c")
+        assert [(said.id, said.parent) for said in found.messages] == [("q", None), ("a", "q")]
+        counted = await store.figures.counted(5)
+        assert [answer.receipt for answer in counted.answers] == [{"total_ms": 1.5}]
+
+
+def _migrate(kept: Settings, revision: str) -> None:
+    """Bring a database up or down to a revision."""
+    url = kept.database_url.get_secret_value() or f"sqlite:///{kept.data_dir / FILE_NAME}"
+    engine = create_engine(url.replace("postgres:", "postgresql+psycopg:"))
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        at = MigrationContext.configure(connection).get_current_revision()
+        (command.downgrade if at and at > revision else command.upgrade)(config, revision)
+    engine.dispose()
+
+
+async def test_of_many_presets_at_once_none_is_one_too_many(store: Store) -> None:
+    for number in range(MAX_PRESETS - 1):
+        await store.presets.put(f"p{number}", {})
+    puts = (store.presets.put(f"late {number}", {"top_k": number}) for number in range(5))
+    found = await asyncio.gather(*puts, return_exceptions=True)
+    assert [type(one) for one in found].count(InvalidRequestError) == 4
+    await asyncio.gather(*(store.presets.put("p1", {"top_k": number}) for number in range(5)))
+    kept = await store.presets.all()
+    assert [preset.name for preset in kept] == sorted(preset.name for preset in kept)
+    assert len(kept) == MAX_PRESETS
+    for preset in kept:
+        await store.presets.delete(preset.name)
+    with pytest.raises(PresetNotFoundError):
+        await store.presets.delete("p1")
+
+
+async def test_a_store_is_closed_while_it_counts(kept: Settings) -> None:
+    async with open_store(kept) as store:
+        with pytest.raises(StoreUnavailableError, match="busy"):
+            await store.figures.counted(0)
 
 
 async def test_several_start_at_once(kept: Settings) -> None:

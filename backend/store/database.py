@@ -9,7 +9,7 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import Connection, event, make_url, text
+from sqlalchemy import URL, Connection, event, make_url, text
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -38,6 +38,9 @@ class Database:
         is_sqlite = engine.dialect.name == "sqlite"
         snapshot = {"reads": True} if is_sqlite else {"isolation_level": "REPEATABLE READ"}
         self._reader = engine.execution_options(**snapshot)
+        self.kind = engine.dialect.name
+        self.place = place_of(engine.url)
+        self.file = Path(self.place) if is_sqlite and self.place != ":memory:" else None
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
@@ -90,6 +93,17 @@ def _engine(settings: Settings) -> AsyncEngine:
         if url.get_backend_name() == "sqlite":
             return _sqlite(url.render_as_string(hide_password=False))
         return create_async_engine(url, pool_pre_ping=True, hide_parameters=True)
+
+
+def place_of(url: URL) -> str:
+    """Say where a database is, without who is let in: the file, or the host and the name."""
+    if url.get_backend_name() == "sqlite":
+        return url.database or ":memory:"
+    # A host may stand behind the ?, and an unquoted @ in a password would be taken for its end.
+    host = url.host or url.query.get("host", "localhost")
+    host = host if isinstance(host, str) else ",".join(host)
+    port = f":{url.port}" if url.port else ""
+    return f"{host.rpartition('@')[2]}{port}/{url.database or ''}"
 
 
 def _sqlite(url: str) -> AsyncEngine:

@@ -13,6 +13,8 @@ from backend.errors import ConversationNotFoundError, MessageNotFoundError
 from backend.settings import Settings
 from backend.store.conversation import Conversation, ConversationHead, Message, new_id, now
 from backend.store.database import Database, open_database
+from backend.store.figures import Figures
+from backend.store.presets import Presets
 from backend.store.tables import conversations, messages
 
 _TITLE_CHARACTERS = 80
@@ -31,10 +33,12 @@ class Turn:
 
 
 class Store:
-    """The conversations of this database."""
+    """The conversations of this database, and what else is kept in it."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.presets = Presets(database)
+        self.figures = Figures(database)
 
     async def page(
         self, limit: int, *, search: str = "", after: str | None = None
@@ -182,7 +186,10 @@ async def open_store(settings: Settings) -> AsyncIterator[Store]:
     async with open_database(settings) as database:
         store = Store(database)
         await store.mark_interrupted()
-        yield store
+        try:
+            yield store
+        finally:
+            await store.figures.close()
 
 
 async def _head(connection: AsyncConnection, conversation: str) -> RowMapping:

@@ -94,4 +94,13 @@ messages = Table(
     Column("error", Json),
     Column("created_at", Microseconds, nullable=False),
     Column("updated_at", Microseconds, nullable=False),
+    Index("messages_ended", "state", "updated_at"),
+)
+
+presets = Table(
+    "presets",
+    metadata,
+    Column("name", Words, primary_key=True),
+    Column("parameters", Json, nullable=False),
+    Column("updated_at", Microseconds, nullable=False),
 )
