@@ -4,12 +4,14 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 from pydantic import BaseModel, ValidationError
 
 from answer_chunk import Chunk
+from api_status import Status
+from preset import Preset, PresetList
 from settings import Settings
 from structured_reply import (
     ChatReply,
@@ -104,6 +106,24 @@ class ApiClient:
     def models(self) -> list[Model]:
         return self.get("/models", ModelList).data
 
+    def status(self) -> Status:
+        return self.get("/status", Status)
+
+    def presets(self) -> list[Preset]:
+        return self.get("/presets", PresetList).data
+
+    def put_preset(self, name: str, parameters: dict[str, Any]) -> Preset:
+        """Keep parameters under a name, in place of those that are kept under it.
+
+        Raises:
+            ApiError: the API does not take them; `details` says which one is wrong.
+        """
+        response = self.send("PUT", _preset_path(name), json={"parameters": parameters})
+        return _shaped(response, response.content, Preset)
+
+    def delete_preset(self, name: str) -> None:
+        self.send("DELETE", _preset_path(name))
+
     def response_types(self) -> list[ResponseType]:
         return self.get("/structured/types", ResponseTypes).data
 
@@ -191,6 +211,11 @@ class ApiClient:
             return "Start the API there, or set `API_BASE_URL` in `.env` to where it is."
         command = f"uvicorn backend.main:app --port {address.port or 80}"
         return f"Start everything with `make run`, or the API alone with `{command}`."
+
+
+def _preset_path(name: str) -> str:
+    """Write a name so that its slashes and dots are no steps on a way."""
+    return f"/presets/{quote(name, safe='').replace('.', '%2E')}"
 
 
 async def _chunks(pieces: AsyncIterable[bytes]) -> AsyncIterator[Chunk]:

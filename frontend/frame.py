@@ -14,4 +14,5 @@ st.logo(str(STATIC / "bolt.svg"), size="large")
 
 chat = st.Page("app_pages/chat.py", title="Chat", icon=":material/forum:", default=True)
 structured = st.Page("app_pages/structured.py", title="Structured", icon=":material/data_object:")
-st.navigation([chat, structured], position="top").run()
+status = st.Page("app_pages/status.py", title="Status", icon=":material/monitor_heart:")
+st.navigation([chat, structured, status], position="top").run()

@@ -1,30 +1,17 @@
 """The reliability score on the page: how far it is, a table, a plot, and what to take away."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 
+from chart_colors import Colors, chart_colors
 from job import Outcome
 from parts import callout
 from reliability import Score, scores, to_csv, to_json
 from reliability_job import Measurement
 
 ROW_PIXELS, AXIS_PIXELS = 36, 64
-
-
-@dataclass(frozen=True)
-class Colors:
-    """The theme's own, which a chart does not get from it."""
-
-    text: str
-    ours: str
-    others: str
-
-
-LIGHT = Colors(text="#2A211B", ours="#B4532A", others="#D9BFA5")
-DARK = Colors(text="#F2E9DD", ours="#BC5A2C", others="#5A4A3D")
 
 
 class ReliabilityView:
@@ -65,8 +52,7 @@ class ReliabilityView:
         if found := scores(self._measurement.trials):
             rows = [row(score) for score in found]
             self._table.table(rows, border="horizontal", hide_index=True, alt="Reliability")
-            colors = DARK if st.context.theme.type == "dark" else LIGHT
-            spec = chart(self._measurement.plan.ways, colors)
+            spec = chart(self._measurement.plan.ways, chart_colors())
             self._chart.vega_lite_chart(points(found), spec, alt=_told(found), width="stretch")
 
 

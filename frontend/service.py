@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import streamlit as st
 
 from api_client import LOCAL_HOSTS, ApiClient, ApiError, Health, Model
+from api_status import Status
 from parts import callout
 from safe_markdown import safe_markdown
 from settings import Settings
@@ -16,7 +17,8 @@ from settings import Settings
 LOOK_SECONDS = 3.0
 # Names that mean this computer inside Docker: Model Runner, the host, its bridge, Compose's API.
 _DOCKER_HOSTS = ("model-runner.docker.internal", "host.docker.internal", "172.17.0.1", "api")
-_BADGES: dict[str, tuple[str, str, Literal["green", "orange", "red"]]] = {
+Color = Literal["green", "orange", "red"]
+BADGES: dict[str, tuple[str, str, Color]] = {
     "ready": ("Ready", ":material/check_circle:", "green"),
     "loading": ("The model is loading", ":material/hourglass_top:", "orange"),
     "model_missing": ("Model missing", ":material/error:", "orange"),
@@ -62,10 +64,27 @@ def service() -> Service:
     return Service(health, [])
 
 
+@dataclass(frozen=True)
+class StatusLook:
+    """What the API tells of itself, or why it does not."""
+
+    status: Status | None
+    error: ApiError | None = None
+
+
+@st.cache_resource(show_spinner=False, ttl=LOOK_SECONDS)
+def status_look() -> StatusLook:
+    """Ask the API for all that it tells of itself."""
+    try:
+        return StatusLook(api().status())
+    except ApiError as error:
+        return StatusLook(None, error)
+
+
 @st.fragment(run_every=LOOK_SECONDS)
 def service_badge() -> None:
     """Say in two words how things are, now and not when the page was drawn."""
-    text, icon, color = _BADGES[service().state]
+    text, icon, color = BADGES[service().state]
     st.badge(text, icon=icon, color=color)
 
 

@@ -78,14 +78,28 @@ class Settings(BaseSettings):
         except UnicodeDecodeError:
             raise SystemExit("The file .env is not UTF-8. Save it as UTF-8.") from None
 
+    def in_effect(self) -> dict[str, bool | int | float | str]:
+        """Give each value by the name that a person sets; of a secret, whether it is set."""
+        told = self.model_dump(mode="json")
+        for field, value in self:
+            if isinstance(value, SecretStr):
+                told[field] = "set" if value.get_secret_value() else "not set"
+        fields = type(self).model_fields
+        return {
+            _variable(str(fields[field].validation_alias or field)): value
+            for field, value in told.items()
+        }
+
+
+def _variable(name: str) -> str:
+    """Give the name of a setting in the environment."""
+    return name if name.isupper() else f"SMOLCHAT_{name.upper()}"
+
 
 def _explain(error: ValidationError) -> list[str]:
     """Say each wrong value with the name that a person set it by."""
     lines = []
     for detail in error.errors():
-        name = str(detail["loc"][0])
-        variable = name if name.isupper() else f"SMOLCHAT_{name.upper()}"
-        lines.append(
-            f"Wrong setting {variable}: {detail['msg']} (set it in .env or the environment)"
-        )
+        name = _variable(str(detail["loc"][0]))
+        lines.append(f"Wrong setting {name}: {detail['msg']} (set it in .env or the environment)")
     return lines

@@ -66,6 +66,32 @@ def test_health_and_models_come_from_the_api(served: str, model_server: ModelSer
     assert client.models()[0].id == "ai/smollm2:latest"
 
 
+def test_status_comes_from_the_api(served: str, model_server: ModelServer) -> None:
+    status = client_of(served).status()
+    assert status.model_server.url == model_server.base_url
+    assert status.store.conversations is not None
+    assert status.settings["SMOLCHAT_API_KEY"] == "not set"
+
+
+@pytest.mark.parametrize("name", ["mine", "a/b", "..", "../chat", "100 % \U0001f999", "?#", "%2F"])
+def test_presets_are_kept_under_any_name(served: str, name: str) -> None:
+    client = client_of(served)
+    kept = client.put_preset(name, {"temperature": 0.5, "other": [1]})
+    assert (kept.name, kept.parameters) == (name, {"temperature": 0.5, "other": [1]})
+    assert kept in client.presets()
+    client.delete_preset(name)
+    assert kept not in client.presets()
+    with pytest.raises(ApiError) as gone:
+        client.delete_preset(name)
+    assert gone.value.code == "preset_not_found"
+
+
+def test_a_preset_that_the_api_refuses_is_told(served: str) -> None:
+    with pytest.raises(ApiError, match=r"parameters\.temperature") as refusal:
+        client_of(served).put_preset("mine", {"temperature": 9})
+    assert refusal.value.details["param"] == "parameters.temperature"
+
+
 def test_an_answer_comes_in_chunks_and_whole(served: str, model_server: ModelServer) -> None:
     model_server.replies.append(spoken(["Hi", " there"]))
     chunks = ask(served, HELLO | {"smolchat": {"receipt": True}})

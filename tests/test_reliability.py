@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from chart_colors import LIGHT
 from reliability import Trial, scores, to_csv, to_json, wilson
-from reliability_view import LIGHT, chart, points, row
+from reliability_view import chart, points, row
 
 
 def trial(way: str, **known: Any) -> Trial:

@@ -1,0 +1,24 @@
+"""The theme's own colours, which a chart does not get from it."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+
+@dataclass(frozen=True)
+class Colors:
+    """`quiet` is for lines that only help to read."""
+
+    text: str
+    quiet: str
+    ours: str
+    others: str
+
+
+LIGHT = Colors(text="#2A211B", quiet="#E2D5C1", ours="#B4532A", others="#D9BFA5")
+DARK = Colors(text="#F2E9DD", quiet="#3A312A", ours="#BC5A2C", others="#5A4A3D")
+
+
+def chart_colors() -> Colors:
+    """Give those of the page as it is looked at now."""
+    return DARK if st.context.theme.type == "dark" else LIGHT
