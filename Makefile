@@ -15,7 +15,7 @@ $(shell rm -rf $(STAMPS))
 endif
 endif
 
-.PHONY: help run test check bench bench-structured soak format lock clean
+.PHONY: help run test check bench bench-structured bench-ui soak format lock clean
 .DEFAULT_GOAL := help
 
 help: ## Say what there is
@@ -38,6 +38,9 @@ bench: $(STAMPS)/dev ## Measure what the API costs in front of a model server
 
 bench-structured: $(STAMPS)/dev ## Measure how often an answer fits its schema; SCHEMAS=file for others
 	@$(PY) -m benchmarks.structured $(if $(SCHEMAS),--schemas $(SCHEMAS))
+
+bench-ui: $(STAMPS)/dev ## Measure how quick the page is in Chromium
+	@$(PY) -m benchmarks.ui
 
 soak: $(STAMPS)/dev ## Let clients and a model server misbehave for three minutes; look at what is left
 	@$(PY) -m benchmarks.soak

@@ -1,18 +1,22 @@
 """A scripted model server, a program of its own: it does what each request's script says.
 
-Besides the chat it lists one model, and tells at `/running` how many chats it is still busy with.
+Besides the chat it lists one model, and tells at `/running` how many chats it is busy with, at
+`/moments` when the first token of the last one was sent and when its client left (seconds of this
+machine's monotonic clock).
 """
 
 import argparse
 import asyncio
 import json
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 
 from pydantic_core import from_json
 
-from benchmarks.script import LOADS, End, Script, Step, error, steps, whole
+from benchmarks.script import LOADS, WORD, End, Script, Step, error, steps, whole
 
+_TOKEN = json.dumps(WORD).encode()
 _CHUNKS_AT_A_TIME = 8  # between two of them everybody else gets a turn
 
 
@@ -23,6 +27,7 @@ class ModelServer:
         entry = {"id": model, "object": "model", "created": 1795475188, "owned_by": "docker"}
         self.models = whole(200, json.dumps({"object": "list", "data": [entry]}).encode())
         self.running = 0
+        self.moments: dict[str, float] = {}
         self.asked: Counter[str] = Counter()
 
     def is_loading(self, script: Script) -> bool:
@@ -49,6 +54,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, _error: Exception | None) -> None:
         if self._playing:
             self._playing.cancel()
+            self._server.moments["left"] = time.monotonic()
 
     def pause_writing(self) -> None:
         self._may_write.clear()
@@ -70,6 +76,8 @@ class Connection(asyncio.Protocol):
         method, path, _ = head.split(b" ", 2)
         if path == b"/running":
             self._transport.write(whole(200, b"%d" % self._server.running))
+        elif path == b"/moments":
+            self._transport.write(whole(200, json.dumps(self._server.moments).encode()))
         elif path == b"/v1/models":
             self._transport.write(self._server.models)
         elif (method, path) == (b"POST", b"/v1/chat/completions"):
@@ -84,6 +92,7 @@ class Connection(asyncio.Protocol):
         told = request.get("script")
         script = Script(**told) if isinstance(told, dict) else Script()
         self._server.running += 1
+        self._server.moments = {}
         try:
             if self._server.is_loading(script):
                 send(error(503, "Loading model"))
@@ -98,6 +107,8 @@ class Connection(asyncio.Protocol):
         for number, step in enumerate(played, 1):
             match step:
                 case bytes():
+                    if _TOKEN in step:
+                        self._server.moments.setdefault("first_token", time.monotonic())
                     send(step)
                     await self._may_write.wait()
                     if number % _CHUNKS_AT_A_TIME == 0:

@@ -132,6 +132,15 @@ def running_api(
             yield program
 
 
+@contextmanager
+def running_page(api: Program) -> Iterator[Program]:
+    """Run the page as a person would."""
+    arguments = ["streamlit", "run", "frontend/app.py"]
+    own = {"API_BASE_URL": f"http://127.0.0.1:{api.port}"}
+    with _running(arguments, own, port_option="--server.port") as program:
+        yield program
+
+
 def allow_many_files() -> None:
     """Let this process and those that it starts have a thousand connections and more."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -141,9 +150,11 @@ def allow_many_files() -> None:
 
 
 @contextmanager
-def _running(arguments: Sequence[str], settings: Mapping[str, str]) -> Iterator[Program]:
+def _running(
+    arguments: Sequence[str], settings: Mapping[str, str], *, port_option: str = "--port"
+) -> Iterator[Program]:
     port = _free_port()
-    program = Program([*arguments, "--port", str(port)], port=port, environment=_with(settings))
+    program = Program([*arguments, port_option, str(port)], port=port, environment=_with(settings))
     try:
         program.start()
         yield program

@@ -42,6 +42,7 @@ class Script:
     tokens: int = 16
     wait_ms: float = 0.0  # before anything is sent
     gap_ms: float = 0.0  # between tokens
+    paragraph: int = 0  # tokens between two blank lines; none without
     name: str = ""
 
 
@@ -95,11 +96,11 @@ def _stream(script: Script) -> Iterator[Step]:
     yield _STREAM_HEAD
     yield _chunked(_event({"role": "assistant", "content": None}))
     said = script.tokens if script.manner not in _MIDWAY else script.tokens // 2
-    token = _chunked(_event({"content": WORD}))
-    for _ in range(said):
+    token, end = _chunked(_event({"content": WORD})), _chunked(_event({"content": "\n\n"}))
+    for number in range(1, said + 1):
         if script.gap_ms:
             yield script.gap_ms / 1000
-        yield token
+        yield end if script.paragraph and number % script.paragraph == 0 else token
     yield from _last_steps(script)
 
 

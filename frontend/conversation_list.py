@@ -10,6 +10,7 @@ import chat_actions as actions
 from api_client import ApiError
 from chat_session import conversations, opened
 from conversation import ConversationHead, ConversationPage
+from safe_line import escaped
 
 SEARCH, _SHOWN, _KNOWN = "chat_search", "chat_shown", "chat_list"
 PAGE = 20
@@ -53,11 +54,7 @@ def _draw(heads: Sequence[ConversationHead]) -> None:
 
 def title(head: ConversationHead) -> str:
     """Give a title that a button shows as it is, without markdown."""
-    text = " ".join(head.title.split()) or "Untitled"
-    return "".join(f"\\{letter}" if letter in _MARKDOWN else letter for letter in text)
-
-
-_MARKDOWN = frozenset("\\`*_{}[]()<>#+-.!|~$:")
+    return escaped(" ".join(head.title.split()) or "Untitled")
 
 
 def day_of(moment: datetime, now: date) -> str:

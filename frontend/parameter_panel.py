@@ -1,7 +1,7 @@
 """The sidebar's panel of sampling parameters. An empty field leaves its value to the server."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import streamlit as st
@@ -37,7 +37,8 @@ def choose(values: Mapping[str, Any]) -> None:
 
 
 @st.fragment  # tuning redraws the panel and leaves an answer that is being written alone
-def parameter_panel(*, for_chat: bool = False) -> None:
+def parameter_panel(above: Callable[[], None] = lambda: None, *, for_chat: bool = False) -> None:
+    above()
     with st.expander("Parameters", icon=":material/tune:", key="parameter_panel"):
         _fields(parameters.COMMON)
         _seed()

@@ -14,6 +14,7 @@ from benchmarks.load import is_good
 from benchmarks.script import Script
 from benchmarks.soak import Holdings, is_excused, left_over, log_faults
 from benchmarks.visits import LOST, Outcome, Visit, judged
+from browser_page import needs_chromium
 
 ROOT = Path(__file__).parent.parent
 FINISHED = b'data: {"choices":[{"index":0,"finish_reason":"stop","delta":{}}]}\n\n'
@@ -22,7 +23,7 @@ ERROR = b'{"error":{"message":"It broke.","type":"server_error","code":"model_se
 NOTHING = Holdings(clients=0, upstream=0, files=20, megabytes=80.0, running=0)
 
 
-def run(module: str, *arguments: str) -> tuple[dict[str, Any], int]:
+def run(module: str, *arguments: str) -> tuple[Any, int]:
     command = [sys.executable, "-m", f"benchmarks.{module}", "--json", *arguments]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stdout, done.stderr
@@ -68,6 +69,13 @@ def test_the_benchmark_tells_all_figures_and_no_errors() -> None:
     assert figures["answers, many at once"]["ratios"]["relay"] < 1
     assert figures["CPU per chunk, with receipt"]["values"]["receipt"] > 0
     assert figures["memory per idle stream"]["values"]["api"] is not None
+
+
+@needs_chromium
+def test_the_benchmark_of_the_page_tells_all_figures() -> None:
+    figures, _ = run("ui", "--times", "1", "--tokens", "100")
+    assert len(figures) == 6
+    assert all(0 < figure["median"] == figure["worst"] for figure in figures)
 
 
 def test_the_soak_finds_nothing_wrong() -> None:

@@ -12,6 +12,7 @@ from conversation_list import conversation_list
 from conversation_menu import draw_files, draw_head
 from message_dialogs import open_wanted
 from parts import callout
+from preset_choice import preset_choice
 from service import api, privacy, service, service_badge, service_callout
 from thread_view import draw_asked_answers, draw_new_question, draw_thread
 
@@ -53,7 +54,7 @@ def draw_sidebar() -> None:
             help="How the model should behave. It is sent before everything else.",
             persist_state="session",
         )
-    parameter_panel.parameter_panel(for_chat=True)
+    parameter_panel.parameter_panel(preset_choice, for_chat=True)
     st.segmented_control(
         "Answers to each question",
         [1, 2, 3, 4],
