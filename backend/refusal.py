@@ -60,7 +60,8 @@ def refusal(status: int | None, body: bytes) -> SmolChatError:
     `status` is the HTTP status, or None for what was said in the middle of a stream.
     """
     details = _details(body)
-    said = str(details.get("message", ""))
+    # The patterns take a time that grows with the square of a text without end.
+    said = str(details.get("message", ""))[:MAX_LOGGED_BYTES]
     if "n_prompt_tokens" in details or details.get("type") == "exceed_context_size_error":
         return _overflow(details)
     if status == 404 and (_MODEL_MISSING.search(said) or details.get("code") == "model_not_found"):

@@ -106,6 +106,15 @@ def test_what_a_reason_quotes_of_the_request_is_left_out() -> None:
     assert error.message.endswith("Failed to parse tools: Missing tool type: 5.")
 
 
+@pytest.mark.parametrize(
+    "body", [b"<p>model</p>\n" * 500_000, b'{"error":{"message":"' + b"1" * 5_000_000 + b'"}}']
+)
+def test_a_long_refusal_is_not_searched_to_its_end(body: bytes) -> None:
+    """Looked through as a whole, either would take hours."""
+    for status in (400, 404):
+        assert len(refusal(status, body).message) < 400
+
+
 def test_a_reason_is_one_short_line() -> None:
     error = refusal(400, b"first line\n" + b"x" * 10_000)
     assert error.message == "The model server refused the request: first line."
