@@ -9,12 +9,12 @@ from starlette.convertors import Convertor, register_url_convertor
 
 from backend.dependencies import StoreDep
 from backend.errors import STORE_RESPONSES, described
+from backend.json_route import MAX_MISTAKES
 from backend.openai_types import SamplingRequest
 from backend.store.presets import MAX_PRESETS, Preset
 from backend.strict_route import StrictRouter
 
 MAX_PARAMETER_BYTES = 64 * 1024
-MAX_MISTAKES = 100  # of these one is told, and to list thousands takes seconds
 # What is said, to whom, and how the answer comes, is not how it is drawn.
 _NO_PARAMETERS = {"messages", "model", "stream", "smolchat"}
 

@@ -113,7 +113,7 @@ async def _kept(store: StoreDep) -> Kept:
 
 
 @router.get("/status")
-async def status(  # what it needs is named one by one
+async def status(
     about: Annotated[About, Depends(_about)],
     model_server: Annotated[ModelServerStatus, Depends(_model_server)],
     kept: Annotated[Kept, Depends(_kept)],

@@ -7,7 +7,6 @@ its bound. The bounds were set for two cores without anything else to do.
 
 import argparse
 import json
-import shutil
 import statistics
 import sys
 import time
@@ -18,20 +17,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import BrowserContext, Page
 
+from benchmarks.browser import CHROMIUM, IDLE, INPUT, ask, running_browser
 from benchmarks.processes import Program, running_api, running_model_server, running_page
 
 MESSAGES = 200
 WAIT_MS = 60_000
-# Its own; Chromium looks for updates and the like by itself.
-SWITCHES = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
-_INPUT = "[data-testid=stChatInputTextArea]"
 _STOP, _AGAIN = ".st-key-chat_stop button", ".st-key-chat_again button"
-_IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
 
 
 @dataclass(frozen=True)
@@ -61,8 +54,8 @@ class House:
         page = self.context.new_page()
         page.set_default_timeout(WAIT_MS)
         page.goto(f"http://127.0.0.1:{self.page.port}/{query}")
-        page.wait_for_selector(_INPUT)
-        page.wait_for_selector(_IDLE)
+        page.wait_for_selector(INPUT)
+        page.wait_for_selector(IDLE)
         return page
 
     def moment(self, name: str) -> float:
@@ -82,7 +75,7 @@ def main_thread(house: House, tokens: int) -> float:
     session = house.context.new_cdp_session(page)
     session.send("Performance.enable")
     before = _task_seconds(session.send("Performance.getMetrics"))
-    _ask(page, "Tell me a long story.")
+    ask(page, "Tell me a long story.")
     page.wait_for_selector(_AGAIN)
     after = _task_seconds(session.send("Performance.getMetrics"))
     page.close()
@@ -93,7 +86,7 @@ def stop(house: House, *, is_reading: bool) -> float:
     """Measure from the click on Stop until the model server sees its client leave."""
     script = {"wait_ms": WAIT_MS} if is_reading else {"tokens": 2000, "gap_ms": 20}
     page = _scripted(house, script)
-    _ask(page, "Tell me a long story.")
+    ask(page, "Tell me a long story.")
     page.wait_for_selector(_STOP)
     if not is_reading:
         page.wait_for_selector("text=word word word")
@@ -110,9 +103,9 @@ def own_message(house: House, conversation: str) -> float:
     """Measure from Enter until the question is seen, in a long chat."""
     page = _scripted(house, {"tokens": 4}, query=f"?chat={conversation}")
     question = f"Is this seen soon, {time.monotonic()}?"
-    page.fill(_INPUT, question)
+    page.fill(INPUT, question)
     asked = time.monotonic()
-    page.press(_INPUT, "Enter")
+    page.press(INPUT, "Enter")
     page.wait_for_selector(f".st-key-chat_user_new >> text={question}")
     seen = time.monotonic()
     page.wait_for_selector(_AGAIN)
@@ -125,7 +118,7 @@ def second_visit(house: House) -> float:
     began = time.monotonic()
     page = house.context.new_page()
     page.goto(f"http://127.0.0.1:{house.page.port}/")
-    page.wait_for_selector(_INPUT)
+    page.wait_for_selector(INPUT)
     page.wait_for_selector(".st-key-chat_starters button")
     ready = time.monotonic()
     page.close()
@@ -135,7 +128,7 @@ def second_visit(house: House) -> float:
 def first_text(house: House) -> float:
     """Measure from the model server's first token until a person sees it."""
     page = _scripted(house, {"tokens": 40, "wait_ms": 1500, "gap_ms": 50})
-    _ask(page, "Say something.")
+    ask(page, "Say something.")
     page.wait_for_selector("[data-testid=stChatMessage] >> text=/^word/")
     seen = time.monotonic()
     told = house.moment("first_token")
@@ -164,19 +157,16 @@ def measure(house: House, *, times: int, tokens: int) -> list[Figure]:
 
 @contextmanager
 def running_house() -> Iterator[House]:
-    executable = shutil.which("chromium") or shutil.which("chromium-browser")
-    if executable is None:
+    if CHROMIUM is None:
         raise SystemExit("There is no Chromium here. Install Debian's package `chromium`.")
     with (
         running_model_server() as model,
         running_api(model, {"SMOLCHAT_FIRST_EVENT_SECONDS": "2"}) as api,
         running_page(api) as page,
-        sync_playwright() as playwright,
+        running_browser() as browser,
     ):
-        browser: Browser = playwright.chromium.launch(executable_path=executable, args=SWITCHES)
         context = browser.new_context(viewport={"width": 1280, "height": 860})
         yield House(model, api, page, context)
-        browser.close()
 
 
 def _scripted(house: House, script: dict[str, Any], *, query: str = "") -> Page:
@@ -187,13 +177,8 @@ def _scripted(house: House, script: dict[str, Any], *, query: str = "") -> Page:
     extra.fill(json.dumps({"script": script}))
     extra.press("Control+Enter")
     page.wait_for_selector(".st-key-parameter_sent >> text=script")
-    page.wait_for_selector(_IDLE)
+    page.wait_for_selector(IDLE)
     return page
-
-
-def _ask(page: Page, question: str) -> None:
-    page.fill(_INPUT, question)
-    page.press(_INPUT, "Enter")
 
 
 def _task_seconds(told: dict[str, Any]) -> float:

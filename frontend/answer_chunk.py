@@ -16,13 +16,12 @@ def or_none(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
         return None
 
 
-Count = Annotated[int | None, Field(ge=0, le=2**53, strict=True), WrapValidator(or_none)]
-Speed = Annotated[
-    float | None, Field(gt=0, allow_inf_nan=False, strict=True), WrapValidator(or_none)
-]
-Milliseconds = Annotated[float | None, Field(ge=0, allow_inf_nan=False), WrapValidator(or_none)]
-Share = Annotated[float | None, Field(ge=0, le=1), WrapValidator(or_none)]
-Text = Annotated[str | None, WrapValidator(or_none)]
+Lenient = WrapValidator(or_none)
+Count = Annotated[int | None, Field(ge=0, le=2**53, strict=True), Lenient]
+Speed = Annotated[float | None, Field(gt=0, allow_inf_nan=False, strict=True), Lenient]
+Milliseconds = Annotated[float | None, Field(ge=0, allow_inf_nan=False), Lenient]
+Share = Annotated[float | None, Field(ge=0, le=1), Lenient]
+Text = Annotated[str | None, Lenient]
 
 
 class Usage(BaseModel):
@@ -69,9 +68,9 @@ class Stored(BaseModel):
 class Told(BaseModel):
     """What the API adds to an answer."""
 
-    receipt: Annotated[Receipt | None, WrapValidator(or_none)] = None
-    progress: Annotated[Progress | None, WrapValidator(or_none)] = None
-    conversation: Annotated[Stored | None, WrapValidator(or_none)] = None
+    receipt: Annotated[Receipt | None, Lenient] = None
+    progress: Annotated[Progress | None, Lenient] = None
+    conversation: Annotated[Stored | None, Lenient] = None
 
 
 class Delta(BaseModel):
@@ -80,7 +79,7 @@ class Delta(BaseModel):
 
 
 class Choice(BaseModel):
-    delta: Annotated[Delta | None, WrapValidator(or_none)] = None
+    delta: Annotated[Delta | None, Lenient] = None
     finish_reason: Text = None
 
 
@@ -89,5 +88,5 @@ class Chunk(BaseModel):
 
     choices: list[Choice] = []
     model: Text = None
-    smolchat: Annotated[Told | None, WrapValidator(or_none)] = None
+    smolchat: Annotated[Told | None, Lenient] = None
     error: Any = None

@@ -118,11 +118,11 @@ class ApiClient:
         Raises:
             ApiError: the API does not take them; `details` says which one is wrong.
         """
-        response = self.send("PUT", _preset_path(name), json={"parameters": parameters})
+        response = self.send("PUT", path_to("presets", name), json={"parameters": parameters})
         return _shaped(response, response.content, Preset)
 
     def delete_preset(self, name: str) -> None:
-        self.send("DELETE", _preset_path(name))
+        self.send("DELETE", path_to("presets", name))
 
     def response_types(self) -> list[ResponseType]:
         return self.get("/structured/types", ResponseTypes).data
@@ -213,9 +213,9 @@ class ApiClient:
         return f"Start everything with `make run`, or the API alone with `{command}`."
 
 
-def _preset_path(name: str) -> str:
-    """Write a name so that its slashes and dots are no steps on a way."""
-    return f"/presets/{quote(name, safe='').replace('.', '%2E')}"
+def path_to(*steps: str) -> str:
+    """Write the way to something that a person has named: no slash or dot of it is a step."""
+    return "".join(f"/{quote(step, safe='').replace('.', '%2E')}" for step in steps)
 
 
 async def _chunks(pieces: AsyncIterable[bytes]) -> AsyncIterator[Chunk]:

@@ -4,6 +4,8 @@ from typing import Any
 
 from pydantic import AwareDatetime, BaseModel
 
+from answer_chunk import Receipt
+
 
 class ServerStatus(BaseModel):
     """What the API knows of its model server; `context_size` in tokens."""
@@ -22,14 +24,6 @@ class StoreStatus(BaseModel):
     conversations: int | None = None
     messages: int | None = None
     problem: str | None = None
-
-
-class Receipt(BaseModel):
-    """Of what an answer cost, what is shown."""
-
-    completion_tokens: int | None = None
-    first_token_ms: float | None = None
-    completion_tokens_per_second: float | None = None
 
 
 class RecentAnswer(BaseModel):

@@ -62,19 +62,15 @@ def ask(question: str) -> None:
     state[UNSENT] = question  # stays on the page until it can be kept
     conversation = _begun()
     del state[UNSENT]
-    thread = sent_part(conversation.thread())
-    end = conversation.current
-    _start(Asked(conversation, question.strip(), end), thread, question.strip(), parent=end)
+    _start(Asked(conversation, question.strip(), conversation.current))
 
 
 @reported
 def ask_again(question_id: str) -> None:
     """Have a question answered once more, beside the answers that it has."""
     conversation = _ready()
-    thread = _thread_to(conversation, question_id)
-    question = thread[-1]
-    done = Asked(conversation, question.content, question.parent, question_id)
-    _start(done, sent_part(thread), "", parent=question_id)
+    question = _thread_to(conversation, question_id)[-1]
+    _start(Asked(conversation, question.content, question.parent, question_id))
 
 
 @reported
@@ -82,10 +78,9 @@ def ask_instead(message_id: str, question: str) -> None:
     """Ask an edited question in the place of an earlier one, which stays beside it."""
     conversation = _ready()
     state.pop("chat_editing", None)
-    *above, old = _thread_to(conversation, message_id)
+    old = _thread_to(conversation, message_id)[-1]
     if question.strip():
-        done = Asked(conversation, question.strip(), old.parent)
-        _start(done, sent_part(above), question.strip(), parent=old.parent)
+        _start(Asked(conversation, question.strip(), old.parent))
 
 
 @reported
@@ -93,8 +88,9 @@ def go_on(answer_id: str) -> None:
     """Have an answer that was cut written on."""
     conversation = _ready()
     *above, cut = _thread_to(conversation, answer_id)
-    done = Asked(conversation, above[-1].content, above[-1].parent, above[-1].id)
-    _start(done, sent_part(above), "", parent=above[-1].id, begun=cut.content)
+    question = above[-1]
+    again = Asked(conversation, question.content, question.parent, question.id)
+    _start(again, begun=cut.content)
 
 
 @reported
@@ -110,9 +106,7 @@ def retry() -> None:
     asked_anywhere().pop(failed.conversation.id, None)
     if conversation and conversation.current != failed.conversation.current:
         return  # it had been kept after all, and is shown with what became of it
-    thread = sent_part(failed.thread())
-    again = Asked(failed.conversation, failed.question, failed.parent)
-    _start(again, thread, failed.question, parent=failed.parent)
+    _start(Asked(failed.conversation, failed.question, failed.parent))
 
 
 def try_again(unsent: str | None) -> None:
@@ -126,16 +120,6 @@ def try_again(unsent: str | None) -> None:
 def stop() -> None:
     if question := asked():
         question.stop()
-
-
-@reported
-def step(message: Message, by: int) -> None:
-    """Read another of the things that were said in the same place."""
-    conversation = _ready()
-    siblings = conversation.siblings(message)
-    here = [sibling.id for sibling in siblings].index(message.id)
-    other = siblings[(here + by) % len(siblings)]
-    keep(other)
 
 
 @reported
@@ -229,15 +213,14 @@ def _begun() -> Conversation:
     return conversation
 
 
-def _start(
-    question: Asked, thread: list[Message], new: str, *, parent: str | None, begun: str = ""
-) -> None:
-    client, chosen = api(), settings()
-    body = to_request(thread, new, chosen, begun=begun)
+def _start(question: Asked, *, begun: str = "") -> None:
+    """Have a question answered; `begun` is the start of an answer that is to go on."""
+    client = api()
+    new = "" if question.question_id else question.question
+    body = to_request(sent_part(question.thread()), new, settings(), begun=begun)
     id_, seconds = question.conversation.id, client.settings.forsaken_seconds
-    first = AnswerJob(
-        lambda: client.chat(body | stored(id_, parent)), forsaken_seconds=seconds, begun=begun
-    )
+    kept = body | stored(id_, question.follows)
+    first = AnswerJob(lambda: client.chat(kept), forsaken_seconds=seconds, begun=begun)
     question.jobs.append(first)
     others = 1 if begun else int(state.get(ANSWERS) or 1)
     for number in range(1, others):
@@ -267,7 +250,7 @@ def _with_seed(body: dict[str, Any], number: int) -> dict[str, Any]:
 
 
 def _thread_to(conversation: Conversation, message_id: str) -> list[Message]:
-    thread = conversation.model_copy(update={"current": message_id}).thread()
+    thread = conversation.thread_to(message_id)
     if not thread:
         raise ApiError("This message is not there any more.", "Open the chat again.")
     return thread

@@ -40,10 +40,14 @@ class Asked:
         for job in self.jobs:
             job.stop()
 
+    @property
+    def follows(self) -> str | None:
+        """The parent that a request names: the question where it is kept, else what it follows."""
+        return self.question_id or self.parent
+
     def thread(self) -> list[Message]:
         """Give what stands above its answers, or above the question where that is new."""
-        end = self.question_id or self.parent
-        return self.conversation.model_copy(update={"current": end}).thread()
+        return self.conversation.thread_to(self.follows)
 
 
 @st.cache_resource(show_spinner=False)

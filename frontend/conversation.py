@@ -3,11 +3,9 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, WrapValidator
+from pydantic import BaseModel, Field
 
-from answer_chunk import Receipt, or_none
-
-Lenient = WrapValidator(or_none)
+from answer_chunk import Lenient, Receipt
 
 
 class Message(BaseModel):
@@ -62,8 +60,12 @@ class Conversation(ConversationHead):
 
     def thread(self) -> list[Message]:
         """Give what is read, from the first message to the one that was left at."""
+        return self.thread_to(self.current)
+
+    def thread_to(self, end: str | None) -> list[Message]:
+        """Give what leads from the first message to this one; nothing, where it is not there."""
         known = {message.id: message for message in self.messages}
-        found, at = list[Message](), self.current
+        found, at = list[Message](), end
         while at is not None and at in known:
             found.append(known[at])
             at = known[at].parent

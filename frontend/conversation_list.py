@@ -1,7 +1,7 @@
 """The sidebar's list of conversations: newest first, by day, searched."""
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, timedelta
 from itertools import groupby
 
 import streamlit as st
@@ -10,6 +10,7 @@ import chat_actions as actions
 from api_client import ApiError
 from chat_session import conversations, opened
 from conversation import ConversationHead, ConversationPage
+from parts import reader_zone
 from safe_line import escaped
 
 SEARCH, _SHOWN, _KNOWN = "chat_search", "chat_shown", "chat_list"
@@ -59,7 +60,7 @@ def title(head: ConversationHead) -> str:
 
 def day_of(moment: datetime, now: date) -> str:
     """Name the day that a moment was on, the nearer the more exactly."""
-    day = moment.astimezone(_zone()).date()
+    day = moment.astimezone(reader_zone()).date()
     if day >= now:
         return "Today"
     if day == now - timedelta(days=1):
@@ -72,15 +73,7 @@ def day_of(moment: datetime, now: date) -> str:
 
 
 def today() -> date:
-    return datetime.now(_zone()).date()
-
-
-def _zone() -> timezone | None:
-    """Give the reader's own time zone, where the browser tells it."""
-    offset = st.context.timezone_offset
-    if offset is None:
-        return None
-    return timezone(timedelta(minutes=-offset))
+    return datetime.now(reader_zone()).date()
 
 
 def _page() -> ConversationPage:

@@ -6,6 +6,7 @@ import chat_actions as actions
 from chat_session import asked_anywhere, conversations, opened, show
 from conversation import Conversation
 from conversations_api import ENDINGS, Form
+from parts import closing_button
 
 MAX_IMPORT_MEGABYTES = 64
 _FORMS: dict[Form, str] = {"markdown": "Markdown", "html": "Web page", "json": "JSON (everything)"}
@@ -40,14 +41,10 @@ def _draw_menu(conversation: Conversation) -> None:
         )
         for form, name in _FORMS.items():
             _draw_export(conversation, form, name)
-        st.button(
-            "Delete chat …",
-            icon=":material/delete:",
-            key="chat_delete",
-            on_click=lambda: state.update(chat_deleting=True),
-            width="stretch",
+        is_unwanted = st.button(
+            "Delete chat …", icon=":material/delete:", key="chat_delete", width="stretch"
         )
-    if state.pop("chat_deleting", False):
+    if is_unwanted:
         _confirm_deletion(conversation)
 
 
@@ -113,15 +110,14 @@ def _bring_in(file: st.runtime.uploaded_file_manager.UploadedFile) -> None:
 @st.dialog("Delete this chat?")
 def _confirm_deletion(conversation: Conversation) -> None:
     st.text("All that was said in it is deleted. This cannot be undone.")
-    if st.button(
+    closing_button(
         "Delete",
         icon=":material/delete:",
         type="primary",
         key="chat_delete_now",
         on_click=_delete,
         args=[conversation],
-    ):
-        st.rerun()
+    )
 
 
 @actions.reported

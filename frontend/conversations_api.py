@@ -1,11 +1,10 @@
 """The API's conversations: listed, read, changed, taken out and brought in."""
 
 from typing import Any, Literal
-from urllib.parse import quote
 
 from pydantic import BaseModel
 
-from api_client import ApiClient
+from api_client import ApiClient, path_to
 from conversation import Conversation, ConversationHead, ConversationPage
 
 FILE_SECONDS = 60.0  # a file of many conversations takes longer than a look
@@ -41,15 +40,15 @@ class ConversationsApi:
         self._client.send("DELETE", _path(conversation))
 
     def duplicate(self, conversation: str) -> Conversation:
-        return self._client.post(f"{_path(conversation)}/duplicate", Conversation, json={})
+        return self._client.post(_path(conversation, "duplicate"), Conversation, json={})
 
     def delete_message(self, conversation: str, message: str) -> None:
-        self._client.send("DELETE", f"{_path(conversation)}/messages/{quote(message, safe='')}")
+        self._client.send("DELETE", _path(conversation, "messages", message))
 
     def export(self, conversation: str, form: Form) -> bytes:
         """Give one conversation as a file."""
         params = {"format": form}
-        path = f"{_path(conversation)}/export"
+        path = _path(conversation, "export")
         return self._client.send("GET", path, params=params, timeout=FILE_SECONDS).content
 
     def export_all(self) -> bytes:
@@ -65,5 +64,5 @@ class ConversationsApi:
         ).data
 
 
-def _path(conversation: str) -> str:
-    return f"/conversations/{quote(conversation, safe='')}"
+def _path(conversation: str, *steps: str) -> str:
+    return path_to("conversations", conversation, *steps)

@@ -5,6 +5,7 @@ import streamlit as st
 import chat_actions as actions
 from conversation import Message
 from message_view import WANTED
+from parts import closing_button
 from receipt_view import show_logprobs, show_receipt
 from service import Service
 
@@ -33,12 +34,11 @@ def _show_source(message: Message) -> None:
 @st.dialog("Delete this message?")
 def _confirm_deletion(message: Message) -> None:
     st.text("It is deleted with all that follows it. This cannot be undone.")
-    if st.button(
+    closing_button(
         "Delete",
         icon=":material/delete:",
         type="primary",
         key="chat_delete_message",
         on_click=actions.delete,
         args=[message.id],
-    ):
-        st.rerun()
+    )

@@ -1,5 +1,6 @@
 """One stored message on the page: what was said, and what can be done with it."""
 
+from collections.abc import Callable
 from typing import Literal
 
 import streamlit as st
@@ -67,14 +68,7 @@ def _draw_question_row(message: Message, conversation: Conversation, *, is_last:
     with _row(f"chat_row_{message.id}"):
         _draw_stepper(message, conversation)
         if is_last and message.role == "user":
-            st.button(
-                "Edit",
-                icon=":material/edit:",
-                key=f"chat_edit_{message.id}",
-                type="tertiary",
-                on_click=_edit,
-                args=[message.id],
-            )
+            draw_action("Edit", "edit", f"chat_edit_{message.id}", _edit, message.id)
         choices: list[Choice] = ["Copy", "Edit", "Ask again", "Delete"]
         _draw_menu(message, choices if message.role == "user" else ["Copy", "Delete"])
 
@@ -101,23 +95,17 @@ def _draw_answer_row(message: Message, conversation: Conversation, *, is_last: b
 
 def _draw_last_buttons(message: Message) -> None:
     if message.is_cut:
-        st.button(
-            "Continue",
-            icon=":material/play_arrow:",
-            key="chat_continue",
-            type="tertiary",
-            on_click=actions.go_on,
-            args=[message.id],
-        )
+        draw_action("Continue", "play_arrow", "chat_continue", actions.go_on, message.id)
     if message.parent and message.state != "failed":
-        st.button(
-            "Regenerate",
-            icon=":material/refresh:",
-            key="chat_again",
-            type="tertiary",
-            on_click=actions.ask_again,
-            args=[message.parent],
-        )
+        draw_action("Regenerate", "refresh", "chat_again", actions.ask_again, message.parent)
+
+
+def draw_action(
+    label: str, icon: str, key: str, on_click: Callable[..., None], *args: object
+) -> None:
+    """Draw a quiet button; `icon` is a name among the Material icons."""
+    icon = f":material/{icon}:"
+    st.button(label, icon=icon, key=key, type="tertiary", on_click=on_click, args=args)
 
 
 def _draw_stepper(message: Message, conversation: Conversation) -> None:
@@ -138,8 +126,8 @@ def _draw_stepper(message: Message, conversation: Conversation) -> None:
                 icon=icon,
                 key=f"chat_step_{'earlier' if by == -1 else 'later'}_{message.id}",
                 type="tertiary",
-                on_click=actions.step,
-                args=[message, by],
+                on_click=actions.keep,
+                args=[siblings[(here + by) % len(siblings)]],
                 disabled=not 0 <= here + by < len(siblings),
             )
 

@@ -14,7 +14,7 @@ from parameters import Parameter
 KEY = "parameter_"
 EXTRA, LOGPROBS = "parameter_extra", "parameter_logprobs"
 MAX_SEED = 2**31 - 1
-_KNOWN = {parameter.name: parameter for parameter in parameters.ALL}
+_KNOWN = frozenset(parameter.name for parameter in parameters.ALL)
 
 
 def chosen() -> dict[str, Any]:

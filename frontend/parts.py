@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Callable
+from datetime import timedelta, timezone
+from typing import Any
 
 import streamlit as st
 
@@ -19,6 +21,20 @@ def callout(error: ApiError, *, on_retry: Callable[[], None], key: str) -> None:
     with st.container(gap="small"):
         st.warning("\n\n".join(parts), icon=":material/info:")
         st.button("Retry", icon=":material/refresh:", key=key, on_click=on_retry)
+
+
+def closing_button(
+    label: str, *, icon: str, key: str, on_click: Callable[..., None], **looks: Any
+) -> None:
+    """Draw a button of a dialog, which is closed once the button has done its work."""
+    if st.button(label, icon=icon, key=key, on_click=on_click, **looks):
+        st.rerun()
+
+
+def reader_zone() -> timezone | None:
+    """Give the time zone of whoever looks, where the browser tells it."""
+    minutes = st.context.timezone_offset
+    return None if minutes is None else timezone(timedelta(minutes=-minutes))
 
 
 def _told(words: str) -> str:

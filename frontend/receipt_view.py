@@ -8,6 +8,7 @@ import receipt_words as words
 from answer_chunk import Receipt
 from conversation import Message
 from logprobs_view import draw_logprobs
+from parts import closing_button
 from safe_markdown import safe_markdown
 from service import Service
 
@@ -29,14 +30,14 @@ def show_receipt(message: Message, found: Service) -> None:
     st.table({name: safe_markdown(value) for name, value in rows}, border="horizontal")
     if (share := words.context_share(receipt)) is not None:
         st.progress(share, text="Context used")
-    if receipt.seed is not None and st.button(
-        "Keep this seed",
-        icon=":material/casino:",
-        key="receipt_seed",
-        on_click=parameter_panel.keep_seed,
-        args=[receipt.seed],
-    ):
-        st.rerun()
+    if receipt.seed is not None:
+        closing_button(
+            "Keep this seed",
+            icon=":material/casino:",
+            key="receipt_seed",
+            on_click=parameter_panel.keep_seed,
+            args=[receipt.seed],
+        )
 
 
 @st.dialog("How likely each token was", width="large")

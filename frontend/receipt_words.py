@@ -5,7 +5,7 @@ from typing import Any
 import parameters
 from answer_chunk import Receipt
 
-UNKNOWN = "not measured"
+NOT_MEASURED = "not measured"
 NEARLY_FULL = 0.8  # of the context: the next question may be the one that no longer fits
 _ENDINGS = {
     "stop": "the model had said what it had to say",
@@ -35,8 +35,8 @@ def rows(receipt: Receipt, *, sent: dict[str, Any], about: str) -> list[tuple[st
     """Say everything that can be measured; what was not is called so."""
     new = _difference(receipt.prompt_tokens, receipt.cached_tokens)
     return [
-        ("Model", receipt.model or UNKNOWN),
-        ("Size, quantisation", about or UNKNOWN),
+        ("Model", receipt.model or NOT_MEASURED),
+        ("Size, quantisation", about or NOT_MEASURED),
         ("Loading the model", _seconds(receipt.load_ms)),
         ("Prompt", _tokens(receipt.prompt_tokens)),
         ("… of it from the cache", _tokens(receipt.cached_tokens)),
@@ -49,7 +49,7 @@ def rows(receipt: Receipt, *, sent: dict[str, Any], about: str) -> list[tuple[st
         ("All of it after", _seconds(receipt.total_ms)),
         ("Context", context(receipt)),
         ("Ended because", ending(receipt)),
-        ("Seed", UNKNOWN if receipt.seed is None else str(receipt.seed)),
+        ("Seed", NOT_MEASURED if receipt.seed is None else str(receipt.seed)),
         ("Parameters sent", parameters.described(sent) or "none: the model server's own"),
     ]
 
@@ -57,7 +57,7 @@ def rows(receipt: Receipt, *, sent: dict[str, Any], about: str) -> list[tuple[st
 def context(receipt: Receipt) -> str:
     used, size = receipt.context_tokens, receipt.context_size
     if used is None:
-        return UNKNOWN
+        return NOT_MEASURED
     if size is None:
         return f"{used:,} tokens; its size was not told"
     return f"{used:,} of {size:,} tokens ({used / size:.0%})"
@@ -92,7 +92,7 @@ def _counted(tokens: int | None, way: str) -> str:
 
 def _tokens(count: int | None) -> str:
     if count is None:
-        return UNKNOWN
+        return NOT_MEASURED
     return "1 token" if count == 1 else f"{count:,} tokens"
 
 
@@ -107,5 +107,5 @@ def _difference(all_of_it: int | None, part: int | None) -> int | None:
 
 def _seconds(ms: float | None) -> str:
     if ms is None:
-        return UNKNOWN
+        return NOT_MEASURED
     return f"{ms:.0f} ms" if ms < 1000 else f"{ms / 1000:.2f} s"

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from statistics import median
 
-from api_status import Receipt, RecentAnswer
+from answer_chunk import Receipt
+from api_status import RecentAnswer
+from receipt_words import NOT_MEASURED
 from safe_markdown import safe_markdown
 
-NOT_MEASURED = "not measured"
 _MOST = 1_000_000  # what was imported may be anything: beyond this it measures nothing
 
 

@@ -2,16 +2,17 @@
 
 import platform
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 import streamlit as st
 
 from api_status import Status, StoreStatus
+from parts import reader_zone
+from receipt_words import NOT_MEASURED
 from safe_markdown import safe_markdown
 from service import BADGES, Color, Service
 from settings import Settings
-from speed import NOT_MEASURED
 from version import VERSION
 
 NOT_TOLD = "not told"
@@ -20,8 +21,7 @@ _ANSWERS: tuple[str, str, Color] = ("Answers", ":material/check_circle:", "green
 
 def zone() -> tzinfo:
     """Give the time zone of whoever looks, as far as the browser told it."""
-    minutes = st.context.timezone_offset
-    return UTC if minutes is None else timezone(timedelta(minutes=-minutes))
+    return reader_zone() or UTC
 
 
 def draw_programs(found: Service, status: Status | None, settings: Settings) -> None:

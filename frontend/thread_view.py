@@ -8,7 +8,7 @@ from answer_job import Answer
 from answer_view import AnswerView
 from chat_session import COMPARED, Asked
 from conversation import Conversation, Message
-from message_view import draw_answer, draw_message, draw_question
+from message_view import draw_action, draw_answer, draw_message, draw_question
 from parts import callout
 from receipt_view import draw_line
 
@@ -105,14 +105,8 @@ def _draw_compared(message: Message, conversation: Conversation) -> None:
             draw_answer(answer)
             with st.container(key=f"chat_facts_{answer.id}"):
                 draw_line(answer)
-                st.button(
-                    "Go on with this one",
-                    icon=":material/check:",
-                    key=f"chat_keep_{answer.id}",
-                    type="tertiary",
-                    on_click=actions.keep,
-                    args=[answer],
-                )
+                key = f"chat_keep_{answer.id}"
+                draw_action("Go on with this one", "check", key, actions.keep, answer)
 
 
 def _draw_context_warning(last: Message) -> None:

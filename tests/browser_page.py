@@ -1,7 +1,6 @@
 """The page in a real browser: Streamlit as it is started by hand, and Debian's Chromium."""
 
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -11,17 +10,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Page
 
+from benchmarks.browser import CHROMIUM
 from served_api import free_port
 
 ROOT = Path(__file__).parent.parent
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-SWITCHES = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
 needs_chromium = pytest.mark.skipif(
     CHROMIUM is None, reason="no Chromium here: install Debian's package `chromium` to run this"
 )
@@ -53,20 +47,6 @@ def _answers(url: str) -> bool:
     except httpx.TransportError:
         time.sleep(0.1)
         return False
-
-
-@contextmanager
-def running_browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
-        yield browser
-        browser.close()
-
-
-def ask(page: Page, question: str) -> None:
-    field = page.locator("[data-testid=stChatInputTextArea]")
-    field.fill(question)
-    field.press("Enter")
 
 
 def answer_text(page: Page) -> str:

@@ -1,6 +1,7 @@
 """What many tests arrange: settings, a scripted model server, and the API in front of it."""
 
 import atexit
+import importlib.util
 import os
 import shutil
 import tempfile
@@ -28,6 +29,7 @@ atexit.register(shutil.rmtree, os.environ["SMOLCHAT_DATA_DIR"], ignore_errors=Tr
 
 from backend.main import create_app  # noqa: E402
 from backend.settings import Settings  # noqa: E402
+from database_server import missing, running_database_server  # noqa: E402
 from model_server import ModelServer, running_model_server  # noqa: E402
 from served_api import running_api  # noqa: E402
 
@@ -61,6 +63,17 @@ async def api(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[str]:
+    """The address of a Postgres of our own, where there can be one."""
+    if importlib.util.find_spec("psycopg") is None:
+        pytest.skip("The driver for Postgres is not installed (extra postgres).")
+    if why := missing():
+        pytest.skip(why)
+    with running_database_server() as url:
+        yield url
 
 
 @pytest.fixture

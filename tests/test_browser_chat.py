@@ -7,14 +7,8 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from backend.settings import Settings
-from browser_page import (
-    IDLE,
-    answer_text,
-    ask,
-    needs_chromium,
-    running_browser,
-    running_page,
-)
+from benchmarks.browser import IDLE, ask, running_browser
+from browser_page import answer_text, needs_chromium, running_page
 from model_server import EVENTS, ModelServer, Reply, chunk, running_model_server, spoken
 from served_api import free_port, running_api
 

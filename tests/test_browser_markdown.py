@@ -6,7 +6,8 @@ import pytest
 from playwright.sync_api import Locator
 
 from backend.settings import Settings
-from browser_page import IDLE, ask, needs_chromium, running_browser, running_page
+from benchmarks.browser import IDLE, ask, running_browser
+from browser_page import needs_chromium, running_page
 from model_server import running_model_server, spoken
 from served_api import running_api
 

@@ -11,7 +11,8 @@ import pytest
 from playwright.sync_api import Page, sync_playwright
 
 from backend.settings import Settings
-from browser_page import CHROMIUM, SWITCHES, needs_chromium
+from benchmarks.browser import CHROMIUM, SWITCHES
+from browser_page import needs_chromium
 from model_server import ModelServer
 from served_api import running_api
 

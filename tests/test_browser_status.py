@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from backend.settings import Settings
-from browser_page import IDLE, needs_chromium, running_browser, running_page
+from benchmarks.browser import IDLE, running_browser
+from browser_page import needs_chromium, running_page
 from conftest import MODEL_ID
 from model_server import running_model_server
 from served_api import running_api

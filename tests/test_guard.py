@@ -14,6 +14,7 @@ import streamlit as st
 from starlette.responses import Response
 
 from api_client import ApiClient, ApiError
+from app_page import opened
 from backend.guard import Guard
 from backend.main import create_app
 from backend.settings import Settings
@@ -21,7 +22,7 @@ from conftest import MODEL_ID
 from model_server import ModelServer
 from served_api import running_api
 from settings import Settings as PageSettings
-from test_page_chat import ask, opened, said
+from test_page_chat import ask, said
 
 pytestmark = pytest.mark.anyio
 

@@ -2,22 +2,14 @@
 
 import json
 import socket
-from pathlib import Path
 from typing import Any
 
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from app_page import opened
 from model_server import EVENTS, ModelServer, Reply, chunk, recorded, spoken
-
-FRAME = Path(__file__).parent.parent / "frontend" / "frame.py"
-
-
-def opened(url: str, monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    monkeypatch.setenv("API_BASE_URL", url)
-    st.cache_resource.clear()
-    return AppTest.from_file(FRAME, default_timeout=20).run()
 
 
 @pytest.fixture

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app_page import opened
 from backend.settings import Settings
 from conversation import ConversationHead
 from conversation_list import day_of, title
 from model_server import ModelServer, recorded, spoken
 from served_api import running_api
-from test_page_chat import ask, opened, said, warnings
+from test_page_chat import ask, said, warnings
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import streamlit as st
 from pydantic import SecretStr
 from streamlit.testing.v1 import AppTest
 
+from app_page import opened
 from backend.settings import Settings
 from conftest import MODEL_ID
 from model_server import ModelServer, Reply, spoken
@@ -20,7 +21,6 @@ from status_view import code, size
 from version import VERSION
 
 ROOT = Path(__file__).parent.parent
-FRAME = ROOT / "frontend" / "frame.py"
 SECRET = "geheimnis"  # noqa: S105  # a word to look for
 
 
@@ -29,16 +29,9 @@ def settings(model_server: ModelServer, tmp_path: Path) -> Settings:
     return Settings(model_id=MODEL_ID, dmr_base_url=model_server.base_url, data_dir=tmp_path)
 
 
-def opened(url: str, monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    monkeypatch.setenv("API_BASE_URL", url)
-    st.cache_resource.clear()
-    page = AppTest.from_file(FRAME, default_timeout=20).run()
-    return page.switch_page("app_pages/status.py").run()
-
-
 @pytest.fixture
 def page(served: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
-    page = opened(served, monkeypatch)
+    page = opened(served, monkeypatch, "status")
     yield page
     assert not page.exception
 
@@ -81,7 +74,7 @@ def test_the_context_is_told(
 ) -> None:
     entry = {"id": MODEL_ID, "owned_by": "llamacpp", "meta": {"n_ctx": 8192}}
     model_server.models = Reply(pieces=[json.dumps({"data": [entry]}).encode()])
-    assert f"Context for {MODEL_ID}: 8,192 tokens" in told(opened(served, monkeypatch))
+    assert f"Context for {MODEL_ID}: 8,192 tokens" in told(opened(served, monkeypatch, "status"))
 
 
 def test_before_the_first_answer_nothing_is_measured(page: AppTest, tmp_path: Path) -> None:
@@ -96,7 +89,7 @@ def test_the_last_answers_are_plotted_and_in_a_table(
 ) -> None:
     answered(served, model_server, words=3)
     answered(served, model_server, words=7)
-    page = opened(served, monkeypatch)
+    page = opened(served, monkeypatch, "status")
     assert len(page.get("vega_lite_chart")) == 2
     assert list(page.table[0].value["Tokens"]) == ["7", "3"]
     values = {metric.label: metric.value for metric in page.metric}
@@ -118,7 +111,7 @@ def test_settings_in_effect_are_listed_and_no_secret_is_among_them(
     )
     monkeypatch.setenv("SMOLCHAT_API_KEY", SECRET)
     with running_api(settings) as url:
-        page = opened(url, monkeypatch)
+        page = opened(url, monkeypatch, "status")
     assert [expander.label for expander in page.main.expander] == [
         "Settings of the API",
         "Settings of this page",
@@ -139,7 +132,7 @@ def test_an_api_that_is_down_is_told_beside_what_is_known(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    page = opened(f"http://localhost:{port}", monkeypatch)
+    page = opened(f"http://localhost:{port}", monkeypatch, "status")
     assert f"`uvicorn backend.main:app --port {port}`" in told(page)
     assert page.button(key="service_retry")
     assert f"Streamlit {st.__version__}" in told(page)
@@ -152,7 +145,7 @@ def test_an_api_that_is_down_is_told_beside_what_is_known(
 def test_it_is_all_there_again_when_the_api_is_back(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    page = opened("http://localhost:9", monkeypatch)
+    page = opened("http://localhost:9", monkeypatch, "status")
     with running_api(settings) as url:
         monkeypatch.setenv("API_BASE_URL", url)
         st.cache_resource.clear()
@@ -171,7 +164,7 @@ def test_a_wrong_key_is_told(
         api_key=SecretStr(SECRET),
     )
     with running_api(settings) as url:
-        page = opened(url, monkeypatch)
+        page = opened(url, monkeypatch, "status")
     assert "SMOLCHAT_API_KEY" in page.warning[-1].value.replace("\\", "")
     assert page.button(key="status_retry")
     assert f"{MODEL_ID} is ready." in told(page)
@@ -181,7 +174,7 @@ def test_a_model_server_in_trouble_is_told(
     model_server: ModelServer, served: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model_server.models = Reply(503, pieces=[b'{"error":{"message":"Loading model"}}'])
-    page = opened(served, monkeypatch)
+    page = opened(served, monkeypatch, "status")
     assert "loading" in page.warning[0].value
     assert "The model is loading" in told(page)
 

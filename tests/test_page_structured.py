@@ -2,31 +2,23 @@
 
 import json
 import socket
-from pathlib import Path
 from typing import Any
 
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from app_page import opened
 from form_choice import EXAMPLES, OWN
 from model_server import ModelServer, Reply
 from structured_replies import EVENT, FILM, cut_off, has_grammar, said, written
 
-FRAME = Path(__file__).parent.parent / "frontend" / "frame.py"
 LIGHT = {"title": "Light", "year": 1999}
-
-
-def opened(url: str, monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    monkeypatch.setenv("API_BASE_URL", url)
-    st.cache_resource.clear()
-    page = AppTest.from_file(FRAME, default_timeout=20).run()
-    return page.switch_page("app_pages/structured.py").run()
 
 
 @pytest.fixture
 def page(served: str, monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    return opened(served, monkeypatch)
+    return opened(served, monkeypatch, "structured")
 
 
 def choose(page: AppTest, form: str) -> AppTest:
@@ -206,7 +198,7 @@ def test_an_api_that_is_down_is_told_and_an_own_schema_can_still_be_written(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    page = opened(f"http://localhost:{port}", monkeypatch)
+    page = opened(f"http://localhost:{port}", monkeypatch, "structured")
     assert f"`uvicorn backend.main:app --port {port}`" in told(page)
     assert page.text_area(key="structured_schema").value
     start(page)
@@ -218,6 +210,6 @@ def test_a_model_server_in_trouble_is_told_before_anyone_asks(
     model_server: ModelServer, served: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model_server.models = Reply(503, pieces=[b'{"error":{"message":"Loading model"}}'])
-    page = opened(served, monkeypatch)
+    page = opened(served, monkeypatch, "structured")
     assert "loading" in page.warning[0].value
     assert page.button(key="service_retry")

@@ -71,7 +71,7 @@ def test_what_was_not_measured_is_called_so_and_never_zero() -> None:
     rows = dict(words.rows(Receipt(), sent={}, about=""))
     told = rows.pop("Ended because"), rows.pop("Parameters sent")
     assert told == ("it was ended before the model did", "none: the model server's own")
-    assert set(rows.values()) == {words.UNKNOWN}
+    assert set(rows.values()) == {words.NOT_MEASURED}
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ import pytest
 
 from api_status import RecentAnswer
 from chart_colors import LIGHT
-from speed import NOT_MEASURED, middle, rows, speeds, told
+from receipt_words import NOT_MEASURED
+from speed import middle, rows, speeds, told
 from speed_view import chart, points
 
 NOW = datetime(2026, 11, 26, 3, 50, tzinfo=UTC)

@@ -1,11 +1,10 @@
 """What the API tells of itself: true, bounded in time, and without a secret."""
 
 import asyncio
-import importlib.util
 import json
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +21,6 @@ from backend.store.conversation import Conversation, Message
 from backend.store.database import FILE_NAME, place_of
 from backend.store.store import Store, open_store
 from conftest import MODEL_ID
-from database_server import missing, running_database_server
 from model_server import ModelServer, Reply, spoken
 
 pytestmark = pytest.mark.anyio
@@ -34,16 +32,6 @@ Json = dict[str, Any]
 @pytest.fixture
 def settings(model_server: ModelServer, tmp_path: Path) -> Settings:
     return Settings(model_id=MODEL_ID, dmr_base_url=model_server.base_url, data_dir=tmp_path)
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[str]:
-    if importlib.util.find_spec("psycopg") is None:
-        pytest.skip("The driver for Postgres is not installed (extra postgres).")
-    if why := missing():
-        pytest.skip(why)
-    with running_database_server() as url:
-        yield url
 
 
 @asynccontextmanager

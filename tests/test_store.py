@@ -1,10 +1,9 @@
 """Conversations in SQLite, and in Postgres where there is one."""
 
 import asyncio
-import importlib.util
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -28,20 +27,9 @@ from backend.store.presets import MAX_PRESETS
 from backend.store.store import Store, Turn, open_store
 from backend.store.tables import metadata
 from conftest import MODEL_ID
-from database_server import missing, running_database_server
 from engine_process import wait_until
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[str]:
-    if importlib.util.find_spec("psycopg") is None:
-        pytest.skip("The driver for Postgres is not installed (extra postgres).")
-    if why := missing():
-        pytest.skip(why)
-    with running_database_server() as url:
-        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
