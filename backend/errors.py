@@ -16,6 +16,7 @@ SmolChatError                          500  internal_error
 ├── UnsupportedMediaTypeError          415  unsupported_media_type
 ├── SchemaRefusedError                 422  schema_invalid, schema_unsupported, schema_too_large,
 │                                           schema_unsatisfiable
+├── SchemaWorkerError                  500  schema_worker_failed
 ├── NotReadyError                      503  not_ready
 ├── ShuttingDownError                  503  shutting_down
 ├── TooManyRequestsError               429  too_many_requests
@@ -189,6 +190,12 @@ class SchemaRefusedError(SmolChatError):
     def __init__(self, message: str, *, code: str, param: str, pointer: str) -> None:
         super().__init__(message, param=param, pointer=pointer)
         self.code = code
+
+
+class SchemaWorkerError(SmolChatError):
+    """No process starts to look through a schema, and unseen none is sent on."""
+
+    code = "schema_worker_failed"
 
 
 class NotReadyError(SmolChatError):
