@@ -34,7 +34,7 @@ wrote in its log.
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -99,6 +99,12 @@ class SmolChatError(Exception):
         self.message = message
         self.param = param
         self.details = details
+
+    def with_details(self, **details: Any) -> Self:
+        """Give the same error with more details. This one may be told to others, too."""
+        other = type(self).__new__(type(self), *self.args)
+        vars(other).update(vars(self), details=self.details | details)
+        return other
 
     def body(self) -> dict[str, Any]:
         """Give the error in OpenAI's shape."""
