@@ -251,7 +251,7 @@ class ModelServerTimeoutError(ModelServerError):
 
 
 class OutputTruncatedError(ModelServerError):
-    """Every attempt was cut off; the details hold the last `text` and all `attempts`."""
+    """The last attempt was cut off; the details hold its `text` and all `attempts`."""
 
     code = "output_truncated"
 
