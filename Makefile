@@ -36,7 +36,7 @@ check: $(STAMPS)/dev ## Format, lint, types, tests: what CI runs
 bench: $(STAMPS)/dev ## Measure what the API costs in front of a model server
 	@$(PY) -m benchmarks.proxy
 
-bench-structured: $(STAMPS)/dev ## Measure how often an answer fits its schema; SCHEMAS=file for others
+bench-structured: $(STAMPS)/dev ## Measure how often an answer fits its schema and says what a text says; SCHEMAS=file for others
 	@$(PY) -m benchmarks.structured $(if $(SCHEMAS),--schemas $(SCHEMAS))
 
 bench-ui: $(STAMPS)/dev ## Measure how quick the page is in Chromium

@@ -50,13 +50,13 @@ class Answering:
         self._first = b""
         self._watch = Watch(body["model"], seed=body.get("seed"), choices=body.get("n", 1))
 
-    async def pieces(self) -> AsyncGenerator[bytes]:
-        """Wait, ask, and pass on.
+    async def pieces(self, kept: Place | None = None) -> AsyncGenerator[bytes]:
+        """Wait, ask, and pass on; in a place that is `kept` for more than this, or in a new one.
 
         Raises:
             SmolChatError: there is no answer, or it ended before it was whole.
         """
-        place = self._line.place(is_alone=self._options.deterministic)
+        place = kept or self._line.place(is_alone=self._options.deterministic)
         try:
             async for event in self._waited(place):
                 yield event
@@ -79,7 +79,8 @@ class Answering:
             self._measures.count_error(error)
             raise
         finally:
-            place.leave()
+            if not kept:
+                place.leave()
 
     def receipt(self) -> dict[str, Any]:
         """Give what the answer has cost so far."""

@@ -1,13 +1,16 @@
 """What a model server can do, found by trying it: nothing it says of itself tells."""
 
 import asyncio
-import time
+from contextlib import aclosing
 from typing import Any
+from weakref import WeakValueDictionary
 
 from pydantic_core import from_json
 
-from backend.errors import InvalidRequestError, ModelLoadingError
-from backend.upstream import LOADING_POLL_SECONDS, Upstream
+from backend.answering import Ask
+from backend.errors import InvalidRequestError
+from backend.openai_types import SmolchatOptions
+from backend.upstream import Upstream
 
 # A form that no model fills by itself.
 _SCHEMA = {
@@ -16,7 +19,7 @@ _SCHEMA = {
     "required": ["zq"],
     "additionalProperties": False,
 }
-_QUESTION = {
+_QUESTION: dict[str, Any] = {
     "messages": [{"role": "user", "content": "Say hello."}],
     "max_tokens": 24,
     "temperature": 0,
@@ -25,15 +28,20 @@ _QUESTION = {
         "json_schema": {"name": "probe", "schema": _SCHEMA, "strict": True},
     },
 }
+MAX_KNOWN = 1000  # a client may ask for any name
+
+_Key = tuple[str, str]
 
 
 class Capabilities:
     """Asks each model once; a server at another address is asked anew."""
 
-    def __init__(self, upstream: Upstream) -> None:
+    def __init__(self, upstream: Upstream, ask: Ask) -> None:
         self._upstream = upstream
-        self._grammar: dict[tuple[str, str], bool] = {}
-        self._lock = asyncio.Lock()
+        self._ask = ask
+        self._grammar: dict[_Key, bool] = {}
+        # Kept by those who wait, who go on in the place of one who leaves.
+        self._locks = WeakValueDictionary[_Key, asyncio.Lock]()
 
     async def has_grammar(self, model: str) -> bool:
         """Tell whether the server holds `model` to a JSON Schema.
@@ -42,33 +50,29 @@ class Capabilities:
             SmolChatError: it cannot be asked now.
         """
         key = (await self._upstream.address(), model)
-        if key not in self._grammar:
-            async with self._lock:  # all who want to know wait for one answer
-                if key not in self._grammar:
-                    if len(self._grammar) >= 1000:  # a client may ask for any name
-                        self._grammar.clear()
-                    self._grammar[key] = await self._try(model)
-        return self._grammar[key]
+        if key in self._grammar:
+            return self._grammar[key]
+        lock = self._locks.setdefault(key, asyncio.Lock())
+        async with lock:  # all who want to know of this model wait for one answer
+            if key not in self._grammar:
+                found = await self._try(model)
+                if len(self._grammar) >= MAX_KNOWN:
+                    self._grammar.clear()
+                self._grammar[key] = found
+            return self._grammar[key]
 
     async def _try(self, model: str) -> bool:
-        if loading := await self._upstream.loading(model):
-            await asyncio.shield(loading)
-        until = time.monotonic() + self._upstream.patience_seconds
-        while True:
-            try:
-                _, answer = await self._upstream.complete(_QUESTION | {"model": model})
-            except InvalidRequestError:
-                return False  # it does not know the field
-            except ModelLoadingError:
-                if time.monotonic() > until:
-                    raise
-                await asyncio.sleep(LOADING_POLL_SECONDS)
-            else:
-                return bool(_said(answer) == {"zq": "w7k"})
+        answering = self._ask(_QUESTION | {"model": model}, SmolchatOptions())
+        try:
+            async with aclosing(answering.pieces()) as pieces:
+                answer = b"".join([piece async for piece in pieces])
+        except InvalidRequestError:
+            return False  # it does not know the field
+        return bool(_said(answer) == {"zq": "w7k"})
 
 
-def _said(answer: dict[str, Any]) -> Any:
+def _said(answer: bytes) -> Any:
     try:
-        return from_json(answer["choices"][0]["message"]["content"])
+        return from_json(from_json(answer)["choices"][0]["message"]["content"])
     except (LookupError, TypeError, ValueError):
         return None

@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from backend.delivery import Delivery, StreamedDelivery
+from backend.delivery import EVENT_STREAM, Delivery, StreamedDelivery
 from backend.dependencies import AskDep, SettingsDep, StoppingDep, StoreDep, WorkerDep
 from backend.errors import ERROR_RESPONSES, described
 from backend.json_route import JsonRoute
@@ -17,16 +17,7 @@ router = APIRouter(route_class=JsonRoute, tags=["chat"])
 
 _ANSWER: dict[str, Any] = {
     "description": "OpenAI's chat completion; with `stream` its chunks as server-sent events.",
-    "content": {
-        "application/json": {"schema": {"type": "object"}},
-        "text/event-stream": {
-            "itemSchema": {
-                "type": "object",
-                "properties": {"data": {"type": "string"}},
-                "required": ["data"],
-            }
-        },
-    },
+    "content": {"application/json": {"schema": {"type": "object"}}} | EVENT_STREAM,
 }
 _RESPONSES = {200: _ANSWER} | ERROR_RESPONSES | described(415, 422)
 

@@ -18,6 +18,16 @@ from backend.settings import Settings
 
 # With one line break, as it may come between two lines of an event.
 COMMENT = b": still waiting for the model\n"
+# For the API's page.
+EVENT_STREAM: dict[str, Any] = {
+    "text/event-stream": {
+        "itemSchema": {
+            "type": "object",
+            "properties": {"data": {"type": "string"}},
+            "required": ["data"],
+        }
+    }
+}
 
 
 class Delivery(Response):

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from backend.answering import Ask
-from backend.capabilities import Capabilities
 from backend.line import Line
 from backend.measures import Measures
 from backend.schema.worker import Worker
 from backend.settings import Settings
 from backend.store.store import Store
+from backend.structuring import Structure
 from backend.upstream import Upstream
 
 
@@ -28,7 +28,8 @@ UpstreamDep = Annotated[Upstream, _state("upstream")]
 # Begins a request's way to its answer.
 AskDep = Annotated[Ask, _state("ask")]
 MeasuresDep = Annotated[Measures, _state("measures")]
-CapabilitiesDep = Annotated[Capabilities, _state("capabilities")]
+# Begins the answers that have to fit a form.
+StructureDep = Annotated[Structure, _state("structure")]
 WorkerDep = Annotated[Worker, _state("worker")]
 StoreDep = Annotated[Store, _state("store")]
 LineDep = Annotated[Line, _state("line")]

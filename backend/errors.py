@@ -16,6 +16,7 @@ SmolChatError                          500  internal_error
 ├── UnsupportedMediaTypeError          415  unsupported_media_type
 ├── SchemaRefusedError                 422  schema_invalid, schema_unsupported, schema_too_large,
 │                                           schema_unsatisfiable
+├── SchemaWorkerError                  500  schema_worker_failed
 ├── NotReadyError                      503  not_ready
 ├── ShuttingDownError                  503  shutting_down
 ├── TooManyRequestsError               429  too_many_requests
@@ -33,7 +34,7 @@ wrote in its log.
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -98,6 +99,12 @@ class SmolChatError(Exception):
         self.message = message
         self.param = param
         self.details = details
+
+    def with_details(self, **details: Any) -> Self:
+        """Give the same error with more details. This one may be told to others, too."""
+        other = type(self).__new__(type(self), *self.args)
+        vars(other).update(vars(self), details=self.details | details)
+        return other
 
     def body(self) -> dict[str, Any]:
         """Give the error in OpenAI's shape."""
@@ -191,6 +198,12 @@ class SchemaRefusedError(SmolChatError):
         self.code = code
 
 
+class SchemaWorkerError(SmolChatError):
+    """No process starts to look through a schema, and unseen none is sent on."""
+
+    code = "schema_worker_failed"
+
+
 class NotReadyError(SmolChatError):
     status = 503
     code = "not_ready"
@@ -238,7 +251,7 @@ class ModelServerTimeoutError(ModelServerError):
 
 
 class OutputTruncatedError(ModelServerError):
-    """Every attempt was cut off; the details hold the last `text` and all `attempts`."""
+    """The last attempt was cut off; the details hold its `text` and all `attempts`."""
 
     code = "output_truncated"
 

@@ -41,6 +41,14 @@ class Line:
             )
         return place
 
+    def spare_place(self) -> "Place | None":
+        """Take a place that is free at once and that nobody waits for, if there is one."""
+        place = Place(self, is_alone=False)
+        if self._waiting or not self._has_room_for(place):
+            return None
+        self._begin(place)
+        return place
+
     def leave(self, place: "Place") -> None:
         if place.is_running:
             self.running -= 1

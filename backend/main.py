@@ -33,6 +33,7 @@ from backend.measures import Measures
 from backend.schema.worker import Worker
 from backend.settings import Settings
 from backend.store.store import open_store
+from backend.structuring import Structuring
 from backend.upstream import open_upstream
 
 GRACE_SECONDS = 2.5  # for what is open when the process is asked to end
@@ -55,9 +56,15 @@ def create_app(settings: Settings) -> FastAPI:
             open_store(settings) as app.state.store,
             open_upstream(settings) as app.state.upstream,
         ):
-            app.state.capabilities = Capabilities(app.state.upstream)
             app.state.ask = partial(
                 Answering, upstream=app.state.upstream, line=line, measures=measures
+            )
+            app.state.structure = partial(
+                Structuring,
+                ask=app.state.ask,
+                line=line,
+                worker=app.state.worker,
+                capabilities=Capabilities(app.state.upstream, app.state.ask),
             )
             with _told_to_stop(app.state.stopping), in_place_of_uvicorns():
                 yield

@@ -148,7 +148,7 @@ class Settings(BaseSettings):
     # How many requests the model server gets at once, and how many more wait for their turn.
     max_concurrent: Annotated[int, Field(ge=1, le=100_000)] = 1024
     max_waiting: Annotated[int, Field(ge=0, le=100_000)] = 256
-    # How often an answer that has to fit a schema is drawn, and how long all of it may take.
+    # How often an answer that has to fit a schema is drawn, and how long a request for it may take.
     structured_attempts: Annotated[int, Field(ge=1, le=10)] = 3
     structured_seconds: Seconds = 300.0
     # How long a stream's status waits for the model's first event, and, once that has passed,

@@ -4,18 +4,10 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from backend.delivery import Delivery, StreamedDelivery
-from backend.dependencies import (
-    AskDep,
-    CapabilitiesDep,
-    SettingsDep,
-    StoppingDep,
-    WorkerDep,
-)
+from backend.delivery import EVENT_STREAM, Delivery, StreamedDelivery
+from backend.dependencies import SettingsDep, StoppingDep, StructureDep
 from backend.errors import ERROR_RESPONSES, described
 from backend.json_route import JsonRoute
-from backend.model_request import to_model_request
-from backend.openai_types import SmolchatOptions
 from backend.response_types import RESPONSE_TYPES
 from backend.structured_types import (
     ResponseType,
@@ -23,7 +15,6 @@ from backend.structured_types import (
     StructuredReply,
     StructuredRequest,
 )
-from backend.structuring import Form, Limits, Means, Structuring
 
 router = APIRouter(tags=["structured"])
 # Handled as it is: see json_route.
@@ -33,42 +24,27 @@ _REPLY: dict[str, Any] = {
     "model": StructuredReply,
     "description": "The answers, each of which fits; with `stream` server-sent events, of which "
     "the last holds them as `result`.",
-    "content": {
-        "text/event-stream": {
-            "itemSchema": {
-                "type": "object",
-                "properties": {"data": {"type": "string"}},
-                "required": ["data"],
-            }
-        }
-    },
+    "content": EVENT_STREAM,
 }
 
 
 @drawing.post("/structured", responses={200: _REPLY} | ERROR_RESPONSES | described(415, 422))
 async def structured(
     request: StructuredRequest,
-    ask: AskDep,
-    capabilities: CapabilitiesDep,
-    worker: WorkerDep,
+    structure: StructureDep,
     settings: SettingsDep,
     stopping: StoppingDep,
 ) -> Response:
     """Answer with JSON that fits, or with an error that says why not.
 
     The model is held to a narrower schema, of which every answer is short enough; what comes is
-    judged by the one that was asked for, and drawn again where it does not fit.
+    judged by the one that was asked for, and drawn again where it does not fit. An error keeps what
+    was written: the last `text`, all `attempts`, and of several the `answers` that do fit.
     """
-    structuring = Structuring(
-        to_model_request(request, settings),
-        _form(request),
-        request.smolchat or SmolchatOptions(),
-        Limits(settings.structured_attempts, settings.structured_seconds),
-        Means(ask, worker, capabilities),
-    )
+    pieces = structure(request, settings).pieces()
     if request.stream:
-        return StreamedDelivery(structuring.pieces(), stopping, settings)
-    return Delivery(structuring.pieces(), stopping)
+        return StreamedDelivery(pieces, stopping, settings)
+    return Delivery(pieces, stopping)
 
 
 @router.get("/structured/types")
@@ -84,12 +60,3 @@ async def types() -> ResponseTypes:
             for name, model in RESPONSE_TYPES.items()
         ]
     )
-
-
-def _form(request: StructuredRequest) -> Form:
-    if request.response_type is not None:
-        model = RESPONSE_TYPES[request.response_type]
-        return Form(request.response_type, model.model_json_schema(), model)
-    assert request.response_format  # noqa: S101  # one of the two is there
-    asked = request.response_format.json_schema
-    return Form(asked.name, asked.json_schema)

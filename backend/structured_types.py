@@ -1,5 +1,6 @@
 """The request and the reply of /structured."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -83,6 +84,10 @@ class Unenforced(BaseModel):
     pointer: str
     keyword: str
 
+    @classmethod
+    def of(cls, found: Iterable[tuple[str, str]]) -> list[Self]:
+        return [cls(pointer=pointer, keyword=keyword) for pointer, keyword in found]
+
 
 class Usage(BaseModel):
     """Tokens; null where the model server does not tell."""
@@ -108,34 +113,45 @@ class Attempt(BaseModel):
 
 
 class Sent(BaseModel):
-    """What the model was given for the last attempt."""
+    """What the model was given for the last attempt, so that nobody has to guess it."""
 
     schema_: Annotated[Any, Field(alias="schema", description="The narrowed schema.")]
-    instruction: str
+    instruction: Annotated[str, Field(description="What the messages have in front.")]
 
     model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
 
 
+class Extension(BaseModel):
+    """What the request's own `smolchat` asked to be told."""
+
+    receipt: Annotated[Receipt, Field(description="What the last attempt cost.")]
+
+
+_Asked = Annotated[Extension | None, Field(exclude_if=lambda told: told is None)]
+
+
 class Answer(BaseModel):
-    """One answer that fits."""
+    """One answer that fits, and the way to it."""
 
     parsed: Any
     text: str
     finish_reason: str | None
     attempts: list[Attempt]
     sent: Sent
-    receipt: Receipt | None = None
+    smolchat: _Asked = None
 
 
 class StructuredReply(BaseModel):
-    """All answers; `parsed` and `text` repeat the first one."""
+    """All answers; `parsed`, `text` and `smolchat` repeat the first one's."""
 
     model: str
     answers: list[Answer]
     parsed: Any
     text: str
     usage: Usage
-    unenforced: list[Unenforced]
+    unenforced: Annotated[
+        list[Unenforced], Field(description="What the judge alone held any of the answers to.")
+    ]
     has_grammar: Annotated[
         bool,
         Field(
@@ -143,6 +159,7 @@ class StructuredReply(BaseModel):
             "the schema is left to the prompt and the judge."
         ),
     ]
+    smolchat: _Asked = None
 
 
 class ResponseType(BaseModel):

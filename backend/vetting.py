@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator
 from typing import Any, ParamSpec, TypeVar
 
-from backend.errors import SchemaRefusedError, TooManyRequestsError
+from backend.errors import SchemaRefusedError, SchemaWorkerError, TooManyRequestsError
 from backend.schema.errors import SchemaError
 from backend.schema.vet import vet_for_converter
-from backend.schema.worker import Worker, WorkerUnavailableError
+from backend.schema.worker import Worker, WorkerBrokenError, WorkerBusyError
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -34,6 +34,7 @@ async def at_work(
     Raises:
         SchemaRefusedError: no answer can be had for the schema.
         TooManyRequestsError: too many schemas wait already.
+        SchemaWorkerError: there is nobody to look through it.
     """
     try:
         return await worker.run(function, *args, **kwargs)
@@ -41,8 +42,10 @@ async def at_work(
         raise SchemaRefusedError(
             error.message, code=error.code, param=param, pointer=error.pointer
         ) from None
-    except WorkerUnavailableError as error:
+    except WorkerBusyError as error:
         raise TooManyRequestsError(str(error)) from None
+    except WorkerBrokenError as error:
+        raise SchemaWorkerError(f"{error} The API's log says why.") from error
 
 
 def _schemas(body: dict[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -8,7 +8,6 @@ the API has to be as it was. Exit code 1: something is wrong, and it is printed 
 import argparse
 import asyncio
 import json
-import random
 import re
 import sys
 import time
@@ -21,7 +20,7 @@ from benchmarks.ending import ending_of
 from benchmarks.load import Candidate, mixed_answers, running
 from benchmarks.processes import Program, allow_many_files, running_api, running_model_server
 from benchmarks.script import Script
-from benchmarks.visits import LOST, PATIENCE_SECONDS, Outcome, drawn, made
+from benchmarks.visits import LOST, PATIENCE_SECONDS, Outcome, made, planned
 
 # So short that a soak of minutes meets every one of them, many times.
 SETTINGS = {
@@ -114,12 +113,12 @@ class Soak:
         until = asyncio.get_running_loop().time() + self._report.seconds
 
         async def place(number: int) -> None:
-            rng = random.Random(f"{self._report.seed} {number}")  # noqa: S311  # no secret
-            while asyncio.get_running_loop().time() < until:
-                visit = drawn(rng, name=f"{number} {len(self._outcomes)}")
+            for visit, pause in planned(self._report.seed, place=number):
+                if asyncio.get_running_loop().time() >= until:
+                    break
                 self._outcomes.append(outcome := await made(visit, self._api.port))
                 is_told_to_wait = outcome.ending.kind.startswith(("429", "refused"))
-                await asyncio.sleep(rng.uniform(0.5, 1.5) if is_told_to_wait else 0)
+                await asyncio.sleep(pause if is_told_to_wait else 0)
 
         await asyncio.gather(*(place(number) for number in range(CLIENTS)))
 

@@ -1,7 +1,9 @@
 """The clients of a soak: what each of them asks for, how it behaves, and what it was answered."""
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from random import Random
 from typing import Literal
 
@@ -43,6 +45,16 @@ class Outcome:
     began: float
     ended: float
     sample: bytes = b""
+
+
+def planned(seed: int, *, place: int) -> Iterator[tuple[Visit, float]]:
+    """Draw the visits of one place, and the pause after each that is told to come again later.
+
+    They are the same for a seed, whatever comes of them.
+    """
+    rng = Random(f"{seed} {place}")  # noqa: S311  # no secret
+    for number in count():
+        yield drawn(rng, name=f"{place} {number}"), rng.uniform(0.5, 1.5)
 
 
 def drawn(rng: Random, *, name: str) -> Visit:

@@ -1,7 +1,14 @@
 """The one door to the API: what it knows, and answers as they are written."""
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Iterator,
+    Mapping,
+)
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
@@ -79,6 +86,7 @@ class ModelList(BaseModel):
 
 
 Shape = TypeVar("Shape", bound=BaseModel)
+Told = TypeVar("Told", Chunk, StructuredEvent)
 
 
 class ApiClient:
@@ -134,7 +142,7 @@ class ApiClient:
             ApiError: there is no answer, or it ended before it was whole.
         """
         async with self._posted("/chat", body) as response:
-            async for chunk in _chunks(response.aiter_bytes()):
+            async for chunk in _until_done(response.aiter_bytes(), Chunk, _ends_answer):
                 yield chunk
 
     async def structured(self, body: dict[str, Any]) -> AsyncGenerator[StructuredEvent]:
@@ -144,7 +152,8 @@ class ApiClient:
             ApiError: there is no object that fits; `details` holds what there was instead.
         """
         async with self._posted("/structured", body | {"stream": True}) as response:
-            async for event in _structured_events(response.aiter_bytes()):
+            pieces = response.aiter_bytes()
+            async for event in _until_done(pieces, StructuredEvent, _holds_result):
                 yield event
 
     async def chat_reply(self, body: dict[str, Any]) -> ChatReply:
@@ -218,36 +227,30 @@ def path_to(*steps: str) -> str:
     return "".join(f"/{quote(step, safe='').replace('.', '%2E')}" for step in steps)
 
 
-async def _chunks(pieces: AsyncIterable[bytes]) -> AsyncIterator[Chunk]:
-    """Read the chunks of an answer, which is whole only with a finish_reason and `[DONE]`."""
+async def _until_done(
+    pieces: AsyncIterable[bytes], shape: type[Told], ends: Callable[[Told], bool]
+) -> AsyncIterator[Told]:
+    """Read the events of an answer, which is whole only with one that `ends` it and `[DONE]`."""
     is_finished = False
     async for data in events(pieces):
         if data == "[DONE]":
             if is_finished:
                 return
             break
-        chunk = _read(data, Chunk)
-        if chunk.error:
-            raise _told(chunk.error)
-        is_finished |= any(choice.finish_reason for choice in chunk.choices)
-        yield chunk
-    raise _broken_off()
-
-
-async def _structured_events(pieces: AsyncIterable[bytes]) -> AsyncIterator[StructuredEvent]:
-    """Read the events of an object, which is whole only with its result and `[DONE]`."""
-    is_finished = False
-    async for data in events(pieces):
-        if data == "[DONE]":
-            if is_finished:
-                return
-            break
-        event = _read(data, StructuredEvent)
+        event = _read(data, shape)
         if event.error:
             raise _told(event.error)
-        is_finished |= event.result is not None
+        is_finished |= ends(event)
         yield event
     raise _broken_off()
+
+
+def _ends_answer(chunk: Chunk) -> bool:
+    return any(choice.finish_reason for choice in chunk.choices)
+
+
+def _holds_result(event: StructuredEvent) -> bool:
+    return event.result is not None
 
 
 async def events(pieces: AsyncIterable[bytes]) -> AsyncIterator[str]:

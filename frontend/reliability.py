@@ -15,7 +15,8 @@ import strict_json
 
 Z = 1.959964  # a normal variable is within so many standard deviations 95 % of the time
 
-Verdict = Literal["valid", "invalid", "truncated", "refused"]
+# "failed": the model server was lost meanwhile.
+Verdict = Literal["valid", "invalid", "truncated", "refused", "failed"]
 
 
 @dataclass(frozen=True)
@@ -89,11 +90,11 @@ def _score(way: str, trials: list[Trial]) -> Score:
     )
 
 
-def to_json(trials: Sequence[Trial], request: dict[str, Any]) -> str:
-    """Write everything: what was asked, the scores, and each trial with its text."""
+def to_json(trials: Sequence[Trial], requests: dict[str, Any]) -> str:
+    """Write everything: what each way was asked, the scores, and each trial with its text."""
     return strict_json.written(
         {
-            "request": request,
+            "requests": requests,
             "scores": [asdict(score) for score in scores(trials)],
             "trials": [asdict(trial) for trial in trials],
         }

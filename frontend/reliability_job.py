@@ -1,9 +1,9 @@
 """Measures how often each way of asking for JSON gets it, in a job that can be stopped."""
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 import strict_json
 from api_client import ApiClient, ApiError
@@ -24,9 +24,10 @@ _OF_THE_WAY = (
     "schema_unsupported",
     "schema_too_large",
     "schema_unsatisfiable",
-    "model_server_failed",
-    "model_server_timeout",
 )
+# Errors of a model server that was lost, by whichever fault: the next trial may find it again.
+_OF_THE_SERVER = ("model_server_failed", "model_server_timeout")
+OURS = "SmolChat"
 
 
 @dataclass(frozen=True)
@@ -41,13 +42,21 @@ class Plan:
     times: int
 
     def request(self, number: int) -> dict[str, Any]:
-        """Give what every way sends in its trial of that number; a seed moves on with it."""
+        """Give what all ways send in the trial of that number; a seed moves on with it."""
         body: dict[str, Any] = {"messages": _asking(self.prompt)}
         body |= {"model": self.model} if self.model else {}
         body |= {"max_tokens": MAX_TOKENS} | dict(self.parameters)
         if body.get("seed", -1) >= 0:
             body["seed"] = (body["seed"] + number - 1) % 2**32
         return body
+
+    def asked(self, way: str, number: int) -> dict[str, Any]:
+        """Give what one way sends."""
+        return self.request(number) | _FIELDS[way](self)
+
+    def requests(self) -> dict[str, Any]:
+        """Say what each way asks, and where, in its first trial."""
+        return {way: {"path": _path(way), "body": self.asked(way, 1)} for way in self.ways}
 
     def with_schema_in_prompt(self) -> dict[str, Any]:
         """Ask so where nothing else would say what the form is."""
@@ -77,7 +86,7 @@ class _Said:
     completion_tokens: int | None = None
     attempts: int = 1
     fault: str = ""  # known before it is judged
-    is_refused: bool = False
+    instead: Literal["refused", "failed"] | None = None  # of an answer
 
 
 class ReliabilityJob(Job):
@@ -102,9 +111,9 @@ class ReliabilityJob(Job):
         plan = self.measurement.plan
         began = time.monotonic()
         try:
-            said = await _ASKING[way](self._client, plan, plan.request(number))
+            said = await self._asked(way, plan.asked(way, number))
         except ApiError as error:
-            if error.code not in _OF_THE_WAY:
+            if error.code not in (*_OF_THE_WAY, *_OF_THE_SERVER):
                 raise
             said = _said_instead(error)
         seconds = time.monotonic() - began
@@ -121,6 +130,14 @@ class ReliabilityJob(Job):
             fault=fault,
         )
 
+    async def _asked(self, way: str, body: dict[str, Any]) -> _Said:
+        if way == OURS:
+            reply = await self._client.structured_reply(body)
+            answer, tokens = reply.answer, reply.usage.completion_tokens
+            return _Said(answer.text, answer.finish_reason, tokens, attempts=len(answer.attempts))
+        chat = await self._client.chat_reply(body)
+        return _Said(chat.text, chat.finish_reason, chat.usage.completion_tokens)
+
     def _fault(self, text: str) -> str:
         faults = self._judge.faults(text)
         return f"{faults[0].pointer} {faults[0].message}".strip()[:MAX_FAULT] if faults else ""
@@ -129,51 +146,34 @@ class ReliabilityJob(Job):
 def _outcome(said: _Said, fault: str) -> Verdict:
     if not fault:
         return "valid"
-    if said.is_refused:
-        return "refused"
+    if said.instead:
+        return said.instead
     return "truncated" if said.finish_reason == "length" else "invalid"
 
 
 def _said_instead(error: ApiError) -> _Said:
-    if error.code not in NOT_GOOD_ENOUGH:
-        return _Said("", None, fault=error.message, is_refused=True)
     lost = lost_in(error.details)
     finish_reason = lost.attempts[-1].finish_reason if lost.attempts else None
-    return _Said(lost.text, finish_reason, attempts=len(lost.attempts), fault=error.message)
+    said = _Said(lost.text, finish_reason, attempts=len(lost.attempts) or 1, fault=error.message)
+    if error.code in NOT_GOOD_ENOUGH:
+        return said
+    return replace(said, instead="failed" if error.code in _OF_THE_SERVER else "refused")
 
 
-async def _chatted(client: ApiClient, body: dict[str, Any]) -> _Said:
-    reply = await client.chat_reply(body)
-    return _Said(reply.text, reply.finish_reason, reply.usage.completion_tokens)
-
-
-async def _free_text(client: ApiClient, plan: Plan, body: dict[str, Any]) -> _Said:
-    return await _chatted(client, body | plan.with_schema_in_prompt())
-
-
-async def _json_object(client: ApiClient, plan: Plan, body: dict[str, Any]) -> _Said:
-    kind = {"response_format": {"type": "json_object"}}
-    return await _chatted(client, body | plan.with_schema_in_prompt() | kind)
-
-
-async def _json_schema(client: ApiClient, plan: Plan, body: dict[str, Any]) -> _Said:
-    return await _chatted(client, body | {"response_format": plan.form.response_format()})
-
-
-async def _smolchat(client: ApiClient, plan: Plan, body: dict[str, Any]) -> _Said:
-    reply = await client.structured_reply(body | plan.form.asked())
-    answer, tokens = reply.answer, reply.usage.completion_tokens
-    return _Said(answer.text, answer.finish_reason, tokens, attempts=len(answer.attempts))
+def _path(way: str) -> str:
+    return "/structured" if way == OURS else "/chat"
 
 
 def _asking(prompt: str) -> list[dict[str, Any]]:
     return [{"role": "user", "content": prompt.strip()}]
 
 
-_ASKING: dict[str, Callable[[ApiClient, Plan, dict[str, Any]], Awaitable[_Said]]] = {
-    "free text": _free_text,
-    "json_object": _json_object,
-    "json_schema": _json_schema,
-    "SmolChat": _smolchat,
+_FIELDS: dict[str, Callable[[Plan], dict[str, Any]]] = {
+    "free text": Plan.with_schema_in_prompt,
+    "json_object": lambda plan: (
+        plan.with_schema_in_prompt() | {"response_format": {"type": "json_object"}}
+    ),
+    "json_schema": lambda plan: {"response_format": plan.form.response_format()},
+    OURS: lambda plan: plan.form.asked(),
 }
-WAYS = tuple(_ASKING)
+WAYS = tuple(_FIELDS)

@@ -113,12 +113,10 @@ def _told(found: list[Score]) -> str:
 
 
 def _draw_downloads(measurement: Measurement) -> None:
-    plan = measurement.plan
-    asked = plan.request(1) | plan.form.asked()
     with st.container(horizontal=True):
         st.download_button(
             "Download JSON",
-            to_json(measurement.trials, asked),
+            to_json(measurement.trials, measurement.plan.requests()),
             "reliability.json",
             "application/json",
             key="reliability_json",

@@ -1,6 +1,7 @@
-"""JSON as the standard has it: no NaN, no key twice, no text that is not Unicode."""
+"""JSON as the standard has it: no NaN, no endless number, no key twice, only Unicode."""
 
 import json
+from math import isinf
 from typing import Any, NoReturn
 
 
@@ -11,7 +12,12 @@ def parse(text: str) -> Any:
         ValueError: it is not JSON; a JSONDecodeError, where it can be told at which place.
     """
     try:
-        value = json.loads(text, parse_constant=_refuse, object_pairs_hook=_without_doubles)
+        value = json.loads(
+            text,
+            parse_constant=_refuse,
+            parse_float=_finite,
+            object_pairs_hook=_without_doubles,
+        )
         if r"\u" in text:  # half a surrogate pair can be neither sent nor shown
             json.dumps(value, ensure_ascii=False).encode()
     except RecursionError:
@@ -24,6 +30,12 @@ def parse(text: str) -> Any:
 def written(value: Any) -> str:
     """Write a value as a person reads it best, its keys in their order."""
     return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def _finite(number: str) -> float:
+    if isinf(found := float(number)):
+        raise ValueError(f"{number[:80]} is larger than any number here")
+    return found
 
 
 def _refuse(name: str) -> NoReturn:

@@ -31,8 +31,8 @@ class StructuredRun(Outcome):
 
     @property
     def lost(self) -> Lost | None:
-        """Give the answer that did not fit, where that is what happened."""
-        if not self.error or self.error.code not in NOT_GOOD_ENOUGH:
+        """Give what was written in vain, where an error has kept it."""
+        if not self.error or "attempts" not in self.error.details:
             return None
         return lost_in(self.error.details)
 

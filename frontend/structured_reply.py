@@ -62,7 +62,6 @@ class StructuredAnswer(BaseModel):
 class StructuredReply(BaseModel):
     """An answer that fits."""
 
-    model: Text = None
     answers: Annotated[list[StructuredAnswer], Field(min_length=1)]
     usage: Usage = Usage()
     unenforced: list[Unenforced] = []

@@ -49,14 +49,14 @@ class StructuredView:
             if run.reply:
                 _draw_verdict("Valid", words.cost(run, run.reply.answer.attempts), is_good=True)
             elif lost := run.lost:
-                _draw_verdict("Not valid", words.cost(run, lost.attempts), is_good=False)
+                _draw_verdict(words.failing(run), words.cost(run, lost.attempts), is_good=False)
                 _draw_faults(run, lost)
                 st.button("Try again", icon=":material/refresh:", key=KEY_RETRY, on_click=on_retry)
             elif run.error:
                 callout(words.told(run.error), on_retry=on_retry, key=KEY_RETRY)
             else:
                 st.text("Stopped. This much was certain:" if run.written else "Stopped.")
-        if run.reply or not run.error:
+        if not run.lost:
             self._draw_object()
         if run.reply:
             _draw_download(run)

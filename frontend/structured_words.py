@@ -1,7 +1,7 @@
 """What became of an answer, in words for the person at the page."""
 
 from api_client import ApiError
-from structured_job import StructuredRun
+from structured_job import NOT_GOOD_ENOUGH, StructuredRun
 from structured_reply import Attempt, Progress, Unenforced
 
 _UNENFORCED = {
@@ -11,32 +11,18 @@ _UNENFORCED = {
     "exclusiveMinimum": "how small a number may be",
     "maximum": "how large a number may be",
     "exclusiveMaximum": "how large a number may be",
-    "minLength": "how short a text may be",
-    "maxLength": "how long a text may be",
     "pattern": "the pattern of a text",
     "format": "the format of a text",
-    "minItems": "how few items a list may have",
-    "maxItems": "how many items a list may have",
-    "contains": "what a list has to contain",
-    "minContains": "how often a list has to contain something",
-    "maxContains": "how often a list may contain something",
-    "minProperties": "how few fields there may be",
-    "maxProperties": "how many fields there may be",
-    "propertyNames": "what fields may be called",
-    "patternProperties": "what fields of some names hold",
+    "contentEncoding": "how a text is encoded",
+    "contentMediaType": "what kind of document a text is",
     "unevaluatedProperties": "that there are no other fields",
     "unevaluatedItems": "that there are no other items",
-    "additionalProperties": "that there are no other fields",
     "dependentRequired": "which fields need one another",
     "dependentSchemas": "what a field asks of the others",
     "dependencies": "what a field asks of the others",
-    "required": "which fields have to be there",
     "not": "what it must not be",
     "if": "what holds only in some cases",
-    "then": "what holds only in some cases",
-    "else": "what holds only in some cases",
     "allOf": "that several forms fit at once",
-    "anyOf": "that one of several forms fits",
     "oneOf": "that exactly one of several forms fits",
 }
 _PHASES = {
@@ -60,6 +46,12 @@ def told(error: ApiError) -> ApiError:
         return error
     place = f"The place in the schema: {pointer}" if pointer else "It is the schema as a whole"
     return ApiError(error.message, f"{place}. Change it there, then run again.")
+
+
+def failing(run: StructuredRun) -> str:
+    """Say what is wrong with an answer of which something was written."""
+    is_whole = run.error and run.error.code in NOT_GOOD_ENOUGH
+    return "Not valid" if is_whole else "Broken off"
 
 
 def progress(run: StructuredRun) -> str:

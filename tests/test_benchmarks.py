@@ -3,17 +3,20 @@
 import json
 import subprocess
 import sys
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import benchmarks.structured
 from benchmarks.client import Answer, unchunked
 from benchmarks.ending import Ending, ending_of
 from benchmarks.load import is_good
 from benchmarks.script import Script
 from benchmarks.soak import Holdings, is_excused, left_over, log_faults
-from benchmarks.visits import LOST, Outcome, Visit, judged
+from benchmarks.structured import Fields, Tally, breaks_its_word
+from benchmarks.visits import LOST, Outcome, Visit, judged, planned
 from browser_page import needs_chromium
 
 ROOT = Path(__file__).parent.parent
@@ -86,6 +89,42 @@ def test_the_soak_finds_nothing_wrong() -> None:
     assert report["endings"]["whole"]
     assert report["after"]["clients"] == report["after"]["running"] == 0
     assert report["slowest_health_ms"] > 0
+
+
+def test_a_seed_draws_the_same_plan_again() -> None:
+    plan, again, other = (
+        list(islice(planned(seed, place=place), 50)) for seed, place in ((7, 1), (7, 1), (7, 2))
+    )
+    assert plan == again != other
+
+
+def test_the_structured_benchmark_tells_how_many_fit_and_which_values_are_right(
+    tmp_path: Path,
+) -> None:
+    form = {"type": "object", "properties": {"age": {"const": 34}}, "required": ["age"]}
+    schemas, texts = tmp_path / "schemas.jsonl", tmp_path / "texts.jsonl"
+    schemas.write_text(json.dumps({"schema": form, "prompt": "Maria is 34."}))
+    texts.write_text(json.dumps({"schema": form, "text": "Maria is 34.", "expected": {"age": 34}}))
+    files = ["--schemas", str(schemas), "--extractions", str(texts)]
+    report, code = run("structured", *files, "--seeds", "1", "--manners", "structured")
+    assert code == 0
+    assert (report["structured"]["asked"], report["structured"]["valid"]) == (1, 1)
+    assert report["extractions"] == {"asked": 1, "right": 1, "mistakes": []}
+
+
+@pytest.mark.parametrize("manner", ["structured", "json_schema"])
+def test_an_answer_of_ours_that_does_not_fit_is_found(manner: str) -> None:
+    tally = Tally()
+    tally.count(benchmarks.structured.Outcome(200, "2", is_truncated=False), {"const": 1}, 1.0, "a")
+    assert breaks_its_word({manner: tally}) == (manner == "structured")
+
+
+def test_a_value_that_was_not_read_is_told() -> None:
+    fields = Fields()
+    fields.count('{"a": 1, "b": 2}', {"a": 1, "b": 3})
+    fields.count(None, {"a": 1})
+    assert (fields.asked, fields.right) == (3, 1)
+    assert fields.mistakes == ["b: 2 for 3", "a: None for 1"]
 
 
 @pytest.mark.parametrize(

@@ -57,3 +57,22 @@ async def test_one_that_has_to_be_alone_and_gives_up_holds_nobody_back() -> None
     alone.leave()
     assert await position(later) is None
     assert line.running == 2
+
+
+async def test_a_spare_place_is_one_that_nobody_waits_for() -> None:
+    line = Line(most=2, most_waiting=5)
+    first = line.place()
+    spare = line.spare_place()
+    assert spare
+    assert spare.is_running
+    assert line.spare_place() is None
+    waiting = line.place()
+    spare.leave()
+    assert waiting.is_running
+    assert line.spare_place() is None
+    waiting.leave()
+    first.leave()
+    alone = line.place(is_alone=True)
+    assert line.spare_place() is None
+    alone.leave()
+    assert line.spare_place()

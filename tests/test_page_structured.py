@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from app_page import opened
 from form_choice import EXAMPLES, OWN
-from model_server import ModelServer, Reply
+from model_server import EVENTS, ModelServer, Reply, chunk
 from structured_replies import EVENT, FILM, cut_off, has_grammar, said, written
 
 LIGHT = {"title": "Light", "year": 1999}
@@ -160,9 +160,21 @@ def test_what_was_cut_off_is_shown_with_what_to_do(
     assert page.code[0].value == '{"title": "Li'
 
 
+def test_what_broke_off_is_shown_as_far_as_it_was_certain(
+    page: AppTest, model_server: ModelServer
+) -> None:
+    type_schema(page, FILM)
+    begun = [chunk({"content": '{"title": "Light", '})]
+    model_server.replies += [has_grammar(), Reply(headers=EVENTS, pieces=begun, end="cut")]
+    start(page)
+    assert "Broken off" in told(page)
+    assert page.code[0].value == '{"title": "Light", '
+    assert not page.exception
+
+
 def test_a_schema_that_the_api_refuses_is_told_with_its_place(page: AppTest) -> None:
     start(type_schema(page, {"type": "object", "properties": {"a": False}, "required": ["a"]}))
-    assert "The place in the schema" in told(page) or "the schema as a whole" in told(page)
+    assert "It is the schema as a whole." in told(page)
     assert page.button(key="structured_retry")
 
 

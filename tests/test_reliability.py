@@ -89,8 +89,8 @@ def test_the_plot_shows_each_share_within_its_interval() -> None:
 
 def test_all_is_exported_as_json() -> None:
     tried = [trial("SmolChat", text='{"a": "ü"}', attempts=2)]
-    exported = json.loads(to_json(tried, {"messages": []}))
-    assert exported["request"] == {"messages": []}
+    exported = json.loads(to_json(tried, {"SmolChat": {"path": "/structured"}}))
+    assert exported["requests"] == {"SmolChat": {"path": "/structured"}}
     assert exported["scores"][0]["valid"] == 1
     assert exported["trials"][0]["text"] == '{"a": "ü"}'
 

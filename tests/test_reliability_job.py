@@ -4,9 +4,13 @@ import json
 import time
 from collections.abc import Sequence
 
+import pytest
+
 from api_client import ApiClient
+from conftest import MODEL_ID
 from form import Form
-from model_server import ModelServer, Reply
+from model_server import ModelServer, Reply, recorded
+from reliability import scores
 from reliability_job import MAX_TOKENS, WAYS, Plan, ReliabilityJob
 from settings import Settings
 from structured_replies import FILM, has_grammar, said, written
@@ -74,6 +78,32 @@ def test_a_way_that_is_refused_is_told_apart(served: str, model_server: ModelSer
     assert job.look(10)
     assert outcomes(job) == [("json_schema", "refused"), ("json_object", "valid")]
     assert job.measurement.trials[0].fault
+
+
+@pytest.mark.parametrize("way", ["json_schema", "SmolChat"])
+def test_a_model_server_that_is_lost_is_no_refusal(
+    way: str, served: str, model_server: ModelServer
+) -> None:
+    model_server.replies += [has_grammar()] if way == "SmolChat" else []
+    model_server.replies += [recorded("runner-killed-before-first-byte"), said(GOOD)]
+    job = job_at(served, [way, "json_object"])
+    assert job.look(10)
+    assert outcomes(job) == [(way, "failed"), ("json_object", "valid")]
+    assert scores(job.measurement.trials)[0].valid == 0
+
+
+def test_what_each_way_asks_is_what_is_sent(served: str, model_server: ModelServer) -> None:
+    model_server.replies += [said(GOOD)] * 3
+    job = job_at(served, WAYS[:3], seed=5)
+    assert job.look(10)
+    asked = job.measurement.plan.requests()
+    assert list(asked) == list(WAYS[:3])
+    assert [told["body"] | {"model": MODEL_ID} for told in asked.values()] == [
+        chat.body for chat in model_server.chats
+    ]
+    ours = Plan(Form(FILM), "A film", None, {}, WAYS, 1).requests()["SmolChat"]
+    assert ours["path"] == "/structured"
+    assert ours["body"]["response_format"]["json_schema"]["schema"] == FILM
 
 
 def test_it_ends_where_nothing_answers() -> None:

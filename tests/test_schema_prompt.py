@@ -24,6 +24,7 @@ def shown(schema: dict[str, Any]) -> str:
         ({"enum": ["red", "green"]}, '"<red or green>"'),
         ({"enum": [f"v{number}" for number in range(20)]}, '"<text>"'),
         ({"enum": [3, 5]}, "<number>"),
+        ({"enum": [1, True]}, "1"),
         ({"const": "only"}, '"only"'),
         ({"type": ["null", "string"]}, '"<text>"'),
         ({"type": "null"}, "null"),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from backend.schema.errors import SchemaUnsupportedError
 from backend.schema.validate import ABSENT, MAX_FAULTS, Fault, Judge, Verdict, provisional
+from judged_texts import JSON, NO_JSON
 
 ANYTHING = Judge({})
 PERSON = Judge(
@@ -49,38 +50,7 @@ def test_what_does_not_fit_is_told_with_its_place(text: str, pointer: str, keywo
     assert verdict.parsed is None
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "NaN",
-        "[Infinity]",
-        "-Infinity",
-        "1e999",
-        '{"a": -1E+0999}',
-        "1" * 400 + ".0",
-        '{"a": 1, "a": 1}',
-        '[{"a": 1, "b": {"c": 1, "c": 2}}]',
-        "[1,]",
-        "{'a': 1}",
-        "{a: 1}",
-        "01",
-        "1 2",
-        '{"a": 1} Done.',
-        'Here: {"a": 1}',
-        '"\\ud800"',
-        '"a\nb"',
-        "// no\n1",
-        '{"a": 1',
-        "[" * 100_000,
-        "```json\n{}",
-        "```python\n{}\n```",
-        "```json\n{}\n``` ok",
-        "```json\n```",
-        "``````",
-        "`{}`",
-    ],
-)
+@pytest.mark.parametrize("text", NO_JSON)
 def test_what_is_not_json_is_not_mended(text: str) -> None:
     [fault] = ANYTHING.judge(text).errors
     assert (fault.pointer, fault.keyword) == ("", "json")
@@ -94,11 +64,9 @@ def test_a_whole_code_fence_is_taken_off(opening: str, closing: str) -> None:
     assert ANYTHING.judge(text) == Verdict({"a": "```"})
 
 
-@pytest.mark.parametrize(
-    "text", ["1e99", "1" * 300, '"1e999"', "[0.1e-999]", '"' + "1" * 999 + '"']
-)
-def test_large_numbers_stay(text: str) -> None:
-    assert ANYTHING.judge(text) == Verdict(json.loads(text))
+@pytest.mark.parametrize("text", JSON)
+def test_what_is_json_is_taken(text: str) -> None:
+    assert ANYTHING.judge(text).errors == []
 
 
 def test_faults_are_few_and_short() -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from backend.schema.errors import SchemaInvalidError, SchemaTooLargeError, SchemaUnsupportedError
 from backend.schema.vet import vet
-from backend.schema.worker import MAX_WAITING, Worker, WorkerUnavailableError
+from backend.schema.worker import MAX_WAITING, Worker, WorkerBrokenError, WorkerBusyError
 from engine_process import wait_until
 
 ROOT = Path(__file__).parent.parent
@@ -97,19 +97,33 @@ async def test_calls_at_once_share_two_processes() -> None:
     assert not children()
 
 
-async def test_only_so_many_wait(worker: Worker) -> None:
-    calls = [asyncio.create_task(worker.run(abs, -1)) for _ in range(MAX_WAITING + 40)]
+@pytest.mark.parametrize("is_warm", [False, True])
+async def test_only_so_many_wait(is_warm: bool, worker: Worker) -> None:
+    if is_warm:
+        await worker.run(abs, -1)
+    calls = [worker.run(abs, -1) for _ in range(MAX_WAITING + 40)]
     done = await asyncio.gather(*calls, return_exceptions=True)
-    assert {1} <= {result for result in done if isinstance(result, int)}
-    with pytest.raises(WorkerUnavailableError):
-        waiting = [asyncio.create_task(worker.run(time.sleep, 0.1)) for _ in range(100)]
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        try:
+    assert done.count(1) == MAX_WAITING + 1
+    assert sum(isinstance(result, WorkerBusyError) for result in done) == 39
+    assert await worker.run(abs, -1) == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ([sys.executable, "-c", "raise SystemExit('no memory')"], "no memory"),
+        (["/nowhere/python"], ""),
+    ],
+)
+async def test_a_process_that_does_not_start_says_why_in_the_log(
+    command: list[str], said: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    worker = Worker(command=command)
+    for _ in range(2):
+        with pytest.raises(WorkerBrokenError, match="did not start"):
             await worker.run(abs, -1)
-        finally:
-            for call in waiting:
-                call.cancel()
+    await worker.close()
+    assert said in capfd.readouterr().err
 
 
 async def test_nothing_is_left_after_closing_while_it_works() -> None:

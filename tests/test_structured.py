@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -11,40 +10,9 @@ import pytest
 from backend.settings import Settings
 from conftest import MODEL_ID
 from engine_process import EngineProcess, running_engine
-from model_server import ModelServer, Reply, chunk, recorded, spoken
+from model_server import ModelServer, recorded, spoken
 from served_api import running_api
-
-PERSON = {
-    "type": "object",
-    "properties": {"name": {"type": "string"}, "age": {"type": "integer", "minimum": 0}},
-    "required": ["name", "age"],
-}
-ANN = '{"age": 31, "name": "Ann"}'
-# What a model server that knows grammars says to the question that finds that out.
-PROBED = Reply(
-    pieces=[json.dumps({"choices": [{"message": {"content": '{"zq": "w7k"}'}}]}).encode()]
-)
-UNPROBED = Reply(pieces=[json.dumps({"choices": [{"message": {"content": "Hello!"}}]}).encode()])
-
-
-def asked(schema: Any = PERSON, **fields: Any) -> dict[str, Any]:
-    form = {"type": "json_schema", "json_schema": {"name": "person", "schema": schema}}
-    messages = [{"role": "user", "content": "Ann is 31."}]
-    return {"messages": messages, "response_format": form} | fields
-
-
-def said(text: str, finish_reason: str = "stop") -> Reply:
-    """Stream a text in pieces that fall anywhere."""
-    pieces = [text[at : at + 4] for at in range(0, len(text), 4)]
-    reply = spoken(pieces)
-    end = chunk({}, finish_reason)
-    kept = [piece for piece in reply.pieces if b'"finish_reason":"stop"' not in piece]
-    return replace(reply, pieces=[*kept[:-2], end, *kept[-2:]])
-
-
-def post(url: str, body: dict[str, Any]) -> Any:
-    answer = httpx.post(f"{url}/structured", json=body, timeout=60)
-    return answer.status_code, answer.json()
+from structured_requests import ANN, PROBED, UNPROBED, asked, post, said
 
 
 def test_an_answer_that_fits_is_given_with_its_keys_as_they_came(
@@ -62,7 +30,16 @@ def test_an_answer_that_fits_is_given_with_its_keys_as_they_came(
     assert (attempt["finish_reason"], attempt["errors"], attempt["level"]) == ("stop", [], 0)
     assert attempt["ms"] > 0
     assert reply["usage"]["completion_tokens"] == attempt["usage"]["completion_tokens"] > 0
-    assert answer["receipt"]["completion_tokens"] == attempt["usage"]["completion_tokens"]
+    receipt = answer["smolchat"]["receipt"]
+    assert receipt["completion_tokens"] == attempt["usage"]["completion_tokens"]
+    assert reply["smolchat"] == answer["smolchat"]
+
+
+def test_what_was_not_asked_for_is_not_told(served: str, model_server: ModelServer) -> None:
+    model_server.replies += [PROBED, said(ANN)]
+    _, reply = post(served, asked())
+    assert "smolchat" not in reply
+    assert "smolchat" not in reply["answers"][0]
 
 
 def test_the_model_is_held_to_a_narrower_schema_and_shown_the_form(

@@ -5,7 +5,7 @@ import time
 
 from api_client import ApiClient
 from form import Form, to_request
-from model_server import ModelServer
+from model_server import ModelServer, recorded
 from settings import Settings
 from structured_job import StructuredJob
 from structured_replies import EVENT, FILM, begun, cut_off, has_grammar, written
@@ -71,6 +71,18 @@ def test_what_was_cut_off_is_kept(served: str, model_server: ModelServer) -> Non
     assert job.run.error.code == "output_truncated"
     assert job.run.lost
     assert job.run.lost.text == '{"title": "Li'
+
+
+def test_what_broke_off_after_an_attempt_is_kept(served: str, model_server: ModelServer) -> None:
+    wrong = written({"title": "Light", "year": "x"})
+    model_server.replies += [has_grammar(), wrong, recorded("runner-killed-before-first-byte")]
+    job = job_at(served, OWN)
+    assert job.look(10)
+    assert job.run.error
+    assert job.run.error.code == "model_server_failed"
+    assert job.run.lost
+    assert job.run.lost.text == '{"title": "Light", "year": "x"}'
+    assert job.run.lost.sent
 
 
 def test_a_schema_that_is_refused_lost_no_answer(served: str) -> None:

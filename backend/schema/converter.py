@@ -10,12 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backend.schema.errors import SchemaTooLargeError, SchemaUnsupportedError
-from backend.schema.pattern_cost import pattern_cost
+from backend.schema.pattern_cost import MAX_OPTIONAL, pattern_cost
 from backend.schema.places import Path, References, pointer
 
 MAX_COST = 1_000_000.0
 MAX_DEPTH = 200  # of one schema in another, with the references followed
-MAX_OPTIONAL = 100  # parts of a pattern: each letter tries all ways past them, 100 in 60 ms
 MAX_REPEATED = 2000  # more than that the grammar does not count
 _SCHEMA = 20.0
 _NAME = 0.1  # a character of a rule's name, which has all names on the way to it

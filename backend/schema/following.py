@@ -11,13 +11,15 @@ MAX_IN_PLACE = 2000  # schemas that one and the same value is held to
 MAX_DEPTH = 200
 
 
-def most_in_place(root: dict[str, Any]) -> int:
+def most_in_place(root: Any) -> int:
     """Count the schemas that the same value is held to, where there are most.
 
     Raises:
         SchemaTooLargeError: it is more than anybody should follow.
         SchemaUnsupportedError: that a value fits depends on whether it fits.
     """
+    if isinstance(root, bool):
+        return 1
     references = References(root)
     everything = _Followed(references, is_in_place=False)
     everything.go((), root)

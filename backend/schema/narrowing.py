@@ -183,9 +183,10 @@ class Narrowing:
         numbers = Range.of(schema)
         if (few := numbers.decimals()) is not None:
             return _sized(few)
+        whole = numbers.integers()
         is_open = numbers.is_free or (self._is_loose and not numbers.is_whole)
-        if not is_open or not self._room.has_decimals:
-            return _sized(numbers.integers())
+        if numbers.is_whole or (whole and not (is_open and self._room.has_decimals)):
+            return _sized(whole)
         built: Built = {"type": "number"}, LONGEST_NUMBER
         for word in schema.keys() & set(_BOUNDS):
             self._leave(schema, word, built, place)

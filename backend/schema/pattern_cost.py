@@ -6,6 +6,7 @@ It errs on the high side where a pattern is unusual; it is no parser and refuses
 import re
 from dataclasses import dataclass
 
+MAX_OPTIONAL = 100  # in a grammar each letter tries all ways past them, 100 in 60 ms
 FANCY = 400  # what a repetition costs more where there is lookaround or a backreference
 _FANCY = re.compile(r"\(\?<?[=!]|\\[1-9]|\\k<")
 _TOKEN = re.compile(

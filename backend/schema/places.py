@@ -1,6 +1,6 @@
 """Where schemas stand inside a schema, and what a reference leads to. Nothing is ever fetched."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import unquote
 
@@ -34,9 +34,9 @@ IN_PLACE = frozenset(
 Path = tuple[str, ...]
 
 
-def pointer(path: Path) -> str:
+def pointer(path: Iterable[str | int]) -> str:
     """Write a place as a JSON pointer."""
-    return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in path)
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
 
 
 def children(schema: dict[str, Any]) -> Iterator[tuple[Path, Any]]:
@@ -51,11 +51,6 @@ def children(schema: dict[str, Any]) -> Iterator[tuple[Path, Any]]:
                 yield (keyword, str(index)), child
         elif keyword in ONE:
             yield (keyword,), value
-
-
-def target(root: Any, reference: str) -> tuple[Path, Any]:
-    """Find what one reference leads to; for many, keep the `References`."""
-    return References(root).target(reference)
 
 
 class References:

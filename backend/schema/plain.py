@@ -14,7 +14,7 @@ import jsonschema_rs
 from jsonschema_rs.canonical import CanonicalizationError, Containment
 
 from backend.schema.errors import SchemaTooLargeError
-from backend.schema.places import MANY, NAMED, ONE, Path, children, target
+from backend.schema.places import MANY, NAMED, ONE, Path, References, children, pointer
 
 Place = tuple[str, ...]  # the names of the properties that lead there
 
@@ -48,6 +48,7 @@ class Plain:
 
     def __init__(self, original: Any) -> None:
         self._original = original
+        self._references = References(original)
         dialect = original.get("$schema") if isinstance(original, dict) else None
         self._dialect = {"$schema": dialect} if isinstance(dialect, str) else {}
         self._is_old = any(draft in str(dialect) for draft in _OLD)
@@ -111,10 +112,7 @@ class Plain:
         """Find a keyword in the original, as JSON pointers; in properties so called, or all."""
         found = [(path, _names(path)) for path, one in _schemas(self._original) if keyword in one]
         alike = [path for path, led in found if led[-1:] == names[-1:]]
-        return [
-            "".join(f"/{_escaped(part)}" for part in path)
-            for path in alike or [path for path, _ in found]
-        ] or [""]
+        return [pointer(path) for path in alike or [path for path, _ in found]] or [""]
 
     @cached_property
     def _value_ranks(self) -> dict[str, int]:
@@ -140,7 +138,7 @@ class Plain:
         """Unfold what is referred to in circles; that may find more of it."""
         while missing := [path for path, name in self._names.items() if name not in self._circles]:
             for path in missing:
-                found = target(self._original, "#" + "".join(f"/{_escaped(p)}" for p in path))[1]
+                _, found = self._references.target("#" + pointer(path))
                 name = self._names[path]
                 self._circles[name] = {}  # so that it is not begun twice
                 self._circles[name] = self._unfolded(found, (path,), (_CIRCLES + name,))
@@ -154,7 +152,7 @@ class Plain:
             return schema
         if not isinstance(reference := schema.get("$ref"), str):
             return self._inside(schema, entered, place)
-        path, found = target(self._original, reference)
+        path, found = self._references.target(reference)
         if path in entered:
             name = self._names.setdefault(path, f"circle{len(self._names)}")
             referred: Any = {"$ref": _CIRCLES + name}
@@ -195,10 +193,6 @@ class Plain:
             if inside[name] in ({}, True):
                 self._free.setdefault(place, {})[name] = None
         return inside
-
-
-def _escaped(part: str) -> str:
-    return part.replace("~", "~0").replace("/", "~1")
 
 
 def _names(path: Path) -> Place:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from backend.schema.converter import check_conversion
+from backend.schema.following import most_in_place
 from backend.schema.narrow import narrow
 from backend.schema.prompt import instruction
 from backend.schema.vet import vet
@@ -18,6 +20,7 @@ class Prepared:
     schema: Any
     instruction: str
     unenforced: list[tuple[str, str]]
+    in_place: int  # how many schemas of the original one value may be held to
 
 
 def prepare(schema: Any, characters: int, level: int) -> Prepared:
@@ -28,4 +31,10 @@ def prepare(schema: Any, characters: int, level: int) -> Prepared:
     """
     vet(schema)
     narrowed = narrow(schema, characters=characters, level=level)
-    return Prepared(narrowed.schema, instruction(narrowed.schema), list(narrowed.unenforced))
+    check_conversion(narrowed.schema)
+    return Prepared(
+        narrowed.schema,
+        instruction(narrowed.schema),
+        list(narrowed.unenforced),
+        most_in_place(schema),
+    )

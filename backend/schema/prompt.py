@@ -50,11 +50,15 @@ def _object(properties: dict[str, Any]) -> str:
 def _choice(values: list[Any], name: str) -> str:
     """Name the values where they are words, and few; of other ones the first."""
     if len(values) == 1 or not all(isinstance(value, str) for value in values):
-        are_numbers = len(values) > 1 and all(isinstance(value, int | float) for value in values)
+        are_numbers = len(values) > 1 and all(map(_is_number, values))
         return _WORDS["number"] if are_numbers else _json(values[0])
     if len(values) > MAX_SHOWN_VALUES:
         return f'"<{_spoken(name)}>"'
     return _json(f"<{' or '.join(values)}>")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _spoken(name: str) -> str:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from backend.schema.formats import ENCODINGS, FORMATS
+from backend.schema.pattern_cost import MAX_OPTIONAL, pattern_cost
 from backend.schema.patterns import UncarriedError, carried
 
 MAX_PATTERNED = 256  # characters
@@ -51,7 +52,8 @@ def _patterned(pattern: str, schema: Schema, room: int) -> tuple[Schema, int] | 
             narrower, length = carried(pattern, shortest, min(most, longest))
         except UncarriedError:
             continue
-        return {"type": "string", "pattern": narrower}, length + 2
+        if pattern_cost(narrower).optional <= MAX_OPTIONAL:
+            return {"type": "string", "pattern": narrower}, length + 2
     return None
 
 

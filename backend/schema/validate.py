@@ -10,6 +10,7 @@ import jiter
 import jsonschema_rs
 
 from backend.schema.following import most_in_place
+from backend.schema.places import pointer
 
 MAX_FAULTS = 20
 MAX_MESSAGE_CHARACTERS = 300
@@ -44,9 +45,10 @@ class Verdict:
 class Judge:
     """Holds texts against one schema, its formats included."""
 
-    def __init__(self, schema: Any) -> None:
+    def __init__(self, schema: Any, in_place: int | None = None) -> None:
+        """Take a vetted schema, and the count of `most_in_place`, if it is known already."""
         self._validator = jsonschema_rs.validator_for(schema, validate_formats=True, offline=True)
-        self._in_place = most_in_place(schema) if isinstance(schema, dict) else 1
+        self._in_place = most_in_place(schema) if in_place is None else in_place
 
     def judge(self, text: str) -> Verdict:
         """Read a text strictly: no NaN, no key twice; a whole code fence is taken off."""
@@ -103,10 +105,7 @@ def _strictly(text: str) -> Any:
 
 
 def _fault(error: jsonschema_rs.ValidationError) -> Fault:
-    pointer = "".join(
-        "/" + str(part).replace("~", "~0").replace("/", "~1") for part in error.instance_path
-    )
     message = error.message
     if len(message) > MAX_MESSAGE_CHARACTERS:
         message = message[:MAX_MESSAGE_CHARACTERS] + " …"
-    return Fault(pointer, error.kind.name, message)
+    return Fault(pointer(error.instance_path), error.kind.name, message)

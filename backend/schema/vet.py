@@ -169,7 +169,7 @@ def _check_meaning(schema: dict[str, Any]) -> None:
     try:
         jsonschema_rs.validator_for(schema, validate_formats=True, offline=True)
     except jsonschema_rs.ValidationError as error:
-        place = pointer(tuple(str(part) for part in error.instance_path))
+        place = pointer(error.instance_path)
         if error.message.startswith("Unknown meta-schema"):
             raise SchemaUnsupportedError(
                 "Its $schema is none of draft 4, 6, 7, 2019-09 and 2020-12: name one, or none.",

@@ -9,8 +9,8 @@ import importlib
 import pickle
 import signal
 import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import Callable
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, ParamSpec, TypeVar
@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, ParamSpec, TypeVar
 from backend.schema.errors import SchemaTooLargeError, SchemaUnsupportedError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+COMMAND = (sys.executable, "-m", "backend.schema.worker")
 START_SECONDS = 20.0  # a busy machine takes seconds to import anything
 ORPHAN_SECONDS = 60.0  # no call takes that long, unless its owner died
 MAX_WAITING = 64
@@ -27,19 +28,24 @@ Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 
-class WorkerUnavailableError(Exception):
-    """Nothing can be looked through now: too much waits already, or no process starts."""
+class WorkerBusyError(Exception):
+    """Too much waits already."""
+
+
+class WorkerBrokenError(Exception):
+    """No process starts; why not, it says itself on the standard error."""
 
 
 class Worker:
     """Runs calls, each in a process by itself; one that takes too long ends with its process."""
 
-    def __init__(self, seconds: float = 1.0, processes: int = 2) -> None:
+    def __init__(
+        self, seconds: float = 1.0, processes: int = 2, *, command: Sequence[str] = COMMAND
+    ) -> None:
         self._seconds = seconds
-        self._free = [_Child() for _ in range(processes)]
+        self._free = [_Child(command) for _ in range(processes)]
         self._children = tuple(self._free)
         self._turn = asyncio.Semaphore(processes)
-        self._waiting = 0
         self._calls = set[asyncio.Task[Any]]()
 
     async def run(
@@ -53,10 +59,11 @@ class Worker:
         Raises:
             SchemaTooLargeError: it took too long.
             SchemaUnsupportedError: its process died of it.
-            WorkerUnavailableError: too many wait already, or there is no process.
+            WorkerBusyError: too many wait already.
+            WorkerBrokenError: there is no process.
         """
-        if self._waiting >= MAX_WAITING:
-            raise WorkerUnavailableError(f"{MAX_WAITING} schemas wait already: try again soon.")
+        if len(self._calls) >= len(self._children) + MAX_WAITING:
+            raise WorkerBusyError(f"{MAX_WAITING} schemas wait already: try again soon.")
         call = asyncio.create_task(self._run(function, pickle.dumps((function, args, kwargs))))
         self._calls.add(call)
         call.add_done_callback(self._forget)
@@ -80,11 +87,7 @@ class Worker:
             call.exception()  # nobody may be there to take it
 
     async def _run(self, function: Callable[..., Any], call: bytes) -> tuple[bool, Any]:
-        self._waiting += 1
-        try:
-            await self._turn.acquire()
-        finally:
-            self._waiting -= 1
+        await self._turn.acquire()
         child = self._free.pop()
         try:
             await child.load(function.__module__)
@@ -111,23 +114,22 @@ class Worker:
 class _Child:
     """One process, started when it is first needed, and again after it was killed."""
 
-    def __init__(self) -> None:
+    def __init__(self, command: Sequence[str]) -> None:
+        self._command = command
         self._process: Process | None = None
         self._loaded = set[str]()
 
     async def load(self, module: str) -> None:
         """Have the process import a module: that is no part of the first call's time."""
-        if not self._is_alive():
-            await self._start()
-        if module in self._loaded:
+        if self._is_alive() and module in self._loaded:
             return
         try:
+            if not self._is_alive():
+                await self._start()
             async with asyncio.timeout(START_SECONDS):
                 await self.exchange(pickle.dumps((_load, (module,), {})))
-        except (TimeoutError, asyncio.IncompleteReadError, ConnectionError):
-            raise WorkerUnavailableError(
-                "The process that looks at schemas did not start."
-            ) from None
+        except (OSError, asyncio.IncompleteReadError) as error:  # also of a time limit
+            raise WorkerBrokenError("The process that looks at schemas did not start.") from error
         self._loaded.add(module)
 
     async def exchange(self, call: bytes) -> tuple[bool, Any]:
@@ -157,10 +159,9 @@ class _Child:
     async def _start(self) -> None:
         await self.kill()
         self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "backend.schema.worker"),
+            *self._command,
             stdin=PIPE,
             stdout=PIPE,
-            stderr=DEVNULL,
             cwd=ROOT,
             start_new_session=True,  # a Ctrl-C is for its owner, which ends it
         )

@@ -7,7 +7,7 @@ import streamlit as st
 import form_choice
 import model_choice
 import parameter_panel
-from form import to_request
+from form import Form, to_request
 from job import Job, Outcome
 from reliability_job import MAX_TOKENS, WAYS, Measurement, Plan, ReliabilityJob
 from reliability_view import ReliabilityView
@@ -50,19 +50,20 @@ def stop() -> None:
         state.structured_job.stop()
 
 
-def is_asking() -> bool:
-    """Tell whether there is something to ask; else say what is missing."""
+def ready_form() -> Form | None:
+    """Give the form, if there is something to ask; else say what is missing."""
     state.structured_hint = ""
-    if not form_choice.chosen():
+    form = form_choice.chosen()
+    if not form:
         state.structured_hint = "Put the schema right first."
     elif not form_choice.prompt():
         state.structured_hint = "Write a prompt first."
-    return not state.structured_hint
+    return None if state.structured_hint else form
 
 
 def start_run() -> None:
-    form = form_choice.chosen()
-    if not is_asking() or not form:
+    form = ready_form()
+    if not form:
         return
     stop()
     client = api()
@@ -79,8 +80,8 @@ def start_run() -> None:
 
 
 def start_measurement() -> None:
-    form = form_choice.chosen()
-    if not is_asking() or not form:
+    form = ready_form()
+    if not form:
         return
     stop()
     plan = Plan(
