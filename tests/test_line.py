@@ -57,3 +57,15 @@ async def test_one_that_has_to_be_alone_and_gives_up_holds_nobody_back() -> None
     alone.leave()
     assert await position(later) is None
     assert line.running == 2
+
+
+async def test_a_line_is_full_where_the_next_would_be_sent_away() -> None:
+    for most_waiting in (0, 1):
+        line = Line(most=1, most_waiting=most_waiting)
+        for _ in range(1 + most_waiting):
+            assert not line.is_full
+            line.place()
+        assert line.is_full
+    alone = Line(most=5, most_waiting=0)
+    alone.place(is_alone=True)
+    assert alone.is_full
