@@ -20,7 +20,7 @@ from backend.line import Line, Place
 from backend.measures import Measures
 from backend.model_request import llama_cpp_fields, with_one_system_message
 from backend.openai_types import SmolchatOptions
-from backend.receipt import Watch
+from backend.receipt import NUMBERS, Watch
 from backend.upstream import LOADING_POLL_SECONDS, Upstream
 
 
@@ -43,6 +43,7 @@ class Answering:
         self._measures = measures
         self._is_stream = bool(body.get("stream"))
         self._tells_progress = self._is_stream and options.progress
+        self._tells = self._tells_progress or options.receipt or options.is_stored
         self._most_choices = body.get("n", 1)
         self._phase = ""
         self._asked = 0.0  # when the turn had come
@@ -62,18 +63,15 @@ class Answering:
                 yield event
             async for event in self._begun():
                 yield event
-            before, last = b"", self._first
+            is_unseen = self._is_stream and not self._tells  # what tells of it has seen it
             async with aclosing(self._answer):
-                if self._is_stream:
-                    self._watch.see(last)
-                yield last
+                if is_unseen:
+                    self._watch.see(self._first)
+                yield self._first
                 async for piece in self._answer:
-                    if self._watch.first_token_seconds is None:
+                    if is_unseen and (self._watch.first_token_seconds is None or NUMBERS in piece):
                         self._watch.see(piece)
-                    before, last = last, piece
                     yield piece
-            if self._is_stream:
-                self._watch.see(before + last)  # numbers come at the end
             self._measures.count_answer(self._watch)
         except SmolChatError as error:
             self._measures.count_error(error)
@@ -135,9 +133,7 @@ class Answering:
             return self._whole()
         is_in_parts = self._most_choices < self._watch.choices
         answer = self._in_parts() if is_in_parts else self._upstream.stream(self._body)
-        if self._options.receipt or self._tells_progress or self._options.is_stored:
-            return self._told(answer)
-        return answer
+        return self._told(answer) if self._tells else answer
 
     async def _whole(self) -> AsyncGenerator[bytes]:
         joining = Joining()

@@ -24,7 +24,7 @@ _RESPONSES = {200: _ANSWER} | ERROR_RESPONSES | described(415, 422)
 
 @router.post("/v1/chat/completions", responses=_RESPONSES)
 @router.post("/chat", responses=_RESPONSES)
-async def chat(  # what it needs is named one by one
+async def chat(
     request: ChatRequest,
     ask: AskDep,
     worker: WorkerDep,
@@ -38,7 +38,7 @@ async def chat(  # what it needs is named one by one
     are left to its defaults. `model` in the reply is the id that was asked for.
     """
     body = to_model_request(request, settings)
-    await vet_request(body, worker)
+    await vet_request(body, worker, takes_grammar=settings.raw_grammar)
     options = request.smolchat or ChatOptions()
     answering = ask(body, options)
     pieces = answering.pieces()

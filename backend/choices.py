@@ -5,6 +5,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from backend.event_stream import DONE, events
+from backend.openai_types import MAX_NUMBER
 
 
 def parts(body: dict[str, Any], most: int) -> list[tuple[int, dict[str, Any]]]:
@@ -58,14 +59,15 @@ class Joining:
         """
         written = []
         for chunk in events(piece):
-            if choices := chunk.get("choices"):
+            choices = chunk.get("choices")
+            if choices and isinstance(choices, list):
                 if any(isinstance(choice, dict) and choice.get("index") for choice in choices):
                     self._is_counted = False
                 chunk["choices"] = _moved(choices, first)
                 written.append(b"data: " + to_json(chunk) + b"\n\n")
             else:
                 self._completion_tokens += _tokens(chunk.get("usage"), "completion_tokens")
-                self._last = chunk
+                self._last = chunk | {"choices": []}
         return b"".join(written)
 
     def end(self) -> bytes:
@@ -89,4 +91,4 @@ def _moved(choices: list[Any], first: int) -> list[Any]:
 
 def _tokens(usage: Any, name: str) -> int:
     tokens = usage.get(name) if isinstance(usage, dict) else 0
-    return tokens if isinstance(tokens, int) else 0
+    return tokens if isinstance(tokens, int) and 0 <= tokens <= MAX_NUMBER else 0

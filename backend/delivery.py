@@ -6,6 +6,7 @@ and the end of this process.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
@@ -71,7 +72,8 @@ class StreamedDelivery(Delivery):
 
     The status waits for the model's first event, since a model server says 200 before it knows
     whether there will be one. If that takes long, the line is opened and kept open by comments, and
-    a failure is an event, as it is in the middle of an answer.
+    a failure is an event, as it is in the middle of an answer. A client that reads nothing for
+    longer than a model server may stay silent has as good as left.
     """
 
     def __init__(
@@ -80,9 +82,11 @@ class StreamedDelivery(Delivery):
         super().__init__(pieces, stopping)
         self._first_event_seconds = settings.first_event_seconds
         self._keep_alive_seconds = settings.keep_alive_seconds
+        self._stall_seconds = settings.stall_seconds
         self._is_open = False
         self._is_sending = False
         self._was_sent = False  # anything, since the last look
+        self._stuck_since = 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -90,10 +94,10 @@ class StreamedDelivery(Delivery):
         except SmolChatError as error:
             if not self._is_open:
                 raise
-            await send({"type": "http.response.body", "body": error.event()})
+            await self._send_in_time(send, error.event(), more_body=False)
         except Exception:  # a mistake of ours: the client is told, and the server logs it
             if self._is_open:
-                await send({"type": "http.response.body", "body": unexpected().event()})
+                await self._send_in_time(send, unexpected().event(), more_body=False)
             raise
 
     async def _first_of(self, tasks: set[asyncio.Task[Any]], send: Send) -> None:
@@ -102,10 +106,27 @@ class StreamedDelivery(Delivery):
         while not (await asyncio.wait(tasks, timeout=seconds, return_when=first))[0]:
             if not self._is_open:
                 await self._open(send)
-            if not self._was_sent and not self._is_sending:
-                await send({"type": "http.response.body", "body": COMMENT, "more_body": True})
+            if not await self._is_read(send):
+                return
             self._was_sent = False
             seconds = self._keep_alive_seconds
+
+    async def _is_read(self, send: Send) -> bool:
+        """Tell whether the client takes what is sent; where nothing is, try it with a comment."""
+        if self._is_sending and not self._was_sent:  # the same piece all the time
+            self._stuck_since = self._stuck_since or time.monotonic()
+            return time.monotonic() - self._stuck_since < self._stall_seconds
+        self._stuck_since = 0.0
+        return self._was_sent or await self._send_in_time(send, COMMENT, more_body=True)
+
+    async def _send_in_time(self, send: Send, body: bytes, *, more_body: bool) -> bool:
+        """Send what is no piece of the answer, and tell whether the client took it."""
+        try:
+            async with asyncio.timeout(self._stall_seconds):
+                await send({"type": "http.response.body", "body": body, "more_body": more_body})
+        except TimeoutError:
+            return False
+        return True
 
     async def _deliver(self, send: Send) -> None:
         async with aclosing(self._pieces) as pieces:

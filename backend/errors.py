@@ -4,6 +4,7 @@ SmolChatError                          500  internal_error
 ├── InvalidRequestError                400  invalid_request
 │   ├── ContextLengthExceededError     400  context_length_exceeded
 │   ├── ChatTemplateError              400  invalid_request
+│   ├── UpgradeError                   400  invalid_request
 │   └── TooManyChoicesError            400  invalid_request
 ├── UnauthorizedError                  401  invalid_api_key
 ├── HostNotAllowedError                403  host_not_allowed
@@ -82,7 +83,6 @@ STORE_RESPONSES = described(503) | _OTHERWISE
 
 _HEADERS = {
     401: {"WWW-Authenticate": "Bearer"},
-    413: {"Connection": "close"},  # the rest of the request is not read
     429: {"Retry-After": "2"},
     503: {"Retry-After": "2"},
 }
@@ -148,6 +148,10 @@ class OriginNotAllowedError(SmolChatError):
 
 class ChatTemplateError(InvalidRequestError):
     """The model's template does not take these messages as they are."""
+
+
+class UpgradeError(InvalidRequestError):
+    """The request asked for another protocol, and its body was lost with that."""
 
 
 class TooManyChoicesError(InvalidRequestError):

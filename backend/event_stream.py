@@ -21,9 +21,10 @@ _BLANK_LINES = (b"\n\n", b"\r\r", b"\r\n\r\n")
 # In JSON text quotes are escaped, so none of these can match inside what the model wrote.
 # A line ends with \n, \r or both, which MULTILINE does not know.
 _START = rb"(?:\A|(?<=[\r\n]))"
-_FINISHED = re.compile(rb'"finish_reason"\s*:\s*"')
+_FINISHED = re.compile(rb'"finish_reason"\s*:\s*"[^"]')
 _DONE_LINE = re.compile(_START + rb"data: ?\[DONE\]")
 _EVENT_LINE = re.compile(_START + rb"(data|error): ?([^\r\n]*)")
+_ERROR_EVENT = re.compile(_START + rb"event: ?error(?=[\r\n])")
 _MODEL = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")')
 
 
@@ -48,8 +49,10 @@ class EventStream:
 
         Sets `failure` when the model server says that it failed, and `is_done` at the end.
         """
-        received = self._rest + chunk
-        end = max(received.rfind(b"\n"), received.rfind(b"\r")) + 1
+        received = self._rest + chunk if self._rest else chunk
+        end = len(received)
+        if not received.endswith(b"\n"):
+            end = max(received.rfind(b"\n"), received.rfind(b"\r")) + 1
         if not self._has_begun and not _EVENT_LINE.search(received, 0, end):
             end = 0
         lines, self._rest = received[:end], received[end:]
@@ -76,22 +79,36 @@ class EventStream:
         return rest + (DONE if self._end.endswith(_BLANK_LINES) else b"\n\n" + DONE)
 
     def _inspect(self, lines: bytes) -> bytes:
-        if b"error" in lines and (error := _error_in(lines)):
-            self.failure = logged_refusal(None, error[2])
-            lines = lines[: error.start()]
-        if done := b"[DONE]" in lines and _DONE_LINE.search(lines):
+        chunks = lines.count(b"data:")
+        is_odd = lines.count(b'"choices"') != chunks  # as a rule each chunk has them once
+        if is_odd and b"[DONE]" in lines and (done := _DONE_LINE.search(lines)):
             self.is_done = True
             lines = lines[: done.start()]
+        if (is_odd or b"error" in lines) and (failed := _failure_in(lines)):
+            end, said = failed
+            self.failure = logged_refusal(None, said)
+            lines = lines[:end]
         if not self._has_begun and not self._begin(lines):
             return b""
-        if self._told is None:
-            self._told = _first_name(lines, self._model)
-        if self._told and self._told[0] != self._told[1]:
-            lines = lines.replace(*self._told)
+        lines = self._renamed(lines, chunks)
         if self._unfinished > 0:
             self._unfinished -= len(_FINISHED.findall(lines))
         self._end = (self._end + lines)[-4:] if len(lines) < 4 else lines[-4:]
         return lines
+
+    def _renamed(self, lines: bytes, chunks: int) -> bytes:
+        """Put the id that was asked for where the server says another.
+
+        As a rule each chunk says it as the last one did; where one does not, they are read.
+        """
+        if self._told and len(parts := lines.split(self._told[0])) > chunks:
+            return self._told[1].join(parts)
+        return _EVENT_LINE.sub(self._with_name, lines) if b'"model"' in lines else lines
+
+    def _with_name(self, event: re.Match[bytes]) -> bytes:
+        told = renaming(_parsed(event[2]).get("model"), event[2], self._model)
+        self._told = told or self._told
+        return event[0].replace(*told, 1) if told else event[0]
 
     def _begin(self, lines: bytes) -> bool:
         """Read the first event, which has to be a chunk of an answer."""
@@ -130,22 +147,27 @@ def chunk_of_ours(model: str, told: dict[str, Any]) -> bytes:
     return b"data: " + to_json(chunk) + b"\n\n"
 
 
-def _first_name(lines: bytes, model: str) -> tuple[bytes, bytes] | None:
-    if b'"model"' not in lines or not (found := _EVENT_LINE.search(lines)):
-        return None
-    return renaming(_parsed(found[2]).get("model"), found[2], model)
+def _failure_in(lines: bytes) -> tuple[int, bytes] | None:
+    """Find where the model server says that it failed, in any of the known shapes, and its words.
 
-
-def _error_in(lines: bytes) -> re.Match[bytes] | None:
-    """Find the event that says that the model server failed, in any of the known shapes."""
+    What is no chunk, and no error either, is passed by.
+    """
+    named = _ERROR_EVENT.search(lines) if b"event:" in lines else None
     for event in _EVENT_LINE.finditer(lines):
+        if named and event.start() > named.start():
+            return named.start(), event[2]
         if event[1] == b"error":
-            return event
-        if b'"error"' in event[2]:
-            told = _parsed(event[2])
-            if told.get("error") or "error" in (told.get("type"), told.get("object")):
-                return event
-    return None
+            return event.start(), event[2]
+        if (b'"error"' in event[2] or b'"choices"' not in event[2]) and _is_failure(event[2]):
+            return event.start(), event[2]
+    return (named.start(), b"") if named else None
+
+
+def _is_failure(data: bytes) -> bool:
+    told = _parsed(data)
+    if told.get("error") or "error" in (told.get("type"), told.get("object")):
+        return True
+    return "choices" not in told and bool(told.get("detail") or told.get("message"))
 
 
 def _parsed(data: bytes) -> dict[str, Any]:

@@ -26,9 +26,11 @@ from backend.errors import (
     SmolChatError,
     UnauthorizedError,
     UnsupportedMediaTypeError,
+    UpgradeError,
     answer_to,
 )
 from backend.settings import Settings
+from backend.upgrade import with_body
 
 # Where a route takes another number of bytes than `max_body_bytes`: its path, and the number.
 BODY_LIMITS: Mapping[str, int] = MappingProxyType({})
@@ -75,7 +77,9 @@ class Guard:
                 _check_doubled(sent)
             self._check(scope, headers)
             is_counted = self._is_counted(scope, headers)
-        except RequestTooLargeError as error:
+            if b"upgrade" in headers and (b"content-length" in headers or is_counted):
+                receive = await with_body(receive, headers)
+        except (RequestTooLargeError, UpgradeError) as error:
             await _hang_up(error, scope, receive, send)
         except SmolChatError as error:
             await answer_to(error)(scope, receive, send)
@@ -264,6 +268,8 @@ async def _hang_up(error: SmolChatError, scope: Scope, receive: Receive, send: S
     async def send_unfinished(message: Message) -> None:
         if message["type"] == "http.response.body":
             message["more_body"] = True
+        else:
+            message["headers"].append((b"connection", b"close"))
         await send(message)
 
     await answer_to(error)(scope, receive, send_unfinished)

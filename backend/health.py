@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from backend import VERSION
-from backend.dependencies import SettingsDep
+from backend.dependencies import LineDep, SettingsDep, StoppingDep
 from backend.errors import NotReadyError, described
 from backend.model_id import without_hub
 from backend.probe import ModelServer, ModelServerDep
@@ -35,8 +35,14 @@ async def healthz(model_server: ModelServerDep, settings: SettingsDep) -> Health
 
 @router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", responses=described(503))
-async def readyz(model_server: ModelServerDep, settings: SettingsDep) -> Readiness:
+async def readyz(
+    model_server: ModelServerDep, settings: SettingsDep, line: LineDep, stopping: StoppingDep
+) -> Readiness:
     """Answer 200 only when a chat would be answered now."""
+    if stopping.is_set():
+        raise NotReadyError("The API is shutting down.")
+    if line.is_full:
+        raise NotReadyError("Too many requests are waiting for the model.")
     if model_server.state != "ready":
         raise NotReadyError(model_server.message)
     return Readiness(model=without_hub(settings.model_id))

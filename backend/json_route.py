@@ -5,13 +5,14 @@ FastAPI only describes the route.
 """
 
 import inspect
+import json
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
@@ -48,17 +49,30 @@ class JsonRoute(APIRoute):
 def parsed(model: type[Model], body: bytes) -> Model:
     """Read a request.
 
-    Nesting beyond 200 levels, NaN and Infinity are refused, where the standard library fails.
-
     Raises:
         InvalidRequestError: it is no JSON, or wrong in very many places.
         RequestValidationError: it is not of the model's shape.
     """
     try:
-        found = from_json(body, allow_inf_nan=False)
+        found = strict_json(body)
     except ValueError as error:
         raise InvalidRequestError(f"Not JSON: {error}.") from None
     return validated(model, found)
+
+
+def strict_json(body: bytes) -> Any:
+    """Read JSON that every reader takes.
+
+    Nesting beyond 200 levels is refused, where the standard library fails, and so are NaN, Infinity
+    and 1e400, which is read as no other.
+
+    Raises:
+        ValueError: it is none.
+    """
+    found = from_json(body, allow_inf_nan=False)
+    if b"Infinity" in to_json(found, inf_nan_mode="constants"):  # as a number, or in a text
+        json.dumps(found, allow_nan=False)
+    return found
 
 
 def validated(model: type[Model], found: Any) -> Model:

@@ -24,6 +24,12 @@ class Line:
     def waiting(self) -> int:
         return len(self._waiting)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether the next who comes is sent away."""
+        is_busy = self._waiting or self.running >= self._most or self._is_alone
+        return bool(is_busy) and len(self._waiting) >= self._most_waiting
+
     def place(self, *, is_alone: bool = False) -> "Place":
         """Take a place at the end of the line. It has to be left, also where it was not waited for.
 

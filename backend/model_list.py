@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from backend.dependencies import UpstreamDep
 from backend.errors import ERROR_RESPONSES
 from backend.model_id import listed
+from backend.openai_types import MAX_NUMBER
 
 router = APIRouter(tags=["models"])
 
@@ -44,10 +45,10 @@ async def list_models(upstream: UpstreamDep) -> ModelList:
 
 
 def _model(entry: dict[str, Any]) -> Model:
-    created, owner = entry.get("created"), entry.get("owned_by")
+    owner = entry.get("owned_by")
     return Model(
         id=listed(entry["id"]),
-        created=created if isinstance(created, int) else 0,
+        created=_count(entry.get("created")) or 0,
         owned_by=owner if isinstance(owner, str) else "",
         smolchat=_facts(entry),
     )
@@ -84,7 +85,8 @@ def _text(value: object) -> str | None:
 
 
 def _count(value: object) -> int | None:
-    return value if type(value) is int and value > 0 else None  # JSON's true is an int too
+    # JSON's true is an int too, and one of 400 digits would be too large for anything.
+    return value if type(value) is int and 0 < value <= MAX_NUMBER else None
 
 
 def _spaced(value: object) -> str | None:

@@ -18,6 +18,8 @@ def to_model_request(request: SamplingRequest, settings: Settings) -> dict[str, 
     options = body.pop("smolchat", {})
     if options.get("receipt"):
         _want_numbers(body)
+    if (answers := body.pop("n_cmpl", None)) is not None:
+        body.setdefault("n", answers)
     body["model"] = request.model or settings.model_id
     body["max_tokens"] = _max_tokens(body) or settings.max_tokens
     for name in ("repeat_last_n", "dry_penalty_last_n"):

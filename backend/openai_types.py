@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 MAX_COUNT = 2**31 - 1  # llama.cpp counts with 32 bits
+# What a model server counts is below: a database holds it, and a float. JSON's numbers have no end.
+MAX_NUMBER = 2**63 - 1
 # llama.cpp sets aside memory for every token it is told to look back: 2**31 took 8 GB, and for DRY
 # the server's life. This is longer than any context here.
 MAX_LOOK_BACK = 1_000_000
@@ -205,6 +207,9 @@ class SamplingRequest(_Open):
         Field(ge=-1, le=MAX_COUNT, description="llama.cpp's `max_tokens`; the others beat it."),
     ] = None
     n: Annotated[int | None, Field(ge=1, le=128, description="How many answers.")] = None
+    n_cmpl: Annotated[
+        int | None, Field(ge=1, le=128, description="llama.cpp's `n`, which beats it.")
+    ] = None
     stop: Annotated[
         SomeText | Annotated[list[SomeText], Field(max_length=16)] | None,
         Field(description="Text that ends the answer when the model writes it."),

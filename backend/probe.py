@@ -14,7 +14,7 @@ from backend.errors import (
     SmolChatError,
 )
 from backend.model_id import entry_for
-from backend.upstream import SERVER_NAMES
+from backend.model_server import SERVER_NAMES
 
 State = Literal["ready", "loading", "unreachable", "silent", "model_missing", "invalid"]
 _STATES: dict[type[SmolChatError], State] = {

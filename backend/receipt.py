@@ -3,19 +3,21 @@
 import re
 import time
 from dataclasses import dataclass, field
-from math import inf
 from typing import Any
 
 from pydantic import BaseModel
 
 from backend.event_stream import events
+from backend.openai_types import MAX_NUMBER
 
 # A first event may hold the role alone, or how much of the prompt has been read.
 _TOKEN = re.compile(
     rb'"(?:content|reasoning_content|reasoning)"\s*:\s*"[^"]|"tool_calls"\s*:\s*\[\s*\{'
 )
-# A chunk with any of these is read; all others are only passed by.
+# The last chunk with each of these is read; all others are only passed by.
 _TELLING = (b'"timings"', b'"usage":{', b'"usage": {', b'"finish_reason":"', b'"finish_reason": "')
+# In usage and in timings, whatever else they hold: one look tells whether a piece has either.
+NUMBERS = b'"prompt_'
 
 
 class Receipt(BaseModel):
@@ -52,24 +54,42 @@ class Watch:
     load_seconds: float | None = None
     first_token_seconds: float | None = None
     finish_reason: str | None = None
-    _usage: dict[str, Any] = field(default_factory=dict)
-    _timings: dict[str, Any] = field(default_factory=dict)
+    _told: dict[str, dict[str, Any]] = field(default_factory=dict)  # usage and timings
+    _unread: dict[bytes, bytes] = field(default_factory=dict)  # by what each was kept for
 
     def see(self, piece: bytes) -> None:
-        """Look at a piece of a stream, made of whole lines."""
+        """Look at a piece of a stream, made of whole lines; it is read when a number is wanted."""
         if self.first_token_seconds is None and _TOKEN.search(piece):
             self.first_token_seconds = time.monotonic() - self.started
-        if any(mark in piece for mark in _TELLING):
-            for event in events(piece):
-                self.read(event)
+        for mark in _TELLING:
+            if mark in piece:
+                self._unread.pop(mark, None)  # so that they are read in the order they came in
+                self._unread[mark] = piece
 
     def read(self, answer: dict[str, Any]) -> None:
         """Read a chunk of a stream, or a whole answer."""
         for choice in _objects(answer.get("choices")):
-            if isinstance(reason := choice.get("finish_reason"), str):
+            reason = choice.get("finish_reason")
+            if reason and isinstance(reason, str):
                 self.finish_reason = reason
-        self._usage = _mapping(answer.get("usage")) or self._usage
-        self._timings = _mapping(answer.get("timings")) or self._timings
+        for name in ("usage", "timings"):
+            self._told[name] = _mapping(answer.get(name)) or self._told.get(name, {})
+
+    @property
+    def _usage(self) -> dict[str, Any]:
+        self._catch_up()
+        return self._told.get("usage", {})
+
+    @property
+    def _timings(self) -> dict[str, Any]:
+        self._catch_up()
+        return self._told.get("timings", {})
+
+    def _catch_up(self) -> None:
+        pieces, self._unread = self._unread, {}
+        for piece in dict.fromkeys(pieces.values()):
+            for event in events(piece):
+                self.read(event)
 
     @property
     def prompt_tokens(self) -> int | None:
@@ -124,14 +144,14 @@ def _objects(value: object) -> list[dict[str, Any]]:
 
 
 def _count(value: object) -> int | None:
-    return value if type(value) is int and value >= 0 else None
+    return value if type(value) is int and 0 <= value <= MAX_NUMBER else None
 
 
 def _speed(value: object) -> float | None:
     # llama.cpp says 0 where one token left it nothing to measure between.
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if 0 < value < inf else None
+    return float(value) if 0 < value <= MAX_NUMBER else None
 
 
 def _ms(seconds: float | None) -> float | None:

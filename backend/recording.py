@@ -4,9 +4,8 @@ The text is written down every second, so that no end of this process takes more
 """
 
 import asyncio
-import logging
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any
 
 from pydantic_core import from_json, to_json
@@ -24,8 +23,6 @@ WRITE_SECONDS = 1.0
 _NO_PARAMETERS = {"messages", "model", "stream", "stream_options", "return_progress"}
 _ONE_ANSWER = "A stored question gets one answer: ask it again for each more (`parent`)."
 _NO_QUESTION = "There is no user's message that could be stored."
-
-logger = logging.getLogger(__name__)
 
 
 async def begin_recording(
@@ -126,17 +123,13 @@ class Recording:
         self._timer = None
         if self._writing is not None and not self._writing.done():
             self._write_soon()  # the database is slow
-            return
-        self._writing = asyncio.create_task(self._write_down())
+        elif self._writing is None or not self._writing.exception():  # of which the end will tell
+            self._writing = asyncio.create_task(self._write_down())
 
     async def _write_down(self) -> None:
         changes = self._written.text() | {"state": "writing"}
-        try:
+        with suppress(StoreUnavailableError):  # it has been logged, and the end will be told
             await self._store.write_answer(self._turn.answer_message, changes)
-        except StoreUnavailableError:
-            pass  # it has been logged, and the end will be told
-        except Exception:
-            logger.exception("An answer could not be written down")
 
     async def _end(
         self, answering: Answering, state: State, error: SmolChatError | None = None
@@ -151,9 +144,11 @@ class Recording:
     async def _write_end(self, changes: dict[str, Any]) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        if self._writing is not None:
-            await self._writing
-        await self._store.write_answer(self._turn.answer_message, changes)
+        try:
+            if self._writing is not None:
+                await self._writing
+        finally:
+            await self._store.write_answer(self._turn.answer_message, changes)
 
 
 def _asked(request: ChatRequest, parent: str | None) -> Message | None:

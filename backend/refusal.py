@@ -24,18 +24,21 @@ from backend.errors import (
     TooManyRequestsError,
     UnknownRouteError,
 )
+from backend.openai_types import MAX_NUMBER
 
 logger = logging.getLogger(__name__)
 
 MAX_REASON_CHARACTERS = 300
 MAX_LOGGED_BYTES = 4000
+# What is longer is cut before any pattern sees it: some take the square of its length.
+MAX_READ_CHARACTERS = 4000
 _FEW_CHOICES = re.compile(r"^Field 'n': Value must be between 1 <= value <= ([1-9]\d{0,3})\b")
 _MODEL_MISSING = re.compile(r"model\b.*\b(?:not found|does not exist)", re.DOTALL)
 _MODEL_LOST = re.compile(
     r"unable to load runner|terminated unexpectedly|not within the file bounds"
 )
-_LOG_OR_PATH = re.compile(
-    r"\d+\.\d\d\.\d{3}\.\d{3}|\b(?:slot|srv|llama_\w+) |(?:/[\w.-]+){2}|\w:\\\w|\.gguf|</?\w"
+_LOG_PATH_OR_HOST = re.compile(
+    r"(?<!\d)\d+\.\d\d\.\d{3}\.\d{3}|\b(?:slot|srv|llama_\w+) |/\w|\w:\\\w|[\w\]]:\d{2}|\.gguf|<\w"
 )
 _NOISE = re.compile(r"\[json\.exception\.[\w.]+\] |^.*?(?=JSON schema error)|; tools = \[$")
 
@@ -60,8 +63,7 @@ def refusal(status: int | None, body: bytes) -> SmolChatError:
     `status` is the HTTP status, or None for what was said in the middle of a stream.
     """
     details = _details(body)
-    # The patterns take a time that grows with the square of a text without end.
-    said = str(details.get("message", ""))[:MAX_LOGGED_BYTES]
+    said = details["message"][:MAX_READ_CHARACTERS]
     if "n_prompt_tokens" in details or details.get("type") == "exceed_context_size_error":
         return _overflow(details)
     if status == 404 and (_MODEL_MISSING.search(said) or details.get("code") == "model_not_found"):
@@ -82,7 +84,7 @@ def refusal(status: int | None, body: bytes) -> SmolChatError:
 
 def _details(body: bytes) -> dict[str, Any]:
     """Find the error's fields, wherever the server put them; all that is text is its message."""
-    text = body.decode(errors="replace").strip()
+    text = body[: 4 * MAX_READ_CHARACTERS].decode(errors="replace").strip()
     try:
         parsed = from_json(body)
     except ValueError:
@@ -95,15 +97,21 @@ def _details(body: bytes) -> dict[str, Any]:
 
 def _reason(said: str) -> str:
     """Give what the server said if it is a plain sentence, else nothing."""
-    line = _NOISE.sub("", said.strip().partition("\n")[0])
-    return "" if _LOG_OR_PATH.search(said) else line[:MAX_REASON_CHARACTERS].rstrip(". ")
+    line = _NOISE.sub("", said.strip().partition("\n")[0]).strip()
+    if not line.isprintable() or _LOG_PATH_OR_HOST.search(said):
+        return ""
+    return line[:MAX_REASON_CHARACTERS].rstrip(". ")
+
+
+def _because(reason: str) -> str:
+    return f": {reason}" if reason else ""
 
 
 def _overflow(details: dict[str, Any]) -> ContextLengthExceededError:
     numbers = {
         name: details[name]
         for name in ("n_prompt_tokens", "n_ctx")
-        if type(details.get(name)) is int
+        if type(details.get(name)) is int and 0 <= details[name] <= MAX_NUMBER
     }
     sizes = ""
     if len(numbers) == 2:
@@ -118,7 +126,6 @@ def _overflow(details: dict[str, Any]) -> ContextLengthExceededError:
 
 
 def _unknown(status: int | None, reason: str) -> SmolChatError:
-    because = f": {reason}" if reason else ""
     if status is None:
         return ModelServerError("The model server failed in its answer. Its own log says why.")
     if status in (401, 403):
@@ -130,7 +137,7 @@ def _unknown(status: int | None, reason: str) -> SmolChatError:
     if status in (408, 429):
         return TooManyRequestsError("The model server is busy. Try again in a few seconds.")
     if 400 <= status < 500:
-        return InvalidRequestError(f"The model server refused the request{because}.")
+        return InvalidRequestError(f"The model server refused the request{_because(reason)}.")
     return ModelServerError(f"The model server failed with status {status}. Its own log says why.")
 
 
@@ -152,13 +159,18 @@ _KNOWN: list[tuple[re.Pattern[str], Callable[[str], SmolChatError]]] = [
     (
         re.compile(r"JSON schema error"),
         lambda reason: InvalidRequestError(
-            f"The model server cannot use this schema: {reason}.", param="response_format"
+            f"The model server cannot use this schema{_because(reason)}.", param="response_format"
         ),
     ),
     (
         # llama.cpp answers 500 to these, though the request is at fault.
-        re.compile(r"^Failed to parse (?:messages|tools)"),
-        lambda reason: InvalidRequestError(f"The model server refused the request: {reason}."),
+        re.compile(
+            r"^Failed to parse (?:messages|tools)|^Cannot (?:use both|use custom grammar|set both)"
+            r"|(?i:failed to parse grammar)|^Unknown reasoning format"
+        ),
+        lambda reason: InvalidRequestError(
+            f"The model server refused the request{_because(reason)}."
+        ),
     ),
     (
         re.compile(r"[Jj]inja|chat template"),

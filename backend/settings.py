@@ -138,7 +138,7 @@ class Settings(BaseSettings):
     # How long the model server may stay silent. Docker Model Runner sends nothing while it loads
     # a model, for up to 300 s; a reader who gives up earlier makes it start again.
     read_timeout_seconds: Seconds = 600.0
-    # How long it may stay silent in the middle of an answer.
+    # How long it may stay silent in the middle of an answer, and a client may read nothing of it.
     stall_seconds: Seconds = 120.0
     # Whether Docker Model Runner is told to load the model as soon as the API starts.
     preload: bool = True
@@ -148,6 +148,9 @@ class Settings(BaseSettings):
     # How many requests the model server gets at once, and how many more wait for their turn.
     max_concurrent: Annotated[int, Field(ge=1, le=100_000)] = 1024
     max_waiting: Annotated[int, Field(ge=0, le=100_000)] = 256
+    # Whether a request may bring a grammar in llama.cpp's own language. Nothing can tell which of
+    # them end a model server, or hold it for minutes: for where every client is trusted.
+    raw_grammar: bool = False
     # How often an answer that has to fit a schema is drawn, and how long a request for it may take.
     structured_attempts: Annotated[int, Field(ge=1, le=10)] = 3
     structured_seconds: Seconds = 300.0

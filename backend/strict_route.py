@@ -6,16 +6,17 @@ from typing import Any, ClassVar
 
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
-from pydantic_core import from_json
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
+
+from backend.json_route import strict_json
 
 
 class _StrictRequest(Request):
     """Its JSON is what the rest of the API takes for JSON: no NaN, no endless nesting."""
 
     async def json(self) -> Any:
-        return from_json(await self.body(), allow_inf_nan=False)
+        return strict_json(await self.body())
 
 
 class _StrictRoute(APIRoute):

@@ -56,6 +56,9 @@ class StructuredRequest(SamplingRequest):
     )
 
     n: Annotated[int | None, Field(ge=1, le=MAX_ANSWERS, description="How many answers.")] = None
+    n_cmpl: Annotated[
+        int | None, Field(ge=1, le=MAX_ANSWERS, description="llama.cpp's `n`, which beats it.")
+    ] = None
     response_format: Annotated[
         SchemaFormat | None, Field(description="The schema that each answer has to fit.")
     ] = None

@@ -1,7 +1,7 @@
-"""The one door to a model server: answers, streams, and what it offers.
+"""The one door to a model server: its answers, whole and streamed.
 
-Answers come over aiohttp itself, which costs half the CPU of httpx's API over it; the rest, which
-is asked rarely, comes by httpx over the same connections.
+They come over aiohttp itself, which costs half the CPU of httpx's API over it; the rest, which is
+asked rarely (`model_server`), comes by httpx over the same connections.
 """
 
 import asyncio
@@ -17,33 +17,31 @@ import aiohttp
 import httpx
 import yarl
 from httpx_aiohttp import AiohttpTransport
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
-from backend.base_url import candidates
 from backend.connections import expect_within, open_session, translated, whole
 from backend.errors import (
     ContextLengthExceededError,
     InvalidRequestError,
     ModelLoadingError,
     ModelServerError,
-    ModelServerTimeoutError,
     ModelServerUnreachableError,
     SmolChatError,
+    TooManyRequestsError,
     UnknownRouteError,
 )
 from backend.event_stream import EventStream, nonsense, renaming
-from backend.model_id import entry_for
-from backend.refusal import logged_refusal, refusal
+from backend.model_server import ModelServer, parsed, retrieve
+from backend.refusal import logged_refusal
 from backend.settings import Settings
 
-# Which server it is can be told by whom it says its models are owned.
-SERVER_NAMES = {"docker": "Docker Model Runner", "llamacpp": "llama.cpp", "library": "Ollama"}
 LOADING_POLL_SECONDS = 1.0
 MAX_KNOWN_MODELS = 1000  # a client may ask for any name
+MAX_LOADS = 16  # at a time: a load goes on when the client who began it has left
 
 
-class Upstream:
-    """A model server that speaks OpenAI's API, at one of the addresses that `url` can mean."""
+class Upstream(ModelServer):
+    """A model server that answers."""
 
     def __init__(
         self,
@@ -52,18 +50,12 @@ class Upstream:
         client: httpx.AsyncClient,
         settings: Settings,
     ) -> None:
-        self.url = settings.dmr_base_url
+        super().__init__(client, settings)
         self.patience_seconds = settings.read_timeout_seconds
         self._stall_seconds = settings.stall_seconds
-        self._list_seconds = settings.connect_timeout_seconds
         self._loaded_seconds = settings.loaded_seconds
         self._session = session
         self._streams = streams
-        self._client = client
-        self._found: str | None = None  # the base URL, as far as is known
-        self._finding: asyncio.Task[str] | None = None
-        self._offered: list[dict[str, Any]] = []  # the model list as it was last seen
-        self._context_sizes: dict[str, int] = {}  # as overflows told them
         self._began: dict[str, float] = {}  # when a model's last good answer began
         self._loads: dict[str, asyncio.Task[None]] = {}
         self._starting: asyncio.Task[Any] | None = None
@@ -76,7 +68,7 @@ class Upstream:
         """
         async with self._chat(body) as response:
             raw = await whole(response.content.iter_any())
-            answer = _parsed(raw)
+            answer = parsed(raw)
             if not isinstance(answer, dict):
                 raise nonsense()  # and not for the log: it may be all that the model wrote
             if answer.get("error"):
@@ -115,18 +107,10 @@ class Upstream:
             if rest := events.close():
                 yield rest
 
-    async def address(self) -> str:
-        """Give the base URL at which the model server was found.
-
-        Raises:
-            ModelServerUnreachableError: there is none.
-        """
-        return await self._base_url()
-
     def start_loading(self, model: str) -> None:
         """Have `model` loaded, if the model server is there, for whoever comes."""
         self._starting = asyncio.create_task(self.loading(model))
-        self._starting.add_done_callback(_retrieve)
+        self._starting.add_done_callback(retrieve)
 
     async def loading(self, model: str) -> asyncio.Task[None] | None:
         """Give what has to be waited for before `model` is asked, if there is anything.
@@ -135,34 +119,20 @@ class Upstream:
         once for all who want the model. Other servers would take this for a question.
 
         Raises:
-            SmolChatError: there is no model server.
+            SmolChatError: there is no model server, or it has too much to load already.
         """
-        await self._base_url()
+        await self.address()
         idle_seconds = time.monotonic() - self._began.get(model, -inf)
         if not self._is_owned_by("docker") or idle_seconds < self._loaded_seconds:
             return None
         if model not in self._loads:
+            if len(self._loads) >= MAX_LOADS:
+                raise TooManyRequestsError(
+                    "Too many models are being loaded. Try again in a few seconds."
+                )
             self._loads[model] = asyncio.create_task(self._load(model))
-            self._loads[model].add_done_callback(_retrieve)
+            self._loads[model].add_done_callback(retrieve)
         return self._loads[model]
-
-    def context_size(self, model: str) -> int | None:
-        """Give the tokens that `model` has room for, as the server told them."""
-        meta = (entry_for(model, self._offered) or {}).get("meta")
-        size = meta.get("n_ctx") if isinstance(meta, dict) else None
-        return size if type(size) is int and size > 0 else self._context_sizes.get(model)
-
-    async def models(self) -> list[dict[str, Any]]:
-        """Give the entries of the model list as the server has them.
-
-        Raises:
-            SmolChatError: there is none to be had.
-        """
-        try:
-            return await self._model_list(await self._base_url())
-        except UnknownRouteError:  # another server may have taken the place of the one found
-            self._found = None
-            return await self._model_list(await self._base_url())
 
     async def close(self) -> None:
         """End what goes on for nobody in particular."""
@@ -172,19 +142,13 @@ class Upstream:
         if tasks:
             await asyncio.wait(tasks)
 
-    @property
-    def is_llama_cpp(self) -> bool:
-        """Whether it takes llama.cpp's own fields; another may refuse what it does not know."""
-        return self._is_owned_by("docker", "llamacpp")
-
-    def _is_owned_by(self, *owners: str) -> bool:
-        return any(entry.get("owned_by") in owners for entry in self._offered)
-
     async def _load(self, model: str) -> None:
         # An older one takes this for a question; many templates fail where nobody says anything.
         messages = [{"role": "user", "content": "Hello"}]
         body = {"model": model, "messages": messages, "max_tokens": 1}
         try:
+            if not await self._is_still_docker():
+                return
             async with self._chat(body, {"X-Preload-Only": "true"}) as response:
                 await whole(response.content.iter_any())
             _remember(self._began, model, time.monotonic())
@@ -193,6 +157,14 @@ class Upstream:
         finally:
             del self._loads[model]
 
+    async def _is_still_docker(self) -> bool:
+        """Look anew: another server may have taken the place of the one found."""
+        try:
+            await self.models()
+        except SmolChatError:
+            return False  # the question itself will tell how it is
+        return self._is_owned_by("docker")
+
     @asynccontextmanager
     async def _chat(
         self, body: dict[str, Any], headers: dict[str, str] | None = None
@@ -200,7 +172,7 @@ class Upstream:
         content = to_json(body)
         session = self._streams if body.get("stream") else self._session
         for is_second_try in (False, True):
-            url = _chat_url(await self._base_url())
+            url = _chat_url(await self.address())
             try:
                 with translated(self.url):
                     async with session.post(
@@ -224,56 +196,6 @@ class Upstream:
                     self._found = None
                 self._began.pop(body["model"], None)
                 raise
-
-    async def _base_url(self) -> str:
-        """Give the address that was found; all who wait for it wait for one search."""
-        if self._found is None:
-            if self._finding is None or self._finding.done():
-                self._finding = asyncio.create_task(self._find())
-                self._finding.add_done_callback(_retrieve)
-            self._found = await asyncio.shield(self._finding)
-        return self._found
-
-    async def _find(self) -> str:
-        """Look for a model list at each address that is meant.
-
-        A server that has none, or is slow to give it, may still chat: then the first one is taken.
-
-        Raises:
-            ModelServerUnreachableError: there is no server.
-        """
-        self._offered = []  # by another server, perhaps
-        for base_url in candidates(self.url):
-            try:
-                await self._model_list(base_url)
-            except ModelServerUnreachableError:
-                raise
-            except (ModelLoadingError, ModelServerTimeoutError):
-                break
-            except SmolChatError:
-                continue
-            return base_url
-        return candidates(self.url)[0]
-
-    async def _model_list(self, base_url: str) -> list[dict[str, Any]]:
-        try:
-            with translated(self.url):
-                async with (
-                    asyncio.timeout(self._list_seconds),
-                    self._client.stream("GET", f"{base_url}/models") as response,
-                ):
-                    raw = await whole(response.aiter_bytes())
-        except ModelServerUnreachableError:
-            self._found = None
-            raise
-        if response.status_code != 200:
-            raise refusal(response.status_code, raw)
-        models = _parsed(raw)
-        entries = models.get("data") if isinstance(models, dict) else None
-        if not isinstance(entries, list) or not all(_has_id(entry) for entry in entries):
-            raise ModelServerError(f"What answers at {self.url} is no OpenAI-compatible server.")
-        self._offered = entries
-        return entries
 
 
 @asynccontextmanager
@@ -303,24 +225,7 @@ def _chat_url(base_url: str) -> yarl.URL:
     return yarl.URL(f"{base_url}/chat/completions")
 
 
-def _retrieve(task: asyncio.Task[Any]) -> None:
-    """Look at how a task ended, which those who wanted it may no longer do."""
-    if not task.cancelled():
-        task.exception()
-
-
 def _remember(known: dict[str, Any], model: str, value: Any) -> None:
     if len(known) >= MAX_KNOWN_MODELS:
         known.clear()
     known[model] = value
-
-
-def _parsed(raw: bytes) -> Any:
-    try:
-        return from_json(raw)
-    except ValueError:
-        return None
-
-
-def _has_id(entry: object) -> bool:
-    return isinstance(entry, dict) and isinstance(entry.get("id"), str)

@@ -12,12 +12,22 @@ Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 
-async def vet_request(body: dict[str, Any], worker: Worker) -> None:
+_RAW_GRAMMAR = (
+    "A grammar may hold or end the model server, so none is taken. Send a JSON Schema in "
+    "response_format, or set SMOLCHAT_RAW_GRAMMAR=true where every client is trusted."
+)
+
+
+async def vet_request(body: dict[str, Any], worker: Worker, *, takes_grammar: bool) -> None:
     """Look through every schema that the model server would compile.
 
     Raises:
         SchemaRefusedError: one may not be sent; 600 bytes of it can end a model server.
     """
+    if body.get("grammar") and not takes_grammar:
+        raise SchemaRefusedError(
+            _RAW_GRAMMAR, code="schema_unsupported", param="grammar", pointer=""
+        )
     for param, schema in _schemas(body):
         await at_work(worker, param, vet_for_converter, schema)
 

@@ -22,7 +22,9 @@ def free_port() -> int:
 @contextmanager
 def running_api(settings: Settings) -> Iterator[str]:
     """Serve the API on a free port, in a thread of its own; give its address."""
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = socket.socket(proto=socket.IPPROTO_TCP)  # asyncio sends small pieces at once then
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(100)
     config = uvicorn.Config(
         create_app(settings), log_level="warning", timeout_graceful_shutdown=1, access_log=False
     )

@@ -1,10 +1,12 @@
 """What happens between a request and its answer, against the scripted model server."""
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -12,6 +14,7 @@ import httpx
 import pytest
 
 from backend.settings import Settings
+from backend.upstream import MAX_LOADS
 from conftest import MODEL_ID
 from flavours import LOADING
 from model_server import ModelServer, Reply, chunk, recorded, spoken
@@ -292,6 +295,34 @@ def test_a_server_that_took_docker_model_runners_place_is_not_asked_to_load(
     assert len(model_server.preloads) == 1
 
 
+def test_another_server_at_the_same_address_is_not_asked_to_load(
+    model_server: ModelServer,
+) -> None:
+    settings = Settings(model_id=MODEL_ID, dmr_base_url=model_server.base_url, loaded_seconds=0.1)
+    with running_api(settings) as url:
+        httpx.post(f"{url}/chat", json=HELLO).raise_for_status()
+        model_server.models = Reply(pieces=[b'{"data": [{"id": "m", "owned_by": "vllm"}]}'])
+        for _ in range(2):
+            time.sleep(0.2)
+            httpx.post(f"{url}/chat", json=HELLO).raise_for_status()
+    assert len(model_server.preloads) == 1
+    assert len(model_server.chats) == 3
+
+
+def test_only_so_many_models_are_loaded_at_a_time(served: str, model_server: ModelServer) -> None:
+    held = threading.Event()
+    model_server.flavour = replace(model_server.flavour, names=".*")
+    model_server.preloading = recorded("preload-only-unloaded", held=held)
+    for number in range(MAX_LOADS):
+        leave_after(served, 0.1, HELLO | {"model": f"m{number}"})
+    wait_until(lambda: len(model_server.preloads) == MAX_LOADS)
+    away = httpx.post(f"{served}/chat", json=HELLO | {"model": "another"})
+    assert (away.status_code, away.json()["error"]["code"]) == (429, "too_many_requests")
+    assert len(model_server.preloads) == MAX_LOADS
+    held.set()
+    wait_until(lambda: httpx.post(f"{served}/chat", json=HELLO).status_code == 200)
+
+
 def test_it_is_loaded_as_soon_as_the_api_starts(model_server: ModelServer) -> None:
     settings = Settings(model_id=MODEL_ID, dmr_base_url=model_server.base_url, preload=True)
     with running_api(settings):
@@ -366,3 +397,75 @@ def test_a_reader_who_pauses_is_sent_no_comments(model_server: ModelServer) -> N
         read += b"".join(pieces)
     assert read.count(b"x" * 60_000) == 400
     assert b": still waiting" not in read
+
+
+def unread(url: str, body: dict[str, Any]) -> socket.socket:
+    """Ask, and read nothing of the answer."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.connect(("127.0.0.1", int(url.rpartition(":")[2])))
+    content = json.dumps(body).encode()
+    head = "POST /chat HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    connection.sendall(head.encode() + b"Content-Length: %d\r\n\r\n" % len(content) + content)
+    return connection
+
+
+def test_a_client_that_never_reads_has_left(model_server: ModelServer) -> None:
+    """Alone, it would keep everyone out for ever."""
+    model_server.replies.append(Reply(pieces=[chunk({"content": "x" * 60_000})] * 400))
+    settings = Settings(
+        model_id=MODEL_ID,
+        dmr_base_url=model_server.base_url,
+        first_event_seconds=0.2,
+        keep_alive_seconds=0.2,
+        stall_seconds=0.6,
+    )
+    alone = STREAMED | {"smolchat": {"deterministic": True}}
+    with running_api(settings) as url, unread(url, alone):
+        wait_until_in_line(url, running=1, waiting=0)
+        assert httpx.post(f"{url}/chat", json=HELLO, timeout=20).status_code == 200
+        assert model_server.chats[0].left.wait(5)
+
+
+def test_numbers_before_the_last_pieces_are_counted(served: str, model_server: ModelServer) -> None:
+    pieces = list(spoken(["a", "b"]).pieces)
+    pieces[-1:-1] = [b": ping\n\n"] * 3
+    model_server.replies.append(Reply(pieces=pieces, gap_seconds=0.02))
+    httpx.post(f"{served}/chat", json=STREAMED).raise_for_status()
+    metrics = httpx.get(f"{served}/metrics").text.splitlines()
+    assert {"smolchat_prompt_tokens_total 31.0", "smolchat_completion_tokens_total 2.0"} <= {
+        *metrics
+    }
+
+
+@pytest.mark.parametrize("body", [HELLO, STREAMED])
+def test_llama_cpps_name_for_how_many_answers_is_ours_too(
+    body: dict[str, Any], served: str, model_server: ModelServer
+) -> None:
+    model_server.replies.append(recorded("err-n-huge"))
+    if body is STREAMED:
+        model_server.replies += [
+            Reply(pieces=[chunk({"content": "Hi"}, "stop"), b"data: [DONE]\n\n"])
+        ] * 2
+    options = {"n_cmpl": 8, "smolchat": {"receipt": True}}
+    answer = httpx.post(f"{served}/chat", json=body | options)
+    told = events(answer.text)[:-1] if body is STREAMED else [answer.json()]
+    assert [chat.body["n"] for chat in model_server.chats] == [8, 4, 4]
+    assert told[-1]["smolchat"]["receipt"]["completion_tokens"] is None
+
+
+@pytest.mark.parametrize("body", [HELLO, STREAMED])
+@pytest.mark.parametrize("number", [10**400, 10**4000])
+def test_numbers_of_hundreds_of_digits_break_nothing(
+    number: int, body: dict[str, Any], served: str, model_server: ModelServer
+) -> None:
+    usage = b'"usage":{"prompt_tokens":%d,"completion_tokens":%d}' % (number, number)
+    timings = b'"timings":{"predicted_per_second":%d}' % number
+    numbers = usage + b"," + timings
+    whole = b'{"choices":[{"index":0,"message":{"content":"Hi"}}],%b}' % numbers
+    pieces = [chunk({}, "stop"), b'data: {"choices":[],%b}\n\n' % numbers, b"data: [DONE]\n\n"]
+    model_server.replies.append(Reply(pieces=pieces if body is STREAMED else [whole]))
+    answer = httpx.post(f"{served}/chat", json=body | {"smolchat": {"receipt": True}})
+    assert answer.status_code == 200
+    assert '"completion_tokens":null' in answer.text
+    assert "internal_error" not in answer.text

@@ -13,6 +13,7 @@ PROGRAMS = ("backend", "frontend", "engine")
 ROWS = [
     {"main"},
     {"guard", "access_log"},
+    {"upgrade"},
     {
         "chat",
         "structured",
@@ -34,6 +35,7 @@ ROWS = [
     {"measures"},
     {"model_request", "receipt", "choices", "line"},
     {"upstream"},
+    {"model_server"},
     {"connections"},
     {"event_stream"},
     {"refusal", "base_url", "model_id"},

@@ -164,6 +164,7 @@ async def test_nothing_of_the_client_but_its_request_reaches_the_model_server(
         (HELLO | {"max_tokens": 0}, "max_tokens"),
         (HELLO | {"max_tokens": 1.5}, "max_tokens"),
         (HELLO | {"n": 0}, "n"),
+        (HELLO | {"n_cmpl": 129}, "n_cmpl"),
         (HELLO | {"mirostat": 3}, "mirostat"),
         (HELLO | {"top_logprobs": 100_000}, "top_logprobs"),
         (HELLO | {"seed": 2**70}, "seed"),
@@ -200,12 +201,42 @@ async def test_bad_input_is_a_typed_error_that_names_its_place(
 
 @pytest.mark.parametrize(
     "raw",
-    [b"", b"{", b"null", b'"text"', b"[1]", b"\xff", b"[" * 100_000, b'{"messages": [NaN]}'],
+    [
+        *(b"", b"{", b"null", b'"text"', b"[1]", b"\xff", b"[" * 100_000, b'{"messages": [NaN]}'),
+        b'{"messages": [{"role": "user", "content": "Hello"}], "tools": [{"x": [-1e400]}]}',
+        b'{"messages": [{"role": "user", "content": "Hello"}], "x": 1%b.0}' % (b"0" * 400),
+    ],
 )
 async def test_what_is_no_json_object_is_a_typed_error(raw: bytes, api: httpx.AsyncClient) -> None:
     answer = await api.post("/chat", content=raw, headers={"Content-Type": "application/json"})
     assert answer.status_code == 400
     assert answer.json()["error"]["type"] == "invalid_request_error"
+
+
+async def test_a_word_that_looks_like_a_number_is_a_word(api: httpx.AsyncClient) -> None:
+    said = {"messages": [{"role": "user", "content": "Infinity"}]}
+    assert (await api.post("/chat", json=said)).status_code == 200
+
+
+@pytest.mark.parametrize("more", [{}, {"json_schema": {}}, {"grammar_lazy": True}])
+async def test_a_raw_grammar_is_refused_with_the_next_step(
+    more: dict[str, Any], api: httpx.AsyncClient, model_server: ModelServer
+) -> None:
+    """Eight bytes of it take 8 GB of the model server."""
+    answer = await api.post("/chat", json=HELLO | {"grammar": 'root ::= "a"{1,0}'} | more)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (422, "schema_unsupported")
+    assert error["param"] == "grammar"
+    assert "response_format" in error["message"]
+    assert "SMOLCHAT_RAW_GRAMMAR" in error["message"]
+    assert not model_server.requests
+
+
+def test_a_raw_grammar_passes_where_every_client_is_trusted(model_server: ModelServer) -> None:
+    settings = Settings(model_id="m", dmr_base_url=model_server.base_url, raw_grammar=True)
+    with running_api(settings) as url:
+        httpx.post(f"{url}/chat", json=HELLO | {"grammar": 'root ::= "a"'}).raise_for_status()
+    assert model_server.chats[0].body["grammar"] == 'root ::= "a"'
 
 
 @pytest.mark.parametrize(

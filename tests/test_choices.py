@@ -68,4 +68,7 @@ def test_what_is_no_choice_or_no_number_breaks_nothing() -> None:
     joining.add({"choices": [None], "usage": []}, 2)
     assert joining.whole["choices"] == [7, {"index": "x"}, None]
     assert joining.renumbered(b"data: {half\n\ndata: [1]\n\n", 0) == b""
+    for choices in (7, True, "x", {"a": 1}, None):
+        usage = {"completion_tokens": 10**400}
+        assert joining.renumbered(event(choices=choices, usage=usage), 0) == b""
     assert joining.end() == DONE

@@ -12,9 +12,12 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
+from backend.recording import WRITE_SECONDS
 from backend.settings import Settings
-from backend.store.database import FILE_NAME
+from backend.store.database import FILE_NAME, open_database
+from backend.store.store import Store
 from conftest import MODEL_ID
 from engine_process import wait_until
 from model_server import EVENTS, JSON, ModelServer, Reply, chunk, recorded, spoken
@@ -343,3 +346,26 @@ def test_what_could_not_be_stored_is_no_success(
     assert response.status_code == (200 if is_stream else 503)
     assert '"store_unavailable"' in response.text
     assert "[DONE]" not in response.text
+
+
+class Clumsy(Store):
+    """Fails as no database does, where an answer is written down before its end."""
+
+    async def write_answer(self, message: str, changes: Json) -> None:
+        if changes["state"] == "writing":
+            raise RuntimeError
+        await super().write_answer(message, changes)
+
+
+@pytest.mark.anyio
+async def test_a_mistake_of_ours_while_it_is_written_down_is_no_success(
+    app: FastAPI, api: httpx.AsyncClient, settings: Settings, model_server: ModelServer
+) -> None:
+    model_server.replies.append(spoken(["One", " two"], gap_seconds=WRITE_SECONDS / 2))
+    made = (await api.post("/conversations", json={})).json()["id"]
+    async with open_database(settings) as database:
+        app.state.store = Clumsy(database)
+        with pytest.raises(RuntimeError):  # which a server logs
+            await api.post("/chat", json=question("Hi", made, stream=True))
+        kept = (await api.get(f"/conversations/{made}")).json()["messages"][1]
+    assert (kept["content"], kept["state"]) == ("One two", "finished")

@@ -72,6 +72,23 @@ def test_a_first_chunk_without_a_name_hides_no_later_one(first: bytes) -> None:
     assert PATH.encode() not in relay(first, chunk("x"), chunk(finish_reason="stop"), DONE)
 
 
+@pytest.mark.parametrize("said", [PATH, "/models/other.gguf", "ai/smollm2"])
+@pytest.mark.parametrize("colon", [b":", b": "])
+def test_the_name_may_be_said_otherwise_in_every_chunk(said: str, colon: bytes) -> None:
+    nameless = chunk("Hi").replace(f',"model":"{PATH}"'.encode(), b"")
+    later = chunk("x", model=said).replace(b'"model":', b'"model"' + colon)
+    pieces = [nameless + chunk("Hi"), later, nameless + later + chunk(finish_reason="stop"), DONE]
+    whole = relay(*pieces)
+    assert b".gguf" not in whole
+    named = whole.count(b'"model":"ai/smollm2"') + whole.count(b'"model": "ai/smollm2"')
+    assert named == 4
+
+
+def test_a_name_in_a_tool_call_is_left_alone_in_every_chunk() -> None:
+    call = chunk().replace(b'"content":null', b'"tool_calls":[{"arguments":{"model":"Tesla"}}]')
+    assert relay(chunk("Hi"), call, call, chunk(finish_reason="stop")).count(b"Tesla") == 2
+
+
 def test_what_a_tool_is_called_with_is_not_renamed() -> None:
     call = chunk().replace(b'"content":null', b'"tool_calls":[{"arguments":{"model":"Tesla"}}]')
     passed = relay(call + chunk(finish_reason="tool_calls") + DONE)
@@ -139,12 +156,32 @@ def test_what_is_no_whole_answer_is_a_failure(pieces: list[bytes]) -> None:
         b'data: {"type":"error","code":null,"message":"boom"}\n\n',
         b'data: {"object": "error", "message": "boom"}\n\n',
         b'data: {"choices": [{"finish_reason": "error"}], "error": {"message": "/m/x"}}\n\n',
+        b'event: error\ndata: {"message": "boom at /m/x"}\n\n',
+        b'event:error\r\ndata: {"code": 5, "choices": []}\r\n\r\n',
+        b"event: error\n",
+        b'data: {"detail": "boom at /m/x"}\n\n',
+        b'data: {"code": 500, "message": "boom at /m/x"}\n\n',
     ],
 )
 def test_an_error_in_the_middle_ends_it_and_what_came_before_is_kept(line: bytes) -> None:
     stream = EventStream("m")
     assert stream.feed(chunk("Hi", model="m") + line + DONE) == chunk("Hi", model="m")
     assert isinstance(stream.failure, ModelServerError)
+
+
+@pytest.mark.parametrize("said", [b'{"type":"ping"}', b'{"usage":{}}', b"hello", b"[1]"])
+def test_what_is_neither_a_chunk_nor_an_error_is_passed_on(said: bytes) -> None:
+    other = b"event: other\ndata: " + said + b"\n\n"
+    assert other in relay(chunk("Hi"), other + chunk(finish_reason="stop") + DONE)
+
+
+def test_what_follows_the_end_is_no_failure() -> None:
+    assert relay(WHOLE + b'data: {"error": {"message": "late"}}\n\n', model=PATH) == WHOLE
+
+
+def test_an_empty_reason_is_no_end() -> None:
+    with pytest.raises(ModelServerError, match="in the middle"):
+        relay(chunk("Hi", finish_reason=""), DONE)
 
 
 def test_an_error_as_the_first_event_passes_nothing_on() -> None:

@@ -372,6 +372,32 @@ async def test_a_route_may_have_a_limit_of_its_own() -> None:
     assert [answer.status_code for answer in posted] == [413, 204]
 
 
+UPGRADE = "Host: localhost\nConnection: Upgrade, HTTP2-Settings\nUpgrade: h2c\n"
+
+
+@pytest.mark.parametrize("length", ["Content-Length: 2", "Transfer-Encoding: chunked"])
+def test_a_body_that_is_lost_to_another_protocol_is_told(length: str, served: str) -> None:
+    """So `curl --http2` asks, and Java's client; httptools takes the body for HTTP/2."""
+    head = f"POST /chat HTTP/1.1\n{UPGRADE}Content-Type: application/json\n{length}\n"
+    with told(served, head, b"{}" if "2" in length else b"2\r\n{}\r\n0\r\n\r\n") as connection:
+        answer = connection.makefile("rb").read()  # to its end: the connection is closed
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b"connection: close" in answer
+    assert b"curl --http1.1" in answer
+
+
+def test_what_has_no_body_needs_no_upgrade(served: str) -> None:
+    with told(served, f"GET /healthz HTTP/1.1\n{UPGRADE}") as connection:
+        assert status(connection) == 200
+
+
+async def test_where_the_body_is_there_no_upgrade_is_needed(api: httpx.AsyncClient) -> None:
+    headers = {"Connection": "Upgrade", "Upgrade": "h2c"}
+    for content in (json.dumps(HELLO).encode(), chunked(1000)):
+        answer = await api.post("/chat", content=content, headers=JSON_TYPE | headers)
+        assert answer.status_code == 200
+
+
 def test_web_sockets_are_not_served(served: str) -> None:
     head = "GET /chat HTTP/1.1\nHost: localhost\nUpgrade: websocket\nConnection: Upgrade\n"
     head += "Sec-WebSocket-Version: 13\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\n"

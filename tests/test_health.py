@@ -4,6 +4,7 @@ import time
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from backend.settings import Settings
 from flavours import LOADING
@@ -82,6 +83,19 @@ async def test_neither_runs_the_model(api: httpx.AsyncClient, model_server: Mode
     await api.get("/readyz")
     assert not model_server.chats
     assert {request.method for request in model_server.requests} == {"GET"}
+
+
+async def test_no_chat_would_be_answered_where_the_line_is_full_or_the_process_stops(
+    app: FastAPI, api: httpx.AsyncClient, settings: Settings
+) -> None:
+    places = [app.state.line.place() for _ in range(settings.max_concurrent + settings.max_waiting)]
+    full = await api.get("/readyz")
+    assert (full.status_code, full.json()["error"]["code"]) == (503, "not_ready")
+    for place in reversed(places):
+        place.leave()
+    assert (await api.get("/readyz")).status_code == 200
+    app.state.stopping.set()
+    assert (await api.get("/readyz")).status_code == 503
 
 
 def test_it_is_well_again_when_the_model_server_is_back(model_server: ModelServer) -> None:

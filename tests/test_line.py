@@ -76,3 +76,15 @@ async def test_a_spare_place_is_one_that_nobody_waits_for() -> None:
     assert line.spare_place() is None
     alone.leave()
     assert line.spare_place()
+
+
+async def test_a_line_is_full_where_the_next_would_be_sent_away() -> None:
+    for most_waiting in (0, 1):
+        line = Line(most=1, most_waiting=most_waiting)
+        for _ in range(1 + most_waiting):
+            assert not line.is_full
+            line.place()
+        assert line.is_full
+    alone = Line(most=5, most_waiting=0)
+    alone.place(is_alone=True)
+    assert alone.is_full

@@ -62,6 +62,8 @@ async def test_what_a_server_does_not_tell_is_null(
         b'{"id": "m", "created": "yesterday", "owned_by": 7, "dmr": [], "meta": {"size": -1}}',
         b'{"id": "m", "dmr": {"context_window": true, "size": {}, "parameters": ""}}',
         b'{"id": "m", "meta": {"n_params": "many", "n_ctx": 1e99}}',
+        b'{"id": "m", "created": %d, "meta": {"n_params": %d, "size": %d, "n_ctx": %d}}'
+        % ((10**400,) * 4),
     ],
 )
 async def test_odd_entries_are_listed_without_what_is_odd(

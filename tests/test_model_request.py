@@ -46,6 +46,15 @@ def test_one_max_tokens_is_always_sent(asked: dict[str, Any], expected: int) -> 
     assert not {"max_completion_tokens", "n_predict"} & body.keys()
 
 
+@pytest.mark.parametrize(
+    ("asked", "expected"), [({"n_cmpl": 3}, 3), ({"n": 2, "n_cmpl": 3}, 2), ({"n": None}, None)]
+)
+def test_how_many_answers_has_one_name(asked: dict[str, Any], expected: int | None) -> None:
+    body = sent(**asked)
+    assert body.get("n") == expected
+    assert "n_cmpl" not in body
+
+
 @pytest.mark.parametrize("name", ["repeat_last_n", "dry_penalty_last_n"])
 def test_the_whole_context_is_said_as_a_number_that_every_llama_cpp_takes(name: str) -> None:
     assert sent(**{name: -1})[name] == 1_000_000

@@ -9,8 +9,8 @@ from parameters import ALL, Parameter, chosen, described
 # What a request says that is no matter of sampling, or that this page has no place for.
 NOT_OFFERED = {
     "messages", "model", "stream", "stream_options", "max_completion_tokens", "n", "logprobs",
-    "top_logprobs", "n_probs", "n_predict", "logit_bias", "response_format", "tools", "tool_choice",
-    "parallel_tool_calls", "smolchat",
+    "top_logprobs", "n_probs", "n_predict", "n_cmpl", "logit_bias", "response_format", "tools",
+    "tool_choice", "parallel_tool_calls", "smolchat",
 }  # fmt: skip
 
 

@@ -99,3 +99,32 @@ def test_hostile_numbers_are_no_numbers() -> None:
     receipt = watch.receipt()
     assert all(getattr(receipt, name) is None for name in (*NUMBERS, "context_tokens"))
     assert receipt.finish_reason is None
+
+
+def test_the_last_numbers_count_wherever_they_come() -> None:
+    early, late = {"prompt_tokens": 1}, {"prompt_tokens": 3, "completion_tokens": 2}
+    watch = watched(
+        event(choices=[{"finish_reason": "stop"}], usage=early),
+        event(choices=[], usage=late),
+        event(choices=[], timings={"cache_n": 1}),
+        b": ping\n\n",
+        b": ping\n\n",
+        b"data: [DONE]\n\n",
+    )
+    receipt = watch.receipt()
+    assert (receipt.prompt_tokens, receipt.completion_tokens) == (3, 2)
+    assert (receipt.cached_tokens, receipt.finish_reason) == (1, "stop")
+
+
+def test_an_empty_reason_is_none() -> None:
+    assert watched(event(choices=[{"finish_reason": ""}])).receipt().finish_reason is None
+
+
+@pytest.mark.parametrize("number", [10**400, 2**63, -(10**400)])
+def test_a_number_that_nothing_holds_is_none(number: int) -> None:
+    watch = Watch("ai/smollm2")
+    usage = {"prompt_tokens": number, "completion_tokens": number}
+    timings = {"predicted_per_second": number, "prompt_per_second": number, "cache_n": number}
+    watch.read({"usage": usage, "timings": timings})
+    receipt = watch.receipt()
+    assert all(getattr(receipt, name) is None for name in NUMBERS)

@@ -38,6 +38,22 @@ def test_an_overflow_carries_its_numbers() -> None:
         (404, b'{"error":{"message":"The model `x` does not exist."}}', "model_not_found"),
         (404, b'{"error":{"message":"nope","code":"model_not_found"}}', "model_not_found"),
         (500, b'{"error":{"message":"model: the tool was not found"}}', "model_server_failed"),
+        (500, b'{"error":{"message":"Unknown reasoning format: x"}}', "invalid_request"),
+        (
+            500,
+            b'{"error":{"message":"Cannot use both json_schema and grammar"}}',
+            "invalid_request",
+        ),
+        (
+            500,
+            b'{"error":{"message":"Cannot use custom grammar constraints with tools."}}',
+            "invalid_request",
+        ),
+        (
+            500,
+            b'{"error":{"message":"Failed to initialize samplers: failed to parse grammar"}}',
+            "invalid_request",
+        ),
         (
             400,
             b'{"error":{"message":"This model\'s maximum context length is 8 tokens"}}',
@@ -79,6 +95,12 @@ def test_a_message_that_is_no_text_is_not_told(message: object) -> None:
         "models/bundles/sha256",
         "slot launch_slot_: id 0 | task 12",
         "<html>",
+        "/etc",
+        "models/x.bin",
+        "db.internal:5432",
+        "[::1]:80",
+        "\x1b[31m",
+        "a\x00b",
     ],
 )
 def test_paths_and_log_lines_are_never_told(secret: str) -> None:
@@ -113,6 +135,14 @@ def test_a_long_refusal_is_not_searched_to_its_end(body: bytes) -> None:
     """Looked through as a whole, either would take hours."""
     for status in (400, 404):
         assert len(refusal(status, body).message) < 400
+
+
+def test_a_number_of_hundreds_of_digits_is_none() -> None:
+    for digits in (b"1" * 400, b"1" * 4300, b"-1"):
+        body = b'{"error":{"n_prompt_tokens":%b,"n_ctx":8}}' % digits
+        error = refusal(400, body).body()["error"]
+        assert error["code"] == "context_length_exceeded"
+        assert "n_prompt_tokens" not in error
 
 
 def test_a_reason_is_one_short_line() -> None:

@@ -232,6 +232,8 @@ def test_a_schema_that_cannot_be_used_is_a_422_before_the_model_is_asked(
         {"tools": [{"type": "function"}]},
         {"grammar": "root ::= x"},
         {"n": 99},
+        {"n_cmpl": 99},
+        {"json_schema": {}, "grammar": "root ::= x"},
         {"messages": []},
     ],
     ids=str,
