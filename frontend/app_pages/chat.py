@@ -100,16 +100,18 @@ def draw_problem() -> None:
         callout(error, on_retry=lambda: actions.try_again(unsent), key="chat_problem_retry")
 
 
+def draw_stop() -> None:
+    with st.bottom:
+        st.button(
+            "Stop",
+            icon=":material/stop_circle:",
+            key="chat_stop",
+            on_click=actions.stop,
+            shortcut="Esc",
+        )
+
+
 def draw_bottom() -> None:
-    if is_answering:
-        with st.bottom:
-            st.button(
-                "Stop",
-                icon=":material/stop_circle:",
-                key="chat_stop",
-                on_click=actions.stop,
-                shortcut="Esc",
-            )
     # Streamlit itself puts this at the bottom; inside st.bottom it would not follow an answer down.
     st.chat_input(
         "Message the model …",
@@ -160,6 +162,8 @@ if conversation or question:
         with newest:
             if question.question_id is None:
                 draw_new_question(question.question)
+            if is_answering:
+                draw_stop()  # before the answer: whoever sees a word can stop it
             views = draw_asked_answers(question)
     if conversation:
         with head:
