@@ -79,6 +79,11 @@ class Conversation(ConversationHead):
             if other.parent == message.parent and other.role == message.role
         ]
 
+    def question_of(self, answer: Message) -> str | None:
+        """Give the question that can be asked again; what is imported may answer none."""
+        above = next((other for other in self.messages if other.id == answer.parent), None)
+        return above.id if above and above.role == "user" else None
+
     def end_below(self, message: Message) -> str:
         """Give the end of the thread that goes through a message and then by the newest ones."""
         at = message.id

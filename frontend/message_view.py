@@ -1,6 +1,7 @@
 """One stored message on the page: what was said, and what can be done with it."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 import streamlit as st
@@ -76,28 +77,30 @@ def _draw_question_row(message: Message, conversation: Conversation, *, is_last:
 def _draw_answer_row(message: Message, conversation: Conversation, *, is_last: bool) -> None:
     with st.container(key=f"chat_facts_{message.id}"):
         draw_line(message)
+    question = conversation.question_of(message)
     with _row(f"chat_row_{message.id}"):
         _draw_stepper(message, conversation)
-        if is_last:
-            _draw_last_buttons(message)
-        choices: list[Choice] = ["Copy", "Numbers", "Ask again"]
-        choices += ["Go on"] if message.is_cut else []
+        if is_last and question:
+            _draw_last_buttons(message, question)
+        choices: list[Choice] = ["Copy", "Numbers"]
+        choices += ["Ask again"] if question else []
+        choices += ["Go on"] if question and message.is_cut else []
         choices += ["Probabilities"] if message.logprobs else []
         _draw_menu(message, [*choices, "Delete"])
     if is_last and message.state == "failed":
         error = message.error or {}
         callout(
             ApiError(str(error.get("message") or "The answer failed; it was not told why.")),
-            on_retry=lambda: actions.ask_again(message.parent or ""),
+            on_retry=partial(actions.ask_again, question) if question else None,
             key="chat_retry",
         )
 
 
-def _draw_last_buttons(message: Message) -> None:
+def _draw_last_buttons(message: Message, question: str) -> None:
     if message.is_cut:
         draw_action("Continue", "play_arrow", "chat_continue", actions.go_on, message.id)
-    if message.parent and message.state != "failed":
-        draw_action("Regenerate", "refresh", "chat_again", actions.ask_again, message.parent)
+    if message.state != "failed":
+        draw_action("Regenerate", "refresh", "chat_again", actions.ask_again, question)
 
 
 def draw_action(

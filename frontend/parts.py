@@ -13,14 +13,15 @@ from safe_markdown import safe_markdown
 _ADDRESS = re.compile(r"(?<!`)https?://[^\s`,;)]*[^\s`,;).]")
 
 
-def callout(error: ApiError, *, on_retry: Callable[[], None], key: str) -> None:
-    """Show an error: what happened, what to try next, and a button that tries again."""
+def callout(error: ApiError, *, on_retry: Callable[[], None] | None, key: str) -> None:
+    """Show an error: what happened, what to try next, and a button that tries again, if it can."""
     parts = [_told(error.message), _told(error.next_step)]
     if error.next_step:
         parts[0] = f"**{parts[0]}**"
     with st.container(gap="small"):
         st.warning("\n\n".join(parts), icon=":material/info:")
-        st.button("Retry", icon=":material/refresh:", key=key, on_click=on_retry)
+        if on_retry:
+            st.button("Retry", icon=":material/refresh:", key=key, on_click=on_retry)
 
 
 def closing_button(

@@ -139,7 +139,8 @@ def test_a_question_asked_further_up_is_shown(page: Page, model: ModelServer) ->
 
     wait_until(has_scrolled_up, page)
     ask(page, "And now?")
-    wait_until(lambda: page.locator("text=And now?").bounding_box()["y"] < 860, page)  # type: ignore[index]
+    asked = page.locator(".st-key-chat_user_new")
+    wait_until(lambda: bool((box := asked.bounding_box()) and box["y"] < 860), page)
     page.wait_for_selector("text=Once again")
     rest = f"{scroller}.scrollHeight - {scroller}.clientHeight - {scroller}.scrollTop"
     wait_until(lambda: page.evaluate(rest) < 5, page)

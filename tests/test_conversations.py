@@ -91,6 +91,18 @@ async def test_deleted_is_gone(api: httpx.AsyncClient) -> None:
     assert (await api.get("/conversations")).json()["data"] == []
 
 
+async def test_what_else_was_said_is_read_when_the_newest_is_deleted(
+    api: httpx.AsyncClient,
+) -> None:
+    conversation = await begun(api)
+    path = f"/conversations/{conversation}"
+    first = await turn(api, conversation, "Hello")
+    other = await turn(api, conversation, "Good morning", parent=None)
+    messages = [first["answer_message"], other["user_message"]]
+    assert (await api.delete(f"{path}/messages/{messages[1]}")).status_code == 204
+    assert (await api.get(path)).json()["current"] == messages[0]
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import httpx
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -121,6 +122,20 @@ def test_a_cut_answer_is_written_on(page: AppTest, model_server: ModelServer) ->
     assert model_server.chats[1].body["messages"][-1]["role"] == "assistant"
     assert said(page, "assistant")[0].endswith(" And so on.")
     assert said(page, "assistant")[0].startswith(begun[:20])
+
+
+def test_an_imported_answer_to_nothing_is_read_and_offers_no_other(
+    served: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said_first = {"id": "a", "role": "assistant", "content": "Welcome", "state": "stopped"}
+    told = {"format": "smolchat", "version": 1, "conversations": [{"messages": [said_first]}]}
+    [head] = httpx.post(f"{served}/conversations/import", json=told).json()["data"]
+    page = opened(served, monkeypatch)
+    page.query_params["chat"] = head["id"]
+    page.run()
+    assert said(page, "assistant") == ["Welcome"]
+    shown = {button.label for button in page.main.button}
+    assert not {"Continue", "Regenerate"} & shown
 
 
 def test_chats_are_searched(page: AppTest) -> None:

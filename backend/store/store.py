@@ -120,7 +120,7 @@ class Store:
             )
 
     async def delete_message(self, conversation: str, message: str) -> None:
-        """Forget a message and all that follows it.
+        """Forget a message and all that follows it; what else was said there is read then.
 
         Raises:
             ConversationNotFoundError: there is no such conversation.
@@ -133,8 +133,9 @@ class Store:
             below = _subtree(message).scalar_subquery()
             await connection.execute(delete(messages).where(messages.c.id.in_(below)))
             if head["current"] in gone:
+                end = await _end_below(connection, conversation, parent)
                 query = update(conversations).where(conversations.c.id == conversation)
-                await connection.execute(query.values(current=parent))
+                await connection.execute(query.values(current=end))
 
     async def begin_turn(
         self, conversation: str, asked: Message, answer: Message, *, follows_on: bool = False
@@ -212,6 +213,18 @@ async def _message(connection: AsyncConnection, conversation: str, message: str)
     return row
 
 
+async def _end_below(
+    connection: AsyncConnection, conversation: str, message: str | None
+) -> str | None:
+    """Follow a thread, from a message or from the start, by the newest to its end."""
+    query = select(messages.c.parent, messages.c.id)
+    query = query.where(messages.c.conversation == conversation).order_by(messages.c.number)
+    newest = {row.parent: row.id for row in await connection.execute(query)}
+    while message in newest:
+        message = newest[message]
+    return message
+
+
 async def _insert(
     connection: AsyncConnection, conversation: str, message: Message, parent: str | None
 ) -> None:
@@ -254,7 +267,7 @@ def _with_new_ids(added: Sequence[Conversation]) -> tuple[list[Row], list[Row]]:
     for conversation in added:
         head = conversation.model_dump(exclude={"messages"}) | {"id": new_id()}
         ids = {message.id: new_id() for message in conversation.messages}
-        head["current"] = ids.get(conversation.current or "")
+        head["current"] = ids.get(conversation.current or "") or next(reversed(ids.values()), None)
         heads.append(head)
         for message in conversation.messages:
             row = message.model_dump() | {"id": ids[message.id], "conversation": head["id"]}
