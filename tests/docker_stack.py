@@ -42,14 +42,13 @@ services:
           && apt-get install -y -qq --no-install-recommends postgresql \\
           && install --directory --owner 999 --group 999 --mode 700 /var/lib/postgresql/data
         ENV PATH=/usr/lib/postgresql/17/bin:$$PATH PGDATA=/var/lib/postgresql/data
-        CMD ["sh", "-ec", "\\
-          if [ ! -s $$PGDATA/PG_VERSION ]; then \\
-            echo \"$$POSTGRES_PASSWORD\" > /tmp/password; \\
+        CMD if [ ! -s $$PGDATA/PG_VERSION ]; then \\
+            echo "$$POSTGRES_PASSWORD" > /tmp/password; \\
             initdb --username $$POSTGRES_USER --pwfile /tmp/password --auth scram-sha-256; \\
-            echo 'host all all all scram-sha-256' >> $$PGDATA/pg_hba.conf; \\
-            echo \"CREATE DATABASE $$POSTGRES_USER\" | postgres --single postgres; \\
+            echo "host all all all scram-sha-256" >> $$PGDATA/pg_hba.conf; \\
+            echo "CREATE DATABASE $$POSTGRES_USER" | postgres --single postgres; \\
           fi; \\
-          exec postgres -c listen_addresses=*"]
+          exec postgres -c "listen_addresses=*"
 """
 NGINX = """
 services:

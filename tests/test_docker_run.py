@@ -174,7 +174,8 @@ def test_an_answer_that_a_kill_ended_is_kept_as_far_as_it_came(running: Running)
         "smolchat": {"conversation": made["id"], "parent": None},
     }
     with httpx.stream("POST", f"{stack.api}/chat", json=body, timeout=30) as answer:
-        assert any("Once upon" in line for line in answer.iter_lines())
+        lines = answer.iter_lines()
+        assert any("Once upon" in line for line in lines)
         wait_until(lambda: stack.messages_of(made["id"])[-1]["content"] == "Once upon")
         stack.kill("api")
     wait_until(lambda: bool(version(stack)), seconds=60)
