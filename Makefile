@@ -27,6 +27,10 @@ run: $(STAMPS)/run ## Start the model, the API and the page; Ctrl-C ends all thr
 test: $(STAMPS)/dev ## Run the tests
 	@$(PY) -m pytest
 
+.PHONY: test-docker
+test-docker: $(STAMPS)/docker ## Build the images and run them; needs Docker with Compose
+	@$(PY) -m pytest -m docker -rP tests/test_docker_*.py
+
 check: $(STAMPS)/dev ## Format, lint, types, tests: what CI runs
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
@@ -54,7 +58,11 @@ COMPILE := $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --g
 lock: $(STAMPS)/dev ## Renew the lock files
 	$(COMPILE) --extra run --group dev --output-file locks/dev.txt
 	$(COMPILE) --extra run --constraint locks/dev.txt --output-file locks/run.txt
+	$(COMPILE) --extra api --extra postgres --constraint locks/dev.txt --output-file locks/api.txt
+	$(COMPILE) --extra ui --constraint locks/dev.txt --output-file locks/ui.txt
+	$(COMPILE) --extra engine --constraint locks/dev.txt --output-file locks/engine.txt
 	$(COMPILE) --extra model --no-deps --output-file locks/model.txt
+	$(COMPILE) --group docker --output-file locks/docker.txt
 
 clean: ## Remove the environment and all caches
 	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache
@@ -90,4 +98,8 @@ $(STAMPS)/run: locks/run.txt locks/model.txt | $(STAMPS)
 $(STAMPS)/dev: locks/dev.txt $(STAMPS)/run | $(STAMPS)
 	@echo "Installing what the tests need into $(VENV) (once) ..."
 	@$(PIP) $(LOCKED) --requirement locks/dev.txt
+	@touch $@
+
+$(STAMPS)/docker: locks/docker.txt $(STAMPS)/dev | $(STAMPS)
+	@$(PIP) $(LOCKED) --requirement locks/docker.txt
 	@touch $@

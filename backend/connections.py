@@ -88,6 +88,11 @@ def _how_to_reach(url: str) -> str:
         return message + (
             "Enable Docker Model Runner, or add its name to `extra_hosts` (Docker Engine on Linux)."
         )
+    if "//engine:" in url:  # as compose.embedded.yaml calls it
+        return message + (
+            "`docker compose -f compose.embedded.yaml up -d` starts it; `docker compose -f "
+            "compose.embedded.yaml logs engine` says why it ended."
+        )
     if ":12434" in url:
         return message + (
             "Turn Docker Model Runner on (`docker desktop enable model-runner --tcp 12434`), or "

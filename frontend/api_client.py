@@ -216,6 +216,8 @@ class ApiClient:
 
     def _how_to_start(self) -> str:
         address = urlsplit(self.settings.api_base_url)
+        if address.hostname == "api":  # as compose.yaml calls it
+            return "`docker compose up -d` starts it; `docker compose logs api` says why it ended."
         if address.hostname not in LOCAL_HOSTS:
             return "Start the API there, or set `API_BASE_URL` in `.env` to where it is."
         command = f"uvicorn backend.main:app --port {address.port or 80}"

@@ -15,8 +15,11 @@ from safe_markdown import safe_markdown
 from settings import Settings
 
 LOOK_SECONDS = 3.0
-# Names that mean this computer inside Docker: Model Runner, the host, its bridge, Compose's API.
-_DOCKER_HOSTS = ("model-runner.docker.internal", "host.docker.internal", "172.17.0.1", "api")
+# Names that mean this computer inside Docker: Model Runner, the host, its bridge, our services.
+_DOCKER_HOSTS = (
+    "model-runner.docker.internal", "host.docker.internal", "172.17.0.1",
+    "api", "engine", "balancer",
+)  # fmt: skip
 Color = Literal["green", "orange", "red"]
 BADGES: dict[str, tuple[str, str, Color]] = {
     "ready": ("Ready", ":material/check_circle:", "green"),

@@ -55,6 +55,8 @@ class Settings(BaseSettings):
     api_base_url: Annotated[
         str, Field(validation_alias="API_BASE_URL"), AfterValidator(_http_url)
     ] = "http://localhost:8000"
+    # Where a browser finds the API, if elsewhere: in Compose the page has a name of its own for it.
+    api_public_url: Annotated[str, AfterValidator(_http_url)] = ""
     # Sent to the API as a bearer token, for an API that wants one.
     api_key: Annotated[SecretStr, AfterValidator(_header_value)] = SecretStr("")
     # How long the API may take to say what it knows: its own looks end within one second.

@@ -236,12 +236,12 @@ def _head(reply: Reply) -> bytes:
 
 @contextmanager
 def running_model_server(
-    prefixes: Sequence[str] = PREFIXES, flavour: Flavour | None = None
+    prefixes: Sequence[str] = PREFIXES, flavour: Flavour | None = None, host: str = "127.0.0.1"
 ) -> Iterator[ModelServer]:
     """Serve on a free port, in a thread of its own, until the test is over."""
     server = ModelServer(flavour or Flavour(prefixes))
     loop = asyncio.new_event_loop()
-    listening = loop.run_until_complete(asyncio.start_server(server.serve, "127.0.0.1", 0))
+    listening = loop.run_until_complete(asyncio.start_server(server.serve, host, 0))
     server.port = listening.sockets[0].getsockname()[1]
     thread = threading.Thread(target=loop.run_forever)
     thread.start()

@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from threading import Thread
 from typing import Any
 
+import httpx
 import pytest
+import respx
 
 from answer_chunk import Chunk
 from api_client import ApiClient, ApiError, events
@@ -124,6 +126,14 @@ def test_nothing_at_the_address_is_told_with_the_command_that_starts_it() -> Non
         client_of(f"http://localhost:{port}").health()
     assert f"`uvicorn backend.main:app --port {port}`" in failure.value.next_step
     assert "`make run`" in failure.value.next_step
+
+
+def test_a_container_that_is_not_there_is_told_with_composes_command() -> None:
+    with respx.mock(using="httpx") as door:
+        door.get("http://api:8000/healthz").mock(side_effect=httpx.ConnectError("refused"))
+        with pytest.raises(ApiError) as failure:
+            client_of("http://api:8000").health()
+    assert "`docker compose up -d`" in failure.value.next_step
 
 
 @pytest.mark.parametrize(

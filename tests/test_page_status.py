@@ -127,6 +127,14 @@ def test_links_lead_to_the_description(page: AppTest, served: str) -> None:
     assert links == [(f"{served}/docs", False), (f"{served}/openapi.json", False)]
 
 
+def test_links_lead_to_where_a_browser_finds_the_api(
+    monkeypatch: pytest.MonkeyPatch, served: str
+) -> None:
+    monkeypatch.setenv("SMOLCHAT_API_PUBLIC_URL", "http://localhost:8100")
+    page = opened(served, monkeypatch, "status")
+    assert page.get("link_button")[0].proto.url == "http://localhost:8100/docs"
+
+
 def test_an_api_that_is_down_is_told_beside_what_is_known(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

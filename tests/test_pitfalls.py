@@ -35,15 +35,21 @@ def said(status: int, **error: Any) -> Reply:
     return Reply(status, JSON, [json.dumps({"error": error}).encode()])
 
 
-@pytest.mark.parametrize("url", ["http://localhost:12434", "http://model-runner.docker.internal"])
-async def test_a_server_that_is_not_there_is_told_with_its_switch(url: str) -> None:
-    switches = {"http://localhost:12434": "docker desktop enable model-runner --tcp 12434"}
+@pytest.mark.parametrize(
+    ("url", "switch"),
+    [
+        ("http://localhost:12434", "docker desktop enable model-runner --tcp 12434"),
+        ("http://model-runner.docker.internal", "extra_hosts"),
+        ("http://engine:12434", "docker compose -f compose.embedded.yaml up -d"),
+    ],
+)
+async def test_a_server_that_is_not_there_is_told_with_its_switch(url: str, switch: str) -> None:
     with respx.mock(using="httpx") as door:
         door.get(url__startswith=url).mock(side_effect=httpx.ConnectError("refused"))
         async with open_upstream(Settings(model_id="m", dmr_base_url=url)) as upstream:
             with pytest.raises(ModelServerUnreachableError) as failure:
                 await upstream.models()
-    assert switches.get(url, "extra_hosts") in failure.value.message
+    assert switch in failure.value.message
 
 
 def test_requests_are_made_from_scratch(model_server: ModelServer) -> None:

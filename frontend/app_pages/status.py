@@ -55,7 +55,7 @@ with st.container(horizontal=True, key="status_links"):
     for label, path in (("Description of the API", "/docs"), ("openapi.json", "/openapi.json")):
         st.link_button(
             label,
-            f"{settings.api_base_url}{path}",
+            f"{settings.api_public_url or settings.api_base_url}{path}",
             icon=":material/open_in_new:",
             disabled=found.health is None,
         )
