@@ -83,6 +83,7 @@ class Answering:
     def receipt(self) -> dict[str, Any]:
         """Give what the answer has cost so far."""
         self._watch.context_size = self._upstream.context_size(self._watch.model)
+        self._watch.model_digest = self._upstream.digest(self._watch.model)
         return self._watch.receipt().model_dump()
 
     async def _waited(self, place: Place) -> AsyncGenerator[bytes]:

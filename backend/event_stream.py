@@ -25,6 +25,7 @@ _FINISHED = re.compile(rb'"finish_reason"\s*:\s*"[^"]')
 _DONE_LINE = re.compile(_START + rb"data: ?\[DONE\]")
 _EVENT_LINE = re.compile(_START + rb"(data|error): ?([^\r\n]*)")
 _ERROR_EVENT = re.compile(_START + rb"event: ?error(?=[\r\n])")
+_DIGEST = re.compile(r"/sha256/([0-9a-f]{64})/")
 _MODEL = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")')
 
 
@@ -110,6 +111,11 @@ class EventStream:
         self._told = told or self._told
         return event[0].replace(*told, 1) if told else event[0]
 
+    @property
+    def digest(self) -> str | None:
+        """The digest of the model that answers, where the server tells it."""
+        return digest_in(self._told[0].decode()) if self._told else None
+
     def _begin(self, lines: bytes) -> bool:
         """Read the first event, which has to be a chunk of an answer."""
         if found := _EVENT_LINE.search(lines):
@@ -131,6 +137,12 @@ def renaming(said: object, raw: bytes, model: str) -> tuple[bytes, bytes] | None
         if from_json(found[1]) == said:
             return found[0], found[0] if said == model else b'"model":' + to_json(model)
     return None
+
+
+def digest_in(name: str) -> str | None:
+    """Find a model's digest in the name that Docker Model Runner gives it: a path in its store."""
+    found = _DIGEST.search(name)
+    return f"sha256:{found[1]}" if found else None
 
 
 def events(lines: bytes) -> Iterator[dict[str, Any]]:

@@ -24,6 +24,7 @@ class Receipt(BaseModel):
     """What an answer cost; what was not measured is null."""
 
     model: str
+    model_digest: str | None = None
     seed: int | None = None
     finish_reason: str | None = None
     prompt_tokens: int | None = None
@@ -50,6 +51,7 @@ class Watch:
     seed: int | None = None
     choices: int = 1
     context_size: int | None = None
+    model_digest: str | None = None
     started: float = field(default_factory=time.monotonic)
     load_seconds: float | None = None
     first_token_seconds: float | None = None
@@ -118,6 +120,7 @@ class Watch:
         is_one = self.choices == 1
         return Receipt(
             model=self.model,
+            model_digest=self.model_digest,
             seed=self.seed,
             finish_reason=self.finish_reason if is_one else None,
             prompt_tokens=prompt,

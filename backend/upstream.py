@@ -30,7 +30,7 @@ from backend.errors import (
     TooManyRequestsError,
     UnknownRouteError,
 )
-from backend.event_stream import EventStream, nonsense, renaming
+from backend.event_stream import EventStream, digest_in, nonsense, renaming
 from backend.model_server import ModelServer, parsed, retrieve
 from backend.refusal import logged_refusal
 from backend.settings import Settings
@@ -57,6 +57,7 @@ class Upstream(ModelServer):
         self._session = session
         self._streams = streams
         self._began: dict[str, float] = {}  # when a model's last good answer began
+        self._digests: dict[str, str | None] = {}  # as its last answer told
         self._loads: dict[str, asyncio.Task[None]] = {}
         self._starting: asyncio.Task[Any] | None = None
 
@@ -77,6 +78,7 @@ class Upstream(ModelServer):
                 raise nonsense()
             _remember(self._began, body["model"], time.monotonic())
         if told := renaming(answer.get("model"), raw, body["model"]):
+            _remember(self._digests, body["model"], digest_in(answer["model"]))
             raw, answer["model"] = raw.replace(*told, 1), body["model"]
         return raw, answer
 
@@ -91,6 +93,8 @@ class Upstream(ModelServer):
         async with self._chat(body) as response:
             async for chunk in response.content.iter_any():
                 if piece := events.feed(chunk):
+                    if not has_begun:
+                        _remember(self._digests, body["model"], events.digest)
                     yield piece
                 if events.failure:
                     raise events.failure
@@ -106,6 +110,10 @@ class Upstream(ModelServer):
                     expect_within(self._stall_seconds, response)
             if rest := events.close():
                 yield rest
+
+    def digest(self, model: str) -> str | None:
+        """Give the digest of `model`, where its last answer told one."""
+        return self._digests.get(model)
 
     def start_loading(self, model: str) -> None:
         """Have `model` loaded, if the model server is there, for whoever comes."""

@@ -35,6 +35,7 @@ class Receipt(BaseModel):
     """What an answer cost, as the API measured it; what it did not measure is absent."""
 
     model: Text = None
+    model_digest: Text = None
     seed: Count = None
     finish_reason: Text = None
     prompt_tokens: Count = None

@@ -7,6 +7,7 @@ from answer_chunk import Receipt
 
 NOT_MEASURED = "not measured"
 NEARLY_FULL = 0.8  # of the context: the next question may be the one that no longer fits
+_DIGEST_CHARACTERS = len("sha256:") + 12  # as many as Docker shows
 _ENDINGS = {
     "stop": "the model had said what it had to say",
     "length": "cut off at the token limit",
@@ -37,6 +38,7 @@ def rows(receipt: Receipt, *, sent: dict[str, Any], about: str) -> list[tuple[st
     return [
         ("Model", receipt.model or NOT_MEASURED),
         ("Size, quantisation", about or NOT_MEASURED),
+        ("Digest", (receipt.model_digest or NOT_MEASURED)[:_DIGEST_CHARACTERS]),
         ("Loading the model", _seconds(receipt.load_ms)),
         ("Prompt", _tokens(receipt.prompt_tokens)),
         ("… of it from the cache", _tokens(receipt.cached_tokens)),

@@ -56,7 +56,7 @@ class Settings(BaseSettings):
         str, Field(validation_alias="API_BASE_URL"), AfterValidator(_http_url)
     ] = "http://localhost:8000"
     # Where a browser finds the API, if elsewhere: in Compose the page has a name of its own for it.
-    api_public_url: Annotated[str, AfterValidator(_http_url)] = ""
+    api_public_url: Annotated[str, AfterValidator(_http_url)] | None = None
     # Sent to the API as a bearer token, for an API that wants one.
     api_key: Annotated[SecretStr, AfterValidator(_header_value)] = SecretStr("")
     # How long the API may take to say what it knows: its own looks end within one second.
@@ -80,7 +80,7 @@ class Settings(BaseSettings):
         except UnicodeDecodeError:
             raise SystemExit("The file .env is not UTF-8. Save it as UTF-8.") from None
 
-    def in_effect(self) -> dict[str, bool | int | float | str]:
+    def in_effect(self) -> dict[str, bool | int | float | str | None]:
         """Give each value by the name that a person sets; of a secret, whether it is set."""
         told = self.model_dump(mode="json")
         for field, value in self:

@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 RECORDINGS = Path(__file__).parent / "recordings"
 PREFIXES = ("/engines/llama.cpp/v1", "/engines/v1", "/v1")
-MODEL_PATH = "/models/bundles/sha256/532a34af44c4e396/model/model.gguf"
+MODEL_PATH = f"/models/bundles/sha256/{32 * '5a'}/model/model.gguf"
 EVENTS = (("Content-Type", "text/event-stream"),)
 JSON = (("Content-Type", "application/json"),)
 DONE = b"data: [DONE]\n\n"

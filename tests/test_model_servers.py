@@ -18,6 +18,7 @@ pytestmark = pytest.mark.anyio
 HELLO = {"messages": [{"role": "user", "content": "Hello"}]}
 RECEIPT = HELLO | {"smolchat": {"receipt": True}}
 WHOLE = json.loads(recorded("chat").pieces[0])
+DIGEST = "sha256:" + WHOLE["model"].split("/")[-3]  # of its file in the store
 ROOT = ("", "/")
 DMR_ADDRESSES = (
     *ROOT,
@@ -47,24 +48,28 @@ OF_DMR = (DMR_ADDRESSES, DMR_IDS, "ai/smollm2:latest", frozenset({"context_size"
 V1 = ("/v1", "/v1/")
 CASES = {
     "dmr": Case(DMR, "Docker Model Runner", *OF_DMR),
-    "older-dmr": Case(OLDER_DMR, "Docker Model Runner", *OF_DMR),
+    "older-dmr": Case(
+        *(OLDER_DMR, "Docker Model Runner", *OF_DMR[:3]),
+        untold=frozenset({"context_size", "model_digest"}),
+        loads=1,
+    ),
     "llama-server": Case(
         *(LLAMA_SERVER, "llama.cpp", (*ROOT, *V1, "/engines/v1")),
         ids=("ai/smollm2:latest", "SmolLM2-135M-Instruct-Q4_1"),
         listed="SmolLM2-135M-Instruct-Q4_1",
-        untold=frozenset(),
+        untold=frozenset({"model_digest"}),
     ),
     "ollama": Case(
         *(OLLAMA, "Ollama", (*ROOT, *V1)),
         ids=("smollm2", "smollm2:latest"),
         listed="smollm2:latest",
-        untold=frozenset({"cached_tokens", "context_size", *SPEEDS}),
+        untold=frozenset({"cached_tokens", "context_size", "model_digest", *SPEEDS}),
     ),
     "bare": Case(
         *(BARE, None, V1),
         ids=("ai/smollm2:latest", "ai/smollm2"),
         listed=None,
-        untold=frozenset({"cached_tokens", "context_size", *SPEEDS, *NUMBERS}),
+        untold=frozenset({"cached_tokens", "context_size", "model_digest", *SPEEDS, *NUMBERS}),
     ),
 }
 
@@ -189,6 +194,7 @@ async def test_a_receipt_says_what_was_measured_and_nothing_else(
     untold |= set() if case.loads else {"load_ms"}
     assert {name for name, value in receipt.items() if value is None} == untold
     assert (receipt["model"], receipt["seed"]) == (case.ids[0], 7)
+    assert receipt["model_digest"] in (None, DIGEST)
     assert receipt["prompt_tokens"] in (None, WHOLE["usage"]["prompt_tokens"])
     assert not [name for name in untold ^ receipt.keys() if receipt[name] == 0]
 

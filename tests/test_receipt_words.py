@@ -9,6 +9,7 @@ from answer_chunk import Receipt
 
 WHOLE = Receipt(
     model="ai/smollm2",
+    model_digest=f"sha256:{64 * '5'}",
     seed=7,
     finish_reason="stop",
     prompt_tokens=1031,
@@ -65,6 +66,7 @@ def test_the_details_say_everything() -> None:
     assert rows["All of it after"] == "1.50 s"
     assert rows["Parameters sent"] == "temperature 0.2"
     assert rows["Seed"] == "7"
+    assert rows["Digest"] == "sha256:555555555555"
 
 
 def test_what_was_not_measured_is_called_so_and_never_zero() -> None:

@@ -10,7 +10,7 @@ import pytest
 from backend.settings import Settings
 from conftest import MODEL_ID
 from engine_process import EngineProcess, running_engine
-from model_server import ModelServer, recorded, spoken
+from model_server import EVENTS, ModelServer, Reply, chunk, recorded
 from served_api import running_api
 from structured_requests import ANN, PROBED, UNPROBED, asked, post, said
 
@@ -183,9 +183,10 @@ def test_several_answers_have_seeds_of_their_own(served: str, model_server: Mode
 
 
 def test_one_deadline_is_over_all(model_server: ModelServer) -> None:
-    model_server.replies += [PROBED, spoken(["{", '"name"', ":"], gap_seconds=0.3)]
+    begun = Reply(headers=EVENTS, pieces=[chunk({"content": '{"name"'})], end="hang")
+    model_server.replies += [PROBED, begun]
     settings = Settings(
-        model_id=MODEL_ID, dmr_base_url=model_server.base_url, structured_seconds=0.8
+        model_id=MODEL_ID, dmr_base_url=model_server.base_url, structured_seconds=2.5
     )
     with running_api(settings) as url:
         status, reply = post(url, asked())
