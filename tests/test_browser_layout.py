@@ -35,7 +35,7 @@ FIRST_WORD = """() => {
     window.couldStop = document.querySelector(".st-key-chat_stop button") !== null;
     observer.disconnect();
   });
-  observer.observe(document.body, { subtree: true, childList: true, characterData: true });
+  observer.observe(document, { subtree: true, childList: true, characterData: true });
 }"""
 # The faintest that any stored text was, looked at as often as the page is painted.
 FAINTEST = """() => {
@@ -132,6 +132,12 @@ def test_whoever_sees_the_first_word_in_a_long_chat_can_stop_it(
         page.wait_for_selector("text=Stored 39")
         page.evaluate(FIRST_WORD)
         ask(page, "And now?")
+        wait_until(lambda: page.evaluate("window.couldStop !== undefined"), page)
+        assert page.evaluate("window.couldStop")
+        page.click(".st-key-chat_new button")
+        page.wait_for_selector(".st-key-chat_starters button")
+        page.evaluate(f"delete window.couldStop; ({FIRST_WORD})()")
+        page.click(".st-key-chat_list button")  # back to where the word is there at once
         wait_until(lambda: page.evaluate("window.couldStop !== undefined"), page)
         page.keyboard.press("Escape")
         assert house.model.chats[0].left.wait(15)
