@@ -4,21 +4,44 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
-from benchmarks.browser import CHROMIUM
-from served_api import free_port
+from backend.settings import Settings
+from benchmarks.browser import CHROMIUM, IDLE, INPUT
+from model_server import ModelServer, running_model_server
+from served_api import free_port, running_api
 
 ROOT = Path(__file__).parent.parent
 needs_chromium = pytest.mark.skipif(
     CHROMIUM is None, reason="no Chromium here: install Debian's package `chromium` to run this"
 )
+
+
+@dataclass(frozen=True)
+class House:
+    """A page, the API that it asks, and the model server behind both."""
+
+    model: ModelServer
+    api_url: str
+    url: str
+
+
+@contextmanager
+def running_house(folder: Path, **knobs: str) -> Iterator[House]:
+    """Serve all of it; conversations are kept in `folder`."""
+    with running_model_server() as model:
+        settings = Settings(
+            model_id="ai/smollm2:latest", dmr_base_url=model.base_url, data_dir=folder
+        )
+        with running_api(settings) as api_url, running_page(api_url, **knobs) as url:
+            yield House(model, api_url, url)
 
 
 @contextmanager
@@ -53,3 +76,40 @@ def answer_text(page: Page) -> str:
     """Give the text of the last answer as a person sees it."""
     parts = page.locator("[data-testid=stChatMessage]").last.locator("[data-testid=stMarkdown]")
     return "\n".join(parts.all_inner_texts())
+
+
+def wait_until(is_so: Callable[[], bool], page: Page) -> None:
+    deadline = time.monotonic() + 15
+    while not is_so():
+        assert time.monotonic() < deadline
+        page.wait_for_timeout(20)
+
+
+@contextmanager
+def opened(browser: Browser, url: str, *, width: int = 1280) -> Iterator[Page]:
+    """Open a page as someone who was never here; wait until it is drawn."""
+    with browser.new_context(viewport={"width": width, "height": 860}) as context:
+        page = context.new_page()
+        page.goto(url)
+        drawn(page)
+        yield page
+
+
+def drawn(page: Page) -> None:
+    page.wait_for_selector(INPUT)
+    page.wait_for_selector(IDLE)
+
+
+def answered(page: Page) -> None:
+    """Wait until the answer that was asked for is there and kept."""
+    page.wait_for_selector(".st-key-chat_again button")
+    page.wait_for_selector(IDLE)
+
+
+def said(page: Page) -> list[str]:
+    """Give what was said, as a person sees it, from the top."""
+    texts: list[str] = page.locator("[data-testid=stChatMessage]").evaluate_all(
+        "all => all.map(one => (one.querySelector('[data-testid=stMarkdown]')"
+        " ?? one.querySelector('[data-testid=stText]'))?.innerText ?? '')"
+    )
+    return texts

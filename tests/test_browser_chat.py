@@ -1,14 +1,13 @@
 """What only a browser shows: streaming, Stop, layout, and what hostile text can do."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page
 
 from backend.settings import Settings
 from benchmarks.browser import IDLE, ask, running_browser
-from browser_page import answer_text, needs_chromium, running_page
+from browser_page import answer_text, needs_chromium, running_page, wait_until
 from model_server import EVENTS, ModelServer, Reply, chunk, running_model_server, spoken
 from served_api import free_port, running_api
 
@@ -71,13 +70,6 @@ def page(url: str, browser: Browser, model: ModelServer) -> Iterator[Page]:
     page.wait_for_selector("[data-testid=stChatInputTextArea]")
     yield page
     page.close()
-
-
-def wait_until(is_so: Callable[[], bool], page: Page) -> None:
-    deadline = time.monotonic() + 15
-    while not is_so():
-        assert time.monotonic() < deadline
-        page.wait_for_timeout(20)
 
 
 def test_an_answer_is_seen_while_it_is_written(page: Page, model: ModelServer) -> None:

@@ -21,10 +21,14 @@ from served_api import free_port
 
 @contextmanager
 def api_process(
-    model_server: ModelServer, folder: Path, *, end: int = signal.SIGKILL
+    model_server: ModelServer,
+    folder: Path,
+    *,
+    end: int = signal.SIGKILL,
+    port: int | None = None,
 ) -> Iterator[httpx.Client]:
     """Run the API as its users do; end it as soon as the test is done with it."""
-    port = free_port()
+    port = port or free_port()
     environment = {"DMR_BASE_URL": model_server.base_url, "SMOLCHAT_DATA_DIR": str(folder)}
     process = subprocess.Popen(
         [sys.executable, "-m", "uvicorn", "backend.main:app", "--port", str(port)],

@@ -182,6 +182,7 @@ with st.sidebar:
     draw_sidebar()
 draw_bottom()
 run_script("page", 0)
+run_script("follow", 0)
 if question:
     run_script("scroll", id(question))
 open_wanted(found)
