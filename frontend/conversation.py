@@ -7,6 +7,8 @@ from pydantic import BaseModel, Field
 
 from answer_chunk import Lenient, Receipt
 
+NO_TITLE = "New chat"  # until its first question is kept
+
 
 class Message(BaseModel):
     """What was said once; what was said instead of it has the same parent."""

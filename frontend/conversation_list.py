@@ -9,7 +9,7 @@ import streamlit as st
 import chat_actions as actions
 from api_client import ApiError
 from chat_session import conversations, opened
-from conversation import ConversationHead, ConversationPage
+from conversation import NO_TITLE, ConversationHead, ConversationPage
 from parts import reader_zone
 from safe_line import escaped
 
@@ -55,7 +55,7 @@ def _draw(heads: Sequence[ConversationHead]) -> None:
 
 def title(head: ConversationHead) -> str:
     """Give a title that a button shows as it is, without markdown."""
-    return escaped(" ".join(head.title.split()) or "Untitled")
+    return escaped(" ".join(head.title.split()) or NO_TITLE)
 
 
 def day_of(moment: datetime, now: date) -> str:

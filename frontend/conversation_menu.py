@@ -4,7 +4,7 @@ import streamlit as st
 
 import chat_actions as actions
 from chat_session import asked_anywhere, conversations, opened, show
-from conversation import Conversation
+from conversation import NO_TITLE, Conversation
 from conversations_api import ENDINGS, Form
 from parts import closing_button
 
@@ -22,7 +22,7 @@ def draw_head(conversation: Conversation) -> None:
         horizontal_alignment="distribute",
         vertical_alignment="center",
     ):
-        st.text(conversation.title or "New chat")
+        st.text(conversation.title or NO_TITLE)
         _draw_menu(conversation)
 
 

@@ -19,7 +19,7 @@ def draw_logprobs(logprobs: Sequence[dict[str, Any]]) -> None:
     legend = "".join(
         f'<span class="token-{name}">{name} ≥ {bound:.0%}</span> ' for bound, name in _BOUNDS
     )
-    st.html(f'<p class="tokens">{legend}</p><p class="tokens">{"".join(tokens)}</p>')
+    st.html(f'<p class="tokens legend">{legend}</p><p class="tokens">{"".join(tokens)}</p>')
     if len(logprobs) > MAX_TOKENS:
         st.caption(f"The first {MAX_TOKENS:,} of {len(logprobs):,} tokens.")
 

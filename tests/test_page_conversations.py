@@ -268,7 +268,7 @@ def test_a_title_is_shown_as_it_is() -> None:
         id="c", title="**a**\n ![x](http://e.test) $1", updated_at=datetime.now(UTC)
     )
     assert title(head) == r"\*\*a\*\* \!\[x\]\(http\:\/\/e\.test\) \$1"
-    assert title(head.model_copy(update={"title": " "})) == "Untitled"
+    assert title(head.model_copy(update={"title": " "})) == "New chat"
 
 
 def choose(page: AppTest, choice: str) -> AppTest:
