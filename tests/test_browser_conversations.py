@@ -96,9 +96,11 @@ def test_versions_are_stepped_through_and_outlive_a_reload(
     answered(page)
     page.click(".st-key-chat_again button")
     wait_until(lambda: steps(page) == ["2/2", "2/2"], page)
+    answered(page)
     assert said(page) == ["An animal?", "Dog."]
     with opened(browser, page.url) as again:
         wait_until(lambda: steps(again) == ["2/2", "2/2"], again)
+        answered(again)
         assert said(again) == ["An animal?", "Dog."]
         again.locator("[class*=st-key-chat_step_earlier_] button").last.click()
         wait_until(lambda: said(again) == ["An animal?", "Cat."], again)

@@ -175,6 +175,7 @@ def test_answers_side_by_side_are_harmless(watched: Watched, house: House) -> No
     page.wait_for_selector(IDLE)
     ask(page, HOSTILE)
     page.wait_for_selector("[class*=st-key-chat_keep_] button")
+    page.wait_for_selector(IDLE)
     answers = "[data-testid=stColumn] [data-testid=stChatMessage]"
     assert watched.is_harmless(shows="<iframe", within=answers)
     assert page.locator(answers).count() == 2
