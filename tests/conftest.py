@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 import httpx
 import pytest
 from fastapi import FastAPI
+from playwright.sync_api import Browser
 
 # The tests mean the defaults, whatever a person has set. What is imported below reads them. Only
 # what happens by itself at the start is left to the tests of it.
@@ -29,6 +30,8 @@ atexit.register(shutil.rmtree, os.environ["SMOLCHAT_DATA_DIR"], ignore_errors=Tr
 
 from backend.main import create_app  # noqa: E402
 from backend.settings import Settings  # noqa: E402
+from benchmarks.browser import running_browser  # noqa: E402
+from browser_page import House, running_house  # noqa: E402
 from database_server import missing, running_database_server  # noqa: E402
 from model_server import ModelServer, running_model_server  # noqa: E402
 from served_api import running_api  # noqa: E402
@@ -81,3 +84,16 @@ def served(settings: Settings) -> Iterator[str]:
     """The address of the API on a real socket."""
     with running_api(settings) as url:
         yield url
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with running_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """The page, the API and a scripted model server, with conversations of their own."""
+    with running_house(tmp_path_factory.mktemp("kept")) as house:
+        yield house

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from backend.settings import Settings
-from benchmarks.browser import IDLE, ask, running_browser
+from benchmarks.browser import IDLE, ask
 from browser_page import answer_text, needs_chromium, running_page, wait_until
 from model_server import EVENTS, ModelServer, Reply, chunk, running_model_server, spoken
 from served_api import free_port, running_api
@@ -52,12 +52,6 @@ def url(model: ModelServer) -> Iterator[str]:
         running_page(api_url, SMOLCHAT_FORSAKEN_SECONDS="2") as url,
     ):
         yield url
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with running_browser() as browser:
-        yield browser
 
 
 @pytest.fixture

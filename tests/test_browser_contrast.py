@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from backend.settings import Settings
-from benchmarks.browser import IDLE, ask, running_browser
+from benchmarks.browser import IDLE, ask
 from browser_page import needs_chromium, running_page
 from model_server import ModelServer, running_model_server, spoken
 from served_api import running_api
@@ -99,12 +99,6 @@ def url(model: ModelServer) -> Iterator[str]:
     settings = Settings(model_id="ai/smollm2:latest", dmr_base_url=model.base_url)
     with running_api(settings) as api_url, running_page(api_url) as url:
         yield url
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with running_browser() as browser:
-        yield browser
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

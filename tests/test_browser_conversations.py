@@ -8,7 +8,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page
 
-from benchmarks.browser import ask, running_browser
+from benchmarks.browser import ask
 from browser_page import (
     House,
     answer_text,
@@ -16,7 +16,6 @@ from browser_page import (
     drawn,
     needs_chromium,
     opened,
-    running_house,
     running_page,
     said,
     wait_until,
@@ -32,12 +31,6 @@ SIDEBAR = "[data-testid=stSidebar]"
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with running_house(tmp_path_factory.mktemp("kept")) as house:
-        yield house
-
-
-@pytest.fixture(scope="module")
 def frail() -> Iterator[House]:
     """A house whose API each test starts and ends by itself, and which forsakes answers soon."""
     api_url = f"http://127.0.0.1:{free_port()}"
@@ -46,12 +39,6 @@ def frail() -> Iterator[House]:
         running_page(api_url, SMOLCHAT_FORSAKEN_SECONDS="2") as url,
     ):
         yield House(model, api_url, url)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with running_browser() as browser:
-        yield browser
 
 
 @pytest.fixture(autouse=True)

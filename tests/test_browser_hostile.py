@@ -9,7 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page
 
-from benchmarks.browser import IDLE, ask, running_browser
+from benchmarks.browser import IDLE, ask
 from browser_page import House, needs_chromium, running_house, wait_until
 from model_server import JSON, Reply, spoken
 from test_browser_chat import HOSTILE
@@ -61,12 +61,6 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         listed = {"object": "list", "data": [entry, entry | {"id": "ai/smollm2:latest"}]}
         house.model.models = Reply(200, JSON, [json.dumps(listed).encode()])
         yield house
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with running_browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

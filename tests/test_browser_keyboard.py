@@ -6,14 +6,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from benchmarks.browser import INPUT, ask, running_browser
+from benchmarks.browser import INPUT, ask
 from browser_page import (
     House,
     answer_text,
     answered,
     needs_chromium,
     opened,
-    running_house,
     said,
     wait_until,
 )
@@ -66,18 +65,6 @@ SPOKEN = """() => {
   new MutationObserver(() => window.spoken.push(said.textContent)).observe(said,
     { childList: true, characterData: true, subtree: true });
 }"""
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with running_house(tmp_path_factory.mktemp("kept")) as house:
-        yield house
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with running_browser() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -1,20 +1,17 @@
 """What is in view: on a phone, in a long chat, and while an answer grows."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
-import pytest
 from playwright.sync_api import Browser
 
-from benchmarks.browser import ask, running_browser
+from benchmarks.browser import ask
 from browser_page import (
     House,
     answer_text,
     answered,
     needs_chromium,
     opened,
-    running_house,
     wait_until,
 )
 from model_server import EVENTS, Reply, chunk, spoken
@@ -56,18 +53,6 @@ FAINTEST = """() => {
 }"""
 SCROLLER = "document.querySelector('[data-testid=stAppScrollToBottomContainer]')"
 REST = f"{SCROLLER}.scrollHeight - {SCROLLER}.clientHeight - {SCROLLER}.scrollTop"
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with running_house(tmp_path_factory.mktemp("kept")) as house:
-        yield house
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with running_browser() as browser:
-        yield browser
 
 
 def brought_in(house: House, messages: list[dict[str, Any]]) -> str:

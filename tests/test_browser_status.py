@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from backend.settings import Settings
-from benchmarks.browser import IDLE, running_browser
+from benchmarks.browser import IDLE
 from browser_page import needs_chromium, running_page
 from conftest import MODEL_ID
 from model_server import running_model_server
@@ -43,12 +43,6 @@ def _remember_answers(api_url: str) -> None:
     answer = {"role": "assistant", "state": "finished", "receipt": receipt, "model": HOSTILE}
     told = {"format": "smolchat", "version": 1, "conversations": [{"messages": [answer]}]}
     assert httpx.post(f"{api_url}/conversations/import", json=told).status_code == 201
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with running_browser() as browser:
-        yield browser
 
 
 @pytest.fixture(params=[("light", 1280), ("dark", 390)], ids=["light", "dark"])

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from backend.settings import Settings
-from benchmarks.browser import IDLE, running_browser
+from benchmarks.browser import IDLE
 from browser_page import needs_chromium, running_page
 from engine_process import running_engine
 from model_server import ModelServer, Reply, running_model_server
@@ -45,12 +45,6 @@ def url(model: ModelServer) -> Iterator[str]:
         asked = {"messages": [{"role": "user", "content": "x"}], "response_type": "event"}
         httpx.post(f"{api_url}/structured", json=asked)  # from now on it knows the model server
         yield f"{url}/structured"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with running_browser() as browser:
-        yield browser
 
 
 def opened(browser: Browser, url: str, **looks: str) -> Page:

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Locator, Page
 
-from benchmarks.browser import IDLE, ask, running_browser
+from benchmarks.browser import IDLE, ask
 from browser_page import answer_text, needs_chromium
 from docker_stack import Stack, copied_house, stack_of
 from engine_process import wait_until
@@ -52,12 +52,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         stack.environment["MODEL_RUNNER_ENDPOINT"] = endpoint(model, "/v1/")
         stack.compose("build", "--quiet")
         yield Running(stack, model, older, stack.up())
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with running_browser() as browser:
-        yield browser
 
 
 @pytest.fixture
