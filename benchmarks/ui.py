@@ -106,8 +106,7 @@ def own_message(house: House, conversation: str) -> float:
     page.fill(INPUT, question)
     asked = time.monotonic()
     page.press(INPUT, "Enter")
-    page.wait_for_selector(f".st-key-chat_user_new >> text={question}")
-    seen = time.monotonic()
+    seen = _seen(page, question)
     page.wait_for_selector(_AGAIN)
     page.close()
     return seen - asked
@@ -129,8 +128,7 @@ def first_text(house: House) -> float:
     """Measure from the model server's first token until a person sees it."""
     page = _scripted(house, {"tokens": 40, "wait_ms": 1500, "gap_ms": 50})
     ask(page, "Say something.")
-    page.wait_for_selector("[data-testid=stChatMessage] >> text=/^word/")
-    seen = time.monotonic()
+    seen = _seen(page, "word")
     told = house.moment("first_token")
     page.wait_for_selector(_AGAIN)
     page.close()
@@ -179,6 +177,17 @@ def _scripted(house: House, script: dict[str, Any], *, query: str = "") -> Page:
     page.wait_for_selector(".st-key-parameter_sent >> text=script")
     page.wait_for_selector(IDLE)
     return page
+
+
+def _seen(page: Page, text: str) -> float:
+    """Wait until a message begins so, and give when; Playwright's own looks are far apart."""
+    page.wait_for_function(
+        """text => [...document.querySelectorAll(
+            "[data-testid=stChatMessage] :is([data-testid=stText], [data-testid=stMarkdown])")]
+            .some(said => said.textContent.startsWith(text) && said.getClientRects().length)""",
+        arg=text,
+    )
+    return time.monotonic()
 
 
 def _task_seconds(told: dict[str, Any]) -> float:

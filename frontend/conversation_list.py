@@ -24,6 +24,7 @@ def conversation_list() -> None:
         "Search chats",
         key=SEARCH,
         placeholder="Search chats",
+        max_chars=200,  # as many as the API takes
         icon=":material/search:",
         label_visibility="collapsed",
         on_change=lambda: state.update({_SHOWN: PAGE}),

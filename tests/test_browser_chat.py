@@ -7,9 +7,10 @@ from playwright.sync_api import Browser, Page
 
 from backend.settings import Settings
 from benchmarks.browser import IDLE, ask
+from benchmarks.processes import free_port
 from browser_page import answer_text, needs_chromium, running_page, wait_until
 from model_server import EVENTS, ModelServer, Reply, chunk, running_model_server, spoken
-from served_api import free_port, running_api
+from served_api import running_api
 
 pytestmark = needs_chromium
 
@@ -125,7 +126,7 @@ def test_a_question_asked_further_up_is_shown(page: Page, model: ModelServer) ->
 
     wait_until(has_scrolled_up, page)
     ask(page, "And now?")
-    asked = page.locator(".st-key-chat_user_new")
+    asked = page.locator("[data-testid=stChatMessage]", has_text="And now?").last
     wait_until(lambda: bool((box := asked.bounding_box()) and box["y"] < 860), page)
     page.wait_for_selector("text=Once again")
     rest = f"{scroller}.scrollHeight - {scroller}.clientHeight - {scroller}.scrollTop"
@@ -147,7 +148,7 @@ def test_nothing_of_what_came_before_stays_under_an_answer(page: Page, model: Mo
     page.wait_for_selector(".st-key-chat_again button")
     ask(page, "Again")
     wait_until(lambda: answer_text(page) == "Once", page)
-    assert page.locator(".st-key-chat_again:visible").count() == 0
+    wait_until(lambda: page.locator(".st-key-chat_again:visible").count() == 0, page)
 
 
 def test_an_answer_goes_on_while_parameters_are_tuned(page: Page, model: ModelServer) -> None:

@@ -1,8 +1,8 @@
-// Lets a reader who scrolls up while an answer grows stay there. Streamlit follows the answer down;
-// a scroll during which the page has grown it takes for the growing alone, and pulls the reader
-// back. It is run by every page that is drawn and does its work once.
-if (!window.smolchatHolds) {
-  window.smolchatHolds = true;
+// Has the page follow an answer down, unless its reader scrolls up. Streamlit does so too, but only
+// from the bottom of the page, and a scroll during which the page has grown it takes for the growing
+// alone, and pulls the reader back. This is run by every page that is drawn and by every question;
+// what is set up is set up once.
+window.smolchatFollow ??= (() => {
   const isPage = (element) => element.matches?.("[data-testid=stAppScrollToBottomContainer]");
   const upward = ["ArrowUp", "PageUp", "Home", " "];
   let isHeld = false;
@@ -27,4 +27,18 @@ if (!window.smolchatHolds) {
     if (!(isHeld && isPage(this))) native.set.call(this, value);
   };
   Object.defineProperty(Element.prototype, "scrollTop", { ...native, set });
-}
+  // A question that was just asked is shown, also to someone who had scrolled up, however long it
+  // takes to be drawn; once the page is at its bottom, Streamlit follows.
+  return () => {
+    isHeld = false;
+    gesture = -Infinity;
+    const asked = performance.now();
+    const step = () => {
+      const page = document.querySelector("[data-testid=stAppScrollToBottomContainer]");
+      if (page) page.scrollTop = page.scrollHeight;
+      if (!isHeld && performance.now() - asked < 3000) setTimeout(step, 50);
+    };
+    step();
+  };
+})();
+if (!document.currentScript.src.endsWith("?0")) window.smolchatFollow();
