@@ -1,6 +1,7 @@
 """The programs that are measured: started on free ports, looked at from outside, and ended."""
 
 import os
+import random
 import resource
 import socket
 import subprocess
@@ -8,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
 
@@ -153,7 +154,7 @@ def allow_many_files() -> None:
 def _running(
     arguments: Sequence[str], settings: Mapping[str, str], *, port_option: str = "--port"
 ) -> Iterator[Program]:
-    port = _free_port()
+    port = free_port()
     program = Program([*arguments, port_option, str(port)], port=port, environment=_with(settings))
     try:
         program.start()
@@ -171,10 +172,16 @@ def _with(settings: Mapping[str, str]) -> dict[str, str]:
     )
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-    return port
+def free_port() -> int:
+    """Draw a port that nothing listens on.
+
+    It is below those that systems give out by themselves: it stays free until it is used.
+    """
+    for _ in range(100):
+        port = random.randrange(20_000, 32_000)  # noqa: S311
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise SystemExit("no port is free between 20000 and 32000")
 
 
 def _listens(port: int) -> bool:

@@ -15,8 +15,9 @@ from playwright.sync_api import Browser, Page
 
 from backend.settings import Settings
 from benchmarks.browser import CHROMIUM, IDLE, INPUT
+from benchmarks.processes import free_port
 from model_server import ModelServer, running_model_server
-from served_api import free_port, running_api
+from served_api import running_api
 
 ROOT = Path(__file__).parent.parent
 needs_chromium = pytest.mark.skipif(

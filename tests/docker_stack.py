@@ -12,8 +12,8 @@ from typing import Any
 
 import httpx
 
+from benchmarks.processes import free_port
 from engine_process import wait_until
-from served_api import free_port
 
 ROOT = Path(__file__).parent.parent
 BASE = "python:3.13-slim"

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from served_api import free_port
+from benchmarks.processes import free_port
 
 ROOT = Path(__file__).parent.parent
 PREFIX = "/engines/llama.cpp"

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import psutil
 
+from benchmarks.processes import free_port
 from engine_process import wait_until
-from served_api import free_port
 
 ROOT = Path(__file__).parent.parent
 LAUNCHER = (sys.executable, "-m", "launcher")

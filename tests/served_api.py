@@ -13,12 +13,6 @@ from backend.main import create_app
 from backend.settings import Settings
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-    return port
-
-
 @contextmanager
 def running_api(settings: Settings) -> Iterator[str]:
     """Serve the API on a free port, in a thread of its own; give its address."""

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from benchmarks.browser import ask
+from benchmarks.processes import free_port
 from browser_page import (
     House,
     answer_text,
@@ -21,7 +22,6 @@ from browser_page import (
     wait_until,
 )
 from model_server import EVENTS, ModelServer, Reply, chunk, running_model_server, spoken
-from served_api import free_port
 from test_conversations_killed import api_process
 
 pytestmark = needs_chromium

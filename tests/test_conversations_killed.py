@@ -14,9 +14,9 @@ from typing import Any
 import httpx
 
 from backend.store.database import FILE_NAME
+from benchmarks.processes import free_port
 from engine_process import ROOT, wait_until
 from model_server import EVENTS, ModelServer, Reply, spoken
-from served_api import free_port
 
 
 @contextmanager

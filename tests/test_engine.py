@@ -16,6 +16,7 @@ import httpx
 import psutil
 import pytest
 
+from benchmarks.processes import free_port
 from engine.order import Order
 from engine.weights import find_weights
 from engine_process import (
@@ -28,7 +29,6 @@ from engine_process import (
     started_engine,
     wait_until,
 )
-from served_api import free_port
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ import openai
 import psutil
 import pytest
 
+from benchmarks.processes import free_port
 from engine.settings import Settings as EngineSettings
 from engine_process import wait_until
 from house_process import LAUNCHER, READY, ROOT, START_SECONDS, House, launched
@@ -22,7 +23,6 @@ from launcher.announcer import Announcer
 from launcher.settings import Settings
 from launcher.terminal import Terminal
 from model_server import EVENTS, ModelServer, Reply, chunk
-from served_api import free_port
 
 MAKE = shutil.which("make") or ""
 HELLO = {"messages": [{"role": "user", "content": "Hello"}]}

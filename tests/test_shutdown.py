@@ -13,8 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from benchmarks.processes import free_port
 from model_server import EVENTS, ModelServer, Reply, chunk
-from served_api import free_port
 
 ROOT = Path(__file__).parent.parent
 MOST_SECONDS = 4.0  # from TERM to the end
