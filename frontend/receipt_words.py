@@ -27,7 +27,7 @@ def line(receipt: Receipt, *, state: str | None, is_empty: bool) -> str:
     found.append(_counted(receipt.prompt_tokens, "in"))
     found.append(_counted(receipt.completion_tokens, "out"))
     if (share := context_share(receipt)) is not None:
-        found.append(f"context {share:.0%}")
+        found.append("context under 1%" if share < 0.01 else f"context {share:.0%}")
     found.append(_short_ending(receipt, state=state, is_empty=is_empty))
     return " · ".join(part for part in found if part)
 

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from app_page import opened
 from backend.settings import Settings
+from benchmarks.processes import free_port
 from conversation import ConversationHead
 from conversation_list import day_of, title
 from model_server import ModelServer, recorded, spoken
@@ -246,7 +247,20 @@ def test_a_question_that_could_not_be_kept_stays_on_the_page(
     ask(page, "Second")  # the API has gone
     assert said(page, "user") == ["First", "Second"]
     assert "Nothing answers at" in warnings(page)
+    assert len(page.warning) == 1
     assert not page.exception
+
+
+def test_a_model_server_that_is_down_is_told_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    address = f"http://127.0.0.1:{free_port()}/v1"
+    settings = Settings(model_id="ai/smollm2:latest", dmr_base_url=address, data_dir=tmp_path)
+    with running_api(settings) as url:
+        page = ask(opened(url, monkeypatch), "First")
+    assert said(page, "user") == ["First"]
+    assert page.button(key="chat_retry")
+    assert ["Nothing answers at" in warning.value for warning in page.warning] == [True]
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,8 @@ WHOLE = Receipt(
             "finished",
             "smollm2 · first token 0.31 s · 1,031 in · 20 out · cut off at the token limit",
         ),
+        ({"context_tokens": 35}, "finished",
+            "smollm2 · 41.3 tokens/s · first token 0.31 s · 1,031 in · 20 out · context under 1%"),
         ({"completion_tokens": 0, "context_tokens": None, "completion_tokens_per_second": None},
             "finished", "smollm2 · first token 0.31 s · 1,031 in · 0 out"),
         ({"finish_reason": "odd", "context_size": None}, "finished",

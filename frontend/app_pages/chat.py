@@ -11,6 +11,7 @@ import parameter_panel
 from answer_view import AnswerView
 from api_client import ApiError
 from chat_session import Asked, asked, follow_address, opened, settle
+from conversation import Conversation
 from conversation_list import conversation_list
 from conversation_menu import draw_files, draw_head
 from message_dialogs import open_wanted
@@ -106,6 +107,15 @@ def draw_problem() -> None:
         callout(error, on_retry=lambda: actions.try_again(unsent), key="chat_problem_retry")
 
 
+def is_told(conversation: Conversation) -> bool:
+    """Tell whether what is wrong now stands on the page already, where something failed for it."""
+    told = [(last.error or {}).get("message") for last in conversation.thread()[-1:]]
+    if problem := state.get(actions.PROBLEM):
+        told.append(problem.message)
+    wrong = found.error.message if found.error else None
+    return (found.health.model_server.message if found.health else wrong) in told
+
+
 def draw_stop() -> None:
     with st.bottom:
         st.button(
@@ -197,7 +207,7 @@ if not (conversation or question or state.get(actions.UNSENT)):
 trouble = st.empty()
 with trouble.container():
     draw_problem()
-    if conversation and not found.is_ready and not is_answering:
+    if conversation and not found.is_ready and not is_answering and not is_told(conversation):
         service_callout(found)
 with st.sidebar:
     draw_sidebar()
