@@ -114,8 +114,9 @@ async def measure(sizes: Sizes) -> Report:
         direct, proxied = Candidate("direct", upstream), Candidate("api", api)
         relay = Candidate("relay", stack.enter_context(running_relay(upstream)))
         with_receipt = Candidate("receipt", api, wants_receipt=True)
-        idle = await _idle_memory(upstream, [relay, proxied], count=sizes.idle)
         rounds = await _rounds(sizes, [direct, relay, proxied, with_receipt])
+        # Afterwards: a process that is new has no memory yet that it could use again.
+        idle = await _idle_memory(upstream, [relay, proxied], count=sizes.idle)
         report.figures = [*(_figure(measure, rounds) for measure in MEASURES), idle]
         if sizes.requests:
             growth, rounds["memory", "api"] = await _memory(proxied, sizes.requests)
