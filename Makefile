@@ -35,7 +35,8 @@ check: $(STAMPS)/dev ## Format, lint, types, tests: what CI runs
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy
-	$(PY) -m pytest -n 2 --dist loadfile
+	$(PY) -m pytest -n 2 --dist loadfile --ignore-glob='*/test_browser_*'
+	$(PY) -m pytest tests/test_browser_*.py
 
 bench: $(STAMPS)/dev ## Measure what the API costs in front of a model server
 	@$(PY) -m benchmarks.proxy

@@ -14,14 +14,25 @@ from answer_chunk import Chunk
 from answer_job import AnswerJob
 from api_client import ApiError
 from chat_request import Settings, stored, summary_request, to_request
-from chat_session import COMPARED, Asked, asked, asked_anywhere, conversations, opened, reread, show
+from chat_session import (
+    COMPARED,
+    GONE,
+    PROBLEM,
+    Asked,
+    asked,
+    asked_anywhere,
+    conversations,
+    opened,
+    put_aside,
+    reread,
+    show,
+    unsent,
+)
 from conversation import Conversation, Message
 from service import api, service
 
 SYSTEM = "chat_system"
 ANSWERS = "chat_answers"
-PROBLEM = "chat_problem"
-UNSENT = "chat_unsent"
 POLL_SECONDS = 0.02
 # SmolLM2 answers worse under the prompt that its own template puts in when there is none.
 SYSTEM_PROMPT = "You are a helpful assistant."
@@ -57,12 +68,17 @@ def settings() -> Settings:
 @reported
 def ask(question: str) -> None:
     """Ask something new at the end of the thread."""
-    if not question.strip() or is_answering():
+    if not (text := question.strip()):
         return
-    state[UNSENT] = question  # stays on the page until it can be kept
+    here = opened()
+    entry = (here.id if here else None, text)
+    unsent().append(entry)  # stays on the page until it can be kept
+    if is_answering():
+        raise ApiError("An answer is being written in this chat.", "Ask again once it has ended.")
     conversation = _begun()
-    del state[UNSENT]
-    _start(Asked(conversation, question.strip(), conversation.current))
+    unsent().remove(entry)
+    put_aside(conversation)
+    _start(Asked(conversation, text, conversation.current))
 
 
 @reported
@@ -101,20 +117,34 @@ def retry() -> None:
     if failed.question_id:
         ask_again(failed.question_id)
         return
-    reread()
+    try:
+        reread()
+    except ApiError as error:
+        if error.code != GONE:
+            raise
+        show(None)
     conversation = opened()
     asked_anywhere().pop(failed.conversation.id, None)
+    if conversation is None:  # it was deleted elsewhere: the question begins a new one
+        ask(failed.question)
+        return
     if conversation and conversation.current != failed.conversation.current:
         return  # it had been kept after all, and is shown with what became of it
     _start(Asked(failed.conversation, failed.question, failed.parent))
 
 
-def try_again(unsent: str | None) -> None:
+def try_again(entry: tuple[str | None, str] | None) -> None:
     """Ask what could not be asked, or let go of what could not be done."""
-    state.pop(PROBLEM, None)
     service.clear()
-    if unsent:
-        ask(unsent)
+    discard(entry)
+    if entry:
+        ask(entry[1])
+
+
+def discard(entry: tuple[str | None, str] | None) -> None:
+    state.pop(PROBLEM, None)
+    if entry in unsent():
+        unsent().remove(entry)
 
 
 def stop() -> None:
@@ -167,7 +197,7 @@ def sent_part(thread: list[Message]) -> list[Message]:
 
 
 def new_chat() -> None:
-    for key in (PROBLEM, UNSENT, "chat_editing"):
+    for key in (PROBLEM, "chat_editing"):
         state.pop(key, None)
     show(None)
     state[SYSTEM] = SYSTEM_PROMPT
@@ -197,7 +227,7 @@ def _ready() -> Conversation:
     stop()
     if (conversation := opened()) is None:
         raise ApiError("This chat is not open any more.", "Choose it in the list.")
-    asked_anywhere().pop(conversation.id, None)
+    put_aside(conversation)
     return conversation
 
 

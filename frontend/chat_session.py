@@ -12,9 +12,12 @@ from conversation import Conversation, Message
 from conversations_api import ConversationsApi
 from service import api
 
+GONE = "conversation_not_found"
 STORED_SECONDS = 1.0  # how long the API may take to note how an answer ended
 
 COMPARED = "chat_compared"  # questions whose answers are shown side by side
+PROBLEM = "chat_problem"
+UNSENT = "chat_unsent"
 
 state = st.session_state
 
@@ -92,8 +95,9 @@ def follow_address() -> bool:
     if wanted and (here is None or wanted != here.id):
         try:
             show(conversations().read(wanted))
-        except ApiError:
-            st.query_params.pop("chat", None)
+        except ApiError as error:
+            if error.code == GONE:  # whatever else is wrong may pass
+                st.query_params.pop("chat", None)
             raise
         return True
     if here and not wanted:  # another page was visited meanwhile
@@ -126,6 +130,25 @@ def settle() -> None:
             asked_anywhere().pop(now.id, None)
             if len(done.jobs) > 1 and (kept := done.jobs[0].answer.stored):
                 state.setdefault(COMPARED, set()).add(kept.user_message)
+            return
+    first = done.jobs[0].answer
+    if done.question_id and first.stored is None:  # the answers that it has are shown again
+        asked_anywhere().pop(done.conversation.id, None)
+        if first.error:
+            state[PROBLEM] = first.error
+
+
+def put_aside(conversation: Conversation) -> None:
+    """Let go of what was asked, before something else is done; what is not kept stays unsent."""
+    done = asked_anywhere().pop(conversation.id, None)
+    if done and done.question_id is None and done.jobs[0].answer.error:
+        unsent().append((conversation.id, done.question))
+
+
+def unsent() -> list[tuple[str | None, str]]:
+    """Give the questions of this tab that could not be kept, each with its conversation."""
+    questions: list[tuple[str | None, str]] = state.setdefault(UNSENT, [])
+    return questions
 
 
 def _is_being_written() -> bool:

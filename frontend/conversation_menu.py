@@ -7,6 +7,7 @@ from chat_session import asked_anywhere, conversations, opened, show
 from conversation import NO_TITLE, Conversation
 from conversations_api import ENDINGS, Form
 from parts import closing_button
+from service import service
 
 MAX_IMPORT_MEGABYTES = 64
 _FORMS: dict[Form, str] = {"markdown": "Markdown", "html": "Web page", "json": "JSON (everything)"}
@@ -73,6 +74,7 @@ def draw_files() -> None:
             "application/json",
             key="chat_export_all",
             on_click="ignore",
+            disabled=service().health is None,
         )
 
 
@@ -84,6 +86,7 @@ def _draw_export(conversation: Conversation, form: Form, name: str) -> None:
         icon=":material/download:",
         key=f"chat_export_{form}",
         on_click="ignore",
+        disabled=service().health is None,
         width="stretch",
     )
 

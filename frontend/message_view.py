@@ -87,13 +87,15 @@ def _draw_answer_row(message: Message, conversation: Conversation, *, is_last: b
         choices += ["Go on"] if question and message.is_cut else []
         choices += ["Probabilities"] if message.logprobs else []
         _draw_menu(message, [*choices, "Delete"])
-    if is_last and message.state == "failed":
-        error = message.error or {}
-        callout(
-            ApiError(str(error.get("message") or "The answer failed; it was not told why.")),
-            on_retry=partial(actions.ask_again, question) if question else None,
-            key="chat_retry",
-        )
+    if is_last:
+        draw_failure(message, on_retry=partial(actions.ask_again, question) if question else None)
+
+
+def draw_failure(message: Message, *, on_retry: Callable[[], None] | None) -> None:
+    """Say why an answer failed, if it did."""
+    if message.state == "failed":
+        told = str((message.error or {}).get("message") or "It was not told why the answer failed.")
+        callout(ApiError(told), on_retry=on_retry, key="chat_retry")
 
 
 def _draw_last_buttons(message: Message, question: str) -> None:

@@ -8,7 +8,7 @@ from answer_job import Answer
 from answer_view import AnswerView
 from chat_session import COMPARED, Asked
 from conversation import Conversation, Message
-from message_view import draw_action, draw_answer, draw_message, draw_question
+from message_view import draw_action, draw_answer, draw_failure, draw_message, draw_question
 from parts import callout
 from receipt_view import draw_line
 
@@ -55,10 +55,10 @@ def _draw_above(conversation: Conversation, earlier: int) -> None:
             )
 
 
-def draw_new_question(text: str) -> None:
+def draw_new_question(text: str, key: str) -> None:
     """Draw a question that is not in the thread yet."""
     with (
-        st.container(key="chat_user_new"),
+        st.container(key=key),
         st.chat_message("user", avatar=":material/person:"),
     ):
         draw_question(text)
@@ -89,6 +89,7 @@ def _draw_trouble(answer: Answer, question: Asked) -> None:
             callout(answer.error, on_retry=actions.retry, key=key)
         elif answer is question.jobs[0].answer:
             st.caption("This is not kept yet: the API does not say how it ended.")
+            st.button("Look again", icon=":material/refresh:", key="chat_look")
 
 
 def _draw_system(conversation: Conversation) -> None:
@@ -105,6 +106,7 @@ def _draw_compared(message: Message, conversation: Conversation) -> None:
             draw_answer(answer)
             with st.container(key=f"chat_facts_{answer.id}"):
                 draw_line(answer)
+                draw_failure(answer, on_retry=None)
                 key = f"chat_keep_{answer.id}"
                 draw_action("Go on with this one", "check", key, actions.keep, answer)
 

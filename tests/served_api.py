@@ -14,10 +14,11 @@ from backend.settings import Settings
 
 
 @contextmanager
-def running_api(settings: Settings) -> Iterator[str]:
-    """Serve the API on a free port, in a thread of its own; give its address."""
+def running_api(settings: Settings, *, port: int = 0) -> Iterator[str]:
+    """Serve the API on this port or a free one, in a thread of its own; give its address."""
     listener = socket.socket(proto=socket.IPPROTO_TCP)  # asyncio sends small pieces at once then
-    listener.bind(("127.0.0.1", 0))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", port))
     listener.listen(100)
     config = uvicorn.Config(
         create_app(settings), log_level="warning", timeout_graceful_shutdown=1, access_log=False

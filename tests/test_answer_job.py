@@ -69,6 +69,7 @@ def test_stop_before_the_first_word_reaches_the_model_server(
     wait_for_request(model_server)
     job.stop()
     assert model_server.chats[0].left.wait(10)
+    assert job.look(10)
     assert (job.answer.state, job.answer.text) == ("stopped", "")
 
 
@@ -78,6 +79,7 @@ def test_stop_in_the_middle_keeps_what_was_written(served: str, model_server: Mo
     wait_for_text(job)
     job.stop()
     assert model_server.chats[0].left.wait(10)
+    assert job.look(10)
     assert (job.answer.state, job.answer.text) == ("stopped", "Once upon")
     assert job.answer.receipt is None
 
@@ -101,6 +103,7 @@ def test_a_job_that_nobody_looks_at_stops_itself(served: str, model_server: Mode
     for _ in range(6):
         assert not job.look(0.1)
     assert model_server.chats[0].left.wait(10)
+    assert job.look(10)
     assert (job.answer.state, job.answer.text) == ("stopped", "Once upon")
 
 

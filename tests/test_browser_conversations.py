@@ -232,3 +232,26 @@ def bring_in(page: Page, file: Path) -> None:
     page.click(".st-key-chat_files button")
     page.set_input_files(".st-key-chat_import input[type=file]", file)
     page.click(".st-key-chat_import_now button")
+
+
+def test_a_question_from_a_second_tab_is_not_lost_while_an_answer_is_written(
+    page: Page, house: House
+) -> None:
+    house.model.replies.append(spoken(["Red."]))
+    ask(page, "A colour?")
+    answered(page)
+    second = page.context.new_page()
+    second.goto(page.url)
+    answered(second)
+    house.model.replies += [BEGUN, spoken(["Round."])]
+    ask(page, "A story?")
+    page.wait_for_selector("text=Once upon")
+    ask(second, "A shape?")
+    second.wait_for_selector("text=An answer is being written in this chat")
+    page.click(".st-key-chat_stop button")
+    answered(page)
+    second.click(".st-key-chat_unsent_ask_0 button")
+    second.wait_for_selector("text=Round.")
+    answered(second)
+    assert said(second) == ["A colour?", "Red.", "A story?", "Once upon", "A shape?", "Round."]
+    second.close()

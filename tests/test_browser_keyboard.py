@@ -130,6 +130,20 @@ def test_enter_sends_and_shift_enter_breaks_the_line(page: Page, house: House) -
     assert house.model.chats[0].body["messages"][-1]["content"] == "First line\nSecond line"
 
 
+def test_the_end_of_an_answer_takes_the_keyboard_from_nobody(page: Page, house: House) -> None:
+    house.model.replies.append(spoken(["Red."] * 20, gap_seconds=0.1))
+    ask(page, "A colour?")
+    page.wait_for_selector(".st-key-chat_stop button")
+    page.click(".st-key-chat_search input")
+    page.keyboard.type("searching for something long", delay=100)
+    answered(page)
+    assert page.locator(".st-key-chat_search input").input_value() == "searching for something long"
+    assert page.locator(INPUT).input_value() == ""
+    page.click(INPUT)
+    page.keyboard.type("And another?")
+    assert page.locator(INPUT).input_value() == "And another?"
+
+
 def test_a_menu_is_opened_and_used_by_keys(page: Page, house: House) -> None:
     house.model.replies.append(spoken(["**Red**"]))
     ask(page, "A colour?")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -249,6 +250,42 @@ def test_a_question_that_could_not_be_kept_stays_on_the_page(
     assert "Nothing answers at" in warnings(page)
     assert len(page.warning) == 1
     assert not page.exception
+    ask(page, "Third")
+    assert said(page, "user") == ["First", "Third", "Second"]
+    with running_api(settings, port=urlsplit(url).port or 0):
+        page.button(key="chat_unsent_ask_0").click().run()
+        assert said(page, "user") == ["First", "Second", "Third"]
+        page.button(key="chat_unsent_ask_0").click().run()
+        assert said(page, "user") == ["First", "Second", "Third"]
+    assert not [button for button in page.button if button.label == "Ask now"]
+
+
+def test_answers_stay_when_another_one_cannot_be_had(
+    model_server: ModelServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    settings = Settings(
+        model_id="ai/smollm2:latest", dmr_base_url=model_server.base_url, data_dir=tmp_path
+    )
+    with running_api(settings) as url:
+        model_server.replies.append(spoken(["Precious."]))
+        page = ask(opened(url, monkeypatch), "First")
+    page.button(key="chat_again").click().run()  # the API has gone
+    assert said(page, "assistant") == ["Precious."]
+    assert "Nothing answers at" in warnings(page)
+    assert page.button(key="chat_again")
+
+
+def test_a_question_to_a_chat_that_was_deleted_elsewhere_begins_a_new_one(
+    page: AppTest, served: str
+) -> None:
+    ask(page, "First")
+    gone = address(page)
+    httpx.delete(f"{served}/conversations/{gone}").raise_for_status()
+    ask(page, "Second")
+    assert "no such conversation" in warnings(page)
+    next(button for button in page.button if button.label == "Retry").click().run()
+    assert said(page, "user") == ["Second"]
+    assert address(page) != gone
 
 
 def test_a_model_server_that_is_down_is_told_once(

@@ -10,7 +10,7 @@ import model_choice
 import parameter_panel
 from answer_view import AnswerView
 from api_client import ApiError
-from chat_session import Asked, asked, follow_address, opened, settle
+from chat_session import PROBLEM, Asked, asked, follow_address, opened, settle, unsent
 from conversation import Conversation
 from conversation_list import conversation_list
 from conversation_menu import draw_files, draw_head
@@ -40,7 +40,7 @@ def open_chat_of_address() -> None:
         if follow_address() and (conversation := opened()):
             actions.take_settings(conversation)
     except ApiError as error:
-        state[actions.PROBLEM] = error
+        state[PROBLEM] = error
 
 
 def draw_sidebar() -> None:
@@ -99,19 +99,31 @@ def draw_welcome() -> None:
 
 def draw_problem() -> None:
     """Tell what could not be done; a question that could not be asked stays until it can."""
-    error: ApiError | None = state.get(actions.PROBLEM)
-    unsent: str | None = state.get(actions.UNSENT)
-    if unsent:
-        draw_new_question(unsent)
+    error: ApiError | None = state.get(PROBLEM)
+    questions = unsent_here()
+    for number, entry in enumerate(questions):
+        draw_new_question(entry[1], f"chat_unsent_{number}")
+        with st.container(horizontal=True):
+            for label, act in (("Ask now", actions.try_again), ("Discard", actions.discard)):
+                key = f"chat_unsent_{label[:3].lower()}_{number}"
+                st.button(label, key=key, on_click=act, args=[entry])
     if error:
-        callout(error, on_retry=lambda: actions.try_again(unsent), key="chat_problem_retry")
+        first = questions[0] if questions else None
+        callout(error, on_retry=lambda: actions.try_again(first), key="chat_problem_retry")
+
+
+def unsent_here() -> list[tuple[str | None, str]]:
+    return [entry for entry in unsent() if entry[0] == (conversation.id if conversation else None)]
 
 
 def is_told(conversation: Conversation) -> bool:
     """Tell whether what is wrong now stands on the page already, where something failed for it."""
     told = [(last.error or {}).get("message") for last in conversation.thread()[-1:]]
-    if problem := state.get(actions.PROBLEM):
-        told.append(problem.message)
+    errors = [
+        state.get(PROBLEM),
+        *(job.answer.error for job in (question.jobs if question else [])),
+    ]
+    told += [error.message for error in errors if error]
     wrong = found.error.message if found.error else None
     return (found.health.model_server.message if found.health else wrong) in told
 
@@ -190,7 +202,7 @@ if conversation or question:
     if question:
         with newest:
             if question.question_id is None:
-                draw_new_question(question.question)
+                draw_new_question(question.question, "chat_user_new")
             if is_answering:
                 draw_stop()  # before the answer: whoever sees a word can stop it
             views = draw_asked_answers(question)
@@ -201,7 +213,7 @@ if conversation or question:
         with older:
             draw_thread(conversation, question)
 found = service()  # may take a moment, which a new question need not wait for
-if not (conversation or question or state.get(actions.UNSENT)):
+if not (conversation or question or unsent_here()):
     with welcome.container(key="chat_welcome"):
         draw_welcome()
 trouble = st.empty()

@@ -16,6 +16,7 @@ window.smolchatFollow ??= (() => {
     scrollTop = target.scrollTop;
   };
   const note = (event) => {
+    if (event.target.closest?.("input, textarea, [data-testid=stSidebar]")) return;
     const isScroll = event.type === "wheel" ? event.deltaY < 0 : upward.includes(event.key ?? " ");
     if (isScroll) gesture = performance.now();
   };

@@ -1,5 +1,6 @@
-// Tells screen readers when an answer begins and what it says once it is there. Streamlit itself
-// draws without a word. It is run by every page that is drawn and does its work once.
+// Tells screen readers when an answer begins and what it says once it is there: Streamlit itself
+// draws without a word. Keeps the keyboard where a person types: when an answer ends, Streamlit gives
+// it to the prompt. It is run by every page that is drawn and does its work once.
 if (!window.smolchatTells) {
   window.smolchatTells = true;
   const said = document.createElement("div");
@@ -17,4 +18,15 @@ if (!window.smolchatTells) {
     }
     wasWriting = isWriting;
   }, 250);
+  const native = HTMLElement.prototype.focus;
+  let pressed = null;
+  const note = (event) => (pressed = event.target);
+  document.addEventListener("pointerdown", note, { capture: true, passive: true });
+  HTMLElement.prototype.focus = function (...options) {
+    const here = document.activeElement;
+    const isPrompt = this.dataset.testid === "stChatInputTextArea";
+    const isTyping = here !== this && here.matches("input, textarea") && here.isConnected;
+    const isWanted = pressed?.closest?.("[data-testid=stChatInput]");
+    if (!isPrompt || !isTyping || isWanted) native.apply(this, options);
+  };
 }
