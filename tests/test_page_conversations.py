@@ -275,6 +275,16 @@ def test_answers_stay_when_another_one_cannot_be_had(
     assert page.button(key="chat_again")
 
 
+def test_an_answer_side_by_side_says_why_it_failed(
+    page: AppTest, model_server: ModelServer
+) -> None:
+    model_server.replies += [spoken(["Whole."]), recorded("err-too-large")]
+    page.segmented_control(key="chat_answers").set_value(2).run()
+    ask(page, "First")
+    assert said(page, "assistant") == ["Whole."]
+    assert len(page.warning) == 1
+
+
 def test_a_question_to_a_chat_that_was_deleted_elsewhere_begins_a_new_one(
     page: AppTest, served: str
 ) -> None:
