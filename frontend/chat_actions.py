@@ -23,6 +23,7 @@ from chat_session import (
     asked_anywhere,
     conversations,
     opened,
+    opened_id,
     put_aside,
     reread,
     show,
@@ -70,8 +71,7 @@ def ask(question: str) -> None:
     """Ask something new at the end of the thread."""
     if not (text := question.strip()):
         return
-    here = opened()
-    entry = (here.id if here else None, text)
+    entry = (opened_id(), text)
     unsent().append(entry)  # stays on the page until it can be kept
     if is_answering():
         raise ApiError("An answer is being written in this chat.", "Ask again once it has ended.")
@@ -128,7 +128,7 @@ def retry() -> None:
     if conversation is None:  # it was deleted elsewhere: the question begins a new one
         ask(failed.question)
         return
-    if conversation and conversation.current != failed.conversation.current:
+    if conversation.current != failed.conversation.current:
         return  # it had been kept after all, and is shown with what became of it
     _start(Asked(failed.conversation, failed.question, failed.parent))
 
@@ -190,8 +190,7 @@ def summarise() -> None:
 
 def sent_part(thread: list[Message]) -> list[Message]:
     """Give what of a thread is sent to the model: all of it, unless the oldest is left out."""
-    conversation = opened()
-    first = state.get("chat_first_sent", {}).get(conversation.id if conversation else "")
+    first = state.get("chat_first_sent", {}).get(opened_id())
     places = [number for number, message in enumerate(thread) if message.id == first]
     return thread[places[0] :] if places else thread
 

@@ -70,6 +70,11 @@ def opened() -> Conversation | None:
     return found
 
 
+def opened_id() -> str | None:
+    conversation = opened()
+    return conversation.id if conversation else None
+
+
 def asked() -> Asked | None:
     """Give the question of the open conversation that is being answered, or could not be."""
     conversation = opened()

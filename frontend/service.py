@@ -45,6 +45,11 @@ class Service:
         return self.health.model_server.state if self.health else "api_down"
 
     @property
+    def trouble(self) -> ApiError | None:
+        """What the API says of its model server, or why the API says nothing."""
+        return ApiError(self.health.model_server.message) if self.health else self.error
+
+    @property
     def is_ready(self) -> bool:
         return self.state == "ready"
 
@@ -96,11 +101,8 @@ def service_callout(drawn: Service) -> None:
     """Say why no answer can be had now, for as long as that is so."""
     if service().state != drawn.state:
         st.rerun()
-    if drawn.error:
-        callout(drawn.error, on_retry=service.clear, key="service_retry")
-    elif drawn.health:
-        error = ApiError(drawn.health.model_server.message)
-        callout(error, on_retry=service.clear, key="service_retry")
+    if drawn.trouble:
+        callout(drawn.trouble, on_retry=service.clear, key="service_retry")
 
 
 def privacy(*urls: str) -> str:

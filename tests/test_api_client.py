@@ -13,6 +13,7 @@ import respx
 
 from answer_chunk import Chunk
 from api_client import ApiClient, ApiError, events
+from benchmarks.processes import free_port
 from model_server import EVENTS, ModelServer, Reply, spoken
 from model_server import chunk as event
 from settings import Settings
@@ -120,8 +121,7 @@ def test_an_error_in_the_middle_is_an_error(served: str, model_server: ModelServ
 
 
 def test_nothing_at_the_address_is_told_with_the_command_that_starts_it() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    port = free_port()
     with pytest.raises(ApiError, match=f"Nothing answers at http://localhost:{port}") as failure:
         client_of(f"http://localhost:{port}").health()
     assert f"`uvicorn backend.main:app --port {port}`" in failure.value.next_step

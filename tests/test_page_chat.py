@@ -1,7 +1,6 @@
 """The chat page as Streamlit runs it, against the real API with a scripted model behind it."""
 
 import json
-import socket
 from typing import Any
 
 import pytest
@@ -9,6 +8,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from app_page import opened
+from benchmarks.processes import free_port
 from model_server import EVENTS, ModelServer, Reply, chunk, recorded, spoken
 
 
@@ -201,8 +201,7 @@ def test_what_a_model_writes_is_made_safe(page: AppTest, model_server: ModelServ
 
 
 def test_an_api_that_is_down_is_told_with_the_next_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    port = free_port()
     page = opened(f"http://localhost:{port}", monkeypatch)
     assert "Nothing answers at" in warnings(page)
     assert f"`uvicorn backend.main:app --port {port}`" in warnings(page)
@@ -216,8 +215,7 @@ def test_an_api_that_is_down_is_told_with_the_next_step(monkeypatch: pytest.Monk
 def test_the_page_goes_on_when_the_api_is_back(
     served: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    port = free_port()
     page = ask(opened(f"http://localhost:{port}", monkeypatch), "Hello")
     monkeypatch.setenv("API_BASE_URL", served)
     st.cache_resource.clear()

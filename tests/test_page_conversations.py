@@ -1,6 +1,5 @@
 """Kept conversations on the page, against the real API, its database, and a scripted model."""
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from app_page import opened
 from backend.settings import Settings
 from benchmarks.processes import free_port
+from conftest import MODEL_ID
 from conversation import ConversationHead
 from conversation_list import day_of, title
 from model_server import ModelServer, recorded, spoken
@@ -20,12 +20,8 @@ from test_page_chat import ask, said, warnings
 
 
 @pytest.fixture
-def served(model_server: ModelServer, tmp_path: Path) -> Iterator[str]:
-    settings = Settings(
-        model_id="ai/smollm2:latest", dmr_base_url=model_server.base_url, data_dir=tmp_path
-    )
-    with running_api(settings) as url:
-        yield url
+def settings(model_server: ModelServer, tmp_path: Path) -> Settings:
+    return Settings(model_id=MODEL_ID, dmr_base_url=model_server.base_url, data_dir=tmp_path)
 
 
 @pytest.fixture
@@ -238,11 +234,8 @@ def test_probabilities_are_asked_for_on_request_only(
 
 
 def test_a_question_that_could_not_be_kept_stays_on_the_page(
-    model_server: ModelServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = Settings(
-        model_id="ai/smollm2:latest", dmr_base_url=model_server.base_url, data_dir=tmp_path
-    )
     with running_api(settings) as url:
         page = ask(opened(url, monkeypatch), "First")
     ask(page, "Second")  # the API has gone
@@ -261,11 +254,8 @@ def test_a_question_that_could_not_be_kept_stays_on_the_page(
 
 
 def test_answers_stay_when_another_one_cannot_be_had(
-    model_server: ModelServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    settings: Settings, model_server: ModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = Settings(
-        model_id="ai/smollm2:latest", dmr_base_url=model_server.base_url, data_dir=tmp_path
-    )
     with running_api(settings) as url:
         model_server.replies.append(spoken(["Precious."]))
         page = ask(opened(url, monkeypatch), "First")
@@ -302,7 +292,7 @@ def test_a_model_server_that_is_down_is_told_once(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     address = f"http://127.0.0.1:{free_port()}/v1"
-    settings = Settings(model_id="ai/smollm2:latest", dmr_base_url=address, data_dir=tmp_path)
+    settings = Settings(model_id=MODEL_ID, dmr_base_url=address, data_dir=tmp_path)
     with running_api(settings) as url:
         page = ask(opened(url, monkeypatch), "First")
     assert said(page, "user") == ["First"]

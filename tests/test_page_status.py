@@ -1,7 +1,6 @@
 """The page of status as Streamlit runs it, against the real API with a scripted model behind it."""
 
 import json
-import socket
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from app_page import opened
 from backend.settings import Settings
+from benchmarks.processes import free_port
 from conftest import MODEL_ID
 from model_server import ModelServer, Reply, spoken
 from served_api import running_api
@@ -138,8 +138,7 @@ def test_links_lead_to_where_a_browser_finds_the_api(
 def test_an_api_that_is_down_is_told_beside_what_is_known(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    port = free_port()
     page = opened(f"http://localhost:{port}", monkeypatch, "status")
     assert f"`uvicorn backend.main:app --port {port}`" in told(page)
     assert page.button(key="service_retry")

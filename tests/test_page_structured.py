@@ -1,7 +1,6 @@
 """The page of JSON as Streamlit runs it, against the real API with a scripted model behind it."""
 
 import json
-import socket
 from typing import Any
 
 import pytest
@@ -9,6 +8,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from app_page import opened
+from benchmarks.processes import free_port
 from form_choice import EXAMPLES, OWN
 from model_server import EVENTS, ModelServer, Reply, chunk
 from structured_replies import EVENT, FILM, cut_off, has_grammar, said, written
@@ -196,8 +196,7 @@ def test_the_ways_are_measured_and_exported(page: AppTest, model_server: ModelSe
 def test_a_measurement_that_fails_says_why(
     page: AppTest, model_server: ModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    port = free_port()
     monkeypatch.setenv("API_BASE_URL", f"http://localhost:{port}")
     st.cache_resource.clear()
     measure(page, times=1, ways=["json_object"])
@@ -208,8 +207,7 @@ def test_a_measurement_that_fails_says_why(
 def test_an_api_that_is_down_is_told_and_an_own_schema_can_still_be_written(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    port = free_port()
     page = opened(f"http://localhost:{port}", monkeypatch, "structured")
     assert f"`uvicorn backend.main:app --port {port}`" in told(page)
     assert page.text_area(key="structured_schema").value

@@ -10,7 +10,7 @@ import model_choice
 import parameter_panel
 from answer_view import AnswerView
 from api_client import ApiError
-from chat_session import PROBLEM, Asked, asked, follow_address, opened, settle, unsent
+from chat_session import PROBLEM, Asked, asked, follow_address, opened, opened_id, settle, unsent
 from conversation import Conversation
 from conversation_list import conversation_list
 from conversation_menu import draw_files, draw_head
@@ -113,19 +113,15 @@ def draw_problem() -> None:
 
 
 def unsent_here() -> list[tuple[str | None, str]]:
-    return [entry for entry in unsent() if entry[0] == (conversation.id if conversation else None)]
+    return [entry for entry in unsent() if entry[0] == opened_id()]
 
 
 def is_told(conversation: Conversation) -> bool:
     """Tell whether what is wrong now stands on the page already, where something failed for it."""
     told = [(last.error or {}).get("message") for last in conversation.thread()[-1:]]
-    errors = [
-        state.get(PROBLEM),
-        *(job.answer.error for job in (question.jobs if question else [])),
-    ]
-    told += [error.message for error in errors if error]
-    wrong = found.error.message if found.error else None
-    return (found.health.model_server.message if found.health else wrong) in told
+    errors = [job.answer.error for job in question.jobs] if question else []
+    told += [error.message for error in [state.get(PROBLEM), *errors] if error]
+    return found.trouble is not None and found.trouble.message in told
 
 
 def draw_stop() -> None:

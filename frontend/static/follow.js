@@ -3,7 +3,8 @@
 // alone, and pulls the reader back. This is run by every page that is drawn and by every question;
 // what is set up is set up once.
 window.smolchatFollow ??= (() => {
-  const isPage = (element) => element.matches?.("[data-testid=stAppScrollToBottomContainer]");
+  const where = "[data-testid=stAppScrollToBottomContainer]";
+  const isPage = (element) => element.matches?.(where);
   const upward = ["ArrowUp", "PageUp", "Home", " "];
   let isHeld = false;
   let scrollTop = 0;
@@ -35,7 +36,7 @@ window.smolchatFollow ??= (() => {
     gesture = -Infinity;
     const asked = performance.now();
     const step = () => {
-      const page = document.querySelector("[data-testid=stAppScrollToBottomContainer]");
+      const page = document.querySelector(where);
       if (page) page.scrollTop = page.scrollHeight;
       if (!isHeld && performance.now() - asked < 3000) setTimeout(step, 50);
     };
