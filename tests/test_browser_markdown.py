@@ -91,6 +91,7 @@ def test_a_formula_is_drawn_and_stays_small(draw: Draw) -> None:
         "\n\n".join(FORMULAS) + "\n\n- - ```\n    code\n    ```\n\n> ```py\n> code\n> ```"
     )
     answer.locator(".katex").nth(len(FORMULAS)).wait_for()
+    answer.locator("li li, blockquote pre code").nth(1).wait_for()
     assert answer.locator(".katex").count() == len(FORMULAS) + 1
     assert "cc0000" not in answer.inner_html()  # the colour of what KaTeX does not understand
     assert answer.locator("li li, blockquote pre code").count() == 2
