@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 
@@ -20,6 +20,7 @@ MODEL_ID = "ai/smollm2:latest"
 START_SECONDS = 60.0  # the machine may be busy
 END_SECONDS = 15.0
 _OPEN_FILES = 16_384
+_drawn: list[socket.socket] = []
 
 
 class Program:
@@ -175,11 +176,19 @@ def _with(settings: Mapping[str, str]) -> dict[str, str]:
 def free_port() -> int:
     """Draw a port that nothing listens on.
 
-    It is below those that systems give out by themselves: it stays free until it is used.
+    It stays free until it is used: it is below those that systems give out by themselves, and
+    its UDP twin is held until this process ends, so that nobody else here draws it meanwhile.
     """
     for _ in range(100):
         port = random.randrange(20_000, 32_000)  # noqa: S311
-        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+        twin = socket.socket(type=socket.SOCK_DGRAM)
+        try:
+            twin.bind(("127.0.0.1", port))
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            twin.close()
+        else:
+            _drawn.append(twin)
             return port
     raise SystemExit("no port is free between 20000 and 32000")
 

@@ -13,6 +13,7 @@ import benchmarks.structured
 from benchmarks.client import Answer, unchunked
 from benchmarks.ending import Ending, ending_of
 from benchmarks.load import is_good
+from benchmarks.processes import free_port
 from benchmarks.script import Script
 from benchmarks.soak import Holdings, is_excused, left_over, log_faults
 from benchmarks.structured import Fields, Tally, breaks_its_word
@@ -79,6 +80,14 @@ def test_the_benchmark_of_the_page_tells_all_figures() -> None:
     figures, _ = run("ui", "--times", "1", "--tokens", "100")
     assert len(figures) == 6
     assert all(0 < figure["median"] == figure["worst"] for figure in figures)
+
+
+def test_no_free_port_is_drawn_twice_by_programs_that_run_at_once() -> None:
+    draw = "from benchmarks.processes import free_port; print(*(free_port() for _ in range(400)))"
+    here = [free_port() for _ in range(400)]
+    there = subprocess.run([sys.executable, "-c", draw], cwd=ROOT, capture_output=True, check=True)
+    drawn = [*here, *map(int, there.stdout.split())]
+    assert len(set(drawn)) == len(drawn) == 800
 
 
 def test_the_soak_finds_nothing_wrong() -> None:
