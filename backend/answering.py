@@ -93,6 +93,7 @@ class Answering:
                 if self._tells_progress:
                     yield self._progress("waiting", position=position)
         self._asked = time.monotonic()
+        self._watch.queue_seconds = self._asked - self._watch.started
         if loading := await self._upstream.loading(self._body["model"]):
             if self._tells_progress:
                 yield self._progress("loading")

@@ -55,6 +55,10 @@ class ConversationChanges(_Settable):
     current: Annotated[
         str | None, Field(max_length=200, description="The message to go on from.")
     ] = None
+    sent_from: Annotated[
+        str | None,
+        Field(max_length=200, description="The message before which nothing is sent any more."),
+    ] = None
 
 
 class ConversationPage(BaseModel):

@@ -30,7 +30,9 @@ class Receipt(BaseModel):
     prompt_tokens: int | None = None
     cached_tokens: int | None = None
     completion_tokens: int | None = None
+    queue_ms: float | None = None
     load_ms: float | None = None
+    prompt_ms: float | None = None
     first_token_ms: float | None = None
     total_ms: float
     prompt_tokens_per_second: float | None = None
@@ -53,6 +55,7 @@ class Watch:
     context_size: int | None = None
     model_digest: str | None = None
     started: float = field(default_factory=time.monotonic)
+    queue_seconds: float | None = None
     load_seconds: float | None = None
     first_token_seconds: float | None = None
     finish_reason: str | None = None
@@ -126,12 +129,14 @@ class Watch:
             prompt_tokens=prompt,
             cached_tokens=self.cached_tokens,
             completion_tokens=written,
+            queue_ms=_ms(self.queue_seconds),
             load_ms=_ms(self.load_seconds),
+            prompt_ms=_number(self._timings.get("prompt_ms")),
             first_token_ms=_ms(self.first_token_seconds),
             total_ms=(time.monotonic() - self.started) * 1000,
-            prompt_tokens_per_second=_speed(self._timings.get("prompt_per_second")),
+            prompt_tokens_per_second=_number(self._timings.get("prompt_per_second")),
             completion_tokens_per_second=(
-                _speed(self._timings.get("predicted_per_second")) if is_one else None
+                _number(self._timings.get("predicted_per_second")) if is_one else None
             ),
             context_tokens=None if prompt is None or written is None else prompt + written,
             context_size=self.context_size,
@@ -150,7 +155,7 @@ def _count(value: object) -> int | None:
     return value if type(value) is int and 0 <= value <= MAX_NUMBER else None
 
 
-def _speed(value: object) -> float | None:
+def _number(value: object) -> float | None:
     # llama.cpp says 0 where one token left it nothing to measure between.
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None

@@ -41,7 +41,9 @@ class Receipt(BaseModel):
     prompt_tokens: Count = None
     cached_tokens: Count = None
     completion_tokens: Count = None
+    queue_ms: Milliseconds = None
     load_ms: Milliseconds = None
+    prompt_ms: Milliseconds = None
     first_token_ms: Milliseconds = None
     total_ms: Milliseconds = None
     prompt_tokens_per_second: Speed = None

@@ -64,6 +64,7 @@ def phase(progress: Progress) -> str:
         return f"In line, number {progress.position} …" if progress.position else "In line …"
     if progress.phase == "loading":
         return "The model is loading …"
-    if progress.phase == "reading" and progress.fraction is not None:
-        return f"Reading the prompt: {progress.fraction:.0%} …"
+    if progress.phase == "reading":
+        read = "" if progress.fraction is None else f": {progress.fraction:.0%}"
+        return f"Reading the prompt{read} …"
     return "Waiting for the first word …"

@@ -1,14 +1,6 @@
 """The one door to the API: what it knows, and answers as they are written."""
 
-import re
-from collections.abc import (
-    AsyncGenerator,
-    AsyncIterable,
-    AsyncIterator,
-    Callable,
-    Iterator,
-    Mapping,
-)
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
@@ -17,7 +9,9 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from answer_chunk import Chunk
+from api_error import ApiError, broken_off, told
 from api_status import Status
+from event_stream import until_done
 from preset import Preset, PresetList
 from settings import Settings
 from structured_reply import (
@@ -29,26 +23,6 @@ from structured_reply import (
 )
 
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
-# Server-sent events end lines so, and not at what else text may hold, such as U+2028.
-_LINE_END = re.compile(rb"\r\n|\n|\r")
-
-
-class ApiError(Exception):
-    """What went wrong and what to try next, in words for the person at the page."""
-
-    def __init__(
-        self,
-        message: str,
-        next_step: str = "",
-        *,
-        code: str = "",
-        details: Mapping[str, Any] | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.next_step = next_step
-        self.code = code
-        self.details = details or {}
 
 
 class ModelServer(BaseModel):
@@ -71,6 +45,7 @@ class ModelFacts(BaseModel):
 
     parameters: str | None = None
     quantization: str | None = None
+    size: str | None = None
     context_window: int | None = None
 
 
@@ -86,7 +61,6 @@ class ModelList(BaseModel):
 
 
 Shape = TypeVar("Shape", bound=BaseModel)
-Told = TypeVar("Told", Chunk, StructuredEvent)
 
 
 class ApiClient:
@@ -126,8 +100,8 @@ class ApiClient:
         Raises:
             ApiError: the API does not take them; `details` says which one is wrong.
         """
-        response = self.send("PUT", path_to("presets", name), json={"parameters": parameters})
-        return _shaped(response, response.content, Preset)
+        sent = {"parameters": parameters}
+        return self.read("PUT", path_to("presets", name), Preset, json=sent)
 
     def delete_preset(self, name: str) -> None:
         self.send("DELETE", path_to("presets", name))
@@ -142,7 +116,7 @@ class ApiClient:
             ApiError: there is no answer, or it ended before it was whole.
         """
         async with self._posted("/chat", body) as response:
-            async for chunk in _until_done(response.aiter_bytes(), Chunk, _ends_answer):
+            async for chunk in until_done(response.aiter_bytes(), Chunk, _ends_answer):
                 yield chunk
 
     async def structured(self, body: dict[str, Any]) -> AsyncGenerator[StructuredEvent]:
@@ -153,7 +127,7 @@ class ApiClient:
         """
         async with self._posted("/structured", body | {"stream": True}) as response:
             pieces = response.aiter_bytes()
-            async for event in _until_done(pieces, StructuredEvent, _holds_result):
+            async for event in until_done(pieces, StructuredEvent, _holds_result):
                 yield event
 
     async def chat_reply(self, body: dict[str, Any]) -> ChatReply:
@@ -180,12 +154,11 @@ class ApiClient:
                     yield response
 
     def get(self, path: str, shape: type[Shape], **params: Any) -> Shape:
-        response = self.send("GET", path, params=params)
-        return _shaped(response, response.content, shape)
+        return self.read("GET", path, shape, params=params)
 
-    def post(self, path: str, shape: type[Shape], **sent: Any) -> Shape:
+    def read(self, method: str, path: str, shape: type[Shape], **sent: Any) -> Shape:
         """Send something, as `json` or as `content`, and read what comes back."""
-        response = self.send("POST", path, **sent)
+        response = self.send(method, path, **sent)
         return _shaped(response, response.content, shape)
 
     def send(self, method: str, path: str, **sent: Any) -> httpx.Response:
@@ -212,7 +185,7 @@ class ApiClient:
             message = f"The API at {self.settings.api_base_url} does not answer."
             raise ApiError(message, "Try again, or restart it.", code="api_silent") from error
         except httpx.RequestError as error:
-            raise _broken_off() from error
+            raise broken_off() from error
 
     def _how_to_start(self) -> str:
         address = urlsplit(self.settings.api_base_url)
@@ -229,56 +202,6 @@ def path_to(*steps: str) -> str:
     return "".join(f"/{quote(step, safe='').replace('.', '%2E')}" for step in steps)
 
 
-async def _until_done(
-    pieces: AsyncIterable[bytes], shape: type[Told], ends: Callable[[Told], bool]
-) -> AsyncIterator[Told]:
-    """Read the events of an answer, which is whole only with one that `ends` it and `[DONE]`."""
-    is_finished = False
-    async for data in events(pieces):
-        if data == "[DONE]":
-            if is_finished:
-                return
-            break
-        event = _read(data, shape)
-        if event.error:
-            raise _told(event.error)
-        is_finished |= ends(event)
-        yield event
-    raise _broken_off()
-
-
-def _ends_answer(chunk: Chunk) -> bool:
-    return any(choice.finish_reason for choice in chunk.choices)
-
-
-def _holds_result(event: StructuredEvent) -> bool:
-    return event.result is not None
-
-
-async def events(pieces: AsyncIterable[bytes]) -> AsyncIterator[str]:
-    """Parse server-sent events and give each one's data; one without its blank line is dropped."""
-    rest, data = b"", list[str]()
-    async for piece in pieces:
-        rest += piece
-        if rest.endswith(b"\r"):  # maybe half a line end
-            continue
-        *lines, rest = _LINE_END.split(rest)
-        for line in lines:
-            field, _, value = line.partition(b":")
-            if field == b"data":
-                data.append(value.removeprefix(b" ").decode(errors="replace"))
-            elif not line and data:
-                yield "\n".join(data)
-                data.clear()
-
-
-def _read(data: str, shape: type[Shape]) -> Shape:
-    try:
-        return shape.model_validate_json(data)
-    except ValidationError:
-        raise _broken_off() from None
-
-
 def _shaped(response: httpx.Response, content: bytes, shape: type[Shape]) -> Shape:
     try:
         return shape.model_validate_json(content)
@@ -288,16 +211,9 @@ def _shaped(response: httpx.Response, content: bytes, shape: type[Shape]) -> Sha
 
 def _refusal(response: httpx.Response) -> ApiError:
     try:
-        return _told(response.json()["error"])
+        return told(response.json()["error"])
     except (ValueError, KeyError, TypeError):
         return _stranger(response)
-
-
-def _told(error: Any) -> ApiError:
-    """Pass on the API's own words, which already say what to try next."""
-    details = error if isinstance(error, dict) else {"message": str(error)}
-    code = str(details.get("code") or "")
-    return ApiError(str(details.get("message")), code=code, details=details)
 
 
 def _stranger(response: httpx.Response) -> ApiError:
@@ -307,5 +223,9 @@ def _stranger(response: httpx.Response) -> ApiError:
     return ApiError(message, "Check `API_BASE_URL` in `.env`.", code="api_unknown")
 
 
-def _broken_off() -> ApiError:
-    return ApiError("The answer broke off.", "Try again.", code="answer_broken_off")
+def _ends_answer(chunk: Chunk) -> bool:
+    return any(choice.finish_reason for choice in chunk.choices)
+
+
+def _holds_result(event: StructuredEvent) -> bool:
+    return event.result is not None

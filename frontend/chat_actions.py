@@ -12,7 +12,7 @@ import model_choice
 import parameter_panel
 from answer_chunk import Chunk
 from answer_job import AnswerJob
-from api_client import ApiError
+from api_error import ApiError
 from chat_request import Settings, stored, summary_request, to_request
 from chat_session import (
     COMPARED,
@@ -147,6 +147,12 @@ def discard(entry: tuple[str | None, str] | None) -> None:
         unsent().remove(entry)
 
 
+@reported
+def look() -> None:
+    """See what others have done in this chat."""
+    reread()
+
+
 def stop() -> None:
     if question := asked():
         question.stop()
@@ -169,13 +175,21 @@ def delete(message_id: str) -> None:
     reread()
 
 
+@reported
 def leave_out_oldest() -> None:
-    """Send the model only the newest half of the thread from now on."""
-    if conversation := opened():
-        thread = conversation.thread()
-        half = thread[len(thread) // 2 :]
-        first = next((m.id for m in half if m.role == "user"), None)
-        state.setdefault("chat_first_sent", {})[conversation.id] = first
+    """Send the model only the newest half of what it is sent from now on."""
+    conversation = _ready()
+    sent = conversation.sent_part(conversation.thread())
+    newest = [message.id for message in sent[len(sent) // 2 :] if message.role == "user"]
+    if not newest:
+        raise ApiError("There is nothing older to leave out.", "Begin a new chat with a summary.")
+    show(conversations().change(conversation.id, {"sent_from": newest[0]}))
+
+
+@reported
+def send_all() -> None:
+    """Send the model the whole thread again."""
+    show(conversations().change(_ready().id, {"sent_from": None}))
 
 
 @reported
@@ -186,13 +200,6 @@ def summarise() -> None:
     wanted = settings().kept() | {"title": f"After: {conversation.title}"[:200]}
     show(conversations().create(wanted))
     ask(summary_request(thread))
-
-
-def sent_part(thread: list[Message]) -> list[Message]:
-    """Give what of a thread is sent to the model: all of it, unless the oldest is left out."""
-    first = state.get("chat_first_sent", {}).get(opened_id())
-    places = [number for number, message in enumerate(thread) if message.id == first]
-    return thread[places[0] :] if places else thread
 
 
 def new_chat() -> None:
@@ -246,7 +253,8 @@ def _start(question: Asked, *, begun: str = "") -> None:
     """Have a question answered; `begun` is the start of an answer that is to go on."""
     client = api()
     new = "" if question.question_id else question.question
-    body = to_request(sent_part(question.thread()), new, settings(), begun=begun)
+    sent = question.conversation.sent_part(question.thread())
+    body = to_request(sent, new, settings(), begun=begun)
     id_, seconds = question.conversation.id, client.settings.forsaken_seconds
     kept = body | stored(id_, question.follows)
     first = AnswerJob(lambda: client.chat(kept), forsaken_seconds=seconds, begun=begun)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import streamlit as st
 
 from answer_job import AnswerJob
-from api_client import ApiError
+from api_error import ApiError
 from conversation import Conversation, Message
 from conversations_api import ConversationsApi
 from service import api

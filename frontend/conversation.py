@@ -58,6 +58,7 @@ class Conversation(ConversationHead):
     system_prompt: str | None = None
     parameters: dict[str, Any] | None = None
     current: str | None = None
+    sent_from: str | None = None
     messages: list[Message] = Field(default_factory=list)
 
     def thread(self) -> list[Message]:
@@ -72,6 +73,11 @@ class Conversation(ConversationHead):
             found.append(known[at])
             at = known[at].parent
         return found[::-1]
+
+    def sent_part(self, thread: list[Message]) -> list[Message]:
+        """Give what of a thread is sent to the model: all of it, unless the oldest is left out."""
+        places = [place for place, message in enumerate(thread) if message.id == self.sent_from]
+        return thread[places[0] :] if places else thread
 
     def siblings(self, message: Message) -> list[Message]:
         """Give what was said in the same place, itself included, oldest first."""

@@ -7,7 +7,7 @@ from itertools import groupby
 import streamlit as st
 
 import chat_actions as actions
-from api_client import ApiError
+from api_error import ApiError
 from chat_session import conversations, opened
 from conversation import NO_TITLE, ConversationHead, ConversationPage
 from parts import reader_zone
@@ -80,7 +80,7 @@ def today() -> date:
 def _page() -> ConversationPage:
     """Ask for the list; what was known stays while nothing answers."""
     try:
-        page = conversations().page(search=state.get(SEARCH) or "", limit=state.get(_SHOWN, PAGE))
+        page = conversations().page(search=state.get(SEARCH) or "", count=state.get(_SHOWN, PAGE))
     except ApiError:
         known: ConversationPage = state.get(_KNOWN) or ConversationPage(data=[])
         return known
@@ -89,4 +89,4 @@ def _page() -> ConversationPage:
 
 
 def _show_more() -> None:
-    state[_SHOWN] = min(200, state.get(_SHOWN, PAGE) + 2 * PAGE)
+    state[_SHOWN] = state.get(_SHOWN, PAGE) + 2 * PAGE

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from api_client import ApiClient, path_to
 from conversation import Conversation, ConversationHead, ConversationPage
 
+MOST_LISTED = 200  # by the API at once
 FILE_SECONDS = 60.0  # a file of many conversations takes longer than a look
 
 Form = Literal["json", "markdown", "html"]
@@ -23,24 +24,36 @@ class ConversationsApi:
     def __init__(self, client: ApiClient) -> None:
         self._client = client
 
-    def page(self, *, search: str, limit: int) -> ConversationPage:
-        return self._client.get("/conversations", ConversationPage, search=search, limit=limit)
+    def page(self, *, search: str, count: int) -> ConversationPage:
+        """List the newest `count`, where there are as many."""
+        found: dict[str, ConversationHead] = {}  # one that is asked meanwhile comes twice
+        after: dict[str, str] = {}
+        while True:
+            limit = min(MOST_LISTED, count - len(found))
+            page = self._client.get(
+                "/conversations", ConversationPage, search=search, limit=limit, **after
+            )
+            known = len(found)
+            found |= {head.id: head for head in page.data if head.id not in found}
+            if not page.has_more or len(found) >= count or len(found) == known:
+                return ConversationPage(data=list(found.values()), has_more=page.has_more)
+            after = {"after": page.data[-1].id}
 
     def create(self, settings: dict[str, Any]) -> Conversation:
-        return self._client.post("/conversations", Conversation, json=settings)
+        return self._client.read("POST", "/conversations", Conversation, json=settings)
 
     def read(self, conversation: str) -> Conversation:
         return self._client.get(_path(conversation), Conversation)
 
     def change(self, conversation: str, changes: dict[str, Any]) -> Conversation:
-        answer = self._client.send("PATCH", _path(conversation), json=changes)
-        return Conversation.model_validate_json(answer.content)
+        return self._client.read("PATCH", _path(conversation), Conversation, json=changes)
 
     def delete(self, conversation: str) -> None:
         self._client.send("DELETE", _path(conversation))
 
     def duplicate(self, conversation: str) -> Conversation:
-        return self._client.post(_path(conversation, "duplicate"), Conversation, json={})
+        path = _path(conversation, "duplicate")
+        return self._client.read("POST", path, Conversation, json={})
 
     def delete_message(self, conversation: str, message: str) -> None:
         self._client.send("DELETE", _path(conversation, "messages", message))
@@ -59,8 +72,8 @@ class ConversationsApi:
         """Add the conversations of a file."""
         headers = {"Content-Type": "application/json"}
         path = "/conversations/import"
-        return self._client.post(
-            path, Imported, content=file, headers=headers, timeout=FILE_SECONDS
+        return self._client.read(
+            "POST", path, Imported, content=file, headers=headers, timeout=FILE_SECONDS
         ).data
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 import strict_json
-from api_client import ApiError
+from api_error import ApiError
 from form import Form
 from safe_markdown import safe_markdown
 from schema_text import Problem, described, read_schema

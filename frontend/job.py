@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from api_client import ApiError
+from api_error import ApiError
 
 logger = logging.getLogger(__name__)
 

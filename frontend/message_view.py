@@ -9,7 +9,7 @@ import streamlit as st
 import chat_actions as actions
 from answer_job import Answer
 from answer_view import AnswerView
-from api_client import ApiError
+from api_error import ApiError
 from conversation import Conversation, Message
 from parts import callout
 from receipt_view import draw_line
@@ -80,6 +80,8 @@ def _draw_answer_row(message: Message, conversation: Conversation, *, is_last: b
     question = conversation.question_of(message)
     with _row(f"chat_row_{message.id}"):
         _draw_stepper(message, conversation)
+        if message.state == "writing":
+            draw_action("Look again", "refresh", f"chat_look_{message.id}", actions.look)
         if is_last and question:
             _draw_last_buttons(message, question)
         choices: list[Choice] = ["Copy", "Numbers"]

@@ -7,19 +7,20 @@ from safe_markdown import safe_markdown
 from service import Service
 
 KEY = "model_choice"
-_IDS = "model_choice_ids"
+_IDS, _WANTED = "model_choice_ids", "model_choice_wanted"
 
 
 def chosen() -> str | None:
     """Give the model that was chosen; none leaves the choice to the API."""
-    model: str | None = st.session_state.get(KEY)
+    state = st.session_state
+    model: str | None = state.get(_WANTED) or state.get(KEY)
     return model
 
 
 def choose(model: str | None) -> None:
-    """Choose a model, if it is one that can be asked."""
-    if model in st.session_state.get(_IDS, []):
-        st.session_state[KEY] = model
+    """Choose a model; one that is known not to be there leaves the choice as it was."""
+    if model:
+        st.session_state[_WANTED] = model
 
 
 def model_choice(found: Service) -> None:
@@ -40,7 +41,7 @@ def about(model: Model) -> str:
     """Say in one line what is known of a model."""
     known = model.smolchat
     found = [f"{known.parameters} parameters"] if known.parameters else []
-    found += [known.quantization] if known.quantization else []
+    found += [fact for fact in (known.size, known.quantization) if fact]
     if known.context_window:
         found.append(f"context {known.context_window:,}")
     return " · ".join(found)
@@ -52,4 +53,10 @@ def _ids(found: Service) -> list[str]:
     if found.health and (found.models or not state.get(_IDS)):
         listed = [found.health.model, *(model.id for model in found.models)]
         state[_IDS] = list(dict.fromkeys(listed))
-    return list(state.get(_IDS, []))
+    ids: list[str] = state.setdefault(_IDS, [])
+    wanted = state.pop(_WANTED, None)
+    if wanted and not found.models and wanted not in ids:  # it may be there
+        ids.append(wanted)
+    if wanted in ids:
+        state[KEY] = wanted
+    return ids

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from api_client import ApiError
+from api_error import ApiError
 from safe_markdown import safe_markdown
 
 _ADDRESS = re.compile(r"(?<!`)https?://[^\s`,;)]*[^\s`,;).]")

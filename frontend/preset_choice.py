@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 import parameter_panel
-from api_client import ApiError
+from api_error import ApiError
 from safe_line import escaped
 from service import api
 

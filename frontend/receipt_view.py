@@ -16,7 +16,8 @@ from service import Service
 def draw_line(message: Message) -> None:
     receipt = message.receipt or Receipt(model=message.model)
     is_empty = not message.content
-    if line := words.line(receipt, state=message.state, is_empty=is_empty):
+    line = words.line(receipt, state=message.state, is_empty=is_empty, sent=message.parameters)
+    if line:
         st.text(line)
 
 
@@ -25,7 +26,10 @@ def show_receipt(message: Message, found: Service) -> None:
     receipt = message.receipt or Receipt(model=message.model)
     about = {model.id: model_choice.about(model) for model in found.models}
     rows = words.rows(
-        receipt, sent=message.parameters or {}, about=about.get(receipt.model or "", "")
+        receipt,
+        state=message.state,
+        sent=message.parameters,
+        about=about.get(receipt.model or "", ""),
     )
     st.table({name: safe_markdown(value) for name, value in rows}, border="horizontal")
     if (share := words.context_share(receipt)) is not None:

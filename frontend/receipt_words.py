@@ -7,6 +7,8 @@ from answer_chunk import Receipt
 
 NOT_MEASURED = "not measured"
 NEARLY_FULL = 0.8  # of the context: the next question may be the one that no longer fits
+_UNSAID = {"seed", "max_tokens", "logprobs", "top_logprobs"}  # left to the details
+_SENT_CHARACTERS = 120
 _DIGEST_CHARACTERS = len("sha256:") + 12  # as many as Docker shows
 _ENDINGS = {
     "stop": "the model had said what it had to say",
@@ -17,8 +19,10 @@ _ENDINGS = {
 _STATES = {"stopped": "stopped", "interrupted": "interrupted", "failed": "broken off"}
 
 
-def line(receipt: Receipt, *, state: str | None, is_empty: bool) -> str:
-    """Say the most important in one line."""
+def line(
+    receipt: Receipt, *, state: str | None, is_empty: bool, sent: dict[str, Any] | None = None
+) -> str:
+    """Say the most important in one line, with the parameters that were `sent`."""
     found = [(receipt.model or "").removeprefix("ai/")]
     if (speed := receipt.completion_tokens_per_second) is not None:
         found.append(f"{speed:.1f} tokens/s")
@@ -29,17 +33,25 @@ def line(receipt: Receipt, *, state: str | None, is_empty: bool) -> str:
     if (share := context_share(receipt)) is not None:
         found.append("context under 1%" if share < 0.01 else f"context {share:.0%}")
     found.append(_short_ending(receipt, state=state, is_empty=is_empty))
+    found.append(_short_parameters(sent or {}))
     return " · ".join(part for part in found if part)
 
 
-def rows(receipt: Receipt, *, sent: dict[str, Any], about: str) -> list[tuple[str, str]]:
-    """Say everything that can be measured; what was not is called so."""
+def rows(
+    receipt: Receipt, *, state: str | None, sent: dict[str, Any] | None, about: str
+) -> list[tuple[str, str]]:
+    """Say everything that can be measured; what was not is called so.
+
+    `sent` are the parameters of the request, as far as they were kept.
+    """
     new = _difference(receipt.prompt_tokens, receipt.cached_tokens)
     return [
         ("Model", receipt.model or NOT_MEASURED),
         ("Size, quantisation", about or NOT_MEASURED),
         ("Digest", (receipt.model_digest or NOT_MEASURED)[:_DIGEST_CHARACTERS]),
+        ("Waiting in line", _seconds(receipt.queue_ms)),
         ("Loading the model", _seconds(receipt.load_ms)),
+        ("Reading the prompt", _seconds(receipt.prompt_ms)),
         ("Prompt", _tokens(receipt.prompt_tokens)),
         ("… of it from the cache", _tokens(receipt.cached_tokens)),
         ("… of it read anew", _with_speed(new, receipt.prompt_tokens_per_second)),
@@ -50,9 +62,9 @@ def rows(receipt: Receipt, *, sent: dict[str, Any], about: str) -> list[tuple[st
         ),
         ("All of it after", _seconds(receipt.total_ms)),
         ("Context", context(receipt)),
-        ("Ended because", ending(receipt)),
+        ("Ended because", ending(receipt, state)),
         ("Seed", NOT_MEASURED if receipt.seed is None else str(receipt.seed)),
-        ("Parameters sent", parameters.described(sent) or "none: the model server's own"),
+        ("Parameters sent", NOT_MEASURED if sent is None else parameters.described(sent) or "none"),
     ]
 
 
@@ -72,10 +84,10 @@ def context_share(receipt: Receipt | None) -> float | None:
     return min(1.0, receipt.context_tokens / receipt.context_size)
 
 
-def ending(receipt: Receipt) -> str:
+def ending(receipt: Receipt, state: str | None) -> str:
     reason = receipt.finish_reason
     if reason is None:
-        return "it was ended before the model did"
+        return f"{_STATES[state]} before the model ended it" if state in _STATES else NOT_MEASURED
     return _ENDINGS.get(reason, f"the model server said {reason!r}")
 
 
@@ -86,6 +98,14 @@ def _short_ending(receipt: Receipt, *, state: str | None, is_empty: bool) -> str
         return "the model wrote nothing"
     reason = receipt.finish_reason
     return "" if reason in (None, "stop") else _ENDINGS.get(reason, f"ended by {reason}")
+
+
+def _short_parameters(sent: dict[str, Any]) -> str:
+    told = {name: value for name, value in sent.items() if name not in _UNSAID}
+    described = parameters.described(told)
+    if len(described) <= _SENT_CHARACTERS:
+        return described
+    return described[: _SENT_CHARACTERS - 1] + "…"
 
 
 def _counted(tokens: int | None, way: str) -> str:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import strict_json
-from api_client import ApiClient, ApiError
+from api_client import ApiClient
+from api_error import ApiError
 from form import Form
 from job import Job, Outcome
 from judge import Judge

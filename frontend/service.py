@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
-from api_client import LOCAL_HOSTS, ApiClient, ApiError, Health, Model
+from api_client import LOCAL_HOSTS, ApiClient, Health, Model
+from api_error import ApiError
 from api_status import Status
 from parts import callout
 from safe_markdown import safe_markdown

@@ -1,6 +1,6 @@
 """What became of an answer, in words for the person at the page."""
 
-from api_client import ApiError
+from api_error import ApiError
 from structured_job import NOT_GOOD_ENOUGH, StructuredRun
 from structured_reply import Attempt, Progress, Unenforced
 

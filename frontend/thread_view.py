@@ -22,13 +22,14 @@ def draw_thread(conversation: Conversation, question: Asked | None) -> None:
     """Draw what was said, up to where the question that is being answered stands."""
     thread = question.thread() if question else conversation.thread()
     _draw_above(conversation, first := _first_shown(conversation, len(thread)))
-    sent = actions.sent_part(thread)
+    sent = conversation.sent_part(thread)
     for number, message in enumerate(thread[first:], start=first):
         is_first_sent = bool(sent) and message is sent[0] and number > 0
         is_last = question is None and number >= len(thread) - 2
         with st.container(key=f"chat_message_{message.id}"):
             if is_first_sent:
                 st.caption("― What stands above is not sent to the model any more. ―")
+                draw_action("Send all of it", "undo", "chat_send_all", actions.send_all)
             if message.role == "assistant" and message.parent in state.get(COMPARED, ()):
                 _draw_compared(message, conversation)
             else:

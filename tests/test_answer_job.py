@@ -5,7 +5,8 @@ from collections.abc import AsyncGenerator
 
 from answer_chunk import Chunk
 from answer_job import AnswerJob
-from api_client import ApiClient, ApiError
+from api_client import ApiClient
+from api_error import ApiError
 from model_server import EVENTS, ModelServer, Reply, spoken
 from model_server import chunk as event
 from settings import Settings

@@ -192,7 +192,10 @@ def test_who_waits_is_told_the_place_in_the_line_and_one_too_many_is_sent_away(
     held = [threading.Event(), threading.Event()]
     model_server.replies += [spoken(["Hi"], held=event) for event in held]
     progress = partial(
-        httpx.post, f"{narrow}/chat", json=STREAMED | {"smolchat": {"progress": True}}, timeout=60
+        httpx.post,
+        f"{narrow}/chat",
+        json=STREAMED | {"smolchat": {"progress": True, "receipt": True}},
+        timeout=60,
     )
     with ThreadPoolExecutor() as pool:
         first, second, third = (queued(pool, progress, narrow, behind) for behind in range(3))
@@ -207,6 +210,8 @@ def test_who_waits_is_told_the_place_in_the_line_and_one_too_many_is_sent_away(
         one["progress"].get("position") for one in told(third.result().text) if "progress" in one
     ]
     assert positions == [2, 1, None]
+    waited = [told(answer.result().text)[-1]["receipt"]["queue_ms"] for answer in (first, third)]
+    assert 0 <= waited[0] < waited[1]
     assert written(second.result().text) == "Hi"
 
 

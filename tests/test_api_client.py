@@ -12,8 +12,10 @@ import pytest
 import respx
 
 from answer_chunk import Chunk
-from api_client import ApiClient, ApiError, events
+from api_client import ApiClient
+from api_error import ApiError
 from benchmarks.processes import free_port
+from event_stream import events
 from model_server import EVENTS, ModelServer, Reply, spoken
 from model_server import chunk as event
 from settings import Settings

@@ -52,6 +52,22 @@ async def test_only_what_is_given_is_changed(api: httpx.AsyncClient) -> None:
     assert (await api.patch(f"/conversations/{conversation}", json={})).json() == changed
 
 
+async def test_from_which_message_on_is_sent_is_kept(api: httpx.AsyncClient) -> None:
+    conversation = await begun(api)
+    path = f"/conversations/{conversation}"
+    await turn(api, conversation, "Hello")
+    later = (await turn(api, conversation, "And now?"))["user_message"]
+    assert (await api.get(path)).json()["sent_from"] is None
+    assert (await api.patch(path, json={"sent_from": later})).json()["sent_from"] == later
+    copy = (await api.post(f"{path}/duplicate")).json()
+    assert copy["sent_from"] == copy["messages"][2]["id"]
+    assert (await api.patch(path, json={"sent_from": "nobody"})).status_code == 404
+    assert (await api.patch(path, json={"sent_from": copy["sent_from"]})).status_code == 404
+    assert (await api.delete(f"{path}/messages/{later}")).status_code == 204
+    left = (await api.get(path)).json()
+    assert (left["sent_from"], len(left["messages"])) == (None, 2)
+
+
 async def test_the_list_is_searched_and_paged(api: httpx.AsyncClient) -> None:
     made = [await begun(api, title=f"Chat {number}") for number in range(3)]
     await turn(api, made[0], "Something about LLAMAS")

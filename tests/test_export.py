@@ -39,7 +39,9 @@ def talk(text: str = "Hello") -> Conversation:
     second = Message(role="assistant", parent=asked.id, model=text, content=text, state="failed")
     second.error, second.logprobs = {"message": text}, [{"token": "x"}]
     messages = [asked, first, second]
-    return Conversation(title=text, system_prompt=text, messages=messages, current=second.id)
+    kept = Conversation(title=text, system_prompt=text, messages=messages, current=second.id)
+    kept.sent_from = asked.id
+    return kept
 
 
 def without_ids(found: dict[str, Any]) -> dict[str, Any]:
@@ -49,7 +51,8 @@ def without_ids(found: dict[str, Any]) -> dict[str, Any]:
         message | {"id": ids[message["id"]], "parent": ids.get(message["parent"])}
         for message in found["messages"]
     ]
-    return found | {"id": None, "current": ids.get(found["current"]), "messages": messages}
+    ends = {name: ids.get(found[name]) for name in ("current", "sent_from")}
+    return found | {"id": None, "messages": messages} | ends
 
 
 async def brought_in(api: httpx.AsyncClient, body: bytes) -> list[dict[str, Any]]:

@@ -13,7 +13,8 @@ import pytest
 import streamlit as st
 from starlette.responses import Response
 
-from api_client import ApiClient, ApiError
+from api_client import ApiClient
+from api_error import ApiError
 from app_page import opened
 from backend.guard import Guard
 from backend.main import create_app

@@ -28,7 +28,7 @@ DMR_ADDRESSES = (
 )
 DMR_IDS = ("ai/smollm2:latest", "ai/smollm2", "docker.io/ai/smollm2:latest", "docker.io/ai/smollm2")
 NUMBERS = {"prompt_tokens", "completion_tokens", "context_tokens"}
-SPEEDS = {"prompt_tokens_per_second", "completion_tokens_per_second"}
+SPEEDS = {"prompt_ms", "prompt_tokens_per_second", "completion_tokens_per_second"}
 
 
 @dataclass(frozen=True)

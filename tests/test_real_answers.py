@@ -83,7 +83,8 @@ async def test_a_receipt_says_what_was_measured(api: httpx.AsyncClient) -> None:
     assert (receipt["finish_reason"], receipt["completion_tokens"]) == ("length", 12)
     assert receipt["context_tokens"] == receipt["prompt_tokens"] + 12
     assert receipt["context_size"] == 8192
-    assert 0 < receipt["first_token_ms"] < receipt["total_ms"]
+    assert 0 < receipt["prompt_ms"] <= receipt["first_token_ms"] < receipt["total_ms"]
+    assert 0 <= receipt["queue_ms"] < receipt["first_token_ms"]
     assert receipt["prompt_tokens_per_second"] > 0 < receipt["completion_tokens_per_second"]
     assert receipt["load_ms"] is None  # nothing was loaded
     phases = [event["smolchat"]["progress"] for event in events[:-1] if "smolchat" in event]

@@ -60,7 +60,10 @@ def test_the_line_says_how_an_answer_ended(state: str, line: str, *, is_empty: b
 
 
 def test_the_details_say_everything() -> None:
-    rows = dict(words.rows(WHOLE, sent={"temperature": 0.2}, about="135 M parameters"))
+    rows = dict(
+        words.rows(WHOLE, state="finished", sent={"temperature": 0.2}, about="135 M parameters")
+    )
+    assert rows["Ended because"] == "the model had said what it had to say"
     assert rows["… of it read anew"] == "31 tokens at 120.5 tokens/s"
     assert rows["Answer"] == "20 tokens at 41.3 tokens/s"
     assert rows["Context"] == "1,051 of 8,192 tokens (13%)"
@@ -72,10 +75,27 @@ def test_the_details_say_everything() -> None:
 
 
 def test_what_was_not_measured_is_called_so_and_never_zero() -> None:
-    rows = dict(words.rows(Receipt(), sent={}, about=""))
-    told = rows.pop("Ended because"), rows.pop("Parameters sent")
-    assert told == ("it was ended before the model did", "none: the model server's own")
+    rows = dict(words.rows(Receipt(), state=None, sent=None, about=""))
     assert set(rows.values()) == {words.NOT_MEASURED}
+
+
+def test_an_answer_that_was_stopped_and_sent_nothing_says_so() -> None:
+    rows = dict(words.rows(Receipt(), state="stopped", sent={}, about=""))
+    assert rows["Ended because"] == "stopped before the model ended it"
+    assert rows["Parameters sent"] == "none"
+
+
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        ({"seed": 7, "max_tokens": 1024, "logprobs": True, "top_logprobs": 5}, "smollm2"),
+        ({"top_k": 5, "temperature": 0.2}, "smollm2 · top_k 5 · temperature 0.2"),
+        ({"grammar": "x" * 300}, "smollm2 · grammar " + "x" * 111 + "…"),
+    ],
+)
+def test_the_line_says_which_parameters_went_out(sent: dict[str, Any], told: str) -> None:
+    receipt = Receipt(model="ai/smollm2")
+    assert words.line(receipt, state="finished", is_empty=False, sent=sent) == told
 
 
 @pytest.mark.parametrize(

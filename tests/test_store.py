@@ -84,13 +84,13 @@ async def test_everything_is_kept_as_it_was(store: Store) -> None:
         error={"message": "No."},
     )
     kept = Conversation(title="T", model="m", system_prompt="S", parameters={"top_p": 0.5})
-    kept.messages, kept.current = [message], message.id
+    kept.messages, kept.current, kept.sent_from = [message], message.id, message.id
     [head] = await store.add([kept])
     found = await store.find(head.id)
-    ids = {"id", "current", "messages"}
+    ids = {"id", "current", "sent_from", "messages"}
     assert found.model_dump(exclude=ids) == kept.model_dump(exclude=ids)
     assert found.messages[0].model_dump(exclude={"id"}) == message.model_dump(exclude={"id"})
-    assert found.current == found.messages[0].id
+    assert found.current == found.sent_from == found.messages[0].id
 
 
 async def test_a_turn_goes_under_its_parent_and_names_the_conversation(store: Store) -> None:
@@ -366,3 +366,5 @@ def test_a_message_follows_an_earlier_one() -> None:
         Conversation(messages=[twice, twice])
     with pytest.raises(ValueError, match="current is none"):
         Conversation(current="nobody")
+    with pytest.raises(ValueError, match="sent_from is none"):
+        Conversation(sent_from="nobody")

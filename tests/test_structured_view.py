@@ -4,7 +4,7 @@ from streamlit.testing.v1 import AppTest
 
 
 def broken_off() -> None:
-    from api_client import ApiError  # noqa: PLC0415  # the script is run by itself
+    from api_error import ApiError  # noqa: PLC0415  # the script is run by itself
     from form import Form  # noqa: PLC0415
     from structured_job import StructuredRun  # noqa: PLC0415
     from structured_view import StructuredView  # noqa: PLC0415

@@ -6,7 +6,7 @@ import pytest
 
 import structured_words as words
 from answer_chunk import Usage
-from api_client import ApiError
+from api_error import ApiError
 from form import Form
 from structured_job import StructuredRun
 from structured_reply import Attempt, Fault, Progress, StructuredReply, Unenforced

@@ -84,6 +84,10 @@ class Conversation(ConversationHead):
     current: Annotated[
         str | None, Field(description="The message that it was left at: the end of its thread.")
     ] = None
+    sent_from: Annotated[
+        str | None,
+        Field(description="The message from which on a thread is sent to the model; null is all."),
+    ] = None
     messages: list[Message] = []
 
     @model_validator(mode="after")
@@ -97,14 +101,13 @@ class Conversation(ConversationHead):
             known.add(message.id)
         if self.current not in known:
             raise ValueError("current is none of the messages")
+        if self.sent_from not in known:
+            raise ValueError("sent_from is none of the messages")
         return self
 
     def thread(self) -> list[Message]:
-        """Give the messages on the way from the first to where it was left, and on to an end."""
+        """Give the messages on the way from the first to where it was left."""
         end = self.current or (self.messages[-1].id if self.messages else None)
-        for message in self.messages:  # children come after their parents
-            if end is not None and message.parent == end:
-                end = message.id
         thread = []
         for message in reversed(self.messages):
             if message.id == end:

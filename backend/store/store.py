@@ -93,13 +93,14 @@ class Store:
 
         Raises:
             ConversationNotFoundError: there is none of this id.
-            MessageNotFoundError: it is to be left at a message that is not in it.
+            MessageNotFoundError: it is to name a message that is not in it.
         """
         query = update(conversations).where(conversations.c.id == conversation)
         async with self._database.writing() as connection:
             await _head(connection, conversation)
-            if (current := changes.get("current")) is not None:
-                await _message(connection, conversation, current)
+            for name in ("current", "sent_from"):
+                if (named := changes.get(name)) is not None:
+                    await _message(connection, conversation, named)
             if changes:
                 await connection.execute(query.values(changes))
         return await self.find(conversation)
@@ -132,10 +133,12 @@ class Store:
             gone = (await connection.execute(_subtree(message))).scalars().all()
             below = _subtree(message).scalar_subquery()
             await connection.execute(delete(messages).where(messages.c.id.in_(below)))
+            changes: Row = {"sent_from": None} if head["sent_from"] in gone else {}
             if head["current"] in gone:
-                end = await _end_below(connection, conversation, parent)
+                changes["current"] = await _end_below(connection, conversation, parent)
+            if changes:
                 query = update(conversations).where(conversations.c.id == conversation)
-                await connection.execute(query.values(current=end))
+                await connection.execute(query.values(changes))
 
     async def begin_turn(
         self, conversation: str, asked: Message, answer: Message, *, follows_on: bool = False
@@ -268,6 +271,7 @@ def _with_new_ids(added: Sequence[Conversation]) -> tuple[list[Row], list[Row]]:
         head = conversation.model_dump(exclude={"messages"}) | {"id": new_id()}
         ids = {message.id: new_id() for message in conversation.messages}
         head["current"] = ids.get(conversation.current or "") or next(reversed(ids.values()), None)
+        head["sent_from"] = ids.get(conversation.sent_from or "")
         heads.append(head)
         for message in conversation.messages:
             row = message.model_dump() | {"id": ids[message.id], "conversation": head["id"]}

@@ -68,6 +68,7 @@ conversations = Table(
     Column("system_prompt", Words),
     Column("parameters", Json),
     Column("current", Words),
+    Column("sent_from", Words),
     Column("created_at", Microseconds, nullable=False),
     Column("updated_at", Microseconds, nullable=False),
     Index("conversations_newest", "updated_at", "id"),

@@ -9,7 +9,7 @@ import chat_actions as actions
 import model_choice
 import parameter_panel
 from answer_view import AnswerView
-from api_client import ApiError
+from api_error import ApiError
 from chat_session import PROBLEM, Asked, asked, follow_address, opened, opened_id, settle, unsent
 from conversation import Conversation
 from conversation_list import conversation_list
