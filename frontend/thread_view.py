@@ -12,7 +12,8 @@ from message_view import draw_action, draw_answer, draw_failure, draw_message, d
 from parts import callout
 from receipt_view import draw_line
 
-SHOWN = 40  # messages; more would make every action slow
+SHOWN = 40  # messages at least; many more would make every action slow
+_STEP = 10  # messages: where the first one moves on, all are drawn anew
 _EARLIER, _DRAWN = "chat_earlier", "chat_drawn"
 
 state = st.session_state
@@ -139,7 +140,7 @@ def _draw_context_warning(last: Message) -> None:
 
 def _first_shown(conversation: Conversation, count: int) -> int:
     shown: int = state.get(_EARLIER, {}).get(conversation.id, SHOWN)
-    return max(0, count - shown)
+    return max(0, count - shown) // _STEP * _STEP
 
 
 def _show_earlier(conversation_id: str) -> None:

@@ -1,6 +1,7 @@
 """What only a browser shows: streaming, Stop, layout, and what hostile text can do."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -109,6 +110,41 @@ def test_escape_stops(page: Page, model: ModelServer) -> None:
     page.keyboard.press("Escape")
     assert model.chats[0].left.wait(10)
     page.wait_for_selector(".st-key-chat_again button")
+
+
+def test_an_escape_that_comes_before_the_stop_button_stops_too(
+    page: Page, model: ModelServer
+) -> None:
+    model.replies.append(Reply(headers=EVENTS, pieces=[chunk({"content": "Once"})], end="hang"))
+    ask(page, "Hello")
+    page.keyboard.press("Escape")
+    assert page.locator(".st-key-chat_stop").count() == 0
+    page.wait_for_selector(".st-key-chat_again button")
+    assert "stopped" in page.locator("[class*=st-key-chat_facts_]").inner_text()
+
+
+def test_a_chat_stands_still_when_something_is_asked(page: Page, model: ModelServer) -> None:
+    long = "\n\n".join(["word " * 90] * 20)
+    model.replies += [spoken([long]), spoken(["Once ", "again"], gap_seconds=0.2)]
+    ask(page, "Hello")
+    page.wait_for_selector(".st-key-chat_again button")
+    page.wait_for_selector(IDLE)
+    page.evaluate(
+        """() => {
+            const scroller = document.querySelector("[data-testid=stAppScrollToBottomContainer]");
+            window.seen = [scroller.scrollTop];
+            const look = () => {
+                seen.push(scroller.isConnected ? scroller.scrollTop : -1);
+                requestAnimationFrame(look);
+            };
+            look();
+        }"""
+    )
+    ask(page, "And now?")
+    page.wait_for_selector("text=Once again")
+    seen: list[float] = page.evaluate("seen")
+    assert seen[0] > 500
+    assert all(then <= now + 5 for then, now in pairwise(seen))
 
 
 def test_a_question_asked_further_up_is_shown(page: Page, model: ModelServer) -> None:

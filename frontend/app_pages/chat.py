@@ -124,19 +124,10 @@ def is_told(conversation: Conversation) -> bool:
     return found.trouble is not None and found.trouble.message in told
 
 
-def draw_stop() -> None:
-    with st.bottom:
-        st.button(
-            "Stop",
-            icon=":material/stop_circle:",
-            key="chat_stop",
-            on_click=actions.stop,
-            shortcut="Esc",
-        )
-
-
-def draw_bottom() -> None:
-    # Streamlit itself puts this at the bottom; inside st.bottom it would not follow an answer down.
+def draw_bottom(*, is_answering: bool) -> None:
+    # Always first at the bottom: where anything else took its place there, Streamlit would draw the
+    # whole page anew, and jump. It puts it there by itself; inside st.bottom the page would not
+    # follow an answer down.
     st.chat_input(
         "Message the model …",
         key="chat_input",
@@ -144,6 +135,16 @@ def draw_bottom() -> None:
         submit_mode="disable",
     )
     with st.bottom:
+        if is_answering:
+            st.button(
+                "Stop",
+                icon=":material/stop_circle:",
+                key="chat_stop",
+                on_click=actions.stop,
+                shortcut="Esc",
+            )
+        else:
+            st.empty()
         st.caption("Small models make things up. Check what matters.", text_alignment="center")
 
 
@@ -190,6 +191,7 @@ is_answering = question is not None and not question.is_over
 conversation = opened()
 views: list[AnswerView] = []
 
+draw_bottom(is_answering=is_answering)  # before an answer: whoever sees a word of it can stop it
 welcome = st.empty()  # what is left of it would stay, dimmed, under an answer
 if conversation or question:
     welcome.empty()
@@ -199,8 +201,6 @@ if conversation or question:
         with newest:
             if question.question_id is None:
                 draw_new_question(question.question, "chat_user_new")
-            if is_answering:
-                draw_stop()  # before the answer: whoever sees a word can stop it
             views = draw_asked_answers(question)
             show_at_once(question, views)
     if conversation:
@@ -219,7 +219,6 @@ with trouble.container():
         service_callout(found)
 with st.sidebar:
     draw_sidebar()
-draw_bottom()
 run_script("page", 0)
 run_script("follow", id(question) if question else 0)
 open_wanted(found)

@@ -8,6 +8,7 @@ window.smolchatFollow ??= (() => {
   const upward = ["ArrowUp", "PageUp", "Home", " "];
   let isHeld = false;
   let scrollTop = 0;
+  let shownUntil = 0;
   let gesture = -Infinity; // when the reader last did what scrolls: a page also moves by itself
   const look = ({ target }) => {
     if (!isPage(target)) return;
@@ -26,19 +27,21 @@ window.smolchatFollow ??= (() => {
     document.addEventListener(kind, note, { capture: true, passive: true });
   const native = Object.getOwnPropertyDescriptor(Element.prototype, "scrollTop");
   const set = function (value) {
-    if (!(isHeld && isPage(this))) native.set.call(this, value);
+    if (!isPage(this)) native.set.call(this, value);
+    else if (!isHeld) native.set.call(this, performance.now() < shownUntil ? this.scrollHeight : value);
   };
   Object.defineProperty(Element.prototype, "scrollTop", { ...native, set });
   // A question that was just asked is shown, also to someone who had scrolled up, however long it
-  // takes to be drawn; once the page is at its bottom, Streamlit follows.
+  // takes to be drawn, and at once: Streamlit's own gliding to it would begin anew with each part
+  // that is drawn. Once the page is at its bottom, Streamlit follows.
   return () => {
     isHeld = false;
     gesture = -Infinity;
-    const asked = performance.now();
+    shownUntil = performance.now() + 3000;
     const step = () => {
       const page = document.querySelector(where);
       if (page) page.scrollTop = page.scrollHeight;
-      if (!isHeld && performance.now() - asked < 3000) setTimeout(step, 50);
+      if (!isHeld && performance.now() < shownUntil) setTimeout(step, 50);
     };
     step();
   };

@@ -1,6 +1,7 @@
 // Tells screen readers when an answer begins and what it says once it is there: Streamlit itself
-// draws without a word. Keeps the keyboard where a person types: when an answer ends, Streamlit gives
-// it to the prompt. It is run by every page that is drawn and does its work once.
+// draws without a word. Stops an answer by an Esc that came before the Stop button. Keeps the keyboard
+// where a person types: when an answer ends, Streamlit gives it to the prompt. It is run by every page
+// that is drawn and does its work once.
 if (!window.smolchatTells) {
   window.smolchatTells = true;
   const said = document.createElement("div");
@@ -8,8 +9,16 @@ if (!window.smolchatTells) {
   said.className = "smolchat-said";
   document.body.append(said);
   let wasWriting = false;
+  let escaped = -Infinity; // when Esc was pressed: it stops also what is only just being asked
+  const noteKey = (event) => (escaped = event.key === "Escape" ? performance.now() : -Infinity);
+  document.addEventListener("keydown", noteKey, { capture: true, passive: true });
   setInterval(() => {
-    const isWriting = document.querySelector(".st-key-chat_stop") !== null;
+    const stop = document.querySelector(".st-key-chat_stop button");
+    const isWriting = stop !== null;
+    if (isWriting && performance.now() - escaped < 1000) {
+      escaped = -Infinity;
+      stop.click();
+    }
     if (isWriting && !wasWriting) said.textContent = "The model is answering.";
     if (!isWriting && wasWriting) {
       const answers = document.querySelectorAll("[data-testid=stChatMessage] [data-testid=stMarkdown]");
