@@ -88,12 +88,13 @@ class Answering:
 
     async def _waited(self, place: Place) -> AsyncGenerator[bytes]:
         """Wait for the turn and for the model; tell of both."""
+        began = time.monotonic()
         if not place.is_running:
             async for position in place.positions():
                 if self._tells_progress:
                     yield self._progress("waiting", position=position)
         self._asked = time.monotonic()
-        self._watch.queue_seconds = self._asked - self._watch.started
+        self._watch.queue_seconds = self._asked - began
         if loading := await self._upstream.loading(self._body["model"]):
             if self._tells_progress:
                 yield self._progress("loading")

@@ -30,14 +30,17 @@ def conversation_list() -> None:
         on_change=lambda: state.update({_SHOWN: PAGE}),
     )
     page = _page()
+    # What is there or not has a place of its own: what follows would move, and be seen twice.
+    note = st.empty()
     if not page.data:
-        st.caption("Nothing found." if state.get(SEARCH) else "Chats are kept here.")
+        note.caption("Nothing found." if state.get(SEARCH) else "Chats are kept here.")
     with st.container(key="chat_list", gap=None):
         for day, heads in groupby(page.data, lambda head: day_of(head.updated_at, today())):
             st.caption(day)
             _draw(list(heads))
+    more = st.empty()
     if page.has_more:
-        st.button("Show more", key="chat_more", type="tertiary", on_click=_show_more)
+        more.button("Show more", key="chat_more", type="tertiary", on_click=_show_more)
 
 
 def _draw(heads: Sequence[ConversationHead]) -> None:

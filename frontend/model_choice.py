@@ -33,8 +33,9 @@ def model_choice(found: Service) -> None:
         disabled=not ids,
         persist_state="session",
     )
+    place = st.empty()
     if known := {model.id: about(model) for model in found.models}.get(model or ""):
-        st.caption(safe_markdown(known))
+        place.caption(safe_markdown(known))
 
 
 def about(model: Model) -> str:

@@ -70,6 +70,23 @@ def steps(page: Page) -> list[str]:
     return page.locator("[class*=st-key-chat_step_] [data-testid=stText]").all_inner_texts()
 
 
+def test_the_sidebar_shows_nothing_twice_while_the_first_answer_is_written(
+    house: House, browser: Browser, model: ModelServer
+) -> None:
+    for head in httpx.get(f"{house.api_url}/conversations?limit=200").json()["data"]:
+        httpx.delete(f"{house.api_url}/conversations/{head['id']}")
+    with opened(browser, house.url) as page:
+        assert "Chats are kept here." in page.locator(SIDEBAR).inner_text()
+        model.replies.append(BEGUN)
+        ask(page, "Hello")
+        wait_until(lambda: answer_text(page) == "Once upon", page)
+        page.wait_for_timeout(500)  # Streamlit would dim what is left over now
+        assert page.locator(SIDEBAR).inner_text().count("Import, export") == 1
+        assert page.locator(f"{SIDEBAR} [data-stale=true]:visible").count() == 0
+        page.click(".st-key-chat_stop button")
+        answered(page)
+
+
 def test_versions_are_stepped_through_and_outlive_a_reload(
     page: Page, model: ModelServer, browser: Browser
 ) -> None:
