@@ -16,11 +16,6 @@ from safe_markdown import safe_markdown
 from settings import Settings
 
 LOOK_SECONDS = 3.0
-# Names that mean this computer inside Docker: Model Runner, the host, its bridge, our services.
-_DOCKER_HOSTS = (
-    "model-runner.docker.internal", "host.docker.internal", "172.17.0.1",
-    "api", "engine", "balancer",
-)  # fmt: skip
 Color = Literal["green", "orange", "red"]
 BADGES: dict[str, tuple[str, str, Color]] = {
     "ready": ("Ready", ":material/check_circle:", "green"),
@@ -116,7 +111,8 @@ def privacy(*urls: str) -> str:
 
 
 def _is_here(host: str) -> bool:
-    if host in LOCAL_HOSTS + _DOCKER_HOSTS:
+    named = api().settings.local_hosts.lower().split(",")
+    if host in LOCAL_HOSTS or host in [name.strip() for name in named]:
         return True
     try:
         address = ip_address(host)

@@ -57,6 +57,9 @@ class Settings(BaseSettings):
     ] = "http://localhost:8000"
     # Where a browser finds the API, if elsewhere: in Compose the page has a name of its own for it.
     api_public_url: Annotated[str, AfterValidator(_http_url)] | None = None
+    # Names and addresses that are this computer too, with commas between: what is sent there does
+    # not leave it.
+    local_hosts: str = ""
     # Sent to the API as a bearer token, for an API that wants one.
     api_key: Annotated[SecretStr, AfterValidator(_header_value)] = SecretStr("")
     # How long the API may take to say what it knows: its own looks end within one second.

@@ -1,5 +1,6 @@
 """What Compose and hadolint say of the files, before anything is built."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -59,6 +60,51 @@ def test_the_scaled_house_is_reached_at_the_balancer_only(stack: Stack) -> None:
     assert {port["host_ip"] for port in services["balancer"]["ports"]} == {"127.0.0.1"}
 
 
+@pytest.mark.parametrize("file", ["compose.yaml", EMBEDDED])
+def test_the_page_waits_for_the_api_and_only_the_api_knows_the_host(
+    file: str, stack: Stack
+) -> None:
+    stack.files = (file,)
+    services = stack.config()["services"]
+    assert services["ui"]["depends_on"]["api"]["condition"] == "service_healthy"
+    known = {name: service.get("extra_hosts", []) for name, service in services.items()}
+    assert known.pop("api") == ["host.docker.internal=host-gateway"]
+    assert not any(known.values())
+
+
+@pytest.mark.parametrize("file", ["compose.yaml", EMBEDDED])
+def test_settings_are_changed_where_the_readme_says(file: str, stack: Stack) -> None:
+    stack.files = (file,)
+    with (stack.house / ".env.docker").open("a") as settings:
+        settings.write("SMOLCHAT_ALLOWED_HOSTS=api,chat.example\nSMOLCHAT_ENGINE_CONTEXT=4096\n")
+    with (stack.house / ".env").open("a") as environment:
+        environment.write("SMOLCHAT_API_PUBLIC_URL=https://chat.example/api\n")
+    services = stack.config()["services"]
+    assert services["api"]["environment"]["SMOLCHAT_ALLOWED_HOSTS"] == "api,chat.example"
+    assert services["ui"]["environment"]["SMOLCHAT_API_PUBLIC_URL"] == "https://chat.example/api"
+    if file == EMBEDDED:
+        assert services["engine"]["environment"]["SMOLCHAT_ENGINE_CONTEXT"] == "4096"
+
+
+def test_the_api_is_public_at_its_own_port_unless_said(stack: Stack) -> None:
+    told = stack.config()["services"]["ui"]["environment"]
+    assert told["SMOLCHAT_API_PUBLIC_URL"] == stack.api
+
+
+@pytest.mark.parametrize("files", [(), ("compose.yaml", "compose.override.yaml")])
+def test_the_guides_larger_model_server_takes_model_runners_place(
+    files: tuple[str, ...], stack: Stack
+) -> None:
+    guide = (ROOT / "docs/scaling.md").read_text()
+    [override] = re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL)
+    (stack.house / "compose.override.yaml").write_text(override)
+    stack.files = files
+    api = stack.config()["services"]["api"]
+    assert api["environment"]["DMR_BASE_URL"] == "http://gpu.example:8000/v1"
+    assert "models" not in api
+    assert "\nmodels:" not in stack.compose("config")
+
+
 def test_postgres_takes_the_files_place(stack: Stack) -> None:
     for file in ("compose.yaml", EMBEDDED):
         stack.files = (file, "compose.postgres.yaml")
@@ -84,6 +130,7 @@ def test_every_container_is_held_to_what_it_needs(files: Sequence[str], stack: S
         assert service["deploy"]["resources"]["limits"].keys() == {"memory", "pids"}
         assert service["logging"]["options"] == {"max-size": "10m", "max-file": "3"}
         assert service["restart"] == "unless-stopped"
+        assert service["stop_grace_period"] in ("10s", "30s")
         assert {port["host_ip"] for port in service.get("ports", [])} <= {"127.0.0.1"}
 
 
