@@ -18,8 +18,8 @@ def or_none(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
 
 Lenient = WrapValidator(or_none)
 Count = Annotated[int | None, Field(ge=0, le=2**53, strict=True), Lenient]
-Speed = Annotated[float | None, Field(gt=0, allow_inf_nan=False, strict=True), Lenient]
-Milliseconds = Annotated[float | None, Field(ge=0, allow_inf_nan=False), Lenient]
+Speed = Annotated[float | None, Field(gt=0, le=1e9, strict=True), Lenient]
+Milliseconds = Annotated[float | None, Field(ge=0, le=1e12), Lenient]
 Share = Annotated[float | None, Field(ge=0, le=1), Lenient]
 Text = Annotated[str | None, Lenient]
 

@@ -75,7 +75,13 @@ def ask(question: str) -> None:
     unsent().append(entry)  # stays on the page until it can be kept
     if is_answering():
         raise ApiError("An answer is being written in this chat.", "Ask again once it has ended.")
-    conversation = _begun()
+    try:
+        conversation = _begun()
+    except ApiError as error:
+        if error.code == GONE:  # it was deleted elsewhere: the question may begin a new one
+            show(None)
+            unsent()[unsent().index(entry)] = (None, text)
+        raise
     unsent().remove(entry)
     put_aside(conversation)
     _start(Asked(conversation, text, conversation.current))
@@ -84,7 +90,7 @@ def ask(question: str) -> None:
 @reported
 def ask_again(question_id: str) -> None:
     """Have a question answered once more, beside the answers that it has."""
-    conversation = _ready()
+    conversation = _ready_to_ask()
     question = _thread_to(conversation, question_id)[-1]
     _start(Asked(conversation, question.content, question.parent, question_id))
 
@@ -92,7 +98,7 @@ def ask_again(question_id: str) -> None:
 @reported
 def ask_instead(message_id: str, question: str) -> None:
     """Ask an edited question in the place of an earlier one, which stays beside it."""
-    conversation = _ready()
+    conversation = _ready_to_ask()
     state.pop("chat_editing", None)
     old = _thread_to(conversation, message_id)[-1]
     if question.strip():
@@ -102,7 +108,7 @@ def ask_instead(message_id: str, question: str) -> None:
 @reported
 def go_on(answer_id: str) -> None:
     """Have an answer that was cut written on."""
-    conversation = _ready()
+    conversation = _ready_to_ask()
     *above, cut = _thread_to(conversation, answer_id)
     question = above[-1]
     again = Asked(conversation, question.content, question.parent, question.id)
@@ -237,14 +243,16 @@ def _ready() -> Conversation:
     return conversation
 
 
+def _ready_to_ask() -> Conversation:
+    _ready()
+    return _begun()
+
+
 def _begun() -> Conversation:
-    """Give the open conversation, or a new one, with the settings of now."""
-    wanted = settings().kept()
-    conversation = opened()
-    if conversation is None:
-        conversation = conversations().create(wanted)
-    elif any(getattr(conversation, name) != value for name, value in wanted.items()):
-        conversation = conversations().change(conversation.id, wanted)
+    """Give the open conversation as it is now, or a new one, with the settings of now."""
+    wanted, here = settings().kept(), opened_id()
+    kept = conversations()
+    conversation = kept.change(here, wanted) if here else kept.create(wanted)
     show(conversation)
     return conversation
 

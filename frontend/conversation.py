@@ -75,9 +75,13 @@ class Conversation(ConversationHead):
         return found[::-1]
 
     def sent_part(self, thread: list[Message]) -> list[Message]:
-        """Give what of a thread is sent to the model: all of it, unless the oldest is left out."""
-        places = [place for place, message in enumerate(thread) if message.id == self.sent_from]
-        return thread[places[0] :] if places else thread
+        """Give what of a thread is sent to the model: all of it, unless the oldest is left out.
+
+        Its first message may be another version of the one that it was left out to.
+        """
+        above = next((said.parent for said in self.messages if said.id == self.sent_from), None)
+        places = [place for place, message in enumerate(thread) if message.id == above]
+        return thread[places[0] + 1 :] if places else thread
 
     def siblings(self, message: Message) -> list[Message]:
         """Give what was said in the same place, itself included, oldest first."""

@@ -13,7 +13,7 @@ from conversation import NO_TITLE, ConversationHead, ConversationPage
 from parts import reader_zone
 from safe_line import escaped
 
-SEARCH, _SHOWN, _KNOWN = "chat_search", "chat_shown", "chat_list"
+SEARCH, _SHOWN, _KNOWN, _DRAWN = "chat_search", "chat_shown", "chat_list", "chat_list_drawn"
 PAGE = 20
 
 state = st.session_state
@@ -35,16 +35,20 @@ def conversation_list() -> None:
     if not page.data:
         note.caption("Nothing found." if state.get(SEARCH) else "Chats are kept here.")
     with st.container(key="chat_list", gap=None):
-        for day, heads in groupby(page.data, lambda head: day_of(head.updated_at, today())):
-            st.caption(day)
-            _draw(list(heads))
+        days = groupby(page.data, lambda head: day_of(head.updated_at, today()))
+        drawn = sum(_draw(day, list(heads)) for day, heads in days)
+        for _ in range(state.get(_DRAWN, 0) - drawn):  # what a longer list had would stay, dimmed
+            st.empty()
+        state[_DRAWN] = drawn
     more = st.empty()
     if page.has_more:
         more.button("Show more", key="chat_more", type="tertiary", on_click=_show_more)
 
 
-def _draw(heads: Sequence[ConversationHead]) -> None:
+def _draw(day: str, heads: Sequence[ConversationHead]) -> int:
+    """Draw the conversations of a day, and give how many elements that takes."""
     here = opened()
+    st.caption(day)
     for head in heads:
         is_open = here is not None and head.id == here.id
         st.button(
@@ -55,6 +59,7 @@ def _draw(heads: Sequence[ConversationHead]) -> None:
             args=[head.id],
             width="stretch",
         )
+    return 1 + len(heads)
 
 
 def title(head: ConversationHead) -> str:

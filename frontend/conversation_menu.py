@@ -43,7 +43,11 @@ def _draw_menu(conversation: Conversation) -> None:
         for form, name in _FORMS.items():
             _draw_export(conversation, form, name)
         is_unwanted = st.button(
-            "Delete chat …", icon=":material/delete:", key="chat_delete", width="stretch"
+            "Delete chat …",
+            icon=":material/delete:",
+            key="chat_delete",
+            on_click=actions.stop,  # a dialog is heard only when no answer is being drawn
+            width="stretch",
         )
     if is_unwanted:
         _confirm_deletion(conversation)

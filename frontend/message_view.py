@@ -155,6 +155,8 @@ def _choose(key: str, message: Message) -> None:
     elif choice == "Go on":
         actions.go_on(message.id)
     else:
+        if choice == "Delete":
+            actions.stop()  # a dialog is heard only when no answer is being drawn
         state[WANTED] = (choice, message)
 
 

@@ -7,7 +7,7 @@ from safe_markdown import safe_markdown
 from service import Service
 
 KEY = "model_choice"
-_IDS, _WANTED = "model_choice_ids", "model_choice_wanted"
+_IDS, _WANTED, _LAST = "model_choice_ids", "model_choice_wanted", "model_choice_last"
 
 
 def chosen() -> str | None:
@@ -31,11 +31,17 @@ def model_choice(found: Service) -> None:
         key=KEY,
         placeholder="None found",
         disabled=not ids,
+        on_change=_keep,
         persist_state="session",
     )
+    st.session_state[_LAST] = model
     place = st.empty()
     if known := {model.id: about(model) for model in found.models}.get(model or ""):
         place.caption(safe_markdown(known))
+
+
+def _keep() -> None:
+    st.session_state[_LAST] = st.session_state[KEY]
 
 
 def about(model: Model) -> str:
@@ -55,7 +61,8 @@ def _ids(found: Service) -> list[str]:
         listed = [found.health.model, *(model.id for model in found.models)]
         state[_IDS] = list(dict.fromkeys(listed))
     ids: list[str] = state.setdefault(_IDS, [])
-    wanted = state.pop(_WANTED, None)
+    # Streamlit forgets on the next page what was not chosen by hand.
+    wanted = state.pop(_WANTED, None) or state.get(_LAST)
     if wanted and not found.models and wanted not in ids:  # it may be there
         ids.append(wanted)
     if wanted in ids:

@@ -118,6 +118,12 @@ def _seed() -> None:
     )
 
 
+def can_keep(seed: int) -> bool:
+    """Tell whether the field takes this seed, which an imported answer may name."""
+    [field] = [field for field in parameters.ALL if field.name == "seed"]
+    return _fitting(field, seed) is not None
+
+
 def keep_seed(seed: int | None = None) -> None:
     """Use a seed from now on: this one, or one that is drawn."""
     drawn = random.randrange(MAX_SEED) if seed is None else seed  # noqa: S311  # no secret

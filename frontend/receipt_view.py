@@ -9,7 +9,7 @@ from answer_chunk import Receipt
 from conversation import Message
 from logprobs_view import draw_logprobs
 from parts import closing_button
-from safe_markdown import safe_markdown
+from safe_line import escaped
 from service import Service
 
 
@@ -31,10 +31,10 @@ def show_receipt(message: Message, found: Service) -> None:
         sent=message.parameters,
         about=about.get(receipt.model or "", ""),
     )
-    st.table({name: safe_markdown(value) for name, value in rows}, border="horizontal")
+    st.table({name: escaped(" ".join(value.split())) for name, value in rows}, border="horizontal")
     if (share := words.context_share(receipt)) is not None:
         st.progress(share, text="Context used")
-    if receipt.seed is not None:
+    if receipt.seed is not None and parameter_panel.can_keep(receipt.seed):
         closing_button(
             "Keep this seed",
             icon=":material/casino:",

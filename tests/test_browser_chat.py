@@ -123,6 +123,54 @@ def test_an_escape_that_comes_before_the_stop_button_stops_too(
     assert "stopped" in page.locator("[class*=st-key-chat_facts_]").inner_text()
 
 
+@pytest.mark.parametrize("opening", [".st-key-chat_menu button", ".st-key-model_choice input"])
+def test_an_escape_closes_what_is_open_and_the_next_one_stops(
+    opening: str, page: Page, model: ModelServer
+) -> None:
+    model.replies.append(Reply(headers=EVENTS, pieces=[chunk({"content": "Once"})], end="hang"))
+    ask(page, "Hello")
+    wait_until(lambda: answer_text(page) == "Once", page)
+    page.click(opening)
+    page.wait_for_selector("[role=dialog], [role=listbox], [data-testid=stPopoverBody]")
+    page.wait_for_timeout(300)
+    page.keyboard.press("Escape")
+    page.wait_for_timeout(1200)
+    assert not model.chats[0].left.is_set()
+    page.keyboard.press("Escape")
+    assert model.chats[0].left.wait(10)
+    page.wait_for_selector(".st-key-chat_again button")
+
+
+def test_an_escape_before_a_question_does_not_stop_it(page: Page, model: ModelServer) -> None:
+    ask(page, "Hello")
+    page.wait_for_selector(".st-key-chat_again button")
+    page.wait_for_selector(IDLE)
+    model.replies.append(spoken(["Once ", "again"], gap_seconds=0.5))
+    page.keyboard.press("Escape")
+    page.click(".st-key-chat_again button")
+    page.wait_for_selector("text=Once again")
+    page.wait_for_selector(".st-key-chat_again button")
+    assert "stopped" not in page.locator("[class*=st-key-chat_facts_]").inner_text()
+
+
+def test_the_keyboard_may_go_up_while_an_answer_begins(page: Page, model: ModelServer) -> None:
+    long = "\n\n".join(["word " * 90] * 20)
+    model.replies += [spoken([long]), Reply(first_seconds=60)]
+    ask(page, "Hello")
+    page.wait_for_selector(".st-key-chat_again button")
+    page.wait_for_selector(IDLE)
+    ask(page, "And now?")
+    page.wait_for_selector("text=Waiting for the first word")
+    page.wait_for_timeout(1000)  # the question is shown first
+    page.locator("[class*=st-key-chat_row_] button").first.focus()
+    page.keyboard.press("Shift+Tab")
+    page.wait_for_timeout(500)
+    top = page.evaluate("document.activeElement.getBoundingClientRect().top")
+    assert 0 <= top < 860
+    page.click(".st-key-chat_stop button")
+    page.wait_for_selector(".st-key-chat_again button")
+
+
 def test_a_chat_stands_still_when_something_is_asked(page: Page, model: ModelServer) -> None:
     long = "\n\n".join(["word " * 90] * 20)
     model.replies += [spoken([long]), spoken(["Once ", "again"], gap_seconds=0.2)]

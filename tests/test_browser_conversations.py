@@ -8,7 +8,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page
 
-from benchmarks.browser import ask
+from benchmarks.browser import IDLE, ask
 from benchmarks.processes import free_port
 from browser_page import (
     House,
@@ -56,7 +56,7 @@ def page(house: House, browser: Browser) -> Iterator[Page]:
 
 
 def titles(page: Page) -> list[str]:
-    return page.locator(".st-key-chat_list button").all_inner_texts()
+    return page.locator(".st-key-chat_list button:visible").all_inner_texts()
 
 
 def stored(house: House, page: Page) -> list[tuple[str, str | None]]:
@@ -85,6 +85,57 @@ def test_the_sidebar_shows_nothing_twice_while_the_first_answer_is_written(
         assert page.locator(f"{SIDEBAR} [data-stale=true]:visible").count() == 0
         page.click(".st-key-chat_stop button")
         answered(page)
+
+
+def test_a_shorter_list_leaves_nothing_while_an_answer_is_written(
+    house: House, page: Page, model: ModelServer
+) -> None:
+    for title in ("Alpha one", "Alpha two", "Beta"):
+        httpx.post(f"{house.api_url}/conversations", json={"title": title}).raise_for_status()
+    model.replies.append(BEGUN)
+    ask(page, "Hello")
+    wait_until(lambda: answer_text(page) == "Once upon", page)
+    wait_until(lambda: "Beta" in titles(page), page)
+    page.fill(f"{SIDEBAR} .st-key-chat_search input", "beta")
+    page.keyboard.press("Enter")
+    wait_until(lambda: titles(page) == ["Beta"], page)
+    page.wait_for_timeout(500)
+    assert page.locator(f"{SIDEBAR} [data-stale=true]:visible").count() == 0
+    page.click(".st-key-chat_stop button")
+    answered(page)
+
+
+def test_a_chat_is_deleted_while_its_answer_is_written(
+    house: House, page: Page, model: ModelServer
+) -> None:
+    model.replies.append(BEGUN)
+    ask(page, "Hello")
+    wait_until(lambda: answer_text(page) == "Once upon", page)
+    conversation = page.url.rpartition("chat=")[2]
+    page.click(".st-key-chat_menu button")
+    page.click(".st-key-chat_delete button")
+    page.click(".st-key-chat_delete_now button")
+    address = f"{house.api_url}/conversations/{conversation}"
+    wait_until(lambda: httpx.get(address).status_code == 404, page)
+    assert model.chats[0].left.wait(10)
+    page.wait_for_selector(".st-key-chat_starters")
+
+
+def test_a_chats_model_is_the_one_choice_of_all_pages(
+    house: House, browser: Browser, model: ModelServer
+) -> None:
+    model.models = Reply(pieces=[b'{"data": [{"id": "ai/smollm2"}, {"id": "ai/other"}]}'])
+    told = {"title": "By other", "model": "ai/other"}
+    conversation = httpx.post(f"{house.api_url}/conversations", json=told).json()["id"]
+    with opened(browser, f"{house.url}/?chat={conversation}") as page:
+        choice = page.locator(f"{SIDEBAR} .st-key-model_choice input")
+        wait_until(lambda: choice.input_value() == "ai/other", page)
+        for name in ("Structured", "Chat"):
+            page.click(f"[data-testid=stTopNavLink] >> text={name}")
+            page.wait_for_timeout(500)
+            drawn(page) if name == "Chat" else page.wait_for_selector(IDLE)
+            wait_until(lambda: choice.input_value() == "ai/other", page)
+    model.models = model.flavour.models
 
 
 def test_versions_are_stepped_through_and_outlive_a_reload(

@@ -244,7 +244,7 @@ def test_a_question_that_could_not_be_kept_stays_on_the_page(
     assert len(page.warning) == 1
     assert not page.exception
     ask(page, "Third")
-    assert said(page, "user") == ["First", "Third", "Second"]
+    assert said(page, "user") == ["First", "Second", "Third"]
     with running_api(settings, port=urlsplit(url).port or 0):
         page.button(key="chat_unsent_ask_0").click().run()
         assert said(page, "user") == ["First", "Second", "Third"]
@@ -339,7 +339,7 @@ def test_a_message_is_deleted_with_what_follows_it(page: AppTest) -> None:
 def test_an_answers_numbers_are_told_on_request(page: AppTest, model_server: ModelServer) -> None:
     model_server.replies.append(spoken(["Yes."]))
     choose(ask(page, "Hello"), "Numbers")
-    told = page.table[0].value.to_string()
+    told = page.table[0].value.to_string().replace("\\", "")
     assert "31 tokens at 258.3 tokens/s" in told
     assert "its size was not told" in told
     page.button(key="receipt_seed").click().run()

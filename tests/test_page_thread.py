@@ -1,6 +1,7 @@
 """What the page shows of a conversation: how much of it, what it was asked with, what it cost."""
 
 import json
+import re
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,11 @@ def chosen(page: AppTest, choice: str) -> AppTest:
 def receipt_of(page: AppTest) -> dict[str, str]:
     """Read the details of the last answer's receipt."""
     table = chosen(page, "Numbers").table[0].value
-    return {str(name): str(value) for name, value in table.iloc[:, 0].items()}
+    return {str(name): unescaped(str(value)) for name, value in table.iloc[:, 0].items()}
+
+
+def unescaped(markdown: str) -> str:
+    return re.sub(r"\\(.)", r"\1", markdown)
 
 
 def test_a_chat_goes_on_with_its_model_after_a_reload_and_in_another_tab(
@@ -173,6 +178,71 @@ def test_what_is_left_out_is_left_out_in_every_tab_until_all_is_sent_again(
     assert "chat_send_all" not in [button.key for button in other.button]
     ask(other, "And then")
     assert "Question 0" in json.dumps(model_server.chats[-1].body["messages"])
+
+
+def test_an_edit_at_the_mark_leaves_out_the_same(
+    model_server: ModelServer, served: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = talk(4) | {"sent_from": "q2"}
+    page = shown(opened(served, monkeypatch), bring_in(served, told)[0])
+    menus = [menu for menu in page.menu_button if "Edit" in menu.options]
+    menus[2].set_value("Edit").run()
+    next(area for area in page.text_area if area.label == "Edit your message").set_value("Else?")
+    page.button(key="chat_edit_ask").click().run()
+    sent = [message["content"] for message in model_server.chats[-1].body["messages"]]
+    assert sent[-1] == "Else?"
+    assert "Question 1" not in sent
+    assert any("not sent" in caption.value for caption in page.caption)
+
+
+def test_a_second_tab_goes_on_from_what_the_first_one_did(
+    model_server: ModelServer, served: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model_server.models = BOTH
+    receipt = {"total_ms": 1.0, "context_tokens": 8000, "context_size": 8192}
+    [conversation] = bring_in(served, talk(4, receipt=receipt))
+    first, second = (shown(opened(served, monkeypatch), conversation) for _ in range(2))
+    for tab in (first, second):
+        tab.selectbox[0].select("ai/smollm2:latest").run()
+    first.button(key="chat_leave_out").click().run()
+    first.selectbox[0].select("ai/other").run()
+    ask(first, "By other")
+    ask(second, "By smollm2")
+    body = model_server.chats[-1].body
+    sent = [message["content"] for message in body["messages"]]
+    assert body["model"] == "ai/smollm2:latest"
+    assert "By other" in sent
+    assert "Question 1" not in sent
+    assert said(second, "user")[-2:] == ["By other", "By smollm2"]
+    kept = httpx.get(f"{served}/conversations/{conversation}").json()
+    assert kept["model"] == "ai/smollm2:latest"
+
+
+def test_a_model_that_is_chosen_for_another_answer_is_kept(
+    model_server: ModelServer, served: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model_server.models = BOTH
+    page = ask(opened(served, monkeypatch), "Hello")
+    page.selectbox[0].select("ai/other").run()
+    page.button(key="chat_again").click().run()
+    assert model_server.chats[-1].body["model"] == "ai/other"
+    [head] = httpx.get(f"{served}/conversations").json()["data"]
+    assert head["model"] == "ai/other"
+
+
+@pytest.mark.parametrize("seed", [2**32, 2**53])
+def test_a_seed_that_the_field_does_not_take_is_not_offered(
+    seed: int, served: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receipt = {"total_ms": 1.0, "seed": seed, "completion_tokens_per_second": 1e308}
+    receipt["finish_reason"] = "`x` **y**\n# z"  # type: ignore[assignment]
+    [conversation] = bring_in(served, talk(1, receipt=receipt))
+    page = shown(opened(served, monkeypatch), conversation)
+    assert len(facts(page)) < 100
+    table = chosen(page, "Numbers").table[0].value.to_string()
+    assert str(seed) in table
+    assert r"\`x\` \*\*y\*\*\\n\# z" in table
+    assert "receipt_seed" not in [button.key for button in page.button]
 
 
 def test_four_answers_have_a_receipt_each(

@@ -137,11 +137,10 @@ def draw_bottom(*, is_answering: bool) -> None:
     with st.bottom:
         if is_answering:
             st.button(
-                "Stop",
+                "Stop :small[(Esc)]",  # page.js hears the key, also before the button is there
                 icon=":material/stop_circle:",
                 key="chat_stop",
                 on_click=actions.stop,
-                shortcut="Esc",
             )
         else:
             st.empty()

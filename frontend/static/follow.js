@@ -22,6 +22,16 @@ window.smolchatFollow ??= (() => {
     const isScroll = event.type === "wheel" ? event.deltaY < 0 : upward.includes(event.key ?? " ");
     if (isScroll) gesture = performance.now();
   };
+  // Whoever walks up by Tab sees what the keyboard is at.
+  let isTab = false;
+  const walk = ({ key }) => (isTab = key === "Tab");
+  const hold = ({ target }) => {
+    if (!isTab) return;
+    isHeld = target.closest(where) !== null && !target.closest("[data-testid=stBottom]");
+    if (isHeld) shownUntil = 0;
+  };
+  document.addEventListener("keydown", walk, { capture: true, passive: true });
+  document.addEventListener("focusin", hold, { capture: true });
   document.addEventListener("scroll", look, { capture: true });
   for (const kind of ["wheel", "touchmove", "pointerdown", "keydown"])
     document.addEventListener(kind, note, { capture: true, passive: true });

@@ -1,7 +1,6 @@
 // Tells screen readers when an answer begins and what it says once it is there: Streamlit itself
-// draws without a word. Stops an answer by an Esc that came before the Stop button. Keeps the keyboard
-// where a person types: when an answer ends, Streamlit gives it to the prompt. It is run by every page
-// that is drawn and does its work once.
+// draws without a word. Stops an answer by Esc. Keeps the keyboard where a person types: when an answer ends,
+// Streamlit gives it to the prompt. It is run by every page that is drawn and does its work once.
 if (!window.smolchatTells) {
   window.smolchatTells = true;
   const said = document.createElement("div");
@@ -9,16 +8,26 @@ if (!window.smolchatTells) {
   said.className = "smolchat-said";
   document.body.append(said);
   let wasWriting = false;
-  let escaped = -Infinity; // when Esc was pressed: it stops also what is only just being asked
-  const noteKey = (event) => (escaped = event.key === "Escape" ? performance.now() : -Infinity);
-  document.addEventListener("keydown", noteKey, { capture: true, passive: true });
+  // Esc closes what is open; where nothing is, it stops the answer, also one that is only just being
+  // asked for.
+  const layers = "[role=dialog], [role=menu], [role=listbox], [data-testid=stPopoverBody]";
+  let escaped = -Infinity;
+  const stop = () => {
+    const button = document.querySelector(".st-key-chat_stop button");
+    if (!button || performance.now() - escaped > 1000) return;
+    escaped = -Infinity;
+    button.click();
+  };
+  const act = ({ type, key }) => {
+    const isMeant = type === "keydown" && key === "Escape" && !document.querySelector(layers);
+    escaped = isMeant ? performance.now() : -Infinity;
+    stop();
+  };
+  for (const kind of ["keydown", "pointerdown"])
+    document.addEventListener(kind, act, { capture: true, passive: true });
   setInterval(() => {
-    const stop = document.querySelector(".st-key-chat_stop button");
-    const isWriting = stop !== null;
-    if (isWriting && performance.now() - escaped < 1000) {
-      escaped = -Infinity;
-      stop.click();
-    }
+    stop();
+    const isWriting = document.querySelector(".st-key-chat_stop") !== null;
     if (isWriting && !wasWriting) said.textContent = "The model is answering.";
     if (!isWriting && wasWriting) {
       const answers = document.querySelectorAll("[data-testid=stChatMessage] [data-testid=stMarkdown]");
