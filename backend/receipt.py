@@ -131,7 +131,7 @@ class Watch:
             completion_tokens=written,
             queue_ms=_ms(self.queue_seconds),
             load_ms=_ms(self.load_seconds),
-            prompt_ms=_number(self._timings.get("prompt_ms")),
+            prompt_ms=_number(self._timings.get("prompt_ms")) if is_one else None,
             first_token_ms=_ms(self.first_token_seconds),
             total_ms=(time.monotonic() - self.started) * 1000,
             prompt_tokens_per_second=_number(self._timings.get("prompt_per_second")),

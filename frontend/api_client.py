@@ -157,7 +157,7 @@ class ApiClient:
         return self.read("GET", path, shape, params=params)
 
     def read(self, method: str, path: str, shape: type[Shape], **sent: Any) -> Shape:
-        """Send something, as `json` or as `content`, and read what comes back."""
+        """Ask for something, and read what comes back as this shape."""
         response = self.send(method, path, **sent)
         return _shaped(response, response.content, shape)
 

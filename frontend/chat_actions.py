@@ -136,7 +136,7 @@ def retry() -> None:
         return
     if conversation.current != failed.conversation.current:
         return  # it had been kept after all, and is shown with what became of it
-    _start(Asked(failed.conversation, failed.question, failed.parent))
+    _start(Asked(_begun(), failed.question, failed.parent))
 
 
 def try_again(entry: tuple[str | None, str] | None) -> None:

@@ -42,6 +42,7 @@ def model_choice(found: Service) -> None:
 
 def _keep() -> None:
     st.session_state[_LAST] = st.session_state[KEY]
+    st.session_state.pop(_WANTED, None)  # chosen by hand since
 
 
 def about(model: Model) -> str:
@@ -55,16 +56,19 @@ def about(model: Model) -> str:
 
 
 def _ids(found: Service) -> list[str]:
-    """List the models, the API's own choice first; what was known stays while nothing answers."""
+    """List the models, the API's own choice first, and choose what is to be chosen of them.
+
+    What was known stays while nothing answers.
+    """
     state = st.session_state
     if found.health and (found.models or not state.get(_IDS)):
         listed = [found.health.model, *(model.id for model in found.models)]
         state[_IDS] = list(dict.fromkeys(listed))
     ids: list[str] = state.setdefault(_IDS, [])
     # Streamlit forgets on the next page what was not chosen by hand.
-    wanted = state.pop(_WANTED, None) or state.get(_LAST)
+    wanted, last = state.pop(_WANTED, None), state.get(_LAST)
     if wanted and not found.models and wanted not in ids:  # it may be there
         ids.append(wanted)
-    if wanted in ids:
-        state[KEY] = wanted
+    if here := next((model for model in (wanted, last) if model in ids), None):
+        state[KEY] = here
     return ids

@@ -111,8 +111,8 @@ def privacy(*urls: str) -> str:
 
 
 def _is_here(host: str) -> bool:
-    named = api().settings.local_hosts.lower().split(",")
-    if host in LOCAL_HOSTS or host in [name.strip() for name in named]:
+    named = [name.strip() for name in api().settings.local_hosts.lower().split(",")]
+    if host and host in (*LOCAL_HOSTS, *named):
         return True
     try:
         address = ip_address(host)

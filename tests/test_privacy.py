@@ -23,7 +23,7 @@ from settings import Settings
 def test_words_stay_here_only_where_every_address_is_this_computer(
     urls: list[str], remote: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = Settings(local_hosts="api, Engine,172.17.0.1")
+    settings = Settings(local_hosts="api, Engine,172.17.0.1,")
     monkeypatch.setattr(service, "api", lambda: ApiClient(settings))
     told = f"What you type is sent to **{remote}**."
     stays = "Runs on **this computer**. Nothing you type leaves it."
@@ -34,5 +34,5 @@ def test_a_service_of_that_name_elsewhere_is_not_taken_for_this_computer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(service, "api", lambda: ApiClient(Settings()))
-    for host in ("api", "engine", "balancer", "172.17.0.1"):
+    for host in ("api", "engine", "balancer", "172.17.0.1", ""):
         assert service.privacy(f"http://{host}:8000") == f"What you type is sent to **{host}**."

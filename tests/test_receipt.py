@@ -84,6 +84,7 @@ def test_of_several_answers_a_server_counts_one_only_so_none_is_told() -> None:
     watch.read(json.loads(recorded("chat-n-2").pieces[0]))
     receipt = watch.receipt()
     assert receipt.prompt_tokens
+    assert receipt.prompt_ms is None
     assert receipt.completion_tokens is None
     assert receipt.completion_tokens_per_second is None
     assert receipt.finish_reason is None

@@ -24,13 +24,14 @@ window.smolchatFollow ??= (() => {
   };
   // Whoever walks up by Tab sees what the keyboard is at.
   let isTab = false;
-  const walk = ({ key }) => (isTab = key === "Tab");
+  const walk = ({ key }) => (isTab = key === "Tab"); // of a pointer's event there is none
   const hold = ({ target }) => {
-    if (!isTab) return;
-    isHeld = target.closest(where) !== null && !target.closest("[data-testid=stBottom]");
-    if (isHeld) shownUntil = 0;
+    if (!isTab || !target.closest(where) || target.closest("[data-testid=stBottom]")) return;
+    isHeld = true;
+    shownUntil = 0;
   };
-  document.addEventListener("keydown", walk, { capture: true, passive: true });
+  for (const kind of ["keydown", "pointerdown"])
+    document.addEventListener(kind, walk, { capture: true, passive: true });
   document.addEventListener("focusin", hold, { capture: true });
   document.addEventListener("scroll", look, { capture: true });
   for (const kind of ["wheel", "touchmove", "pointerdown", "keydown"])

@@ -18,7 +18,8 @@ if (!window.smolchatTells) {
     escaped = -Infinity;
     button.click();
   };
-  const act = ({ type, key }) => {
+  const act = ({ type, key, isComposing, repeat }) => {
+    if (isComposing || repeat) return; // Esc ends an unfinished word, or is still held down
     const isMeant = type === "keydown" && key === "Escape" && !document.querySelector(layers);
     escaped = isMeant ? performance.now() : -Infinity;
     stop();
