@@ -10,7 +10,7 @@ import chat_actions as actions
 from api_error import ApiError
 from chat_session import conversations, opened
 from conversation import NO_TITLE, ConversationHead, ConversationPage
-from parts import reader_zone
+from parts import clear_rest, reader_zone
 from safe_line import escaped
 
 SEARCH, _SHOWN, _KNOWN, _DRAWN = "chat_search", "chat_shown", "chat_list", "chat_list_drawn"
@@ -36,10 +36,7 @@ def conversation_list() -> None:
         note.caption("Nothing found." if state.get(SEARCH) else "Chats are kept here.")
     with st.container(key="chat_list", gap=None):
         days = groupby(page.data, lambda head: day_of(head.updated_at, today()))
-        drawn = sum(_draw(day, list(heads)) for day, heads in days)
-        for _ in range(state.get(_DRAWN, 0) - drawn):  # what a longer list had would stay, dimmed
-            st.empty()
-        state[_DRAWN] = drawn
+        clear_rest(_DRAWN, sum(_draw(day, list(heads)) for day, heads in days))
     more = st.empty()
     if page.has_more:
         more.button("Show more", key="chat_more", type="tertiary", on_click=_show_more)

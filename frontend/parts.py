@@ -32,6 +32,16 @@ def closing_button(
         st.rerun()
 
 
+def clear_rest(key: str, drawn: int) -> None:
+    """Clear what an earlier run drew here beyond these elements; `key` remembers how many.
+
+    It would stay, dimmed, for as long as an answer is drawn.
+    """
+    for _ in range(st.session_state.get(key, 0) - drawn):
+        st.empty()
+    st.session_state[key] = drawn
+
+
 def reader_zone() -> timezone | None:
     """Give the time zone of whoever looks, where the browser tells it."""
     minutes = st.context.timezone_offset

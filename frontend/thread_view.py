@@ -9,7 +9,7 @@ from answer_view import AnswerView
 from chat_session import COMPARED, Asked
 from conversation import Conversation, Message
 from message_view import draw_action, draw_answer, draw_failure, draw_message, draw_question
-from parts import callout
+from parts import callout, clear_rest
 from receipt_view import draw_line
 
 SHOWN = 40  # messages at least; many more would make every action slow
@@ -35,10 +35,7 @@ def draw_thread(conversation: Conversation, question: Asked | None) -> None:
                 _draw_compared(message, conversation)
             else:
                 draw_message(message, conversation, is_last=is_last)
-    # What an earlier run drew further down would stay, dimmed, for as long as an answer is drawn.
-    drawn, state[_DRAWN] = state.get(_DRAWN, 0), len(thread) - first
-    for _ in range(drawn - len(thread) + first):
-        st.empty()
+    clear_rest(_DRAWN, len(thread) - first)
     if thread and question is None:
         _draw_context_warning(thread[-1])
 

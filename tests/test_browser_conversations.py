@@ -55,6 +55,13 @@ def page(house: House, browser: Browser) -> Iterator[Page]:
         yield page
 
 
+def begin(page: Page, model: ModelServer) -> None:
+    """Ask for an answer that begins and does not end."""
+    model.replies.append(BEGUN)
+    ask(page, "Hello")
+    wait_until(lambda: answer_text(page) == "Once upon", page)
+
+
 def titles(page: Page) -> list[str]:
     return page.locator(".st-key-chat_list button:visible").all_inner_texts()
 
@@ -77,9 +84,7 @@ def test_the_sidebar_shows_nothing_twice_while_the_first_answer_is_written(
         httpx.delete(f"{house.api_url}/conversations/{head['id']}")
     with opened(browser, house.url) as page:
         assert "Chats are kept here." in page.locator(SIDEBAR).inner_text()
-        model.replies.append(BEGUN)
-        ask(page, "Hello")
-        wait_until(lambda: answer_text(page) == "Once upon", page)
+        begin(page, model)
         page.wait_for_timeout(500)  # Streamlit would dim what is left over now
         assert page.locator(SIDEBAR).inner_text().count("Import, export") == 1
         assert page.locator(f"{SIDEBAR} [data-stale=true]:visible").count() == 0
@@ -92,9 +97,7 @@ def test_a_shorter_list_leaves_nothing_while_an_answer_is_written(
 ) -> None:
     for title in ("Alpha one", "Alpha two", "Beta"):
         httpx.post(f"{house.api_url}/conversations", json={"title": title}).raise_for_status()
-    model.replies.append(BEGUN)
-    ask(page, "Hello")
-    wait_until(lambda: answer_text(page) == "Once upon", page)
+    begin(page, model)
     wait_until(lambda: "Beta" in titles(page), page)
     page.fill(f"{SIDEBAR} .st-key-chat_search input", "beta")
     page.keyboard.press("Enter")
@@ -108,9 +111,7 @@ def test_a_shorter_list_leaves_nothing_while_an_answer_is_written(
 def test_a_chat_is_deleted_while_its_answer_is_written(
     house: House, page: Page, model: ModelServer
 ) -> None:
-    model.replies.append(BEGUN)
-    ask(page, "Hello")
-    wait_until(lambda: answer_text(page) == "Once upon", page)
+    begin(page, model)
     conversation = page.url.rpartition("chat=")[2]
     page.click(".st-key-chat_menu button")
     page.click(".st-key-chat_delete button")

@@ -1,6 +1,7 @@
 // Tells screen readers when an answer begins and what it says once it is there: Streamlit itself
-// draws without a word. Stops an answer by Esc. Keeps the keyboard where a person types: when an answer ends,
-// Streamlit gives it to the prompt. It is run by every page that is drawn and does its work once.
+// draws without a word. Stops an answer by Esc. Keeps the keyboard where a person types: when an
+// answer ends, Streamlit gives it to the prompt. It is run by every page that is drawn and does its
+// work once.
 if (!window.smolchatTells) {
   window.smolchatTells = true;
   const said = document.createElement("div");
