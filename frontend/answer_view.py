@@ -9,53 +9,55 @@ from safe_markdown import blocks, safe_markdown
 
 
 class AnswerView:
-    """Draws only what has changed: drawing all of a long answer at every word is slow."""
+    """Draws only what has changed: drawing all of a long answer at every word is slow.
 
-    def __init__(self, answer: Answer) -> None:
-        # Streamlit keeps what an earlier run drew here, dimmed, until the script has ended.
-        # st.empty() takes it away; an answer that is over has no need of that, and would flicker.
-        self._place = st.container() if answer.is_over else st.empty()
-        self._waiting = ""
-        self._folded: DeltaGenerator | None = None
+    What is drawn is replaced by drawing over it. A place of st.empty() would be cleared before it
+    is filled, and a browser may show the moment between.
+    """
+
+    def __init__(self) -> None:
+        self._place = st.container()
+        self._head: DeltaGenerator | None = None  # the phase, and later the reasoning
         self._text: DeltaGenerator | None = None
         self._reasoning: DeltaGenerator | None = None
-        self._slots: list[DeltaGenerator] = []
+        self._blocks: list[DeltaGenerator] = []
         self._drawn: dict[str | int, str] = {}
 
     def draw(self, answer: Answer) -> None:
         if answer.state == "waiting" and not answer.text:
-            if (waiting := phase(answer.progress)) != self._waiting:
-                self._place.markdown(f":shimmer[{waiting}]")
-                self._waiting = waiting
+            if self._is_new("phase", waiting := phase(answer.progress)):
+                self._head = (self._head or self._place).markdown(f":shimmer[{waiting}]")
             return
         if not answer.text and not answer.reasoning:
             return
         if self._text is None:
-            written = self._place.container()
-            self._folded, self._text = written.empty(), written.container()
+            self._head = (self._head or self._place).container()
+            self._text = self._place.container()
         if self._is_new("reasoning", answer.reasoning):
-            self._draw_reasoning(answer.reasoning)
+            self._draw_reasoning(safe_markdown(answer.reasoning))
         for number, block in enumerate(blocks(answer.text)):
             if self._is_new(number, block):
-                self._slot(number).markdown(safe_markdown(block), anchors=False)
+                self._draw_block(number, safe_markdown(block))
 
     def _is_new(self, place: str | int, text: str) -> bool:
         is_new = self._drawn.get(place, "") != text
         self._drawn[place] = text
         return is_new
 
-    def _slot(self, number: int) -> DeltaGenerator:
+    def _draw_block(self, number: int, text: str) -> None:
         assert self._text is not None  # noqa: S101  # made before anything is drawn in it
-        while number >= len(self._slots):
-            self._slots.append(self._text.empty())
-        return self._slots[number]
+        if number < len(self._blocks):
+            self._blocks[number].markdown(text, anchors=False)
+        else:
+            self._blocks.append(self._text.markdown(text, anchors=False))
 
-    def _draw_reasoning(self, reasoning: str) -> None:
-        assert self._folded is not None  # noqa: S101
+    def _draw_reasoning(self, text: str) -> None:
+        assert self._head is not None  # noqa: S101
         if self._reasoning is None:
-            folded = self._folded.expander("Reasoning", icon=":material/psychology:")
-            self._reasoning = folded.empty()
-        self._reasoning.markdown(safe_markdown(reasoning), anchors=False)
+            self._reasoning = self._head.expander("Reasoning", icon=":material/psychology:")
+            self._reasoning = self._reasoning.markdown(text, anchors=False)
+        else:
+            self._reasoning.markdown(text, anchors=False)
 
 
 def phase(progress: Progress) -> str:

@@ -31,15 +31,17 @@ def conversation_list() -> None:
     )
     page = _page()
     # What is there or not has a place of its own: what follows would move, and be seen twice.
-    note = st.empty()
-    if not page.data:
-        note.caption("Nothing found." if state.get(SEARCH) else "Chats are kept here.")
+    if page.data:
+        st.empty()
+    else:
+        st.caption("Nothing found." if state.get(SEARCH) else "Chats are kept here.")
     with st.container(key="chat_list", gap=None):
         days = groupby(page.data, lambda head: day_of(head.updated_at, today()))
         clear_rest(_DRAWN, sum(_draw(day, list(heads)) for day, heads in days))
-    more = st.empty()
     if page.has_more:
-        more.button("Show more", key="chat_more", type="tertiary", on_click=_show_more)
+        st.button("Show more", key="chat_more", type="tertiary", on_click=_show_more)
+    else:
+        st.empty()
 
 
 def _draw(day: str, heads: Sequence[ConversationHead]) -> int:

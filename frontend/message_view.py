@@ -34,18 +34,17 @@ def draw_message(message: Message, conversation: Conversation, *, is_last: bool)
             draw_answer(message)
             _draw_answer_row(message, conversation, is_last=is_last)
         return
-    with st.container(key=f"chat_user_{message.id}"):
-        avatar = ":material/person:" if message.role == "user" else ":material/settings:"
-        with st.chat_message("user", avatar=avatar):
-            if state.get(EDITING) == message.id:
-                _draw_editor(message)
-                return
-            if name := _ROLES.get(message.role):
-                st.caption(name)
-            draw_question(message.content)
-            if message.parts and any(part.get("type") != "text" for part in message.parts):
-                st.caption("With attachments, which are not shown.")
-            _draw_question_row(message, conversation, is_last=is_last)
+    avatar = ":material/person:" if message.role == "user" else ":material/settings:"
+    with st.chat_message("user", avatar=avatar):
+        if state.get(EDITING) == message.id:
+            _draw_editor(message)
+            return
+        if name := _ROLES.get(message.role):
+            st.caption(name)
+        draw_question(message.content)
+        if message.parts and any(part.get("type") != "text" for part in message.parts):
+            st.caption("With attachments, which are not shown.")
+        _draw_question_row(message, conversation, is_last=is_last)
 
 
 def draw_question(text: str) -> None:
@@ -60,7 +59,7 @@ def draw_question(text: str) -> None:
 
 def draw_answer(message: Message) -> None:
     answer = Answer(text=message.content, reasoning=message.reasoning or "", state="finished")
-    AnswerView(answer).draw(answer)
+    AnswerView().draw(answer)
     if message.state in _ENDS:
         st.caption(_ENDS[message.state])
 

@@ -35,9 +35,10 @@ def model_choice(found: Service) -> None:
         persist_state="session",
     )
     st.session_state[_LAST] = model
-    place = st.empty()
     if known := {model.id: about(model) for model in found.models}.get(model or ""):
-        place.caption(safe_markdown(known))
+        st.caption(safe_markdown(known))
+    else:
+        st.empty()  # what follows would move, and be seen twice
 
 
 def _keep() -> None:

@@ -1,33 +1,46 @@
-"""The thread of a conversation on the page, and below it what is being asked."""
+"""The thread of a conversation on the page, and at its end what is being asked."""
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 import chat_actions as actions
 import receipt_words as words
-from answer_job import Answer
-from answer_view import AnswerView
+from asked_view import AskedView
 from chat_session import COMPARED, Asked
 from conversation import Conversation, Message
-from message_view import draw_action, draw_answer, draw_failure, draw_message, draw_question
-from parts import callout, clear_rest
+from message_view import draw_action, draw_answer, draw_failure, draw_message
 from receipt_view import draw_line
 
 SHOWN = 40  # messages at least; many more would make every action slow
-_STEP = 10  # messages: where the first one moves on, all are drawn anew
+_GROUP = 10  # messages that are shown or not together
 _EARLIER, _DRAWN = "chat_earlier", "chat_drawn"
+_CONVERSATION, _SECONDS = "chat_drawn_of", "chat_drawn_second"
 
 state = st.session_state
 
 
-def draw_thread(conversation: Conversation, question: Asked | None) -> None:
-    """Draw what was said, up to where the question that is being answered stands."""
+def draw_thread(conversation: Conversation, question: Asked | None) -> AskedView | None:
+    """Draw what was said, and where a question is being answered, that in the place of its thread.
+
+    The question is drawn first, so that it is seen at once.
+    """
     thread = question.thread() if question else conversation.thread()
-    _draw_above(conversation, first := _first_shown(conversation, len(thread)))
+    asked = AskedView(question) if question else None
+    roles = [message.role for message in thread] + (asked.roles if asked else [])
+    _draw_above(conversation, first := _first_shown(conversation, len(roles)))
+    is_other = state.get(_CONVERSATION) != conversation.id
+    state[_CONVERSATION] = conversation.id
+    with st.container():
+        new_from = 0 if is_other else len(thread) if asked and asked.is_new else len(roles)
+        places = _places(roles, first, new_from)
+    if asked:
+        asked.draw(places[len(thread) - first :])
+        asked.show_at_once()
     sent = conversation.sent_part(thread)
     for number, message in enumerate(thread[first:], start=first):
         is_first_sent = bool(sent) and message is sent[0] and number > 0
         is_last = question is None and number >= len(thread) - 2
-        with st.container(key=f"chat_message_{message.id}"):
+        with places[number - first]:
             if is_first_sent:
                 st.caption("― What stands above is not sent to the model any more. ―")
                 draw_action("Send all of it", "undo", "chat_send_all", actions.send_all)
@@ -35,9 +48,39 @@ def draw_thread(conversation: Conversation, question: Asked | None) -> None:
                 _draw_compared(message, conversation)
             else:
                 draw_message(message, conversation, is_last=is_last)
-    clear_rest(_DRAWN, len(thread) - first)
     if thread and question is None:
         _draw_context_warning(thread[-1])
+    else:
+        st.empty()
+    return asked
+
+
+def _places(roles: list[str], first: int, new_from: int) -> list[DeltaGenerator]:
+    """Give each message from `first` on a place, the same one for as long as it is shown.
+
+    A message that moved would be drawn anew, and seen to: each group that is not shown leaves its
+    own place empty. Streamlit keeps what an earlier run drew in a place, dimmed, until the script
+    has ended, also where st.empty() is filled again before it has been sent. So each message has
+    two places, of which one is empty, and a new one takes the other.
+    """
+    places = []
+    end, drawn = len(roles), max(len(roles), state.get(_DRAWN, 0))
+    state[_DRAWN] = end
+    seconds: set[int] = state.setdefault(_SECONDS, set())
+    seconds.symmetric_difference_update(range(new_from, drawn))
+    for start in range(0, drawn, _GROUP):
+        if not first <= start < end:
+            st.empty()
+            continue
+        with st.container():
+            for number in range(start, min(start + _GROUP, drawn)):
+                for is_second in (False, True):
+                    if number < end and is_second == (number in seconds):
+                        kind = "answer" if roles[number] == "assistant" else "user"
+                        places.append(st.container(key=f"chat_{kind}_{number}"))
+                    else:
+                        st.empty()
+    return places
 
 
 def _draw_above(conversation: Conversation, earlier: int) -> None:
@@ -52,43 +95,6 @@ def _draw_above(conversation: Conversation, earlier: int) -> None:
                 on_click=_show_earlier,
                 args=[conversation.id],
             )
-
-
-def draw_new_question(text: str, key: str) -> None:
-    """Draw a question that is not in the thread yet."""
-    with (
-        st.container(key=key),
-        st.chat_message("user", avatar=":material/person:"),
-    ):
-        draw_question(text)
-
-
-def draw_asked_answers(question: Asked) -> list[AnswerView]:
-    """Draw the answers as far as they have come; side by side, if there are several."""
-    count = len(question.jobs)
-    places = st.columns(count) if count > 1 else [st.container()]
-    views = []
-    for place, job in zip(places, question.jobs, strict=True):
-        with place, st.chat_message("assistant", avatar=":material/bolt:"):
-            view = AnswerView(job.answer)
-            view.draw(job.answer)
-            _draw_trouble(job.answer, question)
-            views.append(view)
-    return views
-
-
-def _draw_trouble(answer: Answer, question: Asked) -> None:
-    """Say why an answer that is over is not among those that are kept."""
-    trouble = st.empty()
-    if not answer.is_over or not question.is_over:
-        return
-    with trouble.container():
-        if answer.error:
-            key = f"chat_retry_{id(answer)}"
-            callout(answer.error, on_retry=actions.retry, key=key)
-        elif answer is question.jobs[0].answer:
-            st.caption("This is not kept yet: the API does not say how it ended.")
-            st.button("Look again", icon=":material/refresh:", key="chat_look")
 
 
 def _draw_system(conversation: Conversation) -> None:
@@ -137,7 +143,7 @@ def _draw_context_warning(last: Message) -> None:
 
 def _first_shown(conversation: Conversation, count: int) -> int:
     shown: int = state.get(_EARLIER, {}).get(conversation.id, SHOWN)
-    return max(0, count - shown) // _STEP * _STEP
+    return max(0, count - shown) // _GROUP * _GROUP
 
 
 def _show_earlier(conversation_id: str) -> None:

@@ -39,6 +39,19 @@ flowchart LR
 ![x](http://evil.test/after-fence.png)
 """
 
+# The height of the page, where it stands and how many messages it has, as often as it is painted.
+WATCH_FRAMES = """() => {
+    const page = document.querySelector("[data-testid=stAppScrollToBottomContainer]");
+    const messages = page.getElementsByClassName("stChatMessage");
+    window.seen = [];
+    const look = () => {
+        seen.push([page.isConnected ? page.scrollHeight : 0, page.scrollTop, messages.length]);
+        requestAnimationFrame(look);
+    };
+    look();
+}"""
+FEW_PIXELS = 5  # by which a line of buttons may change
+
 
 @pytest.fixture(scope="module")
 def model() -> Iterator[ModelServer]:
@@ -177,24 +190,36 @@ def test_a_chat_is_not_drawn_anew_when_something_is_asked(page: Page, model: Mod
     ask(page, "Hello")
     page.wait_for_selector(".st-key-chat_again button")
     page.wait_for_selector(IDLE)
-    page.evaluate(
-        """() => {
-            const scroller = document.querySelector("[data-testid=stAppScrollToBottomContainer]");
-            window.seen = [scroller.scrollTop];
-            const look = () => {
-                seen.push(scroller.isConnected ? scroller.scrollTop : -1);
-                requestAnimationFrame(look);
-            };
-            look();
-        }"""
-    )
+    page.evaluate(WATCH_FRAMES)
     ask(page, "And now?")
     page.wait_for_selector("text=Once again")
-    seen: list[float] = page.evaluate("seen")
-    assert seen[0] > 500
-    assert min(seen) >= 0
-    # One message may be drawn some frames later than the others; the whole thread may not.
-    assert all(then <= now + 200 for then, now in pairwise(seen))
+    wait_until(lambda: page.locator("[class*=st-key-chat_facts_]").count() == 2, page)
+    page.wait_for_selector(IDLE)
+    heights, tops, messages = zip(*page.evaluate("seen"), strict=True)
+    assert tops[0] > 500
+    assert all(then <= now + FEW_PIXELS for then, now in pairwise(heights))
+    assert all(then <= now + FEW_PIXELS for then, now in pairwise(tops))
+    assert sorted(messages) == list(messages)
+    assert messages[-1] == 4
+
+
+def test_an_answer_stays_as_it_is_when_something_is_chosen_meanwhile(
+    page: Page, model: ModelServer
+) -> None:
+    words = [chunk({"content": "word " * 90 + "\n\n"}) for _ in range(60)]
+    pieces = [chunk({"reasoning_content": "hm " * 100}), *words]
+    model.replies.append(Reply(headers=EVENTS, pieces=pieces, gap_seconds=0.15))
+    ask(page, "Hello")
+    wait_until(lambda: len(answer_text(page)) > 2000, page)
+    page.evaluate(WATCH_FRAMES)
+    for count in ("2", "1", "2", "1"):
+        page.get_by_role("radio", name=count, exact=True).click()
+        page.wait_for_timeout(500)
+    heights, _, messages = zip(*page.evaluate("seen"), strict=True)
+    assert all(then <= now + FEW_PIXELS for then, now in pairwise(heights))
+    assert set(messages) == {2}
+    page.click(".st-key-chat_stop button")
+    page.wait_for_selector(".st-key-chat_again button")
 
 
 def test_a_question_asked_further_up_is_shown(page: Page, model: ModelServer) -> None:

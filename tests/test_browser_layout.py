@@ -37,7 +37,8 @@ FIRST_WORD = """() => {
 # The faintest that any stored text was, looked at as often as the page is painted.
 FAINTEST = """() => {
   window.faintest = 1;
-  const texts = [...document.querySelectorAll("[class*=st-key-chat_message_]")].flatMap((one) =>
+  const messages = "[class*=st-key-chat_user_], [class*=st-key-chat_answer_]";
+  const texts = [...document.querySelectorAll(messages)].flatMap((one) =>
     [one.querySelector("[data-testid=stMarkdown]") ?? one.querySelector("[data-testid=stText]")]);
   window.watched = texts.length;
   const look = () => {

@@ -1,29 +1,22 @@
 """The chat: a conversation that is kept, its answers while they are written, what each one cost."""
 
-import math
-import time
-
 import streamlit as st
 
 import chat_actions as actions
 import model_choice
 import parameter_panel
-from answer_view import AnswerView
 from api_error import ApiError
+from asked_view import AskedView, draw_new_question
 from chat_session import PROBLEM, Asked, asked, follow_address, opened, opened_id, settle, unsent
 from conversation import Conversation
 from conversation_list import conversation_list
 from conversation_menu import draw_files, draw_head
 from message_dialogs import open_wanted
-from parts import callout
+from parts import callout, clear_rest
 from preset_choice import preset_choice
 from service import api, privacy, service, service_badge, service_callout
-from thread_view import draw_asked_answers, draw_new_question, draw_thread
+from thread_view import draw_thread
 
-# How often an answer is drawn: sooner while its first word is waited for. A browser on two cores
-# is busy for a quarter of the time with 12 times a second.
-FIRST_SECONDS, DRAW_SECONDS = 0.02, 1 / 12
-ALONE_SECONDS = 0.15
 STARTERS = {
     "Explain": "Explain recursion to a 10-year-old in four sentences.",
     "Rewrite": "Rewrite this politely: send me the file now.",
@@ -97,12 +90,16 @@ def draw_welcome() -> None:
                 )
 
 
-def draw_problem() -> None:
-    """Tell what could not be done; a question that could not be asked stays until it can."""
+def draw_problem() -> int:
+    """Tell what could not be done, and give how many elements that takes.
+
+    A question that could not be asked stays until it can.
+    """
     error: ApiError | None = state.get(PROBLEM)
     questions = unsent_here()
     for number, entry in enumerate(questions):
-        draw_new_question(entry[1], f"chat_unsent_{number}")
+        with st.container(key=f"chat_user_unsent_{number}"):
+            draw_new_question(entry[1])
         with st.container(horizontal=True):
             for label, act in (("Ask now", actions.try_again), ("Discard", actions.discard)):
                 key = f"chat_unsent_{label[:3].lower()}_{number}"
@@ -110,6 +107,7 @@ def draw_problem() -> None:
     if error:
         first = questions[0] if questions else None
         callout(error, on_retry=lambda: actions.try_again(first), key="chat_problem_retry")
+    return 2 * len(questions) + bool(error)
 
 
 def unsent_here() -> list[tuple[str | None, str]]:
@@ -154,29 +152,9 @@ def run_script(name: str, number: int) -> None:
         st.html(script, unsafe_allow_javascript=True)
 
 
-def show_at_once(question: Asked, views: list[AnswerView]) -> None:
-    """Give the browser a moment for a new question alone: it draws all that it gets as one."""
-    if question.question_id is None and state.get("chat_seen") is not question:
-        state.chat_seen = question
-        until = time.monotonic() + ALONE_SECONDS
-        draw_growing(question, views, until=until)
-        time.sleep(max(0, until - time.monotonic()))
-
-
-def draw_growing(question: Asked, views: list[AnswerView], *, until: float = math.inf) -> None:
-    # Looking at the state lets Streamlit end a script whose tab has gone.
-    while opened() and not question.is_over and time.monotonic() < until:
-        for view, job in zip(views, question.jobs, strict=True):
-            view.draw(job.answer)
-        running = next((job for job in question.jobs if not job.answer.is_over), None)
-        seconds = FIRST_SECONDS if running and running.answer.state == "waiting" else DRAW_SECONDS
-        for job in question.jobs:
-            job.look(seconds if job is running else 0)
-
-
-def follow(question: Asked, views: list[AnswerView]) -> None:
+def follow(question: Asked, view: AskedView) -> None:
     """Draw answers until all are over."""
-    draw_growing(question, views)
+    view.follow()
     if any(job.answer.error for job in question.jobs):
         service.clear()
     st.rerun()
@@ -188,38 +166,30 @@ question = asked()
 # Looked at once: an answer that ends while this script draws is drawn as ended by the next run.
 is_answering = question is not None and not question.is_over
 conversation = opened()
-views: list[AnswerView] = []
+view: AskedView | None = None
 
 draw_bottom(is_answering=is_answering)  # before an answer: whoever sees a word of it can stop it
-welcome = st.empty()  # what is left of it would stay, dimmed, under an answer
-if conversation or question:
-    welcome.empty()
-    # What is new is drawn first, so that it is seen at once; its place is below.
-    head, older, newest = st.container(), st.container(), st.container()
-    if question:
-        with newest:
-            if question.question_id is None:
-                draw_new_question(question.question, "chat_user_new")
-            views = draw_asked_answers(question)
-            show_at_once(question, views)
-    if conversation:
-        with head:
-            draw_head(conversation)
-        with older:
-            draw_thread(conversation, question)
+if conversation:
+    st.empty()  # what is left of the welcome would stay, dimmed, under an answer
+    head, thread = st.container(), st.container()
+    with thread:  # first, with what is new in it, so that this is seen at once
+        view = draw_thread(conversation, question)
+    with head:
+        draw_head(conversation)
 found = service()  # may take a moment, which a new question need not wait for
-if not (conversation or question or unsent_here()):
-    with welcome.container(key="chat_welcome"):
+if not (conversation or unsent_here()):
+    with st.container(key="chat_welcome"):
         draw_welcome()
-trouble = st.empty()
-with trouble.container():
-    draw_problem()
+with st.container():
+    count = draw_problem()
     if conversation and not found.is_ready and not is_answering and not is_told(conversation):
         service_callout(found)
+        count += 1
+    clear_rest("chat_problems", count)
 with st.sidebar:
     draw_sidebar()
 run_script("page", 0)
 run_script("follow", id(question) if question else 0)
 open_wanted(found)
-if question and is_answering:
-    follow(question, views)
+if question and view and is_answering:
+    follow(question, view)

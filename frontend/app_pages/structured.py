@@ -112,15 +112,16 @@ def draw_buttons(label: str, start: Callable[[], None]) -> None:
             on_click=start,
             shortcut="Mod+Enter",
         )
-        place = st.empty()
         if going_on:
-            place.button(
+            st.button(
                 "Stop",
                 icon=":material/stop_circle:",
                 key="structured_stop",
                 on_click=stop,
                 shortcut="Esc",
             )
+        else:
+            st.empty()
     if state.structured_hint:
         st.warning(state.structured_hint, icon=":material/info:")
 
