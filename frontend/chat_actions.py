@@ -17,6 +17,7 @@ from chat_request import Settings, stored, summary_request, to_request
 from chat_session import (
     COMPARED,
     GONE,
+    LEFT_OUT,
     PROBLEM,
     Asked,
     asked,
@@ -187,15 +188,17 @@ def leave_out_oldest() -> None:
     conversation = _ready()
     sent = conversation.sent_part(conversation.thread())
     newest = [message.id for message in sent[len(sent) // 2 :] if message.role == "user"]
-    if not newest:
+    if not newest or newest[0] == sent[0].id:
         raise ApiError("There is nothing older to leave out.", "Begin a new chat with a summary.")
     show(conversations().change(conversation.id, {"sent_from": newest[0]}))
+    state[LEFT_OUT] = sent[-1].id
 
 
 @reported
 def send_all() -> None:
     """Send the model the whole thread again."""
     show(conversations().change(_ready().id, {"sent_from": None}))
+    state.pop(LEFT_OUT, None)
 
 
 @reported

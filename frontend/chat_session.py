@@ -16,6 +16,7 @@ GONE = "conversation_not_found"
 STORED_SECONDS = 1.0  # how long the API may take to note how an answer ended
 
 COMPARED = "chat_compared"  # questions whose answers are shown side by side
+LEFT_OUT = "chat_left_out"  # the answer after which the oldest was left out
 PROBLEM = "chat_problem"
 UNSENT = "chat_unsent"
 

@@ -6,7 +6,7 @@ from streamlit.delta_generator import DeltaGenerator
 import chat_actions as actions
 import receipt_words as words
 from asked_view import AskedView
-from chat_session import COMPARED, Asked
+from chat_session import COMPARED, LEFT_OUT, Asked
 from conversation import Conversation, Message
 from message_view import draw_action, draw_answer, draw_failure, draw_message
 from receipt_view import draw_line
@@ -121,7 +121,8 @@ def _draw_context_warning(last: Message) -> None:
     error = (last.error or {}).get("code")
     share = words.context_share(last.receipt)
     is_full = error == "context_length_exceeded"
-    if not is_full and (share is None or share < words.NEARLY_FULL):
+    is_mended = state.get(LEFT_OUT) == last.id  # only the next answer tells by how much
+    if is_mended or (not is_full and (share is None or share < words.NEARLY_FULL)):
         return
     told = "is full" if is_full or share is None else f"is {share:.0%} full"
     with st.container(key="chat_context"):

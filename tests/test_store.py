@@ -137,6 +137,42 @@ async def test_a_deleted_message_takes_along_what_follows(store: Store) -> None:
         await store.delete_message(conversation, second.answer_message)
 
 
+async def test_what_is_left_out_stays_so_when_another_version_marks_it(store: Store) -> None:
+    conversation = await begun(store)
+    first = await asked(store, conversation, "One")
+    old = await asked(store, conversation, "Two", first.answer_message)
+    new = await asked(store, conversation, "Two!", first.answer_message)
+    await store.change(conversation, {"sent_from": old.user_message})
+    await store.delete_message(conversation, old.user_message)
+    assert (await store.find(conversation)).sent_from == new.user_message
+    await store.delete_message(conversation, new.user_message)
+    assert (await store.find(conversation)).sent_from is None
+
+
+async def test_nothing_is_named_that_is_deleted_meanwhile(store: Store) -> None:
+    conversation = await begun(store)
+    first = await asked(store, conversation, "One")
+    for _ in range(10):
+        turn = await asked(store, conversation, "Two", first.answer_message)
+        ends = {"current": turn.answer_message, "sent_from": turn.user_message}
+        await store.change(conversation, {"current": first.answer_message})
+        await asyncio.gather(
+            store.change(conversation, ends),
+            store.delete_message(conversation, turn.user_message),
+            return_exceptions=True,
+        )
+        found = await store.find(conversation)
+        assert found.current == first.answer_message
+        assert found.sent_from is None
+
+
+async def test_an_id_without_a_character_is_one(store: Store) -> None:
+    messages = [Message(id="", role="user", content="One"), Message(role="assistant", parent="")]
+    [head] = await store.add([Conversation(messages=messages)])
+    one, two = (await store.find(head.id)).messages
+    assert (one.parent, two.parent) == (None, one.id)
+
+
 async def test_a_thread_of_thousands_can_be_deleted(store: Store) -> None:
     messages = [Message(role="user", content="Hi")]
     for _ in range(3000):

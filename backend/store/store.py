@@ -56,7 +56,7 @@ class Store:
             query = query.where(_has(search))
         async with self._database.reading() as connection:
             if after is not None:
-                last = await _head(connection, after)
+                last = await _head(connection, after, is_written=False)
                 query = query.where(place < (last["updated_at"], last["id"]))
             rows = (await connection.execute(query)).mappings()
             return [ConversationHead.model_validate(row) for row in rows]
@@ -75,7 +75,7 @@ class Store:
         """
         query = select(messages).where(messages.c.conversation == conversation)
         async with self._database.reading() as connection:
-            head = await _head(connection, conversation)
+            head = await _head(connection, conversation, is_written=False)
             rows = (await connection.execute(query.order_by(messages.c.number))).mappings()
             return Conversation.model_validate({**head, "messages": list(rows)})
 
@@ -133,7 +133,11 @@ class Store:
             gone = (await connection.execute(_subtree(message))).scalars().all()
             below = _subtree(message).scalar_subquery()
             await connection.execute(delete(messages).where(messages.c.id.in_(below)))
-            changes: Row = {"sent_from": None} if head["sent_from"] in gone else {}
+            changes: Row = {}
+            if head["sent_from"] in gone:  # another version marks the same place
+                is_here = head["sent_from"] == message
+                beside = is_here and await _newest_below(connection, conversation, parent)
+                changes["sent_from"] = beside or None
             if head["current"] in gone:
                 changes["current"] = await _end_below(connection, conversation, parent)
             if changes:
@@ -196,8 +200,11 @@ async def open_store(settings: Settings) -> AsyncIterator[Store]:
             await store.figures.close()
 
 
-async def _head(connection: AsyncConnection, conversation: str) -> RowMapping:
+async def _head(
+    connection: AsyncConnection, conversation: str, *, is_written: bool = True
+) -> RowMapping:
     query = select(conversations).where(conversations.c.id == conversation)
+    query = query.with_for_update() if is_written else query  # of SQLite there is one writer only
     if (row := (await connection.execute(query)).mappings().one_or_none()) is None:
         raise ConversationNotFoundError(
             "There is no such conversation; it may have been deleted. GET /conversations lists all."
@@ -214,6 +221,17 @@ async def _message(connection: AsyncConnection, conversation: str, message: str)
             "There is no such message in this conversation; it may have been deleted."
         )
     return row
+
+
+async def _newest_below(
+    connection: AsyncConnection, conversation: str, parent: str | None
+) -> str | None:
+    query = select(messages.c.id).where(
+        messages.c.conversation == conversation, messages.c.parent.is_not_distinct_from(parent)
+    )
+    query = query.order_by(messages.c.number.desc()).limit(1)
+    found: str | None = (await connection.execute(query)).scalar_one_or_none()
+    return found
 
 
 async def _end_below(
@@ -269,13 +287,13 @@ def _with_new_ids(added: Sequence[Conversation]) -> tuple[list[Row], list[Row]]:
     heads, rows = [], []
     for conversation in added:
         head = conversation.model_dump(exclude={"messages"}) | {"id": new_id()}
-        ids = {message.id: new_id() for message in conversation.messages}
-        head["current"] = ids.get(conversation.current or "") or next(reversed(ids.values()), None)
-        head["sent_from"] = ids.get(conversation.sent_from or "")
+        ids: dict[str | None, str] = {message.id: new_id() for message in conversation.messages}
+        head["current"] = ids.get(conversation.current) or next(reversed(ids.values()), None)
+        head["sent_from"] = ids.get(conversation.sent_from)
         heads.append(head)
         for message in conversation.messages:
             row = message.model_dump() | {"id": ids[message.id], "conversation": head["id"]}
-            row["parent"] = ids.get(message.parent or "")
+            row["parent"] = ids.get(message.parent)
             if message.state == "writing":
                 row["state"] = "interrupted"
             rows.append(row)
