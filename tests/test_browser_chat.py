@@ -313,6 +313,20 @@ def test_a_phone_needs_no_scrolling_sideways(page: Page, model: ModelServer) -> 
     assert page.locator("[data-testid=stChatMessage] table").count() == 1
 
 
+def test_nothing_moves_when_a_chat_gets_its_title(page: Page, model: ModelServer) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    model.replies.append(spoken(["Once ", "again"], gap_seconds=0.3))
+    ask(page, "A question whose words fill more than one line at the top of a narrow page, surely.")
+    page.wait_for_selector("text=Once")
+    before = page.locator("[data-testid=stChatMessage]").first.bounding_box()
+    page.wait_for_selector(".st-key-chat_again button")
+    wait_until(lambda: "fill" in page.locator(".st-key-chat_head").inner_text(), page)
+    after = page.locator("[data-testid=stChatMessage]").first.bounding_box()
+    assert before
+    assert after
+    assert before["y"] == after["y"]
+
+
 def test_the_page_needs_no_network_and_reports_no_error(url: str, browser: Browser) -> None:
     page = browser.new_page()
     loaded: list[str] = []
