@@ -4,7 +4,7 @@ import streamlit as st
 
 from api_client import Model
 from safe_markdown import safe_markdown
-from service import Service
+from service import Service, service
 
 KEY = "model_choice"
 _IDS, _WANTED, _LAST = "model_choice_ids", "model_choice_wanted", "model_choice_last"
@@ -21,6 +21,8 @@ def choose(model: str | None) -> None:
     """Choose a model; one that is known not to be there leaves the choice as it was."""
     if model:
         st.session_state[_WANTED] = model
+        if model not in st.session_state.get(_IDS, []):
+            service.clear()  # it may be newer than the last look
 
 
 def model_choice(found: Service) -> None:

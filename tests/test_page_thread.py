@@ -194,6 +194,17 @@ def test_an_edit_at_the_mark_leaves_out_the_same(
     assert any("not sent" in caption.value for caption in page.caption)
 
 
+def test_a_model_that_is_new_since_the_last_look_is_chosen_with_its_chat(
+    model_server: ModelServer, served: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = opened(served, monkeypatch)
+    assert "ai/other" not in page.selectbox[0].options
+    model_server.models = BOTH
+    [conversation] = bring_in(served, talk(1) | {"model": "ai/other"})
+    page = shown(page, conversation)
+    assert page.selectbox[0].value == "ai/other"
+
+
 def test_a_second_tab_goes_on_from_what_the_first_one_did(
     model_server: ModelServer, served: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
