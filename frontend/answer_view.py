@@ -17,47 +17,36 @@ class AnswerView:
 
     def __init__(self) -> None:
         self._place = st.container()
-        self._head: DeltaGenerator | None = None  # the phase, and later the reasoning
+        self._head = self._place  # then the phase, and later the reasoning
         self._text: DeltaGenerator | None = None
         self._reasoning: DeltaGenerator | None = None
-        self._blocks: list[DeltaGenerator] = []
+        self._blocks: dict[int, DeltaGenerator] = {}
         self._drawn: dict[str | int, str] = {}
 
     def draw(self, answer: Answer) -> None:
         if answer.state == "waiting" and not answer.text:
             if self._is_new("phase", waiting := phase(answer.progress)):
-                self._head = (self._head or self._place).markdown(f":shimmer[{waiting}]")
+                self._head = self._head.markdown(f":shimmer[{waiting}]")
             return
         if not answer.text and not answer.reasoning:
             return
         if self._text is None:
-            self._head = (self._head or self._place).container()
+            self._head = self._head.container()
             self._text = self._place.container()
         if self._is_new("reasoning", answer.reasoning):
-            self._draw_reasoning(safe_markdown(answer.reasoning))
+            place = self._reasoning or self._head.expander(
+                "Reasoning", icon=":material/psychology:"
+            )
+            self._reasoning = place.markdown(safe_markdown(answer.reasoning), anchors=False)
         for number, block in enumerate(blocks(answer.text)):
             if self._is_new(number, block):
-                self._draw_block(number, safe_markdown(block))
+                place = self._blocks.get(number, self._text)
+                self._blocks[number] = place.markdown(safe_markdown(block), anchors=False)
 
     def _is_new(self, place: str | int, text: str) -> bool:
         is_new = self._drawn.get(place, "") != text
         self._drawn[place] = text
         return is_new
-
-    def _draw_block(self, number: int, text: str) -> None:
-        assert self._text is not None  # noqa: S101  # made before anything is drawn in it
-        if number < len(self._blocks):
-            self._blocks[number].markdown(text, anchors=False)
-        else:
-            self._blocks.append(self._text.markdown(text, anchors=False))
-
-    def _draw_reasoning(self, text: str) -> None:
-        assert self._head is not None  # noqa: S101
-        if self._reasoning is None:
-            self._reasoning = self._head.expander("Reasoning", icon=":material/psychology:")
-            self._reasoning = self._reasoning.markdown(text, anchors=False)
-        else:
-            self._reasoning.markdown(text, anchors=False)
 
 
 def phase(progress: Progress) -> str:

@@ -134,10 +134,10 @@ class Store:
             below = _subtree(message).scalar_subquery()
             await connection.execute(delete(messages).where(messages.c.id.in_(below)))
             changes: Row = {}
-            if head["sent_from"] in gone:  # another version marks the same place
-                is_here = head["sent_from"] == message
-                beside = is_here and await _newest_below(connection, conversation, parent)
-                changes["sent_from"] = beside or None
+            if head["sent_from"] == message:  # another version marks the same place
+                changes["sent_from"] = await _newest_below(connection, conversation, parent)
+            elif head["sent_from"] in gone:
+                changes["sent_from"] = None
             if head["current"] in gone:
                 changes["current"] = await _end_below(connection, conversation, parent)
             if changes:
