@@ -5,13 +5,11 @@ import logging
 import os
 import re
 import time
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from urllib.parse import quote
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from backend.measures import Measures
 
 logger = logging.getLogger("smolchat.access")
 
@@ -22,9 +20,9 @@ _MAX_PATH_CHARACTERS = 200
 class AccessLog:
     """Gives each request its id, and logs how it ended: never a query, a header or a body."""
 
-    def __init__(self, app: ASGIApp, measures: Measures) -> None:
+    def __init__(self, app: ASGIApp, on_response: Callable[[str, int], None]) -> None:
         self._app = app
-        self._measures = measures
+        self._on_response = on_response
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -39,7 +37,7 @@ class AccessLog:
             raise
         finally:
             route = getattr(scope.get("route"), "path", "other")
-            self._measures.count_request(route, answer.status)
+            self._on_response(route, answer.status)
             if logger.isEnabledFor(logging.INFO):
                 _log(scope, answer, time.perf_counter() - started)
 

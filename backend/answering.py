@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
@@ -72,7 +72,11 @@ class Answering:
                     if is_unseen and (self._watch.first_token_seconds is None or NUMBERS in piece):
                         self._watch.see(piece)
                     yield piece
-            self._measures.count_answer(self._watch)
+            self._measures.observe_completion(
+                first_token_seconds=self._watch.first_token_seconds,
+                prompt_tokens=self._watch.prompt_tokens,
+                completion_tokens=self._watch.completion_tokens,
+            )
         except SmolChatError as error:
             self._measures.count_error(error)
             raise
@@ -189,9 +193,6 @@ class Answering:
 
     def _event(self, told: dict[str, Any]) -> bytes:
         return chunk_of_ours(self._watch.model, told)
-
-
-Ask = Callable[[dict[str, Any], SmolchatOptions], Answering]
 
 
 def _fractions(piece: bytes) -> list[float]:

@@ -1,15 +1,13 @@
 """What a model server can do, found by trying it: nothing it says of itself tells."""
 
 import asyncio
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable
 from typing import Any
 from weakref import WeakValueDictionary
 
 from pydantic_core import from_json
 
-from backend.answering import Ask
 from backend.errors import InvalidRequestError
-from backend.openai_types import SmolchatOptions
 from backend.upstream import Upstream
 
 # A form that no model fills by itself.
@@ -30,20 +28,21 @@ _QUESTION: dict[str, Any] = {
 }
 MAX_KNOWN = 1000  # a client may ask for any name
 
+# Sends one request through the queue and returns the whole response.
+Complete = Callable[[dict[str, Any]], Awaitable[bytes]]
 _Key = tuple[str, str]
 
 
 class Capabilities:
     """Asks each model once; a server at another address is asked anew."""
 
-    def __init__(self, upstream: Upstream, ask: Ask) -> None:
+    def __init__(self, upstream: Upstream) -> None:
         self._upstream = upstream
-        self._ask = ask
         self._grammar: dict[_Key, bool] = {}
         # Kept by those who wait, who go on in the place of one who leaves.
         self._locks = WeakValueDictionary[_Key, asyncio.Lock]()
 
-    async def has_grammar(self, model: str) -> bool:
+    async def has_grammar(self, model: str, complete: Complete) -> bool:
         """Tell whether the server holds `model` to a JSON Schema.
 
         Raises:
@@ -55,20 +54,19 @@ class Capabilities:
         lock = self._locks.setdefault(key, asyncio.Lock())
         async with lock:  # all who want to know of this model wait for one answer
             if key not in self._grammar:
-                found = await self._try(model)
+                found = await _try(model, complete)
                 if len(self._grammar) >= MAX_KNOWN:
                     self._grammar.clear()
                 self._grammar[key] = found
             return self._grammar[key]
 
-    async def _try(self, model: str) -> bool:
-        answering = self._ask(_QUESTION | {"model": model}, SmolchatOptions())
-        try:
-            async with aclosing(answering.pieces()) as pieces:
-                answer = b"".join([piece async for piece in pieces])
-        except InvalidRequestError:
-            return False  # it does not know the field
-        return bool(_said(answer) == {"zq": "w7k"})
+
+async def _try(model: str, complete: Complete) -> bool:
+    try:
+        answer = await complete(_QUESTION | {"model": model})
+    except InvalidRequestError:
+        return False  # it does not know the field
+    return bool(_said(answer) == {"zq": "w7k"})
 
 
 def _said(answer: bytes) -> Any:

@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Annotated, Literal
 
-from fastapi import Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from backend.dependencies import StoreDep
+from backend.dependencies import AppStateDep
 from backend.errors import STORE_RESPONSES, ConversationNotFoundError, described
 from backend.export import MEDIA_TYPES, Export, disposition, to_html, to_markdown
 from backend.imports import read_import
@@ -34,6 +34,13 @@ _OF_ONE = described(404)
 _WITH_BODY = described(415)
 
 router = StrictRouter(prefix="/conversations", tags=["conversations"], responses=STORE_RESPONSES)
+
+
+async def _store(state: AppStateDep) -> Store:
+    return Store(state.database)
+
+
+StoreDep = Annotated[Store, Depends(_store)]
 
 
 class _Settable(BaseModel):

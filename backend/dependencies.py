@@ -1,38 +1,39 @@
-"""What routes ask for, named once: each is what the app's state has under a name."""
+"""The long-lived objects that routes work with, and how a route asks for them."""
 
 import asyncio
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, Request
 
-from backend.answering import Ask
+from backend.capabilities import Capabilities
 from backend.line import Line
 from backend.measures import Measures
 from backend.schema.worker import Worker
 from backend.settings import Settings
-from backend.store.store import Store
-from backend.structuring import Structure
+from backend.store.database import Database
 from backend.upstream import Upstream
 
 
-def _state(name: str) -> Any:
-    async def found(request: Request) -> Any:  # FastAPI would run it in a thread were it not async
-        return getattr(request.app.state, name)
+@dataclass(frozen=True, kw_only=True)
+class AppState:
+    """What is opened when the server starts and closed when it stops."""
 
-    return Depends(found)
+    settings: Settings
+    database: Database
+    model_server: Upstream
+    capabilities: Capabilities
+    queue: Line
+    metrics: Measures
+    schema_workers: Worker
+    shutting_down: asyncio.Event
+    started_at: datetime
 
 
-SettingsDep = Annotated[Settings, _state("settings")]
-UpstreamDep = Annotated[Upstream, _state("upstream")]
-# Begins a request's way to its answer.
-AskDep = Annotated[Ask, _state("ask")]
-MeasuresDep = Annotated[Measures, _state("measures")]
-# Begins the answers that have to fit a form.
-StructureDep = Annotated[Structure, _state("structure")]
-WorkerDep = Annotated[Worker, _state("worker")]
-StoreDep = Annotated[Store, _state("store")]
-LineDep = Annotated[Line, _state("line")]
-StartedDep = Annotated[datetime, _state("started_at")]
-# Set when the process is asked to end.
-StoppingDep = Annotated[asyncio.Event, _state("stopping")]
+async def _app_state(request: Request) -> AppState:  # async, or FastAPI would use a thread
+    state: AppState = request.app.state.core
+    return state
+
+
+AppStateDep = Annotated[AppState, Depends(_app_state)]

@@ -1,12 +1,12 @@
 """One answer that fits: drawn under a narrower schema, judged, if need be drawn again."""
 
 import time
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
-from backend.answering import Ask
+from backend.answering import Answering
 from backend.errors import OutputTruncatedError, SmolChatError, ValidationFailedError
 from backend.event_stream import events
 from backend.form import Form
@@ -16,6 +16,8 @@ from backend.receipt import Receipt, Watch
 from backend.schema.prepare import Prepared
 from backend.schema.validate import ABSENT, Fault, Verdict, provisional
 from backend.structured_types import Answer, Attempt, Extension, Sent, Unenforced, Usage
+
+Ask = Callable[[dict[str, Any], SmolchatOptions], Answering]
 
 TIGHTEST = 3  # narrowing knows no level beyond it
 MAX_REPAIRED_CHARACTERS = 2000

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from backend import VERSION
-from backend.dependencies import LineDep, SettingsDep, StoppingDep
+from backend.dependencies import AppStateDep
 from backend.errors import NotReadyError, described
 from backend.model_id import without_hub
 from backend.probe import ModelServer, ModelServerDep
@@ -28,21 +28,19 @@ class Readiness(BaseModel):
 
 @router.head("/healthz", include_in_schema=False)
 @router.get("/healthz")
-async def healthz(model_server: ModelServerDep, settings: SettingsDep) -> Health:
+async def healthz(model_server: ModelServerDep, state: AppStateDep) -> Health:
     """Say that the API is alive, and what it knows of the model server."""
-    return Health(model=without_hub(settings.model_id), model_server=model_server)
+    return Health(model=without_hub(state.settings.model_id), model_server=model_server)
 
 
 @router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", responses=described(503))
-async def readyz(
-    model_server: ModelServerDep, settings: SettingsDep, line: LineDep, stopping: StoppingDep
-) -> Readiness:
+async def readyz(model_server: ModelServerDep, state: AppStateDep) -> Readiness:
     """Answer 200 only when a chat would be answered now."""
-    if stopping.is_set():
+    if state.shutting_down.is_set():
         raise NotReadyError("The API is shutting down.")
-    if line.is_full:
+    if state.queue.is_full:
         raise NotReadyError("Too many requests are waiting for the model.")
     if model_server.state != "ready":
         raise NotReadyError(model_server.message)
-    return Readiness(model=without_hub(settings.model_id))
+    return Readiness(model=without_hub(state.settings.model_id))

@@ -14,7 +14,8 @@ from backend.errors import InvalidRequestError
 from backend.export import Export
 from backend.json_route import validated
 from backend.openai_types import SamplingRequest
-from backend.store.conversation import Conversation, Message, new_id, now
+from backend.store.conversation import Conversation, Message
+from backend.store.types import new_id, utc_now
 
 _ROLES = {"system", "user", "assistant", "tool"}
 _REASONING = re.compile(
@@ -54,7 +55,7 @@ def _conversation(exported: object, number: int) -> Conversation:
         )
     ids, messages = _messages({key: said for key, said in told.items() if isinstance(said, dict)})
     params, models = _mapping(chat.get("params")), chat.get("models")
-    created = _moment(entry.get("created_at") or chat.get("timestamp")) or now()
+    created = _moment(entry.get("created_at") or chat.get("timestamp")) or utc_now()
     return Conversation(
         title=_text(chat.get("title") or entry.get("title"))[:200],
         model=_name(models[0]) if isinstance(models, list) and models else None,
@@ -88,7 +89,7 @@ def _messages(told: dict[str, Json]) -> tuple[dict[str, str], list[Message]]:
     """
     ids: dict[str, str] = {}
     messages = []
-    for first in sorted(told, key=lambda key: _moment(told[key].get("timestamp")) or now()):
+    for first in sorted(told, key=lambda key: _moment(told[key].get("timestamp")) or utc_now()):
         chain: dict[str, Json] = {}
         key = first
         while key in told and key not in ids and key not in chain:
@@ -110,7 +111,7 @@ def _message(said: Json, message: str, parent: str | None) -> Message:
     thought = _REASONING.match(text) if is_answer else None
     error = _error(said.get("error"))
     state = "failed" if error else "interrupted" if said.get("done") is False else "finished"
-    at = _moment(said.get("timestamp")) or now()
+    at = _moment(said.get("timestamp")) or utc_now()
     return Message.model_validate(
         {
             "id": message,

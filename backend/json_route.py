@@ -24,16 +24,12 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class JsonRoute(APIRoute):
-    """Calls its endpoint with the request, and with the app's state.
-
-    Each further parameter gets what `app.state` has under the parameter's own name.
-    """
+    """Calls its endpoint with the validated request and the `AppState`."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, endpoint, **options)
-        first, *others = inspect.signature(endpoint).parameters.values()
-        self._request_model: type[BaseModel] = first.annotation
-        self._names = [parameter.name for parameter in others]
+        request, _state = inspect.signature(endpoint).parameters.values()
+        self._request_model: type[BaseModel] = request.annotation
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] not in (self.methods or ()):
@@ -41,8 +37,7 @@ class JsonRoute(APIRoute):
         if (body := await _body(receive)) is None:
             return  # the client has left, and nobody is there to be answered
         request = parsed(self._request_model, body)
-        state = scope["app"].state
-        response = await self.endpoint(request, *(getattr(state, name) for name in self._names))
+        response = await self.endpoint(request, scope["app"].state.core)
         await response(scope, receive, send)
 
 

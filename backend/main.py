@@ -6,7 +6,6 @@ import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
-from functools import partial
 from types import FrameType
 
 from fastapi import FastAPI
@@ -23,8 +22,8 @@ from backend import (
     structured,
 )
 from backend.access_log import AccessLog, in_place_of_uvicorns
-from backend.answering import Answering
 from backend.capabilities import Capabilities
+from backend.dependencies import AppState
 from backend.docs_page import install_docs_page
 from backend.errors import DOOR_RESPONSES, install_error_handlers
 from backend.guard import Guard, cross_origin
@@ -32,8 +31,9 @@ from backend.line import Line
 from backend.measures import Measures
 from backend.schema.worker import Worker
 from backend.settings import Settings
-from backend.store.store import open_store
-from backend.structuring import Structuring
+from backend.store.database import open_database
+from backend.store.figures import Figures
+from backend.store.store import Store
 from backend.upstream import open_upstream
 
 GRACE_SECONDS = 2.5  # for what is open when the process is asked to end
@@ -46,29 +46,25 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.settings = settings
-        app.state.started_at = datetime.now(UTC)
-        app.state.line = line
-        app.state.measures = measures
-        app.state.stopping = asyncio.Event()
-        app.state.worker = Worker()
-        async with (
-            open_store(settings) as app.state.store,
-            open_upstream(settings) as app.state.upstream,
-        ):
-            app.state.ask = partial(
-                Answering, upstream=app.state.upstream, line=line, measures=measures
+        worker = Worker()
+        async with open_database(settings) as database, open_upstream(settings) as upstream:
+            app.state.core = state = AppState(
+                settings=settings,
+                database=database,
+                model_server=upstream,
+                capabilities=Capabilities(upstream),
+                queue=line,
+                metrics=measures,
+                schema_workers=worker,
+                shutting_down=asyncio.Event(),
+                started_at=datetime.now(UTC),
             )
-            app.state.structure = partial(
-                Structuring,
-                ask=app.state.ask,
-                line=line,
-                worker=app.state.worker,
-                capabilities=Capabilities(app.state.upstream, app.state.ask),
-            )
-            with _told_to_stop(app.state.stopping), in_place_of_uvicorns():
+            app.state.statistics = Figures(database)
+            await Store(database).mark_interrupted()
+            with _told_to_stop(state.shutting_down), in_place_of_uvicorns():
                 yield
-        await app.state.worker.close()
+            await app.state.statistics.close()
+        await worker.close()
 
     app = FastAPI(
         title="SmolChat",
@@ -87,7 +83,7 @@ def create_app(settings: Settings) -> FastAPI:
     # Around everything, so that whatever is answered has its id and its line in the log.
     limits = {"/conversations/import": settings.max_import_bytes}
     guarded = Guard(app.build_middleware_stack(), settings, body_limits=limits)
-    app.middleware_stack = AccessLog(cross_origin(guarded, settings), measures)
+    app.middleware_stack = AccessLog(cross_origin(guarded, settings), measures.count_request)
     return app
 
 

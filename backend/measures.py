@@ -5,7 +5,6 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from backend.errors import ModelServerError, SmolChatError
 from backend.line import Line
-from backend.receipt import Watch
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 # From an answer out of the cache to a model that is loaded first, in seconds.
@@ -58,12 +57,18 @@ class Measures:
             counter = self._known[route, status] = self._requests.labels(route, str(status))
         counter.inc()
 
-    def count_answer(self, watch: Watch) -> None:
-        """Count what an answer took, as far as it is known."""
-        if watch.first_token_seconds is not None:
-            self._first_token.observe(watch.first_token_seconds)
-        self._prompt.inc(watch.prompt_tokens or 0)
-        self._completion.inc(watch.completion_tokens or 0)
+    def observe_completion(
+        self,
+        *,
+        first_token_seconds: float | None,
+        prompt_tokens: int | None,
+        completion_tokens: int | None,
+    ) -> None:
+        """Count a finished completion; None is a number that the model server did not report."""
+        if first_token_seconds is not None:
+            self._first_token.observe(first_token_seconds)
+        self._prompt.inc(prompt_tokens or 0)
+        self._completion.inc(completion_tokens or 0)
 
     def count_error(self, error: SmolChatError) -> None:
         """Count a failure if it was the model server's."""

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Response
 
-from backend.dependencies import MeasuresDep
+from backend.dependencies import AppStateDep
 from backend.measures import CONTENT_TYPE
 
 router = APIRouter(tags=["health"])
@@ -13,6 +13,6 @@ router = APIRouter(tags=["health"])
     response_class=Response,
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
-async def metrics(measures: MeasuresDep) -> Response:
+async def metrics(state: AppStateDep) -> Response:
     """Give the counters in Prometheus' text format."""
-    return Response(measures.text(), media_type=CONTENT_TYPE)
+    return Response(state.metrics.text(), media_type=CONTENT_TYPE)

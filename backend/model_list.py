@@ -6,7 +6,7 @@ from typing import Any, Literal
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from backend.dependencies import UpstreamDep
+from backend.dependencies import AppStateDep
 from backend.errors import ERROR_RESPONSES
 from backend.model_id import listed
 from backend.openai_types import MAX_NUMBER
@@ -39,9 +39,9 @@ class ModelList(BaseModel):
 
 @router.get("/v1/models", responses=ERROR_RESPONSES)
 @router.get("/models", responses=ERROR_RESPONSES)
-async def list_models(upstream: UpstreamDep) -> ModelList:
+async def list_models(state: AppStateDep) -> ModelList:
     """List the models that can be asked for, with what is known of each."""
-    return ModelList(data=[_model(entry) for entry in await upstream.models()])
+    return ModelList(data=[_model(entry) for entry in await state.model_server.models()])
 
 
 def _model(entry: dict[str, Any]) -> Model:

@@ -2,16 +2,16 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import Path
+from fastapi import Depends, Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, WrapValidator, create_model
 from pydantic_core import PydanticCustomError, from_json, to_json
 from starlette.convertors import Convertor, register_url_convertor
 
-from backend.dependencies import StoreDep
+from backend.dependencies import AppStateDep
 from backend.errors import STORE_RESPONSES, described
 from backend.json_route import MAX_MISTAKES
 from backend.openai_types import SamplingRequest
-from backend.store.presets import MAX_PRESETS, Preset
+from backend.store.presets import MAX_PRESETS, Preset, Presets
 from backend.strict_route import StrictRouter
 
 MAX_PARAMETER_BYTES = 64 * 1024
@@ -34,6 +34,12 @@ class _AnyText(Convertor[str]):
 register_url_convertor("text", _AnyText())
 router = StrictRouter(prefix="/presets", tags=["presets"], responses=STORE_RESPONSES)
 
+
+async def _presets(state: AppStateDep) -> Presets:
+    return Presets(state.database)
+
+
+PresetsDep = Annotated[Presets, Depends(_presets)]
 Name = Annotated[
     str,
     Path(
@@ -102,9 +108,9 @@ class PresetList(BaseModel):
 
 
 @router.get("")
-async def list_presets(store: StoreDep) -> PresetList:
+async def list_presets(presets: PresetsDep) -> PresetList:
     """List the presets by name."""
-    return PresetList(data=await store.presets.all())
+    return PresetList(data=await presets.all())
 
 
 @router.put(
@@ -112,11 +118,11 @@ async def list_presets(store: StoreDep) -> PresetList:
     responses=described(415),
     description=f"Keep a set of parameters, in place of one of this name; at most {MAX_PRESETS}.",
 )
-async def put_preset(name: Name, preset: NewPreset, store: StoreDep) -> Preset:
-    return await store.presets.put(name, preset.kept())
+async def put_preset(name: Name, preset: NewPreset, presets: PresetsDep) -> Preset:
+    return await presets.put(name, preset.kept())
 
 
 @router.delete("/{name:text}", status_code=204, responses=described(404))
-async def delete_preset(name: Name, store: StoreDep) -> None:
+async def delete_preset(name: Name, presets: PresetsDep) -> None:
     """Forget a preset."""
-    await store.presets.delete(name)
+    await presets.delete(name)

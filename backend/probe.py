@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from fastapi import Depends
 from pydantic import BaseModel
 
-from backend.dependencies import SettingsDep, UpstreamDep
+from backend.dependencies import AppStateDep
 from backend.errors import (
     ModelLoadingError,
     ModelServerTimeoutError,
@@ -33,8 +33,9 @@ class ModelServer(BaseModel):
     name: str | None = None
 
 
-async def _look(upstream: UpstreamDep, settings: SettingsDep) -> ModelServer:
+async def _look(state: AppStateDep) -> ModelServer:
     """Look at the model server's list of models, which costs it nothing."""
+    upstream, settings = state.model_server, state.settings
 
     def found(state: State, message: str, name: str | None = None) -> ModelServer:
         return ModelServer(url=upstream.url, state=state, message=message, name=name)

@@ -8,16 +8,16 @@ from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as package_version
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from backend import VERSION
-from backend.dependencies import LineDep, SettingsDep, StartedDep, StoreDep, UpstreamDep
+from backend.dependencies import AppStateDep
 from backend.errors import StoreUnavailableError
 from backend.probe import ModelServer, ModelServerDep
 from backend.receipt import Receipt
 from backend.settings import Knob
-from backend.store.figures import ANSWERS, Ended
+from backend.store.figures import ANSWERS, Ended, Figures
 
 # With the look at the model server less than two seconds: whoever asks may wait for three.
 STORE_SECONDS = 1.0
@@ -94,17 +94,20 @@ async def _about() -> About:
     return await asyncio.to_thread(_read_about)
 
 
-async def _model_server(
-    found: ModelServerDep, upstream: UpstreamDep, settings: SettingsDep
-) -> ModelServerStatus:
-    context_size = upstream.context_size(settings.model_id)
+async def _model_server(found: ModelServerDep, state: AppStateDep) -> ModelServerStatus:
+    context_size = state.model_server.context_size(state.settings.model_id)
     return ModelServerStatus(**found.model_dump(), context_size=context_size)
 
 
-async def _kept(store: StoreDep) -> Kept:
-    told = StoreStatus.model_validate({"kind": store.figures.kind, "place": store.figures.place})
+async def _statistics(request: Request) -> Figures:
+    statistics: Figures = request.app.state.statistics
+    return statistics
+
+
+async def _kept(statistics: Annotated[Figures, Depends(_statistics)]) -> Kept:
+    told = StoreStatus.model_validate({"kind": statistics.kind, "place": statistics.place})
     try:
-        counted = await store.figures.counted(STORE_SECONDS)
+        counted = await statistics.counted(STORE_SECONDS)
     except StoreUnavailableError as error:
         return Kept(store=told.model_copy(update={"problem": error.message}))
     told.bytes, told.conversations = counted.size_bytes, counted.conversations
@@ -117,9 +120,7 @@ async def status(
     about: Annotated[About, Depends(_about)],
     model_server: Annotated[ModelServerStatus, Depends(_model_server)],
     kept: Annotated[Kept, Depends(_kept)],
-    line: LineDep,
-    settings: SettingsDep,
-    started_at: StartedDep,
+    state: AppStateDep,
 ) -> Status:
     """Tell what runs where, with which settings, and what the last answers cost.
 
@@ -128,11 +129,11 @@ async def status(
     return Status(
         **dict(about),
         **dict(kept),
-        started_at=started_at,
+        started_at=state.started_at,
         model_server=model_server,
-        running=line.running,
-        waiting=line.waiting,
-        settings=settings.in_effect(),
+        running=state.queue.running,
+        waiting=state.queue.waiting,
+        settings=state.settings.in_effect(),
     )
 
 

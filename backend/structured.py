@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from backend.delivery import EVENT_STREAM, Delivery, StreamedDelivery
-from backend.dependencies import SettingsDep, StoppingDep, StructureDep
+from backend.dependencies import AppStateDep
 from backend.errors import ERROR_RESPONSES, described
 from backend.json_route import JsonRoute
 from backend.response_types import RESPONSE_TYPES
@@ -15,6 +15,7 @@ from backend.structured_types import (
     StructuredReply,
     StructuredRequest,
 )
+from backend.structuring import Structuring
 
 router = APIRouter(tags=["structured"])
 # Handled as it is: see json_route.
@@ -29,22 +30,17 @@ _REPLY: dict[str, Any] = {
 
 
 @drawing.post("/structured", responses={200: _REPLY} | ERROR_RESPONSES | described(415, 422))
-async def structured(
-    request: StructuredRequest,
-    structure: StructureDep,
-    settings: SettingsDep,
-    stopping: StoppingDep,
-) -> Response:
+async def structured(request: StructuredRequest, state: AppStateDep) -> Response:
     """Answer with JSON that fits, or with an error that says why not.
 
     The model is held to a narrower schema, of which every answer is short enough; what comes is
     judged by the one that was asked for, and drawn again where it does not fit. An error keeps what
     was written: the last `text`, all `attempts`, and of several the `answers` that do fit.
     """
-    pieces = structure(request, settings).pieces()
+    pieces = Structuring(request, state).pieces()
     if request.stream:
-        return StreamedDelivery(pieces, stopping, settings)
-    return Delivery(pieces, stopping)
+        return StreamedDelivery(pieces, state.shutting_down, state.settings)
+    return Delivery(pieces, state.shutting_down)
 
 
 @router.get("/structured/types")

@@ -2,23 +2,21 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
 from pydantic_core import to_json
 
-from backend.answering import Ask
-from backend.capabilities import Capabilities
+from backend.answering import Answering
+from backend.dependencies import AppState
 from backend.drawing import Drawing, Order
 from backend.errors import ModelServerTimeoutError, SmolChatError
 from backend.event_stream import DONE
 from backend.form import Form
-from backend.line import Line, Place
+from backend.line import Place
 from backend.model_request import to_model_request
 from backend.openai_types import SmolchatOptions
-from backend.schema.worker import Worker
-from backend.settings import Settings
 from backend.structured_types import StructuredReply, StructuredRequest, Unenforced, Usage
 
 CHARACTERS_PER_TOKEN = 2  # what a token of JSON is at least worth, as a rule
@@ -32,27 +30,17 @@ _Told = asyncio.Queue[dict[str, Any] | StructuredReply | Exception]
 class Structuring:
     """Draws the answers to one request."""
 
-    def __init__(
-        self,
-        request: StructuredRequest,
-        settings: Settings,
-        *,
-        ask: Ask,
-        line: Line,
-        worker: Worker,
-        capabilities: Capabilities,
-    ) -> None:
-        body = to_model_request(request, settings)
+    def __init__(self, request: StructuredRequest, state: AppState) -> None:
+        body = to_model_request(request, state.settings)
         self._answers = body.get("n", 1)
         self._is_stream = bool(body.get("stream"))
         kept = {name: value for name, value in body.items() if name not in _OURS}
         self._body = kept | {"stream": True, "stream_options": {"include_usage": True}}
         self._options = request.smolchat or SmolchatOptions()
-        self._form = Form(request, worker, characters=body["max_tokens"] * CHARACTERS_PER_TOKEN)
-        self._settings = settings
-        self._ask = ask
-        self._line = line
-        self._capabilities = capabilities
+        self._form = Form(
+            request, state.schema_workers, characters=body["max_tokens"] * CHARACTERS_PER_TOKEN
+        )
+        self._state = state
         self._has_grammar = False
         self._drawings: list[Drawing] = []
         self._left = deque[Drawing]()
@@ -80,7 +68,7 @@ class Structuring:
 
     async def _work(self) -> None:
         """Do all of it, and tell the end of it last; one deadline is over everything."""
-        seconds = self._settings.structured_seconds
+        seconds = self._state.settings.structured_seconds
         try:
             async with asyncio.timeout(seconds):
                 await self._draw_all()
@@ -100,13 +88,15 @@ class Structuring:
 
     async def _draw_all(self) -> None:
         await self._form.prepared(0)  # a schema is vetted before anything else has to do with it
-        self._has_grammar = await self._capabilities.has_grammar(self._body["model"])
+        self._has_grammar = await self._state.capabilities.has_grammar(
+            self._body["model"], self._complete
+        )
         order = Order(
             body=self._body,
             options=self._options,
             form=self._form,
             has_grammar=self._has_grammar,
-            attempts=self._settings.structured_attempts,
+            attempts=self._state.settings.structured_attempts,
             is_stream=self._is_stream,
         )
         self._drawings = [Drawing(order, index) for index in range(self._answers)]
@@ -122,7 +112,7 @@ class Structuring:
 
         So it is not sent away for what it asks itself, nor after it has begun.
         """
-        place = self._line.place(is_alone=self._options.deterministic)
+        place = self._state.queue.place(is_alone=self._options.deterministic)
         try:
             while self._left:
                 drawing = self._left.popleft()
@@ -135,7 +125,7 @@ class Structuring:
 
     async def _spare_lane(self) -> None:
         """Draw in places that nobody waits for, as long as there are any."""
-        while self._left and (place := self._line.spare_place()):
+        while self._left and (place := self._state.queue.spare_place()):
             try:
                 await self._draw(self._left.popleft(), place)
             finally:
@@ -143,9 +133,22 @@ class Structuring:
         self._spare_lanes -= 1
 
     async def _draw(self, drawing: Drawing, place: Place) -> None:
-        async with aclosing(drawing.events(self._ask, place)) as events:
+        async with aclosing(drawing.events(self._completion, place)) as events:
             async for event in events:
                 await self._told.put(event)
+
+    def _completion(self, body: dict[str, Any], options: SmolchatOptions) -> Answering:
+        return Answering(
+            body,
+            options,
+            upstream=self._state.model_server,
+            line=self._state.queue,
+            measures=self._state.metrics,
+        )
+
+    async def _complete(self, body: dict[str, Any]) -> bytes:
+        async with aclosing(self._completion(body, SmolchatOptions()).pieces()) as pieces:
+            return b"".join([piece async for piece in pieces])
 
     def _finished(self) -> dict[str, Any]:
         """Give the answers that fit, for an error to take along."""
@@ -169,9 +172,6 @@ class Structuring:
             has_grammar=self._has_grammar,
             smolchat=answers[0].smolchat,
         )
-
-
-Structure = Callable[[StructuredRequest, Settings], Structuring]
 
 
 def _sum(counts: list[int | None]) -> int | None:

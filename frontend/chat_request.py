@@ -9,8 +9,6 @@ from conversation import Message
 TOP_LOGPROBS = 5
 CAUTIOUS_CONTEXT_TOKENS = 2048  # where the model server tells no size
 CHARACTERS_PER_TOKEN = 3  # fewer than English has, so that it fits
-# What the page says itself; anything else may be among the extra parameters.
-OWN_FIELDS = frozenset({"messages", "model", "smolchat", "stream", "stream_options", "n"})
 
 
 @dataclass(frozen=True)

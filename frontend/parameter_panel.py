@@ -8,7 +8,6 @@ import streamlit as st
 
 import parameters
 import strict_json
-from chat_request import OWN_FIELDS
 from parameters import Parameter
 
 KEY = "parameter_"
@@ -155,7 +154,7 @@ def _extra() -> tuple[dict[str, Any], str]:
         return {}, f"this is no JSON: {error}."
     if not isinstance(value, dict):
         return {}, 'this is no JSON object, such as {"top_k": 40}.'
-    if taken := sorted(value.keys() & OWN_FIELDS):
+    if taken := sorted(value.keys() & parameters.RESERVED_FIELDS):
         return {}, f"the page itself says {', '.join(taken)}."
     return value, ""
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+# Set by the page itself, so they cannot be among the additional parameters.
+RESERVED_FIELDS = frozenset({"messages", "model", "smolchat", "stream", "stream_options", "n"})
 STRENGTH = 100  # the API's largest strength
 COUNT = 2**31 - 1  # its largest count
 LOOK_BACK = 1_000_000  # and how far back it lets penalties look

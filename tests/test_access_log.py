@@ -169,7 +169,7 @@ async def test_a_mistake_of_ours_is_said(caplog: pytest.LogCaptureFixture) -> No
     async def break_down(*_: object) -> None:
         raise ZeroDivisionError
 
-    transport = httpx.ASGITransport(AccessLog(break_down, Measures(Line(1, 0))))
+    transport = httpx.ASGITransport(AccessLog(break_down, Measures(Line(1, 0)).count_request))
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as api:
         with pytest.raises(ZeroDivisionError):
             await api.get("/x")

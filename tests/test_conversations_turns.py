@@ -14,9 +14,12 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from backend.recording import WRITE_SECONDS
+from backend.answering import Answering
+from backend.model_request import to_model_request
+from backend.openai_types import ChatOptions, ChatRequest
+from backend.recording import WRITE_SECONDS, begin_recording
 from backend.settings import Settings
-from backend.store.database import FILE_NAME, open_database
+from backend.store.database import FILE_NAME
 from backend.store.store import Store
 from conftest import MODEL_ID
 from engine_process import wait_until
@@ -358,14 +361,25 @@ class Clumsy(Store):
 
 
 @pytest.mark.anyio
-async def test_a_mistake_of_ours_while_it_is_written_down_is_no_success(
-    app: FastAPI, api: httpx.AsyncClient, settings: Settings, model_server: ModelServer
+async def test_an_unexpected_error_while_saving_is_raised_and_the_answer_stored(
+    app: FastAPI, api: httpx.AsyncClient, model_server: ModelServer
 ) -> None:
     model_server.replies.append(spoken(["One", " two"], gap_seconds=WRITE_SECONDS / 2))
     made = (await api.post("/conversations", json={})).json()["id"]
-    async with open_database(settings) as database:
-        app.state.store = Clumsy(database)
-        with pytest.raises(RuntimeError):  # which a server logs
-            await api.post("/chat", json=question("Hi", made, stream=True))
-        kept = (await api.get(f"/conversations/{made}")).json()["messages"][1]
+    state = app.state.core
+    request = ChatRequest(**question("Hi", made, stream=True))
+    body = to_model_request(request, state.settings)
+    answering = Answering(
+        body,
+        ChatOptions(),
+        upstream=state.model_server,
+        line=state.queue,
+        measures=state.metrics,
+    )
+    recording = await begin_recording(
+        request, body, store=Clumsy(state.database), stopping=state.shutting_down
+    )
+    with pytest.raises(RuntimeError):
+        _ = [piece async for piece in recording.pieces(answering, is_stream=True)]
+    kept = (await api.get(f"/conversations/{made}")).json()["messages"][1]
     assert (kept["content"], kept["state"]) == ("One two", "finished")

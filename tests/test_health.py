@@ -88,13 +88,15 @@ async def test_neither_runs_the_model(api: httpx.AsyncClient, model_server: Mode
 async def test_no_chat_would_be_answered_where_the_line_is_full_or_the_process_stops(
     app: FastAPI, api: httpx.AsyncClient, settings: Settings
 ) -> None:
-    places = [app.state.line.place() for _ in range(settings.max_concurrent + settings.max_waiting)]
+    places = [
+        app.state.core.queue.place() for _ in range(settings.max_concurrent + settings.max_waiting)
+    ]
     full = await api.get("/readyz")
     assert (full.status_code, full.json()["error"]["code"]) == (503, "not_ready")
     for place in reversed(places):
         place.leave()
     assert (await api.get("/readyz")).status_code == 200
-    app.state.stopping.set()
+    app.state.core.shutting_down.set()
     assert (await api.get("/readyz")).status_code == 503
 
 

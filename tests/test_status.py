@@ -18,8 +18,9 @@ from sqlalchemy import create_engine, make_url, text
 from backend.main import create_app
 from backend.settings import Settings
 from backend.store.conversation import Conversation, Message
-from backend.store.database import FILE_NAME, place_of
-from backend.store.store import Store, open_store
+from backend.store.database import FILE_NAME, open_database, place_of
+from backend.store.figures import Figures
+from backend.store.store import Store
 from conftest import MODEL_ID
 from model_server import ModelServer, Reply, spoken
 
@@ -104,9 +105,10 @@ async def test_what_is_kept_is_counted(
 
 
 async def test_only_what_was_finished_is_told_and_no_more_than_fifty(tmp_path: Path) -> None:
-    async with open_store(Settings(model_id=MODEL_ID, data_dir=tmp_path)) as store:
+    async with open_database(Settings(model_id=MODEL_ID, data_dir=tmp_path)) as database:
+        store = Store(database)
         await _fill(store)
-        found = await store.figures.counted(5)
+        found = await Figures(database).counted(5)
     assert found.messages == 62
     assert [answer.receipt for answer in found.answers] == [
         {"model": "m", "total_ms": number} for number in range(59, 9, -1)

@@ -21,11 +21,13 @@ from backend.errors import (
     StoreUnavailableError,
 )
 from backend.settings import Settings
-from backend.store.conversation import Conversation, Message, now
-from backend.store.database import FILE_NAME, MIGRATIONS
-from backend.store.presets import MAX_PRESETS
-from backend.store.store import Store, Turn, open_store
+from backend.store.conversation import Conversation, Message
+from backend.store.database import FILE_NAME, MIGRATIONS, Database, open_database
+from backend.store.figures import Figures
+from backend.store.presets import MAX_PRESETS, Presets
+from backend.store.store import Store, Turn
 from backend.store.tables import metadata
+from backend.store.types import utc_now
 from conftest import MODEL_ID
 from engine_process import wait_until
 
@@ -42,11 +44,17 @@ def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-async def store(kept: Settings) -> AsyncIterator[Store]:
-    async with open_store(kept) as store:
-        yield store
-        for conversation in await store.ids():
-            await store.delete(conversation)
+async def database(kept: Settings) -> AsyncIterator[Database]:
+    async with open_database(kept) as database:
+        yield database
+
+
+@pytest.fixture
+async def store(database: Database) -> AsyncIterator[Store]:
+    store = Store(database)
+    yield store
+    for conversation in await store.ids():
+        await store.delete(conversation)
 
 
 def in_folder(folder: Path) -> Settings:
@@ -240,18 +248,21 @@ async def test_many_write_at_once(store: Store) -> None:
 
 
 async def test_what_was_being_written_is_interrupted_at_the_next_start(kept: Settings) -> None:
-    async with open_store(kept) as store:
+    async with open_database(kept) as database:
+        store = Store(database)
         conversation = await begun(store)
         turn = await asked(store, conversation, "Hello")
         await store.write_answer(turn.answer_message, {"content": "Hel", "state": "writing"})
-    async with open_store(kept) as store:
+    async with open_database(kept) as database:
+        store = Store(database)
+        await store.mark_interrupted()
         answer = (await store.find(conversation)).messages[1]
         assert (answer.content, answer.state) == ("Hel", "interrupted")
         await store.delete(conversation)
 
 
 async def test_the_migrations_make_the_tables(kept: Settings) -> None:
-    async with open_store(kept):
+    async with open_database(kept):
         pass
     url = kept.database_url.get_secret_value() or f"sqlite:///{kept.data_dir / FILE_NAME}"
     engine = create_engine(url.replace("postgres:", "postgresql+psycopg:"))
@@ -265,17 +276,19 @@ async def test_a_database_of_the_first_version_is_taken_over_without_loss(kept: 
     conversation = Conversation(
         title="T", messages=[Message(role="user", content="Grüße"), Message(role="assistant")]
     )
-    async with open_store(kept) as store:
+    async with open_database(kept) as database:
+        store = Store(database)
         [head] = await store.add([conversation])
         before = await store.find(head.id)
-        await store.presets.put("mine", {})
+        await Presets(database).put("mine", {})
     _migrate(kept, "0001")
-    async with open_store(kept) as store:
+    async with open_database(kept) as database:
+        store = Store(database)
         assert await store.find(head.id) == before
-        assert await store.presets.all() == []  # the first version had none
-        await store.presets.put("mine", {"top_k": 1})
+        assert await Presets(database).all() == []  # the first version had none
+        await Presets(database).put("mine", {"top_k": 1})
         await store.delete(head.id)
-        await store.presets.delete("mine")
+        await Presets(database).delete("mine")
 
 
 async def test_a_file_that_the_first_version_made_is_taken_over(tmp_path: Path) -> None:
@@ -288,10 +301,11 @@ async def test_a_file_that_the_first_version_made_is_taken_over(tmp_path: Path) 
     connection.execute(message, ("a", "q", "assistant", "finished", '{"total_ms": 1.5}'))
     connection.commit()
     connection.close()
-    async with open_store(in_folder(tmp_path)) as store:
+    async with open_database(in_folder(tmp_path)) as database:
+        store = Store(database)
         found = await store.find("c")
         assert [(said.id, said.parent) for said in found.messages] == [("q", None), ("a", "q")]
-        counted = await store.figures.counted(5)
+        counted = await Figures(database).counted(5)
         assert [answer.receipt for answer in counted.answers] == [{"total_ms": 1.5}]
 
 
@@ -308,31 +322,34 @@ def _migrate(kept: Settings, revision: str) -> None:
     engine.dispose()
 
 
-async def test_of_many_presets_at_once_none_is_one_too_many(store: Store) -> None:
+async def test_of_many_presets_at_once_none_is_one_too_many(database: Database) -> None:
     for number in range(MAX_PRESETS - 1):
-        await store.presets.put(f"p{number}", {})
-    puts = (store.presets.put(f"late {number}", {"top_k": number}) for number in range(5))
+        await Presets(database).put(f"p{number}", {})
+    puts = (Presets(database).put(f"late {number}", {"top_k": number}) for number in range(5))
     found = await asyncio.gather(*puts, return_exceptions=True)
     assert [type(one) for one in found].count(InvalidRequestError) == 4
-    await asyncio.gather(*(store.presets.put("p1", {"top_k": number}) for number in range(5)))
-    kept = await store.presets.all()
+    await asyncio.gather(*(Presets(database).put("p1", {"top_k": number}) for number in range(5)))
+    kept = await Presets(database).all()
     assert [preset.name for preset in kept] == sorted(preset.name for preset in kept)
     assert len(kept) == MAX_PRESETS
     for preset in kept:
-        await store.presets.delete(preset.name)
+        await Presets(database).delete(preset.name)
     with pytest.raises(PresetNotFoundError):
-        await store.presets.delete("p1")
+        await Presets(database).delete("p1")
 
 
 async def test_a_store_is_closed_while_it_counts(kept: Settings) -> None:
-    async with open_store(kept) as store:
+    async with open_database(kept) as database:
+        statistics = Figures(database)
         with pytest.raises(StoreUnavailableError, match="busy"):
-            await store.figures.counted(0)
+            await statistics.counted(0)
+        await statistics.close()
 
 
 async def test_several_start_at_once(kept: Settings) -> None:
     async def start() -> None:
-        async with open_store(kept) as store:
+        async with open_database(kept) as database:
+            store = Store(database)
             await store.delete(await begun(store))
 
     await asyncio.gather(*(start() for _ in range(3)))
@@ -340,7 +357,8 @@ async def test_several_start_at_once(kept: Settings) -> None:
 
 async def test_the_file_is_for_its_owner_and_written_ahead(tmp_path: Path) -> None:
     folder = tmp_path / "new %s" / "data"
-    async with open_store(in_folder(folder)) as store:
+    async with open_database(in_folder(folder)) as database:
+        store = Store(database)
         await begun(store)
         assert folder.stat().st_mode & 0o777 == 0o700
         connection = sqlite3.connect(folder / FILE_NAME)
@@ -349,14 +367,14 @@ async def test_the_file_is_for_its_owner_and_written_ahead(tmp_path: Path) -> No
 
 
 async def test_a_newer_database_is_refused(tmp_path: Path) -> None:
-    async with open_store(in_folder(tmp_path)):
+    async with open_database(in_folder(tmp_path)):
         pass
     connection = sqlite3.connect(tmp_path / FILE_NAME)
     connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.commit()
     connection.close()
     with pytest.raises(SystemExit, match="newer SmolChat"):
-        async with open_store(in_folder(tmp_path)):
+        async with open_database(in_folder(tmp_path)):
             pass
 
 
@@ -370,7 +388,7 @@ async def test_a_newer_database_is_refused(tmp_path: Path) -> None:
 )
 async def test_what_cannot_be_opened_is_said(settings: dict[str, str], why: str) -> None:
     with pytest.raises(SystemExit, match=why):
-        async with open_store(Settings.model_validate({"model_id": MODEL_ID} | settings)):
+        async with open_database(Settings.model_validate({"model_id": MODEL_ID} | settings)):
             pass
     wait_for_threads()
 
@@ -378,13 +396,14 @@ async def test_what_cannot_be_opened_is_said(settings: dict[str, str], why: str)
 async def test_a_file_that_is_no_database_is_said(tmp_path: Path) -> None:
     (tmp_path / FILE_NAME).write_bytes(b"Something else entirely. " * 100)
     with pytest.raises(SystemExit, match="SMOLCHAT_DATA_DIR"):
-        async with open_store(in_folder(tmp_path)):
+        async with open_database(in_folder(tmp_path)):
             pass
     wait_for_threads()
 
 
 async def test_a_failing_database_is_an_error_of_ours(tmp_path: Path) -> None:
-    async with open_store(in_folder(tmp_path)) as store:
+    async with open_database(in_folder(tmp_path)) as database:
+        store = Store(database)
         connection = sqlite3.connect(tmp_path / FILE_NAME)
         connection.execute("DROP TABLE messages")
         connection.close()
@@ -397,7 +416,7 @@ def test_a_message_follows_an_earlier_one() -> None:
     lost = Message(role="user", parent="nobody")
     with pytest.raises(ValueError, match=r"messages\.0 has a parent"):
         Conversation(messages=[lost])
-    twice = Message(role="user", created_at=now())
+    twice = Message(role="user", created_at=utc_now())
     with pytest.raises(ValueError, match=r"messages\.1 has the id"):
         Conversation(messages=[twice, twice])
     with pytest.raises(ValueError, match="current is none"):

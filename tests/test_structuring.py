@@ -14,6 +14,7 @@ from backend.form import Form
 from backend.schema.worker import Worker
 from backend.settings import Settings
 from backend.structured_types import StructuredRequest
+from backend.structuring import Structuring
 from conftest import MODEL_ID
 from engine_process import wait_until
 from model_server import EVENTS, ModelServer, Reply, chunk, recorded, spoken
@@ -199,14 +200,14 @@ class Counted(list[bytes]):
 
 @pytest.mark.anyio
 async def test_a_reader_who_pauses_holds_the_drawing(
-    app: FastAPI, settings: Settings, model_server: ModelServer
+    app: FastAPI, model_server: ModelServer
 ) -> None:
     # So long that the sockets between do not hold them all.
     told = chunk({}, prompt_progress={"processed": 1, "total": 2}, more="x" * 100_000)
     pieces = Counted([told] * 300)
     model_server.replies += [PROBED, Reply(headers=EVENTS, pieces=pieces)]
     request = StructuredRequest(**asked(stream=True, smolchat={"progress": True}))
-    answers = app.state.structure(request, settings).pieces()
+    answers = Structuring(request, app.state.core).pieces()
     await anext(answers)
     await asyncio.sleep(0.5)
     assert 1 < pieces.taken < 250

@@ -1,10 +1,11 @@
 """A conversation as it is stored, told and exported: a tree of messages."""
 
-import secrets
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+from backend.store.types import new_id, utc_now
 
 # The years that every database and every reader can tell.
 Moment = Annotated[
@@ -20,23 +21,14 @@ Parameters = Annotated[
 State = Literal["writing", "finished", "stopped", "failed", "interrupted"]
 
 
-def new_id() -> str:
-    """Draw an id that nobody guesses."""
-    return secrets.token_hex(16)
-
-
-def now() -> datetime:
-    return datetime.now(UTC)
-
-
 class _Stored(BaseModel):
     """JSON has no NaN and no infinite number."""
 
     model_config = ConfigDict(allow_inf_nan=False)
 
     id: Annotated[str, Field(max_length=200)] = Field(default_factory=new_id)
-    created_at: Moment = Field(default_factory=now)
-    updated_at: Moment = Field(default_factory=now)
+    created_at: Moment = Field(default_factory=utc_now)
+    updated_at: Moment = Field(default_factory=utc_now)
 
 
 class Message(_Stored):

@@ -7,9 +7,9 @@ from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.errors import InvalidRequestError, PresetNotFoundError
-from backend.store.conversation import now
 from backend.store.database import Database
 from backend.store.tables import presets
+from backend.store.types import utc_now
 
 MAX_PRESETS = 100  # a list that a person chooses from
 
@@ -41,7 +41,7 @@ class Presets:
         Raises:
             InvalidRequestError: there are as many as there may be.
         """
-        kept = Preset(name=name, parameters=parameters, updated_at=now())
+        kept = Preset(name=name, parameters=parameters, updated_at=utc_now())
         query = update(presets).where(presets.c.name == name).values(kept.model_dump())
         async with self._database.writing() as connection:
             await _alone(connection)

@@ -1,8 +1,7 @@
 """What is asked of the stored conversations, and what is changed in them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +9,10 @@ from sqlalchemy import RowMapping, Select, delete, exists, func, insert, or_, se
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.errors import ConversationNotFoundError, MessageNotFoundError
-from backend.settings import Settings
-from backend.store.conversation import Conversation, ConversationHead, Message, new_id, now
-from backend.store.database import Database, open_database
-from backend.store.figures import Figures
-from backend.store.presets import Presets
+from backend.store.conversation import Conversation, ConversationHead, Message
+from backend.store.database import Database
 from backend.store.tables import conversations, messages
+from backend.store.types import new_id, utc_now
 
 _TITLE_CHARACTERS = 80
 _ROWS = 500  # written at once; others have their turn between
@@ -33,12 +30,10 @@ class Turn:
 
 
 class Store:
-    """The conversations of this database, and what else is kept in it."""
+    """The conversations of this database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self.presets = Presets(database)
-        self.figures = Figures(database)
 
     async def page(
         self, limit: int, *, search: str = "", after: str | None = None
@@ -176,7 +171,7 @@ class Store:
         """Write how far an answer has come, or how it ended."""
         query = update(messages).where(messages.c.id == message)
         async with self._database.writing() as connection:
-            await connection.execute(query.values(changes | {"updated_at": now()}))
+            await connection.execute(query.values(changes | {"updated_at": utc_now()}))
 
     async def mark_interrupted(self) -> None:
         """Say of the answers that were being written when the last process ended how they ended.
@@ -186,18 +181,6 @@ class Store:
         query = update(messages).where(messages.c.state == "writing")
         async with self._database.writing() as connection:
             await connection.execute(query.values(state="interrupted"))
-
-
-@asynccontextmanager
-async def open_store(settings: Settings) -> AsyncIterator[Store]:
-    """Open the store for the life of the process."""
-    async with open_database(settings) as database:
-        store = Store(database)
-        await store.mark_interrupted()
-        try:
-            yield store
-        finally:
-            await store.figures.close()
 
 
 async def _head(

@@ -1,61 +1,8 @@
-"""The tables, and how what we keep is written in any database."""
+"""The tables, as they are after the last migration."""
 
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, MetaData, Table
 
-from pydantic_core import from_json, to_json
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Dialect,
-    ForeignKey,
-    Index,
-    Integer,
-    MetaData,
-    Table,
-    Text,
-    TypeDecorator,
-)
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-
-
-class Words(TypeDecorator[str]):
-    """Text without NUL, which Postgres does not take."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
-        return value if value is None else value.replace("\0", "\N{REPLACEMENT CHARACTER}")
-
-
-class Json(TypeDecorator[Any]):
-    """JSON as text: written and read by the same parser as everything else here."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
-        return None if value is None else to_json(value).decode()
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002
-        return None if value is None else from_json(value)
-
-
-class Microseconds(TypeDecorator[datetime]):
-    """A moment; SQLite knows none with a zone."""
-
-    impl = BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002
-        return None if value is None else (value - _EPOCH) // _MICROSECOND
-
-    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        return None if value is None else _EPOCH + value * _MICROSECOND
-
+from backend.store.types import Json, Microseconds, Words
 
 metadata = MetaData()
 
