@@ -29,14 +29,14 @@ test: $(STAMPS)/dev ## Run the tests
 
 .PHONY: test-docker
 test-docker: $(STAMPS)/docker ## Build the images and run them; needs Docker with Compose
-	@$(PY) -m pytest -m docker -rP tests/test_docker_*.py
+	@$(PY) -m pytest -m docker -rP tests/e2e/docker
 
 check: $(STAMPS)/dev ## Format, lint, types, tests: what CI runs
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy
-	$(PY) -m pytest -n 2 --dist loadfile --ignore-glob='*/test_browser_*'
-	$(PY) -m pytest tests/test_browser_*.py
+	$(PY) -m pytest -n 2 --dist loadfile --ignore=tests/e2e/browser
+	$(PY) -m pytest tests/e2e/browser
 
 bench: $(STAMPS)/dev ## Measure what the API costs in front of a model server
 	@$(PY) -m benchmarks.proxy

@@ -34,58 +34,9 @@ A message says what happened, to what, and what to try next. It never carries wh
 wrote in its log.
 """
 
-from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict
 from pydantic_core import to_json
-from starlette.exceptions import HTTPException
-
-
-class ErrorDetail(BaseModel):
-    """What happened; some errors carry numbers besides."""
-
-    model_config = ConfigDict(extra="allow")
-
-    message: str
-    type: str
-    code: str
-    param: str | None
-
-
-class ErrorBody(BaseModel):
-    """OpenAI's error shape."""
-
-    error: ErrorDetail
-
-
-Responses = dict[int | str, dict[str, Any]]
-
-
-def described(*statuses: int) -> Responses:
-    """Describe errors for the API's page."""
-    return {status: {"model": ErrorBody} for status in statuses}
-
-
-# What every route can answer: most of it before anything runs.
-DOOR_RESPONSES = described(400, 401, 403, 413, 500)
-# `default` keeps FastAPI from describing a 422 of its own shape.
-_OTHERWISE: Responses = {
-    "default": {"model": ErrorBody, "description": "What went wrong, in OpenAI's shape"}
-}
-# And every route that asks the model server, or the store.
-ERROR_RESPONSES = DOOR_RESPONSES | described(404, 429, 502, 503, 504) | _OTHERWISE
-STORE_RESPONSES = described(503) | _OTHERWISE
-
-
-_HEADERS = {
-    401: {"WWW-Authenticate": "Bearer"},
-    429: {"Retry-After": "2"},
-    503: {"Retry-After": "2"},
-}
 
 
 class SmolChatError(Exception):
@@ -264,72 +215,3 @@ class ValidationFailedError(ModelServerError):
     """No attempt fits the schema; the details hold the last `text` and all `attempts`."""
 
     code = "validation_failed"
-
-
-def install_error_handlers(app: FastAPI) -> None:
-    """Answer every error in OpenAI's shape."""
-    app.add_exception_handler(SmolChatError, _answer)
-    app.add_exception_handler(RequestValidationError, _answer_invalid)
-    app.add_exception_handler(HTTPException, _answer_http)
-    app.add_exception_handler(Exception, _answer_unexpected)
-
-
-async def _answer(_request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, SmolChatError)  # noqa: S101  # what it is registered for
-    return answer_to(error)
-
-
-def answer_to(error: SmolChatError) -> JSONResponse:
-    """Give an error as the whole of an answer."""
-    return JSONResponse(error.body(), error.status, _HEADERS.get(error.status))
-
-
-async def _answer_invalid(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestValidationError)  # noqa: S101
-    # Of the branches of a union the one that got deepest is the one that was meant.
-    wrong = max(error.errors(), key=lambda detail: len(_place(detail, error.body)))
-    param = ".".join(_place(wrong, error.body))
-    if not param and wrong["type"] == "value_error":  # of the request as a whole
-        return await _answer(request, InvalidRequestError(f"The request: {wrong['msg']}."))
-    if not param:
-        message = "The request needs a JSON object, sent with the content type application/json."
-        return await _answer(request, InvalidRequestError(message))
-    return await _answer(request, InvalidRequestError(f"{param}: {wrong['msg']}.", param=param))
-
-
-def _place(detail: Mapping[str, Any], body: Any) -> list[str]:
-    """Give the way to a place in the body, without the union branches that Pydantic tried.
-
-    What is wrong in the path or in the query has a name.
-    """
-    if detail["loc"][0] != "body":
-        return [str(detail["loc"][-1])]
-    names = []
-    absent = detail["loc"][-1] if detail["type"] in ("missing", "extra_forbidden") else None
-    for part in detail["loc"][1:]:
-        if isinstance(body, list) and isinstance(part, int):
-            body = body[part] if part < len(body) else None
-        elif isinstance(body, dict) and (part in body or part == absent):
-            body = body.get(part)
-        else:
-            continue
-        names.append(str(part))
-    return names
-
-
-async def _answer_http(_request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, HTTPException)  # noqa: S101
-    body = {"message": str(error.detail), "type": "invalid_request_error"}
-    body["code"] = str(error.detail).lower().replace(" ", "_")
-    return JSONResponse(
-        {"error": body | {"param": None}}, status_code=error.status_code, headers=error.headers
-    )
-
-
-async def _answer_unexpected(request: Request, _error: Exception) -> JSONResponse:
-    return await _answer(request, unexpected())  # the server that runs us logs the error
-
-
-def unexpected() -> SmolChatError:
-    """Say that the mistake is ours."""
-    return SmolChatError("Something unexpected went wrong in the API; its log has the details.")

@@ -2,41 +2,35 @@
 
 import asyncio
 import gc
-import signal
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from types import FrameType
 
 from fastapi import FastAPI
 
-from backend import (
-    VERSION,
-    chat,
-    conversations,
-    health,
-    metrics,
-    model_list,
-    presets,
-    status,
-    structured,
-)
-from backend.access_log import AccessLog, in_place_of_uvicorns
-from backend.capabilities import Capabilities
-from backend.dependencies import AppState
-from backend.docs_page import install_docs_page
-from backend.errors import DOOR_RESPONSES, install_error_handlers
-from backend.guard import Guard, cross_origin
-from backend.line import Line
-from backend.measures import Measures
-from backend.schema.worker import Worker
+from backend import VERSION
+from backend.chat import routes as chat
+from backend.completions.metrics import Measures
+from backend.completions.queue import Line
+from backend.conversations import routes as conversations
+from backend.conversations.repository import Store
+from backend.database.database import open_database
+from backend.http.access_log import AccessLog, in_place_of_uvicorns
+from backend.http.cors import cross_origin
+from backend.http.docs import install_docs_page
+from backend.http.error_handlers import DOOR_RESPONSES, install_error_handlers
+from backend.http.security import Guard
+from backend.http.shutdown import shutdown_signals
+from backend.json_schema.worker import Worker
+from backend.model_server.capabilities import Capabilities
+from backend.model_server.client import open_upstream
+from backend.models import routes as models
+from backend.monitoring import health, metrics, status
+from backend.monitoring.statistics import Figures
+from backend.presets import routes as presets
 from backend.settings import Settings
-from backend.store.database import open_database
-from backend.store.figures import Figures
-from backend.store.store import Store
-from backend.upstream import open_upstream
-
-GRACE_SECONDS = 2.5  # for what is open when the process is asked to end
+from backend.state import AppState
+from backend.structured import routes as structured
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -61,7 +55,7 @@ def create_app(settings: Settings) -> FastAPI:
             )
             app.state.statistics = Figures(database)
             await Store(database).mark_interrupted()
-            with _told_to_stop(state.shutting_down), in_place_of_uvicorns():
+            with shutdown_signals(state.shutting_down), in_place_of_uvicorns():
                 yield
             await app.state.statistics.close()
         await worker.close()
@@ -78,47 +72,13 @@ def create_app(settings: Settings) -> FastAPI:
     install_docs_page(app)
     # First, and as they are: routes that are included are handled by FastAPI itself.
     app.router.routes[:0] = [*chat.router.routes, *structured.drawing.routes]
-    for routes in (structured, conversations, presets, model_list, health, status, metrics):
+    for routes in (structured, conversations, presets, models, health, status, metrics):
         app.include_router(routes.router, responses=DOOR_RESPONSES)
     # Around everything, so that whatever is answered has its id and its line in the log.
     limits = {"/conversations/import": settings.max_import_bytes}
     guarded = Guard(app.build_middleware_stack(), settings, body_limits=limits)
     app.middleware_stack = AccessLog(cross_origin(guarded, settings), measures.count_request)
     return app
-
-
-@contextmanager
-def _told_to_stop(stopping: asyncio.Event) -> Iterator[None]:
-    """Set `stopping` as soon as the process is asked to end.
-
-    Uvicorn waits for open streams before it ends the lifespan, so they have to be told by the
-    signal itself. It would wait for ever for a client that does not read: its own second Ctrl-C
-    ends that. In a thread, where tests run it, no signal can be had.
-    """
-    loop = asyncio.get_running_loop()
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-
-    def stop() -> None:
-        stopping.set()
-        loop.call_later(GRACE_SECONDS, tell, signal.SIGINT, None)
-
-    def tell(number: int, frame: FrameType | None) -> None:
-        if not stopping.is_set():
-            loop.call_soon_threadsafe(stop)
-        if callable(handler := handlers[signal.Signals(number)]):
-            handler(number, frame)
-
-    try:
-        for number in handlers:
-            signal.signal(number, tell)
-    except ValueError:
-        handlers = {}
-    try:
-        yield
-    finally:
-        stopping.set()
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
 
 
 app = create_app(Settings.load())

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from benchmarks.client import Answer, Connection, chat_request, get_request
+from benchmarks.http_client import Answer, Connection, chat_request, get_request
 from benchmarks.processes import Program
-from benchmarks.script import Script
+from benchmarks.scripted_replies import Script
 
 CAP_SECONDS = 60.0  # what takes longer is cut off, and counted as unfinished
 _AT_ONCE_WHILE_OPENING = 50

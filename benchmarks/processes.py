@@ -101,7 +101,7 @@ class Program:
 @contextmanager
 def running_model_server() -> Iterator[Program]:
     """Run the scripted model server."""
-    arguments = ["benchmarks.model_server", "--model", MODEL_ID]
+    arguments = ["benchmarks.fake_model_server", "--model", MODEL_ID]
     with _running(arguments, {}) as program:
         yield program
 

@@ -31,7 +31,7 @@ from benchmarks.processes import (
     running_model_server,
     running_relay,
 )
-from benchmarks.script import Script
+from benchmarks.scripted_replies import Script
 
 _PACED_GAP_MS = 10.0
 _FLOOD_TOKENS = 5000

@@ -15,12 +15,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 
-from benchmarks.client import Answer, Connection, chat_request, get_request
-from benchmarks.ending import ending_of
+from benchmarks.http_client import Answer, Connection, chat_request, get_request
 from benchmarks.load import Candidate, mixed_answers, running
 from benchmarks.processes import Program, allow_many_files, running_api, running_model_server
-from benchmarks.script import Script
-from benchmarks.visits import LOST, PATIENCE_SECONDS, Outcome, made, planned
+from benchmarks.response_outcome import ending_of
+from benchmarks.scripted_replies import Script
+from benchmarks.soak_clients import LOST, PATIENCE_SECONDS, Outcome, made, planned
 
 # So short that a soak of minutes meets every one of them, many times.
 SETTINGS = {

@@ -21,8 +21,8 @@ import jsonschema_rs
 
 from benchmarks.processes import ROOT, running_api, running_engine
 
-SCHEMAS = ROOT / "tests" / "schemas.jsonl"
-EXTRACTIONS = ROOT / "tests" / "extractions.jsonl"
+SCHEMAS = ROOT / "tests" / "data" / "schemas.jsonl"
+EXTRACTIONS = ROOT / "tests" / "data" / "extractions.jsonl"
 MAX_TOKENS = 160
 TEMPERATURE = 0.7
 PATIENCE_SECONDS = 300.0

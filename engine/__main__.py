@@ -11,12 +11,12 @@ if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     # Until someone listens to it, a Ctrl-C ends this without a word, also during the imports.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-from engine.listening import ListeningError, check_listening
-from engine.order import Order
+from engine.child_protocol import Order
+from engine.existing_server import reason_to_step_aside
+from engine.model_file import Weights, WeightsError, find_weights
+from engine.port_check import ListeningError, check_listening
 from engine.settings import Settings, usable_cores
-from engine.stand_in import reason_to_step_aside
 from engine.supervisor import Supervisor, on_end_signals
-from engine.weights import Weights, WeightsError, find_weights
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

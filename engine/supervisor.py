@@ -9,9 +9,9 @@ from collections import deque
 from collections.abc import Callable
 from types import FrameType
 
-from engine.order import NOT_LOADED, READY, Order
+from engine.child_protocol import NOT_LOADED, READY, Order
+from engine.model_file import WHAT_TO_DO
 from engine.settings import PROJECT_ROOT
-from engine.weights import WHAT_TO_DO
 
 END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 GRACE_SECONDS = 2.0  # between asking the model's process to end and ending it
@@ -66,7 +66,7 @@ class Supervisor:
     def _live_once(self) -> int:
         self._first_error = self._last_line = ""
         with subprocess.Popen(
-            [sys.executable, "-m", "engine.server", self._order.to_json()],
+            [sys.executable, "-m", "engine.llama_server", self._order.to_json()],
             cwd=PROJECT_ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -64,4 +64,4 @@ class SecurityHeaders:
 
 
 Settings.load()  # so that a wrong value stops the start
-app = st.App("frame.py", middleware=[Middleware(SecurityHeaders)])
+app = st.App("navigation.py", middleware=[Middleware(SecurityHeaders)])

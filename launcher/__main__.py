@@ -8,9 +8,9 @@ if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 from engine.settings import Settings as EngineSettings
-from launcher.announcer import Announcer
 from launcher.ports import refuse_equal_ports, refuse_taken_ports
-from launcher.programs import Programs
+from launcher.processes import Programs
+from launcher.ready_banner import Announcer
 from launcher.settings import Settings
 from launcher.terminal import Terminal
 

@@ -3,7 +3,7 @@
 import socket
 
 from engine.settings import Settings as EngineSettings
-from launcher.look import does_page_answer, get_json
+from launcher.http_probe import does_page_answer, get_json
 from launcher.settings import Settings
 
 OTHER_API_PORT = "API_BASE_URL=http://localhost:8001"

@@ -14,11 +14,10 @@ from playwright.sync_api import Browser
 
 # The tests mean the defaults, whatever a person has set. What is imported below reads them. Only
 # what happens by itself at the start is left to the tests of it.
-MODEL_ID = "ai/smollm2:latest"
 for name in [name for name in os.environ if name.startswith("SMOLCHAT_")]:
     del os.environ[name]
 os.environ |= {
-    "MODEL_ID": MODEL_ID,
+    "MODEL_ID": "ai/smollm2:latest",
     "DMR_BASE_URL": "http://localhost:12434/engines/llama.cpp/v1",
     "DMR_API_KEY": "dmr-no-key-required",
     "API_BASE_URL": "http://localhost:8000",
@@ -31,10 +30,11 @@ atexit.register(shutil.rmtree, os.environ["SMOLCHAT_DATA_DIR"], ignore_errors=Tr
 from backend.main import create_app  # noqa: E402
 from backend.settings import Settings  # noqa: E402
 from benchmarks.browser import running_browser  # noqa: E402
-from browser_page import House, running_house  # noqa: E402
-from database_server import missing, running_database_server  # noqa: E402
-from model_server import ModelServer, running_model_server  # noqa: E402
-from served_api import running_api  # noqa: E402
+from tests.support.api_server import running_api  # noqa: E402
+from tests.support.browser import House, running_house  # noqa: E402
+from tests.support.fake_model_server import ModelServer, running_model_server  # noqa: E402
+from tests.support.postgres import missing, running_database_server  # noqa: E402
+from tests.support.requests import MODEL_ID  # noqa: E402
 
 
 @pytest.fixture

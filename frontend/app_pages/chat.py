@@ -2,20 +2,19 @@
 
 import streamlit as st
 
-import chat_actions as actions
-import model_choice
-import parameter_panel
-from api_error import ApiError
-from asked_view import AskedView, draw_new_question
-from chat_session import PROBLEM, Asked, asked, follow_address, opened, opened_id, settle, unsent
-from conversation import Conversation
-from conversation_list import conversation_list
-from conversation_menu import draw_files, draw_head
-from message_dialogs import open_wanted
-from parts import callout, clear_rest
-from preset_choice import preset_choice
-from service import api, privacy, service, service_badge, service_callout
-from thread_view import draw_thread
+from api.conversation import Conversation
+from api.errors import ApiError
+from chat import actions
+from chat.conversation_list import conversation_list
+from chat.conversation_menu import draw_files, draw_head
+from chat.message_dialogs import open_wanted
+from chat.pending_turn_view import AskedView, draw_new_question
+from chat.session import PROBLEM, Asked, asked, follow_address, opened, opened_id, settle, unsent
+from chat.thread_view import draw_thread
+from components.callouts import callout, clear_rest
+from components.service_status import api, privacy, service, service_badge, service_callout
+from controls import model_picker, parameter_panel
+from controls.preset_picker import preset_choice
 
 STARTERS = {
     "Explain": "Explain recursion to a 10-year-old in four sentences.",
@@ -44,7 +43,7 @@ def draw_sidebar() -> None:
         on_click=actions.new_chat,
         width="stretch",
     )
-    model_choice.model_choice(found)
+    model_picker.model_choice(found)
     with st.expander("System prompt", icon=":material/assignment_ind:", key="chat_system_panel"):
         st.text_area(
             "System prompt",
@@ -135,7 +134,8 @@ def draw_bottom(*, is_answering: bool) -> None:
     with st.bottom:
         if is_answering:
             st.button(
-                "Stop :small[(Esc)]",  # page.js hears the key, also before the button is there
+                # accessibility.js handles the key, also before the button exists.
+                "Stop :small[(Esc)]",
                 icon=":material/stop_circle:",
                 key="chat_stop",
                 on_click=actions.stop,
@@ -188,8 +188,8 @@ with st.container():
     clear_rest("chat_problems", count)
 with st.sidebar:
     draw_sidebar()
-run_script("page", 0)
-run_script("follow", id(question) if question else 0)
+run_script("accessibility", 0)
+run_script("autoscroll", id(question) if question else 0)
 open_wanted(found)
 if question and view and is_answering:
     follow(question, view)

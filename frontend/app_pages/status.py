@@ -2,10 +2,18 @@
 
 import streamlit as st
 
-from parts import callout
-from service import StatusLook, api, privacy, service, service_badge, service_callout, status_look
-from speed_view import draw_speeds
-from status_view import draw_programs, draw_settings, draw_store, zone
+from components.callouts import callout
+from components.service_status import (
+    StatusLook,
+    api,
+    privacy,
+    service,
+    service_badge,
+    service_callout,
+    status_look,
+)
+from status.speed_view import draw_speeds
+from status.status_view import draw_programs, draw_settings, draw_store, zone
 
 found = service()
 look = status_look() if found.health else StatusLook(None)

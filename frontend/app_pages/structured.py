@@ -4,16 +4,15 @@ from collections.abc import Callable
 
 import streamlit as st
 
-import form_choice
-import model_choice
-import parameter_panel
-from form import Form, to_request
-from job import Job, Outcome
-from reliability_job import MAX_TOKENS, WAYS, Measurement, Plan, ReliabilityJob
-from reliability_view import ReliabilityView
-from service import api, service, service_badge, service_callout
-from structured_job import StructuredJob, StructuredRun
-from structured_view import StructuredView
+from components.background_job import Job, Outcome
+from components.service_status import api, service, service_badge, service_callout
+from controls import model_picker, parameter_panel
+from structured import schema_picker
+from structured.benchmark_job import MAX_TOKENS, WAYS, Measurement, Plan, ReliabilityJob
+from structured.benchmark_view import ReliabilityView
+from structured.result_view import StructuredView
+from structured.stream_job import StructuredJob, StructuredRun
+from structured.target_schema import Form, to_request
 
 DRAW_SECONDS = 0.05
 ONE, MANY = "One answer", "Reliability"
@@ -53,10 +52,10 @@ def stop() -> None:
 def ready_form() -> Form | None:
     """Give the form, if there is something to ask; else say what is missing."""
     state.structured_hint = ""
-    form = form_choice.chosen()
+    form = schema_picker.chosen()
     if not form:
         state.structured_hint = "Put the schema right first."
-    elif not form_choice.prompt():
+    elif not schema_picker.prompt():
         state.structured_hint = "Write a prompt first."
     return None if state.structured_hint else form
 
@@ -69,8 +68,8 @@ def start_run() -> None:
     client = api()
     body = to_request(
         form,
-        form_choice.prompt(),
-        model=model_choice.chosen(),
+        schema_picker.prompt(),
+        model=model_picker.chosen(),
         parameters=parameter_panel.chosen(),
     )
     job = StructuredJob(
@@ -86,8 +85,8 @@ def start_measurement() -> None:
     stop()
     plan = Plan(
         form,
-        form_choice.prompt(),
-        model_choice.chosen(),
+        schema_picker.prompt(),
+        model_picker.chosen(),
         parameter_panel.chosen(),
         ways=[way for way in WAYS if way in state.structured_ways] or WAYS,
         times=state.structured_times,
@@ -97,7 +96,7 @@ def start_measurement() -> None:
 
 
 def draw_sidebar() -> None:
-    model_choice.model_choice(found)
+    model_picker.model_choice(found)
     parameter_panel.parameter_panel()
     service_badge()
 
@@ -188,8 +187,8 @@ st.title("JSON that fits", anchor=False)
 st.markdown("Choose a form and say what should be in it. What comes back fits, or you see why not.")
 if not found.is_ready and not going_on:
     service_callout(found)
-form_choice.form_choice(found)
-form_choice.prompt_field()
+schema_picker.form_choice(found)
+schema_picker.prompt_field()
 part = st.segmented_control(
     "What to find out",
     [ONE, MANY],

@@ -1,0 +1,1 @@
+"""Run one completion: queue, wait for loading, stream, record usage."""

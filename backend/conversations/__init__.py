@@ -1,0 +1,1 @@
+"""Stored conversations: routes, queries, export and import."""

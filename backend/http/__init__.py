@@ -1,0 +1,1 @@
+"""HTTP concerns shared by every route: limits, security, CORS, logging, responses."""

@@ -1,0 +1,78 @@
+"""Request bodies that are larger than a route takes."""
+
+import asyncio
+from contextlib import suppress
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from backend.errors import RequestTooLargeError, SmolChatError
+from backend.http.error_handlers import answer_to
+
+_DRAIN_SECONDS = 1.0
+
+
+class _LimitedBody:
+    """A body of unknown length: once it is too long, the app sees a client that has left."""
+
+    def __init__(self, limit: int, receive: Receive, send: Send) -> None:
+        self.is_too_large = False
+        self.is_answered = False
+        self._remaining = limit
+        self._receive = receive
+        self._send = send
+
+    async def receive(self) -> Message:
+        if self.is_too_large:
+            return {"type": "http.disconnect"}
+        message = await self._receive()
+        self._remaining -= len(message.get("body", b""))
+        if self._remaining >= 0:
+            return message
+        self.is_too_large = True
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        if self.is_answered or not self.is_too_large:
+            self.is_answered = True
+            await self._send(message)
+
+
+def too_large_error(limit: int) -> RequestTooLargeError:
+    return RequestTooLargeError(f"The request is larger than {limit:,} bytes. Send less.")
+
+
+async def reject_and_close(
+    error: SmolChatError, scope: Scope, receive: Receive, send: Send
+) -> None:
+    """Answer, and read on for a moment before the connection is closed.
+
+    Closed with something unread, it would be reset, and the client might never see the answer.
+    """
+
+    async def send_unfinished(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            message["more_body"] = True
+        else:
+            message["headers"].append((b"connection", b"close"))
+        await send(message)
+
+    await answer_to(error)(scope, receive, send_unfinished)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_DRAIN_SECONDS):
+            while (await receive()).get("more_body"):
+                pass
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def limit_streamed_body(
+    app: ASGIApp, limit: int, scope: Scope, receive: Receive, send: Send
+) -> None:
+    """Call `app` with a body of unknown length; answer 413 if it is longer than `limit` bytes."""
+    body = _LimitedBody(limit, receive, send)
+    try:
+        await app(scope, body.receive, body.send)
+    except Exception:
+        if not body.is_too_large:
+            raise
+    if body.is_too_large and not body.is_answered:
+        await reject_and_close(too_large_error(limit), scope, receive, send)

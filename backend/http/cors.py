@@ -1,0 +1,37 @@
+"""Which pages of other origins may read the API's responses."""
+
+from starlette.datastructures import Headers
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from backend.errors import OriginNotAllowedError
+from backend.http.error_handlers import answer_to
+from backend.settings import Settings
+
+
+class _CrossOrigin(CORSMiddleware):
+    """Starlette's, with its refusal in the shape of ours."""
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        response = super().preflight_response(request_headers)
+        if response.status_code == 200:
+            return response
+        refused = bytes(response.body).decode()
+        return answer_to(
+            OriginNotAllowedError(f"{refused}. SMOLCHAT_ALLOWED_ORIGINS names who may ask.")
+        )
+
+
+def cross_origin(app: ASGIApp, settings: Settings) -> ASGIApp:
+    """Let pages of the origins that are named read what the API answers; of no others."""
+    if not settings.allowed_origins:
+        return app
+    return _CrossOrigin(
+        app,
+        allow_origins=settings.allowed_origins,
+        allow_methods=("GET", "POST", "PUT", "PATCH", "DELETE"),
+        allow_headers=("*",),
+        allow_private_network=True,
+        expose_headers=("X-Request-Id", "Retry-After"),
+    )

@@ -1,0 +1,40 @@
+"""Read values out of JSON that others wrote, whatever type they have there."""
+
+from typing import Any
+
+# JSON numbers have no limit; this is what a database column and a float hold.
+MAX_NUMBER = 2**63 - 1
+
+
+def as_dict(value: object) -> dict[str, Any]:
+    """Return `value` if it is an object, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def as_dict_list(value: object) -> list[dict[str, Any]]:
+    """Return the objects in `value` if it is an array, else an empty list."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def as_str(value: object) -> str:
+    """Return `value` if it is a string, else an empty one."""
+    return value if isinstance(value, str) else ""
+
+
+def as_count(value: object) -> int | None:
+    """Return `value` if it is a plausible count, else None. JSON's true is an int in Python."""
+    return value if type(value) is int and 0 <= value <= MAX_NUMBER else None
+
+
+def as_positive_number(value: object) -> float | None:
+    """Return `value` as a float if it is a plausible number above 0, else None."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0 < value <= MAX_NUMBER else None
+
+
+def content_text(content: object) -> str:
+    """Return the text of a message's `content`: a string, or content parts as JSON."""
+    if isinstance(content, list):
+        return "".join(as_str(part.get("text")) for part in as_dict_list(content))
+    return as_str(content)

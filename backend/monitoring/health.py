@@ -1,0 +1,47 @@
+"""Whether the API is alive, and whether a chat would be answered now. Neither runs the model."""
+
+from typing import Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from backend import VERSION
+from backend.errors import NotReadyError
+from backend.http.error_handlers import described
+from backend.model_server.model_ids import without_hub
+from backend.monitoring.model_server_check import ModelServer, ModelServerDep
+from backend.state import AppStateDep
+
+router = APIRouter(tags=["health"])
+
+
+class Health(BaseModel):
+    status: Literal["ok"] = "ok"
+    version: str = VERSION
+    model: str
+    model_server: ModelServer
+
+
+class Readiness(BaseModel):
+    status: Literal["ready"] = "ready"
+    model: str
+
+
+@router.head("/healthz", include_in_schema=False)
+@router.get("/healthz")
+async def healthz(model_server: ModelServerDep, state: AppStateDep) -> Health:
+    """Say that the API is alive, and what it knows of the model server."""
+    return Health(model=without_hub(state.settings.model_id), model_server=model_server)
+
+
+@router.head("/readyz", include_in_schema=False)
+@router.get("/readyz", responses=described(503))
+async def readyz(model_server: ModelServerDep, state: AppStateDep) -> Readiness:
+    """Answer 200 only when a chat would be answered now."""
+    if state.shutting_down.is_set():
+        raise NotReadyError("The API is shutting down.")
+    if state.queue.is_full:
+        raise NotReadyError("Too many requests are waiting for the model.")
+    if model_server.state != "ready":
+        raise NotReadyError(model_server.message)
+    return Readiness(model=without_hub(state.settings.model_id))

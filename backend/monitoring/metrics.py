@@ -1,0 +1,18 @@
+"""What the API has counted since it started."""
+
+from fastapi import APIRouter, Response
+
+from backend.completions.metrics import CONTENT_TYPE
+from backend.state import AppStateDep
+
+router = APIRouter(tags=["health"])
+
+
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
+async def metrics(state: AppStateDep) -> Response:
+    """Give the counters in Prometheus' text format."""
+    return Response(state.metrics.text(), media_type=CONTENT_TYPE)

@@ -1,1 +1,0 @@
-"""Conversations in a database: tables, queries, migrations."""

@@ -1,0 +1,1 @@
+"""The client of the SmolChat API, and the shapes it returns."""

@@ -1,0 +1,48 @@
+"""What an answer cost: a quiet line under it, and all of it on request."""
+
+import streamlit as st
+
+from api.chat_chunk import Receipt
+from api.conversation import Message
+from chat import receipt_text as words
+from chat.logprobs_view import draw_logprobs
+from components.callouts import closing_button
+from components.service_status import Service
+from controls import model_picker, parameter_panel
+from sanitize.markdown_inline import escaped
+
+
+def draw_line(message: Message) -> None:
+    receipt = message.receipt or Receipt(model=message.model)
+    is_empty = not message.content
+    line = words.line(receipt, state=message.state, is_empty=is_empty, sent=message.parameters)
+    if line:
+        st.text(line)
+
+
+@st.dialog("What this answer cost", width="medium")
+def show_receipt(message: Message, found: Service) -> None:
+    receipt = message.receipt or Receipt(model=message.model)
+    about = {model.id: model_picker.about(model) for model in found.models}
+    rows = words.rows(
+        receipt,
+        state=message.state,
+        sent=message.parameters,
+        about=about.get(receipt.model or "", ""),
+    )
+    st.table({name: escaped(" ".join(value.split())) for name, value in rows}, border="horizontal")
+    if (share := words.context_share(receipt)) is not None:
+        st.progress(share, text="Context used")
+    if receipt.seed is not None and parameter_panel.can_keep(receipt.seed):
+        closing_button(
+            "Keep this seed",
+            icon=":material/casino:",
+            key="receipt_seed",
+            on_click=parameter_panel.keep_seed,
+            args=[receipt.seed],
+        )
+
+
+@st.dialog("How likely each token was", width="large")
+def show_logprobs(message: Message) -> None:
+    draw_logprobs(message.logprobs or [])

@@ -1,0 +1,1 @@
+"""The sidebar: model, parameters and presets."""

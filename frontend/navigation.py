@@ -1,0 +1,18 @@
+"""The frame around every page: its name, its look, the way between pages."""
+
+from pathlib import Path
+
+import streamlit as st
+
+STATIC = Path(__file__).parent / "static"
+
+st.set_page_config(
+    page_title="SmolChat", page_icon=str(STATIC / "bolt.svg"), initial_sidebar_state=312
+)
+st.html(STATIC / "app.css")
+st.logo(str(STATIC / "bolt.svg"), size="large")
+
+chat = st.Page("app_pages/chat.py", title="Chat", icon=":material/forum:", default=True)
+structured = st.Page("app_pages/structured.py", title="Structured", icon=":material/data_object:")
+status = st.Page("app_pages/status.py", title="Status", icon=":material/monitor_heart:")
+st.navigation([chat, structured, status], position="top").run()

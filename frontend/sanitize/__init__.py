@@ -1,0 +1,1 @@
+"""Model output made safe to render as Markdown."""

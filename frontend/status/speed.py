@@ -1,0 +1,72 @@
+"""How fast the last answers came: numbers for a plot, and the same as a table."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from statistics import median
+
+from api.chat_chunk import Receipt
+from api.status import RecentAnswer
+from chat.receipt_text import NOT_MEASURED
+from sanitize.markdown_blocks import safe_markdown
+
+_MOST = 1_000_000  # what was imported may be anything: beyond this it measures nothing
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Of one answer; None is what was not measured."""
+
+    model: str
+    ended_at: datetime
+    tokens: int | None
+    tokens_per_second: float | None
+    first_token_seconds: float | None
+
+
+def speeds(recent: Iterable[RecentAnswer]) -> list[Speed]:
+    """Give what is known of each answer, oldest first."""
+    return [_speed(answer) for answer in recent][::-1]
+
+
+def middle(values: Iterable[float | None]) -> float | None:
+    """Give the median of what was measured."""
+    measured = [value for value in values if value is not None]
+    return median(measured) if measured else None
+
+
+def told(value: float | None, unit: str = "") -> str:
+    """Write a number with as many digits as mean something."""
+    if value is None:
+        return NOT_MEASURED
+    return (f"{value:.2f} {unit}" if value < 10 else f"{value:,.1f} {unit}").strip()
+
+
+def rows(found: Sequence[Speed], zone: tzinfo) -> list[dict[str, str]]:
+    """Give the lines of a table, newest first."""
+    return [
+        {
+            "Ended": f"{speed.ended_at.astimezone(zone):%m-%d %H:%M}",
+            "Model": safe_markdown(" ".join(speed.model.split())),
+            "Tokens": NOT_MEASURED if speed.tokens is None else f"{speed.tokens:,}",
+            "Tokens/s": told(speed.tokens_per_second),
+            "First token, s": told(speed.first_token_seconds),
+        }
+        for speed in reversed(found)
+    ]
+
+
+def _speed(answer: RecentAnswer) -> Speed:
+    receipt = answer.receipt or Receipt()
+    first_ms, tokens = _measured(receipt.first_token_ms), receipt.completion_tokens
+    return Speed(
+        model=answer.model or "not told",
+        ended_at=answer.ended_at,
+        tokens=tokens if tokens is not None and 0 <= tokens < _MOST else None,
+        tokens_per_second=_measured(receipt.completion_tokens_per_second),
+        first_token_seconds=None if first_ms is None else first_ms / 1000,
+    )
+
+
+def _measured(value: float | None) -> float | None:
+    return value if value is not None and 0 < value < _MOST else None

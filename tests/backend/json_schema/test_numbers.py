@@ -1,0 +1,59 @@
+"""Numbers that are carried are numbers of the original's range."""
+
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from backend.json_schema.numbers import MAX_VALUES, Range
+
+
+@pytest.mark.parametrize(
+    ("schema", "values"),
+    [
+        ({"minimum": 0, "maximum": 1, "multipleOf": 0.5}, [0, 0.5, 1]),
+        ({"minimum": 0.001, "maximum": 0.009}, [0.001, 0.009]),
+        ({"minimum": 1, "exclusiveMaximum": 1.04}, [1, 1.01, 1.02, 1.03]),
+        ({"minimum": 0, "exclusiveMinimum": True, "maximum": 0.02}, [0.01, 0.02]),
+    ],
+)
+def test_a_narrow_range_is_its_values(schema: dict[str, Any], values: list[float]) -> None:
+    assert Range.of(schema).decimals() == {"enum": values}
+
+
+def test_a_wide_range_has_no_list_of_decimals_but_bounded_integers() -> None:
+    numbers = Range.of({"minimum": -90.5, "maximum": 90})
+    assert numbers.decimals() is None
+    assert numbers.integers() == {"type": "integer", "minimum": -90, "maximum": 90}
+
+
+bounds = st.one_of(
+    st.integers(-200, 200),
+    st.floats(-200, 200, allow_nan=False).map(lambda number: round(number, 2)),
+    st.sampled_from([2**63, -(2**63), 9223372036854775807, 1e20]),
+)
+ranges = st.fixed_dictionaries(
+    {},
+    optional={
+        "minimum": bounds,
+        "maximum": bounds,
+        "exclusiveMinimum": bounds,
+        "exclusiveMaximum": bounds,
+        "multipleOf": st.sampled_from([1, 2, 7, 10, 0.5, 0.1, 0.01, 2.5]),
+    },
+)
+
+
+@settings(max_examples=500, deadline=None, derandomize=True)
+@given(ranges)
+def test_every_number_that_is_carried_is_of_the_range(schema: dict[str, Any]) -> None:
+    numbers = Range.of(schema)
+    for found in (numbers.integers(), numbers.decimals()):
+        if found is None:
+            continue
+        values = found.get("enum") or [found["minimum"], found["maximum"]]
+        assert len(values) <= MAX_VALUES + 2
+        for value in values:
+            assert jsonschema_rs.is_valid(schema, value), value

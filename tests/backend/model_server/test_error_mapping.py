@@ -1,0 +1,151 @@
+"""What a client is told of what a model server said; what was recorded: `test_recorded_errors`."""
+
+import json
+
+import pytest
+
+from backend.model_server.error_mapping import logged_refusal, refusal
+from tests.support.fake_model_server import recorded
+
+
+def test_an_overflow_carries_its_numbers() -> None:
+    reply = recorded("err-overflow")
+    error = refusal(reply.status, reply.pieces[0]).body()["error"]
+    assert (error["n_prompt_tokens"], error["n_ctx"]) == (9031, 8192)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code"),
+    [
+        (503, b'{"error":{"message":"Loading model","code":503}}', "model_loading"),
+        (404, b'{"error":{"message":"model \'x\' not found"}}', "model_not_found"),
+        (
+            500,
+            b'{"error":{"message":"Jinja Exception: System role not supported"}}',
+            "invalid_request",
+        ),
+        (
+            400,
+            b'{"error":{"message":"JSON schema error at #: unrecognized type"}}',
+            "invalid_request",
+        ),
+        (500, b"unable to load runner: not enough GPU memory", "model_server_failed"),
+        (
+            500,
+            b'{"error":{"message":"Failed to parse messages: key \'text\' not found"}}',
+            "invalid_request",
+        ),
+        (404, b'{"error":{"message":"The model `x` does not exist."}}', "model_not_found"),
+        (404, b'{"error":{"message":"nope","code":"model_not_found"}}', "model_not_found"),
+        (500, b'{"error":{"message":"model: the tool was not found"}}', "model_server_failed"),
+        (500, b'{"error":{"message":"Unknown reasoning format: x"}}', "invalid_request"),
+        (
+            500,
+            b'{"error":{"message":"Cannot use both json_schema and grammar"}}',
+            "invalid_request",
+        ),
+        (
+            500,
+            b'{"error":{"message":"Cannot use custom grammar constraints with tools."}}',
+            "invalid_request",
+        ),
+        (
+            500,
+            b'{"error":{"message":"Failed to initialize samplers: failed to parse grammar"}}',
+            "invalid_request",
+        ),
+        (
+            400,
+            b'{"error":{"message":"This model\'s maximum context length is 8 tokens"}}',
+            "context_length_exceeded",
+        ),
+        (429, b"", "too_many_requests"),
+        (408, b"", "too_many_requests"),
+        (None, b'{"message": "boom"}', "model_server_failed"),
+        (400, b'{"error": {"n_prompt_tokens": true, "n_ctx": 8}}', "context_length_exceeded"),
+        (401, b"", "model_server_failed"),
+        (500, b"", "model_server_failed"),
+        (502, b"<html>Bad Gateway</html>", "model_server_failed"),
+        (302, b"", "model_server_failed"),
+        (400, b'{"error": "a plain string"}', "invalid_request"),
+        (400, b'{"error": {"message": null}}', "invalid_request"),
+        (400, b"\xff\xfe[1, 2", "invalid_request"),
+        (400, b"[" * 100_000, "invalid_request"),
+    ],
+)
+def test_other_servers_refusals_are_understood(status: int | None, body: bytes, code: str) -> None:
+    assert refusal(status, body).code == code
+
+
+@pytest.mark.parametrize("message", [None, ["a", "b"], {"a": 1}, 7])
+def test_a_message_that_is_no_text_is_not_told(message: object) -> None:
+    error = refusal(400, json.dumps({"error": {"message": message}}).encode())
+    assert error.message == "The model server refused the request."
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "/home/ann/models/tiny.gguf failed",
+        "C:\\models\\x",
+        "0.00.728.681 I slot print_timing",
+        "file=/home/ann/x",
+        "`/home/ann/x`",
+        "file:///home/ann/x",
+        "models/bundles/sha256",
+        "slot launch_slot_: id 0 | task 12",
+        "<html>",
+        "/etc",
+        "models/x.bin",
+        "db.internal:5432",
+        "[::1]:80",
+        "\x1b[31m",
+        "a\x00b",
+    ],
+)
+def test_paths_and_log_lines_are_never_told(secret: str) -> None:
+    error = refusal(400, json.dumps({"error": {"message": f"failed: {secret}"}}).encode())
+    assert secret not in error.message
+
+
+def test_what_was_said_is_in_our_own_log(caplog: pytest.LogCaptureFixture) -> None:
+    said = b"llama.cpp terminated unexpectedly: 0.00.728 I slot print_timing\nbroken"
+    error = logged_refusal(500, said)
+    assert "broken" not in error.message
+    assert r"print_timing\nbroken" in caplog.text
+
+
+def test_what_a_client_asked_is_not_in_our_log(caplog: pytest.LogCaptureFixture) -> None:
+    logged_refusal(500, b'{"error":{"message":"Failed to parse tools: my secret"}}')
+    logged_refusal(400, b"my secret")
+    logged_refusal(500, b'{"error":{"message":"Failed to parse input at pos 3: my secret"}}')
+    logged_refusal(None, b'{"error":{"message":"my secret"}}')
+    assert "my secret" not in caplog.text
+
+
+def test_what_a_reason_quotes_of_the_request_is_left_out() -> None:
+    error = refusal(500, b"Failed to parse tools: Missing tool type: 5; tools = [\n  5\n]")
+    assert error.message.endswith("Failed to parse tools: Missing tool type: 5.")
+
+
+@pytest.mark.parametrize(
+    "body", [b"<p>model</p>\n" * 500_000, b'{"error":{"message":"' + b"1" * 5_000_000 + b'"}}']
+)
+def test_a_long_refusal_is_not_searched_to_its_end(body: bytes) -> None:
+    """Looked through as a whole, either would take hours."""
+    for status in (400, 404):
+        assert len(refusal(status, body).message) < 400
+
+
+def test_a_number_of_hundreds_of_digits_is_none() -> None:
+    for digits in (b"1" * 400, b"1" * 4300, b"-1"):
+        body = b'{"error":{"n_prompt_tokens":%b,"n_ctx":8}}' % digits
+        error = refusal(400, body).body()["error"]
+        assert error["code"] == "context_length_exceeded"
+        assert "n_prompt_tokens" not in error
+
+
+def test_a_reason_is_one_short_line() -> None:
+    error = refusal(400, b"first line\n" + b"x" * 10_000)
+    assert error.message == "The model server refused the request: first line."
+    assert len(refusal(400, b"x" * 10_000).message) < 400

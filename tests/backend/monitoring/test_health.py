@@ -1,0 +1,109 @@
+"""Liveness and readiness, with the model server in every state."""
+
+import time
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from backend.settings import Settings
+from tests.support.api_server import running_api
+from tests.support.fake_model_server import ModelServer, Reply, recorded
+from tests.support.model_server_variants import LOADING
+
+pytestmark = pytest.mark.anyio
+
+OTHER_MODEL = Reply(pieces=[b'{"data": [{"id": "docker.io/ai/other:latest"}]}'])
+NO_MODEL = Reply(pieces=[b'{"data": []}'])
+ONE_FILE = Reply(pieces=[b'{"data": [{"id": "/models/tiny.gguf", "owned_by": "llamacpp"}]}'])
+
+
+async def test_both_are_glad_when_the_model_is_there(api: httpx.AsyncClient) -> None:
+    health = (await api.get("/healthz")).json()
+    assert health["status"] == "ok"
+    assert health["model_server"]["state"] == "ready"
+    assert health["model_server"]["name"] == "Docker Model Runner"
+    assert (await api.get("/readyz")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("models", "state"),
+    [
+        (LOADING, "loading"),
+        (OTHER_MODEL, "model_missing"),
+        (NO_MODEL, "model_missing"),
+        (Reply(pieces=[b"<html>hello</html>"]), "invalid"),
+        (Reply(pieces=[b'{"data": [1]}']), "invalid"),
+        (Reply(headers=[("Content-Encoding", "gzip")], pieces=[b"no gzip"]), "invalid"),
+        (recorded("err-unknown-route"), "invalid"),
+        (Reply(end="hang"), "silent"),
+        (Reply(first_seconds=60), "silent"),
+    ],
+)
+async def test_the_state_of_the_model_server_is_told(
+    models: Reply, state: str, api: httpx.AsyncClient, model_server: ModelServer
+) -> None:
+    model_server.models = models
+    started = time.monotonic()
+    health = await api.get("/healthz")
+    healthy = time.monotonic()
+    readiness = await api.get("/readyz")
+    assert health.status_code == 200
+    assert health.json()["model_server"]["state"] == state
+    assert readiness.status_code == 503
+    assert readiness.json()["error"]["message"] == health.json()["model_server"]["message"]
+    # Each within 1 s, on a machine that is not busy.
+    assert max(healthy - started, time.monotonic() - healthy) < 3
+
+
+async def test_a_llama_server_with_one_file_answers_for_every_name(
+    api: httpx.AsyncClient, model_server: ModelServer
+) -> None:
+    model_server.models = ONE_FILE
+    assert (await api.get("/readyz")).status_code == 200
+
+
+def test_a_model_server_that_is_down_is_told_with_the_next_step() -> None:
+    settings = Settings(model_id="m", dmr_base_url="http://127.0.0.1:9/v1")
+    with running_api(settings) as url:
+        health = httpx.get(f"{url}/healthz")
+        readiness = httpx.get(f"{url}/readyz")
+    assert health.json()["model_server"]["state"] == "unreachable"
+    assert readiness.status_code == 503
+    assert "set DMR_BASE_URL" in readiness.json()["error"]["message"]
+
+
+async def test_a_probe_may_ask_for_the_head_alone(api: httpx.AsyncClient) -> None:
+    assert (await api.head("/healthz")).status_code == 200
+    assert (await api.head("/readyz")).status_code == 200
+
+
+async def test_neither_runs_the_model(api: httpx.AsyncClient, model_server: ModelServer) -> None:
+    await api.get("/healthz")
+    await api.get("/readyz")
+    assert not model_server.chats
+    assert {request.method for request in model_server.requests} == {"GET"}
+
+
+async def test_no_chat_would_be_answered_where_the_line_is_full_or_the_process_stops(
+    app: FastAPI, api: httpx.AsyncClient, settings: Settings
+) -> None:
+    places = [
+        app.state.core.queue.place() for _ in range(settings.max_concurrent + settings.max_waiting)
+    ]
+    full = await api.get("/readyz")
+    assert (full.status_code, full.json()["error"]["code"]) == (503, "not_ready")
+    for place in reversed(places):
+        place.leave()
+    assert (await api.get("/readyz")).status_code == 200
+    app.state.core.shutting_down.set()
+    assert (await api.get("/readyz")).status_code == 503
+
+
+def test_it_is_well_again_when_the_model_server_is_back(model_server: ModelServer) -> None:
+    settings = Settings(model_id="ai/smollm2", dmr_base_url=model_server.base_url)
+    back, model_server.models = model_server.models, LOADING
+    with running_api(settings) as url:
+        assert httpx.get(f"{url}/readyz").status_code == 503
+        model_server.models = back
+        assert httpx.get(f"{url}/readyz").status_code == 200

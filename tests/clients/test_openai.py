@@ -1,0 +1,73 @@
+"""The official `openai` client, unchanged, against the API."""
+
+from collections.abc import Iterator
+
+import openai
+import pytest
+from openai.types.chat import ChatCompletionMessageParam
+
+from tests.support.fake_model_server import ModelServer, Reply, recorded
+from tests.support.requests import MODEL_ID
+
+HELLO: list[ChatCompletionMessageParam] = [
+    {"role": "developer", "content": "You answer briefly."},
+    {"role": "user", "content": [{"type": "text", "text": "Name three colours."}]},
+]
+
+
+@pytest.fixture
+def client(served: str) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(base_url=f"{served}/v1", api_key="unused", max_retries=0) as client:
+        yield client
+
+
+def test_a_plain_answer(client: openai.OpenAI) -> None:
+    answer = client.chat.completions.create(model=MODEL_ID, messages=HELLO, temperature=0.2)
+    assert answer.choices[0].message.content
+    assert answer.choices[0].finish_reason == "length"
+    assert answer.usage
+    assert answer.model == MODEL_ID
+
+
+def test_a_streamed_answer_with_usage(client: openai.OpenAI) -> None:
+    chunks = list(
+        client.chat.completions.create(
+            model=MODEL_ID, messages=HELLO, stream=True, stream_options={"include_usage": True}
+        )
+    )
+    assert "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
+    assert chunks[-1].usage
+    assert {chunk.model for chunk in chunks} == {MODEL_ID}
+
+
+def test_a_model_that_is_not_there(client: openai.OpenAI, model_server: ModelServer) -> None:
+    model_server.replies.append(recorded("err-model-not-pulled"))
+    with pytest.raises(openai.NotFoundError, match="docker model pull"):
+        client.chat.completions.create(model="ai/nosuch", messages=HELLO)
+
+
+def test_a_value_out_of_bounds(client: openai.OpenAI) -> None:
+    with pytest.raises(openai.BadRequestError) as refused:
+        client.chat.completions.create(model=MODEL_ID, messages=HELLO, temperature=9)
+    assert refused.value.param == "temperature"
+
+
+def test_a_model_server_that_dies_in_its_answer(
+    client: openai.OpenAI, model_server: ModelServer
+) -> None:
+    model_server.replies.append(recorded("runner-killed-mid-stream"))
+    text = ""
+    with pytest.raises(openai.APIError, match="before its answer was whole"):
+        for chunk in client.chat.completions.create(model=MODEL_ID, messages=HELLO, stream=True):
+            text += chunk.choices[0].delta.content or ""
+    assert text
+
+
+def test_a_model_server_that_fails(client: openai.OpenAI, model_server: ModelServer) -> None:
+    model_server.replies.append(Reply(status=500))
+    with pytest.raises(openai.InternalServerError, match="failed with status 500"):
+        client.chat.completions.create(model=MODEL_ID, messages=HELLO)
+
+
+def test_the_list_of_models(client: openai.OpenAI) -> None:
+    assert [model.id for model in client.models.list()] == [MODEL_ID]

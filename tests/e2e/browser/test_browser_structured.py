@@ -1,0 +1,271 @@
+"""What only a browser shows of the page of JSON: how it grows, Stop, keys, layout, safety."""
+
+import json
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page
+
+from backend.settings import Settings
+from benchmarks.browser import IDLE
+from tests.support.api_server import running_api
+from tests.support.browser import FAINT_TEXTS, needs_chromium, running_page
+from tests.support.engine_process import running_engine
+from tests.support.fake_model_server import ModelServer, Reply, running_model_server
+from tests.support.structured_responses import EVENT, FILM, begun, has_grammar, said, written
+
+pytestmark = needs_chromium
+
+PROMPT = ".st-key-structured_prompt textarea"
+SCHEMA = ".st-key-structured_schema textarea"
+START = ".st-key-structured_start button"
+STOP = ".st-key-structured_stop button"
+DOWNLOAD = ".st-key-structured_download button"
+OBJECT = ".stMain .stCode:not(details *)"
+HOSTILE = {
+    "title": "![x](http://evil.test/a.png) <img src=http://evil.test/b.png onerror=alert(1)>",
+    "year": "</code><script>document.title='owned'</script>",
+    "![k](http://evil.test/c.png)": 1,
+}
+
+
+@pytest.fixture(scope="module")
+def model() -> Iterator[ModelServer]:
+    with running_model_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def url(model: ModelServer) -> Iterator[str]:
+    settings = Settings(model_id="ai/smollm2:latest", dmr_base_url=model.base_url)
+    with running_api(settings) as api_url, running_page(api_url) as url:
+        model.replies += [has_grammar(), written(EVENT)]
+        asked = {"messages": [{"role": "user", "content": "x"}], "response_type": "event"}
+        httpx.post(f"{api_url}/structured", json=asked)  # from now on it knows the model server
+        yield f"{url}/structured"
+
+
+def opened(browser: Browser, url: str, **looks: str) -> Page:
+    page = browser.new_page(viewport={"width": 1280, "height": 860}, **looks)  # type: ignore[arg-type]
+    page.goto(url)
+    page.wait_for_selector(START)
+    page.wait_for_selector(IDLE)
+    return page
+
+
+@pytest.fixture
+def page(url: str, browser: Browser, model: ModelServer) -> Iterator[Page]:
+    model.requests.clear()
+    model.replies.clear()
+    page = opened(browser, url)
+    yield page
+    page.close()
+
+
+def choose(page: Page, form: str) -> None:
+    page.click(f".st-key-structured_form button:has-text('{form}')")
+    page.wait_for_selector(f".st-key-structured_form [aria-checked=true]:has-text('{form}')")
+    page.wait_for_selector(IDLE)
+
+
+def type_schema(page: Page, schema: object) -> None:
+    choose(page, "Your own schema")
+    page.fill(SCHEMA, schema if isinstance(schema, str) else json.dumps(schema))
+    page.press(SCHEMA, "Tab")
+    page.wait_for_timeout(300)  # until it is sent
+    page.wait_for_selector(IDLE)
+
+
+def unfold(page: Page) -> None:
+    for summary in page.query_selector_all(".st-key-structured_details summary"):
+        summary.click()
+    page.wait_for_timeout(300)
+
+
+def overflow(page: Page) -> int:
+    main = "document.querySelector('.stMain')"
+    inner: int = page.evaluate(f"{main}.scrollWidth - {main}.clientWidth")
+    outer: int = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    return max(inner, outer)
+
+
+def test_an_object_is_seen_while_it_grows_and_then_judged(page: Page, model: ModelServer) -> None:
+    choose(page, "Event")
+    model.replies.append(written(EVENT, gap_seconds=0.15))
+    page.click(START)
+    page.wait_for_selector(f"{OBJECT} >> text=Release party")
+    assert "Ben" not in page.inner_text(OBJECT)
+    page.wait_for_selector(DOWNLOAD)
+    assert json.loads(page.inner_text(OBJECT)) == EVENT
+    assert "1 attempt" in page.inner_text(".st-key-structured_verdict")
+    page.wait_for_selector(STOP, state="detached")
+    with page.expect_download() as download:
+        page.click(DOWNLOAD)
+    assert download.value.suggested_filename == "event.json"
+    assert json.loads(download.value.path().read_text()) == EVENT
+
+
+def test_the_object_does_not_flicker_when_it_is_whole(page: Page, model: ModelServer) -> None:
+    choose(page, "Event")
+    model.replies.append(written(EVENT, gap_seconds=0.1))
+    page.click(START)
+    page.wait_for_selector(f"{OBJECT} >> text=Release party")
+    page.evaluate(f"document.querySelector({OBJECT!r}).isFirst = true")
+    page.wait_for_selector(DOWNLOAD)
+    assert page.evaluate(f"document.querySelector({OBJECT!r}).isFirst")
+
+
+def test_keys_start_and_stop_it_and_copy_what_was_certain(
+    url: str, browser: Browser, model: ModelServer
+) -> None:
+    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    page.goto(url)
+    page.wait_for_selector(START)
+    model.requests.clear()
+    choose(page, "Event")
+    model.replies.append(begun('{"name": "Party", "date": "20'))
+    page.fill(PROMPT, "A party, typed just now")
+    page.press(PROMPT, "Control+Enter")
+    page.wait_for_selector(f"{OBJECT} >> text=Party")
+    assert model.chats[0].body["messages"][-1]["content"] == "A party, typed just now"
+    page.keyboard.press("Escape")
+    assert model.chats[0].left.wait(10)
+    page.wait_for_selector("text=Stopped.")
+    page.focus(START)
+    page.keyboard.press("Tab")
+    page.wait_for_selector("[aria-label='Copy to clipboard']:visible")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(300)
+    assert json.loads(page.evaluate("navigator.clipboard.readText()")) == {"name": "Party"}
+    context.close()
+
+
+def test_a_click_right_after_typing_asks_what_was_typed(page: Page, model: ModelServer) -> None:
+    type_schema(page, FILM)
+    model.replies.append(written({"title": "Light", "year": 1999}))
+    page.fill(SCHEMA, json.dumps(FILM | {"title": "Typed just now"}))
+    page.click(START)
+    page.wait_for_selector(DOWNLOAD)
+    page.fill(SCHEMA, '{"type": "object",}')
+    page.click(START)
+    page.wait_for_selector("text=Put the schema right first.")
+    assert len(model.chats) == 1
+
+
+def test_a_page_left_and_come_back_to_still_grows(page: Page, model: ModelServer) -> None:
+    choose(page, "Event")
+    page.fill(PROMPT, "A party")
+    model.replies.append(written(EVENT, gap_seconds=0.3))
+    page.click(START)
+    page.wait_for_selector(f"{OBJECT} >> text=Release party")
+    page.click("a:has-text('Chat')")
+    page.wait_for_selector(".st-key-chat_starters button")
+    page.click("a:has-text('Structured')")
+    page.wait_for_selector(DOWNLOAD)
+    assert json.loads(page.inner_text(OBJECT)) == EVENT
+    assert page.input_value(PROMPT) == "A party"
+
+
+def test_hostile_text_loads_nothing_and_runs_nothing(page: Page, model: ModelServer) -> None:
+    loaded: list[str] = []
+    page.on("request", lambda request: loaded.append(request.url))
+    type_schema(page, {"type": "object"})
+    model.replies.append(written(HOSTILE))
+    page.click(START)
+    page.wait_for_selector(DOWNLOAD)
+    type_schema(page, FILM)
+    model.replies += [written(HOSTILE)] * 3
+    page.click(START)
+    page.wait_for_selector(".st-key-structured_retry button")
+    unfold(page)
+    assert "<script>" in page.inner_text(OBJECT)
+    assert page.locator(".stMain :is(img, iframe, script)").count() == 0
+    assert not [url for url in loaded if "evil" in url]
+    assert page.title() == "SmolChat"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_text_can_be_read_and_a_phone_needs_no_scrolling_sideways(
+    scheme: str, url: str, browser: Browser, model: ModelServer
+) -> None:
+    page = opened(browser, url, color_scheme=scheme)
+    page.set_viewport_size({"width": 390, "height": 844})
+    wide = {"title": "x" * 300, "year": "y" * 300}
+
+    def assert_all_is_well() -> None:
+        page.mouse.move(0, 0)
+        page.wait_for_timeout(500)  # until what fades in or out has done so
+        assert page.evaluate(FAINT_TEXTS) == []
+        assert overflow(page) <= 0
+
+    assert_all_is_well()
+    type_schema(page, "{" + "x" * 300)
+    assert_all_is_well()
+    type_schema(page, {"properties": {"title": {"type": "string"}}})
+    model.replies.append(written(wide))
+    page.click(START)
+    page.wait_for_selector(DOWNLOAD)
+    unfold(page)
+    assert_all_is_well()
+    type_schema(page, FILM)
+    model.replies += [written(wide)] * 3
+    page.click(START)
+    page.wait_for_selector(".st-key-structured_retry button")
+    assert_all_is_well()
+    page.click("text=Reliability")
+    page.fill(".st-key-structured_times input", "1")
+    model.replies += [
+        said("no"),
+        said("{}"),
+        said("{", "length"),
+        written({"title": "", "year": 1}),
+    ]
+    page.click(START)
+    page.wait_for_selector(".st-key-reliability_csv button")
+    page.wait_for_selector("[data-testid=stVegaLiteChart] svg")
+    assert_all_is_well()
+    page.close()
+
+
+def test_a_measurement_is_seen_as_it_goes_and_can_be_stopped(
+    page: Page, model: ModelServer
+) -> None:
+    type_schema(page, FILM)
+    page.click("text=Reliability")
+    page.wait_for_selector(".st-key-structured_times input")
+    model.replies += [said("no"), Reply(first_seconds=60)]
+    page.click(START)
+    page.wait_for_selector("text=1 of 40")
+    page.wait_for_selector("[data-testid=stTable] tbody tr >> text=free text")
+    page.click(STOP)
+    page.wait_for_selector("text=Stopped after 1 of 40.")
+    assert model.chats[-1].left.wait(10)
+    with page.expect_download() as download:
+        page.click(".st-key-reliability_csv button")
+    assert download.value.path().read_text().startswith("way,number,outcome")
+
+
+def test_it_works_with_the_real_model(browser: Browser) -> None:
+    with running_engine() as engine:
+        settings = Settings(model_id="ai/smollm2:latest", dmr_base_url=engine.base_url)
+        with running_api(settings) as api_url, running_page(api_url) as url:
+            page = opened(browser, f"{url}/structured")
+            page.click(".st-key-parameter_panel summary")
+            page.fill(".st-key-parameter_max_tokens input", "96")
+            page.press(".st-key-parameter_max_tokens input", "Enter")
+            page.wait_for_selector("text=Sent: max_tokens 96")
+            choose(page, "Sentiment")
+            page.click(START)
+            page.wait_for_selector(DOWNLOAD, timeout=60_000)
+            found = json.loads(page.inner_text(OBJECT))
+            assert found["label"] in ("positive", "neutral", "negative")
+            assert 0 <= found["score"] <= 1
+            page.click("text=Reliability")
+            page.fill(".st-key-structured_times input", "1")
+            page.click(START)
+            page.wait_for_selector(".st-key-reliability_json button", timeout=100_000)
+            assert page.locator("[data-testid=stTable] tbody tr").count() == 4
+            page.close()

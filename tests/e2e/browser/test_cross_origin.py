@@ -1,0 +1,131 @@
+"""What a page of another site can do with the API in a real browser: nothing."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+from backend.settings import Settings
+from benchmarks.browser import CHROMIUM, SWITCHES
+from tests.support.api_server import running_api
+from tests.support.browser import needs_chromium
+from tests.support.fake_model_server import ModelServer
+
+pytestmark = needs_chromium
+
+REBINDING = "--host-resolver-rules=MAP evil.test 127.0.0.1"
+# Tries everything that a page can; gives what it was able to read.
+ATTACK = """async url => {
+    const body = JSON.stringify({messages: [{role: 'user', content: 'Hello'}]});
+    const read = [];
+    const kinds = ['text/plain', 'application/json', 'application/x-www-form-urlencoded'];
+    for (const mode of ['cors', 'no-cors'])
+        for (const type of kinds) {
+            const options = {method: 'POST', mode, body, headers: {'Content-Type': type}};
+            try { read.push(await (await fetch(url + '/chat', options)).text()); } catch {}
+        }
+    for (const mode of ['cors', 'no-cors'])
+        try { read.push(await (await fetch(url + '/models', {mode})).text()); } catch {}
+    navigator.sendBeacon(url + '/chat', new Blob([body], {type: 'text/plain'}));
+    await new Promise(done => {
+        const image = Object.assign(new Image(), {src: url + '/models'});
+        image.onload = image.onerror = done;
+    });
+    return read.filter(text => text);
+}"""
+FORM = """url => {
+    const form = Object.assign(document.createElement('form'), {
+        method: 'POST', action: url + '/chat', enctype: 'text/plain'});
+    const field = document.createElement('input');
+    field.name = '{"messages": [{"role": "user", "content": "Hello"}], "x": "';
+    field.value = '"}';
+    form.append(field);
+    document.body.append(form);
+    form.submit();
+}"""
+
+
+class _EmptyPage(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(b"<!doctype html><title>Another site</title><body>")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def another_site() -> Iterator[int]:
+    """Serve an empty page; give its port."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _EmptyPage) as server:
+        thread = Thread(target=partial(server.serve_forever, 0.05))
+        thread.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture
+def page(model_server: ModelServer) -> Iterator[Page]:  # noqa: ARG001  # whose loop starts first
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*SWITCHES, REBINDING])
+        yield browser.new_page()
+        browser.close()
+
+
+@pytest.mark.parametrize("site", ["127.0.0.1", "localhost", "evil.test"])
+def test_a_page_of_another_site_can_neither_read_nor_trigger_anything(
+    site: str, page: Page, served: str, model_server: ModelServer
+) -> None:
+    with another_site() as port:
+        page.goto(f"http://{site}:{port}/")
+        assert page.evaluate(ATTACK, served) == []
+        with page.expect_navigation():
+            page.evaluate(FORM, served)
+    assert "origin_not_allowed" in page.content()
+    assert not model_server.requests
+
+
+def test_a_site_that_moves_its_name_to_this_machine_is_refused(
+    page: Page, served: str, model_server: ModelServer
+) -> None:
+    url = f"http://evil.test:{urlsplit(served).port}"
+    page.goto(f"{url}/docs")
+    assert "host_not_allowed" in page.content()
+    read = page.evaluate(ATTACK, url)
+    assert read
+    assert all("host_not_allowed" in text for text in read)
+    assert not model_server.requests
+
+
+def test_a_site_that_is_named_may_ask_and_read(page: Page, model_server: ModelServer) -> None:
+    with another_site() as port:
+        origin = f"http://localhost:{port}"
+        settings = Settings(
+            model_id="m",
+            dmr_base_url=model_server.base_url,
+            allowed_origins=[origin],  # type: ignore[arg-type]
+        )
+        with running_api(settings) as url:
+            page.goto(f"{origin}/")
+            read = page.evaluate(ATTACK, url)
+    assert any("chat.completion" in text for text in read)
+    assert model_server.chats
+
+
+def test_the_description_can_try_the_api_out(
+    page: Page, served: str, model_server: ModelServer
+) -> None:
+    page.goto(f"{served}/docs")
+    page.get_by_text("/chat", exact=True).wait_for()
+    assert any("chat.completion" in text for text in page.evaluate(ATTACK, served))
+    assert model_server.chats

@@ -1,0 +1,106 @@
+"""Model text as a person sees it, once Streamlit has read what the safe_ modules have written."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Locator
+
+from backend.settings import Settings
+from benchmarks.browser import IDLE, ask, running_browser
+from tests.support.api_server import running_api
+from tests.support.browser import needs_chromium, running_page
+from tests.support.fake_model_server import running_model_server, spoken
+
+pytestmark = needs_chromium
+Draw = Callable[[str], Locator]
+
+DIAGRAM = """
+{fence}{language}
+flowchart LR
+  A@{{ img: "http://evil.test/mermaid.png", label: "x" }} --> B
+{fence}
+"""
+SEEN_AS_WRITTEN = [
+    "x -> y, a <- b, c -- d, e >= f, g <= h, i ~= j, k <-> l",
+    ">>> print(1)",
+    ":smile: :on: at 12:30:45, map::key::on, :material/home: :streamlit: :red[x] :+1:",
+    "C:\\new\\(x) and D:\\dir\\ and \\\\server\\share and \\d+\\.\\w* foo\\(bar",
+    "f(*args, **kwargs), __init__, x**2 + y**2, 2*3*4, ~5-~10, Name: ____",
+    "$5 and $10, $HOME, US$5",
+    "<b>bold</b> <img src=x> AT&T &bogus; [x](javascript:alert(1))",
+    "https://e.org/a_(b):on:c, ::leaf{a=b} {a} [r]: http://e/x",
+    "\\(\\rule{100em}{100em}\\!\\) $\\Huge x^2$",
+]
+INDENTED = '    if a < b:\n        print(f"{a}: $5 *x*")'
+FORMULAS = [
+    r"\(x^2\)\(|y|\)2",
+    "$$\n\\begin{align}\na &= b \\\\[99em]\n|c| &< \\binom{d}{e}\n\\end{align}\n$$",
+    "\\[ \\text{a \\& b} \\xrightarrow{f} \\left\\{ \\frac{\\sqrt{x}}{\\bar y} \\right\\| \\]",
+]
+
+
+@pytest.fixture(scope="module")
+def draw() -> Iterator[Draw]:
+    """Give the answer that a text becomes on the page."""
+    with (
+        running_model_server() as model,
+        running_api(Settings(model_id="ai/smollm2", dmr_base_url=model.base_url)) as api_url,
+        running_page(api_url) as url,
+        running_browser() as browser,
+    ):
+        page = browser.new_page(viewport={"width": 1000, "height": 900})
+
+        def draw(text: str) -> Locator:
+            model.replies.append(spoken([text]))
+            page.goto(url)
+            page.wait_for_selector(IDLE)
+            ask(page, "Hello")
+            page.wait_for_selector(".st-key-chat_again button")
+            return page.locator("[data-testid=stChatMessage]").last
+
+        yield draw
+
+
+def test_a_text_is_seen_as_it_was_written(draw: Draw) -> None:
+    # Code loads the emoji, and a formula the mathematics, which would otherwise not be looked for.
+    answer = draw("\n\n".join([*SEEN_AS_WRITTEN, "`:smile:` $n$", INDENTED]))
+    answer.locator(".katex").wait_for()
+    seen = "\n".join(answer.locator("[data-testid=stMarkdown]").all_inner_texts())
+    for text in SEEN_AS_WRITTEN:
+        assert text in seen
+    assert answer.locator("pre code").inner_text() == INDENTED.replace("\n    ", "\n")[4:]
+
+
+def test_a_diagram_is_code(draw: Draw) -> None:
+    fences = [
+        ("```", "mermaid"),
+        ("~~~", " Mermaid"),
+        ("```", "+language-mermaid"),
+        ("```", "math"),
+    ]
+    texts = [DIAGRAM.format(fence=fence, language=language) for fence, language in fences]
+    texts += [texts[0].replace("\n", "\n> "), "- " + texts[0].strip().replace("\n", "\n  ")]
+    answer = draw("$n$\n".join(texts))
+    answer.locator("pre code").nth(len(texts) - 1).wait_for()
+    assert answer.locator("pre code").count() == len(texts)
+    assert answer.locator("pre .katex, [data-testid*=ermaid]").count() == 0
+
+
+def test_a_formula_is_drawn_and_stays_small(draw: Draw) -> None:
+    answer = draw(
+        "\n\n".join(FORMULAS) + "\n\n- - ```\n    code\n    ```\n\n> ```py\n> code\n> ```"
+    )
+    answer.locator(".katex").nth(len(FORMULAS)).wait_for()
+    answer.locator("li li, blockquote pre code").nth(1).wait_for()
+    assert answer.locator(".katex").count() == len(FORMULAS) + 1
+    assert "cc0000" not in answer.inner_html()  # the colour of what KaTeX does not understand
+    assert answer.locator("li li, blockquote pre code").count() == 2
+    assert answer.evaluate("answer => answer.scrollHeight") < 900
+
+
+def test_a_table_keeps_its_cells(draw: Draw) -> None:
+    table = "| op | meaning |\n|:--|--:|\n| `a || b` | x -> y |\n| \\(|a|\\) | $5 or $6 |"
+    cells = draw(table).locator("td")
+    cells.nth(3).wait_for()
+    assert cells.count() == 4
+    assert [cells.nth(at).inner_text() for at in (0, 1, 3)] == ["a || b", "x -> y", "$5 or $6"]

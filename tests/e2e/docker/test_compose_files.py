@@ -1,0 +1,178 @@
+"""What Compose and hadolint say of the files, before anything is built."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.support.docker_stack import Stack, copied_house, stack_of
+from tests.support.paths import ROOT
+
+pytestmark = pytest.mark.docker
+
+EMBEDDED = "compose.embedded.yaml"
+SCALED = ("compose.yaml", "compose.postgres.yaml", "docs/compose.scaled.yaml")
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Iterator[Stack]:
+    with stack_of(copied_house(tmp_path), tmp_path) as stack:
+        yield stack
+
+
+@pytest.mark.parametrize("dockerfile", ["Dockerfile.api", "Dockerfile.ui"])
+def test_hadolint_has_nothing_to_say(dockerfile: str) -> None:
+    hadolint = Path(sys.executable).with_name("hadolint")
+    said = subprocess.run(
+        [hadolint, ROOT / dockerfile], capture_output=True, text=True, check=False
+    )
+    assert (said.stdout, said.returncode) == ("", 0)
+
+
+def test_the_models_id_is_filled_in_wherever_it_is_wanted(stack: Stack) -> None:
+    environment = stack.house / ".env"
+    written = environment.read_text().replace("MODEL_ID=ai/smollm2:latest", "MODEL_ID=ai/other:1B")
+    environment.write_text(written)
+    config = stack.config()
+    models = "models:\n  llm:\n    model: ai/other:1B\n    context_size: 8192\n"
+    assert models in stack.compose("config")  # the JSON leaves it out
+    for service in ("api", "ui"):
+        assert config["services"][service]["environment"]["MODEL_ID"] == "ai/other:1B"
+    bound = config["services"]["api"]["models"]["llm"]
+    assert bound == {"endpoint_var": "DMR_BASE_URL", "model_var": "MODEL_ID"}
+
+
+def test_the_embedded_file_wants_no_model_runner(stack: Stack) -> None:
+    stack.files = (EMBEDDED,)
+    config = stack.config()
+    assert config["services"].keys() == {"engine", "api", "ui"}
+    assert "models:" not in stack.compose("config")
+    assert "ports" not in config["services"]["engine"]
+
+
+def test_the_scaled_house_is_reached_at_the_balancer_only(stack: Stack) -> None:
+    stack.files = SCALED
+    services = stack.config()["services"]
+    assert "ports" not in services["api"]
+    assert services["ui"]["environment"]["API_BASE_URL"] == "http://balancer:8000"
+    assert {port["host_ip"] for port in services["balancer"]["ports"]} == {"127.0.0.1"}
+
+
+@pytest.mark.parametrize("file", ["compose.yaml", EMBEDDED])
+def test_the_page_waits_for_the_api_and_only_the_api_knows_the_host(
+    file: str, stack: Stack
+) -> None:
+    stack.files = (file,)
+    services = stack.config()["services"]
+    assert services["ui"]["depends_on"]["api"]["condition"] == "service_healthy"
+    known = {name: service.get("extra_hosts", []) for name, service in services.items()}
+    assert known.pop("api") == ["host.docker.internal=host-gateway"]
+    assert not any(known.values())
+
+
+@pytest.mark.parametrize("file", ["compose.yaml", EMBEDDED])
+def test_settings_are_changed_where_the_readme_says(file: str, stack: Stack) -> None:
+    stack.files = (file,)
+    with (stack.house / ".env.docker").open("a") as settings:
+        settings.write("SMOLCHAT_ALLOWED_HOSTS=api,chat.example\nSMOLCHAT_ENGINE_CONTEXT=4096\n")
+    with (stack.house / ".env").open("a") as environment:
+        environment.write("SMOLCHAT_API_PUBLIC_URL=https://chat.example/api\n")
+    services = stack.config()["services"]
+    assert services["api"]["environment"]["SMOLCHAT_ALLOWED_HOSTS"] == "api,chat.example"
+    assert services["ui"]["environment"]["SMOLCHAT_API_PUBLIC_URL"] == "https://chat.example/api"
+    if file == EMBEDDED:
+        assert services["engine"]["environment"]["SMOLCHAT_ENGINE_CONTEXT"] == "4096"
+
+
+def test_the_api_is_public_at_its_own_port_unless_said(stack: Stack) -> None:
+    told = stack.config()["services"]["ui"]["environment"]
+    assert told["SMOLCHAT_API_PUBLIC_URL"] == stack.api
+
+
+@pytest.mark.parametrize("files", [(), ("compose.yaml", "compose.override.yaml")])
+def test_the_guides_larger_model_server_takes_model_runners_place(
+    files: tuple[str, ...], stack: Stack
+) -> None:
+    guide = (ROOT / "docs/scaling.md").read_text()
+    [override] = re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL)
+    (stack.house / "compose.override.yaml").write_text(override)
+    stack.files = files
+    api = stack.config()["services"]["api"]
+    assert api["environment"]["DMR_BASE_URL"] == "http://gpu.example:8000/v1"
+    assert "models" not in api
+    assert "\nmodels:" not in stack.compose("config")
+
+
+def test_postgres_takes_the_files_place(stack: Stack) -> None:
+    for file in ("compose.yaml", EMBEDDED):
+        stack.files = (file, "compose.postgres.yaml")
+        services = stack.config()["services"]
+        assert services["postgres"]["image"] == "postgres:17"
+        assert "ports" not in services["postgres"]
+        told = services["api"]["environment"]
+        assert told["SMOLCHAT_DATABASE_URL"] == "postgresql://smolchat@postgres/smolchat"
+        assert told["PGPASSWORD"] == services["postgres"]["environment"]["POSTGRES_PASSWORD"]
+    del stack.environment["SMOLCHAT_DATABASE_PASSWORD"]
+    done = stack.try_compose("config", "--quiet")
+    assert done.returncode
+    assert "write a line such as SMOLCHAT_DATABASE_PASSWORD=" in done.stderr
+
+
+@pytest.mark.parametrize("files", [["compose.yaml"], [EMBEDDED], SCALED[:2]])
+def test_every_container_is_held_to_what_it_needs(files: Sequence[str], stack: Stack) -> None:
+    stack.files = tuple(files)
+    for service in stack.config()["services"].values():
+        assert service["read_only"]
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert service["deploy"]["resources"]["limits"].keys() == {"memory", "pids"}
+        assert service["logging"]["options"] == {"max-size": "10m", "max-file": "3"}
+        assert service["restart"] == "unless-stopped"
+        assert service["stop_grace_period"] in ("10s", "30s")
+        assert {port["host_ip"] for port in service.get("ports", [])} <= {"127.0.0.1"}
+
+
+@pytest.mark.parametrize("file", ["compose.yaml", EMBEDDED])
+def test_an_unset_model_is_said_with_what_to_do(file: str, stack: Stack) -> None:
+    (stack.house / ".env").write_text("")
+    stack.files = (file,)
+    done = stack.try_compose("config", "--quiet")
+    assert done.returncode
+    assert "MODEL_ID is missing a value: write a line such as" in done.stderr
+    assert "into the file .env" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "told"),
+    [
+        ("read_only:", "readonly:", "readonly"),
+        ("endpoint_var:", "endpoint_vr:", "endpoint_vr"),
+        ("context_size:", "contextsize:", "contextsize"),
+        ("models: {llm:", "models: {lm:", "lm"),
+        ("{api: {condition", "{ap: {condition", "ap"),
+        (".env.docker", ".env.dokcer", ".env.dokcer"),
+    ],
+)
+def test_what_is_misspelt_is_named(right: str, wrong: str, told: str, stack: Stack) -> None:
+    file = stack.house / "compose.yaml"
+    assert right in file.read_text()
+    file.write_text(file.read_text().replace(right, wrong))
+    done = stack.try_compose("config", "--quiet")
+    assert done.returncode
+    assert told in done.stderr
+
+
+def has_containers(stack: Stack) -> bool:
+    return bool(stack.compose("ps", "--all", "--quiet").strip())
+
+
+def test_without_the_plugin_nothing_is_begun(tmp_path: Path) -> None:
+    house = copied_house(tmp_path)
+    with stack_of(house, tmp_path, has_model_runner=False) as stack:
+        done = stack.try_compose("up", "--detach", "--no-build", "--pull", "never")
+        assert done.returncode
+        assert "'models' support requires Docker Model plugin" in done.stderr
+        assert not has_containers(stack)

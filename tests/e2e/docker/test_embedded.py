@@ -1,0 +1,56 @@
+"""The embedded house: without Docker Model Runner, with the real model."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.support.docker_stack import Stack, copied_house, stack_of
+from tests.support.waiting import wait_until
+
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
+
+UP_SECONDS = 20.0
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    folder = tmp_path_factory.mktemp("embedded")
+    files = ["compose.embedded.yaml"]
+    with stack_of(copied_house(folder), folder, files, has_model_runner=False) as stack:
+        stack.compose("build", "--quiet")
+        yield stack
+
+
+def test_it_is_healthy_soon_and_the_real_model_answers(stack: Stack) -> None:
+    up_seconds = stack.up()
+    print(f"From `up` to healthy took {up_seconds:.1f} s.")
+    assert "Paris" in stack.ask("What is the capital of France?")
+    assert httpx.get(stack.page).status_code == 200
+    health = stack.health()["model_server"]
+    assert (health["state"], health["name"]) == ("ready", "llama.cpp")
+    assert up_seconds <= UP_SECONDS
+
+
+def test_an_object_fits_its_schema_here_too(stack: Stack) -> None:
+    """A schema is judged in a process of its own, within what the container allows."""
+    body = {"messages": [{"role": "user", "content": "I love it!"}], "response_type": "sentiment"}
+    answer = httpx.post(f"{stack.api}/structured", json=body, timeout=60).raise_for_status().json()
+    assert answer["parsed"]
+
+
+def test_the_model_is_asked_within_only(stack: Stack) -> None:
+    assert not stack.inspect("engine")["HostConfig"]["PortBindings"]
+
+
+def test_an_engine_that_is_killed_comes_back(stack: Stack) -> None:
+    stack.kill("engine")
+    wait_until(lambda: stack.health()["model_server"]["state"] == "ready")
+    assert stack.inspect("engine")["RestartCount"] == 1
+    assert "Paris" in stack.ask("What is the capital of France?")
+
+
+def test_everything_ends_gently(stack: Stack) -> None:
+    stack.compose("stop")
+    for service in ("engine", "api", "ui"):
+        assert stack.inspect(service)["State"]["ExitCode"] == 0

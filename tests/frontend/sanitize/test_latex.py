@@ -1,0 +1,57 @@
+"""Which formulas reach KaTeX. What it makes of them is in test_browser_markdown.py."""
+
+import pytest
+
+from sanitize.latex import MOST_CHARACTERS, safe_maths
+
+
+@pytest.mark.parametrize(
+    ("formula", "written"),
+    [
+        (r"x^2 + \frac{a}{b} \leq \infty", r"x^2 + \frac{a}{b} \leq \infty"),
+        ("\n a\n = b ", "a = b"),
+        (r"|x| + \|y\|", r"\vert x\vert  + \Vert y\Vert"),
+        ("a < b", r"a \lt  b"),
+        (r"\begin{align*}a &= b \\ c\end{align*}", r"\begin{aligned}a &= b \\ c\end{aligned}"),
+        (r"\begin{array}{c|c}1 & 2\end{array}", r"\begin{array}{cc}1 & 2\end{array}"),
+        (r"1 \\[99em] 2 \\ [a]", r"1 \\ 2 \\{}[a]"),
+    ],
+)
+def test_a_formula_is_written_on_one_line(formula: str, written: str) -> None:
+    assert safe_maths(formula) == written
+
+
+@pytest.mark.parametrize(
+    ("formula", "written"),
+    [
+        (r"x ![a](http://e/x)", "x ! [a] (http://e/x)"),
+        (r"\text{:red[a]}", r"\text{: red[a]}"),
+        ("a $`$ b", "a b"),
+    ],
+)
+def test_a_formula_is_harmless_where_it_is_not_read_as_one(formula: str, written: str) -> None:
+    assert safe_maths(formula) == written
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        *[rf"\{command}{{99em}}" for command in ("rule", "hspace", "vspace", "raisebox", "tag")],
+        *[rf"\{command}-99em x" for command in ("kern", "mkern", "hskip", "mskip", "above")],
+        *[rf"\{command}{{x}}" for command in ("llap", "rlap", "mathllap", "mathrlap", "clap")],
+        *[rf"\{command}{{x}}" for command in ("smash", "phantom", "Huge", "tiny", "verb", "char")],
+        *[rf"\{command}{{red}}{{x}}" for command in ("color", "textcolor", "colorbox")],
+        *[rf"\{command}{{http://e/}}{{x}}" for command in ("href", "url", "includegraphics")],
+        *[rf"\{command}{{x}}{{y}}" for command in ("htmlClass", "htmlId", "htmlStyle", "htmlData")],
+        *[rf"\{command}\a{{\a\a}}\a" for command in ("def", "gdef", "let", "newcommand", "edef")],
+        r"\genfrac{}{}{99em}{}{a}{b}",
+        r"\begin{CD}a\end{CD}",
+        r"\begin {rule}",
+        r"\!" * 99 + "x",
+        "\\",
+        "x" * (MOST_CHARACTERS + 1),
+        "",
+    ],
+)
+def test_what_could_cover_the_page_or_is_not_known_is_no_formula(formula: str) -> None:
+    assert safe_maths(formula) is None

@@ -1,0 +1,165 @@
+"""Model text is hostile until rewritten. A browser's view of it: test_browser_markdown.py."""
+
+import re
+
+import pytest
+
+from sanitize.markdown_blocks import blocks
+from sanitize.markdown_blocks import safe_markdown as safe_markdown_with_breaks
+from sanitize.markdown_inline import NOTHING
+
+MARKDOWN_RULES = re.compile(
+    r"(?<!\\)!\[|(?<!\\)<(?!http)|(?<!\\):(?!small)(?=[a-z:])|(?<!\\)\]\((?!<http)"
+)
+
+
+def safe_markdown(text: str) -> str:
+    """Rewrite, and leave out the spaces that only keep line ends."""
+    return re.sub(r"  $", "", safe_markdown_with_breaks(text), flags=re.MULTILINE)
+
+
+def test_the_lines_of_a_verse_stay_lines() -> None:
+    verse = "Roses are red,\nviolets are blue.\n\nNext"
+    assert safe_markdown_with_breaks(verse) == "Roses are red,  \nviolets are blue.\n\nNext"
+    code = "```\na\nb\n```"
+    assert safe_markdown_with_breaks(code) == code
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# Head\n\n- a\n- b\n  1. c\n\n> quote",
+        "| a | b |\n|:--|--:|\n| 1 | 2 |",
+        '```python\nvec![1]; ![a](http://e/x) "$5" <b> :red[a]\n```',
+        "* a\n\n  para\n\n* b\n    1. c\n\n       para",
+        "text\n\n---\n\nHead\n===",
+    ],
+)
+def test_plain_markdown_and_code_stay_as_they_are(text: str) -> None:
+    assert safe_markdown(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("1. Do\n   ```py\n     x\n   ```\n2. b", "1. Do\n```python\n  x\n```\n2. b"),
+        ("- ~~~\n  ![a](b)\n  ~~~\n![a](b)", "- _\n~~~\n![a](b)\n~~~\n[Image: a\\](b)"),
+        ("- - ```\n    x\n    ```\n- b", "- - _\n```\nx\n```\n- b"),
+        ("- ```\n\n  x\n  ```", "- _\n```\n\nx\n```"),
+        ("- ```\ndef f():\n  x\n```", "- _\n```\ndef f():\n  x\n```"),
+        ("~~~ `x`\n![a](b)\n~~~~\n![a](b)", "~~~\n![a](b)\n~~~\n[Image: a\\](b)"),
+        ("````\n```\n![a](b)\n````", "````\n```\n![a](b)\n````"),
+        ("> ~~~\n> ![a](b)\n![a](b)", "> ~~~\n> ![a](b)\n\n[Image: a\\](b)"),
+        ("> > ```\n> > <b>\n> <b>", "> > ```\n> > <b>\n> \n> \\<b>"),
+        ("a\n    > ```\n    > ![a](b)", "a\n> ```\n> ![a](b)"),
+        ("- > ```\n  > ![a](b)", "- > \\`\\`\\`\n  > [Image: a\\](b)"),
+        ("```\r\n![a](b)\r\n```\r![a](b)", "```\n![a](b)\n```\n[Image: a\\](b)"),
+    ],
+)
+def test_a_fence_ends_where_it_seems_to(text: str, written: str) -> None:
+    assert safe_markdown(text) == written.replace("_", NOTHING)
+
+
+@pytest.mark.parametrize(
+    ("info", "language"),
+    [
+        ("python", "python"),
+        (" Py title=x", "python"),
+        ("{.js}", "javascript"),
+        ("c++", "cpp"),
+        ("mermaid", ""),
+        (" Mermaid ", ""),
+        ("{mermaid}", ""),
+        ("+language-mermaid", ""),
+        ("python-language-mermaid", ""),
+        ("&#109;ermaid", ""),
+        ("math", ""),
+    ],
+)
+def test_a_fence_names_no_language_but_a_known_one(info: str, language: str) -> None:
+    assert safe_markdown(f"```{info}\nx\n```") == f"```{language}\nx\n```"
+    assert safe_markdown(f"~~~{info}\nx\n~~~") == f"~~~{language}\nx\n~~~"
+    assert safe_markdown(f"> ```{info}\n> x") == f"> ```{language}\n> x"
+    assert safe_markdown(f"1. ```{info}\n   x") == f"1. {NOTHING}\n```{language}\nx"
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("a\n\n    $5 *x*\n\n    ```y\n\nb", "a\n\n```\n$5 *x*\n```\n```\n\nb"),
+        ("a\n\n    x <b>\n\n\ty\n\nb", "a\n\n```\nx <b>\n\ny\n```\nb"),
+        ("    a ``` b", "````\na ``` b\n````"),
+        ("1. a\n\n    b:\n\n       <c>\n", "1. a\n\n    b\\:\n\n```\n<c>\n```"),
+        ("a\n    b: c", "a\n    b\\: c"),
+    ],
+)
+def test_indented_code_shows_no_backslashes(text: str, written: str) -> None:
+    assert safe_markdown(text) == written
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("\\[\nx\n= y\n\\]\nz", "\n$\\displaystyle x = y$\n\nz"),
+        ("$$x\n= y$$.", f"\n$\\displaystyle x = y${NOTHING}.\n"),
+        ("1. $$\n   x\n   $$", "\n1. $\\displaystyle x$\n"),
+        ("So: \\[\nx\n\\] z", f"So\\:\n\n$\\displaystyle x${NOTHING} z\n"),
+        ("> $$\n> x\n> $$", "> \n> $\\displaystyle x$\n> "),
+        ("\\[\n\\Huge x\\!\n\\]", "```\n\\[\n\\Huge x\\!\n\\]\n```"),
+        ("$$\nx", "\\$\\$\nx"),
+    ],
+)
+def test_mathematics_of_several_lines_is_one_formula(text: str, written: str) -> None:
+    assert safe_markdown(text) == written
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        (">>> print(1)", rf"\>{NOTHING}>> print(1)"),
+        (">= 5", rf"\>{NOTHING}= 5"),
+        ("> > > > a", f"> > > \\>{NOTHING} a"),
+        ("- " * 9 + "a", "\\- " * 9 + "a"),
+        ("| `a|b` |\n|---|\n| `c|d` |\n\n`e|f`", "| `a\\|b` |\n|---|\n| `c\\|d` |\n\n`e|f`"),
+    ],
+)
+def test_what_stands_at_the_beginning_of_a_line_is_seen_as_written(text: str, written: str) -> None:
+    assert safe_markdown(text) == written
+
+
+def test_every_beginning_of_a_text_is_as_safe_as_the_whole() -> None:
+    text = "Hi ![a](http://e/x) `c ![b](y)` $![d](z)^2$ \\[\n![e](f)\n\\] <img> :red[g] [h](data:i)"
+    text += '\n> ![j](k) :on:\n\n1. [l](http://m "n") $$\n   o^{:p[q]}\n$$ \\(![r](s)'
+    for length in range(len(text) + 1):
+        assert not MARKDOWN_RULES.search(safe_markdown(text[:length])), text[:length]
+
+
+@pytest.mark.timeout(40)
+@pytest.mark.parametrize(
+    "opening",
+    [
+        *["\\(", "\\[", "$", "$$", "$a ", "$a^ ", "`a", "[", "![", "<", ":a", ":a:", ":red[", "*"],
+        *["**a ", "| a ", "|-", "|-x", ">", "> ", "> ```\n", "- ", "    - ", "~", "```\n", "\\[\n"],
+        *["$$x\n", "__a ", "](http://e/a", '](http://e/a "', "http://e/(", "[http://e/", "&#1;"],
+        *["\\", "-", "<->", "\n    x", "$\\text{", "$\\\\[1em", "$\\begin{array}{cc", "$\\!", "\n"],
+        "".join("`" * length + " " for length in range(630)),
+    ],
+)
+def test_a_text_that_opens_much_and_closes_nothing_is_done_in_time(opening: str) -> None:
+    """A second or so; were a text looked through again at each opening, it would take minutes."""
+    text = opening * (200_000 // len(opening))
+    assert "".join(blocks(text)) == text
+    assert safe_markdown_with_breaks(text)
+
+
+def test_settled_blocks_stay_as_they_are_while_a_text_grows() -> None:
+    paragraph = "word " * 100 + "\n\n"
+    code = "```\n" + "x = 1\n\n" * 80 + "y\n```\n\n"
+    text = paragraph + "1. a\n\n2. b\n\n" + paragraph + code + "end"
+    known: list[str] = []
+    for length in range(len(text) + 1):
+        *settled, _ = blocks(text[:length])
+        assert settled[: len(known)] == known
+        known = settled
+    assert "".join(blocks(text)) == text
+    assert len(known) == 3

@@ -1,0 +1,170 @@
+"""A line of model text is hostile until rewritten. A browser's view: test_browser_markdown.py."""
+
+import pytest
+
+from sanitize.markdown_inline import NOTHING, safe_line
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("![a](http://e/x.png)", "[Image: a](<http://e/x.png>)"),
+        ("![](http://e/x.png)", "[Image: ](<http://e/x.png>)"),
+        ("![a][r]", "[Image: a][r]"),
+        ("!![a](http://e/x)", r"\!\![a](<http://e/x>)"),
+        (r"\![a](http://e/x)", r"\![a](<http://e/x>)"),
+        (r"\\![a](http://e/x)", r"\\\\[Image: a](<http://e/x>)"),
+        ("[![a](http://i/x)](http://l/)", "[[Image: a](<http://i/x>)](<http://l/>)"),
+        ("| `a | ![x](http://e/x) | b` |", r"| \`a \| \!\[x\]\(http\:\/\/e\/x\) \| b\` |"),
+        ("$!$[a](http://e/x)$", r"\$\!\$[a](<http://e/x>)\$"),
+        ("vec![1, 2]", r"vec\![1, 2]"),
+    ],
+)
+def test_no_image_is_left(text: str, written: str) -> None:
+    assert safe_line(text) == written
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("<img src=x onerror=y>", r"\<img src=x onerror=y>"),
+        ("<script>x</script>", r"\<script>x\</script>"),
+        ("<!-- a", r"\<\!-- a"),
+        ("a < b", r"a \< b"),
+        ("[x](javascript:alert(1))", r"[x\](javascript\:alert(1))"),
+        ("[x](data:text/html,y)", r"[x\](data\:text/html,y)"),
+        ("[x](&#106;avascript:y)", r"[x\](javascript\:y)"),
+        ("[x](//e/y)", r"[x\](//e/y)"),
+        ("[r]: javascript:y", r"[r\]\: javascript\:y"),
+        ("[^1]: note", r"[^1\]\: note"),
+    ],
+)
+def test_nothing_runs_and_html_is_text(text: str, written: str) -> None:
+    assert safe_line(text) == written
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("[a](http://e/`) :red[x] `", r"[a\](<http://e/>`) :red[x] `"),
+        ("http://e/`a :red[x] `", "<http://e/>`a :red[x] `"),
+        ("](http://e/)`a :red[x] `", "](<http://e/>)`a :red[x] `"),
+        ("www.e/`a :red[x] `", r"www\.e/`a :red[x] `"),
+        ('[a](http://e/ "`") :red[x] `', r'[a\](<http://e/> "`") :red[x] `'),
+    ],
+)
+def test_an_address_takes_no_backtick_with_it(text: str, written: str) -> None:
+    assert safe_line(text) == written
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("[docs](https://e.org/a?b=c)", "[docs](<https://e.org/a?b=c>)"),
+        ("[a](https://e.org/A_(b))", "[a](<https://e.org/A_(b)>)"),
+        ('[a](http://e/ "title")', '[a](<http://e/> "title")'),
+        ("[a](http://e:8/?:on:c)", "[a](<http://e:8/?&#58;on&#58;c>)"),
+        ("[a](mailto:me@e.org)", "[a](<mailto:me@e.org>)"),
+        ("[http://e.org](http://e.org)", rf"[http\:{NOTHING}\/\/e\.org](<http://e.org>)"),
+        ("https://e.org:80/a_b, <https://e.org/>.", "<https://e.org:80/a_b>, <https://e.org/>."),
+        ("(see http://e.org/A_(b)).", "(see <http://e.org/A_(b)>)."),
+        ("_http://e_ and http://e/x:red[x]", "_<http://e>_ and <http://e/x:red>[x]"),
+        ("http://e:8/on:", r"<http://e:8/on>\:"),
+        (
+            "http://e?:on:c",
+            rf"[http\:{NOTHING}\/\/e\?\:{NOTHING}on\:{NOTHING}c](<http://e?&#58;on&#58;c>)",
+        ),
+    ],
+)
+def test_links_lead_where_they_say(text: str, written: str) -> None:
+    assert safe_line(text) == written
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        (":red[x]", r"\:red[x]"),
+        (":smile:", rf"\:{NOTHING}smile\:"),
+        (r"\:smile:", rf"\:{NOTHING}smile\:"),
+        ("&#58;on&colon;", rf"{NOTHING}\:{NOTHING}on{NOTHING}\:{NOTHING}"),
+        (":material/home:", rf"\:{NOTHING}material/home\:"),
+        (":100:", rf"\:{NOTHING}100\:"),
+        (":::note", r"\:\:\:note"),
+        ("at 12:30:45", r"at 12\:30\:45"),
+        ("map::key::on", rf"map\:\:{NOTHING}key\:\:on"),
+        ("a -> b", rf"a \-{NOTHING}\> b"),
+        ("a <-> b", rf"a \<{NOTHING}\-{NOTHING}\> b"),
+        ("**->** -- >= ~=", rf"**\-{NOTHING}\>** \-{NOTHING}\- \>{NOTHING}\= \~{NOTHING}\="),
+        ("p->q --flag a--b", "p->q --flag a--b"),
+    ],
+)
+def test_what_streamlit_would_interpret_is_text(text: str, written: str) -> None:
+    assert safe_line(text) == written
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("&lt;b&gt; &copy;", rf"{NOTHING}\<{NOTHING}b{NOTHING}\>{NOTHING} ©"),
+        ("a&nbsp;b&#10;c", "a b c"),
+        ("&bogus; AT&T", r"\&bogus\; AT&T"),
+    ],
+)
+def test_a_character_by_its_name_is_that_character(text: str, written: str) -> None:
+    assert safe_line(text) == written
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("$5 and $10", r"\$5 and \$10"),
+        ("US$5 or 5$", r"US\$5 or 5\$"),
+        ("$HOME and PATH=$HOME", r"\$HOME and PATH=\$HOME"),
+        ("cost is $O(n^2)$, $n$, $|x|$", r"cost is $O(n^2)$, $n$, $\vert x\vert$"),
+        (r"\(x^2\) and \[y\]", "$x^2$ and $y$"),
+        (r"\(a\)\(b\)2", f"$a${NOTHING}$b${NOTHING}2"),
+        ("$$E = mc^2$$", "$E = mc^2$"),
+        (r"\( \)", r"\\\( \\\)"),
+        (r"\(\rule{9em}{9em}\!\)", r"\\\(\\rule\{9em\}\{9em\}\\\!\\\)"),
+    ],
+)
+def test_dollars_are_mathematics_only_where_they_look_like_it(text: str, written: str) -> None:
+    assert safe_line(text) == written
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        (r"C:\new\(x) and D:\a" + "\\", r"C\:\new\\\(x) and D\:\a\\"),
+        (r"\\server\share", r"\\\\server\share"),
+        (r"\d+\.\w and 1\. and \*", r"\d+\\\.\w and 1\. and \*"),
+        (r"foo\(bar", r"foo\\\(bar"),
+        ("f(*args, **kwargs)", "f(*args, **kwargs)"),
+        ("__init__ and __main__.py", r"\_\_init\_\_ and \_\_main\_\_.py"),
+        ("x**2 + y**2, 2*3*4", r"x\*\*2 + y\*\*2, 2\*3\*4"),
+        ("~5 to ~10", r"\~5 to \~10"),
+        ("Name: ______", r"Name\: \_\_\_\_\_\_"),
+    ],
+)
+def test_what_only_looks_like_markdown_is_seen_as_written(text: str, written: str) -> None:
+    assert safe_line(text) == written
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "**bold** and *italic*, ~~gone~~, ***both*** and __also bold__",
+        "`$x <b> :red[a] ->` and ``a ` b`` and `a|b`",
+    ],
+)
+def test_plain_markdown_and_code_stay_as_they_are(text: str) -> None:
+    assert safe_line(text) == text
+
+
+def test_code_in_a_table_keeps_its_bars() -> None:
+    assert safe_line(r"| `a|b` | `c\|d` |", in_table=True) == r"| `a\|b` | `c\|d` |"
+
+
+def test_backticks_that_nothing_closes_are_text() -> None:
+    assert safe_line("``a` :red[b] `c`` ```") == r"``a` :red[b] `c`` \`\`\`"
+    assert safe_line("`a `` b") == r"\`a \`\` b"

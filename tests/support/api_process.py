@@ -1,0 +1,80 @@
+"""The API as a process of its own, started as its users start it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from benchmarks.processes import free_port
+from tests.support.fake_model_server import ModelServer
+from tests.support.paths import ROOT
+from tests.support.waiting import wait_until
+
+
+@contextmanager
+def started_by_hand(
+    model_server: ModelServer, *options: str, stdout: int | None = None
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Start the API as a person does: `uvicorn backend.main:app`."""
+    port = free_port()
+    command = [sys.executable, "-m", "uvicorn", "backend.main:app", "--port", str(port), *options]
+    environment = os.environ | {"DMR_BASE_URL": model_server.base_url}
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=stdout, stderr=subprocess.PIPE
+    )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        while not _answers(url):
+            assert process.poll() is None
+        yield url, process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/healthz").is_success
+    except httpx.TransportError:
+        time.sleep(0.1)
+        return False
+
+
+@contextmanager
+def api_process(
+    model_server: ModelServer,
+    folder: Path,
+    *,
+    end: int = signal.SIGKILL,
+    port: int | None = None,
+) -> Iterator[httpx.Client]:
+    """Run the API as its users do; end it as soon as the test is done with it."""
+    port = port or free_port()
+    environment = {"DMR_BASE_URL": model_server.base_url, "SMOLCHAT_DATA_DIR": str(folder)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "uvicorn", "backend.main:app", "--port", str(port)],
+        cwd=ROOT,
+        env=os.environ | environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+            wait_until(lambda: _is_up(client))
+            yield client
+    finally:
+        process.send_signal(end)
+        process.wait(30)
+
+
+def _is_up(client: httpx.Client) -> bool:
+    try:
+        return client.get("/healthz").status_code == 200
+    except httpx.TransportError:
+        return False

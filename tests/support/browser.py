@@ -1,0 +1,183 @@
+"""The page in a real browser: Streamlit as it is started by hand, and Debian's Chromium."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page
+
+from backend.settings import Settings
+from benchmarks.browser import CHROMIUM, IDLE, INPUT
+from benchmarks.processes import free_port
+from tests.support.api_server import running_api
+from tests.support.fake_model_server import ModelServer, running_model_server
+from tests.support.paths import ROOT
+
+needs_chromium = pytest.mark.skipif(
+    CHROMIUM is None, reason="no Chromium here: install Debian's package `chromium` to run this"
+)
+
+
+@dataclass(frozen=True)
+class House:
+    """A page, the API that it asks, and the model server behind both."""
+
+    model: ModelServer
+    api_url: str
+    url: str
+
+
+@contextmanager
+def running_house(folder: Path, **knobs: str) -> Iterator[House]:
+    """Serve all of it; conversations are kept in `folder`."""
+    with running_model_server() as model:
+        settings = Settings(
+            model_id="ai/smollm2:latest", dmr_base_url=model.base_url, data_dir=folder
+        )
+        with running_api(settings) as api_url, running_page(api_url, **knobs) as url:
+            yield House(model, api_url, url)
+
+
+@contextmanager
+def running_page(api_url: str, **knobs: str) -> Iterator[str]:
+    """Serve the page from the project's root, as the README says; give its address."""
+    port = free_port()
+    command = [sys.executable, "-m", "streamlit", "run", "frontend/app.py"]
+    command += ["--server.port", str(port)]
+    environment = os.environ | {"API_BASE_URL": api_url} | knobs
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        while not _answers(url):
+            assert process.poll() is None
+        yield url
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/_stcore/health").is_success
+    except httpx.TransportError:
+        time.sleep(0.1)
+        return False
+
+
+def answer_text(page: Page) -> str:
+    """Give the text of the last answer as a person sees it."""
+    parts = page.locator("[data-testid=stChatMessage]").last.locator("[data-testid=stMarkdown]")
+    return "\n".join(parts.all_inner_texts())
+
+
+def wait_until(is_so: Callable[[], bool], page: Page) -> None:
+    deadline = time.monotonic() + 15
+    while not is_so():
+        assert time.monotonic() < deadline
+        page.wait_for_timeout(20)
+
+
+@contextmanager
+def opened(browser: Browser, url: str, *, width: int = 1280) -> Iterator[Page]:
+    """Open a page as someone who was never here; wait until it is drawn."""
+    with browser.new_context(viewport={"width": width, "height": 860}) as context:
+        page = context.new_page()
+        page.goto(url)
+        drawn(page)
+        yield page
+
+
+def drawn(page: Page) -> None:
+    page.wait_for_selector(INPUT)
+    page.wait_for_selector(IDLE)
+
+
+def answered(page: Page) -> None:
+    """Wait until the answer that was asked for is there and kept."""
+    page.wait_for_selector(".st-key-chat_again button")
+    page.wait_for_selector(IDLE)
+
+
+def said(page: Page) -> list[str]:
+    """Give what was said, as a person sees it, from the top."""
+    texts: list[str] = page.locator("[data-testid=stChatMessage]").evaluate_all(
+        "all => all.map(one => (one.querySelector('[data-testid=stMarkdown]')"
+        " ?? one.querySelector('[data-testid=stText]'))?.innerText ?? '')"
+    )
+    return texts
+
+
+# Each text's contrast with what is behind it, by WCAG 2.2: https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio
+FAINT_TEXTS = """() => {
+  const parse = (color) => {
+    const found = color.match(/[\\d.]+/g).map(Number);
+    const scale = color.startsWith("color(srgb") ? 255 : 1;
+    return [...found.slice(0, 3).map((part) => part * scale), found[3] ?? 1];
+  };
+  const over = (top, below) =>
+    [0, 1, 2].map((part) => top[part] * top[3] + below[part] * (1 - top[3])).concat(1);
+  const luminance = (color) => {
+    const [red, green, blue] = color.slice(0, 3).map((part) => part / 255).map((part) =>
+      part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  };
+  const contrast = (element) => {
+    let opacity = 1;
+    const layers = [];
+    for (let around = element; around; around = around.parentElement) {
+      const style = getComputedStyle(around);
+      opacity *= parseFloat(style.opacity);
+      layers.unshift(parse(style.backgroundColor));
+    }
+    const ground = layers.reduce((below, top) => over(top, below), [255, 255, 255, 1]);
+    const ink = parse(getComputedStyle(element).color);
+    ink[3] *= opacity;
+    const [light, dark] = [luminance(over(ink, ground)), luminance(ground)].sort((a, b) => b - a);
+    return (light + 0.05) / (dark + 0.05);
+  };
+  const faint = [];
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let text; (text = texts.nextNode()); ) {
+    const element = text.parentElement;
+    const isIcon = getComputedStyle(element).fontFamily.includes("Material");
+    const isDrawn = element.checkVisibility({ visibilityProperty: true });
+    if (!text.textContent.trim() || isIcon || !isDrawn || !element.closest(".stApp")) continue;
+    const found = contrast(element);
+    if (found < 4.5) faint.push(`${found.toFixed(2)} ${text.textContent}`);
+  }
+  return faint;
+}"""
+
+
+HOSTILE = """Look: ![a](http://evil.test/inline.png) ![b][ref] [![c](http://evil.test/nested.png)](http://evil.test/)
+
+[ref]: http://evil.test/reference.png
+
+<img src="http://evil.test/html.png" onerror="document.title='owned'">
+<iframe src="http://evil.test/frame"></iframe><script>document.title='owned'</script>
+
+| `a | ![x](http://evil.test/table.png) | b` |
+|---|---|---|
+| `a | ![x](http://evil.test/cell.png) | b` |
+
+```mermaid
+flowchart LR
+  A@{ img: "http://evil.test/mermaid.png", label: "x" } --> B
+```
+
+[run](javascript:document.title='owned') :material/home: :smile: costs $5 and $10
+
+~~~ `
+![x](http://evil.test/in-fence.png)
+~~~
+![x](http://evil.test/after-fence.png)
+"""

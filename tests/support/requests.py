@@ -1,0 +1,7 @@
+"""Requests that many tests send."""
+
+from typing import Any
+
+MODEL_ID = "ai/smollm2:latest"
+HELLO: dict[str, Any] = {"messages": [{"role": "user", "content": "Hello"}]}
+STREAMED = HELLO | {"stream": True}

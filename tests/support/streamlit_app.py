@@ -1,0 +1,41 @@
+"""A page as Streamlit runs it without a browser."""
+
+from typing import Any
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from tests.support.paths import ROOT
+
+FRAME = ROOT / "frontend" / "navigation.py"
+
+
+def opened(url: str, monkeypatch: pytest.MonkeyPatch, page: str | None = None) -> AppTest:
+    """Open a page in front of the API at `url`: the first one, or one of `app_pages`."""
+    monkeypatch.setenv("API_BASE_URL", url)
+    st.cache_resource.clear()
+    first = AppTest.from_file(FRAME, default_timeout=20).run()
+    return first.switch_page(f"app_pages/{page}.py").run() if page else first
+
+
+def said(page: AppTest, role: str) -> list[str]:
+    """Give what the messages of a role hold, first things first."""
+    messages = [message for message in page.chat_message if message.name == role]
+    kind = "text" if role == "user" else "markdown"
+    firsts: list[Any] = [message.get(kind)[0] for message in messages if message.get(kind)]
+    return [first.value for first in firsts]
+
+
+def facts(page: AppTest) -> str:
+    """Give the line under the last answer."""
+    answers = [message for message in page.chat_message if message.name == "assistant"]
+    return str(answers[-1].text[0].value)
+
+
+def warnings(page: AppTest) -> str:
+    return " ".join(warning.value for warning in page.warning)
+
+
+def ask(page: AppTest, question: str) -> AppTest:
+    return page.chat_input[0].set_value(question).run()
