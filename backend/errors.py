@@ -51,24 +51,24 @@ class SmolChatError(Exception):
         self.param = param
         self.details = details
 
-    def with_details(self, **details: Any) -> Self:
+    def copy_with(self, **details: Any) -> Self:
         """Give the same error with more details. This one may be told to others, too."""
         other = type(self).__new__(type(self), *self.args)
         vars(other).update(vars(self), details=self.details | details)
         return other
 
-    def body(self) -> dict[str, Any]:
+    def payload(self) -> dict[str, Any]:
         """Give the error in OpenAI's shape."""
         kind = "invalid_request_error" if self.status < 500 else "server_error"
         error = {"message": self.message, "type": kind, "code": self.code, "param": self.param}
         return {"error": error | self.details}
 
-    def event(self) -> bytes:
+    def sse_event(self) -> bytes:
         """Give the error as the event that ends a stream.
 
         The blank lines in front end an event that may have been left open.
         """
-        return b"\n\ndata: " + to_json(self.body()) + b"\n\n"
+        return b"\n\ndata: " + to_json(self.payload()) + b"\n\n"
 
 
 class InvalidRequestError(SmolChatError):
@@ -101,7 +101,7 @@ class ChatTemplateError(InvalidRequestError):
     """The model's template does not take these messages as they are."""
 
 
-class UpgradeError(InvalidRequestError):
+class UpgradeBodyLostError(InvalidRequestError):
     """The request asked for another protocol, and its body was lost with that."""
 
 
@@ -110,7 +110,7 @@ class TooManyChoicesError(InvalidRequestError):
 
     def __init__(self, message: str, *, most: int) -> None:
         super().__init__(message, param="n")
-        self.most = most
+        self.max_choices = most
 
 
 class ModelNotFoundError(SmolChatError):
@@ -143,7 +143,7 @@ class UnsupportedMediaTypeError(SmolChatError):
     code = "unsupported_media_type"
 
 
-class SchemaRefusedError(SmolChatError):
+class SchemaRejectedError(SmolChatError):
     """No answer can be had for this schema; `pointer` in the details says where it is at fault."""
 
     status = 422
@@ -153,7 +153,7 @@ class SchemaRefusedError(SmolChatError):
         self.code = code
 
 
-class SchemaWorkerError(SmolChatError):
+class SchemaWorkerUnavailableError(SmolChatError):
     """No process starts to look through a schema, and unseen none is sent on."""
 
     code = "schema_worker_failed"
@@ -174,7 +174,7 @@ class TooManyRequestsError(SmolChatError):
     code = "too_many_requests"
 
 
-class StoreUnavailableError(SmolChatError):
+class DatabaseUnavailableError(SmolChatError):
     """The database is not to be had, or does not take what it is given."""
 
     status = 503
@@ -186,7 +186,7 @@ class ModelServerError(SmolChatError):
     code = "model_server_failed"
 
 
-class UnknownRouteError(ModelServerError):
+class ModelServerRouteNotFoundError(ModelServerError):
     """There is a server, and it has no such route: its routes may be elsewhere."""
 
 

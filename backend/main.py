@@ -10,23 +10,23 @@ from fastapi import FastAPI
 
 from backend import VERSION
 from backend.chat import routes as chat
-from backend.completions.metrics import Measures
-from backend.completions.queue import Line
+from backend.completions.metrics import Metrics
+from backend.completions.queue import RequestQueue
 from backend.conversations import routes as conversations
-from backend.conversations.repository import Store
+from backend.conversations.repository import ConversationRepository
 from backend.database.database import open_database
-from backend.http.access_log import AccessLog, in_place_of_uvicorns
-from backend.http.cors import cross_origin
-from backend.http.docs import install_docs_page
-from backend.http.error_handlers import DOOR_RESPONSES, install_error_handlers
-from backend.http.security import Guard
+from backend.http.access_log import AccessLogMiddleware, replace_uvicorn_access_log
+from backend.http.cors import add_cors
+from backend.http.docs import add_docs_page
+from backend.http.error_handlers import COMMON_RESPONSES, add_error_handlers
+from backend.http.security import SecurityMiddleware
 from backend.http.shutdown import shutdown_signals
-from backend.json_schema.worker import Worker
-from backend.model_server.capabilities import Capabilities
-from backend.model_server.client import open_upstream
+from backend.json_schema.worker import WorkerPool
+from backend.model_server.capabilities import GrammarSupport
+from backend.model_server.client import open_model_server
 from backend.models import routes as models
 from backend.monitoring import health, metrics, status
-from backend.monitoring.statistics import Figures
+from backend.monitoring.statistics import DatabaseStatistics
 from backend.presets import routes as presets
 from backend.settings import Settings
 from backend.state import AppState
@@ -35,27 +35,27 @@ from backend.structured import routes as structured
 
 def create_app(settings: Settings) -> FastAPI:
     """Build the API. What lives as long as the process is opened when the server starts it."""
-    line = Line(settings.max_concurrent, settings.max_waiting)
-    measures = Measures(line)
+    line = RequestQueue(settings.max_concurrent, settings.max_waiting)
+    measures = Metrics(line)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        worker = Worker()
-        async with open_database(settings) as database, open_upstream(settings) as upstream:
+        worker = WorkerPool()
+        async with open_database(settings) as database, open_model_server(settings) as upstream:
             app.state.core = state = AppState(
                 settings=settings,
                 database=database,
                 model_server=upstream,
-                capabilities=Capabilities(upstream),
+                capabilities=GrammarSupport(upstream),
                 queue=line,
                 metrics=measures,
                 schema_workers=worker,
                 shutting_down=asyncio.Event(),
                 started_at=datetime.now(UTC),
             )
-            app.state.statistics = Figures(database)
-            await Store(database).mark_interrupted()
-            with shutdown_signals(state.shutting_down), in_place_of_uvicorns():
+            app.state.statistics = DatabaseStatistics(database)
+            await ConversationRepository(database).mark_interrupted()
+            with shutdown_signals(state.shutting_down), replace_uvicorn_access_log():
                 yield
             await app.state.statistics.close()
         await worker.close()
@@ -68,16 +68,16 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    install_error_handlers(app)
-    install_docs_page(app)
+    add_error_handlers(app)
+    add_docs_page(app)
     # First, and as they are: routes that are included are handled by FastAPI itself.
-    app.router.routes[:0] = [*chat.router.routes, *structured.drawing.routes]
+    app.router.routes[:0] = [*chat.router.routes, *structured.generation_router.routes]
     for routes in (structured, conversations, presets, models, health, status, metrics):
-        app.include_router(routes.router, responses=DOOR_RESPONSES)
+        app.include_router(routes.router, responses=COMMON_RESPONSES)
     # Around everything, so that whatever is answered has its id and its line in the log.
     limits = {"/conversations/import": settings.max_import_bytes}
-    guarded = Guard(app.build_middleware_stack(), settings, body_limits=limits)
-    app.middleware_stack = AccessLog(cross_origin(guarded, settings), measures.count_request)
+    guarded = SecurityMiddleware(app.build_middleware_stack(), settings, body_limits=limits)
+    app.middleware_stack = AccessLogMiddleware(add_cors(guarded, settings), measures.count_request)
     return app
 
 

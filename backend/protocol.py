@@ -12,51 +12,51 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 MAX_COUNT = 2**31 - 1  # llama.cpp counts with 32 bits
 # llama.cpp sets aside memory for every token it is told to look back: 2**31 took 8 GB, and for DRY
 # the server's life. This is longer than any context here.
-MAX_LOOK_BACK = 1_000_000
+MAX_PENALTY_WINDOW = 1_000_000
 
-MAX_STRENGTH = 100  # far beyond what makes a difference
+MAX_SAMPLER_STRENGTH = 100  # far beyond what makes a difference
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Penalty = Annotated[float, Field(ge=-2, le=2)]
-Strength = Annotated[float, Field(ge=0, le=MAX_STRENGTH)]
+Strength = Annotated[float, Field(ge=0, le=MAX_SAMPLER_STRENGTH)]
 Bias = Annotated[float, Field(ge=-100, le=100)]
 TokenLimit = Annotated[int, Field(ge=1, le=MAX_COUNT)]
-LookBack = Annotated[int, Field(ge=-1, le=MAX_LOOK_BACK)]
+LookBack = Annotated[int, Field(ge=-1, le=MAX_PENALTY_WINDOW)]
 # An empty text is found in everything: an answer would end before it began.
-SomeText = Annotated[str, Field(min_length=1)]
+NonEmptyStr = Annotated[str, Field(min_length=1)]
 
 
-class _Open(BaseModel):
+class _PassthroughModel(BaseModel):
     model_config = ConfigDict(extra="allow", allow_inf_nan=False)
 
 
-class ContentPart(_Open):
+class ContentPart(_PassthroughModel):
     """One part of a message: text, or whatever else the model takes (images, audio)."""
 
     type: str
     text: str | None = None
 
 
-class _SpokenMessage(_Open):
+class _ContentMessage(_PassthroughModel):
     content: str | Annotated[list[ContentPart], Field(min_length=1)]
 
 
-class SystemMessage(_SpokenMessage):
+class SystemMessage(_ContentMessage):
     role: Literal["system", "developer"]
 
 
-class UserMessage(_SpokenMessage):
+class UserMessage(_ContentMessage):
     role: Literal["user"]
 
 
-class ToolMessage(_SpokenMessage):
+class ToolMessage(_ContentMessage):
     """What a tool call gave."""
 
     role: Literal["tool"]
     tool_call_id: str | None = None
 
 
-class AssistantMessage(_Open):
+class AssistantMessage(_PassthroughModel):
     """What the model said, or the tool calls it made instead."""
 
     # What `_says_something` wants, for readers of the API's description.
@@ -77,7 +77,7 @@ class AssistantMessage(_Open):
     tool_calls: list[dict[str, Any]] | None = None
 
     @model_validator(mode="after")
-    def _says_something(self) -> Self:
+    def _has_content_or_tool_calls(self) -> Self:
         if self.content is None and not self.tool_calls:
             raise ValueError("an assistant message needs content or tool_calls")
         return self
@@ -88,19 +88,19 @@ Message = Annotated[
 ]
 
 
-class StreamOptions(_Open):
+class StreamOptions(_PassthroughModel):
     include_usage: Annotated[
         bool, Field(description="End the stream with a chunk that has `usage` and no choices.")
     ] = False
 
 
-class ResponseFormat(_Open):
+class ResponseFormat(_PassthroughModel):
     """`text`, `json_object`, or `json_schema` with its schema beside it."""
 
     type: Literal["text", "json_object", "json_schema"]
 
 
-class SmolchatOptions(BaseModel):
+class ExtensionOptions(BaseModel):
     """What SmolChat adds to OpenAI's request; never sent to the model server."""
 
     model_config = ConfigDict(extra="forbid")
@@ -132,7 +132,7 @@ class SmolchatOptions(BaseModel):
         return False
 
 
-class ChatOptions(SmolchatOptions):
+class ChatExtensionOptions(ExtensionOptions):
     """And what it does with a chat."""
 
     # What `_parent_is_somewhere` wants, for readers of the API's description.
@@ -171,13 +171,13 @@ class ChatOptions(SmolchatOptions):
         return self.conversation is not None
 
     @model_validator(mode="after")
-    def _parent_is_somewhere(self) -> Self:
+    def _parent_needs_conversation(self) -> Self:
         if self.parent is not None and self.conversation is None:
             raise ValueError("a parent needs the conversation that it is in")
         return self
 
 
-class SamplingRequest(_Open):
+class CompletionRequest(_PassthroughModel):
     """A conversation, and how its answer is drawn: every sampling field of OpenAI and llama.cpp."""
 
     messages: Annotated[
@@ -209,7 +209,7 @@ class SamplingRequest(_Open):
         int | None, Field(ge=1, le=128, description="llama.cpp's `n`, which beats it.")
     ] = None
     stop: Annotated[
-        SomeText | Annotated[list[SomeText], Field(max_length=16)] | None,
+        NonEmptyStr | Annotated[list[NonEmptyStr], Field(max_length=16)] | None,
         Field(description="Text that ends the answer when the model writes it."),
     ] = None
     seed: Annotated[
@@ -238,7 +238,7 @@ class SamplingRequest(_Open):
         float | None,
         Field(
             ge=-1,
-            le=MAX_STRENGTH,
+            le=MAX_SAMPLER_STRENGTH,
             description="Keep tokens within this many sigma of the best logit; -1 is off.",
         ),
     ] = None
@@ -268,7 +268,11 @@ class SamplingRequest(_Open):
     ] = None
     dry_base: Annotated[
         float | None,
-        Field(ge=1, le=MAX_STRENGTH, description="How fast the DRY penalty grows with a phrase."),
+        Field(
+            ge=1,
+            le=MAX_SAMPLER_STRENGTH,
+            description="How fast the DRY penalty grows with a phrase.",
+        ),
     ] = None
     dry_allowed_length: Annotated[
         int | None, Field(ge=0, le=MAX_COUNT, description="Tokens a phrase may repeat unpunished.")
@@ -278,7 +282,7 @@ class SamplingRequest(_Open):
         Field(description="Tokens back that DRY looks; 0 is off, -1 the whole context."),
     ] = None
     dry_sequence_breakers: Annotated[
-        list[SomeText] | None,
+        list[NonEmptyStr] | None,
         Field(min_length=1, max_length=64, description="Text at which a DRY phrase ends."),
     ] = None
     xtc_probability: Annotated[
@@ -309,15 +313,15 @@ class SamplingRequest(_Open):
     ] = None
 
     smolchat: Annotated[
-        SmolchatOptions | None, Field(description="What SmolChat adds to OpenAI's request.")
+        ExtensionOptions | None, Field(description="What SmolChat adds to OpenAI's request.")
     ] = None
 
 
-class ChatRequest(SamplingRequest):
+class ChatCompletionRequest(CompletionRequest):
     """A chat-completions request."""
 
     smolchat: Annotated[
-        ChatOptions | None, Field(description="What SmolChat adds to OpenAI's request.")
+        ChatExtensionOptions | None, Field(description="What SmolChat adds to OpenAI's request.")
     ] = None
 
     response_format: Annotated[

@@ -14,7 +14,7 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 
-Knob = bool | int | float | str | list[str]
+SettingValue = bool | int | float | str | list[str]
 
 _HOST_NAME = r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?"
 
@@ -37,7 +37,7 @@ def _http_url(url: str) -> str:
     return url.strip().rstrip("/")
 
 
-def _name(name: str) -> str:
+def _model_id(name: str) -> str:
     if not name.strip() or not name.strip().isprintable():
         raise ValueError("must be a model's id, on one line")
     return name.strip()
@@ -106,7 +106,7 @@ class Settings(BaseSettings):
     )
 
     # The model that answers when a request names none.
-    model_id: Annotated[str, Field(validation_alias="MODEL_ID"), AfterValidator(_name)]
+    model_id: Annotated[str, Field(validation_alias="MODEL_ID"), AfterValidator(_model_id)]
     # The model server: the root, or any OpenAI prefix below it, with or without a slash.
     dmr_base_url: Annotated[
         str, Field(validation_alias="DMR_BASE_URL"), AfterValidator(_http_url)
@@ -171,32 +171,32 @@ class Settings(BaseSettings):
         try:
             return cls()  # type: ignore[call-arg]  # the environment fills it
         except ValidationError as error:
-            raise SystemExit("\n".join(_explain(error))) from None
+            raise SystemExit("\n".join(_format_errors(error))) from None
         except UnicodeDecodeError:
             raise SystemExit("The file .env is not UTF-8. Save it as UTF-8.") from None
 
-    def in_effect(self) -> dict[str, Knob]:
+    def effective_values(self) -> dict[str, SettingValue]:
         """Give each value by the name that a person sets; of a secret, whether it is set."""
-        told: dict[str, Knob] = self.model_dump(mode="json")
+        told: dict[str, SettingValue] = self.model_dump(mode="json")
         for field, value in self:
             if isinstance(value, SecretStr):
                 told[field] = "set" if value.get_secret_value() else "not set"
         fields = type(self).model_fields
         return {
-            _variable(str(fields[field].validation_alias or field)): value
+            _env_name(str(fields[field].validation_alias or field)): value
             for field, value in told.items()
         }
 
 
-def _variable(name: str) -> str:
+def _env_name(name: str) -> str:
     """Give the name of a setting in the environment."""
     return name if name.isupper() else f"SMOLCHAT_{name.upper()}"
 
 
-def _explain(error: ValidationError) -> list[str]:
+def _format_errors(error: ValidationError) -> list[str]:
     """Say each wrong value with the name that a person set it by."""
     lines = []
     for detail in error.errors():
-        name = _variable(str(detail["loc"][0]))
+        name = _env_name(str(detail["loc"][0]))
         lines.append(f"Wrong setting {name}: {detail['msg']} (set it in .env or the environment)")
     return lines

@@ -7,12 +7,12 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from backend.completions.metrics import Measures
-from backend.completions.queue import Line
+from backend.completions.metrics import Metrics
+from backend.completions.queue import RequestQueue
 from backend.database.database import Database
-from backend.json_schema.worker import Worker
-from backend.model_server.capabilities import Capabilities
-from backend.model_server.client import Upstream
+from backend.json_schema.worker import WorkerPool
+from backend.model_server.capabilities import GrammarSupport
+from backend.model_server.client import ModelServerClient
 from backend.settings import Settings
 
 
@@ -22,11 +22,11 @@ class AppState:
 
     settings: Settings
     database: Database
-    model_server: Upstream
-    capabilities: Capabilities
-    queue: Line
-    metrics: Measures
-    schema_workers: Worker
+    model_server: ModelServerClient
+    capabilities: GrammarSupport
+    queue: RequestQueue
+    metrics: Metrics
+    schema_workers: WorkerPool
     shutting_down: asyncio.Event
     started_at: datetime
 

@@ -135,7 +135,7 @@ async def _rounds(sizes: Sizes, candidates: Sequence[Candidate]) -> Rounds:
     for candidate in candidates:
         await whole_answers(candidate, at_once=4, seconds=sizes.seconds)  # to warm up
     for number in range(sizes.rounds):
-        _say(f"round {number + 1} of {sizes.rounds}")
+        _log(f"round {number + 1} of {sizes.rounds}")
         for load, run in loads.items():
             left_out = "direct" if load == "paced" else "receipt"
             for candidate in candidates[:: -1 if number % 2 else 1]:
@@ -191,7 +191,7 @@ def _median(values: Sequence[float]) -> float | None:
 
 
 async def _idle_memory(upstream: Program, candidates: Sequence[Candidate], *, count: int) -> Figure:
-    _say(f"{count} idle streams")
+    _log(f"{count} idle streams")
     taken = {
         candidate.name: await idle_stream_bytes(candidate, upstream, count=count) / 1024
         for candidate in candidates
@@ -203,7 +203,7 @@ async def _memory(candidate: Candidate, requests: int) -> tuple[Figure, list[Rou
     """Tell how much memory grows after the first twentieth of so many requests."""
     resident, found = [], []
     for count in (requests // 20, requests - requests // 20):
-        _say(f"{count} requests")
+        _log(f"{count} requests")
         found.append(await mixed_answers(candidate, at_once=_MEMORY_AT_ONCE, count=count))
         resident.append(candidate.program.resident_bytes())
     grown = (resident[1] - resident[0]) / 2**20
@@ -232,7 +232,7 @@ def _number(value: float | None) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.2f}"
 
 
-def _say(text: str) -> None:
+def _log(text: str) -> None:
     print(f"{text} ...", file=sys.stderr, flush=True)
 
 

@@ -18,7 +18,7 @@ _ERROR_STATUSES = (400, 404, 429, 502, 503, 504)
 
 
 @dataclass(frozen=True)
-class Ending:
+class ResponseOutcome:
     """What came of a request, in a word or two, and what is wrong with it, if anything."""
 
     kind: str
@@ -29,44 +29,48 @@ class Ending:
         return self.kind == "whole"
 
 
-def ending_of(answer: Answer) -> Ending:
+def classify_response(answer: Answer) -> ResponseOutcome:
     """Judge an answer by itself."""
     if not answer.status:
-        return Ending("no answer", "the connection ended without a status")
+        return ResponseOutcome("no answer", "the connection ended without a status")
     if not answer.is_whole:
-        return Ending("cut off", f"the connection ended in the middle of a {answer.status}")
+        return ResponseOutcome(
+            "cut off", f"the connection ended in the middle of a {answer.status}"
+        )
     if answer.status != 200:
         return _ending_of_error(answer)
     if answer.kind == "text/event-stream":
         return _ending_of_stream(answer.body)
     said = _parsed(answer.body)
     if said.get("choices"):
-        return Ending("whole")
-    return Ending("200 without an answer", "a 200 is no chat completion")
+        return ResponseOutcome("whole")
+    return ResponseOutcome("200 without an answer", "a 200 is no chat completion")
 
 
-def _ending_of_error(answer: Answer) -> Ending:
+def _ending_of_error(answer: Answer) -> ResponseOutcome:
     code = _error_code(_parsed(answer.body))
     kind = f"{answer.status} {code}".strip()
     if answer.status not in _ERROR_STATUSES:
-        return Ending(kind, f"status {answer.status}")
-    return Ending(kind, "" if code else "the error has not OpenAI's shape")
+        return ResponseOutcome(kind, f"status {answer.status}")
+    return ResponseOutcome(kind, "" if code else "the error has not OpenAI's shape")
 
 
-def _ending_of_stream(body: bytes) -> Ending:
+def _ending_of_stream(body: bytes) -> ResponseOutcome:
     lines = _LINE_BREAK.split(body)
     events = [line.removeprefix(b"data:").strip() for line in lines if line.startswith(b"data:")]
     if not events or not body.endswith(_BLANK_LINES):
-        return Ending("open stream", "the stream's last event is not ended")
+        return ResponseOutcome("open stream", "the stream's last event is not ended")
     last = events[-1]
     if code := _error_code(_parsed(last)):
-        return Ending(f"event {code}", "an error follows [DONE]" if b"[DONE]" in events else "")
+        return ResponseOutcome(
+            f"event {code}", "an error follows [DONE]" if b"[DONE]" in events else ""
+        )
     if last != b"[DONE]":
-        return Ending("open stream", "the stream ends without [DONE] and without an error")
+        return ResponseOutcome("open stream", "the stream ends without [DONE] and without an error")
     if events.count(b"[DONE]") > 1:
-        return Ending("whole", "the stream says [DONE] twice")
+        return ResponseOutcome("whole", "the stream says [DONE] twice")
     has_finished = any(_finish_reason(_parsed(event)) for event in events)
-    return Ending("whole", "" if has_finished else "the stream has no finish reason")
+    return ResponseOutcome("whole", "" if has_finished else "the stream has no finish reason")
 
 
 def _finish_reason(chunk: dict[str, Any]) -> object:

@@ -18,9 +18,9 @@ from dataclasses import asdict, dataclass, field, replace
 from benchmarks.http_client import Answer, Connection, chat_request, get_request
 from benchmarks.load import Candidate, mixed_answers, running
 from benchmarks.processes import Program, allow_many_files, running_api, running_model_server
-from benchmarks.response_outcome import ending_of
+from benchmarks.response_outcome import classify_response
 from benchmarks.scripted_replies import Script
-from benchmarks.soak_clients import LOST, PATIENCE_SECONDS, Outcome, made, planned
+from benchmarks.soak_clients import LOST, PATIENCE_SECONDS, ScenarioResult, made, plan_scenarios
 
 # So short that a soak of minutes meets every one of them, many times.
 SETTINGS = {
@@ -47,7 +47,7 @@ _RAISED = re.compile(r"^Traceback .*\n(?:[ \t].*\n)*(\S.*)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
-class Holdings:
+class ResourceUsage:
     """What the API holds, and how many chats the model server is busy with."""
 
     clients: int  # connections that it has accepted
@@ -67,8 +67,8 @@ class Report:
     outages: int = 0
     endings: dict[str, int] = field(default_factory=dict)
     slowest_health_ms: float = 0.0
-    before: Holdings | None = None
-    after: Holdings | None = None
+    before: ResourceUsage | None = None
+    after: ResourceUsage | None = None
     faults: dict[str, int] = field(default_factory=dict)
     samples: list[str] = field(default_factory=list)
 
@@ -83,7 +83,7 @@ class Soak:
         self._api = api
         self._upstream = upstream
         self._report = report
-        self._outcomes: list[Outcome] = []
+        self._outcomes: list[ScenarioResult] = []
         self._down: list[tuple[float, float]] = []  # from and to, by the clock of the loop
 
     async def run(self) -> None:
@@ -99,12 +99,12 @@ class Soak:
         is_over.set()
         await asyncio.gather(*troubles)
         report.after = await self._quiet(report.before)
-        for fault in left_over(report.before, report.after):
+        for fault in leaked_resources(report.before, report.after):
             report.blame(fault)
         self._tell_outcomes()
         for is_stream in (True, False):
             request = chat_request(Script(), is_stream=is_stream)
-            ending = ending_of(await self._asked(request))
+            ending = classify_response(await self._asked(request))
             if not ending.is_whole or ending.fault:
                 report.blame(f"an ordinary chat afterwards: {ending.kind} {ending.fault}")
 
@@ -113,7 +113,7 @@ class Soak:
         until = asyncio.get_running_loop().time() + self._report.seconds
 
         async def place(number: int) -> None:
-            for visit, pause in planned(self._report.seed, place=number):
+            for visit, pause in plan_scenarios(self._report.seed, place=number):
                 if asyncio.get_running_loop().time() >= until:
                     break
                 self._outcomes.append(outcome := await made(visit, self._api.port))
@@ -152,8 +152,8 @@ class Soak:
         finally:
             connection.abort()
 
-    async def _holdings(self) -> Holdings:
-        return Holdings(
+    async def _holdings(self) -> ResourceUsage:
+        return ResourceUsage(
             clients=self._api.connections_to(self._api.port),
             upstream=self._api.connections_to(self._upstream.port),
             files=self._api.process.num_fds(),
@@ -161,11 +161,11 @@ class Soak:
             running=await running(self._upstream),
         )
 
-    async def _quiet(self, before: Holdings) -> Holdings:
+    async def _quiet(self, before: ResourceUsage) -> ResourceUsage:
         """Wait until the API has let everything go, or too long."""
         held = await self._holdings()
         for _ in range(QUIET_SECONDS * 4):
-            if not left_over(before, held):
+            if not leaked_resources(before, held):
                 break
             await asyncio.sleep(0.25)
             held = await self._holdings()
@@ -191,13 +191,13 @@ async def _set_within(event: asyncio.Event, seconds: float) -> bool:
         return False
 
 
-def is_excused(outcome: Outcome, outages: Sequence[tuple[float, float]]) -> bool:
+def is_excused(outcome: ScenarioResult, outages: Sequence[tuple[float, float]]) -> bool:
     """Tell whether an answer was lost for want of a model server; it still has to end properly."""
     is_lost = outcome.ending.fault == LOST
     return is_lost and any(outcome.began < end and start < outcome.ended for start, end in outages)
 
 
-def left_over(before: Holdings, after: Holdings) -> list[str]:
+def leaked_resources(before: ResourceUsage, after: ResourceUsage) -> list[str]:
     """Say what the API still holds when all have gone."""
     found = {
         "connections of clients are left": after.clients,

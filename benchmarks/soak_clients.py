@@ -8,7 +8,7 @@ from random import Random
 from typing import Literal
 
 from benchmarks.http_client import Answer, Connection, chat_request
-from benchmarks.response_outcome import Ending, ending_of
+from benchmarks.response_outcome import ResponseOutcome, classify_response
 from benchmarks.scripted_replies import (
     BAD_ANSWERS,
     BAD_STREAMS,
@@ -33,7 +33,7 @@ _OPTION_SHARES = (0.3, 0.3, 0.01)  # what has to be alone holds everybody up
 
 
 @dataclass(frozen=True, kw_only=True)
-class Visit:
+class ClientScenario:
     """One request: the answer that it asks for, and how its client behaves."""
 
     script: Script
@@ -44,17 +44,17 @@ class Visit:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ScenarioResult:
     """What came of a visit, from when to when by the clock of the loop."""
 
-    visit: Visit
-    ending: Ending
+    visit: ClientScenario
+    ending: ResponseOutcome
     began: float
     ended: float
     sample: bytes = b""
 
 
-def planned(seed: int, *, place: int) -> Iterator[tuple[Visit, float]]:
+def plan_scenarios(seed: int, *, place: int) -> Iterator[tuple[ClientScenario, float]]:
     """Draw the visits of one place, and the pause after each that is told to come again later.
 
     They are the same for a seed, whatever comes of them.
@@ -64,7 +64,7 @@ def planned(seed: int, *, place: int) -> Iterator[tuple[Visit, float]]:
         yield drawn(rng, name=f"{place} {number}"), rng.uniform(0.5, 1.5)
 
 
-def drawn(rng: Random, *, name: str) -> Visit:
+def drawn(rng: Random, *, name: str) -> ClientScenario:
     """Draw a visit: half of the answers are good ones."""
     is_stream = rng.random() < 0.7
     good, bad = (GOOD_STREAMS, BAD_STREAMS) if is_stream else (GOOD_ANSWERS, BAD_ANSWERS)
@@ -79,7 +79,7 @@ def drawn(rng: Random, *, name: str) -> Visit:
     )
     shares = zip(_OPTIONS, _OPTION_SHARES, strict=True)
     options = frozenset(option for option, share in shares if rng.random() < share)
-    return Visit(
+    return ClientScenario(
         script=script,
         is_stream=is_stream,
         options=options,
@@ -97,28 +97,30 @@ def _length(rng: Random, habit: Habit) -> tuple[int, float]:
     return rng.randint(4, 60), rng.choice([0.0, rng.uniform(0, 20)])
 
 
-async def made(visit: Visit, port: int) -> Outcome:
+async def made(visit: ClientScenario, port: int) -> ScenarioResult:
     """Be the client."""
     loop = asyncio.get_running_loop()
     began = loop.time()
     try:
         connection = await Connection.open(port, receive_bytes=_RECEIVE_BYTES)
     except OSError:
-        return Outcome(visit, Ending("refused", "the API took no connection"), began, loop.time())
+        return ScenarioResult(
+            visit, ResponseOutcome("refused", "the API took no connection"), began, loop.time()
+        )
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
             answer = await _behaved(visit, connection)
     except TimeoutError:
-        ending, sample = Ending("hangs", f"no end after {PATIENCE_SECONDS:.0f} s"), b""
+        ending, sample = ResponseOutcome("hangs", f"no end after {PATIENCE_SECONDS:.0f} s"), b""
     else:
-        ending = judged(visit, answer) if answer else Ending("left")
+        ending = check_result(visit, answer) if answer else ResponseOutcome("left")
         sample = bytes(answer.raw[-300:]) if answer else b""
     finally:
         connection.abort()
-    return Outcome(visit, ending, began, loop.time(), sample)
+    return ScenarioResult(visit, ending, began, loop.time(), sample)
 
 
-async def _behaved(visit: Visit, connection: Connection) -> Answer | None:
+async def _behaved(visit: ClientScenario, connection: Connection) -> Answer | None:
     """Give the answer, or nothing if the client left before it had ended."""
     options = {"smolchat": dict.fromkeys(visit.options, True)} if visit.options else {}
     request = chat_request(visit.script, is_stream=visit.is_stream, **options)
@@ -146,16 +148,16 @@ async def _behaved(visit: Visit, connection: Connection) -> Answer | None:
     return await connection.ask(request)
 
 
-def judged(visit: Visit, answer: Answer) -> Ending:
+def check_result(visit: ClientScenario, answer: Answer) -> ResponseOutcome:
     """Judge how the answer ended, and whether that is right for what the model server did."""
-    ending = ending_of(answer)
+    ending = classify_response(answer)
     is_bad = visit.script.manner in BAD_STREAMS
     if ending.fault or ending.kind.startswith("429"):
         return ending
     if is_bad and ending.is_whole:
-        return Ending(ending.kind, "an answer that broke is passed on as a whole one")
+        return ResponseOutcome(ending.kind, "an answer that broke is passed on as a whole one")
     if not is_bad and not ending.is_whole:
-        return Ending(ending.kind, LOST)
+        return ResponseOutcome(ending.kind, LOST)
     if ending.is_whole and "receipt" in visit.options and b'"receipt":' not in answer.body:
-        return Ending(ending.kind, "there is no receipt")
+        return ResponseOutcome(ending.kind, "there is no receipt")
     return ending

@@ -132,7 +132,7 @@ def read_values(client: httpx.Client, cases: list[dict[str, Any]], seeds: int) -
     return fields
 
 
-def breaks_its_word(tallies: dict[str, Tally]) -> bool:
+def violates_contract(tallies: dict[str, Tally]) -> bool:
     """Tell whether /structured gave an answer that does not fit."""
     return "structured" in tallies and tallies["structured"].wrong > 0
 
@@ -243,7 +243,7 @@ def main() -> int:
         print(json.dumps(found | {"extractions": asdict(fields)}, indent=1))
     else:
         print(in_words(tallies, fields))
-    return 1 if breaks_its_word(tallies) else 0
+    return 1 if violates_contract(tallies) else 0
 
 
 if __name__ == "__main__":

@@ -11,10 +11,10 @@ if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     # Until someone listens to it, a Ctrl-C ends this without a word, also during the imports.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-from engine.child_protocol import Order
-from engine.existing_server import reason_to_step_aside
-from engine.model_file import Weights, WeightsError, find_weights
-from engine.port_check import ListeningError, check_listening
+from engine.child_protocol import ServeConfig
+from engine.existing_server import existing_server_message
+from engine.model_file import ModelFile, ModelFileError, inspect_model_file
+from engine.port_check import PortUnavailableError, check_port_available
 from engine.settings import Settings, usable_cores
 from engine.supervisor import Supervisor, on_end_signals
 
@@ -24,12 +24,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parsed(arguments)
     is_stand_in = given.pop("stand_in", False)
     settings = Settings.load(**given)
-    if is_stand_in and (reason := reason_to_step_aside(settings)):
-        _step_aside(reason)
+    if is_stand_in and (reason := existing_server_message(settings)):
+        _idle_forever(reason)
     try:
-        weights = find_weights(settings.model)
-        check_listening(settings.host, settings.port)
-    except (WeightsError, ListeningError) as error:
+        weights = inspect_model_file(settings.model)
+        check_port_available(settings.host, settings.port)
+    except (ModelFileError, PortUnavailableError) as error:
         raise SystemExit(str(error)) from None
     order = _order(settings, weights)
     if reason := Supervisor(order, _announcement(settings, weights, order)).run():
@@ -59,7 +59,7 @@ def _parsed(arguments: Sequence[str] | None) -> dict[str, Any]:
     return vars(parser.parse_args(arguments))
 
 
-def _step_aside(reason: str) -> NoReturn:
+def _idle_forever(reason: str) -> NoReturn:
     """Stay, idle: whoever runs programs together ends all of them when one ends."""
     print(reason, flush=True)
     while True:
@@ -70,7 +70,7 @@ def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
     sys.exit(0)
 
 
-def _order(settings: Settings, weights: Weights) -> Order:
+def _order(settings: Settings, weights: ModelFile) -> ServeConfig:
     trained = weights.trained_context
     if trained and settings.context > trained:
         print(
@@ -78,7 +78,7 @@ def _order(settings: Settings, weights: Weights) -> Order:
             f"{settings.context} would be of no use to it, so it gets {trained}.",
             flush=True,
         )
-    return Order(
+    return ServeConfig(
         path=str(weights.path),
         model_id=settings.model_id,
         host=settings.host,
@@ -89,7 +89,7 @@ def _order(settings: Settings, weights: Weights) -> Order:
     )
 
 
-def _announcement(settings: Settings, weights: Weights, order: Order) -> str:
+def _announcement(settings: Settings, weights: ModelFile, order: ServeConfig) -> str:
     """Say what is served, for a person to read; what the file does not say is left out."""
     file = f"{weights.path.name}, {weights.size_bytes / 1e6:.0f} MB"
     license_ = f"licence {weights.license or 'not stated'}"

@@ -5,11 +5,11 @@ from dataclasses import asdict, dataclass
 from typing import Self
 
 READY = "engine: ready"  # the line that says that the model is loaded and answers
-NOT_LOADED = 3  # the exit code that says that it cannot be
+EXIT_MODEL_NOT_LOADED = 3  # the exit code that says that it cannot be
 
 
 @dataclass(frozen=True)
-class Order:
+class ServeConfig:
     """What to serve, where, and with how much of the machine."""
 
     path: str

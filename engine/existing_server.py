@@ -15,24 +15,24 @@ MOST_BYTES = 1 << 20
 SERVER_NAMES = {"docker": "Docker Model Runner", "llamacpp": "llama.cpp", "library": "Ollama"}
 
 
-def reason_to_step_aside(settings: Settings) -> str | None:
+def existing_server_message(settings: Settings) -> str | None:
     """Say why the engine is not needed, or nothing if it is."""
     url = settings.dmr_base_url
-    if not settings.is_meant:
+    if not settings.is_target:
         return (
             f"DMR_BASE_URL names another model server, {url}: that one is used. The engine steps "
-            f"aside. To use it, set these together: {settings.how_to_mean_it}"
+            f"aside. To use it, set these together: {settings.override_hint}"
         )
     address = urlsplit(url)
     with contextlib.suppress(OSError):  # nobody is there, or nobody who answers
         for path in dict.fromkeys([address.path, *PREFIXES]):
-            if server := _server_at(str(address.hostname), settings.port, f"{path}/models"):
+            if server := _identify_server(str(address.hostname), settings.port, f"{path}/models"):
                 found = f"http://{address.netloc}{path}"
                 return f"{server} already answers at {found}. The engine steps aside."
     return None
 
 
-def _server_at(host: str, port: int, path: str) -> str | None:
+def _identify_server(host: str, port: int, path: str) -> str | None:
     """Name the OpenAI-compatible server whose model list is here, if there is one."""
     connection = http.client.HTTPConnection(host, port, timeout=LOOK_SECONDS)
     try:

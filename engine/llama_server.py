@@ -12,7 +12,7 @@ import sys
 
 import xllamacpp  # type: ignore[import-untyped]
 
-from engine.child_protocol import NOT_LOADED, READY, Order
+from engine.child_protocol import EXIT_MODEL_NOT_LOADED, READY, ServeConfig
 
 # Whether a reader has left is looked at between batches. A prompt of 6,000 tokens kept the machine
 # busy for 7 s after its reader had gone with the default of 2048, and for 1 s with this.
@@ -35,22 +35,22 @@ _M_ARENA_MAX, _M_TRIM_THRESHOLD = -8, -1  # glibc's malloc.h
 def main() -> None:
     # A Ctrl-C reaches the whole process group; the supervisor is the one to act on it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _end_with_owner_while_loading()
-    _keep_memory_small()
+    _exit_with_parent()
+    _limit_malloc_arenas()
     try:
-        _server = xllamacpp.Server(_parameters(Order.from_json(sys.argv[1])))
+        _server = xllamacpp.Server(_parameters(ServeConfig.from_json(sys.argv[1])))
     except RuntimeError:  # llama.cpp has written the reason
-        os._exit(NOT_LOADED)
+        os._exit(EXIT_MODEL_NOT_LOADED)
     try:
         print(READY, flush=True)
         # The pipe can be read when it ends: when the owner does, however that happens.
         while not select.select([sys.stdin], [], [], TRIM_SECONDS)[0]:
-            _give_memory_back()
+            _trim_memory()
     finally:  # also where the owner ended before it could be told
         os._exit(0)
 
 
-def _keep_memory_small() -> None:
+def _limit_malloc_arenas() -> None:
     """Set up glibc's memory before there are threads; other C libraries have no such knobs."""
     library = ctypes.CDLL(None)
     if hasattr(library, "mallopt"):
@@ -58,13 +58,13 @@ def _keep_memory_small() -> None:
         library.mallopt(_M_TRIM_THRESHOLD, TRIM_BYTES)
 
 
-def _give_memory_back() -> None:
+def _trim_memory() -> None:
     library = ctypes.CDLL(None)
     if hasattr(library, "malloc_trim"):
         library.malloc_trim(0)
 
 
-def _end_with_owner_while_loading() -> None:
+def _exit_with_parent() -> None:
     """Let the kernel end this process when the pipe from its owner closes.
 
     No thread could: the interpreter is locked while a model is loaded. Only Linux ends a process by
@@ -78,7 +78,7 @@ def _end_with_owner_while_loading() -> None:
             os._exit(0)
 
 
-def _parameters(order: Order) -> "xllamacpp.CommonParams":
+def _parameters(order: ServeConfig) -> "xllamacpp.CommonParams":
     parameters = xllamacpp.CommonParams()
     parameters.model.path = order.path
     parameters.model_alias = {order.model_id}
@@ -88,14 +88,14 @@ def _parameters(order: Order) -> "xllamacpp.CommonParams":
     parameters.n_parallel = order.parallel
     for threads in (parameters.cpuparams, parameters.cpuparams_batch):
         threads.n_threads = order.threads
-    _behave_as_model_runner(parameters)
+    _match_docker_model_runner(parameters)
     # Each takes seconds of a busy machine at start, and saves none later.
     parameters.warmup = parameters.fit_params = False
     parameters.verbosity = ERRORS_ONLY
     return parameters
 
 
-def _behave_as_model_runner(parameters: "xllamacpp.CommonParams") -> None:
+def _match_docker_model_runner(parameters: "xllamacpp.CommonParams") -> None:
     parameters.api_prefix = "/engines/llama.cpp"
     parameters.kv_unified = True  # all slots share the context, and each may use all of it
     parameters.n_batch = parameters.n_ubatch = BATCH_TOKENS

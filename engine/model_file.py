@@ -20,12 +20,12 @@ QUANTIZATIONS = {
 }  # fmt: skip
 
 
-class WeightsError(Exception):
+class ModelFileError(Exception):
     """There is no model to serve; the message says which file, why, and what to do."""
 
 
 @dataclass(frozen=True)
-class Weights:
+class ModelFile:
     """A model's file and what it says of itself; None where it does not say."""
 
     path: Path
@@ -37,42 +37,42 @@ class Weights:
     trained_context: int | None
 
 
-def find_weights(path: Path | None) -> Weights:
+def inspect_model_file(path: Path | None) -> ModelFile:
     """Look at the file at `path`, or at the one that the package brings.
 
     Raises:
         WeightsError: it is missing, cannot be read, or is no whole GGUF file.
     """
-    path = (path or _packaged()).expanduser().absolute()
+    path = (path or _bundled_path()).expanduser().absolute()
     try:
         if path.is_dir():
-            raise WeightsError(f"The model file {path} is a folder. {WHAT_TO_DO}")
+            raise ModelFileError(f"The model file {path} is a folder. {WHAT_TO_DO}")
         if path.exists() and not path.is_file():
-            raise WeightsError(f"The model file {path} is not a regular file. {WHAT_TO_DO}")
+            raise ModelFileError(f"The model file {path} is not a regular file. {WHAT_TO_DO}")
         header = read_header(path)
-        return _described(path, header.entries, header.weights)
+        return _from_header(path, header.entries, header.weights)
     except FileNotFoundError:
-        raise WeightsError(f"The model file {path} does not exist. {WHAT_TO_DO}") from None
+        raise ModelFileError(f"The model file {path} does not exist. {WHAT_TO_DO}") from None
     except OSError as error:
         reason = f"cannot be read: {error.strerror}"
-        raise WeightsError(f"The model file {path} {reason}. {WHAT_TO_DO}") from error
+        raise ModelFileError(f"The model file {path} {reason}. {WHAT_TO_DO}") from error
     except GgufError as error:
-        raise WeightsError(f"The model file {path} {error}. {WHAT_TO_DO}") from error
+        raise ModelFileError(f"The model file {path} {error}. {WHAT_TO_DO}") from error
 
 
-def _packaged() -> Path:
+def _bundled_path() -> Path:
     """Find the package's file. Importing the package would ask for a binding nobody installed."""
     spec = importlib.util.find_spec(PACKAGE)
     for folder in (spec and spec.submodule_search_locations) or []:
         for path in sorted(Path(folder).glob("*.gguf")):
             return path
-    raise WeightsError(
+    raise ModelFileError(
         f"No model: the package {PACKAGE.replace('_', '-')} is not installed. `make clean`, then "
         f"`make run`, installs everything anew. {WHAT_TO_DO}"
     )
 
 
-def _described(path: Path, entries: dict[str, Any], weights: int) -> Weights:
+def _from_header(path: Path, entries: dict[str, Any], weights: int) -> ModelFile:
     def text(key: str) -> str | None:
         value = entries.get(f"general.{key}")
         # One line, no control characters: it is printed on a terminal.
@@ -82,7 +82,7 @@ def _described(path: Path, entries: dict[str, Any], weights: int) -> Weights:
         value = entries.get(key)
         return value if isinstance(value, int) and value > 0 else None
 
-    return Weights(
+    return ModelFile(
         path=path,
         size_bytes=path.stat().st_size,
         name=text("name"),

@@ -11,11 +11,11 @@ LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 CONNECT_SECONDS = 1.0
 
 
-class ListeningError(Exception):
+class PortUnavailableError(Exception):
     """The address cannot be had; the message says why and what to do."""
 
 
-def check_listening(host: str, port: int) -> None:
+def check_port_available(host: str, port: int) -> None:
     """Take the address and give it back, then look whether someone answers there.
 
     Raises:
@@ -28,12 +28,16 @@ def check_listening(host: str, port: int) -> None:
             listener.bind(address)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            raise ListeningError(_how_to_free(port)) from error
-        raise ListeningError(_how_to_listen(host, port, error.strerror or "unknown")) from error
+            raise PortUnavailableError(_port_taken_message(port)) from error
+        raise PortUnavailableError(
+            _cannot_bind_message(host, port, error.strerror or "unknown")
+        ) from error
     except ValueError as error:  # no name of a host can be so long, or have such letters
-        raise ListeningError(_how_to_listen(host, port, "this is no address")) from error
+        raise PortUnavailableError(
+            _cannot_bind_message(host, port, "this is no address")
+        ) from error
     if _is_answered(host, port):
-        raise ListeningError(_how_to_free(port))
+        raise PortUnavailableError(_port_taken_message(port))
 
 
 def _is_answered(host: str, port: int) -> bool:
@@ -45,14 +49,14 @@ def _is_answered(host: str, port: int) -> bool:
     return False
 
 
-def _how_to_listen(host: str, port: int, reason: str) -> str:
+def _cannot_bind_message(host: str, port: int, reason: str) -> str:
     return (
         f"Cannot listen at {host[:80]!r}, port {port}: {reason}. Set another SMOLCHAT_ENGINE_HOST "
         "or SMOLCHAT_ENGINE_PORT."
     )
 
 
-def _how_to_free(port: int) -> str:
+def _port_taken_message(port: int) -> str:
     other = port + 1 if port < 65535 else port - 1
     return (
         f"Port {port} is taken by another program. End that program, or choose another port: "

@@ -90,37 +90,37 @@ class Settings(BaseSettings):
         try:
             return cls(**given)
         except ValidationError as error:
-            raise SystemExit("\n".join(_explain(error, given))) from None
+            raise SystemExit("\n".join(_format_errors(error, given))) from None
         except UnicodeDecodeError:
             raise SystemExit("The file .env is not UTF-8. Save it as UTF-8.") from None
 
     @property
-    def reached_hosts(self) -> tuple[str, ...]:
+    def client_hosts(self) -> tuple[str, ...]:
         """The hosts by which this machine reaches the engine, the best known first."""
         return REACHED_HOSTS.get(self.host, (self.host.lower(),))
 
     @property
     def url(self) -> str:
         """Where the engine is reached from this machine, with Docker Model Runner's path."""
-        host = self.reached_hosts[0]
+        host = self.client_hosts[0]
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/engines/llama.cpp/v1"
 
     @property
-    def is_meant(self) -> bool:
+    def is_target(self) -> bool:
         """Tell whether the address where the API looks for a model server is the engine's."""
         address = urlsplit(self.dmr_base_url)
         port = address.port or (443 if address.scheme == "https" else 80)
-        is_here = address.hostname in self.reached_hosts and port == self.port
+        is_here = address.hostname in self.client_hosts and port == self.port
         return address.scheme == "http" and is_here
 
     @property
-    def how_to_mean_it(self) -> str:
+    def override_hint(self) -> str:
         """The settings by which the engine is the model server, as one types them."""
         host = "" if self.host == "127.0.0.1" else f"SMOLCHAT_ENGINE_HOST={self.host} "
         return f"{host}SMOLCHAT_ENGINE_PORT={self.port} DMR_BASE_URL={self.url}"
 
 
-def _explain(error: ValidationError, given: dict[str, Any]) -> list[str]:
+def _format_errors(error: ValidationError, given: dict[str, Any]) -> list[str]:
     """Say each wrong value with the name that a person set it by."""
     lines = []
     for detail in error.errors():

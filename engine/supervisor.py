@@ -9,14 +9,14 @@ from collections import deque
 from collections.abc import Callable
 from types import FrameType
 
-from engine.child_protocol import NOT_LOADED, READY, Order
+from engine.child_protocol import EXIT_MODEL_NOT_LOADED, READY, ServeConfig
 from engine.model_file import WHAT_TO_DO
 from engine.settings import PROJECT_ROOT
 
 END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 GRACE_SECONDS = 2.0  # between asking the model's process to end and ending it
 BACK_OFF_SECONDS = 0.5  # before it is started again; doubles
-MOST_DEATHS = 3
+MAX_RESTARTS = 3
 DEATHS_WITHIN_SECONDS = 60.0
 
 _LOG_ERROR = re.compile(r"^[\d.]+ E (?:srv|slot|cmn)? *[\w()]+: (?P<reason>.*)$")
@@ -37,7 +37,7 @@ class Supervisor:
     death is decided in one place.
     """
 
-    def __init__(self, order: Order, announcement: str) -> None:
+    def __init__(self, order: ServeConfig, announcement: str) -> None:
         self._order = order
         self._announcement = announcement
         self._child: subprocess.Popen[str] | None = None
@@ -45,25 +45,25 @@ class Supervisor:
         self._was_ready = False
         self._first_error = ""
         self._last_line = ""
-        self._deaths: deque[float] = deque(maxlen=MOST_DEATHS)
+        self._deaths: deque[float] = deque(maxlen=MAX_RESTARTS)
 
     def run(self) -> str | None:
         """Serve until someone asks for the end (None), or until it is hopeless (the reason)."""
         on_end_signals(self._end)
         signal.signal(signal.SIGALRM, self._kill)
         while True:
-            code = self._live_once()
+            code = self._run_child()
             if self._is_ending:
                 return None
-            if reason := self._why_hopeless(code):
+            if reason := self._give_up_reason(code):
                 return reason
             # A signal to the whole process group may have killed the child first: wait, then look.
             self._pause(BACK_OFF_SECONDS * 2 ** (len(self._deaths) - 1))
             if self._is_ending:
                 return None
-            _say(f"The model's process died ({_death(code)}). Starting it again.")
+            _log(f"The model's process died ({_exit_description(code)}). Starting it again.")
 
-    def _live_once(self) -> int:
+    def _run_child(self) -> int:
         self._first_error = self._last_line = ""
         with subprocess.Popen(
             [sys.executable, "-m", "engine.llama_server", self._order.to_json()],
@@ -78,35 +78,35 @@ class Supervisor:
                 self._end()
             assert self._child.stdout  # noqa: S101  # it is a pipe
             for line in self._child.stdout:
-                self._note(line.rstrip())
+                self._handle_line(line.rstrip())
         return self._child.returncode
 
-    def _note(self, line: str) -> None:
+    def _handle_line(self, line: str) -> None:
         if line == READY:
             self._was_ready = True
             print(self._announcement, flush=True)
         elif not self._is_ending:
-            _say(line)
+            _log(line)
             self._last_line = line
             if error := _LOG_ERROR.match(line):
                 self._first_error = self._first_error or error["reason"]
 
-    def _why_hopeless(self, code: int) -> str | None:
+    def _give_up_reason(self, code: int) -> str | None:
         now = time.monotonic()
         while self._deaths and now - self._deaths[0] > DEATHS_WITHIN_SECONDS:
             self._deaths.popleft()
         self._deaths.append(now)
-        if code == NOT_LOADED and not self._was_ready:
+        if code == EXIT_MODEL_NOT_LOADED and not self._was_ready:
             # Of llama.cpp's errors the first is the cause; the others follow from it.
             reason = self._first_error or self._last_line or "it does not say why"
             return f"llama.cpp cannot serve {self._order.path}: {reason}. {WHAT_TO_DO}"
-        if len(self._deaths) < MOST_DEATHS:
+        if len(self._deaths) < MAX_RESTARTS:
             return None
         last_words = f" Its last words: {self._last_line}" if self._last_line else ""
         return (
-            f"The model's process died {MOST_DEATHS} times within {DEATHS_WITHIN_SECONDS:.0f} s, "
-            f"last of {_death(code)}.{last_words} If memory is short, take a smaller model or "
-            "context: SMOLCHAT_ENGINE_MODEL, SMOLCHAT_ENGINE_CONTEXT."
+            f"The model's process died {MAX_RESTARTS} times within {DEATHS_WITHIN_SECONDS:.0f} s, "
+            f"last of {_exit_description(code)}.{last_words} If memory is short, take a smaller "
+            "model or context: SMOLCHAT_ENGINE_MODEL, SMOLCHAT_ENGINE_CONTEXT."
         )
 
     def _pause(self, seconds: float) -> None:
@@ -126,9 +126,9 @@ class Supervisor:
             self._child.kill()
 
 
-def _death(code: int) -> str:
+def _exit_description(code: int) -> str:
     return signal.Signals(-code).name if code < 0 else f"exit code {code}"
 
 
-def _say(line: str) -> None:
+def _log(line: str) -> None:
     print(line, file=sys.stderr, flush=True)

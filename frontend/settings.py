@@ -79,7 +79,7 @@ class Settings(BaseSettings):
         try:
             return cls()
         except ValidationError as error:
-            raise SystemExit("\n".join(_explain(error))) from None
+            raise SystemExit("\n".join(_format_errors(error))) from None
         except UnicodeDecodeError:
             raise SystemExit("The file .env is not UTF-8. Save it as UTF-8.") from None
 
@@ -101,7 +101,7 @@ def _variable(name: str) -> str:
     return name if name.isupper() else f"SMOLCHAT_{name.upper()}"
 
 
-def _explain(error: ValidationError) -> list[str]:
+def _format_errors(error: ValidationError) -> list[str]:
     """Say each wrong value with the name that a person set it by."""
     lines = []
     for detail in error.errors():

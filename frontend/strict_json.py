@@ -16,7 +16,7 @@ def parse(text: str) -> Any:
             text,
             parse_constant=_refuse,
             parse_float=_finite,
-            object_pairs_hook=_without_doubles,
+            object_pairs_hook=_reject_duplicate_keys,
         )
         if r"\u" in text:  # half a surrogate pair can be neither sent nor shown
             json.dumps(value, ensure_ascii=False).encode()
@@ -27,7 +27,7 @@ def parse(text: str) -> Any:
     return value
 
 
-def written(value: Any) -> str:
+def format_json(value: Any) -> str:
     """Write a value as a person reads it best, its keys in their order."""
     return json.dumps(value, indent=2, ensure_ascii=False)
 
@@ -42,7 +42,7 @@ def _refuse(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _reject_duplicate_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:

@@ -8,25 +8,25 @@ if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 from engine.settings import Settings as EngineSettings
-from launcher.ports import refuse_equal_ports, refuse_taken_ports
-from launcher.processes import Programs
-from launcher.ready_banner import Announcer
+from launcher.ports import check_distinct_ports, check_free_ports
+from launcher.processes import ProcessGroup
+from launcher.ready_banner import ReadyBanner
 from launcher.settings import Settings
 from launcher.terminal import Terminal
 
 
 def main() -> int:
     settings, engine = Settings.load(), EngineSettings.load()
-    refuse_equal_ports(settings, engine)
-    refuse_taken_ports(settings)
+    check_distinct_ports(settings, engine)
+    check_free_ports(settings)
     terminal = Terminal()
-    programs = Programs(settings, terminal)
+    programs = ProcessGroup(settings, terminal)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) != signal.SIG_IGN:  # as `nohup` leaves it
             signal.signal(number, programs.stop)
-    announcer = Announcer(settings, engine, terminal)
+    announcer = ReadyBanner(settings, engine, terminal)
     announcer.start()
-    code = programs.follow()
+    code = programs.wait()
     announcer.stop()
     return code
 

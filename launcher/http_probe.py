@@ -28,5 +28,5 @@ def get_json(port: int, path: str) -> Any:
         return None
 
 
-def does_page_answer(port: int) -> bool:
+def is_ui_ready(port: int) -> bool:
     return get(port, "/_stcore/health") is not None

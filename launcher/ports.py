@@ -3,21 +3,21 @@
 import socket
 
 from engine.settings import Settings as EngineSettings
-from launcher.http_probe import does_page_answer, get_json
+from launcher.http_probe import get_json, is_ui_ready
 from launcher.settings import Settings
 
 OTHER_API_PORT = "API_BASE_URL=http://localhost:8001"
 OTHER_UI_PORT = "SMOLCHAT_UI_PORT=8502"
 
 
-def refuse_equal_ports(settings: Settings, engine: EngineSettings) -> None:
+def check_distinct_ports(settings: Settings, engine: EngineSettings) -> None:
     """Compare the ports of the programs.
 
     Raises:
         SystemExit: two have the same; the message names both variables.
     """
     ports = {"API_BASE_URL": settings.api_port, "SMOLCHAT_UI_PORT": settings.ui_port}
-    if engine.is_meant:
+    if engine.is_target:
         ports["SMOLCHAT_ENGINE_PORT"] = engine.port
     seen: dict[int, str] = {}
     for variable, port in ports.items():
@@ -29,7 +29,7 @@ def refuse_equal_ports(settings: Settings, engine: EngineSettings) -> None:
         seen[port] = variable
 
 
-def refuse_taken_ports(settings: Settings) -> None:
+def check_free_ports(settings: Settings) -> None:
     """Look whether the API's and the page's port are free; the engine looks at its own.
 
     Raises:
@@ -67,7 +67,7 @@ def _is_our_api(port: int) -> bool:
 
 
 def _already_there(settings: Settings) -> str:
-    is_page_there = does_page_answer(settings.ui_port)
+    is_page_there = is_ui_ready(settings.ui_port)
     opened = f"Open {settings.page_url}, or end" if is_page_there else "End"
     return (
         f"SmolChat already runs at http://localhost:{settings.api_port}. {opened} it first (Ctrl-C "

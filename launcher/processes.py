@@ -26,7 +26,7 @@ _STARTED = re.compile(r"^(\w+)\.1 started \(pid=\d+\)$")
 _STOPPED = re.compile(r"^(\w+)\.1 stopped \(rc=(-?\d+)\)$")
 
 
-class Programs:
+class ProcessGroup:
     """The running programs.
 
     honcho ends them gently; where it cannot, or dies itself, the reaper does it.
@@ -62,17 +62,17 @@ class Programs:
             return
         self._is_asked_to_stop = True
         if self._started == NAMES:
-            self._kill_in(GRACE_SECONDS)
+            self._schedule_kill(GRACE_SECONDS)
             self._honcho.terminate()
         else:  # honcho falls over a signal before it has started all, and they have done nothing
-            self._kill_in(0)
+            self._schedule_kill(0)
 
-    def follow(self) -> int:
+    def wait(self) -> int:
         """Print the log until everything has ended; give the exit code."""
         log = threading.Thread(target=self._print_log, daemon=True)
         log.start()
         while self._honcho.poll() is None and time.monotonic() < self._kill_at:
-            if self._terminal.is_gone():
+            if self._terminal.is_closed():
                 self.stop()
             time.sleep(POLL_SECONDS)
         self._reaper.end_all()
@@ -80,19 +80,19 @@ class Programs:
         log.join(GRACE_SECONDS)  # its writers have ended; but a terminal can be paused
         if self._is_asked_to_stop:
             return 0
-        self._explain(code)
+        self._report_exit(code)
         return code if code > 0 else 1
 
-    def _kill_in(self, seconds: float) -> None:
+    def _schedule_kill(self, seconds: float) -> None:
         self._kill_at = min(self._kill_at, time.monotonic() + seconds)
 
     def _print_log(self) -> None:
         assert self._honcho.stdout  # noqa: S101  # it is a pipe
         for line in self._honcho.stdout:
-            self._note(line)
+            self._handle_line(line)
             self._terminal.write(line)
 
-    def _note(self, line: str) -> None:
+    def _handle_line(self, line: str) -> None:
         if not (labelled := _LABELLED.match(line)):
             return
         program, text = labelled.groups()
@@ -102,17 +102,19 @@ class Programs:
             self._started.add(started[1])
         elif stopped := _STOPPED.match(text):
             self._first_to_end = self._first_to_end or (stopped[1], int(stopped[2]))
-            self._kill_in(GRACE_SECONDS)  # honcho now asks the others to end
+            self._schedule_kill(GRACE_SECONDS)  # honcho now asks the others to end
 
-    def _explain(self, code: int) -> None:
+    def _report_exit(self, code: int) -> None:
         """Repeat the last words of the program that ended first, which the others' have buried."""
         program, code = self._first_to_end or ("honcho, which runs the programs,", code)
         words = "".join(f"  {line}\n" for line in self._last_lines[program])
         said = f" It said:\n{words}" if words else "\n"
-        self._terminal.write(f"\nSmolChat ended because {program} stopped ({_death(code)}).{said}")
+        self._terminal.write(
+            f"\nSmolChat ended because {program} stopped ({_exit_description(code)}).{said}"
+        )
 
 
-def _death(code: int) -> str:
+def _exit_description(code: int) -> str:
     return signal.Signals(-code).name if code < 0 else f"exit code {code}"
 
 

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from engine.settings import Settings as EngineSettings
-from launcher.http_probe import does_page_answer, get_json
+from launcher.http_probe import get_json, is_ui_ready
 from launcher.settings import Settings
 from launcher.terminal import Terminal
 
@@ -14,7 +14,7 @@ POLL_SECONDS = 0.3
 PATIENCE_SECONDS = 60.0
 
 
-class Announcer(threading.Thread):
+class ReadyBanner(threading.Thread):
     """Looks until everything answers; when that takes long, it says once what does not."""
 
     def __init__(
@@ -35,7 +35,7 @@ class Announcer(threading.Thread):
     def run(self) -> None:
         patient_until = time.monotonic() + self._patience_seconds
         while not self._is_over.wait(POLL_SECONDS):
-            is_page_there = does_page_answer(self._settings.ui_port)
+            is_page_there = is_ui_ready(self._settings.ui_port)
             health = get_json(self._settings.api_port, "/healthz")
             if is_page_there and health and self._is_settled(health["model_server"]["state"]):
                 return self._terminal.write(self._ready(health))
@@ -49,7 +49,7 @@ class Announcer(threading.Thread):
 
     def _is_settled(self, state: str) -> bool:
         """Tell whether waiting longer would change what is to be said of the model server."""
-        if self._engine.is_meant:
+        if self._engine.is_target:
             return state not in ("unreachable", "loading", "silent")
         return state != "loading"
 
@@ -77,7 +77,7 @@ class Announcer(threading.Thread):
         if server["state"] == "unreachable":  # the API's own message advises to `make run`
             return [
                 f"Model  Nothing answers at {server['url']}. Start the model server there,",
-                f"       or use SmolChat's own: {self._engine.how_to_mean_it} make run",
+                f"       or use SmolChat's own: {self._engine.override_hint} make run",
             ]
         if server["state"] != "ready":
             return [f"Model  {server['message']}"]

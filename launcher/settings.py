@@ -52,7 +52,7 @@ class Settings(BaseSettings):
         try:
             return cls()
         except ValidationError as error:
-            raise SystemExit("\n".join(_explain(error))) from None
+            raise SystemExit("\n".join(_format_errors(error))) from None
         except UnicodeDecodeError:
             raise SystemExit("The file .env is not UTF-8. Save it as UTF-8.") from None
 
@@ -66,7 +66,7 @@ class Settings(BaseSettings):
         return f"http://localhost:{self.ui_port}"
 
 
-def _explain(error: ValidationError) -> list[str]:
+def _format_errors(error: ValidationError) -> list[str]:
     """Say each wrong value with the name that a person set it by."""
     lines = []
     for detail in error.errors():

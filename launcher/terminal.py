@@ -33,7 +33,7 @@ class Terminal:
             self._is_gone = error.errno in (errno.EIO, errno.EPIPE)
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123  # until the process ends
 
-    def is_gone(self) -> bool:
+    def is_closed(self) -> bool:
         """Tell whether the person who started SmolChat has closed what it was started from."""
         if self._is_gone or not self._descriptors:
             return self._is_gone

@@ -31,9 +31,9 @@ from backend.main import create_app  # noqa: E402
 from backend.settings import Settings  # noqa: E402
 from benchmarks.browser import running_browser  # noqa: E402
 from tests.support.api_server import running_api  # noqa: E402
-from tests.support.browser import House, running_house  # noqa: E402
-from tests.support.fake_model_server import ModelServer, running_model_server  # noqa: E402
-from tests.support.postgres import missing, running_database_server  # noqa: E402
+from tests.support.browser import Stack, running_stack  # noqa: E402
+from tests.support.fake_model_server import FakeModelServer, running_fake_model_server  # noqa: E402
+from tests.support.postgres import missing_reason, running_postgres  # noqa: E402
 from tests.support.requests import MODEL_ID  # noqa: E402
 
 
@@ -43,13 +43,13 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-def model_server() -> Iterator[ModelServer]:
-    with running_model_server() as server:
+def model_server() -> Iterator[FakeModelServer]:
+    with running_fake_model_server() as server:
         yield server
 
 
 @pytest.fixture
-def settings(model_server: ModelServer) -> Settings:
+def settings(model_server: FakeModelServer) -> Settings:
     return Settings(model_id=MODEL_ID, dmr_base_url=model_server.base_url)
 
 
@@ -61,7 +61,7 @@ async def app(settings: Settings) -> AsyncIterator[FastAPI]:
 
 
 @pytest.fixture
-async def api(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+async def api_client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     """The API in process. It may hold streams back until they end: see `served` for those."""
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as client:
@@ -73,14 +73,14 @@ def postgres() -> Iterator[str]:
     """The address of a Postgres of our own, where there can be one."""
     if importlib.util.find_spec("psycopg") is None:
         pytest.skip("The driver for Postgres is not installed (extra postgres).")
-    if why := missing():
+    if why := missing_reason():
         pytest.skip(why)
-    with running_database_server() as url:
+    with running_postgres() as url:
         yield url
 
 
 @pytest.fixture
-def served(settings: Settings) -> Iterator[str]:
+def api_url(settings: Settings) -> Iterator[str]:
     """The address of the API on a real socket."""
     with running_api(settings) as url:
         yield url
@@ -93,7 +93,7 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The page, the API and a scripted model server, with conversations of their own."""
-    with running_house(tmp_path_factory.mktemp("kept")) as house:
-        yield house
+    with running_stack(tmp_path_factory.mktemp("kept")) as stack:
+        yield stack

@@ -5,7 +5,7 @@ from typing import Any
 from backend.json_values import as_dict_list, as_str
 
 
-class Written:
+class MessageBuilder:
     """The text of one answer, what was thought before it, and the tools it calls."""
 
     def __init__(self, content: str = "") -> None:
@@ -14,7 +14,7 @@ class Written:
         self._tool_calls: dict[int, dict[str, Any]] = {}
         self._logprobs: list[dict[str, Any]] = []
 
-    def read(self, answer: dict[str, Any]) -> None:
+    def add(self, answer: dict[str, Any]) -> None:
         """Read a chunk of a stream, or a whole answer."""
         for choice in as_dict_list(answer.get("choices")):
             said = choice.get("delta") or choice.get("message")
@@ -23,7 +23,7 @@ class Written:
             if isinstance(told := choice.get("logprobs"), dict):
                 self._logprobs += as_dict_list(told.get("content"))
 
-    def text(self) -> dict[str, Any]:
+    def message_fields(self) -> dict[str, Any]:
         """Give what a message holds of it."""
         return {
             "content": "".join(self._content),
@@ -31,17 +31,17 @@ class Written:
             "tool_calls": [self._tool_calls[key] for key in sorted(self._tool_calls)] or None,
         }
 
-    def whole(self) -> dict[str, Any]:
+    def stored_fields(self) -> dict[str, Any]:
         """Give that, and each token's probability, where it was told."""
-        return self.text() | {"logprobs": self._logprobs or None}
+        return self.message_fields() | {"logprobs": self._logprobs or None}
 
     def _read(self, said: dict[str, Any]) -> None:
         self._content.append(as_str(said.get("content")))
         self._reasoning.append(as_str(said.get("reasoning_content") or said.get("reasoning")))
         for position, call in enumerate(as_dict_list(said.get("tool_calls"))):
-            self._join(call, position)
+            self._merge_tool_call(call, position)
 
-    def _join(self, call: dict[str, Any], position: int) -> None:
+    def _merge_tool_call(self, call: dict[str, Any], position: int) -> None:
         """Add to a tool's call, whose arguments come in pieces."""
         index = call["index"] if isinstance(call.get("index"), int) else position
         known = self._tool_calls.setdefault(

@@ -5,10 +5,10 @@ from typing import Any
 from pydantic_core import to_json
 
 from backend.json_values import as_count, as_dict
-from backend.model_server.sse import DONE, events
+from backend.model_server.sse import DONE, parse_events
 
 
-def parts(body: dict[str, Any], most: int) -> list[tuple[int, dict[str, Any]]]:
+def split_request(body: dict[str, Any], most: int) -> list[tuple[int, dict[str, Any]]]:
     """Cut a request for `n` answers into requests for at most `most`.
 
     Each comes with the index of its first answer. A seed moves with it, or all would be the same.
@@ -25,14 +25,14 @@ def parts(body: dict[str, Any], most: int) -> list[tuple[int, dict[str, Any]]]:
     return found
 
 
-class Joining:
+class ChoiceMerger:
     """One answer made of several: the tokens add up, and the prompt is the one that all share.
 
     Of a part with several choices llama.cpp counts the tokens of one: then no usage is told.
     """
 
     def __init__(self) -> None:
-        self.whole: dict[str, Any] = {}
+        self.merged: dict[str, Any] = {}
         self.parts = 0
         self._is_counted = True
         self._completion_tokens = 0
@@ -43,34 +43,37 @@ class Joining:
         self.parts += 1
         self._is_counted = self._is_counted and len(answer["choices"]) == 1
         if self.parts == 1:
-            self.whole = answer
+            self.merged = answer
             return
-        self.whole["choices"] = [*self.whole["choices"], *_moved(answer["choices"], first)]
+        self.merged["choices"] = [
+            *self.merged["choices"],
+            *_shift_indexes(answer["choices"], first),
+        ]
         if not self._is_counted:
-            self.whole.pop("usage", None)
-        elif isinstance(told := self.whole.get("usage"), dict):
+            self.merged.pop("usage", None)
+        elif isinstance(told := self.merged.get("usage"), dict):
             for name in ("completion_tokens", "total_tokens"):
                 told[name] = _tokens(told, name) + _tokens(answer.get("usage"), "completion_tokens")
 
-    def renumbered(self, piece: bytes, first: int) -> bytes:
+    def reindex(self, piece: bytes, first: int) -> bytes:
         """Give a piece of a part's stream with its indexes in the whole.
 
         What ends a part is kept back: the whole ends once.
         """
         written = []
-        for chunk in events(piece):
+        for chunk in parse_events(piece):
             choices = chunk.get("choices")
             if choices and isinstance(choices, list):
                 if any(isinstance(choice, dict) and choice.get("index") for choice in choices):
                     self._is_counted = False
-                chunk["choices"] = _moved(choices, first)
+                chunk["choices"] = _shift_indexes(choices, first)
                 written.append(b"data: " + to_json(chunk) + b"\n\n")
             else:
                 self._completion_tokens += _tokens(chunk.get("usage"), "completion_tokens")
                 self._last = chunk | {"choices": []}
         return b"".join(written)
 
-    def end(self) -> bytes:
+    def finish(self) -> bytes:
         """Give what ends the stream: the usage of all parts, where it was told, and `[DONE]`."""
         if self._is_counted and isinstance(usage := self._last.get("usage"), dict):
             usage["completion_tokens"] = self._completion_tokens
@@ -79,7 +82,7 @@ class Joining:
         return DONE
 
 
-def _moved(choices: list[Any], first: int) -> list[Any]:
+def _shift_indexes(choices: list[Any], first: int) -> list[Any]:
     """Count choices from `first` on; what is none is left to whoever reads it."""
     return [
         choice | {"index": first + choice["index"]}

@@ -3,7 +3,7 @@
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
-from backend.completions.queue import Line
+from backend.completions.queue import RequestQueue
 from backend.errors import ModelServerError, SmolChatError
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
@@ -11,10 +11,10 @@ CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 FIRST_TOKEN_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 
 
-class Measures:
+class Metrics:
     """The counters of one API; each has its own, so that two in a process do not mix."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: RequestQueue) -> None:
         self._registry = registry = CollectorRegistry()
         self._requests = Counter(
             "smolchat_requests",
@@ -70,11 +70,11 @@ class Measures:
         self._prompt.inc(prompt_tokens or 0)
         self._completion.inc(completion_tokens or 0)
 
-    def count_error(self, error: SmolChatError) -> None:
+    def count_model_server_error(self, error: SmolChatError) -> None:
         """Count a failure if it was the model server's."""
         if isinstance(error, ModelServerError):
             self._errors.labels(error.code).inc()
 
-    def text(self) -> bytes:
+    def render(self) -> bytes:
         """Give all of it in Prometheus' text format."""
         return generate_latest(self._registry)

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from backend.errors import TooManyRequestsError
 
 
-class Line:
+class RequestQueue:
     """Lets `most` requests run at once and `most_waiting` more wait, first come first served.
 
     One that has to be alone waits until nothing else runs, and nothing else begins meanwhile.
@@ -16,7 +16,7 @@ class Line:
     def __init__(self, most: int, most_waiting: int) -> None:
         self._most = most
         self._most_waiting = most_waiting
-        self._waiting: deque[Place] = deque()
+        self._waiting: deque[QueueSlot] = deque()
         self._is_alone = False
         self.running = 0
 
@@ -30,15 +30,15 @@ class Line:
         is_busy = self._waiting or self.running >= self._most or self._is_alone
         return bool(is_busy) and len(self._waiting) >= self._most_waiting
 
-    def place(self, *, is_alone: bool = False) -> "Place":
+    def enqueue(self, *, is_alone: bool = False) -> "QueueSlot":
         """Take a place at the end of the line. It has to be left, also where it was not waited for.
 
         Raises:
             TooManyRequestsError: the line is full.
         """
-        place = Place(self, is_alone=is_alone)
-        if not self._waiting and self._has_room_for(place):
-            self._begin(place)
+        place = QueueSlot(self, is_alone=is_alone)
+        if not self._waiting and self._can_start(place):
+            self._start(place)
         elif len(self._waiting) < self._most_waiting:
             self._waiting.append(place)
         else:
@@ -47,55 +47,55 @@ class Line:
             )
         return place
 
-    def spare_place(self) -> "Place | None":
+    def try_acquire(self) -> "QueueSlot | None":
         """Take a place that is free at once and that nobody waits for, if there is one."""
-        place = Place(self, is_alone=False)
-        if self._waiting or not self._has_room_for(place):
+        place = QueueSlot(self, is_alone=False)
+        if self._waiting or not self._can_start(place):
             return None
-        self._begin(place)
+        self._start(place)
         return place
 
-    def leave(self, place: "Place") -> None:
+    def release(self, place: "QueueSlot") -> None:
         if place.is_running:
             self.running -= 1
             self._is_alone = False
         else:
             self._waiting.remove(place)
-        while self._waiting and self._has_room_for(self._waiting[0]):
-            self._begin(self._waiting.popleft())
+        while self._waiting and self._can_start(self._waiting[0]):
+            self._start(self._waiting.popleft())
         for waiting in self._waiting:
-            waiting.moved.set()
+            waiting._changed.set()
 
-    def position(self, place: "Place") -> int:
+    def position(self, place: "QueueSlot") -> int:
         return self._waiting.index(place) + 1
 
-    def _has_room_for(self, place: "Place") -> bool:
-        if place.is_alone:
+    def _can_start(self, place: "QueueSlot") -> bool:
+        if place.exclusive:
             return self.running == 0
         return self.running < self._most and not self._is_alone
 
-    def _begin(self, place: "Place") -> None:
+    def _start(self, place: "QueueSlot") -> None:
         self.running += 1
-        self._is_alone = place.is_alone
+        self._is_alone = place.exclusive
         place.is_running = True
-        place.moved.set()
+        place._changed.set()
 
 
-class Place:
+class QueueSlot:
     """A request's place in the line."""
 
-    def __init__(self, line: Line, *, is_alone: bool) -> None:
+    def __init__(self, line: RequestQueue, *, is_alone: bool) -> None:
         self._line = line
-        self.is_alone = is_alone
+        self.exclusive = is_alone
         self.is_running = False
-        self.moved = asyncio.Event()
+        self._changed = asyncio.Event()
 
     async def positions(self) -> AsyncGenerator[int]:
         """Give the place in the line as it changes, 1 for the next; end when the turn has come."""
         while not self.is_running:
-            self.moved.clear()
+            self._changed.clear()
             yield self._line.position(self)
-            await self.moved.wait()
+            await self._changed.wait()
 
-    def leave(self) -> None:
-        self._line.leave(self)
+    def release(self) -> None:
+        self._line.release(self)

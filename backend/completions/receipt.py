@@ -8,16 +8,16 @@ from typing import Any
 from pydantic import BaseModel
 
 from backend.json_values import as_count, as_dict, as_dict_list, as_positive_number
-from backend.model_server.sse import events
+from backend.model_server.sse import parse_events
 
 # A first event may hold the role alone, or how much of the prompt has been read.
-_TOKEN = re.compile(
+_CONTENT = re.compile(
     rb'"(?:content|reasoning_content|reasoning)"\s*:\s*"[^"]|"tool_calls"\s*:\s*\[\s*\{'
 )
 # The last chunk with each of these is read; all others are only passed by.
-_TELLING = (b'"timings"', b'"usage":{', b'"usage": {', b'"finish_reason":"', b'"finish_reason": "')
+_MARKERS = (b'"timings"', b'"usage":{', b'"usage": {', b'"finish_reason":"', b'"finish_reason": "')
 # In usage and in timings, whatever else they hold: one look tells whether a piece has either.
-NUMBERS = b'"prompt_'
+USAGE_MARKER = b'"prompt_'
 
 
 class Receipt(BaseModel):
@@ -42,7 +42,7 @@ class Receipt(BaseModel):
 
 
 @dataclass
-class Watch:
+class UsageTracker:
     """Sees an answer pass by and remembers what is needed for its receipt.
 
     `choices` is how many answers were asked for: of several, llama.cpp counts one only, so that
@@ -59,42 +59,42 @@ class Watch:
     load_seconds: float | None = None
     first_token_seconds: float | None = None
     finish_reason: str | None = None
-    _told: dict[str, dict[str, Any]] = field(default_factory=dict)  # usage and timings
-    _unread: dict[bytes, bytes] = field(default_factory=dict)  # by what each was kept for
+    _reported: dict[str, dict[str, Any]] = field(default_factory=dict)  # usage and timings
+    _pending: dict[bytes, bytes] = field(default_factory=dict)  # by what each was kept for
 
-    def see(self, piece: bytes) -> None:
+    def observe(self, piece: bytes) -> None:
         """Look at a piece of a stream, made of whole lines; it is read when a number is wanted."""
-        if self.first_token_seconds is None and _TOKEN.search(piece):
+        if self.first_token_seconds is None and _CONTENT.search(piece):
             self.first_token_seconds = time.monotonic() - self.started
-        for mark in _TELLING:
+        for mark in _MARKERS:
             if mark in piece:
-                self._unread.pop(mark, None)  # so that they are read in the order they came in
-                self._unread[mark] = piece
+                self._pending.pop(mark, None)  # so that they are read in the order they came in
+                self._pending[mark] = piece
 
-    def read(self, answer: dict[str, Any]) -> None:
+    def update(self, answer: dict[str, Any]) -> None:
         """Read a chunk of a stream, or a whole answer."""
         for choice in as_dict_list(answer.get("choices")):
             reason = choice.get("finish_reason")
             if reason and isinstance(reason, str):
                 self.finish_reason = reason
         for name in ("usage", "timings"):
-            self._told[name] = as_dict(answer.get(name)) or self._told.get(name, {})
+            self._reported[name] = as_dict(answer.get(name)) or self._reported.get(name, {})
 
     @property
     def _usage(self) -> dict[str, Any]:
-        self._catch_up()
-        return self._told.get("usage", {})
+        self._parse_pending()
+        return self._reported.get("usage", {})
 
     @property
     def _timings(self) -> dict[str, Any]:
-        self._catch_up()
-        return self._told.get("timings", {})
+        self._parse_pending()
+        return self._reported.get("timings", {})
 
-    def _catch_up(self) -> None:
-        pieces, self._unread = self._unread, {}
+    def _parse_pending(self) -> None:
+        pieces, self._pending = self._pending, {}
         for piece in dict.fromkeys(pieces.values()):
-            for event in events(piece):
-                self.read(event)
+            for event in parse_events(piece):
+                self.update(event)
 
     @property
     def prompt_tokens(self) -> int | None:

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator
 from typing import Any, ParamSpec, TypeVar
 
-from backend.errors import SchemaRefusedError, SchemaWorkerError, TooManyRequestsError
+from backend.errors import SchemaRejectedError, SchemaWorkerUnavailableError, TooManyRequestsError
 from backend.json_schema.errors import SchemaError
-from backend.json_schema.limits import vet_for_converter
-from backend.json_schema.worker import Worker, WorkerBrokenError, WorkerBusyError
+from backend.json_schema.limits import check_passthrough_schema
+from backend.json_schema.worker import WorkerBusyError, WorkerPool, WorkerUnavailableError
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -18,22 +18,24 @@ _RAW_GRAMMAR = (
 )
 
 
-async def vet_request(body: dict[str, Any], worker: Worker, *, takes_grammar: bool) -> None:
+async def check_request_schemas(
+    body: dict[str, Any], worker: WorkerPool, *, takes_grammar: bool
+) -> None:
     """Look through every schema that the model server would compile.
 
     Raises:
         SchemaRefusedError: one may not be sent; 600 bytes of it can end a model server.
     """
     if body.get("grammar") and not takes_grammar:
-        raise SchemaRefusedError(
+        raise SchemaRejectedError(
             _RAW_GRAMMAR, code="schema_unsupported", param="grammar", pointer=""
         )
-    for param, schema in _schemas(body):
-        await at_work(worker, param, vet_for_converter, schema)
+    for param, schema in _request_schemas(body):
+        await run_in_schema_worker(worker, param, check_passthrough_schema, schema)
 
 
-async def at_work(
-    worker: Worker,
+async def run_in_schema_worker(
+    worker: WorkerPool,
     param: str,
     function: Callable[Arguments, Result],
     *args: Arguments.args,
@@ -49,16 +51,16 @@ async def at_work(
     try:
         return await worker.run(function, *args, **kwargs)
     except SchemaError as error:
-        raise SchemaRefusedError(
+        raise SchemaRejectedError(
             error.message, code=error.code, param=param, pointer=error.pointer
         ) from None
     except WorkerBusyError as error:
         raise TooManyRequestsError(str(error)) from None
-    except WorkerBrokenError as error:
-        raise SchemaWorkerError(f"{error} The API's log says why.") from error
+    except WorkerUnavailableError as error:
+        raise SchemaWorkerUnavailableError(f"{error} The API's log says why.") from error
 
 
-def _schemas(body: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+def _request_schemas(body: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     wanted = body.get("response_format") or {}
     named = wanted.get("json_schema")
     if isinstance(named, dict) and "schema" in named:

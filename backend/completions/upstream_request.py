@@ -4,11 +4,11 @@ import random
 from typing import Any
 
 from backend.json_values import content_text
-from backend.protocol import MAX_LOOK_BACK, SamplingRequest, SmolchatOptions
+from backend.protocol import MAX_PENALTY_WINDOW, CompletionRequest, ExtensionOptions
 from backend.settings import Settings
 
 
-def to_model_request(request: SamplingRequest, settings: Settings) -> dict[str, Any]:
+def build_upstream_request(request: CompletionRequest, settings: Settings) -> dict[str, Any]:
     """Give the body to send upstream.
 
     Only what the client set, and always one `model` and one `max_tokens`: llama.cpp's own default
@@ -18,14 +18,14 @@ def to_model_request(request: SamplingRequest, settings: Settings) -> dict[str, 
     body = {name: value for name, value in sent.items() if value is not None}
     options = body.pop("smolchat", {})
     if options.get("receipt"):
-        _want_numbers(body)
+        _request_usage_and_seed(body)
     if (answers := body.pop("n_cmpl", None)) is not None:
         body.setdefault("n", answers)
     body["model"] = request.model or settings.model_id
     body["max_tokens"] = _max_tokens(body) or settings.max_tokens
     for name in ("repeat_last_n", "dry_penalty_last_n"):
         if body.get(name) == -1:  # the whole context; newer llama.cpp refuses the number
-            body[name] = MAX_LOOK_BACK
+            body[name] = MAX_PENALTY_WINDOW
     for message in body["messages"]:
         # The same thing under OpenAI's newer name, which templates of small models do not know.
         if message["role"] == "developer":
@@ -33,7 +33,7 @@ def to_model_request(request: SamplingRequest, settings: Settings) -> dict[str, 
     return body
 
 
-def llama_cpp_fields(body: dict[str, Any], options: SmolchatOptions) -> dict[str, Any]:
+def llama_cpp_fields(body: dict[str, Any], options: ExtensionOptions) -> dict[str, Any]:
     """Give what makes llama.cpp do what the options ask for."""
     fields = {"cache_prompt": False} if options.deterministic else {}
     if options.progress and body.get("stream"):
@@ -41,7 +41,7 @@ def llama_cpp_fields(body: dict[str, Any], options: SmolchatOptions) -> dict[str
     return fields
 
 
-def with_one_system_message(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def merge_system_messages(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Give the messages with all that is the system's in one, in front.
 
     Some templates take no other: https://github.com/docker/docker-agent/issues/2327
@@ -54,7 +54,7 @@ def with_one_system_message(messages: list[dict[str, Any]]) -> list[dict[str, An
     return [{"role": "system", "content": "\n\n".join(texts)}, *others]
 
 
-def _want_numbers(body: dict[str, Any]) -> None:
+def _request_usage_and_seed(body: dict[str, Any]) -> None:
     """Have usage told at the end, and draw a seed here where none was set, so that it is known."""
     if body.get("stream"):
         body["stream_options"] = body.get("stream_options", {}) | {"include_usage": True}

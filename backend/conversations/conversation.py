@@ -8,30 +8,30 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 from backend.database.types import new_id, utc_now
 
 # The years that every database and every reader can tell.
-Moment = Annotated[
+Timestamp = Annotated[
     AwareDatetime,
     Field(ge=datetime(1970, 1, 1, tzinfo=UTC), lt=datetime(9999, 12, 31, tzinfo=UTC)),
 ]
 Title = Annotated[str, Field(max_length=200, description="Empty until there is a first message.")]
 SystemPrompt = Annotated[str | None, Field(description="What the model is told before all else.")]
-Model = Annotated[str | None, Field(max_length=1000, description="The model's id.")]
+ModelId = Annotated[str | None, Field(max_length=1000, description="The model's id.")]
 Parameters = Annotated[
     dict[str, Any] | None, Field(description="Fields of a chat request, as they were set.")
 ]
-State = Literal["writing", "finished", "stopped", "failed", "interrupted"]
+MessageState = Literal["writing", "finished", "stopped", "failed", "interrupted"]
 
 
-class _Stored(BaseModel):
+class _StoredModel(BaseModel):
     """JSON has no NaN and no infinite number."""
 
     model_config = ConfigDict(allow_inf_nan=False)
 
     id: Annotated[str, Field(max_length=200)] = Field(default_factory=new_id)
-    created_at: Moment = Field(default_factory=utc_now)
-    updated_at: Moment = Field(default_factory=utc_now)
+    created_at: Timestamp = Field(default_factory=utc_now)
+    updated_at: Timestamp = Field(default_factory=utc_now)
 
 
-class Message(_Stored):
+class Message(_StoredModel):
     """What was said once; what was said instead of it has the same parent."""
 
     parent: Annotated[str | None, Field(description="What it follows; null begins.")] = None
@@ -46,12 +46,12 @@ class Message(_Stored):
     logprobs: Annotated[
         list[dict[str, Any]] | None, Field(description="Each token's, where they were asked for.")
     ] = None
-    model: Model = None
+    model: ModelId = None
     parameters: Annotated[
         dict[str, Any] | None, Field(description="What was sent to the model server besides.")
     ] = None
     state: Annotated[
-        State | None,
+        MessageState | None,
         Field(
             description="How an answer ended: stopped where its reader left, failed with the "
             "`error`, interrupted where the API itself ended. Null of what is no answer."
@@ -61,14 +61,14 @@ class Message(_Stored):
     error: Annotated[dict[str, Any] | None, Field(description="Why it failed.")] = None
 
 
-class ConversationHead(_Stored):
+class ConversationSummary(_StoredModel):
     """What a list tells of a conversation."""
 
     title: Title = ""
-    model: Model = None
+    model: ModelId = None
 
 
-class Conversation(ConversationHead):
+class Conversation(ConversationSummary):
     """A conversation with all that was said in it, a message always after its parent."""
 
     system_prompt: SystemPrompt = None
@@ -97,7 +97,7 @@ class Conversation(ConversationHead):
             raise ValueError("sent_from is none of the messages")
         return self
 
-    def thread(self) -> list[Message]:
+    def active_branch(self) -> list[Message]:
         """Give the messages on the way from the first to where it was left."""
         end = self.current or (self.messages[-1].id if self.messages else None)
         thread = []

@@ -17,9 +17,9 @@ MEDIA_TYPES = {
     "markdown": "text/markdown; charset=utf-8",
     "html": "text/html; charset=utf-8",
 }
-_ENDINGS = {"json": "json", "markdown": "md", "html": "html"}
-_SPEAKERS = {"user": "You", "assistant": "Answer", "tool": "Tool", "system": "System"}
-_ENDS = {
+_EXTENSIONS = {"json": "json", "markdown": "md", "html": "html"}
+_ROLE_LABELS = {"user": "You", "assistant": "Answer", "tool": "Tool", "system": "System"}
+_STATE_NOTES = {
     "stopped": "Stopped here.",
     "interrupted": "Interrupted here.",
     "writing": "Still being written.",
@@ -62,7 +62,7 @@ def to_markdown(conversation: Conversation) -> str:
     pieces = [f"# {' '.join(_title(conversation).split())}"]
     if conversation.system_prompt:
         pieces += ["## System", conversation.system_prompt]
-    for message in conversation.thread():
+    for message in conversation.active_branch():
         pieces += [f"## {' '.join(_speaker(message).split())}", message.content]
         pieces += [f"*{' '.join(note.split())}*" for note in _notes(message)]
     return "\n\n".join(pieces) + "\n"
@@ -73,15 +73,16 @@ def to_html(conversation: Conversation) -> str:
     prompt = conversation.system_prompt
     pieces = [_section("System", prompt, [])] if prompt else []
     pieces += [
-        _section(_speaker(said), said.content, _notes(said)) for said in conversation.thread()
+        _section(_speaker(said), said.content, _notes(said))
+        for said in conversation.active_branch()
     ]
     return _PAGE.format(title=escape(_title(conversation)), body="\n".join(pieces))
 
 
-def disposition(name: str, form: str) -> str:
+def content_disposition(name: str, form: str) -> str:
     """Say under which name a browser saves a file (RFC 6266)."""
     name = re.sub(r"[^\w.,()+-]+", " ", name).strip(" .")[:100] or "conversation"
-    return f"attachment; filename*=UTF-8''{quote(name, safe='')}.{_ENDINGS[form]}"
+    return f"attachment; filename*=UTF-8''{quote(name, safe='')}.{_EXTENSIONS[form]}"
 
 
 def _title(conversation: Conversation) -> str:
@@ -89,13 +90,13 @@ def _title(conversation: Conversation) -> str:
 
 
 def _speaker(message: Message) -> str:
-    speaker = _SPEAKERS.get(message.role, message.role)
+    speaker = _ROLE_LABELS.get(message.role, message.role)
     return f"{speaker} ({message.model})" if message.model else speaker
 
 
 def _notes(message: Message) -> list[str]:
     """Say what belongs to a message besides its text."""
-    notes = [_ENDS[message.state]] if message.state in _ENDS else []
+    notes = [_STATE_NOTES[message.state]] if message.state in _STATE_NOTES else []
     if message.error:
         notes.append(f"Failed: {message.error.get('message') or 'no reason was told.'}")
     if message.parts and any(part.get("type") != "text" for part in message.parts):

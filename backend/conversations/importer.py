@@ -14,9 +14,9 @@ from backend.conversations.conversation import Conversation, Message
 from backend.conversations.export import Export
 from backend.database.types import new_id, utc_now
 from backend.errors import InvalidRequestError
-from backend.http.json_route import validated
+from backend.http.json_route import validate_request
 from backend.json_values import as_dict, as_dict_list, as_str, content_text
-from backend.protocol import SamplingRequest
+from backend.protocol import CompletionRequest
 
 _ROLES = {"system", "user", "assistant", "tool"}
 _REASONING = re.compile(
@@ -28,7 +28,7 @@ _END_OF_TIME = 250_000_000_000_000
 Json = dict[str, Any]
 
 
-def read_import(body: bytes) -> list[Conversation]:
+def parse_import(body: bytes) -> list[Conversation]:
     """Read a file of conversations.
 
     Raises:
@@ -40,7 +40,7 @@ def read_import(body: bytes) -> list[Conversation]:
     except ValueError as error:
         raise InvalidRequestError(f"Not JSON: {error}.") from None
     if isinstance(found, dict) and found.get("format") == "smolchat":
-        return validated(Export, found).conversations
+        return validate_request(Export, found).conversations
     chats = found if isinstance(found, list) else [found]
     return [_conversation(chat, number) for number, chat in enumerate(chats)]
 
@@ -49,14 +49,14 @@ def _conversation(exported: object, number: int) -> Conversation:
     entry = as_dict(exported)
     chat = as_dict(entry.get("chat")) or entry
     history = as_dict(chat.get("history"))
-    told = as_dict(history.get("messages")) or _chained(chat.get("messages"))
+    told = as_dict(history.get("messages")) or _linear_messages(chat.get("messages"))
     if told is None:
         raise InvalidRequestError(
             f"Entry {number} is no conversation of SmolChat or Open WebUI. Export it as JSON."
         )
     ids, messages = _messages({key: said for key, said in told.items() if isinstance(said, dict)})
     params, models = as_dict(chat.get("params")), chat.get("models")
-    created = _moment(entry.get("created_at") or chat.get("timestamp")) or utc_now()
+    created = _parse_timestamp(entry.get("created_at") or chat.get("timestamp")) or utc_now()
     return Conversation(
         title=as_str(chat.get("title") or entry.get("title"))[:200],
         model=_name(models[0]) if isinstance(models, list) and models else None,
@@ -65,11 +65,11 @@ def _conversation(exported: object, number: int) -> Conversation:
         current=ids.get(as_str(history.get("currentId"))),
         messages=messages,
         created_at=created,
-        updated_at=_moment(entry.get("updated_at")) or created,
+        updated_at=_parse_timestamp(entry.get("updated_at")) or created,
     )
 
 
-def _chained(told: object) -> Json | None:
+def _linear_messages(told: object) -> Json | None:
     """Read a list of messages, each of which follows the one before where it does not say."""
     if not isinstance(told, list):
         return None
@@ -90,7 +90,9 @@ def _messages(told: dict[str, Json]) -> tuple[dict[str, str], list[Message]]:
     """
     ids: dict[str, str] = {}
     messages = []
-    for first in sorted(told, key=lambda key: _moment(told[key].get("timestamp")) or utc_now()):
+    for first in sorted(
+        told, key=lambda key: _parse_timestamp(told[key].get("timestamp")) or utc_now()
+    ):
         chain: dict[str, Json] = {}
         key = first
         while key in told and key not in ids and key not in chain:
@@ -112,7 +114,7 @@ def _message(said: Json, message: str, parent: str | None) -> Message:
     thought = _REASONING.match(text) if is_answer else None
     error = _error(said.get("error"))
     state = "failed" if error else "interrupted" if said.get("done") is False else "finished"
-    at = _moment(said.get("timestamp")) or utc_now()
+    at = _parse_timestamp(said.get("timestamp")) or utc_now()
     return Message.model_validate(
         {
             "id": message,
@@ -120,7 +122,7 @@ def _message(said: Json, message: str, parent: str | None) -> Message:
             "role": role if role in _ROLES else "user",
             "content": text[thought.end() :] if thought else text,
             "parts": parts,
-            "reasoning": _unquoted(thought[1]) if thought else None,
+            "reasoning": _strip_quote_marks(thought[1]) if thought else None,
             "model": _name(said.get("model")) if is_answer else None,
             "state": state if is_answer else None,
             "error": error if is_answer else None,
@@ -137,17 +139,17 @@ def _error(told: object) -> Json | None:
     return {"message": message, "type": "server_error", "code": None, "param": None}
 
 
-def _unquoted(text: str) -> str:
+def _strip_quote_marks(text: str) -> str:
     return re.sub(r"(?m)^(?:> ?|&gt; ?)", "", text).strip()
 
 
 def _parameters(params: Json) -> Json | None:
-    known = SamplingRequest.model_fields
+    known = CompletionRequest.model_fields
     found = {name: value for name, value in params.items() if name in known and value is not None}
     return found or None
 
 
-def _moment(told: object) -> datetime | None:
+def _parse_timestamp(told: object) -> datetime | None:
     """Read seconds, or milliseconds, since 1970."""
     if isinstance(told, bool) or not isinstance(told, int | float) or not 0 < told < _END_OF_TIME:
         return None

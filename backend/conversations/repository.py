@@ -8,14 +8,14 @@ from typing import Any
 from sqlalchemy import RowMapping, Select, delete, exists, func, insert, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.conversations.conversation import Conversation, ConversationHead, Message
+from backend.conversations.conversation import Conversation, ConversationSummary, Message
 from backend.database.database import Database
 from backend.database.tables import conversations, messages
 from backend.database.types import new_id, utc_now
 from backend.errors import ConversationNotFoundError, MessageNotFoundError
 
 _TITLE_CHARACTERS = 80
-_ROWS = 500  # written at once; others have their turn between
+_INSERT_BATCH = 500  # written at once; others have their turn between
 
 Row = dict[str, Any]
 
@@ -29,61 +29,61 @@ class Turn:
     answer_message: str
 
 
-class Store:
+class ConversationRepository:
     """The conversations of this database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def page(
+    async def list_page(
         self, limit: int, *, search: str = "", after: str | None = None
-    ) -> list[ConversationHead]:
+    ) -> list[ConversationSummary]:
         """List the newest; those that follow the conversation `after`, if there is one.
 
         Raises:
             ConversationNotFoundError: there is no conversation `after`.
         """
-        columns = (conversations.c[name] for name in ConversationHead.model_fields)
+        columns = (conversations.c[name] for name in ConversationSummary.model_fields)
         place = tuple_(conversations.c.updated_at, conversations.c.id)
         newest = conversations.c.updated_at.desc(), conversations.c.id.desc()
         query = select(*columns).order_by(*newest).limit(limit)
         if search:
-            query = query.where(_has(search))
-        async with self._database.reading() as connection:
+            query = query.where(_matches_search(search))
+        async with self._database.read_transaction() as connection:
             if after is not None:
-                last = await _head(connection, after, is_written=False)
+                last = await _get_conversation_row(connection, after, is_written=False)
                 query = query.where(place < (last["updated_at"], last["id"]))
             rows = (await connection.execute(query)).mappings()
-            return [ConversationHead.model_validate(row) for row in rows]
+            return [ConversationSummary.model_validate(row) for row in rows]
 
-    async def ids(self) -> list[str]:
+    async def list_ids(self) -> list[str]:
         """List all, oldest first."""
         query = select(conversations.c.id).order_by(conversations.c.updated_at)
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             return list((await connection.execute(query)).scalars())
 
-    async def find(self, conversation: str) -> Conversation:
+    async def get(self, conversation: str) -> Conversation:
         """Give a whole conversation.
 
         Raises:
             ConversationNotFoundError: there is none of this id.
         """
         query = select(messages).where(messages.c.conversation == conversation)
-        async with self._database.reading() as connection:
-            head = await _head(connection, conversation, is_written=False)
+        async with self._database.read_transaction() as connection:
+            head = await _get_conversation_row(connection, conversation, is_written=False)
             rows = (await connection.execute(query.order_by(messages.c.number))).mappings()
             return Conversation.model_validate({**head, "messages": list(rows)})
 
-    async def add(self, added: Sequence[Conversation]) -> list[ConversationHead]:
+    async def insert_many(self, added: Sequence[Conversation]) -> list[ConversationSummary]:
         """Store conversations as they are, but under ids of their own; all of them, or none."""
-        heads, rows = await asyncio.to_thread(_with_new_ids, added)
-        async with self._database.writing() as connection:
+        heads, rows = await asyncio.to_thread(_assign_ids, added)
+        async with self._database.write_transaction() as connection:
             for table, kept in ((conversations, heads), (messages, rows)):
-                for start in range(0, len(kept), _ROWS):
-                    await connection.execute(insert(table), kept[start : start + _ROWS])
-        return [ConversationHead.model_validate(head) for head in heads]
+                for start in range(0, len(kept), _INSERT_BATCH):
+                    await connection.execute(insert(table), kept[start : start + _INSERT_BATCH])
+        return [ConversationSummary.model_validate(head) for head in heads]
 
-    async def change(self, conversation: str, changes: dict[str, Any]) -> Conversation:
+    async def update(self, conversation: str, changes: dict[str, Any]) -> Conversation:
         """Set what a conversation is to have from now on.
 
         Raises:
@@ -91,14 +91,14 @@ class Store:
             MessageNotFoundError: it is to name a message that is not in it.
         """
         query = update(conversations).where(conversations.c.id == conversation)
-        async with self._database.writing() as connection:
-            await _head(connection, conversation)
+        async with self._database.write_transaction() as connection:
+            await _get_conversation_row(connection, conversation)
             for name in ("current", "sent_from"):
                 if (named := changes.get(name)) is not None:
-                    await _message(connection, conversation, named)
+                    await _get_message_row(connection, conversation, named)
             if changes:
                 await connection.execute(query.values(changes))
-        return await self.find(conversation)
+        return await self.get(conversation)
 
     async def delete(self, conversation: str) -> None:
         """Forget a conversation.
@@ -106,8 +106,8 @@ class Store:
         Raises:
             ConversationNotFoundError: there is none of this id.
         """
-        async with self._database.writing() as connection:
-            await _head(connection, conversation)
+        async with self._database.write_transaction() as connection:
+            await _get_conversation_row(connection, conversation)
             await connection.execute(
                 delete(messages).where(messages.c.conversation == conversation)
             )
@@ -122,24 +122,24 @@ class Store:
             ConversationNotFoundError: there is no such conversation.
             MessageNotFoundError: there is no such message in it.
         """
-        async with self._database.writing() as connection:
-            head = await _head(connection, conversation)
-            parent = (await _message(connection, conversation, message))["parent"]
-            gone = (await connection.execute(_subtree(message))).scalars().all()
-            below = _subtree(message).scalar_subquery()
+        async with self._database.write_transaction() as connection:
+            head = await _get_conversation_row(connection, conversation)
+            parent = (await _get_message_row(connection, conversation, message))["parent"]
+            gone = (await connection.execute(_descendants(message))).scalars().all()
+            below = _descendants(message).scalar_subquery()
             await connection.execute(delete(messages).where(messages.c.id.in_(below)))
             changes: Row = {}
             if head["sent_from"] == message:  # another version marks the same place
-                changes["sent_from"] = await _newest_below(connection, conversation, parent)
+                changes["sent_from"] = await _latest_child(connection, conversation, parent)
             elif head["sent_from"] in gone:
                 changes["sent_from"] = None
             if head["current"] in gone:
-                changes["current"] = await _end_below(connection, conversation, parent)
+                changes["current"] = await _latest_leaf(connection, conversation, parent)
             if changes:
                 query = update(conversations).where(conversations.c.id == conversation)
                 await connection.execute(query.values(changes))
 
-    async def begin_turn(
+    async def create_turn(
         self, conversation: str, asked: Message, answer: Message, *, follows_on: bool = False
     ) -> Turn:
         """Store a question, and an answer that is yet to be written.
@@ -151,26 +151,26 @@ class Store:
             ConversationNotFoundError: there is no such conversation.
             MessageNotFoundError: the parent is not in it.
         """
-        async with self._database.writing() as connection:
-            head = await _head(connection, conversation)
+        async with self._database.write_transaction() as connection:
+            head = await _get_conversation_row(connection, conversation)
             parent = head["current"] if follows_on else asked.parent
-            place = parent and await _message(connection, conversation, parent)
-            if place and _is_same(place, asked):
+            place = parent and await _get_message_row(connection, conversation, parent)
+            if place and _is_same_question(place, asked):
                 question = str(parent)
             else:
                 question = asked.id
                 await _insert(connection, conversation, asked, parent)
             await _insert(connection, conversation, answer, question)
             changes = {"current": answer.id, "updated_at": answer.created_at}
-            changes["title"] = head["title"] or _title(asked.content)
+            changes["title"] = head["title"] or _derive_title(asked.content)
             query = update(conversations).where(conversations.c.id == conversation)
             await connection.execute(query.values(changes))
         return Turn(conversation, question, answer.id)
 
-    async def write_answer(self, message: str, changes: dict[str, Any]) -> None:
+    async def update_answer(self, message: str, changes: dict[str, Any]) -> None:
         """Write how far an answer has come, or how it ended."""
         query = update(messages).where(messages.c.id == message)
-        async with self._database.writing() as connection:
+        async with self._database.write_transaction() as connection:
             await connection.execute(query.values(changes | {"updated_at": utc_now()}))
 
     async def mark_interrupted(self) -> None:
@@ -179,11 +179,11 @@ class Store:
         An answer that another process is writing here takes that back with its next words.
         """
         query = update(messages).where(messages.c.state == "writing")
-        async with self._database.writing() as connection:
+        async with self._database.write_transaction() as connection:
             await connection.execute(query.values(state="interrupted"))
 
 
-async def _head(
+async def _get_conversation_row(
     connection: AsyncConnection, conversation: str, *, is_written: bool = True
 ) -> RowMapping:
     query = select(conversations).where(conversations.c.id == conversation)
@@ -195,7 +195,9 @@ async def _head(
     return row
 
 
-async def _message(connection: AsyncConnection, conversation: str, message: str) -> RowMapping:
+async def _get_message_row(
+    connection: AsyncConnection, conversation: str, message: str
+) -> RowMapping:
     query = select(messages).where(
         messages.c.id == message, messages.c.conversation == conversation
     )
@@ -206,7 +208,7 @@ async def _message(connection: AsyncConnection, conversation: str, message: str)
     return row
 
 
-async def _newest_below(
+async def _latest_child(
     connection: AsyncConnection, conversation: str, parent: str | None
 ) -> str | None:
     query = select(messages.c.id).where(
@@ -217,7 +219,7 @@ async def _newest_below(
     return found
 
 
-async def _end_below(
+async def _latest_leaf(
     connection: AsyncConnection, conversation: str, message: str | None
 ) -> str | None:
     """Follow a thread, from a message or from the start, by the newest to its end."""
@@ -236,7 +238,7 @@ async def _insert(
     await connection.execute(insert(messages), row)
 
 
-def _has(search: str) -> Any:
+def _matches_search(search: str) -> Any:
     """Look for a text in titles and in what was said, whatever its case."""
     wanted = search.replace("\0", "").lower()
     said = func.lower(messages.c.content).contains(wanted, autoescape=True)
@@ -246,19 +248,19 @@ def _has(search: str) -> Any:
     )
 
 
-def _subtree(message: str) -> Select[tuple[str]]:
+def _descendants(message: str) -> Select[tuple[str]]:
     below = select(messages.c.id).where(messages.c.id == message).cte(recursive=True)
     following = select(messages.c.id).join(below, messages.c.parent == below.c.id)
     below = below.union_all(following)
     return select(below.c.id)
 
 
-def _is_same(row: RowMapping, asked: Message) -> bool:
+def _is_same_question(row: RowMapping, asked: Message) -> bool:
     told = (row["role"], row["content"], row["parts"])
     return told == ("user", asked.content.replace("\0", "\N{REPLACEMENT CHARACTER}"), asked.parts)
 
 
-def _title(text: str) -> str:
+def _derive_title(text: str) -> str:
     """Make a title of the first words of a question."""
     line = " ".join(text[: 4 * _TITLE_CHARACTERS].split())
     if len(line) <= _TITLE_CHARACTERS:
@@ -266,7 +268,7 @@ def _title(text: str) -> str:
     return line[: _TITLE_CHARACTERS - 1].rsplit(" ", 1)[0] + "…"
 
 
-def _with_new_ids(added: Sequence[Conversation]) -> tuple[list[Row], list[Row]]:
+def _assign_ids(added: Sequence[Conversation]) -> tuple[list[Row], list[Row]]:
     heads, rows = [], []
     for conversation in added:
         head = conversation.model_dump(exclude={"messages"}) | {"id": new_id()}

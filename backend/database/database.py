@@ -14,18 +14,18 @@ from sqlalchemy.exc import DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from backend.errors import StoreUnavailableError
+from backend.errors import DatabaseUnavailableError
 from backend.settings import Settings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 FILE_NAME = "smolchat.db"
-BUSY_SECONDS = 30  # how long one writer may wait for another
+BUSY_TIMEOUT_SECONDS = 30  # how long one writer may wait for another
 _DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
     "postgres": "postgresql+psycopg",
     "postgresql": "postgresql+psycopg",
 }
-_MIGRATING = 6_027_315  # the number of a lock, for several that start at once
+_MIGRATION_LOCK = 6_027_315  # the number of a lock, for several that start at once
 
 logger = logging.getLogger(__name__)
 
@@ -38,29 +38,29 @@ class Database:
         is_sqlite = engine.dialect.name == "sqlite"
         snapshot = {"reads": True} if is_sqlite else {"isolation_level": "REPEATABLE READ"}
         self._reader = engine.execution_options(**snapshot)
-        self.kind = engine.dialect.name
-        self.place = place_of(engine.url)
-        self.file = Path(self.place) if is_sqlite and self.place != ":memory:" else None
+        self.dialect = engine.dialect.name
+        self.location = database_location(engine.url)
+        self.file = Path(self.location) if is_sqlite and self.location != ":memory:" else None
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
+    async def read_transaction(self) -> AsyncIterator[AsyncConnection]:
         """Look at the database as it is at one moment.
 
         Raises:
             StoreUnavailableError: the database is not to be had.
         """
-        with _translated():
+        with _map_errors():
             async with self._reader.begin() as connection:
                 yield connection
 
     @asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncConnection]:
+    async def write_transaction(self) -> AsyncIterator[AsyncConnection]:
         """Change the database, wholly or not at all.
 
         Raises:
             StoreUnavailableError: the database is not to be had, or does not take it.
         """
-        with _translated():
+        with _map_errors():
             async with self._engine.begin() as connection:
                 yield connection
 
@@ -74,7 +74,7 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
     """
     engine = _engine(settings)
     try:
-        with _explained(settings):
+        with _startup_errors(settings):
             async with engine.begin() as connection:
                 await connection.run_sync(_migrate)
         yield Database(engine)
@@ -84,7 +84,7 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
 
 def _engine(settings: Settings) -> AsyncEngine:
     told = settings.database_url.get_secret_value()
-    with _explained(settings):
+    with _startup_errors(settings):
         if not told:
             settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             return _sqlite(f"sqlite+aiosqlite:///{settings.data_dir / FILE_NAME}")
@@ -95,7 +95,7 @@ def _engine(settings: Settings) -> AsyncEngine:
         return create_async_engine(url, pool_pre_ping=True, hide_parameters=True)
 
 
-def place_of(url: URL) -> str:
+def database_location(url: URL) -> str:
     """Say where a database is, without who is let in: the file, or the host and the name."""
     if url.get_backend_name() == "sqlite":
         return url.database or ":memory:"
@@ -107,7 +107,9 @@ def place_of(url: URL) -> str:
 
 
 def _sqlite(url: str) -> AsyncEngine:
-    engine = create_async_engine(url, connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True)
+    engine = create_async_engine(
+        url, connect_args={"timeout": BUSY_TIMEOUT_SECONDS}, hide_parameters=True
+    )
 
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: Any, _record: object) -> None:
@@ -130,7 +132,7 @@ def _sqlite(url: str) -> AsyncEngine:
 
 def _migrate(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATING})
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
@@ -138,19 +140,19 @@ def _migrate(connection: Connection) -> None:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _map_errors() -> Iterator[None]:
     """Turn the database's errors into ours."""
     try:
         yield
     except (DBAPIError, PoolTimeoutError) as error:
         logger.error("The database failed: %s", error)  # noqa: TRY400  # its words, no stack
-        raise StoreUnavailableError(
+        raise DatabaseUnavailableError(
             "The conversations cannot be read or written now; the API's log says why. Try again."
         ) from error
 
 
 @contextmanager
-def _explained(settings: Settings) -> Iterator[None]:
+def _startup_errors(settings: Settings) -> Iterator[None]:
     """End the program with a line that says what to do."""
     place = "SMOLCHAT_DATABASE_URL"
     if not settings.database_url.get_secret_value():

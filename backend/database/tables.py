@@ -2,22 +2,22 @@
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, MetaData, Table
 
-from backend.database.types import Json, Microseconds, Words
+from backend.database.types import JsonText, SafeText, UtcMicroseconds
 
 metadata = MetaData()
 
 conversations = Table(
     "conversations",
     metadata,
-    Column("id", Words, primary_key=True),
-    Column("title", Words, nullable=False),
-    Column("model", Words),
-    Column("system_prompt", Words),
-    Column("parameters", Json),
-    Column("current", Words),
-    Column("sent_from", Words),
-    Column("created_at", Microseconds, nullable=False),
-    Column("updated_at", Microseconds, nullable=False),
+    Column("id", SafeText, primary_key=True),
+    Column("title", SafeText, nullable=False),
+    Column("model", SafeText),
+    Column("system_prompt", SafeText),
+    Column("parameters", JsonText),
+    Column("current", SafeText),
+    Column("sent_from", SafeText),
+    Column("created_at", UtcMicroseconds, nullable=False),
+    Column("updated_at", UtcMicroseconds, nullable=False),
     Index("conversations_newest", "updated_at", "id"),
 )
 
@@ -26,29 +26,29 @@ messages = Table(
     metadata,
     # Counts up, so that siblings keep their order.
     Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
-    Column("id", Words, nullable=False, unique=True),
-    Column("conversation", Words, ForeignKey("conversations.id"), nullable=False, index=True),
-    Column("parent", Words, ForeignKey("messages.id"), index=True),
-    Column("role", Words, nullable=False),
-    Column("content", Words, nullable=False),
-    Column("parts", Json),
-    Column("reasoning", Words),
-    Column("tool_calls", Json),
-    Column("logprobs", Json),
-    Column("model", Words),
-    Column("parameters", Json),
-    Column("state", Words),
-    Column("receipt", Json),
-    Column("error", Json),
-    Column("created_at", Microseconds, nullable=False),
-    Column("updated_at", Microseconds, nullable=False),
+    Column("id", SafeText, nullable=False, unique=True),
+    Column("conversation", SafeText, ForeignKey("conversations.id"), nullable=False, index=True),
+    Column("parent", SafeText, ForeignKey("messages.id"), index=True),
+    Column("role", SafeText, nullable=False),
+    Column("content", SafeText, nullable=False),
+    Column("parts", JsonText),
+    Column("reasoning", SafeText),
+    Column("tool_calls", JsonText),
+    Column("logprobs", JsonText),
+    Column("model", SafeText),
+    Column("parameters", JsonText),
+    Column("state", SafeText),
+    Column("receipt", JsonText),
+    Column("error", JsonText),
+    Column("created_at", UtcMicroseconds, nullable=False),
+    Column("updated_at", UtcMicroseconds, nullable=False),
     Index("messages_ended", "state", "updated_at"),
 )
 
 presets = Table(
     "presets",
     metadata,
-    Column("name", Words, primary_key=True),
-    Column("parameters", Json, nullable=False),
-    Column("updated_at", Microseconds, nullable=False),
+    Column("name", SafeText, primary_key=True),
+    Column("parameters", JsonText, nullable=False),
+    Column("updated_at", UtcMicroseconds, nullable=False),
 )

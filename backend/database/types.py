@@ -11,7 +11,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
-class Words(TypeDecorator[str]):
+class SafeText(TypeDecorator[str]):
     """Text without NUL, which Postgres does not take."""
 
     impl = Text
@@ -21,7 +21,7 @@ class Words(TypeDecorator[str]):
         return value if value is None else value.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
-class Json(TypeDecorator[Any]):
+class JsonText(TypeDecorator[Any]):
     """JSON as text: written and read by the same parser as everything else here."""
 
     impl = Text
@@ -34,7 +34,7 @@ class Json(TypeDecorator[Any]):
         return None if value is None else from_json(value)
 
 
-class Microseconds(TypeDecorator[datetime]):
+class UtcMicroseconds(TypeDecorator[datetime]):
     """A moment; SQLite knows none with a zone."""
 
     impl = BigInteger

@@ -17,7 +17,7 @@ _ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _MAX_PATH_CHARACTERS = 200
 
 
-class AccessLog:
+class AccessLogMiddleware:
     """Gives each request its id, and logs how it ended: never a query, a header or a body."""
 
     def __init__(self, app: ASGIApp, on_response: Callable[[str, int], None]) -> None:
@@ -29,7 +29,7 @@ class AccessLog:
             return await self._app(scope, receive, send)
         started = time.perf_counter()
         request_id = _request_id(scope)
-        answer = _Answer(request_id, send)
+        answer = _ResponseObserver(request_id, send)
         try:
             await self._app(scope, receive, answer.send)
         except Exception:
@@ -42,15 +42,15 @@ class AccessLog:
                 _log(scope, answer, time.perf_counter() - started)
 
 
-class _Answer:
+class _ResponseObserver:
     """What is seen of an answer on its way out."""
 
-    __slots__ = ("_send", "has_failed", "is_whole", "request_id", "status")
+    __slots__ = ("_send", "has_failed", "is_complete", "request_id", "status")
 
     def __init__(self, request_id: bytes, send: Send) -> None:
         self.request_id = request_id
         self.status = 0
-        self.is_whole = False
+        self.is_complete = False
         self.has_failed = False
         self._send = send
 
@@ -61,12 +61,12 @@ class _Answer:
             headers = [*message.get("headers", ()), (b"x-request-id", self.request_id)]
             message = {**message, "headers": headers}
         elif not message.get("more_body"):
-            self.is_whole = True
+            self.is_complete = True
         return self._send(message)
 
 
 @contextmanager
-def in_place_of_uvicorns() -> Iterator[None]:
+def replace_uvicorn_access_log() -> Iterator[None]:
     """Print these lines where uvicorn would print its own, which have queries in them.
 
     Where it prints none (`--no-access-log`), or the log was configured otherwise, all stays as it
@@ -77,7 +77,7 @@ def in_place_of_uvicorns() -> Iterator[None]:
         yield
         return
     handlers, level = theirs.handlers, logger.level
-    logger.handlers = [_reformatted(handler) for handler in handlers]
+    logger.handlers = [_with_format(handler) for handler in handlers]
     logger.setLevel(theirs.level)
     theirs.handlers = []
     try:
@@ -87,7 +87,7 @@ def in_place_of_uvicorns() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _reformatted(handler: logging.Handler) -> logging.Handler:
+def _with_format(handler: logging.Handler) -> logging.Handler:
     twin = copy.copy(handler)
     twin.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     return twin
@@ -102,10 +102,10 @@ def _request_id(scope: Scope) -> bytes:
     return os.urandom(8).hex().encode()
 
 
-def _log(scope: Scope, answer: _Answer, seconds: float) -> None:
+def _log(scope: Scope, answer: _ResponseObserver, seconds: float) -> None:
     # Quoted, a path is one word on one line, whatever it holds.
     path = quote(scope["path"][:_MAX_PATH_CHARACTERS])
-    ending = "" if answer.is_whole else " failed" if answer.has_failed else " client left"
+    ending = "" if answer.is_complete else " failed" if answer.has_failed else " client left"
     logger.info(
         "%s %s %s %s %.1f ms%s",
         answer.request_id.decode(),

@@ -6,7 +6,7 @@ from contextlib import suppress
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.errors import RequestTooLargeError, SmolChatError
-from backend.http.error_handlers import answer_to
+from backend.http.error_handlers import error_response
 
 _DRAIN_SECONDS = 1.0
 
@@ -56,7 +56,7 @@ async def reject_and_close(
             message["headers"].append((b"connection", b"close"))
         await send(message)
 
-    await answer_to(error)(scope, receive, send_unfinished)
+    await error_response(error)(scope, receive, send_unfinished)
     with suppress(TimeoutError):
         async with asyncio.timeout(_DRAIN_SECONDS):
             while (await receive()).get("more_body"):

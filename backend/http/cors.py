@@ -6,11 +6,11 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from backend.errors import OriginNotAllowedError
-from backend.http.error_handlers import answer_to
+from backend.http.error_handlers import error_response
 from backend.settings import Settings
 
 
-class _CrossOrigin(CORSMiddleware):
+class _CorsMiddleware(CORSMiddleware):
     """Starlette's, with its refusal in the shape of ours."""
 
     def preflight_response(self, request_headers: Headers) -> Response:
@@ -18,16 +18,16 @@ class _CrossOrigin(CORSMiddleware):
         if response.status_code == 200:
             return response
         refused = bytes(response.body).decode()
-        return answer_to(
+        return error_response(
             OriginNotAllowedError(f"{refused}. SMOLCHAT_ALLOWED_ORIGINS names who may ask.")
         )
 
 
-def cross_origin(app: ASGIApp, settings: Settings) -> ASGIApp:
+def add_cors(app: ASGIApp, settings: Settings) -> ASGIApp:
     """Let pages of the origins that are named read what the API answers; of no others."""
     if not settings.allowed_origins:
         return app
-    return _CrossOrigin(
+    return _CorsMiddleware(
         app,
         allow_origins=settings.allowed_origins,
         allow_methods=("GET", "POST", "PUT", "PATCH", "DELETE"),

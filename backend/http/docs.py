@@ -8,7 +8,7 @@ from starlette.staticfiles import StaticFiles
 ASSETS = "/docs-assets"
 
 
-def install_docs_page(app: FastAPI) -> None:
+def add_docs_page(app: FastAPI) -> None:
     """Serve Swagger UI at /docs, and lead the root there."""
     app.mount(ASSETS, StaticFiles(packages=[("fastapi_swagger", "resources")]))
 

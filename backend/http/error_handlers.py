@@ -32,26 +32,28 @@ class ErrorBody(BaseModel):
 Responses = dict[int | str, dict[str, Any]]
 
 
-def described(*statuses: int) -> Responses:
+def error_responses(*statuses: int) -> Responses:
     """Describe errors for the API's page."""
     return {status: {"model": ErrorBody} for status in statuses}
 
 
 # What every route can answer: most of it before anything runs.
-DOOR_RESPONSES = described(400, 401, 403, 413, 500)
+COMMON_RESPONSES = error_responses(400, 401, 403, 413, 500)
 
 
 # `default` keeps FastAPI from describing a 422 of its own shape.
-_OTHERWISE: Responses = {
+_DEFAULT_RESPONSE: Responses = {
     "default": {"model": ErrorBody, "description": "What went wrong, in OpenAI's shape"}
 }
 
 
 # And every route that asks the model server, or the store.
-ERROR_RESPONSES = DOOR_RESPONSES | described(404, 429, 502, 503, 504) | _OTHERWISE
+MODEL_SERVER_RESPONSES = (
+    COMMON_RESPONSES | error_responses(404, 429, 502, 503, 504) | _DEFAULT_RESPONSE
+)
 
 
-STORE_RESPONSES = described(503) | _OTHERWISE
+DATABASE_RESPONSES = error_responses(503) | _DEFAULT_RESPONSE
 
 
 _HEADERS = {
@@ -61,38 +63,42 @@ _HEADERS = {
 }
 
 
-def install_error_handlers(app: FastAPI) -> None:
+def add_error_handlers(app: FastAPI) -> None:
     """Answer every error in OpenAI's shape."""
-    app.add_exception_handler(SmolChatError, _answer)
-    app.add_exception_handler(RequestValidationError, _answer_invalid)
-    app.add_exception_handler(HTTPException, _answer_http)
-    app.add_exception_handler(Exception, _answer_unexpected)
+    app.add_exception_handler(SmolChatError, _handle_app_error)
+    app.add_exception_handler(RequestValidationError, _handle_validation_error)
+    app.add_exception_handler(HTTPException, _handle_http_error)
+    app.add_exception_handler(Exception, _handle_unexpected)
 
 
-async def _answer(_request: Request, error: Exception) -> JSONResponse:
+async def _handle_app_error(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, SmolChatError)  # noqa: S101  # what it is registered for
-    return answer_to(error)
+    return error_response(error)
 
 
-def answer_to(error: SmolChatError) -> JSONResponse:
+def error_response(error: SmolChatError) -> JSONResponse:
     """Give an error as the whole of an answer."""
-    return JSONResponse(error.body(), error.status, _HEADERS.get(error.status))
+    return JSONResponse(error.payload(), error.status, _HEADERS.get(error.status))
 
 
-async def _answer_invalid(request: Request, error: Exception) -> JSONResponse:
+async def _handle_validation_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101
     # Of the branches of a union the one that got deepest is the one that was meant.
-    wrong = max(error.errors(), key=lambda detail: len(_place(detail, error.body)))
-    param = ".".join(_place(wrong, error.body))
+    wrong = max(error.errors(), key=lambda detail: len(_error_path(detail, error.body)))
+    param = ".".join(_error_path(wrong, error.body))
     if not param and wrong["type"] == "value_error":  # of the request as a whole
-        return await _answer(request, InvalidRequestError(f"The request: {wrong['msg']}."))
+        return await _handle_app_error(
+            request, InvalidRequestError(f"The request: {wrong['msg']}.")
+        )
     if not param:
         message = "The request needs a JSON object, sent with the content type application/json."
-        return await _answer(request, InvalidRequestError(message))
-    return await _answer(request, InvalidRequestError(f"{param}: {wrong['msg']}.", param=param))
+        return await _handle_app_error(request, InvalidRequestError(message))
+    return await _handle_app_error(
+        request, InvalidRequestError(f"{param}: {wrong['msg']}.", param=param)
+    )
 
 
-def _place(detail: Mapping[str, Any], body: Any) -> list[str]:
+def _error_path(detail: Mapping[str, Any], body: Any) -> list[str]:
     """Give the way to a place in the body, without the union branches that Pydantic tried.
 
     What is wrong in the path or in the query has a name.
@@ -112,7 +118,7 @@ def _place(detail: Mapping[str, Any], body: Any) -> list[str]:
     return names
 
 
-async def _answer_http(_request: Request, error: Exception) -> JSONResponse:
+async def _handle_http_error(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101
     body = {"message": str(error.detail), "type": "invalid_request_error"}
     body["code"] = str(error.detail).lower().replace(" ", "_")
@@ -121,10 +127,12 @@ async def _answer_http(_request: Request, error: Exception) -> JSONResponse:
     )
 
 
-async def _answer_unexpected(request: Request, _error: Exception) -> JSONResponse:
-    return await _answer(request, unexpected())  # the server that runs us logs the error
+async def _handle_unexpected(request: Request, _error: Exception) -> JSONResponse:
+    return await _handle_app_error(
+        request, internal_error()
+    )  # the server that runs us logs the error
 
 
-def unexpected() -> SmolChatError:
+def internal_error() -> SmolChatError:
     """Say that the mistake is ours."""
     return SmolChatError("Something unexpected went wrong in the API; its log has the details.")

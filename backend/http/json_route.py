@@ -18,12 +18,12 @@ from starlette.types import Receive, Scope, Send
 
 from backend.errors import InvalidRequestError
 
-MAX_MISTAKES = 100  # telling a million of them would take seconds and gigabytes
+MAX_VALIDATION_ERRORS = 100  # telling a million of them would take seconds and gigabytes
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
-class JsonRoute(APIRoute):
+class FastJsonRoute(APIRoute):
     """Calls its endpoint with the validated request and the `AppState`."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
@@ -34,14 +34,14 @@ class JsonRoute(APIRoute):
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] not in (self.methods or ()):
             raise HTTPException(405, headers={"Allow": ", ".join(self.methods or ())})
-        if (body := await _body(receive)) is None:
+        if (body := await _read_body(receive)) is None:
             return  # the client has left, and nobody is there to be answered
-        request = parsed(self._request_model, body)
+        request = parse_request(self._request_model, body)
         response = await self.endpoint(request, scope["app"].state.core)
         await response(scope, receive, send)
 
 
-def parsed(model: type[Model], body: bytes) -> Model:
+def parse_request(model: type[Model], body: bytes) -> Model:
     """Read a request.
 
     Raises:
@@ -49,13 +49,13 @@ def parsed(model: type[Model], body: bytes) -> Model:
         RequestValidationError: it is not of the model's shape.
     """
     try:
-        found = strict_json(body)
+        found = parse_strict_json(body)
     except ValueError as error:
         raise InvalidRequestError(f"Not JSON: {error}.") from None
-    return validated(model, found)
+    return validate_request(model, found)
 
 
-def strict_json(body: bytes) -> Any:
+def parse_strict_json(body: bytes) -> Any:
     """Read JSON that every reader takes.
 
     Nesting beyond 200 levels is refused, where the standard library fails, and so are NaN, Infinity
@@ -70,7 +70,7 @@ def strict_json(body: bytes) -> Any:
     return found
 
 
-def validated(model: type[Model], found: Any) -> Model:
+def validate_request(model: type[Model], found: Any) -> Model:
     """Take what was read for a request.
 
     Raises:
@@ -79,7 +79,7 @@ def validated(model: type[Model], found: Any) -> Model:
     try:
         return model.model_validate(found)
     except ValidationError as error:
-        if error.error_count() > MAX_MISTAKES:
+        if error.error_count() > MAX_VALIDATION_ERRORS:
             raise InvalidRequestError(
                 f"The request has {error.error_count():,} mistakes. See /docs for what it may hold."
             ) from None
@@ -87,7 +87,7 @@ def validated(model: type[Model], found: Any) -> Model:
         raise RequestValidationError(details, body=found) from None
 
 
-async def _body(receive: Receive) -> bytes | None:
+async def _read_body(receive: Receive) -> bytes | None:
     message = await receive()
     if not message.get("more_body") and "body" in message:
         return bytes(message["body"])

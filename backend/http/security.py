@@ -21,30 +21,30 @@ from backend.errors import (
     SmolChatError,
     UnauthorizedError,
     UnsupportedMediaTypeError,
-    UpgradeError,
+    UpgradeBodyLostError,
 )
 from backend.http.body_limit import limit_streamed_body, reject_and_close, too_large_error
-from backend.http.error_handlers import answer_to
-from backend.http.upgrade import with_body
+from backend.http.error_handlers import error_response
+from backend.http.upgrade import receive_with_body
 from backend.settings import Settings
 
 # Where a route takes another number of bytes than `max_body_bytes`: its path, and the number.
 BODY_LIMITS: Mapping[str, int] = MappingProxyType({})
 # What a probe looks at; it has no key.
-OPEN_PATHS = frozenset({"/healthz", "/readyz"})
+PUBLIC_PATHS = frozenset({"/healthz", "/readyz"})
 
-_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+_BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
-_ONLY_ONCE = frozenset(
+_SINGLE_HEADERS = frozenset(
     {b"host", b"origin", b"authorization", b"content-type", b"content-length", b"sec-fetch-site"}
 )
-_ELSEWHERE = frozenset({b"cross-site", b"same-site"})
+_CROSS_SITE = frozenset({b"cross-site", b"same-site"})
 _JSON = re.compile(rb"application/(?:[\w.+-]+\+)?json\s*(?:;.*)?", re.IGNORECASE)
 _HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9_.-]+))(?::\d{1,5})?")
 _MAX_KNOWN_HOSTS = 1000
 
 
-class Guard:
+class SecurityMiddleware:
     """Looks at the head of every request, and at the length of its body."""
 
     def __init__(
@@ -69,15 +69,15 @@ class Guard:
         headers = dict(sent)
         try:
             if len(headers) != len(sent):
-                _check_doubled(sent)
+                _check_duplicate_headers(sent)
             self._check(scope, headers)
-            is_counted = self._is_counted(scope, headers)
+            is_counted = self._needs_body_counting(scope, headers)
             if b"upgrade" in headers and (b"content-length" in headers or is_counted):
-                receive = await with_body(receive, headers)
-        except (RequestTooLargeError, UpgradeError) as error:
+                receive = await receive_with_body(receive, headers)
+        except (RequestTooLargeError, UpgradeBodyLostError) as error:
             await reject_and_close(error, scope, receive, send)
         except SmolChatError as error:
-            await answer_to(error)(scope, receive, send)
+            await error_response(error)(scope, receive, send)
         else:
             if is_counted:
                 await limit_streamed_body(self._app, self._limit(scope), scope, receive, send)
@@ -87,13 +87,13 @@ class Guard:
     def _check(self, scope: Scope, headers: dict[bytes, bytes]) -> None:
         host = headers.get(b"host")
         if host not in self._known_hosts:
-            self._meet(host)
+            self._check_host(host)
         if b"origin" in headers or b"sec-fetch-site" in headers:
             self._check_origin(headers)
-        if self._key and scope["path"] not in OPEN_PATHS:
+        if self._key and scope["path"] not in PUBLIC_PATHS:
             self._check_key(headers.get(b"authorization", b""))
 
-    def _meet(self, host: bytes | None) -> None:
+    def _check_host(self, host: bytes | None) -> None:
         if host is None:
             raise InvalidRequestError("The request has no Host header.")
         name = host.decode("latin-1").lower()
@@ -114,7 +114,7 @@ class Guard:
         origin = headers.get(b"origin")
         if origin is None:
             is_link = headers.get(b"sec-fetch-dest") == b"document"
-            is_ours = is_link or headers[b"sec-fetch-site"] not in _ELSEWHERE
+            is_ours = is_link or headers[b"sec-fetch-site"] not in _CROSS_SITE
         else:
             scheme, _, host = origin.lower().partition(b"://")
             is_ours = scheme in (b"http", b"https") and host == headers[b"host"].lower()
@@ -133,7 +133,7 @@ class Guard:
                 "The API wants its key: send `Authorization: Bearer` with SMOLCHAT_API_KEY."
             )
 
-    def _is_counted(self, scope: Scope, headers: dict[bytes, bytes]) -> bool:
+    def _needs_body_counting(self, scope: Scope, headers: dict[bytes, bytes]) -> bool:
         """Check what is told of the body; tell whether its length will only be known by counting.
 
         Raises:
@@ -142,15 +142,15 @@ class Guard:
         length = headers.get(b"content-length")
         if length is None:
             may_have_one = b"transfer-encoding" in headers or scope["http_version"][0] != "1"
-            if may_have_one and scope["method"] in _WITH_BODY:
-                _check_type(headers.get(b"content-type", b""))
+            if may_have_one and scope["method"] in _BODY_METHODS:
+                _check_content_type(headers.get(b"content-type", b""))
             return may_have_one and scope["method"] not in _WITHOUT_BODY
         if not length.isdigit():
             raise InvalidRequestError("Content-Length is not a number.")
         if len(length) > 18 or int(length) > self._limit(scope):
             raise too_large_error(self._limit(scope))
-        if length != b"0" and scope["method"] in _WITH_BODY:
-            _check_type(headers.get(b"content-type", b""))
+        if length != b"0" and scope["method"] in _BODY_METHODS:
+            _check_content_type(headers.get(b"content-type", b""))
         return False
 
     def _limit(self, scope: Scope) -> int:
@@ -172,14 +172,14 @@ def _is_allowed(host: str, names: set[str]) -> bool:
     return (address.version == 6) == bool(parts[1])
 
 
-def _check_doubled(sent: list[tuple[bytes, bytes]]) -> None:
+def _check_duplicate_headers(sent: list[tuple[bytes, bytes]]) -> None:
     names = [name for name, _ in sent]
-    for name in _ONLY_ONCE:
+    for name in _SINGLE_HEADERS:
         if names.count(name) > 1:
             raise InvalidRequestError(f"The request has more than one {name.decode()} header.")
 
 
-def _check_type(content_type: bytes) -> None:
+def _check_content_type(content_type: bytes) -> None:
     if content_type != b"application/json" and not _JSON.fullmatch(content_type):
         raise UnsupportedMediaTypeError(
             "The request needs JSON, sent with the content type application/json."

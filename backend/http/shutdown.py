@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-GRACE_SECONDS = 2.5  # for what is open when the process is asked to end
+SHUTDOWN_GRACE_SECONDS = 2.5  # for what is open when the process is asked to end
 
 
 @contextmanager
@@ -22,7 +22,7 @@ def shutdown_signals(stopping: asyncio.Event) -> Iterator[None]:
 
     def stop() -> None:
         stopping.set()
-        loop.call_later(GRACE_SECONDS, tell, signal.SIGINT, None)
+        loop.call_later(SHUTDOWN_GRACE_SECONDS, tell, signal.SIGINT, None)
 
     def tell(number: int, frame: FrameType | None) -> None:
         if not stopping.is_set():

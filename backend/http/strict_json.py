@@ -9,26 +9,26 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
-from backend.http.json_route import strict_json
+from backend.http.json_route import parse_strict_json
 
 
-class _StrictRequest(Request):
+class _StrictJsonRequest(Request):
     """Its JSON is what the rest of the API takes for JSON: no NaN, no endless nesting."""
 
     async def json(self) -> Any:
-        return strict_json(await self.body())
+        return parse_strict_json(await self.body())
 
 
-class _StrictRoute(APIRoute):
-    methods_of: ClassVar[defaultdict[str, set[str]]]  # by path: several routes share one
+class _StrictJsonRoute(APIRoute):
+    allowed_methods: ClassVar[defaultdict[str, set[str]]]  # by path: several routes share one
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, endpoint, **options)
-        self.methods_of[self.path] |= self.methods or set()
+        self.allowed_methods[self.path] |= self.methods or set()
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] not in (self.methods or ()):
-            allowed = ", ".join(sorted(self.methods_of[self.path]))
+            allowed = ", ".join(sorted(self.allowed_methods[self.path]))
             raise HTTPException(405, headers={"Allow": allowed})
         await super().handle(scope, receive, send)
 
@@ -36,18 +36,18 @@ class _StrictRoute(APIRoute):
         handler = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
-            return await handler(_StrictRequest(request.scope, request.receive))
+            return await handler(_StrictJsonRequest(request.scope, request.receive))
 
         return handle
 
 
-class StrictRouter(APIRouter):
+class StrictJsonRouter(APIRouter):
     """Has strict routes; a 405 of theirs names all that may be done at the path."""
 
     def __init__(self, **options: Any) -> None:
         known: defaultdict[str, set[str]] = defaultdict(set)
 
-        class Route(_StrictRoute):
-            methods_of = known
+        class Route(_StrictJsonRoute):
+            allowed_methods = known
 
         super().__init__(route_class=Route, **options)

@@ -6,10 +6,10 @@ a rule the body, for the other protocol's.
 
 from starlette.types import Message, Receive
 
-from backend.errors import UpgradeError
+from backend.errors import UpgradeBodyLostError
 
 
-async def with_body(receive: Receive, headers: dict[bytes, bytes]) -> Receive:
+async def receive_with_body(receive: Receive, headers: dict[bytes, bytes]) -> Receive:
     """Give what receives the request's body, if it has not been lost.
 
     Raises:
@@ -18,7 +18,7 @@ async def with_body(receive: Receive, headers: dict[bytes, bytes]) -> Receive:
     first = await receive()
     has_come = first.get("body") or first.get("more_body") or first["type"] != "http.request"
     if not has_come and headers.get(b"content-length") != b"0":
-        raise UpgradeError(
+        raise UpgradeBodyLostError(
             "The request has an `Upgrade` header, and its body was lost. Send it without, as plain "
             "HTTP/1.1 (`curl --http1.1`; Java: `.version(HttpClient.Version.HTTP_1_1)`)."
         )

@@ -11,7 +11,7 @@ _VALUES: dict[str, list[Any]] = {"boolean": [True, False], "null": [None]}
 Schema = dict[str, Any]
 
 
-def places(schema: Schema) -> tuple[list[Any], Any, int, int]:
+def array_shape(schema: Schema) -> tuple[list[Any], Any, int, int]:
     """Give what the first items are, what the others are, and how many there are to be."""
     prefix, rest = schema.get("prefixItems", []), schema.get("items", True)
     if isinstance(rest, list):  # as before 2020-12
@@ -23,11 +23,11 @@ def places(schema: Schema) -> tuple[list[Any], Any, int, int]:
     return prefix, rest, least, most
 
 
-def is_countable(item: Schema) -> bool:
+def is_finite(item: Schema) -> bool:
     return "enum" in item or item.get("type") in _VALUES
 
 
-def distinct(item: Schema, least: int, most: int) -> Schema | None:
+def unique_arrays(item: Schema, least: int, most: int) -> Schema | None:
     """Give arrays of `least` to `most` values, none of them twice; None if there are none."""
     values: list[Any] = item.get("enum") or _VALUES[item["type"]]
     counts = range(least, min(most, len(values)) + 1)
@@ -35,11 +35,11 @@ def distinct(item: Schema, least: int, most: int) -> Schema | None:
         return None
     if sum(comb(len(values), count) for count in counts) <= MAX_ARRAYS:
         return {"enum": [list(some) for count in counts for some in combinations(values, count)]}
-    shared = [_shared(values, count) for count in counts]
+    shared = [_partition_values(values, count) for count in counts]
     return shared[0] if len(shared) == 1 else {"anyOf": shared}
 
 
-def _shared(values: list[Any], count: int) -> Schema:
+def _partition_values(values: list[Any], count: int) -> Schema:
     """Let each place in an array have a share of the values for itself."""
     if count == 0:
         return {"enum": [[]]}

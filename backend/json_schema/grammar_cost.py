@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backend.json_schema.errors import SchemaTooLargeError, SchemaUnsupportedError
-from backend.json_schema.references import Path, References, pointer
+from backend.json_schema.references import Path, References, json_pointer
 from backend.json_schema.regex_cost import MAX_OPTIONAL, pattern_cost
 
 MAX_COST = 1_000_000.0
@@ -23,14 +23,14 @@ _PAIR_NAME = 0.015
 _REPEATED = 1.5
 
 
-def check_conversion(schema: dict[str, Any]) -> None:
+def check_grammar_cost(schema: dict[str, Any]) -> None:
     """Go through a schema as the converter does.
 
     Raises:
         SchemaUnsupportedError: the model server would not come to an end.
         SchemaTooLargeError: it would be busy with it for seconds, and answer nobody meanwhile.
     """
-    _Conversion(schema, References(schema)).run()
+    _GrammarCost(schema, References(schema)).run()
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,12 @@ class _Step:
     name: int = 0  # characters
     depth: int = 0
 
-    def below(self, schema: Any, name: int = 6) -> "_Step":
+    def child(self, schema: Any, name: int = 6) -> "_Step":
         return _Step(schema, self.name + name, self.depth + 1)
 
 
 @dataclass
-class _Conversion:
+class _GrammarCost:
     root: dict[str, Any]
     references: References
     cost: float = 0.0
@@ -61,7 +61,7 @@ class _Conversion:
                     "The model server would nest it without an end. Most likely an allOf refers to "
                     "a schema that it is part of: put the $ref in the allOf's place, or ask "
                     "/structured, which takes such a schema.",
-                    pointer(self.place),
+                    json_pointer(self.place),
                 )
             if isinstance(step.schema, dict):
                 todo.extend(self._visit(step, step.schema))
@@ -76,9 +76,9 @@ class _Conversion:
         if isinstance(reference := schema.get("$ref"), str):
             yield from self._follow(step, reference)
         elif alternatives := _list(schema, "oneOf") or _list(schema, "anyOf"):
-            yield from (step.below(one) for one in alternatives)
+            yield from (step.child(one) for one in alternatives)
         elif isinstance(kind, list):
-            yield from (step.below(schema | {"type": one}) for one in kind)
+            yield from (step.child(schema | {"type": one}) for one in kind)
         elif "const" in schema or "enum" in schema:
             self.cost += len(_list(schema, "enum"))
         elif kind in (None, "object") and _has_properties(schema):
@@ -88,14 +88,14 @@ class _Conversion:
         elif kind in (None, "array") and ("items" in schema or "prefixItems" in schema):
             self._count(schema, "minItems", "maxItems")
             items = schema.get("items", schema.get("prefixItems"))
-            yield from (step.below(one) for one in (items if isinstance(items, list) else [items]))
+            yield from (step.child(one) for one in (items if isinstance(items, list) else [items]))
         elif kind in (None, "string"):
             self._text(schema)
 
     def _follow(self, step: _Step, reference: str) -> Iterator[_Step]:
         if reference not in self.followed:
             self.followed.add(reference)
-            self.place, found = self.references.target(reference)
+            self.place, found = self.references.resolve(reference)
             yield _Step(found, len(reference), step.depth + 1)
 
     def _merge(self, step: _Step, parts: list[Any]) -> Iterator[_Step]:
@@ -109,7 +109,7 @@ class _Conversion:
             if isinstance(reference := part.get("$ref"), str):
                 self.cost += _SCHEMA
                 if depth <= MAX_DEPTH:
-                    self.place, found = self.references.target(reference)
+                    self.place, found = self.references.resolve(reference)
                     todo.append((found, depth + 1))
                 else:
                     yield _Step(part, 0, depth)
@@ -118,7 +118,7 @@ class _Conversion:
             elif alternatives := _list(part, "anyOf") or _list(part, "oneOf"):
                 todo.extend((one, depth + 1) for one in alternatives)
             else:
-                yield step.below(part)
+                yield step.child(part)
         yield from self._object(step, merged)
 
     def _object(self, step: _Step, parts: list[dict[str, Any]]) -> Iterator[_Step]:
@@ -130,8 +130,8 @@ class _Conversion:
             for name, inner in (properties if isinstance(properties, dict) else {}).items():
                 optional += name not in needed
                 longest = max(longest, len(name))
-                yield step.below(inner, len(name) + 1)
-            yield step.below(part.get("additionalProperties"), 18)
+                yield step.child(inner, len(name) + 1)
+            yield step.child(part.get("additionalProperties"), 18)
         self.cost += optional**2 * (_PAIR + _PAIR_NAME * (step.name + longest))
 
     def _text(self, schema: dict[str, Any]) -> None:

@@ -14,10 +14,10 @@ from backend.json_schema.errors import (
     SchemaTooLargeError,
     SchemaUnsupportedError,
 )
-from backend.json_schema.expansion import most_in_place
-from backend.json_schema.grammar_cost import check_conversion
-from backend.json_schema.references import Path, References, children, pointer
-from backend.json_schema.regex_cost import matching_cost
+from backend.json_schema.expansion import max_applied_subschemas
+from backend.json_schema.grammar_cost import check_grammar_cost
+from backend.json_schema.references import Path, References, json_pointer, subschemas
+from backend.json_schema.regex_cost import matcher_cost
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 32
@@ -36,7 +36,7 @@ _LISTS = (
 _FOREIGN_REFERENCES = ("$dynamicRef", "$recursiveRef")
 
 
-def vet(schema: Any) -> None:
+def check_schema(schema: Any) -> None:
     """Look through a JSON Schema of draft 4 to 2020-12.
 
     Raises:
@@ -46,10 +46,10 @@ def vet(schema: Any) -> None:
     """
     _check_limits(schema)
     if isinstance(schema, dict):
-        _check_meaning(schema)
+        _check_metaschema(schema)
 
 
-def vet_for_converter(schema: Any) -> None:
+def check_passthrough_schema(schema: Any) -> None:
     """Look through a schema that the model server gets as it is.
 
     Whether all of it means something is left to the model server; what would end it, or hold it up
@@ -60,7 +60,7 @@ def vet_for_converter(schema: Any) -> None:
     """
     _check_limits(schema)
     if isinstance(schema, dict):
-        check_conversion(schema)
+        check_grammar_cost(schema)
 
 
 def _check_limits(schema: Any) -> None:
@@ -69,8 +69,8 @@ def _check_limits(schema: Any) -> None:
     if not isinstance(schema, dict):
         raise SchemaInvalidError("A schema is an object, or true or false.")
     _check_size(schema)
-    _Visit(schema).all()
-    most_in_place(schema)
+    _SchemaWalker(schema).all()
+    max_applied_subschemas(schema)
 
 
 def _check_size(schema: dict[str, Any]) -> None:
@@ -82,7 +82,7 @@ def _check_size(schema: dict[str, Any]) -> None:
         raise SchemaTooLargeError(f"It has {size:,} bytes, and {MAX_BYTES:,} are the most.")
 
 
-class _Visit:
+class _SchemaWalker:
     """Goes to every schema once, also to what only a reference makes one."""
 
     def __init__(self, root: dict[str, Any]) -> None:
@@ -99,22 +99,24 @@ class _Visit:
             if isinstance(schema, bool) or id(schema) in visited:
                 continue
             if not isinstance(schema, dict):
-                raise SchemaInvalidError("A schema is an object, or true or false.", pointer(path))
+                raise SchemaInvalidError(
+                    "A schema is an object, or true or false.", json_pointer(path)
+                )
             if depth > MAX_DEPTH:
                 raise SchemaTooLargeError(
-                    f"It is nested more than {MAX_DEPTH} deep: use $ref.", pointer(path)
+                    f"It is nested more than {MAX_DEPTH} deep: use $ref.", json_pointer(path)
                 )
             visited.add(id(schema))
-            self._check(schema, pointer(path))
+            self._check(schema, json_pointer(path))
             if isinstance(reference := schema.get("$ref"), str):
-                referred.append(self._references.target(reference))
-            todo.extend((path + place, child, depth + 1) for place, child in children(schema))
+                referred.append(self._references.resolve(reference))
+            todo.extend((path + place, child, depth + 1) for place, child in subschemas(schema))
 
     def _check(self, schema: dict[str, Any], place: str) -> None:
         for keyword in _FOREIGN_REFERENCES:
             if keyword in schema:
                 raise SchemaUnsupportedError(f"{keyword} is not followed: use $ref.", place)
-        if schema is not self._root and _has_address(schema) and _has_reference(schema):
+        if schema is not self._root and _has_own_id(schema) and _has_reference(schema):
             raise SchemaUnsupportedError(
                 "A $ref inside a schema with an $id of its own is not followed: leave the $id out.",
                 place,
@@ -140,7 +142,7 @@ class _Visit:
         for pattern in _patterns(schema):
             if len(pattern) > MAX_PATTERN:
                 raise SchemaTooLargeError(f"A pattern may have {MAX_PATTERN:,} characters.", place)
-            self._matching += matching_cost(pattern)
+            self._matching += matcher_cost(pattern)
         if self._matching > MAX_MATCHING:
             raise SchemaTooLargeError(
                 "Its patterns are too costly: repeat less, and leave lookaround out.", place
@@ -153,7 +155,7 @@ def _patterns(schema: dict[str, Any]) -> list[str]:
     return [pattern for pattern in found if isinstance(pattern, str)]
 
 
-def _has_address(schema: dict[str, Any]) -> bool:
+def _has_own_id(schema: dict[str, Any]) -> bool:
     address = schema.get("$id")
     return isinstance(address, str) and not address.startswith("#")
 
@@ -164,16 +166,16 @@ def _has_reference(schema: dict[str, Any]) -> bool:
         if isinstance(inner := todo.pop(), dict):
             if "$ref" in inner:
                 return True
-            todo.extend(child for _, child in children(inner))
+            todo.extend(child for _, child in subschemas(inner))
     return False
 
 
-def _check_meaning(schema: dict[str, Any]) -> None:
+def _check_metaschema(schema: dict[str, Any]) -> None:
     """Hold it against its draft's own schema. Nothing is fetched, and no file is read."""
     try:
         jsonschema_rs.validator_for(schema, validate_formats=True, offline=True)
     except jsonschema_rs.ValidationError as error:
-        place = pointer(error.instance_path)
+        place = json_pointer(error.instance_path)
         if error.message.startswith("Unknown meta-schema"):
             raise SchemaUnsupportedError(
                 "Its $schema is none of draft 4, 6, 7, 2019-09 and 2020-12: name one, or none.",

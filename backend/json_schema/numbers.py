@@ -13,7 +13,7 @@ Schema = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Range:
+class NumberRange:
     """The bounds of a number, each with whether it belongs to the range, and its divisor."""
 
     low: Decimal | None
@@ -23,22 +23,22 @@ class Range:
     step: Decimal | None
 
     @classmethod
-    def of(cls, schema: Schema) -> Self:
+    def from_schema(cls, schema: Schema) -> Self:
         low, has_low = _bound(schema, "minimum", "exclusiveMinimum", -1)
         high, has_high = _bound(schema, "maximum", "exclusiveMaximum", 1)
         step = schema.get("multipleOf")
-        return cls(low, high, has_low, has_high, None if step is None else _exact(step))
+        return cls(low, high, has_low, has_high, None if step is None else _to_decimal(step))
 
     @property
-    def is_free(self) -> bool:
+    def is_unbounded(self) -> bool:
         return self.low is self.high is self.step is None
 
     @property
-    def is_whole(self) -> bool:
+    def is_integral(self) -> bool:
         """Tell whether no number of it has decimals."""
         return self.step is not None and self.step % 1 == 0
 
-    def integers(self) -> Schema | None:
+    def integer_schema(self) -> Schema | None:
         """Give whole numbers of the range; None if it has none that is carried."""
         whole = self._whole()
         if whole is None:
@@ -50,11 +50,11 @@ class Range:
         least, most = max(least, -MAX_CARRIED), min(most, MAX_CARRIED)
         if self.step is None or Decimal(1) % self.step == 0:
             return {"type": "integer", "minimum": least, "maximum": most}
-        return _among(
+        return _enum(
             [value for value in self._multiples(self.step) if value == value.to_integral_value()]
         )
 
-    def decimals(self) -> Schema | None:
+    def decimal_schema(self) -> Schema | None:
         """Give numbers of the range at even steps; None if all that it has would be too many."""
         if self.low is None or self.high is None:
             return None
@@ -62,7 +62,7 @@ class Range:
         for step in steps:
             if self.high - self.low <= step * (MAX_VALUES - 1):
                 ends = [] if self.step else [end for end in (self.low, self.high) if self._has(end)]
-                return _among(sorted({*self._multiples(step), *ends}))
+                return _enum(sorted({*self._multiples(step), *ends}))
         return None
 
     def _whole(self) -> tuple[int, int] | None:
@@ -107,19 +107,19 @@ def _bound(
     """Give the bound that holds, and whether it belongs to the range."""
     bound, exclusive = schema.get(name), schema.get(exclusive_name)
     if isinstance(exclusive, bool):  # as in draft 4
-        return (None if bound is None else _exact(bound)), not exclusive
+        return (None if bound is None else _to_decimal(bound)), not exclusive
     if exclusive is None:
-        return (None if bound is None else _exact(bound)), True
+        return (None if bound is None else _to_decimal(bound)), True
     if bound is None or (bound - exclusive) * sign >= 0:
-        return _exact(exclusive), False
-    return _exact(bound), True
+        return _to_decimal(exclusive), False
+    return _to_decimal(bound), True
 
 
-def _among(values: list[Decimal]) -> Schema | None:
+def _enum(values: list[Decimal]) -> Schema | None:
     read = [int(one) if one == one.to_integral_value() else float(one) for one in values]
-    same = [number for number, one in zip(read, values, strict=True) if _exact(number) == one]
+    same = [number for number, one in zip(read, values, strict=True) if _to_decimal(number) == one]
     return {"enum": same} if same else None
 
 
-def _exact(number: Any) -> Decimal:
+def _to_decimal(number: Any) -> Decimal:
     return Decimal(str(number))

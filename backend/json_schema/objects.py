@@ -5,18 +5,20 @@ from typing import Any
 
 import jsonschema_rs
 
-from backend.json_schema.normalize import Place, Plain
-from backend.json_schema.regex_narrow import UncarriedError, example
+from backend.json_schema.normalize import NormalizedSchema, PropertyPath
+from backend.json_schema.regex_narrow import UnsupportedPatternError, example_match
 
 MAX_PROPERTIES = 1_000
 MAX_INVENTED = 2  # properties of an object that names none
 _REPEATED = "*"  # as a name that may be left out llama.cpp's converter takes it for any others
 
 
-class Properties:
+class ObjectProperties:
     """The properties of an object, by name."""
 
-    def __init__(self, schema: dict[str, Any], plain: Plain, place: Place) -> None:
+    def __init__(
+        self, schema: dict[str, Any], plain: NormalizedSchema, place: PropertyPath
+    ) -> None:
         self._schema = schema
         self._plain = plain
         self._place = place
@@ -26,29 +28,29 @@ class Properties:
         self._most: int = schema.get("maxProperties", MAX_PROPERTIES)
         self.required = dict.fromkeys(schema.get("required", []))
 
-    def spare(self, room: int) -> int:
+    def optional_limit(self, room: int) -> int:
         """Say how many of those that may be left out there are to be."""
         missing = self._least - len(self.required)
         return min(max(room, missing), self._most - len(self.required))
 
-    def names(self, room: int) -> list[str]:
+    def candidate_names(self, room: int) -> list[str]:
         """Give the names that there may be, in the original's order, and then invented ones."""
-        names = self._plain.names(self._place, {**self._named, **self.required})
-        names = [name for name in names if self._may_be(name)]
+        names = self._plain.order_properties(self._place, {**self._named, **self.required})
+        names = [name for name in names if self._is_allowed(name)]
         wanted = self._least - len(names)
         if self._patterns or (not names and "additionalProperties" in self._schema):
             wanted = max(wanted, min(MAX_INVENTED, self._most, room) - len(names))
-        return names + self._invented(wanted, names)
+        return names + self._generated_names(wanted, names)
 
-    def schema(self, name: str) -> Any:
+    def property_schema(self, name: str) -> Any:
         """Give all that is said of a property."""
         said = [self._named[name]] if name in self._named else []
         said += [one for pattern, one in self._patterns.items() if _matches(pattern, name)]
         if not said:
             return self._schema.get("additionalProperties", True)
-        return said[0] if len(said) == 1 else self._plain.simplified({"allOf": said})
+        return said[0] if len(said) == 1 else self._plain.canonicalize({"allOf": said})
 
-    def chosen(self, built: Collection[str]) -> list[str] | None:
+    def required_names(self, built: Collection[str]) -> list[str] | None:
         """Say which of those that could be had have to be there; None if they are too few."""
         if self._least > len(built) or len(self.required) > self._most:
             return None
@@ -57,7 +59,7 @@ class Properties:
         extra = set(spare[: max(0, self._least - len(chosen))])
         return [name for name in built if name in self.required or name in extra]
 
-    def _may_be(self, name: str) -> bool:
+    def _is_allowed(self, name: str) -> bool:
         if name in self.required:
             return True
         return name != _REPEATED and self._named.get(name) is not False and self._is_name(name)
@@ -66,13 +68,13 @@ class Properties:
         rule = self._schema.get("propertyNames", True)
         return rule is True or bool(jsonschema_rs.is_valid(rule, name, validate_formats=True))
 
-    def _invented(self, count: int, taken: list[str]) -> list[str]:
+    def _generated_names(self, count: int, taken: list[str]) -> list[str]:
         """Make up names, by the rules that there are for them."""
-        candidates = list(self._plain.values_in_order(self._listed()))
+        candidates = list(self._plain.order_values(self._enumerated_names()))
         for pattern in self._name_patterns():
             try:
-                candidates += [example(pattern, size) for size in range(1, 9)]
-            except UncarriedError:
+                candidates += [example_match(pattern, size) for size in range(1, 9)]
+            except UnsupportedPatternError:
                 continue
         candidates += [f"key{number + 1}" for number in range(max(count, 0))]
         names: list[str] = []
@@ -82,7 +84,7 @@ class Properties:
                 names.append(name)
         return names
 
-    def _listed(self) -> list[str]:
+    def _enumerated_names(self) -> list[str]:
         rule = self._schema.get("propertyNames")
         if not isinstance(rule, dict) or not rule.keys() & {"enum", "const"}:
             return []

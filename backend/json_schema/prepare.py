@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from backend.json_schema.expansion import most_in_place
-from backend.json_schema.grammar_cost import check_conversion
-from backend.json_schema.limits import vet
+from backend.json_schema.expansion import max_applied_subschemas
+from backend.json_schema.grammar_cost import check_grammar_cost
+from backend.json_schema.limits import check_schema
 from backend.json_schema.narrow import narrow
-from backend.json_schema.prompt import instruction
+from backend.json_schema.prompt import build_instruction
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Prepared:
     schema: Any
     instruction: str
     unenforced: list[tuple[str, str]]
-    in_place: int  # how many schemas of the original one value may be held to
+    max_applied: int  # how many schemas of the original one value may be held to
 
 
 def prepare(schema: Any, characters: int, level: int) -> Prepared:
@@ -29,12 +29,12 @@ def prepare(schema: Any, characters: int, level: int) -> Prepared:
     Raises:
         SchemaError: no answer can be had for it.
     """
-    vet(schema)
+    check_schema(schema)
     narrowed = narrow(schema, characters=characters, level=level)
-    check_conversion(narrowed.schema)
+    check_grammar_cost(narrowed.schema)
     return Prepared(
         narrowed.schema,
-        instruction(narrowed.schema),
+        build_instruction(narrowed.schema),
         list(narrowed.unenforced),
-        most_in_place(schema),
+        max_applied_subschemas(schema),
     )

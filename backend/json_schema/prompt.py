@@ -13,7 +13,7 @@ Answer: {"pet": "dog", "toys": ["ball", "bone"], "size": "big", "age": 4, "ill":
 _WORDS = {"integer": "<number>", "number": "<number>", "boolean": "<true or false>", "null": "null"}
 
 
-def instruction(schema: Any) -> str:
+def build_instruction(schema: Any) -> str:
     """Ask for an answer that has the form of a narrowed schema."""
     form = skeleton(schema)
     return f"{_EXAMPLE}\n\nForm: {form}\nFill in this form in the same way. Answer with JSON only."
@@ -21,12 +21,12 @@ def instruction(schema: Any) -> str:
 
 def skeleton(schema: Any) -> str:
     """Write the form with words in < > for what is to be filled in."""
-    return _filled(schema, "text")
+    return _placeholder(schema, "text")
 
 
-def _filled(schema: dict[str, Any], name: str) -> str:
+def _placeholder(schema: dict[str, Any], name: str) -> str:
     if "anyOf" in schema:
-        return _filled(schema["anyOf"][0], name)
+        return _placeholder(schema["anyOf"][0], name)
     if "enum" in schema:
         return _choice(schema["enum"], name)
     match schema["type"]:
@@ -34,16 +34,16 @@ def _filled(schema: dict[str, Any], name: str) -> str:
             return _object(schema["properties"])
         case "array":
             items = schema.get("prefixItems") or [schema["items"], None]
-            written = ["..." if item is None else _filled(item, name) for item in items]
+            written = ["..." if item is None else _placeholder(item, name) for item in items]
             return f"[{', '.join(written)}]"
         case "string":
-            return f'"<{_spoken(name)}>"'
+            return f'"<{_as_words(name)}>"'
         case kind:
             return _WORDS[kind]
 
 
 def _object(properties: dict[str, Any]) -> str:
-    parts = [f"{_json(name)}: {_filled(one, name)}" for name, one in properties.items()]
+    parts = [f"{_json(name)}: {_placeholder(one, name)}" for name, one in properties.items()]
     return "{" + ", ".join(parts) + "}"
 
 
@@ -53,7 +53,7 @@ def _choice(values: list[Any], name: str) -> str:
         are_numbers = len(values) > 1 and all(map(_is_number, values))
         return _WORDS["number"] if are_numbers else _json(values[0])
     if len(values) > MAX_SHOWN_VALUES:
-        return f'"<{_spoken(name)}>"'
+        return f'"<{_as_words(name)}>"'
     return _json(f"<{' or '.join(values)}>")
 
 
@@ -61,7 +61,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _spoken(name: str) -> str:
+def _as_words(name: str) -> str:
     return " ".join(name.replace("_", " ").replace('"', "").split())
 
 

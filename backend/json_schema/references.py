@@ -7,7 +7,7 @@ from urllib.parse import unquote
 from backend.json_schema.errors import SchemaInvalidError, SchemaUnsupportedError
 
 # Keywords whose value is a schema, a list of schemas, or schemas by name.
-ONE = frozenset(
+SCHEMA_KEYWORDS = frozenset(
     [
         "additionalItems",
         "additionalProperties",
@@ -23,33 +23,40 @@ ONE = frozenset(
         "unevaluatedProperties",
     ]
 )
-MANY = frozenset(["allOf", "anyOf", "items", "oneOf", "prefixItems"])
-SHELVES = frozenset(["$defs", "definitions"])  # what is here counts only where it is referred to
-NAMED = SHELVES | {"dependencies", "dependentSchemas", "patternProperties", "properties"}
+SCHEMA_LIST_KEYWORDS = frozenset(["allOf", "anyOf", "items", "oneOf", "prefixItems"])
+DEFINITION_KEYWORDS = frozenset(
+    ["$defs", "definitions"]
+)  # what is here counts only where it is referred to
+SCHEMA_MAP_KEYWORDS = DEFINITION_KEYWORDS | {
+    "dependencies",
+    "dependentSchemas",
+    "patternProperties",
+    "properties",
+}
 # The value that fits the outer schema has to fit these too: with them alone one goes in circles.
-IN_PLACE = frozenset(
+IN_PLACE_APPLICATORS = frozenset(
     ["allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependencies", "dependentSchemas"]
 )
 
 Path = tuple[str, ...]
 
 
-def pointer(path: Iterable[str | int]) -> str:
+def json_pointer(path: Iterable[str | int]) -> str:
     """Write a place as a JSON pointer."""
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
 
 
-def children(schema: dict[str, Any]) -> Iterator[tuple[Path, Any]]:
+def subschemas(schema: dict[str, Any]) -> Iterator[tuple[Path, Any]]:
     """Give the schemas right below one, with their places in it."""
     for keyword, value in schema.items():
-        if keyword in NAMED and isinstance(value, dict):
+        if keyword in SCHEMA_MAP_KEYWORDS and isinstance(value, dict):
             for name, child in value.items():
                 if isinstance(child, dict | bool):
                     yield (keyword, name), child
-        elif keyword in MANY and isinstance(value, list):
+        elif keyword in SCHEMA_LIST_KEYWORDS and isinstance(value, list):
             for index, child in enumerate(value):
                 yield (keyword, str(index)), child
-        elif keyword in ONE:
+        elif keyword in SCHEMA_KEYWORDS:
             yield (keyword,), value
 
 
@@ -61,7 +68,7 @@ class References:
         self._found: dict[str, tuple[Path, Any]] = {}
         self._names: dict[str, tuple[Path, Any]] | None = None
 
-    def target(self, reference: str) -> tuple[Path, Any]:
+    def resolve(self, reference: str) -> tuple[Path, Any]:
         """Find what a reference leads to: `#/a/b`, `#`, or `#name`.
 
         Raises:
@@ -74,7 +81,7 @@ class References:
 
     def _find(self, reference: str) -> tuple[Path, Any]:
         document, _, fragment = reference.partition("#")
-        if document and document != _address(self._root):
+        if document and document != _base_uri(self._root):
             raise SchemaUnsupportedError(
                 f"{reference[:100]!r} is in another document, and none is fetched: put what it "
                 "refers to into the schema, below $defs, and refer to it as #/$defs/name."
@@ -111,7 +118,7 @@ class References:
                 if isinstance(schema, dict):
                     if name := _name(schema):
                         self._names[name] = (path, schema)
-                    todo.extend((path + place, child) for place, child in children(schema))
+                    todo.extend((path + place, child) for place, child in subschemas(schema))
         return self._names
 
 
@@ -124,6 +131,6 @@ def _name(schema: dict[str, Any]) -> str | None:
     return None
 
 
-def _address(root: Any) -> Any:
+def _base_uri(root: Any) -> Any:
     address = root.get("$id", root.get("id")) if isinstance(root, dict) else None
     return address.removesuffix("#") if isinstance(address, str) else None

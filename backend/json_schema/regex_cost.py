@@ -7,8 +7,10 @@ import re
 from dataclasses import dataclass
 
 MAX_OPTIONAL = 100  # in a grammar each letter tries all ways past them, 100 in 60 ms
-FANCY = 400  # what a repetition costs more where there is lookaround or a backreference
-_FANCY = re.compile(r"\(\?<?[=!]|\\[1-9]|\\k<")
+BACKTRACKING_FACTOR = (
+    400  # what a repetition costs more where there is lookaround or a backreference
+)
+_BACKTRACKING = re.compile(r"\(\?<?[=!]|\\[1-9]|\\k<")
 _TOKEN = re.compile(
     r"\\.|\[\^?\]?(?:\\.|[^\]\\])*+\\?(?:\]|\Z)|\((?:\?(?:[:=!>]|<[=!]|P?<\w+>))?|\)"
     r"|(?P<many>[?*+])|\{(?P<least>\d*+)(?P<open>,?)(?P<most>\d*+)\}|.",
@@ -50,10 +52,10 @@ def pattern_cost(pattern: str) -> PatternCost:
     return cost
 
 
-def matching_cost(pattern: str) -> int:
+def matcher_cost(pattern: str) -> int:
     """Say what it costs to build a matcher, 1 being about half a microsecond."""
     cost = pattern_cost(pattern)
-    return cost.expanded * (FANCY if _FANCY.search(pattern) else 1)
+    return cost.expanded * (BACKTRACKING_FACTOR if _BACKTRACKING.search(pattern) else 1)
 
 
 def _times(token: re.Match[str]) -> tuple[int, int]:

@@ -12,16 +12,16 @@ from backend.json_schema.regex_parser import (
     EMPTY,
     PRINTABLE,
     Alt,
-    Chars,
-    Edge,
+    Anchor,
+    CharClass,
     Node,
     Repeat,
     Seq,
-    UncarriedError,
-    parsed,
+    UnsupportedPatternError,
+    parse,
 )
 
-__all__ = ["UncarriedError", "carried", "example"]
+__all__ = ["UnsupportedPatternError", "example_match", "narrow_pattern"]
 
 _TO_ESCAPE = frozenset("^$.[]()|{}*+?")
 # How often at most what has no end is repeated.
@@ -30,91 +30,91 @@ _LONGEST = 10_000  # what may be longer is cut, not counted
 
 
 @lru_cache(maxsize=512)
-def carried(pattern: str, shortest: int, longest: int) -> tuple[str, int]:
+def narrow_pattern(pattern: str, shortest: int, longest: int) -> tuple[str, int]:
     """Give a pattern for some of the texts that fit this one, and how long they get.
 
     Raises:
         UncarriedError: it cannot be done, or none of them has a fitting length.
     """
-    fitted = _fitted(_whole(parsed(pattern), longest), shortest, longest)
+    fitted = _fit_length(_whole(parse(pattern), longest), shortest, longest)
     if fitted is None:
-        raise UncarriedError("nothing of it has a fitting length")
-    return f"^{_written(Seq((fitted,)))}$", _lengths(fitted)[1]
+        raise UnsupportedPatternError("nothing of it has a fitting length")
+    return f"^{_to_pattern(Seq((fitted,)))}$", _length_range(fitted)[1]
 
 
 @lru_cache(maxsize=512)
-def example(pattern: str, size: int) -> str:
+def example_match(pattern: str, size: int) -> str:
     """Make up a text that fits, of about so many characters.
 
     Raises:
         UncarriedError: it cannot be done.
     """
-    fitted = _fitted(_whole(parsed(pattern), size), size, size + 20)
+    fitted = _fit_length(_whole(parse(pattern), size), size, size + 20)
     if fitted is None:
-        raise UncarriedError("nothing of it has a fitting length")
+        raise UnsupportedPatternError("nothing of it has a fitting length")
     return _example(fitted)
 
 
 def _whole(node: Node, room: int) -> Node:
     """Make an expression that is searched for one that the whole text fits."""
-    has_start, has_end = _has_edge(node, is_start=True), _has_edge(node, is_start=False)
-    bare = _without_edges(node, is_first=True, is_last=True)
-    anything = Repeat(Chars(PRINTABLE), 0, room)
-    is_scrap = not has_start and not has_end and _lengths(_bounded(bare, 1))[1] <= 3
+    has_start, has_end = _has_anchor(node, is_start=True), _has_anchor(node, is_start=False)
+    bare = _strip_anchors(node, is_first=True, is_last=True)
+    anything = Repeat(CharClass(PRINTABLE), 0, room)
+    is_scrap = not has_start and not has_end and _length_range(_bounded(bare, 1))[1] <= 3
     before = [anything] if has_end and not has_start else []
     after = [anything] if (has_start and not has_end) or is_scrap else []
     return Seq((*before, bare, *after)) if before or after else bare
 
 
-def _has_edge(node: Node, *, is_start: bool) -> bool:
+def _has_anchor(node: Node, *, is_start: bool) -> bool:
     match node:
-        case Edge():
+        case Anchor():
             return node.is_start == is_start
         case Seq(children) | Alt(children):
-            return any(_has_edge(child, is_start=is_start) for child in children)
+            return any(_has_anchor(child, is_start=is_start) for child in children)
         case Repeat():
-            return _has_edge(node.item, is_start=is_start)
+            return _has_anchor(node.item, is_start=is_start)
         case _:
             return False
 
 
-def _without_edges(node: Node, *, is_first: bool, is_last: bool) -> Node:
+def _strip_anchors(node: Node, *, is_first: bool, is_last: bool) -> Node:
     """Leave the edges out; one in the middle of a text is not supported."""
     match node:
-        case Edge():
+        case Anchor():
             if not (is_first if node.is_start else is_last):
-                raise UncarriedError("an edge in the middle")
+                raise UnsupportedPatternError("an edge in the middle")
             return EMPTY
         case Seq(parts):
             return Seq(
                 tuple(
-                    _without_edges(
+                    _strip_anchors(
                         part,
-                        is_first=is_first and all(isinstance(p, Edge) for p in parts[:at]),
-                        is_last=is_last and all(isinstance(p, Edge) for p in parts[at + 1 :]),
+                        is_first=is_first and all(isinstance(p, Anchor) for p in parts[:at]),
+                        is_last=is_last and all(isinstance(p, Anchor) for p in parts[at + 1 :]),
                     )
                     for at, part in enumerate(parts)
                 )
             )
         case Alt(options):
             return Alt(
-                tuple(_without_edges(one, is_first=is_first, is_last=is_last) for one in options)
+                tuple(_strip_anchors(one, is_first=is_first, is_last=is_last) for one in options)
             )
         case Repeat():
-            item = _without_edges(node.item, is_first=False, is_last=False)
+            item = _strip_anchors(node.item, is_first=False, is_last=False)
             return Repeat(item, node.low, node.high)
         case _:
             return node
 
 
-def _fitted(node: Node, shortest: int, longest: int) -> Node | None:
+def _fit_length(node: Node, shortest: int, longest: int) -> Node | None:
     """Bound it so that every text has a fitting length; None if there is none."""
-    if _lengths(_bounded(node, 0))[0] > longest:
+    if _length_range(_bounded(node, 0))[0] > longest:
         return None
     for cap in (longest, *_CAPS):
-        bounded = _short(_bounded(node, cap), longest)
-        if bounded is not None and _lengths(bounded)[1] <= longest:
-            return _long(bounded, shortest)
+        bounded = _drop_long(_bounded(node, cap), longest)
+        if bounded is not None and _length_range(bounded)[1] <= longest:
+            return _raise_minimum(bounded, shortest)
     return None
 
 
@@ -131,67 +131,70 @@ def _bounded(node: Node, cap: int) -> Node:
             return node
 
 
-def _short(node: Node, longest: int) -> Node | None:
+def _drop_long(node: Node, longest: int) -> Node | None:
     """Drop the alternatives that get too long."""
     if not isinstance(node, Alt):
         return node
-    options = [option for option in node.options if _lengths(option)[1] <= longest]
+    options = [option for option in node.options if _length_range(option)[1] <= longest]
     return Alt(tuple(options)) if options else None
 
 
-def _long(node: Node, shortest: int) -> Node | None:
+def _raise_minimum(node: Node, shortest: int) -> Node | None:
     """Raise how often something is repeated until every text is long enough."""
-    missing = shortest - _lengths(node)[0]
+    missing = shortest - _length_range(node)[0]
     if missing <= 0:
         return node
     match node:
         case Alt(options):
-            long = [option for one in options if (option := _long(one, shortest)) is not None]
+            long = [
+                option for one in options if (option := _raise_minimum(one, shortest)) is not None
+            ]
             return Alt(tuple(long)) if long else None
         case Repeat(item, low, high):
-            each = _lengths(item)[0]
+            each = _length_range(item)[0]
             needed = low + -(-missing // each) if each else _LONGEST
             return Repeat(item, needed, high) if high is None or needed <= high else None
         case Seq(parts):
             for at, part in enumerate(parts):
-                room = _lengths(part)[1] - _lengths(part)[0]
-                wanted = _lengths(part)[0] + min(room, missing)
-                raised = _long(part, wanted) if room else None
+                room = _length_range(part)[1] - _length_range(part)[0]
+                wanted = _length_range(part)[0] + min(room, missing)
+                raised = _raise_minimum(part, wanted) if room else None
                 if raised is not None:
-                    return _long(Seq((*parts[:at], raised, *parts[at + 1 :])), shortest)
+                    return _raise_minimum(Seq((*parts[:at], raised, *parts[at + 1 :])), shortest)
     return None
 
 
 @lru_cache(maxsize=4096)
-def _lengths(node: Node) -> tuple[int, int]:
+def _length_range(node: Node) -> tuple[int, int]:
     """Give the shortest and the longest text; of something impossible, more than ever fits."""
     match node:
-        case Chars(options):
-            return (1, 1) if options & PRINTABLE or _foreign(options) else (_LONGEST, _LONGEST)
+        case CharClass(options):
+            return (1, 1) if options & PRINTABLE or _non_ascii(options) else (_LONGEST, _LONGEST)
         case Seq(parts):
-            lengths = [_lengths(part) for part in parts]
+            lengths = [_length_range(part) for part in parts]
             return sum(low for low, _ in lengths), sum(high for _, high in lengths)
         case Alt(options):
-            lengths = [_lengths(option) for option in options]
+            lengths = [_length_range(option) for option in options]
             return min(low for low, _ in lengths), max(high for _, high in lengths)
         case Repeat(item, low, high):
-            shortest, longest = _lengths(item)
+            shortest, longest = _length_range(item)
             return shortest * low, longest * (_LONGEST if high is None else high)
         case _:
             return 0, 0
 
 
-def _foreign(options: Iterable[str]) -> list[str]:
+def _non_ascii(options: Iterable[str]) -> list[str]:
     return sorted(one for one in options if one.isprintable() and one > "\x7f")
 
 
-def _written(node: Node) -> str:
+def _to_pattern(node: Node) -> str:
     match node:
-        case Chars(options):
+        case CharClass(options):
             return _class(options)
         case Seq(parts):
             return "".join(
-                f"({_written(part)})" if isinstance(part, Alt) else _written(part) for part in parts
+                f"({_to_pattern(part)})" if isinstance(part, Alt) else _to_pattern(part)
+                for part in parts
             )
         case Alt(options):
             return _choice(options)
@@ -203,9 +206,9 @@ def _written(node: Node) -> str:
 
 def _example(node: Node) -> str:
     match node:
-        case Chars(options):
+        case CharClass(options):
             likely = sorted(options & PRINTABLE, key=lambda one: (not one.isalpha(), one.lower()))
-            return [*likely, *_foreign(options)][0]
+            return [*likely, *_non_ascii(options)][0]
         case Seq(parts):
             return "".join(_example(part) for part in parts)
         case Alt(options):
@@ -217,7 +220,7 @@ def _example(node: Node) -> str:
 
 
 def _choice(options: Iterable[Node]) -> str:
-    written = list(dict.fromkeys(_written(option) for option in options))
+    written = list(dict.fromkeys(_to_pattern(option) for option in options))
     filled = [one for one in written if one]
     if len(filled) == len(written):
         return "|".join(filled)
@@ -225,20 +228,20 @@ def _choice(options: Iterable[Node]) -> str:
 
 
 def _repetition(item: Node, low: int, high: int) -> str:
-    written = _written(item)
+    written = _to_pattern(item)
     if not written or high == 0:
         return ""
     if low == high == 1:
         return f"({written})" if isinstance(item, Alt) else written
-    if not isinstance(item, Chars) or not written.startswith("["):
+    if not isinstance(item, CharClass) or not written.startswith("["):
         written = f"({written})"
     return written + (f"{{{low}}}" if low == high else f"{{{low},{high}}}")
 
 
 def _class(options: frozenset[str]) -> str:
-    members = sorted(options & PRINTABLE) or _foreign(options)[:1]
+    members = sorted(options & PRINTABLE) or _non_ascii(options)[:1]
     if not members:
-        raise UncarriedError("nothing but control characters, quotes or backslashes")
+        raise UnsupportedPatternError("nothing but control characters, quotes or backslashes")
     if len(members) == 1:
         return f"\\{members[0]}" if members[0] in _TO_ESCAPE else members[0]
     edge = [one for one in "^-" if one in members]  # where they stand for themselves

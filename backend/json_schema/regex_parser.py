@@ -11,19 +11,19 @@ _ESCAPES = {"t": "\t", "n": "\n", "r": "\r", "f": "\f", "v": "\v", "0": "\0"}
 _CODES = {"x": 2, "u": 4}  # hexadecimal digits that follow
 
 
-class UncarriedError(ValueError):
+class UnsupportedPatternError(ValueError):
     """The expression has something that cannot be had in a grammar."""
 
 
 @dataclass(frozen=True)
-class Chars:
+class CharClass:
     """One character out of several."""
 
     options: frozenset[str]
 
 
 @dataclass(frozen=True)
-class Edge:
+class Anchor:
     """`^` or `$`."""
 
     is_start: bool
@@ -46,17 +46,17 @@ class Repeat:
     high: int | None
 
 
-Node = Chars | Edge | Seq | Alt | Repeat
+Node = CharClass | Anchor | Seq | Alt | Repeat
 EMPTY = Seq(())
 
 
-def parsed(pattern: str) -> Node:
+def parse(pattern: str) -> Node:
     """Read a regular expression of JSON Schema's.
 
     Raises:
         UncarriedError: it has something that no grammar carries.
     """
-    return _Parser(pattern).parsed()
+    return _Parser(pattern).parse()
 
 
 class _Parser:
@@ -64,14 +64,14 @@ class _Parser:
         self._pattern = pattern
         self._at = 0
 
-    def parsed(self) -> Node:
+    def parse(self) -> Node:
         node = self._alternatives()
         if self._at < len(self._pattern):
             self._fail()
         return node
 
     def _fail(self) -> NoReturn:
-        raise UncarriedError(f"at {self._at} of {self._pattern!r:.100}")
+        raise UnsupportedPatternError(f"at {self._at} of {self._pattern!r:.100}")
 
     def _next(self) -> str:
         return self._pattern[self._at : self._at + 1]
@@ -105,16 +105,16 @@ class _Parser:
         if character == "(":
             return self._group()
         if character == "[":
-            return Chars(self._class())
+            return CharClass(self._class())
         if character in "^$":
-            return Edge(character == "^")
+            return Anchor(character == "^")
         if character == ".":
-            return Chars(PRINTABLE)
+            return CharClass(PRINTABLE)
         if character == "\\":
-            return Chars(self._escape())
+            return CharClass(self._escape())
         if character in "*+?":
             self._fail()
-        return Chars(frozenset(character))
+        return CharClass(frozenset(character))
 
     def _group(self) -> Node:
         if self._skip("?<") and self._next() not in ("=", "!"):
@@ -171,7 +171,7 @@ class _Parser:
             bounds = self._bounds()
             if bounds is None:
                 return node
-            if isinstance(node, Edge):
+            if isinstance(node, Anchor):
                 self._fail()
             self._skip("?")  # lazy: the same texts fit
             node = Repeat(node, *bounds)

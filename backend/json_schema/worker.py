@@ -32,18 +32,18 @@ class WorkerBusyError(Exception):
     """Too much waits already."""
 
 
-class WorkerBrokenError(Exception):
+class WorkerUnavailableError(Exception):
     """No process starts; why not, it says itself on the standard error."""
 
 
-class Worker:
+class WorkerPool:
     """Runs calls, each in a process by itself; one that takes too long ends with its process."""
 
     def __init__(
         self, seconds: float = 1.0, processes: int = 2, *, command: Sequence[str] = COMMAND
     ) -> None:
         self._seconds = seconds
-        self._free = [_Child(command) for _ in range(processes)]
+        self._free = [_WorkerProcess(command) for _ in range(processes)]
         self._children = tuple(self._free)
         self._turn = asyncio.Semaphore(processes)
         self._calls = set[asyncio.Task[Any]]()
@@ -66,7 +66,7 @@ class Worker:
             raise WorkerBusyError(f"{MAX_WAITING} schemas wait already: try again soon.")
         call = asyncio.create_task(self._run(function, pickle.dumps((function, args, kwargs))))
         self._calls.add(call)
-        call.add_done_callback(self._forget)
+        call.add_done_callback(self._discard)
         # Whoever leaves does not take the process along, which others will need.
         has_failed, result = await asyncio.shield(call)
         if has_failed:
@@ -81,7 +81,7 @@ class Worker:
         for child in self._children:
             await child.kill()
 
-    def _forget(self, call: asyncio.Task[Any]) -> None:
+    def _discard(self, call: asyncio.Task[Any]) -> None:
         self._calls.discard(call)
         if not call.cancelled():
             call.exception()  # nobody may be there to take it
@@ -92,7 +92,7 @@ class Worker:
         try:
             await child.load(function.__module__)
             async with asyncio.timeout(self._seconds):
-                return await child.exchange(call)
+                return await child.call(call)
         except TimeoutError:
             await child.kill()
             raise SchemaTooLargeError(
@@ -111,7 +111,7 @@ class Worker:
             self._turn.release()
 
 
-class _Child:
+class _WorkerProcess:
     """One process, started when it is first needed, and again after it was killed."""
 
     def __init__(self, command: Sequence[str]) -> None:
@@ -127,12 +127,14 @@ class _Child:
             if not self._is_alive():
                 await self._start()
             async with asyncio.timeout(START_SECONDS):
-                await self.exchange(pickle.dumps((_load, (module,), {})))
+                await self.call(pickle.dumps((_load, (module,), {})))
         except (OSError, asyncio.IncompleteReadError) as error:  # also of a time limit
-            raise WorkerBrokenError("The process that looks at schemas did not start.") from error
+            raise WorkerUnavailableError(
+                "The process that looks at schemas did not start."
+            ) from error
         self._loaded.add(module)
 
-    async def exchange(self, call: bytes) -> tuple[bool, Any]:
+    async def call(self, call: bytes) -> tuple[bool, Any]:
         """Send a call; give whether it failed, and what it gave or raised."""
         process = self._process
         assert process  # noqa: S101  # it was loaded
@@ -173,23 +175,23 @@ def _load(module: str) -> None:
 
 def _serve(calls: BinaryIO, results: BinaryIO) -> None:
     while length := calls.read(LENGTH_BYTES):
-        written = _called(calls.read(int.from_bytes(length)))
+        written = _execute(calls.read(int.from_bytes(length)))
         results.write(len(written).to_bytes(LENGTH_BYTES) + written)
         results.flush()
 
 
-def _called(call: bytes) -> bytes:
-    _end_in(ORPHAN_SECONDS)
+def _execute(call: bytes) -> bytes:
+    _set_alarm(ORPHAN_SECONDS)
     try:
         function, args, kwargs = pickle.loads(call)  # noqa: S301
         result = (False, function(*args, **kwargs))
     except Exception as error:  # raised where it was called
         result = (True, error)
-    _end_in(0)
+    _set_alarm(0)
     return pickle.dumps(result)
 
 
-def _end_in(seconds: float) -> None:
+def _set_alarm(seconds: float) -> None:
     """Have the kernel end this process, should nobody else be left to do it; 0 takes it back."""
     if hasattr(signal, "setitimer"):  # not on Windows
         signal.setitimer(signal.ITIMER_REAL, seconds)

@@ -8,7 +8,7 @@ _KNOWN_ENDING = re.compile(r"(/engines(/[\w.-]+)?)?/v1$|/engines(/[\w.-]+)?$")
 _BARE_ENGINES = re.compile(r"/engines(/(?!v1$)[\w.-]+)?$")
 
 
-def candidates(url: str) -> list[str]:
+def base_url_candidates(url: str) -> list[str]:
     """Give the base URLs to try for `url`, in order.
 
     Docker Model Runner is addressed by its root or by one of several prefixes, which differ by

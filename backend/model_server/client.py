@@ -24,23 +24,28 @@ from backend.errors import (
     InvalidRequestError,
     ModelLoadingError,
     ModelServerError,
+    ModelServerRouteNotFoundError,
     ModelServerUnreachableError,
     SmolChatError,
     TooManyRequestsError,
-    UnknownRouteError,
 )
-from backend.model_server.connection import expect_within, open_session, translated, whole
-from backend.model_server.discovery import ModelServer, parsed, retrieve
-from backend.model_server.error_mapping import logged_refusal
-from backend.model_server.sse import EventStream, digest_in, nonsense, renaming
+from backend.model_server.connection import (
+    map_http_errors,
+    open_session,
+    read_body,
+    set_read_timeout,
+)
+from backend.model_server.discovery import ModelServerDiscovery, ignore_result, parse_json
+from backend.model_server.error_mapping import log_and_map_error
+from backend.model_server.sse import SseRelay, invalid_response, model_replacement, parse_digest
 from backend.settings import Settings
 
-LOADING_POLL_SECONDS = 1.0
+MODEL_LOAD_POLL_SECONDS = 1.0
 MAX_KNOWN_MODELS = 1000  # a client may ask for any name
 MAX_LOADS = 16  # at a time: a load goes on when the client who began it has left
 
 
-class Upstream(ModelServer):
+class ModelServerClient(ModelServerDiscovery):
     """A model server that answers."""
 
     def __init__(
@@ -51,15 +56,15 @@ class Upstream(ModelServer):
         settings: Settings,
     ) -> None:
         super().__init__(client, settings)
-        self.patience_seconds = settings.read_timeout_seconds
+        self.load_timeout_seconds = settings.read_timeout_seconds
         self._stall_seconds = settings.stall_seconds
         self._loaded_seconds = settings.loaded_seconds
         self._session = session
         self._streams = streams
-        self._began: dict[str, float] = {}  # when a model's last good answer began
+        self._last_response_at: dict[str, float] = {}  # when a model's last good answer began
         self._digests: dict[str, str | None] = {}  # as its last answer told
-        self._loads: dict[str, asyncio.Task[None]] = {}
-        self._starting: asyncio.Task[Any] | None = None
+        self._load_tasks: dict[str, asyncio.Task[None]] = {}
+        self._preload_task: asyncio.Task[Any] | None = None
 
     async def complete(self, body: dict[str, Any]) -> tuple[bytes, dict[str, Any]]:
         """Give a whole answer, as JSON and read, under the model id that `body` asks for.
@@ -67,18 +72,18 @@ class Upstream(ModelServer):
         Raises:
             SmolChatError: the model server refused, failed, or answered with something else.
         """
-        async with self._chat(body) as response:
-            raw = await whole(response.content.iter_any())
-            answer = parsed(raw)
+        async with self._post_chat(body) as response:
+            raw = await read_body(response.content.iter_any())
+            answer = parse_json(raw)
             if not isinstance(answer, dict):
-                raise nonsense()  # and not for the log: it may be all that the model wrote
+                raise invalid_response()  # and not for the log: it may be all that the model wrote
             if answer.get("error"):
-                raise logged_refusal(None, raw)
+                raise log_and_map_error(None, raw)
             if not isinstance(answer.get("choices"), list) or not answer["choices"]:
-                raise nonsense()
-            _remember(self._began, body["model"], time.monotonic())
-        if told := renaming(answer.get("model"), raw, body["model"]):
-            _remember(self._digests, body["model"], digest_in(answer["model"]))
+                raise invalid_response()
+            _cache(self._last_response_at, body["model"], time.monotonic())
+        if told := model_replacement(answer.get("model"), raw, body["model"]):
+            _cache(self._digests, body["model"], parse_digest(answer["model"]))
             raw, answer["model"] = raw.replace(*told, 1), body["model"]
         return raw, answer
 
@@ -88,16 +93,16 @@ class Upstream(ModelServer):
         Raises:
             SmolChatError: as for `complete`, also in the middle of the answer.
         """
-        events = EventStream(body["model"], body.get("n", 1))
-        has_begun, patience_seconds, said = False, self.patience_seconds, time.monotonic()
-        async with self._chat(body) as response:
+        events = SseRelay(body["model"], body.get("n", 1))
+        has_begun, patience_seconds, said = False, self.load_timeout_seconds, time.monotonic()
+        async with self._post_chat(body) as response:
             async for chunk in response.content.iter_any():
                 if piece := events.feed(chunk):
                     if not has_begun:
-                        _remember(self._digests, body["model"], events.digest)
+                        _cache(self._digests, body["model"], events.digest)
                     yield piece
-                if events.failure:
-                    raise events.failure
+                if events.error:
+                    raise events.error
                 if events.is_done:
                     break
                 if b"data:" in piece:
@@ -106,8 +111,8 @@ class Upstream(ModelServer):
                     raise TimeoutError  # a server whose model hangs may still send comments
                 if piece and not has_begun:
                     has_begun, patience_seconds = True, self._stall_seconds
-                    _remember(self._began, body["model"], said)
-                    expect_within(self._stall_seconds, response)
+                    _cache(self._last_response_at, body["model"], said)
+                    set_read_timeout(self._stall_seconds, response)
             if rest := events.close():
                 yield rest
 
@@ -115,12 +120,12 @@ class Upstream(ModelServer):
         """Give the digest of `model`, where its last answer told one."""
         return self._digests.get(model)
 
-    def start_loading(self, model: str) -> None:
+    def preload(self, model: str) -> None:
         """Have `model` loaded, if the model server is there, for whoever comes."""
-        self._starting = asyncio.create_task(self.loading(model))
-        self._starting.add_done_callback(retrieve)
+        self._preload_task = asyncio.create_task(self.load_task(model))
+        self._preload_task.add_done_callback(ignore_result)
 
-    async def loading(self, model: str) -> asyncio.Task[None] | None:
+    async def load_task(self, model: str) -> asyncio.Task[None] | None:
         """Give what has to be waited for before `model` is asked, if there is anything.
 
         Docker Model Runner ends a load when the client that began it leaves, so it is begun here,
@@ -129,85 +134,85 @@ class Upstream(ModelServer):
         Raises:
             SmolChatError: there is no model server, or it has too much to load already.
         """
-        await self.address()
-        idle_seconds = time.monotonic() - self._began.get(model, -inf)
-        if not self._is_owned_by("docker") or idle_seconds < self._loaded_seconds:
+        await self.base_url()
+        idle_seconds = time.monotonic() - self._last_response_at.get(model, -inf)
+        if not self._owned_by("docker") or idle_seconds < self._loaded_seconds:
             return None
-        if model not in self._loads:
-            if len(self._loads) >= MAX_LOADS:
+        if model not in self._load_tasks:
+            if len(self._load_tasks) >= MAX_LOADS:
                 raise TooManyRequestsError(
                     "Too many models are being loaded. Try again in a few seconds."
                 )
-            self._loads[model] = asyncio.create_task(self._load(model))
-            self._loads[model].add_done_callback(retrieve)
-        return self._loads[model]
+            self._load_tasks[model] = asyncio.create_task(self._load_model(model))
+            self._load_tasks[model].add_done_callback(ignore_result)
+        return self._load_tasks[model]
 
     async def close(self) -> None:
         """End what goes on for nobody in particular."""
-        tasks = [*filter(None, (self._finding, self._starting)), *self._loads.values()]
+        tasks = [*filter(None, (self._discovery, self._preload_task)), *self._load_tasks.values()]
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
 
-    async def _load(self, model: str) -> None:
+    async def _load_model(self, model: str) -> None:
         # An older one takes this for a question; many templates fail where nobody says anything.
         messages = [{"role": "user", "content": "Hello"}]
         body = {"model": model, "messages": messages, "max_tokens": 1}
         try:
-            if not await self._is_still_docker():
+            if not await self._is_docker_model_runner():
                 return
-            async with self._chat(body, {"X-Preload-Only": "true"}) as response:
-                await whole(response.content.iter_any())
-            _remember(self._began, model, time.monotonic())
+            async with self._post_chat(body, {"X-Preload-Only": "true"}) as response:
+                await read_body(response.content.iter_any())
+            _cache(self._last_response_at, model, time.monotonic())
         except (InvalidRequestError, ModelLoadingError):
             pass  # an older one takes this for a question; asked again, it will say how it is
         finally:
-            del self._loads[model]
+            del self._load_tasks[model]
 
-    async def _is_still_docker(self) -> bool:
+    async def _is_docker_model_runner(self) -> bool:
         """Look anew: another server may have taken the place of the one found."""
         try:
             await self.models()
         except SmolChatError:
             return False  # the question itself will tell how it is
-        return self._is_owned_by("docker")
+        return self._owned_by("docker")
 
     @asynccontextmanager
-    async def _chat(
+    async def _post_chat(
         self, body: dict[str, Any], headers: dict[str, str] | None = None
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         content = to_json(body)
         session = self._streams if body.get("stream") else self._session
         for is_second_try in (False, True):
-            url = _chat_url(await self.address())
+            url = _chat_url(await self.base_url())
             try:
-                with translated(self.url):
+                with map_http_errors(self.url):
                     async with session.post(
                         url, data=content, headers=headers, allow_redirects=False
                     ) as response:
                         if response.status == 200:
                             yield response
                             return
-                        said = await whole(response.content.iter_any())
-                        raise logged_refusal(response.status, said)
+                        said = await read_body(response.content.iter_any())
+                        raise log_and_map_error(response.status, said)
             except ContextLengthExceededError as error:
                 if size := error.details.get("n_ctx"):
-                    _remember(self._context_sizes, body["model"], size)
+                    _cache(self._context_sizes, body["model"], size)
                 raise
-            except UnknownRouteError:
+            except ModelServerRouteNotFoundError:
                 if is_second_try:
                     raise
-                self._found = None  # another server may have taken the place of the one found
+                self._base_url = None  # another server may have taken the place of the one found
             except ModelServerError as error:
                 if isinstance(error, ModelServerUnreachableError):
-                    self._found = None
-                self._began.pop(body["model"], None)
+                    self._base_url = None
+                self._last_response_at.pop(body["model"], None)
                 raise
 
 
 @asynccontextmanager
-async def open_upstream(settings: Settings) -> AsyncIterator[Upstream]:
+async def open_model_server(settings: Settings) -> AsyncIterator[ModelServerClient]:
     """Open the door for the life of the process, with as many connections as are needed."""
     async with (
         open_session(settings, keepalive_timeout=3) as session,
@@ -219,9 +224,9 @@ async def open_upstream(settings: Settings) -> AsyncIterator[Upstream]:
             trust_env=False,
         ) as client,
     ):
-        upstream = Upstream(session, streams, client, settings)
+        upstream = ModelServerClient(session, streams, client, settings)
         if settings.preload:
-            upstream.start_loading(settings.model_id)
+            upstream.preload(settings.model_id)
         try:
             yield upstream
         finally:
@@ -233,7 +238,7 @@ def _chat_url(base_url: str) -> yarl.URL:
     return yarl.URL(f"{base_url}/chat/completions")
 
 
-def _remember(known: dict[str, Any], model: str, value: Any) -> None:
+def _cache(known: dict[str, Any], model: str, value: Any) -> None:
     if len(known) >= MAX_KNOWN_MODELS:
         known.clear()
     known[model] = value

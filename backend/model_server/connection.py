@@ -8,7 +8,7 @@ import aiohttp
 import httpx
 
 from backend.errors import ModelServerError, ModelServerTimeoutError, ModelServerUnreachableError
-from backend.model_server.sse import nonsense
+from backend.model_server.sse import invalid_response
 from backend.settings import Settings
 
 MAX_ANSWER_BYTES = 128 * 1024 * 1024
@@ -18,7 +18,7 @@ _UNREACHABLE = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
 )
-_SILENT = (TimeoutError, httpx.TimeoutException)
+_TIMEOUTS = (TimeoutError, httpx.TimeoutException)
 
 
 def open_session(settings: Settings, **connections: Any) -> aiohttp.ClientSession:
@@ -43,7 +43,7 @@ def open_session(settings: Settings, **connections: Any) -> aiohttp.ClientSessio
 
 
 @contextmanager
-def translated(url: str) -> Iterator[None]:
+def map_http_errors(url: str) -> Iterator[None]:
     """Turn the HTTP libraries' errors into ours.
 
     httpx-aiohttp says ConnectTimeout for most of aiohttp's errors: the cause tells them apart.
@@ -54,8 +54,8 @@ def translated(url: str) -> Iterator[None]:
         cause = error.__cause__
         seen = cause if isinstance(cause, (aiohttp.ClientError, TimeoutError)) else error
         if isinstance(seen, _UNREACHABLE):
-            raise ModelServerUnreachableError(_how_to_reach(url)) from error
-        if isinstance(seen, _SILENT):
+            raise ModelServerUnreachableError(_unreachable_message(url)) from error
+        if isinstance(seen, _TIMEOUTS):
             raise ModelServerTimeoutError(
                 f"The model server at {url} has been silent for too long. Restart it."
             ) from error
@@ -64,7 +64,7 @@ def translated(url: str) -> Iterator[None]:
         ) from error
 
 
-def expect_within(seconds: float, response: aiohttp.ClientResponse) -> None:
+def set_read_timeout(seconds: float, response: aiohttp.ClientResponse) -> None:
     """Let no more than this pass between any two bytes from now on."""
     connection = response.connection
     if connection is not None and connection.protocol is not None:  # its length is 0: it is falsy
@@ -72,16 +72,16 @@ def expect_within(seconds: float, response: aiohttp.ClientResponse) -> None:
         connection.protocol.start_timeout()
 
 
-async def whole(chunks: AsyncIterable[bytes]) -> bytes:
+async def read_body(chunks: AsyncIterable[bytes]) -> bytes:
     body = bytearray()
     async for chunk in chunks:
         body += chunk
         if len(body) > MAX_ANSWER_BYTES:
-            raise nonsense()
+            raise invalid_response()
     return bytes(body)
 
 
-def _how_to_reach(url: str) -> str:
+def _unreachable_message(url: str) -> str:
     """Say what to do where nothing answers; each address has its own usual reason."""
     message = f"Nothing answers at {url}. "
     if "docker.internal" in url:

@@ -19,10 +19,10 @@ from backend.errors import (
     ModelLoadingError,
     ModelNotFoundError,
     ModelServerError,
+    ModelServerRouteNotFoundError,
     SmolChatError,
     TooManyChoicesError,
     TooManyRequestsError,
-    UnknownRouteError,
 )
 from backend.json_values import as_count
 
@@ -32,9 +32,9 @@ MAX_REASON_CHARACTERS = 300
 MAX_LOGGED_BYTES = 4000
 # What is longer is cut before any pattern sees it: some take the square of its length.
 MAX_READ_CHARACTERS = 4000
-_FEW_CHOICES = re.compile(r"^Field 'n': Value must be between 1 <= value <= ([1-9]\d{0,3})\b")
+_MAX_CHOICES = re.compile(r"^Field 'n': Value must be between 1 <= value <= ([1-9]\d{0,3})\b")
 _MODEL_MISSING = re.compile(r"model\b.*\b(?:not found|does not exist)", re.DOTALL)
-_MODEL_LOST = re.compile(
+_RUNNER_CRASH = re.compile(
     r"unable to load runner|terminated unexpectedly|not within the file bounds"
 )
 _LOG_PATH_OR_HOST = re.compile(
@@ -43,21 +43,21 @@ _LOG_PATH_OR_HOST = re.compile(
 _NOISE = re.compile(r"\[json\.exception\.[\w.]+\] |^.*?(?=JSON schema error)|; tools = \[$")
 
 
-def logged_refusal(status: int | None, body: bytes) -> SmolChatError:
+def log_and_map_error(status: int | None, body: bytes) -> SmolChatError:
     """As `refusal`; of a failure of the server's own, our log has more.
 
     It has what was said in full only where a model was lost: in all else a server may quote what it
     was asked, or what it was about to answer.
     """
-    error = refusal(status, body)
+    error = error_from_response(status, body)
     if error.status >= 500:
         said = body[:MAX_LOGGED_BYTES].decode(errors="replace")
-        told = repr(said) if _MODEL_LOST.search(said) else f"{len(body)} bytes, not shown"
+        told = repr(said) if _RUNNER_CRASH.search(said) else f"{len(body)} bytes, not shown"
         logger.warning("the model server failed, status %s: %s", status, told)
     return error
 
 
-def refusal(status: int | None, body: bytes) -> SmolChatError:
+def error_from_response(status: int | None, body: bytes) -> SmolChatError:
     """Give the error that an answer other than a good one stands for.
 
     `status` is the HTTP status, or None for what was said in the middle of a stream.
@@ -65,21 +65,21 @@ def refusal(status: int | None, body: bytes) -> SmolChatError:
     details = _details(body)
     said = details["message"][:MAX_READ_CHARACTERS]
     if "n_prompt_tokens" in details or details.get("type") == "exceed_context_size_error":
-        return _overflow(details)
+        return _context_length_error(details)
     if status == 404 and (_MODEL_MISSING.search(said) or details.get("code") == "model_not_found"):
         return ModelNotFoundError(
             "The model server does not have this model. Pull it there (`docker model pull …`), or "
             "choose one that GET /models lists.",
             param="model",
         )
-    if few := _FEW_CHOICES.search(said):
+    if few := _MAX_CHOICES.search(said):
         return TooManyChoicesError(
             f"The model server gives at most {few[1]} answers at once.", most=int(few[1])
         )
-    for pattern, error in _KNOWN:
+    for pattern, error in _KNOWN_MESSAGES:
         if pattern.search(said):
             return error(_reason(said))
-    return _unknown(status, _reason(said))
+    return _error_by_status(status, _reason(said))
 
 
 def _details(body: bytes) -> dict[str, Any]:
@@ -103,11 +103,11 @@ def _reason(said: str) -> str:
     return line[:MAX_REASON_CHARACTERS].rstrip(". ")
 
 
-def _because(reason: str) -> str:
+def _reason_suffix(reason: str) -> str:
     return f": {reason}" if reason else ""
 
 
-def _overflow(details: dict[str, Any]) -> ContextLengthExceededError:
+def _context_length_error(details: dict[str, Any]) -> ContextLengthExceededError:
     numbers = {
         name: details[name]
         for name in ("n_prompt_tokens", "n_ctx")
@@ -125,7 +125,7 @@ def _overflow(details: dict[str, Any]) -> ContextLengthExceededError:
     )
 
 
-def _unknown(status: int | None, reason: str) -> SmolChatError:
+def _error_by_status(status: int | None, reason: str) -> SmolChatError:
     if status is None:
         return ModelServerError("The model server failed in its answer. Its own log says why.")
     if status in (401, 403):
@@ -133,22 +133,24 @@ def _unknown(status: int | None, reason: str) -> SmolChatError:
             "The model server refused the key. Set DMR_API_KEY to one it takes."
         )
     if status == 404:
-        return UnknownRouteError("The model server has no such route. Check DMR_BASE_URL.")
+        return ModelServerRouteNotFoundError(
+            "The model server has no such route. Check DMR_BASE_URL."
+        )
     if status in (408, 429):
         return TooManyRequestsError("The model server is busy. Try again in a few seconds.")
     if 400 <= status < 500:
-        return InvalidRequestError(f"The model server refused the request{_because(reason)}.")
+        return InvalidRequestError(f"The model server refused the request{_reason_suffix(reason)}.")
     return ModelServerError(f"The model server failed with status {status}. Its own log says why.")
 
 
-_KNOWN: list[tuple[re.Pattern[str], Callable[[str], SmolChatError]]] = [
+_KNOWN_MESSAGES: list[tuple[re.Pattern[str], Callable[[str], SmolChatError]]] = [
     (
         re.compile(r"Loading model"),
         lambda _: ModelLoadingError("The model is still loading. Try again in a few seconds."),
     ),
     (
         re.compile(r"maximum context length|exceeds the available context size"),
-        lambda _: _overflow({}),
+        lambda _: _context_length_error({}),
     ),
     (
         re.compile(r"image input is not supported|mmproj"),
@@ -159,7 +161,8 @@ _KNOWN: list[tuple[re.Pattern[str], Callable[[str], SmolChatError]]] = [
     (
         re.compile(r"JSON schema error"),
         lambda reason: InvalidRequestError(
-            f"The model server cannot use this schema{_because(reason)}.", param="response_format"
+            f"The model server cannot use this schema{_reason_suffix(reason)}.",
+            param="response_format",
         ),
     ),
     (
@@ -169,7 +172,7 @@ _KNOWN: list[tuple[re.Pattern[str], Callable[[str], SmolChatError]]] = [
             r"|(?i:failed to parse grammar)|^Unknown reasoning format"
         ),
         lambda reason: InvalidRequestError(
-            f"The model server refused the request{_because(reason)}."
+            f"The model server refused the request{_reason_suffix(reason)}."
         ),
     ),
     (

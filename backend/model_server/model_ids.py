@@ -9,34 +9,34 @@ from typing import Any
 _HUB = re.compile(r"^(?:index\.)?docker\.io/")
 
 
-def without_hub(model_id: str) -> str:
+def strip_docker_hub(model_id: str) -> str:
     """Give the id as people write it: Docker's own registry goes without saying."""
     return _HUB.sub("", model_id)
 
 
-def listed(model_id: str) -> str:
+def display_id(model_id: str) -> str:
     """Give the id that a model server lists as clients ask for it: no path on the server's disk."""
     if model_id.endswith(".gguf"):
         return re.split(r"[/\\]", model_id)[-1].removesuffix(".gguf")
-    return without_hub(model_id)
+    return strip_docker_hub(model_id)
 
 
-def is_same(one: str, other: str) -> bool:
+def same_model(one: str, other: str) -> bool:
     """Tell whether two ids name one model."""
-    return _completed(one) == _completed(other)
+    return _normalize(one) == _normalize(other)
 
 
-def entry_for(model_id: str, models: list[dict[str, Any]]) -> dict[str, Any] | None:
+def find_model(model_id: str, models: list[dict[str, Any]]) -> dict[str, Any] | None:
     """Find what answers to `model_id` in a model list.
 
     llama.cpp's server, when it serves one model, answers with it whatever the request names.
     """
     if len(models) == 1 and models[0].get("owned_by") == "llamacpp":
         return models[0]
-    return next((model for model in models if is_same(model["id"], model_id)), None)
+    return next((model for model in models if same_model(model["id"], model_id)), None)
 
 
-def _completed(model_id: str) -> str:
+def _normalize(model_id: str) -> str:
     name = _HUB.sub("", model_id.strip())
     name = re.sub(r"^hf\.co/", "huggingface.co/", name)
     path, slash, last = name.rpartition("/")

@@ -7,9 +7,9 @@ from pydantic import BaseModel
 
 from backend import VERSION
 from backend.errors import NotReadyError
-from backend.http.error_handlers import described
-from backend.model_server.model_ids import without_hub
-from backend.monitoring.model_server_check import ModelServer, ModelServerDep
+from backend.http.error_handlers import error_responses
+from backend.model_server.model_ids import strip_docker_hub
+from backend.monitoring.model_server_check import ModelServerHealth, ModelServerHealthDep
 from backend.state import AppStateDep
 
 router = APIRouter(tags=["health"])
@@ -19,7 +19,7 @@ class Health(BaseModel):
     status: Literal["ok"] = "ok"
     version: str = VERSION
     model: str
-    model_server: ModelServer
+    model_server: ModelServerHealth
 
 
 class Readiness(BaseModel):
@@ -29,14 +29,14 @@ class Readiness(BaseModel):
 
 @router.head("/healthz", include_in_schema=False)
 @router.get("/healthz")
-async def healthz(model_server: ModelServerDep, state: AppStateDep) -> Health:
+async def healthz(model_server: ModelServerHealthDep, state: AppStateDep) -> Health:
     """Say that the API is alive, and what it knows of the model server."""
-    return Health(model=without_hub(state.settings.model_id), model_server=model_server)
+    return Health(model=strip_docker_hub(state.settings.model_id), model_server=model_server)
 
 
 @router.head("/readyz", include_in_schema=False)
-@router.get("/readyz", responses=described(503))
-async def readyz(model_server: ModelServerDep, state: AppStateDep) -> Readiness:
+@router.get("/readyz", responses=error_responses(503))
+async def readyz(model_server: ModelServerHealthDep, state: AppStateDep) -> Readiness:
     """Answer 200 only when a chat would be answered now."""
     if state.shutting_down.is_set():
         raise NotReadyError("The API is shutting down.")
@@ -44,4 +44,4 @@ async def readyz(model_server: ModelServerDep, state: AppStateDep) -> Readiness:
         raise NotReadyError("Too many requests are waiting for the model.")
     if model_server.state != "ready":
         raise NotReadyError(model_server.message)
-    return Readiness(model=without_hub(state.settings.model_id))
+    return Readiness(model=strip_docker_hub(state.settings.model_id))

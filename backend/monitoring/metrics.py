@@ -15,4 +15,4 @@ router = APIRouter(tags=["health"])
 )
 async def metrics(state: AppStateDep) -> Response:
     """Give the counters in Prometheus' text format."""
-    return Response(state.metrics.text(), media_type=CONTENT_TYPE)
+    return Response(state.metrics.render(), media_type=CONTENT_TYPE)

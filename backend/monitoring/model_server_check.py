@@ -13,32 +13,32 @@ from backend.errors import (
     SmolChatError,
 )
 from backend.model_server.discovery import SERVER_NAMES
-from backend.model_server.model_ids import entry_for
+from backend.model_server.model_ids import find_model
 from backend.state import AppStateDep
 
-State = Literal["ready", "loading", "unreachable", "silent", "model_missing", "invalid"]
-_STATES: dict[type[SmolChatError], State] = {
+ModelServerState = Literal["ready", "loading", "unreachable", "silent", "model_missing", "invalid"]
+_STATES: dict[type[SmolChatError], ModelServerState] = {
     ModelLoadingError: "loading",
     ModelServerUnreachableError: "unreachable",
     ModelServerTimeoutError: "silent",
 }
 
 
-class ModelServer(BaseModel):
+class ModelServerHealth(BaseModel):
     """What is known of the model server; `name` where it can be told which one it is."""
 
     url: str
-    state: State
+    state: ModelServerState
     message: str
     name: str | None = None
 
 
-async def _look(state: AppStateDep) -> ModelServer:
+async def check_model_server(state: AppStateDep) -> ModelServerHealth:
     """Look at the model server's list of models, which costs it nothing."""
     upstream, settings = state.model_server, state.settings
 
-    def found(state: State, message: str, name: str | None = None) -> ModelServer:
-        return ModelServer(url=upstream.url, state=state, message=message, name=name)
+    def found(state: ModelServerState, message: str, name: str | None = None) -> ModelServerHealth:
+        return ModelServerHealth(url=upstream.url, state=state, message=message, name=name)
 
     try:
         async with asyncio.timeout(settings.probe_timeout_seconds):
@@ -48,7 +48,7 @@ async def _look(state: AppStateDep) -> ModelServer:
     except SmolChatError as error:
         return found(_STATES.get(type(error), "invalid"), error.message)
     model = settings.model_id
-    if entry_for(model, models) is None:
+    if find_model(model, models) is None:
         return found(
             "model_missing",
             f"The model server has no {model}. Pull it there (`docker model pull {model}`), or set "
@@ -57,4 +57,4 @@ async def _look(state: AppStateDep) -> ModelServer:
     return found("ready", f"{model} is ready.", SERVER_NAMES.get(str(models[0].get("owned_by"))))
 
 
-ModelServerDep = Annotated[ModelServer, Depends(_look)]
+ModelServerHealthDep = Annotated[ModelServerHealth, Depends(check_model_server)]

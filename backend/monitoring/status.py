@@ -13,10 +13,10 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from backend import VERSION
 from backend.completions.receipt import Receipt
-from backend.errors import StoreUnavailableError
-from backend.monitoring.model_server_check import ModelServer, ModelServerDep
-from backend.monitoring.statistics import ANSWERS, Ended, Figures
-from backend.settings import Knob
+from backend.errors import DatabaseUnavailableError
+from backend.monitoring.model_server_check import ModelServerHealth, ModelServerHealthDep
+from backend.monitoring.statistics import MAX_RECENT_ANSWERS, DatabaseStatistics, FinishedAnswer
+from backend.settings import SettingValue
 from backend.state import AppStateDep
 
 # With the look at the model server less than two seconds: whoever asks may wait for three.
@@ -29,7 +29,7 @@ _PACKAGES = (
 router = APIRouter(tags=["health"])
 
 
-class About(BaseModel):
+class RuntimeInfo(BaseModel):
     """What this process is made of."""
 
     version: str = VERSION
@@ -38,7 +38,7 @@ class About(BaseModel):
     packages: Annotated[dict[str, str], Field(description="Versions of those that are here.")]
 
 
-class ModelServerStatus(ModelServer):
+class ModelServerStatus(ModelServerHealth):
     context_size: Annotated[
         int | None, Field(description="Tokens that `MODEL_ID` has room for, where it was told.")
     ] = None
@@ -55,7 +55,7 @@ class StoreStatus(BaseModel):
     problem: Annotated[str | None, Field(description="Why nothing could be counted.")] = None
 
 
-class _Receipt(Receipt):
+class _FiniteReceipt(Receipt):
     """JSON has no infinite number."""
 
     model_config = ConfigDict(allow_inf_nan=False)
@@ -67,17 +67,17 @@ class RecentAnswer(BaseModel):
     receipt: Receipt | None
 
 
-class Kept(BaseModel):
+class DatabaseInfo(BaseModel):
     """What the store told."""
 
     store: StoreStatus
     recent: Annotated[
         list[RecentAnswer] | None,
-        Field(description=f"The last {ANSWERS} finished answers that have a receipt."),
+        Field(description=f"The last {MAX_RECENT_ANSWERS} finished answers that have a receipt."),
     ] = None
 
 
-class Status(About, Kept):
+class Status(RuntimeInfo, DatabaseInfo):
     """All of it."""
 
     started_at: AwareDatetime
@@ -85,41 +85,43 @@ class Status(About, Kept):
     running: Annotated[int, Field(description="Requests that the model server has now.")]
     waiting: Annotated[int, Field(description="Requests that wait for their turn.")]
     settings: Annotated[
-        dict[str, Knob],
+        dict[str, SettingValue],
         Field(description="Each value in effect; of a secret only `set` or `not set`."),
     ]
 
 
-async def _about() -> About:
-    return await asyncio.to_thread(_read_about)
+async def _about() -> RuntimeInfo:
+    return await asyncio.to_thread(_read_runtime_info)
 
 
-async def _model_server(found: ModelServerDep, state: AppStateDep) -> ModelServerStatus:
+async def _model_server(found: ModelServerHealthDep, state: AppStateDep) -> ModelServerStatus:
     context_size = state.model_server.context_size(state.settings.model_id)
     return ModelServerStatus(**found.model_dump(), context_size=context_size)
 
 
-async def _statistics(request: Request) -> Figures:
-    statistics: Figures = request.app.state.statistics
+async def _statistics(request: Request) -> DatabaseStatistics:
+    statistics: DatabaseStatistics = request.app.state.statistics
     return statistics
 
 
-async def _kept(statistics: Annotated[Figures, Depends(_statistics)]) -> Kept:
-    told = StoreStatus.model_validate({"kind": statistics.kind, "place": statistics.place})
+async def _database_info(
+    statistics: Annotated[DatabaseStatistics, Depends(_statistics)],
+) -> DatabaseInfo:
+    told = StoreStatus.model_validate({"kind": statistics.dialect, "place": statistics.location})
     try:
-        counted = await statistics.counted(STORE_SECONDS)
-    except StoreUnavailableError as error:
-        return Kept(store=told.model_copy(update={"problem": error.message}))
+        counted = await statistics.collect(STORE_SECONDS)
+    except DatabaseUnavailableError as error:
+        return DatabaseInfo(store=told.model_copy(update={"problem": error.message}))
     told.bytes, told.conversations = counted.size_bytes, counted.conversations
     told.messages = counted.messages
-    return Kept(store=told, recent=[_recent(answer) for answer in counted.answers])
+    return DatabaseInfo(store=told, recent=[_recent_answer(answer) for answer in counted.answers])
 
 
 @router.get("/status")
 async def status(
-    about: Annotated[About, Depends(_about)],
+    about: Annotated[RuntimeInfo, Depends(_about)],
     model_server: Annotated[ModelServerStatus, Depends(_model_server)],
-    kept: Annotated[Kept, Depends(_kept)],
+    kept: Annotated[DatabaseInfo, Depends(_database_info)],
     state: AppStateDep,
 ) -> Status:
     """Tell what runs where, with which settings, and what the last answers cost.
@@ -133,22 +135,24 @@ async def status(
         model_server=model_server,
         running=state.queue.running,
         waiting=state.queue.waiting,
-        settings=state.settings.in_effect(),
+        settings=state.settings.effective_values(),
     )
 
 
 @cache
-def _read_about() -> About:
+def _read_runtime_info() -> RuntimeInfo:
     packages = {}
     for name in _PACKAGES:
         with suppress(PackageNotFoundError):
             packages[name] = package_version(name)
-    return About(python=platform.python_version(), platform=platform.platform(), packages=packages)
+    return RuntimeInfo(
+        python=platform.python_version(), platform=platform.platform(), packages=packages
+    )
 
 
-def _recent(answer: Ended) -> RecentAnswer:
+def _recent_answer(answer: FinishedAnswer) -> RecentAnswer:
     """Tell of an answer; a receipt that was imported may be none of ours."""
     receipt = None
     with suppress(ValidationError):
-        receipt = _Receipt.model_validate(answer.receipt)
+        receipt = _FiniteReceipt.model_validate(answer.receipt)
     return RecentAnswer(model=answer.model, ended_at=answer.ended_at, receipt=receipt)

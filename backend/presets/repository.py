@@ -22,20 +22,20 @@ class Preset(BaseModel):
     updated_at: AwareDatetime
 
 
-class Presets:
+class PresetRepository:
     """The presets of this database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def all(self) -> list[Preset]:
+    async def list_all(self) -> list[Preset]:
         """List them by name, in whatever order the database sorts its texts."""
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             rows = (await connection.execute(select(presets))).mappings()
             found = [Preset.model_validate(row) for row in rows]
         return sorted(found, key=lambda preset: preset.name)
 
-    async def put(self, name: str, parameters: dict[str, Any]) -> Preset:
+    async def upsert(self, name: str, parameters: dict[str, Any]) -> Preset:
         """Keep parameters under a name, in place of those that were kept under it.
 
         Raises:
@@ -43,10 +43,10 @@ class Presets:
         """
         kept = Preset(name=name, parameters=parameters, updated_at=utc_now())
         query = update(presets).where(presets.c.name == name).values(kept.model_dump())
-        async with self._database.writing() as connection:
-            await _alone(connection)
+        async with self._database.write_transaction() as connection:
+            await _lock_table(connection)
             if (await connection.execute(query)).rowcount == 0:
-                await _check_room(connection)
+                await _check_limit(connection)
                 await connection.execute(insert(presets), kept.model_dump())
         return kept
 
@@ -56,7 +56,7 @@ class Presets:
         Raises:
             PresetNotFoundError: there is none of this name.
         """
-        async with self._database.writing() as connection:
+        async with self._database.write_transaction() as connection:
             gone = await connection.execute(delete(presets).where(presets.c.name == name))
             if gone.rowcount == 0:
                 raise PresetNotFoundError(
@@ -64,7 +64,7 @@ class Presets:
                 )
 
 
-async def _alone(connection: AsyncConnection) -> None:
+async def _lock_table(connection: AsyncConnection) -> None:
     """Wait until nobody else writes presets: of two that add the last one, one is too many.
 
     SQLite has one writer at a time anyway.
@@ -73,7 +73,7 @@ async def _alone(connection: AsyncConnection) -> None:
         await connection.execute(text("LOCK TABLE presets IN SHARE ROW EXCLUSIVE MODE"))
 
 
-async def _check_room(connection: AsyncConnection) -> None:
+async def _check_limit(connection: AsyncConnection) -> None:
     count = (await connection.execute(select(func.count()).select_from(presets))).scalar_one()
     if count >= MAX_PRESETS:
         raise InvalidRequestError(

@@ -7,16 +7,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, WrapValidato
 from pydantic_core import PydanticCustomError, from_json, to_json
 from starlette.convertors import Convertor, register_url_convertor
 
-from backend.http.error_handlers import STORE_RESPONSES, described
-from backend.http.json_route import MAX_MISTAKES
-from backend.http.strict_json import StrictRouter
-from backend.presets.repository import MAX_PRESETS, Preset, Presets
-from backend.protocol import SamplingRequest
+from backend.http.error_handlers import DATABASE_RESPONSES, error_responses
+from backend.http.json_route import MAX_VALIDATION_ERRORS
+from backend.http.strict_json import StrictJsonRouter
+from backend.presets.repository import MAX_PRESETS, Preset, PresetRepository
+from backend.protocol import CompletionRequest
 from backend.state import AppStateDep
 
 MAX_PARAMETER_BYTES = 64 * 1024
 # What is said, to whom, and how the answer comes, is not how it is drawn.
-_NO_PARAMETERS = {"messages", "model", "stream", "smolchat"}
+_NON_PARAMETERS = {"messages", "model", "stream", "smolchat"}
 
 
 class _AnyText(Convertor[str]):
@@ -32,14 +32,14 @@ class _AnyText(Convertor[str]):
 
 
 register_url_convertor("text", _AnyText())
-router = StrictRouter(prefix="/presets", tags=["presets"], responses=STORE_RESPONSES)
+router = StrictJsonRouter(prefix="/presets", tags=["presets"], responses=DATABASE_RESPONSES)
 
 
-async def _presets(state: AppStateDep) -> Presets:
-    return Presets(state.database)
+async def _presets(state: AppStateDep) -> PresetRepository:
+    return PresetRepository(state.database)
 
 
-PresetsDep = Annotated[Presets, Depends(_presets)]
+PresetRepositoryDep = Annotated[PresetRepository, Depends(_presets)]
 Name = Annotated[
     str,
     Path(
@@ -55,15 +55,15 @@ PresetParameters: type[BaseModel] = create_model(
     __doc__="Fields of a chat request; those that are not named here are kept as they are.",
     **{  # type: ignore[call-overload]  # what create_model takes, mypy cannot see
         name: (field.annotation, field)
-        for name, field in SamplingRequest.model_fields.items()
-        if name not in _NO_PARAMETERS
+        for name, field in CompletionRequest.model_fields.items()
+        if name not in _NON_PARAMETERS
     },
 )
 
 
-def _checked(told: Any, validate: Any) -> Any:
+def _check_size(told: Any, validate: Any) -> Any:
     """Refuse what is no set of parameters before it costs much."""
-    if isinstance(told, dict) and (other := sorted(_NO_PARAMETERS & told.keys())):
+    if isinstance(told, dict) and (other := sorted(_NON_PARAMETERS & told.keys())):
         raise PydanticCustomError(
             "no_parameter", f"{other[0]} is no sampling parameter; leave it out"
         )
@@ -78,7 +78,7 @@ def _checked(told: Any, validate: Any) -> Any:
     try:
         return validate(told)
     except ValidationError as error:
-        if error.error_count() > MAX_MISTAKES:
+        if error.error_count() > MAX_VALIDATION_ERRORS:
             raise PydanticCustomError(
                 "too_wrong", "are wrong in very many places; see /docs"
             ) from None
@@ -92,11 +92,11 @@ class NewPreset(BaseModel):
 
     parameters: Annotated[
         PresetParameters,  # type: ignore[valid-type]  # made above
-        WrapValidator(_checked),
+        WrapValidator(_check_size),
         Field(description=f"Sampling parameters: at most {MAX_PARAMETER_BYTES:,} bytes of JSON."),
     ]
 
-    def kept(self) -> dict[str, Any]:
+    def parameters_json(self) -> dict[str, Any]:
         """Give what was set, as JSON."""
         told: dict[str, Any] = self.model_dump(mode="json", exclude_unset=True)["parameters"]
         return told
@@ -108,21 +108,21 @@ class PresetList(BaseModel):
 
 
 @router.get("")
-async def list_presets(presets: PresetsDep) -> PresetList:
+async def list_presets(presets: PresetRepositoryDep) -> PresetList:
     """List the presets by name."""
-    return PresetList(data=await presets.all())
+    return PresetList(data=await presets.list_all())
 
 
 @router.put(
     "/{name:text}",
-    responses=described(415),
+    responses=error_responses(415),
     description=f"Keep a set of parameters, in place of one of this name; at most {MAX_PRESETS}.",
 )
-async def put_preset(name: Name, preset: NewPreset, presets: PresetsDep) -> Preset:
-    return await presets.put(name, preset.kept())
+async def put_preset(name: Name, preset: NewPreset, presets: PresetRepositoryDep) -> Preset:
+    return await presets.upsert(name, preset.parameters_json())
 
 
-@router.delete("/{name:text}", status_code=204, responses=described(404))
-async def delete_preset(name: Name, presets: PresetsDep) -> None:
+@router.delete("/{name:text}", status_code=204, responses=error_responses(404))
+async def delete_preset(name: Name, presets: PresetRepositoryDep) -> None:
     """Forget a preset."""
     await presets.delete(name)

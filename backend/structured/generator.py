@@ -6,54 +6,63 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
-from backend.completions.completion import Answering
-from backend.completions.queue import Place
-from backend.completions.receipt import Receipt, Watch
+from backend.completions.completion import Completion
+from backend.completions.queue import QueueSlot
+from backend.completions.receipt import Receipt, UsageTracker
 from backend.errors import OutputTruncatedError, SmolChatError, ValidationFailedError
 from backend.json_schema.prepare import Prepared
-from backend.json_schema.validator import ABSENT, Fault, Verdict, provisional
-from backend.model_server.sse import events
-from backend.protocol import SmolchatOptions
-from backend.structured.protocol import Answer, Attempt, Extension, Sent, Unenforced, Usage
-from backend.structured.target_schema import Form
+from backend.json_schema.validator import ABSENT, ValidationIssue, ValidationResult, parse_partial
+from backend.model_server.sse import parse_events
+from backend.protocol import ExtensionOptions
+from backend.structured.protocol import (
+    Attempt,
+    Extensions,
+    PromptSent,
+    StructuredAnswer,
+    Unenforced,
+    Usage,
+)
+from backend.structured.target_schema import TargetSchema
 
-Ask = Callable[[dict[str, Any], SmolchatOptions], Answering]
+StartCompletion = Callable[[dict[str, Any], ExtensionOptions], Completion]
 
-TIGHTEST = 3  # narrowing knows no level beyond it
-MAX_REPAIRED_CHARACTERS = 2000
+MAX_NARROWING_LEVEL = 3  # narrowing knows no level beyond it
+MAX_QUOTED_CHARACTERS = 2000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Order:
+class GenerationSpec:
     """What is the same for all answers to a request."""
 
     body: dict[str, Any]
-    options: SmolchatOptions
-    form: Form
+    options: ExtensionOptions
+    schema: TargetSchema
     has_grammar: bool
     attempts: int
     is_stream: bool  # somebody looks on while they are drawn
 
 
-class Drawing:
+class StructuredGenerator:
     """One answer while it is drawn; `text` is what was written last, whatever it was worth."""
 
-    def __init__(self, order: Order, index: int) -> None:
+    def __init__(self, order: GenerationSpec, index: int) -> None:
         self.text = ""
-        self.answer: Answer | None = None
+        self.answer: StructuredAnswer | None = None
         self._order = order
         self._index = index
         self._attempts: list[Attempt] = []
         self._prepared: Prepared | None = None
-        self._level = 0
-        self._complaint: list[dict[str, Any]] = []
+        self._narrowing_level = 0
+        self._repair_messages: list[dict[str, Any]] = []
 
     @property
     def unenforced(self) -> list[tuple[str, str]]:
         """Say what the judge alone held this answer to, as pointers and keywords."""
         return self._prepared.unenforced if self._prepared else []
 
-    async def events(self, ask: Ask, place: Place) -> AsyncGenerator[dict[str, Any]]:
+    async def stream(
+        self, ask: StartCompletion, place: QueueSlot
+    ) -> AsyncGenerator[dict[str, Any]]:
         """Draw in a place of the line, and give what a stream tells meanwhile.
 
         Raises:
@@ -61,15 +70,15 @@ class Drawing:
         """
         try:
             while not self.answer and len(self._attempts) < self._order.attempts:
-                async with aclosing(self._attempt(ask, place)) as told:
+                async with aclosing(self._run_attempt(ask, place)) as told:
                     async for event in told:
                         yield event
         except SmolChatError as error:
-            raise error.with_details(**self.lost()) from error
+            raise error.copy_with(**self.failure_details()) from error
         if not self.answer:
-            raise self._failure()
+            raise self._final_error()
 
-    def lost(self) -> dict[str, Any]:
+    def failure_details(self) -> dict[str, Any]:
         """Give what was written, though nothing came of it; of an answer not begun nothing."""
         if not self._prepared or not (self.text or self._attempts):
             return {}
@@ -80,91 +89,95 @@ class Drawing:
             "unenforced": [one.model_dump() for one in Unenforced.of(self.unenforced)],
         }
 
-    async def _attempt(self, ask: Ask, place: Place) -> AsyncGenerator[dict[str, Any]]:
-        self._prepared = await self._order.form.prepared(self._level)
-        reading = _Reading(Watch(self._order.body["model"]))
-        answering = ask(self._asked(self._prepared), self._order.options)
-        async with aclosing(answering.pieces(place)) as pieces:
+    async def _run_attempt(
+        self, ask: StartCompletion, place: QueueSlot
+    ) -> AsyncGenerator[dict[str, Any]]:
+        self._prepared = await self._order.schema.prepare(self._narrowing_level)
+        reading = _AttemptState(UsageTracker(self._order.body["model"]))
+        answering = ask(self._attempt_request(self._prepared), self._order.options)
+        async with aclosing(answering.stream(place)) as pieces:
             async for piece in pieces:
-                for event in self._read(piece, reading):
+                for event in self._read_chunk(piece, reading):
                     yield event
-        self._conclude(reading, self._prepared)
+        self._finish_attempt(reading, self._prepared)
 
-    def _asked(self, prepared: Prepared) -> dict[str, Any]:
+    def _attempt_request(self, prepared: Prepared) -> dict[str, Any]:
         """Make the request for one attempt; a seed moves on with each."""
         order = self._order
         messages = _with_instruction(order.body["messages"], prepared.instruction)
-        body = order.body | {"messages": [*messages, *self._complaint]}
+        body = order.body | {"messages": [*messages, *self._repair_messages]}
         if (seed := body.get("seed", -1)) >= 0:
             number = self._index * order.attempts + len(self._attempts)
             body["seed"] = (seed + number) % 2**32
         if order.has_grammar:
-            schema = {"name": order.form.name, "schema": prepared.schema, "strict": True}
+            schema = {"name": order.schema.name, "schema": prepared.schema, "strict": True}
             body["response_format"] = {"type": "json_schema", "json_schema": schema}
         return body
 
-    def _read(self, piece: bytes, reading: "_Reading") -> Iterator[dict[str, Any]]:
+    def _read_chunk(self, piece: bytes, reading: "_AttemptState") -> Iterator[dict[str, Any]]:
         """Take a piece of the stream; give what is worth telling of it."""
-        for event in events(piece):
-            has_grown = reading.take(event)
+        for event in parse_events(piece):
+            has_grown = reading.add_event(event)
             self.text = reading.text or self.text
             if self._order.is_stream and "progress" in event.get("smolchat", ()):
                 yield {"smolchat": event["smolchat"], "answer": self._index}
-            if self._order.is_stream and has_grown and reading.shows_more():
+            if self._order.is_stream and has_grown and reading.update_partial():
                 attempt = len(self._attempts) + 1
-                yield {"partial": reading.shown, "attempt": attempt, "answer": self._index}
+                yield {"partial": reading.partial, "attempt": attempt, "answer": self._index}
 
-    def _conclude(self, reading: "_Reading", prepared: Prepared) -> None:
+    def _finish_attempt(self, reading: "_AttemptState", prepared: Prepared) -> None:
         """Take the text for the answer, or see to it that the next attempt is another one."""
-        verdict = self._order.form.judged(reading.text)
+        verdict = self._order.schema.validate(reading.text)
         self.text = reading.text
-        self._attempts.append(_attempt(reading, verdict, self._level))
+        self._attempts.append(_attempt(reading, verdict, self._narrowing_level))
         if not verdict.errors:
-            self.answer = self._found(reading, verdict, prepared)
+            self.answer = self._to_answer(reading, verdict, prepared)
             return
         is_cut_off = reading.watch.finish_reason == "length"
         if is_cut_off or prepared.unenforced:  # the same again would end the same
-            self._level = min(self._level + 1, TIGHTEST)
-        self._complaint = [] if is_cut_off else _complaint(reading.text, verdict.errors)
+            self._narrowing_level = min(self._narrowing_level + 1, MAX_NARROWING_LEVEL)
+        self._repair_messages = [] if is_cut_off else _repair_messages(reading.text, verdict.errors)
 
-    def _found(self, reading: "_Reading", verdict: Verdict, prepared: Prepared) -> Answer:
-        return Answer(
+    def _to_answer(
+        self, reading: "_AttemptState", verdict: ValidationResult, prepared: Prepared
+    ) -> StructuredAnswer:
+        return StructuredAnswer(
             parsed=verdict.parsed,
             text=reading.text,
             finish_reason=reading.watch.finish_reason,
             attempts=self._attempts,
             sent=_sent(prepared),
-            smolchat=Extension(receipt=reading.receipt) if reading.receipt else None,
+            smolchat=Extensions(receipt=reading.receipt) if reading.receipt else None,
         )
 
-    def _failure(self) -> OutputTruncatedError | ValidationFailedError:
+    def _final_error(self) -> OutputTruncatedError | ValidationFailedError:
         last, count = self._attempts[-1], len(self._attempts)
         if last.finish_reason == "length":
             return OutputTruncatedError(
                 f"The answer did not end within {self._order.body['max_tokens']} tokens, in "
                 f"{count} attempts. Raise max_tokens, or ask for less.",
-                **self.lost(),
+                **self.failure_details(),
             )
         first = last.errors[0]
         return ValidationFailedError(
             f"No answer fits the schema, in {count} attempts. The last one, at "
             f"{first.pointer or 'its root'}: {first.message}.",
-            **self.lost(),
+            **self.failure_details(),
         )
 
 
 @dataclass
-class _Reading:
+class _AttemptState:
     """What has been read of an attempt, and what was shown of it."""
 
-    watch: Watch
+    watch: UsageTracker
     text: str = ""
     receipt: Receipt | None = None
-    shown: Any = ABSENT
+    partial: Any = ABSENT
 
-    def take(self, event: dict[str, Any]) -> bool:
+    def add_event(self, event: dict[str, Any]) -> bool:
         """Take an event of the stream; tell whether there is more text."""
-        self.watch.read(event)
+        self.watch.update(event)
         before = len(self.text)
         for choice in event.get("choices") or ():
             delta = choice.get("delta") if isinstance(choice, dict) else None
@@ -175,16 +188,16 @@ class _Reading:
             self.receipt = Receipt.model_validate(ours["receipt"])
         return len(self.text) > before
 
-    def shows_more(self) -> bool:
+    def update_partial(self) -> bool:
         """Put what is certain now into `shown`; tell whether it is more than before."""
-        certain = provisional(self.text)
-        if certain is ABSENT or certain == self.shown:
+        certain = parse_partial(self.text)
+        if certain is ABSENT or certain == self.partial:
             return False
-        self.shown = certain
+        self.partial = certain
         return True
 
 
-def _attempt(reading: _Reading, verdict: Verdict, level: int) -> Attempt:
+def _attempt(reading: _AttemptState, verdict: ValidationResult, level: int) -> Attempt:
     watch = reading.watch
     return Attempt(
         finish_reason=watch.finish_reason,
@@ -195,8 +208,8 @@ def _attempt(reading: _Reading, verdict: Verdict, level: int) -> Attempt:
     )
 
 
-def _sent(prepared: Prepared) -> Sent:
-    return Sent(schema_=prepared.schema, instruction=prepared.instruction)
+def _sent(prepared: Prepared) -> PromptSent:
+    return PromptSent(schema_=prepared.schema, instruction=prepared.instruction)
 
 
 def _with_instruction(messages: list[dict[str, Any]], instruction: str) -> list[dict[str, Any]]:
@@ -207,10 +220,10 @@ def _with_instruction(messages: list[dict[str, Any]], instruction: str) -> list[
     return [{"role": "system", "content": instruction}, *messages]
 
 
-def _complaint(text: str, errors: Sequence[Fault]) -> list[dict[str, Any]]:
+def _repair_messages(text: str, errors: Sequence[ValidationIssue]) -> list[dict[str, Any]]:
     """Tell the model what was wrong with its answer."""
     said = "\n".join(f"- at {fault.pointer or 'the root'}: {fault.message}" for fault in errors[:5])
     return [
-        {"role": "assistant", "content": text[:MAX_REPAIRED_CHARACTERS]},
+        {"role": "assistant", "content": text[:MAX_QUOTED_CHARACTERS]},
         {"role": "user", "content": f"That is wrong:\n{said}\nAnswer again, with that put right."},
     ]

@@ -6,16 +6,16 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from backend.completions.receipt import Receipt
-from backend.json_schema.validator import Fault
-from backend.protocol import SamplingRequest
+from backend.json_schema.validator import ValidationIssue
+from backend.protocol import CompletionRequest
 from backend.structured.response_types import RESPONSE_TYPES
 
 MAX_ANSWERS = 16
 # They would give the answer another form.
-_OTHER_FORMS = ("tools", "tool_choice", "grammar", "json_schema")
+_CONFLICTING_FIELDS = ("tools", "tool_choice", "grammar", "json_schema")
 
 
-class NamedSchema(BaseModel):
+class JsonSchemaDefinition(BaseModel):
     """A JSON Schema of draft 4 to 2020-12, as OpenAI's clients send it."""
 
     model_config = ConfigDict(extra="allow")
@@ -25,12 +25,12 @@ class NamedSchema(BaseModel):
     strict: Annotated[bool | None, Field(description="Every answer is held to all of it.")] = None
 
 
-class SchemaFormat(BaseModel):
+class JsonSchemaResponseFormat(BaseModel):
     type: Literal["json_schema"]
-    json_schema: NamedSchema
+    json_schema: JsonSchemaDefinition
 
 
-class StructuredRequest(SamplingRequest):
+class StructuredRequest(CompletionRequest):
     """A conversation whose answer is JSON of a form: a schema, or a registered type's name."""
 
     # What `_one_form` wants, for readers of the API's description.
@@ -60,14 +60,15 @@ class StructuredRequest(SamplingRequest):
         int | None, Field(ge=1, le=MAX_ANSWERS, description="llama.cpp's `n`, which beats it.")
     ] = None
     response_format: Annotated[
-        SchemaFormat | None, Field(description="The schema that each answer has to fit.")
+        JsonSchemaResponseFormat | None,
+        Field(description="The schema that each answer has to fit."),
     ] = None
     response_type: Annotated[
         str | None, Field(description="The name of a registered type, in the schema's place.")
     ] = None
 
     @model_validator(mode="after")
-    def _one_form(self) -> Self:
+    def _exactly_one_schema(self) -> Self:
         if (self.response_format is None) == (self.response_type is None):
             raise ValueError("give either response_format or response_type")
         if self.response_type is not None and self.response_type not in RESPONSE_TYPES:
@@ -75,7 +76,7 @@ class StructuredRequest(SamplingRequest):
             raise ValueError(
                 f"there is no response type {self.response_type!r:.80}; there is {known}"
             )
-        for name in _OTHER_FORMS:
+        for name in _CONFLICTING_FIELDS:
             if (self.model_extra or {}).get(name) is not None:
                 raise ValueError(f"leave {name} out: the schema alone gives the answer its form")
         return self
@@ -109,13 +110,13 @@ class Attempt(BaseModel):
     """One time that the model was asked, and what became of it."""
 
     finish_reason: str | None
-    errors: list[Fault]
+    errors: list[ValidationIssue]
     level: Annotated[int, Field(description="How much the schema was narrowed; 0 is the least.")]
     usage: Usage
     ms: float
 
 
-class Sent(BaseModel):
+class PromptSent(BaseModel):
     """What the model was given for the last attempt, so that nobody has to guess it."""
 
     schema_: Annotated[Any, Field(alias="schema", description="The narrowed schema.")]
@@ -124,31 +125,31 @@ class Sent(BaseModel):
     model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
 
 
-class Extension(BaseModel):
+class Extensions(BaseModel):
     """What the request's own `smolchat` asked to be told."""
 
     receipt: Annotated[Receipt, Field(description="What the last attempt cost.")]
 
 
-_Asked = Annotated[Extension | None, Field(exclude_if=lambda told: told is None)]
+_OptionalExtensions = Annotated[Extensions | None, Field(exclude_if=lambda told: told is None)]
 
 
-class Answer(BaseModel):
+class StructuredAnswer(BaseModel):
     """One answer that fits, and the way to it."""
 
     parsed: Any
     text: str
     finish_reason: str | None
     attempts: list[Attempt]
-    sent: Sent
-    smolchat: _Asked = None
+    sent: PromptSent
+    smolchat: _OptionalExtensions = None
 
 
-class StructuredReply(BaseModel):
+class StructuredResponse(BaseModel):
     """All answers; `parsed`, `text` and `smolchat` repeat the first one's."""
 
     model: str
-    answers: list[Answer]
+    answers: list[StructuredAnswer]
     parsed: Any
     text: str
     usage: Usage
@@ -162,7 +163,7 @@ class StructuredReply(BaseModel):
             "the schema is left to the prompt and the judge."
         ),
     ]
-    smolchat: _Asked = None
+    smolchat: _OptionalExtensions = None
 
 
 class ResponseType(BaseModel):
@@ -175,5 +176,5 @@ class ResponseType(BaseModel):
     model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
 
 
-class ResponseTypes(BaseModel):
+class ResponseTypeList(BaseModel):
     data: list[ResponseType]

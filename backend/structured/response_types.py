@@ -11,14 +11,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 RESPONSE_TYPES: dict[str, type[BaseModel]] = {}
 
-Registered = TypeVar("Registered", bound=type[BaseModel])
+ModelType = TypeVar("ModelType", bound=type[BaseModel])
 
 ShortText = Annotated[str, Field(min_length=1, max_length=80)]
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 Money = Annotated[float, Field(ge=0, le=1_000_000)]
 
 
-def response_type(model: Registered) -> Registered:
+def response_type(model: ModelType) -> ModelType:
     """Let answers of this form be asked for by the class's name in lower case.
 
     Raises:
@@ -31,12 +31,12 @@ def response_type(model: Registered) -> Registered:
     return model
 
 
-class _Form(BaseModel):
+class _StrictModel(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
 @response_type
-class Recipe(_Form):
+class Recipe(_StrictModel):
     """A dish: what goes in, and what to do."""
 
     title: ShortText
@@ -47,7 +47,7 @@ class Recipe(_Form):
 
 
 @response_type
-class Event(_Form):
+class Event(_StrictModel):
     """What happens, when, and who comes."""
 
     name: ShortText
@@ -56,7 +56,7 @@ class Event(_Form):
 
 
 @response_type
-class Contact(_Form):
+class Contact(_StrictModel):
     """How to reach somebody."""
 
     name: ShortText
@@ -65,14 +65,14 @@ class Contact(_Form):
     company: ShortText | None = None
 
 
-class LineItem(_Form):
+class LineItem(_StrictModel):
     description: ShortText
     quantity: Annotated[int, Field(ge=1, le=10_000)]
     unit_price: Money
 
 
 @response_type
-class Invoice(_Form):
+class Invoice(_StrictModel):
     """A bill and its lines."""
 
     number: Annotated[str, Field(min_length=1, max_length=20)]
@@ -83,7 +83,7 @@ class Invoice(_Form):
 
 
 @response_type
-class Sentiment(_Form):
+class Sentiment(_StrictModel):
     """How a text feels, and why."""
 
     label: Literal["positive", "neutral", "negative"]

@@ -4,32 +4,34 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from backend.http.error_handlers import ERROR_RESPONSES, described
-from backend.http.json_route import JsonRoute
-from backend.http.responses import EVENT_STREAM, Delivery, StreamedDelivery
+from backend.http.error_handlers import MODEL_SERVER_RESPONSES, error_responses
+from backend.http.json_route import FastJsonRoute
+from backend.http.responses import EVENT_STREAM_OPENAPI, CancellableResponse, EventStreamResponse
 from backend.state import AppStateDep
-from backend.structured.batch import Structuring
+from backend.structured.batch import StructuredBatch
 from backend.structured.protocol import (
     ResponseType,
-    ResponseTypes,
-    StructuredReply,
+    ResponseTypeList,
     StructuredRequest,
+    StructuredResponse,
 )
 from backend.structured.response_types import RESPONSE_TYPES
 
 router = APIRouter(tags=["structured"])
 # Handled as it is: see json_route.
-drawing = APIRouter(route_class=JsonRoute, tags=["structured"])
+generation_router = APIRouter(route_class=FastJsonRoute, tags=["structured"])
 
 _REPLY: dict[str, Any] = {
-    "model": StructuredReply,
+    "model": StructuredResponse,
     "description": "The answers, each of which fits; with `stream` server-sent events, of which "
     "the last holds them as `result`.",
-    "content": EVENT_STREAM,
+    "content": EVENT_STREAM_OPENAPI,
 }
 
 
-@drawing.post("/structured", responses={200: _REPLY} | ERROR_RESPONSES | described(415, 422))
+@generation_router.post(
+    "/structured", responses={200: _REPLY} | MODEL_SERVER_RESPONSES | error_responses(415, 422)
+)
 async def structured(request: StructuredRequest, state: AppStateDep) -> Response:
     """Answer with JSON that fits, or with an error that says why not.
 
@@ -37,16 +39,16 @@ async def structured(request: StructuredRequest, state: AppStateDep) -> Response
     judged by the one that was asked for, and drawn again where it does not fit. An error keeps what
     was written: the last `text`, all `attempts`, and of several the `answers` that do fit.
     """
-    pieces = Structuring(request, state).pieces()
+    pieces = StructuredBatch(request, state).stream()
     if request.stream:
-        return StreamedDelivery(pieces, state.shutting_down, state.settings)
-    return Delivery(pieces, state.shutting_down)
+        return EventStreamResponse(pieces, state.shutting_down, state.settings)
+    return CancellableResponse(pieces, state.shutting_down)
 
 
 @router.get("/structured/types")
-async def types() -> ResponseTypes:
+async def types() -> ResponseTypeList:
     """List the types that can be asked for by name."""
-    return ResponseTypes(
+    return ResponseTypeList(
         data=[
             ResponseType(
                 name=name,

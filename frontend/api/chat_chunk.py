@@ -9,18 +9,18 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 
-def or_none(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+def none_if_invalid(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
     try:
         return validate(value)
     except ValidationError:
         return None
 
 
-Lenient = WrapValidator(or_none)
+Lenient = WrapValidator(none_if_invalid)
 Count = Annotated[int | None, Field(ge=0, le=2**53, strict=True), Lenient]
-Speed = Annotated[float | None, Field(gt=0, le=1e9, strict=True), Lenient]
+Rate = Annotated[float | None, Field(gt=0, le=1e9, strict=True), Lenient]
 Milliseconds = Annotated[float | None, Field(ge=0, le=1e12), Lenient]
-Share = Annotated[float | None, Field(ge=0, le=1), Lenient]
+Fraction = Annotated[float | None, Field(ge=0, le=1), Lenient]
 Text = Annotated[str | None, Lenient]
 
 
@@ -46,8 +46,8 @@ class Receipt(BaseModel):
     prompt_ms: Milliseconds = None
     first_token_ms: Milliseconds = None
     total_ms: Milliseconds = None
-    prompt_tokens_per_second: Speed = None
-    completion_tokens_per_second: Speed = None
+    prompt_tokens_per_second: Rate = None
+    completion_tokens_per_second: Rate = None
     context_tokens: Count = None
     context_size: Count = None
 
@@ -57,10 +57,10 @@ class Progress(BaseModel):
 
     phase: Text = None
     position: Count = None
-    fraction: Share = None
+    fraction: Fraction = None
 
 
-class Stored(BaseModel):
+class StoredTurn(BaseModel):
     """Under which ids the question and its answer are kept."""
 
     id: str
@@ -68,12 +68,12 @@ class Stored(BaseModel):
     answer_message: str
 
 
-class Told(BaseModel):
+class Extensions(BaseModel):
     """What the API adds to an answer."""
 
     receipt: Annotated[Receipt | None, Lenient] = None
     progress: Annotated[Progress | None, Lenient] = None
-    conversation: Annotated[Stored | None, Lenient] = None
+    conversation: Annotated[StoredTurn | None, Lenient] = None
 
 
 class Delta(BaseModel):
@@ -91,5 +91,5 @@ class Chunk(BaseModel):
 
     choices: list[Choice] = []
     model: Text = None
-    smolchat: Annotated[Told | None, Lenient] = None
+    smolchat: Annotated[Extensions | None, Lenient] = None
     error: Any = None

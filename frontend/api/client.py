@@ -9,16 +9,16 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from api.chat_chunk import Chunk
-from api.errors import ApiError, broken_off, told
+from api.errors import ApiError, from_payload, stream_interrupted
 from api.preset import Preset, PresetList
-from api.sse import until_done
+from api.sse import read_until_done
 from api.status import Status
 from api.structured_response import (
-    ChatReply,
+    ChatCompletion,
     ResponseType,
     ResponseTypes,
     StructuredEvent,
-    StructuredReply,
+    StructuredResponse,
 )
 from settings import Settings
 
@@ -60,7 +60,7 @@ class ModelList(BaseModel):
     data: list[Model]
 
 
-Shape = TypeVar("Shape", bound=BaseModel)
+ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 class ApiClient:
@@ -101,65 +101,65 @@ class ApiClient:
             ApiError: the API does not take them; `details` says which one is wrong.
         """
         sent = {"parameters": parameters}
-        return self.read("PUT", path_to("presets", name), Preset, json=sent)
+        return self.request("PUT", url_path("presets", name), Preset, json=sent)
 
     def delete_preset(self, name: str) -> None:
-        self.send("DELETE", path_to("presets", name))
+        self.send("DELETE", url_path("presets", name))
 
     def response_types(self) -> list[ResponseType]:
         return self.get("/structured/types", ResponseTypes).data
 
-    async def chat(self, body: dict[str, Any]) -> AsyncGenerator[Chunk]:
+    async def stream_chat(self, body: dict[str, Any]) -> AsyncGenerator[Chunk]:
         """Give an answer's chunks as they come; closing it tells the API that nobody listens.
 
         Raises:
             ApiError: there is no answer, or it ended before it was whole.
         """
-        async with self._posted("/chat", body) as response:
-            async for chunk in until_done(response.aiter_bytes(), Chunk, _ends_answer):
+        async with self._stream_post("/chat", body) as response:
+            async for chunk in read_until_done(response.aiter_bytes(), Chunk, _ends_answer):
                 yield chunk
 
-    async def structured(self, body: dict[str, Any]) -> AsyncGenerator[StructuredEvent]:
+    async def stream_structured(self, body: dict[str, Any]) -> AsyncGenerator[StructuredEvent]:
         """Give an object as it grows; the last event holds the whole reply.
 
         Raises:
             ApiError: there is no object that fits; `details` holds what there was instead.
         """
-        async with self._posted("/structured", body | {"stream": True}) as response:
+        async with self._stream_post("/structured", body | {"stream": True}) as response:
             pieces = response.aiter_bytes()
-            async for event in until_done(pieces, StructuredEvent, _holds_result):
+            async for event in read_until_done(pieces, StructuredEvent, _holds_result):
                 yield event
 
-    async def chat_reply(self, body: dict[str, Any]) -> ChatReply:
-        return await self._reply("/chat", body, ChatReply)
+    async def complete_chat(self, body: dict[str, Any]) -> ChatCompletion:
+        return await self._post("/chat", body, ChatCompletion)
 
-    async def structured_reply(self, body: dict[str, Any]) -> StructuredReply:
-        return await self._reply("/structured", body, StructuredReply)
+    async def generate_structured(self, body: dict[str, Any]) -> StructuredResponse:
+        return await self._post("/structured", body, StructuredResponse)
 
-    async def _reply(self, path: str, body: dict[str, Any], shape: type[Shape]) -> Shape:
-        async with self._posted(path, body) as response:
-            return _shaped(response, await response.aread(), shape)
+    async def _post(self, path: str, body: dict[str, Any], shape: type[ModelT]) -> ModelT:
+        async with self._stream_post(path, body) as response:
+            return _parse(response, await response.aread(), shape)
 
     @asynccontextmanager
-    async def _posted(self, path: str, body: dict[str, Any]) -> AsyncIterator[httpx.Response]:
+    async def _stream_post(self, path: str, body: dict[str, Any]) -> AsyncIterator[httpx.Response]:
         timeout = httpx.Timeout(
             self.settings.api_silence_seconds, connect=self.settings.api_look_seconds
         )
-        with self._explained():
+        with self._map_errors():
             async with httpx.AsyncClient(**self._options, timeout=timeout) as client:  # noqa: SIM117
                 async with client.stream("POST", path, json=body) as response:
                     if not response.is_success:
                         await response.aread()
-                        raise _refusal(response)
+                        raise _error_from_response(response)
                     yield response
 
-    def get(self, path: str, shape: type[Shape], **params: Any) -> Shape:
-        return self.read("GET", path, shape, params=params)
+    def get(self, path: str, shape: type[ModelT], **params: Any) -> ModelT:
+        return self.request("GET", path, shape, params=params)
 
-    def read(self, method: str, path: str, shape: type[Shape], **sent: Any) -> Shape:
+    def request(self, method: str, path: str, shape: type[ModelT], **sent: Any) -> ModelT:
         """Ask for something, and read what comes back as this shape."""
         response = self.send(method, path, **sent)
-        return _shaped(response, response.content, shape)
+        return _parse(response, response.content, shape)
 
     def send(self, method: str, path: str, **sent: Any) -> httpx.Response:
         """Ask for something that is there at once.
@@ -167,14 +167,14 @@ class ApiClient:
         Raises:
             ApiError: it is not to be had.
         """
-        with self._explained():
+        with self._map_errors():
             response = self._client.request(method, path, **sent)
         if not response.is_success:
-            raise _refusal(response)
+            raise _error_from_response(response)
         return response
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _map_errors(self) -> Iterator[None]:
         """Turn the HTTP library's errors into words."""
         try:
             yield
@@ -185,7 +185,7 @@ class ApiClient:
             message = f"The API at {self.settings.api_base_url} does not answer."
             raise ApiError(message, "Try again, or restart it.", code="api_silent") from error
         except httpx.RequestError as error:
-            raise broken_off() from error
+            raise stream_interrupted() from error
 
     def _how_to_start(self) -> str:
         address = urlsplit(self.settings.api_base_url)
@@ -197,26 +197,26 @@ class ApiClient:
         return f"Start everything with `make run`, or the API alone with `{command}`."
 
 
-def path_to(*steps: str) -> str:
+def url_path(*steps: str) -> str:
     """Write the way to something that a person has named: no slash or dot of it is a step."""
     return "".join(f"/{quote(step, safe='').replace('.', '%2E')}" for step in steps)
 
 
-def _shaped(response: httpx.Response, content: bytes, shape: type[Shape]) -> Shape:
+def _parse(response: httpx.Response, content: bytes, shape: type[ModelT]) -> ModelT:
     try:
         return shape.model_validate_json(content)
     except ValidationError:
-        raise _stranger(response) from None
+        raise _unexpected_response(response) from None
 
 
-def _refusal(response: httpx.Response) -> ApiError:
+def _error_from_response(response: httpx.Response) -> ApiError:
     try:
-        return told(response.json()["error"])
+        return from_payload(response.json()["error"])
     except (ValueError, KeyError, TypeError):
-        return _stranger(response)
+        return _unexpected_response(response)
 
 
-def _stranger(response: httpx.Response) -> ApiError:
+def _unexpected_response(response: httpx.Response) -> ApiError:
     message = (
         f"What answers at {response.url} is not SmolChat's API (status {response.status_code})."
     )

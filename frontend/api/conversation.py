@@ -32,13 +32,13 @@ class Message(BaseModel):
         return self.receipt.finish_reason if self.receipt else None
 
     @property
-    def is_cut(self) -> bool:
+    def is_incomplete(self) -> bool:
         """Whether the model could go on with it."""
         is_unfinished = self.state != "finished" or self.finish_reason == "length"
         return self.role == "assistant" and bool(self.content) and is_unfinished
 
 
-class ConversationHead(BaseModel):
+class ConversationSummary(BaseModel):
     """What a list tells of a conversation."""
 
     id: str
@@ -47,11 +47,11 @@ class ConversationHead(BaseModel):
 
 
 class ConversationPage(BaseModel):
-    data: list[ConversationHead]
+    data: list[ConversationSummary]
     has_more: bool = False
 
 
-class Conversation(ConversationHead):
+class Conversation(ConversationSummary):
     """A whole one, a message always after its parent."""
 
     model: str | None = None
@@ -61,11 +61,11 @@ class Conversation(ConversationHead):
     sent_from: str | None = None
     messages: list[Message] = Field(default_factory=list)
 
-    def thread(self) -> list[Message]:
+    def active_branch(self) -> list[Message]:
         """Give what is read, from the first message to the one that was left at."""
-        return self.thread_to(self.current)
+        return self.branch_to(self.current)
 
-    def thread_to(self, end: str | None) -> list[Message]:
+    def branch_to(self, end: str | None) -> list[Message]:
         """Give what leads from the first message to this one; nothing, where it is not there."""
         known = {message.id: message for message in self.messages}
         found, at = list[Message](), end
@@ -74,7 +74,7 @@ class Conversation(ConversationHead):
             at = known[at].parent
         return found[::-1]
 
-    def sent_part(self, thread: list[Message]) -> list[Message]:
+    def messages_in_context(self, thread: list[Message]) -> list[Message]:
         """Give what of a thread is sent to the model: all of it, unless the oldest is left out.
 
         Its first message may be another version of the one that it was left out to.
@@ -91,18 +91,18 @@ class Conversation(ConversationHead):
             if other.parent == message.parent and other.role == message.role
         ]
 
-    def question_of(self, answer: Message) -> str | None:
+    def parent_question(self, answer: Message) -> str | None:
         """Give the question that can be asked again; what is imported may answer none."""
         above = next((other for other in self.messages if other.id == answer.parent), None)
         return above.id if above and above.role == "user" else None
 
-    def end_below(self, message: Message) -> str:
+    def latest_leaf(self, message: Message) -> str:
         """Give the end of the thread that goes through a message and then by the newest ones."""
         at = message.id
         for other in self.messages:  # parents come first, and the newest sibling last
             if other.parent == at:
-                at = self._newest(at)
+                at = self._latest_child(at)
         return at
 
-    def _newest(self, parent: str) -> str:
+    def _latest_child(self, parent: str) -> str:
         return [message.id for message in self.messages if message.parent == parent][-1]

@@ -22,12 +22,12 @@ class ApiError(Exception):
         self.details = details or {}
 
 
-def told(error: Any) -> ApiError:
+def from_payload(error: Any) -> ApiError:
     """Pass on the API's own words, which already say what to try next."""
     details = error if isinstance(error, dict) else {"message": str(error)}
     code = str(details.get("code") or "")
     return ApiError(str(details.get("message")), code=code, details=details)
 
 
-def broken_off() -> ApiError:
+def stream_interrupted() -> ApiError:
     return ApiError("The answer broke off.", "Try again.", code="answer_broken_off")

@@ -7,34 +7,34 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from api.chat_chunk import Chunk
-from api.errors import broken_off, told
+from api.errors import from_payload, stream_interrupted
 from api.structured_response import StructuredEvent
 
 # Lines end so, and not at what else text may hold, such as U+2028.
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 
-Told = TypeVar("Told", Chunk, StructuredEvent)
+EventT = TypeVar("EventT", Chunk, StructuredEvent)
 
 
-async def until_done(
-    pieces: AsyncIterable[bytes], shape: type[Told], ends: Callable[[Told], bool]
-) -> AsyncIterator[Told]:
+async def read_until_done(
+    pieces: AsyncIterable[bytes], shape: type[EventT], ends: Callable[[EventT], bool]
+) -> AsyncIterator[EventT]:
     """Read the events of an answer, which is whole only with one that `ends` it and `[DONE]`."""
     is_finished = False
-    async for data in events(pieces):
+    async for data in parse_sse(pieces):
         if data == "[DONE]":
             if is_finished:
                 return
             break
-        event = _read(data, shape)
+        event = _parse_event(data, shape)
         if event.error:
-            raise told(event.error)
+            raise from_payload(event.error)
         is_finished |= ends(event)
         yield event
-    raise broken_off()
+    raise stream_interrupted()
 
 
-async def events(pieces: AsyncIterable[bytes]) -> AsyncIterator[str]:
+async def parse_sse(pieces: AsyncIterable[bytes]) -> AsyncIterator[str]:
     """Parse server-sent events and give each one's data; one without its blank line is dropped."""
     rest, data = b"", list[str]()
     async for piece in pieces:
@@ -51,8 +51,8 @@ async def events(pieces: AsyncIterable[bytes]) -> AsyncIterator[str]:
                 data.clear()
 
 
-def _read(data: str, shape: type[Told]) -> Told:
+def _parse_event(data: str, shape: type[EventT]) -> EventT:
     try:
         return shape.model_validate_json(data)
     except ValidationError:
-        raise broken_off() from None
+        raise stream_interrupted() from None

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, WrapValidator
 
-from api.chat_chunk import Count, Milliseconds, Text, Usage, or_none
+from api.chat_chunk import Count, Milliseconds, Text, Usage, none_if_invalid
 
 
 class ResponseType(BaseModel):
@@ -19,7 +19,7 @@ class ResponseTypes(BaseModel):
     data: list[ResponseType]
 
 
-class Fault(BaseModel):
+class ValidationIssue(BaseModel):
     """One thing that is wrong with an answer, and where."""
 
     pointer: str = ""
@@ -31,13 +31,13 @@ class Attempt(BaseModel):
     """One time that the model was asked."""
 
     finish_reason: Text = None
-    errors: list[Fault] = []
+    errors: list[ValidationIssue] = []
     level: Count = None
     usage: Usage = Usage()
     ms: Milliseconds = None
 
 
-class Sent(BaseModel):
+class PromptSent(BaseModel):
     """What the model was given."""
 
     schema_: Annotated[Any, Field(alias="schema")] = None
@@ -56,10 +56,10 @@ class StructuredAnswer(BaseModel):
     text: str
     finish_reason: Text = None
     attempts: list[Attempt] = []
-    sent: Sent | None = None
+    sent: PromptSent | None = None
 
 
-class StructuredReply(BaseModel):
+class StructuredResponse(BaseModel):
     """An answer that fits."""
 
     answers: Annotated[list[StructuredAnswer], Field(min_length=1)]
@@ -72,22 +72,22 @@ class StructuredReply(BaseModel):
         return self.answers[0]
 
 
-class Lost(BaseModel):
+class FailureDetails(BaseModel):
     """What an error carries of the answer that was not good enough."""
 
     text: str = ""
     attempts: list[Attempt] = []
-    sent: Sent | None = None
+    sent: PromptSent | None = None
     unenforced: list[Unenforced] = []
 
 
 class Progress(BaseModel):
     phase: Text = None
     position: Count = None
-    fraction: Annotated[float | None, Field(ge=0, le=1), WrapValidator(or_none)] = None
+    fraction: Annotated[float | None, Field(ge=0, le=1), WrapValidator(none_if_invalid)] = None
 
 
-class Extension(BaseModel):
+class Extensions(BaseModel):
     progress: Progress | None = None
 
 
@@ -96,8 +96,8 @@ class StructuredEvent(BaseModel):
 
     partial: Any = None
     attempt: int = 1
-    smolchat: Extension = Extension()
-    result: StructuredReply | None = None
+    smolchat: Extensions = Extensions()
+    result: StructuredResponse | None = None
     error: Any = None
 
     @property
@@ -114,7 +114,7 @@ class ChatChoice(BaseModel):
     finish_reason: Text = None
 
 
-class ChatReply(BaseModel):
+class ChatCompletion(BaseModel):
     """A chat's answer that came in one piece."""
 
     choices: Annotated[list[ChatChoice], Field(min_length=1)]

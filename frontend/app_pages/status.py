@@ -2,34 +2,34 @@
 
 import streamlit as st
 
-from components.callouts import callout
+from components.callouts import error_callout
 from components.service_status import (
-    StatusLook,
+    StatusResult,
     api,
-    privacy,
-    service,
+    api_status,
+    privacy_notice,
     service_badge,
     service_callout,
-    status_look,
+    service_status,
 )
-from status.speed_view import draw_speeds
-from status.status_view import draw_programs, draw_settings, draw_store, zone
+from status.speed_view import render_speeds
+from status.status_view import local_timezone, render_services, render_settings, render_store
 
-found = service()
-look = status_look() if found.health else StatusLook(None)
+found = service_status()
+look = api_status() if found.health else StatusResult(None)
 status = look.status
 settings = api().settings
 
 
 def look_again() -> None:
-    service.clear()
-    status_look.clear()
+    service_status.clear()
+    api_status.clear()
 
 
 with st.sidebar:
     service_badge()
     server = found.health.model_server.url if found.health else ""
-    st.caption(privacy(settings.api_base_url, server))
+    st.caption(privacy_notice(settings.api_base_url, server))
 
 with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
     st.title("Status", anchor=False, width="content")
@@ -38,27 +38,27 @@ st.markdown("All of this is looked up without asking the model anything.")
 if not found.is_ready:
     service_callout(found)
 if look.error:
-    callout(look.error, on_retry=look_again, key="status_retry")
+    error_callout(look.error, on_retry=look_again, key="status_retry")
 
 st.header("What runs where", anchor=False)
-draw_programs(found, status, settings)
+render_services(found, status, settings)
 
 st.header("Conversations", anchor=False)
 if status:
-    draw_store(status.store)
+    render_store(status.store)
 else:
     st.caption("The API keeps them; it has not told where.")
 
 st.header("Speed of the last answers", anchor=False)
 if status and status.recent:
-    draw_speeds(status.recent, zone())
+    render_speeds(status.recent, local_timezone())
 elif status and status.recent is not None:
     st.caption("Not measured: there is no stored answer yet.")
 else:
     st.caption("Not measured: nobody could tell.")
 
 st.header("Configuration in effect", anchor=False)
-draw_settings(status, settings)
+render_settings(status, settings)
 with st.container(horizontal=True, key="status_links"):
     for label, path in (("Description of the API", "/docs"), ("openapi.json", "/openapi.json")):
         st.link_button(

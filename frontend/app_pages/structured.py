@@ -4,15 +4,15 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from components.background_job import Job, Outcome
-from components.service_status import api, service, service_badge, service_callout
+from components.background_job import BackgroundJob, JobResult
+from components.service_status import api, service_badge, service_callout, service_status
 from controls import model_picker, parameter_panel
 from structured import schema_picker
-from structured.benchmark_job import MAX_TOKENS, WAYS, Measurement, Plan, ReliabilityJob
-from structured.benchmark_view import ReliabilityView
-from structured.result_view import StructuredView
-from structured.stream_job import StructuredJob, StructuredRun
-from structured.target_schema import Form, to_request
+from structured.benchmark_job import MAX_TOKENS, METHODS, Experiment, ExperimentJob, ExperimentPlan
+from structured.benchmark_view import BenchmarkView
+from structured.result_view import ResultView
+from structured.stream_job import StructuredRun, StructuredStreamJob
+from structured.target_schema import TargetSchema, build_request
 
 DRAW_SECONDS = 0.05
 ONE, MANY = "One answer", "Reliability"
@@ -36,10 +36,10 @@ state.setdefault("structured_measurement", None)
 state.setdefault("structured_job", None)
 state.setdefault("structured_hint", "")
 run: StructuredRun | None = state.structured_run
-measurement: Measurement | None = state.structured_measurement
-found = service()
+measurement: Experiment | None = state.structured_measurement
+found = service_status()
 # Looked at once: what ends while this script draws is drawn as ended by the next run.
-going_on: Outcome | None = next(
+going_on: JobResult | None = next(
     (one for one in (run, measurement) if one and not one.is_over), None
 )
 
@@ -49,13 +49,13 @@ def stop() -> None:
         state.structured_job.stop()
 
 
-def ready_form() -> Form | None:
+def ready_form() -> TargetSchema | None:
     """Give the form, if there is something to ask; else say what is missing."""
     state.structured_hint = ""
-    form = schema_picker.chosen()
+    form = schema_picker.selected_schema()
     if not form:
         state.structured_hint = "Put the schema right first."
-    elif not schema_picker.prompt():
+    elif not schema_picker.prompt_text():
         state.structured_hint = "Write a prompt first."
     return None if state.structured_hint else form
 
@@ -66,14 +66,16 @@ def start_run() -> None:
         return
     stop()
     client = api()
-    body = to_request(
+    body = build_request(
         form,
-        schema_picker.prompt(),
-        model=model_picker.chosen(),
-        parameters=parameter_panel.chosen(),
+        schema_picker.prompt_text(),
+        model=model_picker.selected_model(),
+        parameters=parameter_panel.selected_parameters(),
     )
-    job = StructuredJob(
-        lambda: client.structured(body), form, forsaken_seconds=client.settings.forsaken_seconds
+    job = StructuredStreamJob(
+        lambda: client.stream_structured(body),
+        form,
+        forsaken_seconds=client.settings.forsaken_seconds,
     )
     state.structured_job, state.structured_run = job, job.run
 
@@ -83,25 +85,25 @@ def start_measurement() -> None:
     if not form:
         return
     stop()
-    plan = Plan(
+    plan = ExperimentPlan(
         form,
-        schema_picker.prompt(),
-        model_picker.chosen(),
-        parameter_panel.chosen(),
-        ways=[way for way in WAYS if way in state.structured_ways] or WAYS,
-        times=state.structured_times,
+        schema_picker.prompt_text(),
+        model_picker.selected_model(),
+        parameter_panel.selected_parameters(),
+        ways=[way for way in METHODS if way in state.structured_ways] or METHODS,
+        repetitions=state.structured_times,
     )
-    job = ReliabilityJob(api(), plan)
+    job = ExperimentJob(api(), plan)
     state.structured_job, state.structured_measurement = job, job.measurement
 
 
-def draw_sidebar() -> None:
-    model_picker.model_choice(found)
+def render_sidebar() -> None:
+    model_picker.model_picker(found)
     parameter_panel.parameter_panel()
     service_badge()
 
 
-def draw_buttons(label: str, start: Callable[[], None]) -> None:
+def render_buttons(label: str, start: Callable[[], None]) -> None:
     with st.container(key="structured_buttons", horizontal=True, vertical_alignment="center"):
         st.button(
             label,
@@ -125,18 +127,18 @@ def draw_buttons(label: str, start: Callable[[], None]) -> None:
         st.warning(state.structured_hint, icon=":material/info:")
 
 
-def draw_one() -> StructuredView | None:
-    draw_buttons("Run", start_run)
+def render_one() -> ResultView | None:
+    render_buttons("Run", start_run)
     if not run:
         st.caption("The object grows here as the model writes it.")
         return None
-    view = StructuredView(run)
+    view = ResultView(run)
     if run.is_over:
-        view.draw_ending(on_retry=start_run)
+        view.render_result(on_retry=start_run)
     return view
 
 
-def draw_many() -> ReliabilityView | None:
+def render_many() -> BenchmarkView | None:
     with st.container(key="structured_plan", horizontal=True):
         st.number_input(
             "Runs of each",
@@ -150,45 +152,45 @@ def draw_many() -> ReliabilityView | None:
         )
         st.pills(
             "Ways of asking",
-            WAYS,
+            METHODS,
             selection_mode="multi",
-            default=WAYS,
+            default=METHODS,
             key="structured_ways",
             on_change="ignore",
             persist_state="session",
             wrap=True,
         )
-    draw_buttons("Measure", start_measurement)
+    render_buttons("Measure", start_measurement)
     with st.expander("What each way sends", icon=":material/help:", key="structured_ways_told"):
         st.markdown(WAYS_TOLD)
     if not measurement:
         st.caption("How often does each way give JSON that fits? A measurement takes minutes.")
         return None
-    view = ReliabilityView(measurement)
+    view = BenchmarkView(measurement)
     if measurement.is_over:
-        view.draw_ending(on_retry=start_measurement)
+        view.render_result(on_retry=start_measurement)
     return view
 
 
-def follow(outcome: Outcome, view: StructuredView | ReliabilityView | None) -> None:
+def follow(outcome: JobResult, view: ResultView | BenchmarkView | None) -> None:
     """Draw what is going on until it is over; it goes on where it is not drawn, too."""
-    job: Job = state.structured_job
-    while not job.look(DRAW_SECONDS):
+    job: BackgroundJob = state.structured_job
+    while not job.wait(DRAW_SECONDS):
         if view and view.outcome is outcome:
-            view.draw()
+            view.render()
     if outcome.error:
-        service.clear()
+        service_status.clear()
     st.rerun()
 
 
 with st.sidebar:
-    draw_sidebar()
+    render_sidebar()
 st.title("JSON that fits", anchor=False)
 st.markdown("Choose a form and say what should be in it. What comes back fits, or you see why not.")
 if not found.is_ready and not going_on:
     service_callout(found)
-schema_picker.form_choice(found)
-schema_picker.prompt_field()
+schema_picker.schema_picker(found)
+schema_picker.prompt_input()
 part = st.segmented_control(
     "What to find out",
     [ONE, MANY],
@@ -198,6 +200,6 @@ part = st.segmented_control(
     label_visibility="collapsed",
     persist_state="session",
 )
-view = draw_one() if part == ONE else draw_many()
+view = render_one() if part == ONE else render_many()
 if going_on:
     follow(going_on, view)

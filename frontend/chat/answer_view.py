@@ -5,7 +5,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from api.chat_chunk import Progress
 from chat.stream_job import Answer
-from sanitize.markdown_blocks import blocks, safe_markdown
+from sanitize.markdown_blocks import sanitize_markdown, split_blocks
 
 
 class AnswerView:
@@ -23,9 +23,9 @@ class AnswerView:
         self._blocks: dict[int, DeltaGenerator] = {}
         self._drawn: dict[str | int, str] = {}
 
-    def draw(self, answer: Answer) -> None:
+    def render(self, answer: Answer) -> None:
         if answer.state == "waiting" and not answer.text:
-            if self._is_new("phase", waiting := phase(answer.progress)):
+            if self._changed("phase", waiting := progress_label(answer.progress)):
                 self._head = self._head.markdown(f":shimmer[{waiting}]")
             return
         if not answer.text and not answer.reasoning:
@@ -33,23 +33,23 @@ class AnswerView:
         if self._text is None:
             self._head = self._head.container()
             self._text = self._place.container()
-        if self._is_new("reasoning", answer.reasoning):
+        if self._changed("reasoning", answer.reasoning):
             place = self._reasoning or self._head.expander(
                 "Reasoning", icon=":material/psychology:"
             )
-            self._reasoning = place.markdown(safe_markdown(answer.reasoning), anchors=False)
-        for number, block in enumerate(blocks(answer.text)):
-            if self._is_new(number, block):
+            self._reasoning = place.markdown(sanitize_markdown(answer.reasoning), anchors=False)
+        for number, block in enumerate(split_blocks(answer.text)):
+            if self._changed(number, block):
                 place = self._blocks.get(number, self._text)
-                self._blocks[number] = place.markdown(safe_markdown(block), anchors=False)
+                self._blocks[number] = place.markdown(sanitize_markdown(block), anchors=False)
 
-    def _is_new(self, place: str | int, text: str) -> bool:
+    def _changed(self, place: str | int, text: str) -> bool:
         is_new = self._drawn.get(place, "") != text
         self._drawn[place] = text
         return is_new
 
 
-def phase(progress: Progress) -> str:
+def progress_label(progress: Progress) -> str:
     """Say what an answer is waiting for."""
     if progress.phase == "waiting":
         return f"In line, number {progress.position} …" if progress.position else "In line …"

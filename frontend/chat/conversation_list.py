@@ -6,12 +6,12 @@ from itertools import groupby
 
 import streamlit as st
 
-from api.conversation import NO_TITLE, ConversationHead, ConversationPage
+from api.conversation import NO_TITLE, ConversationPage, ConversationSummary
 from api.errors import ApiError
 from chat import actions
-from chat.session import conversations, opened
-from components.callouts import clear_rest, reader_zone
-from sanitize.markdown_inline import escaped
+from chat.session import conversations, current_conversation
+from components.callouts import browser_timezone, clear_stale_elements
+from sanitize.markdown_inline import escape
 
 SEARCH, _SHOWN, _KNOWN, _DRAWN = "chat_search", "chat_shown", "chat_list", "chat_list_drawn"
 PAGE = 20
@@ -36,22 +36,22 @@ def conversation_list() -> None:
     else:
         st.caption("Nothing found." if state.get(SEARCH) else "Chats are kept here.")
     with st.container(key="chat_list", gap=None):
-        days = groupby(page.data, lambda head: day_of(head.updated_at, today()))
-        clear_rest(_DRAWN, sum(_draw(day, list(heads)) for day, heads in days))
+        days = groupby(page.data, lambda head: day_label(head.updated_at, today()))
+        clear_stale_elements(_DRAWN, sum(_draw(day, list(heads)) for day, heads in days))
     if page.has_more:
         st.button("Show more", key="chat_more", type="tertiary", on_click=_show_more)
     else:
         st.empty()
 
 
-def _draw(day: str, heads: Sequence[ConversationHead]) -> int:
+def _draw(day: str, heads: Sequence[ConversationSummary]) -> int:
     """Draw the conversations of a day, and give how many elements that takes."""
-    here = opened()
+    here = current_conversation()
     st.caption(day)
     for head in heads:
         is_open = here is not None and head.id == here.id
         st.button(
-            title(head),
+            button_label(head),
             key=f"chat_open_{'now_' if is_open else ''}{head.id}",
             type="tertiary",
             on_click=actions.open_chat,
@@ -61,14 +61,14 @@ def _draw(day: str, heads: Sequence[ConversationHead]) -> int:
     return 1 + len(heads)
 
 
-def title(head: ConversationHead) -> str:
+def button_label(head: ConversationSummary) -> str:
     """Give a title that a button shows as it is, without markdown."""
-    return escaped(" ".join(head.title.split()) or NO_TITLE)
+    return escape(" ".join(head.title.split()) or NO_TITLE)
 
 
-def day_of(moment: datetime, now: date) -> str:
+def day_label(moment: datetime, now: date) -> str:
     """Name the day that a moment was on, the nearer the more exactly."""
-    day = moment.astimezone(reader_zone()).date()
+    day = moment.astimezone(browser_timezone()).date()
     if day >= now:
         return "Today"
     if day == now - timedelta(days=1):
@@ -81,13 +81,15 @@ def day_of(moment: datetime, now: date) -> str:
 
 
 def today() -> date:
-    return datetime.now(reader_zone()).date()
+    return datetime.now(browser_timezone()).date()
 
 
 def _page() -> ConversationPage:
     """Ask for the list; what was known stays while nothing answers."""
     try:
-        page = conversations().page(search=state.get(SEARCH) or "", count=state.get(_SHOWN, PAGE))
+        page = conversations().list_page(
+            search=state.get(SEARCH) or "", count=state.get(_SHOWN, PAGE)
+        )
     except ApiError:
         known: ConversationPage = state.get(_KNOWN) or ConversationPage(data=[])
         return known

@@ -3,19 +3,23 @@
 import streamlit as st
 
 from api.conversation import NO_TITLE, Conversation
-from api.conversations import ENDINGS, Form
+from api.conversations import FILE_EXTENSIONS, ExportFormat
 from chat import actions
-from chat.session import asked_anywhere, conversations, opened, show
-from components.callouts import closing_button
-from components.service_status import service
+from chat.session import conversations, current_conversation, open_conversation, pending_turns
+from components.callouts import dialog_button
+from components.service_status import service_status
 
 MAX_IMPORT_MEGABYTES = 64
-_FORMS: dict[Form, str] = {"markdown": "Markdown", "html": "Web page", "json": "JSON (everything)"}
+_FORMS: dict[ExportFormat, str] = {
+    "markdown": "Markdown",
+    "html": "Web page",
+    "json": "JSON (everything)",
+}
 
 state = st.session_state
 
 
-def draw_head(conversation: Conversation) -> None:
+def render_header(conversation: Conversation) -> None:
     """Draw the title of the open conversation, and what can be done with it."""
     with st.container(
         key="chat_head",
@@ -24,10 +28,10 @@ def draw_head(conversation: Conversation) -> None:
         vertical_alignment="center",
     ):
         st.text(conversation.title or NO_TITLE)
-        _draw_menu(conversation)
+        _render_menu(conversation)
 
 
-def _draw_menu(conversation: Conversation) -> None:
+def _render_menu(conversation: Conversation) -> None:
     with st.popover("This chat", icon=":material/more_horiz:", key="chat_menu", type="tertiary"):
         st.text_input("Title", conversation.title, key=f"chat_title_{conversation.id}")
         st.button(
@@ -41,7 +45,7 @@ def _draw_menu(conversation: Conversation) -> None:
             width="stretch",
         )
         for form, name in _FORMS.items():
-            _draw_export(conversation, form, name)
+            _render_export(conversation, form, name)
         is_unwanted = st.button(
             "Delete chat …",
             icon=":material/delete:",
@@ -53,7 +57,7 @@ def _draw_menu(conversation: Conversation) -> None:
         _confirm_deletion(conversation)
 
 
-def draw_files() -> None:
+def render_import_export() -> None:
     """Offer to bring conversations in, and to take all of them out."""
     with st.popover(
         "Import, export", icon=":material/swap_vert:", key="chat_files", type="tertiary"
@@ -67,7 +71,7 @@ def draw_files() -> None:
         )
         if file is not None:
             st.button(
-                "Import", key="chat_import_now", type="primary", on_click=_bring_in, args=[file]
+                "Import", key="chat_import_now", type="primary", on_click=_import, args=[file]
             )
         if told := state.pop("chat_imported", ""):
             st.success(told)
@@ -78,46 +82,46 @@ def draw_files() -> None:
             "application/json",
             key="chat_export_all",
             on_click="ignore",
-            disabled=service().health is None,
+            disabled=service_status().health is None,
         )
 
 
-def _draw_export(conversation: Conversation, form: Form, name: str) -> None:
+def _render_export(conversation: Conversation, form: ExportFormat, name: str) -> None:
     st.download_button(
         f"Download {name}",
         lambda: conversations().export(conversation.id, form),
-        f"{conversation.title[:60] or 'chat'}.{ENDINGS[form]}",
+        f"{conversation.title[:60] or 'chat'}.{FILE_EXTENSIONS[form]}",
         icon=":material/download:",
         key=f"chat_export_{form}",
         on_click="ignore",
-        disabled=service().health is None,
+        disabled=service_status().health is None,
         width="stretch",
     )
 
 
-@actions.reported
+@actions.show_errors
 def _rename() -> None:
-    if conversation := opened():
+    if conversation := current_conversation():
         title = (state.get(f"chat_title_{conversation.id}") or "").strip()[:200]
-        show(conversations().change(conversation.id, {"title": title}))
+        open_conversation(conversations().update(conversation.id, {"title": title}))
 
 
-@actions.reported
+@actions.show_errors
 def _duplicate() -> None:
-    if conversation := opened():
-        actions.take_settings(conversations().duplicate(conversation.id))
+    if conversation := current_conversation():
+        actions.load_conversation(conversations().duplicate(conversation.id))
 
 
-@actions.reported
-def _bring_in(file: st.runtime.uploaded_file_manager.UploadedFile) -> None:
-    found = conversations().bring_in(file.getvalue())
+@actions.show_errors
+def _import(file: st.runtime.uploaded_file_manager.UploadedFile) -> None:
+    found = conversations().import_file(file.getvalue())
     state.chat_imported = f"{len(found)} chats were imported."
 
 
 @st.dialog("Delete this chat?")
 def _confirm_deletion(conversation: Conversation) -> None:
     st.text("All that was said in it is deleted. This cannot be undone.")
-    closing_button(
+    dialog_button(
         "Delete",
         icon=":material/delete:",
         type="primary",
@@ -127,9 +131,9 @@ def _confirm_deletion(conversation: Conversation) -> None:
     )
 
 
-@actions.reported
+@actions.show_errors
 def _delete(conversation: Conversation) -> None:
     actions.stop()
     conversations().delete(conversation.id)
-    asked_anywhere().pop(conversation.id, None)
+    pending_turns().pop(conversation.id, None)
     actions.new_chat()

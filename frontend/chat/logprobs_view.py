@@ -13,7 +13,7 @@ _BOUNDS = ((0.9, "sure"), (0.6, "likely"), (0.3, "open"), (0.0, "guess"))
 _LEGEND = "Colour: how likely the model held each token. Point at one to see what else it could be."
 
 
-def draw_logprobs(logprobs: Sequence[dict[str, Any]]) -> None:
+def render_logprobs(logprobs: Sequence[dict[str, Any]]) -> None:
     tokens = [found for entry in logprobs[:MAX_TOKENS] if (found := _token(entry))]
     st.caption(_LEGEND)
     legend = "".join(

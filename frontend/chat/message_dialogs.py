@@ -6,13 +6,13 @@ from api.conversation import Message
 from chat import actions
 from chat.message_view import WANTED
 from chat.receipt_view import show_logprobs, show_receipt
-from components.callouts import closing_button
-from components.service_status import Service
+from components.callouts import dialog_button
+from components.service_status import ServiceStatus
 
 state = st.session_state
 
 
-def open_wanted(found: Service) -> None:
+def open_requested_dialog(found: ServiceStatus) -> None:
     """Open what was chosen in a message's menu."""
     choice, message = state.pop(WANTED, (None, None))
     if choice == "Numbers":
@@ -34,7 +34,7 @@ def _show_source(message: Message) -> None:
 @st.dialog("Delete this message?")
 def _confirm_deletion(message: Message) -> None:
     st.text("It is deleted with all that follows it. This cannot be undone.")
-    closing_button(
+    dialog_button(
         "Delete",
         icon=":material/delete:",
         type="primary",

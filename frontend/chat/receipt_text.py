@@ -6,8 +6,8 @@ from api.chat_chunk import Receipt
 from controls import parameters
 
 NOT_MEASURED = "not measured"
-NEARLY_FULL = 0.8  # of the context: the next question may be the one that no longer fits
-_UNSAID = {"seed", "max_tokens", "logprobs", "top_logprobs"}  # left to the details
+CONTEXT_WARNING_SHARE = 0.8  # of the context: the next question may be the one that no longer fits
+_HIDDEN_PARAMETERS = {"seed", "max_tokens", "logprobs", "top_logprobs"}  # left to the details
 _SENT_CHARACTERS = 120
 _DIGEST_CHARACTERS = len("sha256:") + 12  # as many as Docker shows
 _ENDINGS = {
@@ -19,7 +19,7 @@ _ENDINGS = {
 _STATES = {"stopped": "stopped", "interrupted": "interrupted", "failed": "broken off"}
 
 
-def line(
+def summary_line(
     receipt: Receipt, *, state: str | None, is_empty: bool, sent: dict[str, Any] | None = None
 ) -> str:
     """Say the most important in one line, with the parameters that were `sent`."""
@@ -32,12 +32,12 @@ def line(
     found.append(_counted(receipt.completion_tokens, "out"))
     if (share := context_share(receipt)) is not None:
         found.append("context under 1%" if share < 0.01 else f"context {share:.0%}")
-    found.append(_short_ending(receipt, state=state, is_empty=is_empty))
+    found.append(_short_finish_label(receipt, state=state, is_empty=is_empty))
     found.append(_short_parameters(sent or {}))
     return " · ".join(part for part in found if part)
 
 
-def rows(
+def detail_rows(
     receipt: Receipt, *, state: str | None, sent: dict[str, Any] | None, about: str
 ) -> list[tuple[str, str]]:
     """Say everything that can be measured; what was not is called so.
@@ -61,14 +61,14 @@ def rows(
             _with_speed(receipt.completion_tokens, receipt.completion_tokens_per_second),
         ),
         ("All of it after", _seconds(receipt.total_ms)),
-        ("Context", context(receipt)),
-        ("Ended because", ending(receipt, state)),
+        ("Context", context_label(receipt)),
+        ("Ended because", finish_label(receipt, state)),
         ("Seed", NOT_MEASURED if receipt.seed is None else str(receipt.seed)),
-        ("Parameters sent", NOT_MEASURED if sent is None else parameters.described(sent) or "none"),
+        ("Parameters sent", NOT_MEASURED if sent is None else parameters.summarize(sent) or "none"),
     ]
 
 
-def context(receipt: Receipt) -> str:
+def context_label(receipt: Receipt) -> str:
     used, size = receipt.context_tokens, receipt.context_size
     if used is None:
         return NOT_MEASURED
@@ -84,14 +84,14 @@ def context_share(receipt: Receipt | None) -> float | None:
     return min(1.0, receipt.context_tokens / receipt.context_size)
 
 
-def ending(receipt: Receipt, state: str | None) -> str:
+def finish_label(receipt: Receipt, state: str | None) -> str:
     reason = receipt.finish_reason
     if reason is None:
         return f"{_STATES[state]} before the model ended it" if state in _STATES else NOT_MEASURED
     return _ENDINGS.get(reason, f"the model server said {reason!r}")
 
 
-def _short_ending(receipt: Receipt, *, state: str | None, is_empty: bool) -> str:
+def _short_finish_label(receipt: Receipt, *, state: str | None, is_empty: bool) -> str:
     if state in _STATES:
         return _STATES[state]
     if is_empty:
@@ -101,8 +101,8 @@ def _short_ending(receipt: Receipt, *, state: str | None, is_empty: bool) -> str
 
 
 def _short_parameters(sent: dict[str, Any]) -> str:
-    told = {name: value for name, value in sent.items() if name not in _UNSAID}
-    described = parameters.described(told)
+    told = {name: value for name, value in sent.items() if name not in _HIDDEN_PARAMETERS}
+    described = parameters.summarize(told)
     if len(described) <= _SENT_CHARACTERS:
         return described
     return described[: _SENT_CHARACTERS - 1] + "…"

@@ -5,44 +5,46 @@ import streamlit as st
 from api.chat_chunk import Receipt
 from api.conversation import Message
 from chat import receipt_text as words
-from chat.logprobs_view import draw_logprobs
-from components.callouts import closing_button
-from components.service_status import Service
+from chat.logprobs_view import render_logprobs
+from components.callouts import dialog_button
+from components.service_status import ServiceStatus
 from controls import model_picker, parameter_panel
-from sanitize.markdown_inline import escaped
+from sanitize.markdown_inline import escape
 
 
-def draw_line(message: Message) -> None:
+def render_line(message: Message) -> None:
     receipt = message.receipt or Receipt(model=message.model)
     is_empty = not message.content
-    line = words.line(receipt, state=message.state, is_empty=is_empty, sent=message.parameters)
+    line = words.summary_line(
+        receipt, state=message.state, is_empty=is_empty, sent=message.parameters
+    )
     if line:
         st.text(line)
 
 
 @st.dialog("What this answer cost", width="medium")
-def show_receipt(message: Message, found: Service) -> None:
+def show_receipt(message: Message, found: ServiceStatus) -> None:
     receipt = message.receipt or Receipt(model=message.model)
-    about = {model.id: model_picker.about(model) for model in found.models}
-    rows = words.rows(
+    about = {model.id: model_picker.describe_model(model) for model in found.models}
+    rows = words.detail_rows(
         receipt,
         state=message.state,
         sent=message.parameters,
         about=about.get(receipt.model or "", ""),
     )
-    st.table({name: escaped(" ".join(value.split())) for name, value in rows}, border="horizontal")
+    st.table({name: escape(" ".join(value.split())) for name, value in rows}, border="horizontal")
     if (share := words.context_share(receipt)) is not None:
         st.progress(share, text="Context used")
-    if receipt.seed is not None and parameter_panel.can_keep(receipt.seed):
-        closing_button(
+    if receipt.seed is not None and parameter_panel.is_valid_seed(receipt.seed):
+        dialog_button(
             "Keep this seed",
             icon=":material/casino:",
             key="receipt_seed",
-            on_click=parameter_panel.keep_seed,
+            on_click=parameter_panel.pin_seed,
             args=[receipt.seed],
         )
 
 
 @st.dialog("How likely each token was", width="large")
 def show_logprobs(message: Message) -> None:
-    draw_logprobs(message.logprobs or [])
+    render_logprobs(message.logprobs or [])

@@ -12,7 +12,7 @@ CHARACTERS_PER_TOKEN = 3  # fewer than English has, so that it fits
 
 
 @dataclass(frozen=True)
-class Settings:
+class ChatSettings:
     """How an answer is asked for. What is not chosen is left to the server."""
 
     system: str = ""
@@ -20,7 +20,7 @@ class Settings:
     parameters: dict[str, Any] = field(default_factory=dict)
     wants_logprobs: bool = False
 
-    def kept(self) -> dict[str, Any]:
+    def conversation_fields(self) -> dict[str, Any]:
         """Give what a conversation remembers of it."""
         return {
             "system_prompt": self.system or None,
@@ -30,13 +30,15 @@ class Settings:
 
 
 def to_request(
-    thread: Sequence[Message], question: str, settings: Settings, *, begun: str = ""
+    thread: Sequence[Message], question: str, settings: ChatSettings, *, begun: str = ""
 ) -> dict[str, Any]:
     """Ask for the answer to a question; `begun` is its start, which the model goes on with."""
-    messages = [_said("system", settings.system)] if settings.system else []
-    messages += [_said(said.role, said.parts or said.content) for said in sayable(thread)]
-    messages += [_said("user", question)] if question else []
-    messages += [_said("assistant", begun)] if begun else []
+    messages = [_message("system", settings.system)] if settings.system else []
+    messages += [
+        _message(said.role, said.parts or said.content) for said in non_empty_messages(thread)
+    ]
+    messages += [_message("user", question)] if question else []
+    messages += [_message("assistant", begun)] if begun else []
     request: dict[str, Any] = {"messages": messages, "stream": True}
     request |= {"model": settings.model} if settings.model else {}
     if settings.wants_logprobs:
@@ -44,7 +46,7 @@ def to_request(
     return request | settings.parameters
 
 
-def stored(conversation: str, parent: str | None) -> dict[str, Any]:
+def storage_options(conversation: str, parent: str | None) -> dict[str, Any]:
     """Have the turn kept, and be told what it is waiting for and what it cost."""
     place = {"conversation": conversation, "parent": parent}
     return {"smolchat": {"receipt": True, "progress": True} | place}
@@ -54,15 +56,17 @@ def summary_request(thread: Sequence[Message]) -> str:
     """Ask for a summary of as much of a thread, from its end, as half of the context holds."""
     sizes = [message.receipt.context_size for message in thread if message.receipt]
     tokens = next((size for size in reversed(sizes) if size), CAUTIOUS_CONTEXT_TOKENS) // 2
-    said = "\n\n".join(f"{message.role}: {message.content}" for message in sayable(thread))
+    said = "\n\n".join(
+        f"{message.role}: {message.content}" for message in non_empty_messages(thread)
+    )
     kept = said[-tokens * CHARACTERS_PER_TOKEN :]
     return f"Summarise this conversation in at most five sentences.\n\n{kept}"
 
 
-def sayable(thread: Sequence[Message]) -> list[Message]:
+def non_empty_messages(thread: Sequence[Message]) -> list[Message]:
     """Leave out answers without words: a template would stumble over them."""
     return [message for message in thread if message.content or message.parts]
 
 
-def _said(role: str, content: Any) -> dict[str, Any]:
+def _message(role: str, content: Any) -> dict[str, Any]:
     return {"role": role, "content": content}

@@ -4,23 +4,23 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
-from api.chat_chunk import Chunk, Progress, Receipt, Stored
-from components.background_job import Job, Outcome
+from api.chat_chunk import Chunk, Progress, Receipt, StoredTurn
+from components.background_job import BackgroundJob, JobResult
 
-Chunks = AsyncGenerator[Chunk]
+ChunkStream = AsyncGenerator[Chunk]
 
 
 @dataclass
-class Answer(Outcome):
+class Answer(JobResult):
     """What is there of an answer, and how it came about; what was not measured is absent."""
 
     text: str = ""
     reasoning: str = ""
     progress: Progress = field(default_factory=Progress)
     receipt: Receipt | None = None
-    stored: Stored | None = None
+    stored: StoredTurn | None = None
 
-    def take(self, chunk: Chunk) -> None:
+    def add_chunk(self, chunk: Chunk) -> None:
         """Add a chunk of the stream."""
         for choice in chunk.choices:
             if choice.delta:
@@ -32,11 +32,11 @@ class Answer(Outcome):
             self.stored = told.conversation or self.stored
 
 
-class AnswerJob(Job):
+class AnswerStreamJob(BackgroundJob):
     """Reads an answer until it is whole, stopped, forsaken, or has failed."""
 
     def __init__(
-        self, chunks: Callable[[], Chunks], *, forsaken_seconds: float, begun: str = ""
+        self, chunks: Callable[[], ChunkStream], *, forsaken_seconds: float, begun: str = ""
     ) -> None:
         self.answer = Answer(text=begun)  # an earlier answer that this one goes on with
         self._chunks = chunks
@@ -46,6 +46,6 @@ class AnswerJob(Job):
         begun = len(self.answer.text)
         async with aclosing(self._chunks()) as chunks:
             async for chunk in chunks:
-                self.answer.take(chunk)
+                self.answer.add_chunk(chunk)
                 if len(self.answer.text) > begun or self.answer.reasoning:
                     self.answer.state = "writing"

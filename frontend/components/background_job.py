@@ -22,7 +22,7 @@ _UNEXPECTED = ApiError("Something unexpected went wrong in the page; its log has
 
 
 @dataclass(kw_only=True)
-class Outcome:
+class JobResult:
     """What has become of a job so far; what is worked for is added by each kind."""
 
     state: Literal["waiting", "writing", "finished", "stopped", "failed"] = "waiting"
@@ -33,13 +33,13 @@ class Outcome:
         return self.state not in ("waiting", "writing")
 
 
-class Job:
+class BackgroundJob:
     """Works until it is done, stopped, forsaken, or has failed."""
 
     def __init__(
         self,
         work: Callable[[], Coroutine[Any, Any, None]],
-        outcome: Outcome,
+        outcome: JobResult,
         *,
         forsaken_seconds: float,
     ) -> None:
@@ -56,7 +56,7 @@ class Job:
         self._is_stopped.set()
         self._is_over.wait(timeout=2)
 
-    def look(self, seconds: float) -> bool:
+    def wait(self, seconds: float) -> bool:
         """Wait so long at most, and tell whether the work is over."""
         self._seen = time.monotonic()
         return self._is_over.wait(seconds)
@@ -64,7 +64,7 @@ class Job:
     async def _run(self) -> None:
         working = asyncio.create_task(self._work())
         while not working.done():
-            if self._is_stopped.is_set() or self._is_forsaken():
+            if self._is_stopped.is_set() or self._is_abandoned():
                 working.cancel()
             await asyncio.wait({working}, timeout=POLL_SECONDS)
         try:
@@ -83,5 +83,5 @@ class Job:
         self._outcome.error = error
         self._outcome.state = "failed"
 
-    def _is_forsaken(self) -> bool:
+    def _is_abandoned(self) -> bool:
         return time.monotonic() - self._seen > self._forsaken_seconds

@@ -8,12 +8,12 @@ from typing import Any
 import streamlit as st
 
 from api.errors import ApiError
-from sanitize.markdown_blocks import safe_markdown
+from sanitize.markdown_blocks import sanitize_markdown
 
 _ADDRESS = re.compile(r"(?<!`)https?://[^\s`,;)]*[^\s`,;).]")
 
 
-def callout(error: ApiError, *, on_retry: Callable[[], None] | None, key: str) -> None:
+def error_callout(error: ApiError, *, on_retry: Callable[[], None] | None, key: str) -> None:
     """Show an error: what happened, what to try next, and a button that tries again, if it can."""
     parts = [_told(error.message), _told(error.next_step)]
     if error.next_step:
@@ -24,7 +24,7 @@ def callout(error: ApiError, *, on_retry: Callable[[], None] | None, key: str) -
             st.button("Retry", icon=":material/refresh:", key=key, on_click=on_retry)
 
 
-def closing_button(
+def dialog_button(
     label: str, *, icon: str, key: str, on_click: Callable[..., None], **looks: Any
 ) -> None:
     """Draw a button of a dialog, which is closed once the button has done its work."""
@@ -32,7 +32,7 @@ def closing_button(
         st.rerun()
 
 
-def clear_rest(key: str, drawn: int) -> None:
+def clear_stale_elements(key: str, drawn: int) -> None:
     """Clear what an earlier run drew here beyond these elements; `key` remembers how many.
 
     It would stay, dimmed, for as long as an answer is drawn.
@@ -42,7 +42,7 @@ def clear_rest(key: str, drawn: int) -> None:
     st.session_state[key] = drawn
 
 
-def reader_zone() -> timezone | None:
+def browser_timezone() -> timezone | None:
     """Give the time zone of whoever looks, where the browser tells it."""
     minutes = st.context.timezone_offset
     return None if minutes is None else timezone(timedelta(minutes=-minutes))
@@ -50,4 +50,4 @@ def reader_zone() -> timezone | None:
 
 def _told(words: str) -> str:
     """Show an address as what it is: a name, and not a place to go to."""
-    return safe_markdown(_ADDRESS.sub(r"`\g<0>`", words))
+    return sanitize_markdown(_ADDRESS.sub(r"`\g<0>`", words))

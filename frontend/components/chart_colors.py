@@ -10,13 +10,13 @@ class Colors:
     """`quiet` is for lines that only help to read."""
 
     text: str
-    quiet: str
-    ours: str
-    others: str
+    grid: str
+    primary: str
+    secondary: str
 
 
-LIGHT = Colors(text="#2A211B", quiet="#E2D5C1", ours="#B4532A", others="#D9BFA5")
-DARK = Colors(text="#F2E9DD", quiet="#3A312A", ours="#BC5A2C", others="#5A4A3D")
+LIGHT = Colors(text="#2A211B", grid="#E2D5C1", primary="#B4532A", secondary="#D9BFA5")
+DARK = Colors(text="#F2E9DD", grid="#3A312A", primary="#BC5A2C", secondary="#5A4A3D")
 
 
 def chart_colors() -> Colors:

@@ -3,30 +3,30 @@
 import streamlit as st
 
 from api.client import Model
-from components.service_status import Service, service
-from sanitize.markdown_blocks import safe_markdown
+from components.service_status import ServiceStatus, service_status
+from sanitize.markdown_blocks import sanitize_markdown
 
 KEY = "model_choice"
 _IDS, _WANTED, _LAST = "model_choice_ids", "model_choice_wanted", "model_choice_last"
 
 
-def chosen() -> str | None:
+def selected_model() -> str | None:
     """Give the model that was chosen; none leaves the choice to the API."""
     state = st.session_state
     model: str | None = state.get(_WANTED) or state.get(KEY)
     return model
 
 
-def choose(model: str | None) -> None:
+def select_model(model: str | None) -> None:
     """Choose a model; one that is known not to be there leaves the choice as it was."""
     if model:
         st.session_state[_WANTED] = model
         if model not in st.session_state.get(_IDS, []):
-            service.clear()  # it may be newer than the last look
+            service_status.clear()  # it may be newer than the last look
 
 
-def model_choice(found: Service) -> None:
-    ids = _ids(found)
+def model_picker(found: ServiceStatus) -> None:
+    ids = _model_options(found)
     model = st.selectbox(
         "Model",
         ids,
@@ -37,8 +37,8 @@ def model_choice(found: Service) -> None:
         persist_state="session",
     )
     st.session_state[_LAST] = model
-    if known := {model.id: about(model) for model in found.models}.get(model or ""):
-        st.caption(safe_markdown(known))
+    if known := {model.id: describe_model(model) for model in found.models}.get(model or ""):
+        st.caption(sanitize_markdown(known))
     else:
         st.empty()  # what follows would move, and be seen twice
 
@@ -48,7 +48,7 @@ def _keep() -> None:
     st.session_state.pop(_WANTED, None)  # chosen by hand since
 
 
-def about(model: Model) -> str:
+def describe_model(model: Model) -> str:
     """Say in one line what is known of a model."""
     known = model.smolchat
     found = [f"{known.parameters} parameters"] if known.parameters else []
@@ -58,7 +58,7 @@ def about(model: Model) -> str:
     return " · ".join(found)
 
 
-def _ids(found: Service) -> list[str]:
+def _model_options(found: ServiceStatus) -> list[str]:
     """List the models, the API's own choice first, and choose what is to be chosen of them.
 
     What was known stays while nothing answers.

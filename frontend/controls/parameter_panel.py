@@ -16,23 +16,23 @@ MAX_SEED = 2**31 - 1
 _KNOWN = frozenset(parameter.name for parameter in parameters.ALL)
 
 
-def chosen() -> dict[str, Any]:
+def selected_parameters() -> dict[str, Any]:
     """Give what is to be sent with a question."""
     values = {p.name: st.session_state.get(KEY + p.name) for p in parameters.ALL}
     extra, _ = _extra()
-    return extra | parameters.chosen(values)
+    return extra | parameters.to_request_fields(values)
 
 
 def wants_logprobs() -> bool:
     return bool(st.session_state.get(LOGPROBS))
 
 
-def choose(values: Mapping[str, Any]) -> None:
+def set_parameters(values: Mapping[str, Any]) -> None:
     """Set the panel to these parameters; what it has no field for is an extra one."""
     for field in parameters.ALL:
-        st.session_state[KEY + field.name] = _fitting(field, values.get(field.name))
+        st.session_state[KEY + field.name] = _coerce(field, values.get(field.name))
     extra = {name: value for name, value in values.items() if name not in _KNOWN}
-    st.session_state[EXTRA] = strict_json.written(extra) if extra else ""
+    st.session_state[EXTRA] = strict_json.format_json(extra) if extra else ""
 
 
 @st.fragment  # tuning redraws the panel and leaves an answer that is being written alone
@@ -51,7 +51,7 @@ def parameter_panel(above: Callable[[], None] = lambda: None, *, for_chat: bool 
     with st.expander("More parameters", icon=":material/more_horiz:", key="parameter_panel_more"):
         _fields(parameters.MORE)
         _extra_field()
-    if sent := parameters.described(chosen()):
+    if sent := parameters.summarize(selected_parameters()):
         with st.container(key="parameter_sent", gap="xxsmall"):
             st.text(f"Sent: {sent}")
             st.button(
@@ -59,7 +59,7 @@ def parameter_panel(above: Callable[[], None] = lambda: None, *, for_chat: bool 
                 icon=":material/restart_alt:",
                 key="parameter_reset",
                 type="tertiary",
-                on_click=choose,
+                on_click=set_parameters,
                 args=[{}],
             )
 
@@ -75,13 +75,13 @@ def _fields(fields: list[Parameter]) -> None:
 
 def _number(field: Parameter) -> None:
     st.number_input(
-        _marked(field),
-        min_value=field.type(field.least),
-        max_value=field.type(field.most),
+        _label(field),
+        min_value=field.type(field.min_value),
+        max_value=field.type(field.max_value),
         step=field.step,
         value=None,
         placeholder="default",
-        help=field.meaning,
+        help=field.help,
         key=KEY + field.name,
         persist_state="session",
     )
@@ -89,18 +89,18 @@ def _number(field: Parameter) -> None:
 
 def _texts(field: Parameter) -> None:
     st.multiselect(
-        _marked(field),
+        _label(field),
         options=[],
         accept_new_options=True,
-        max_selections=int(field.most),
+        max_selections=int(field.max_value),
         placeholder="Type, then Enter",
-        help=field.meaning,
+        help=field.help,
         key=KEY + field.name,
         persist_state="session",
     )
 
 
-def _marked(field: Parameter) -> str:
+def _label(field: Parameter) -> str:
     """Mark what is changed from the default."""
     is_changed = st.session_state.get(KEY + field.name) not in (None, [])
     return f"{field.label} :primary[●]" if is_changed else field.label
@@ -112,18 +112,18 @@ def _seed() -> None:
         icon=":material/casino:",
         key="parameter_dice",
         type="tertiary",
-        on_click=keep_seed,
+        on_click=pin_seed,
         help="The next answers are drawn with it. Empty the field for a new one each time.",
     )
 
 
-def can_keep(seed: int) -> bool:
+def is_valid_seed(seed: int) -> bool:
     """Tell whether the field takes this seed, which an imported answer may name."""
     [field] = [field for field in parameters.ALL if field.name == "seed"]
-    return _fitting(field, seed) is not None
+    return _coerce(field, seed) is not None
 
 
-def keep_seed(seed: int | None = None) -> None:
+def pin_seed(seed: int | None = None) -> None:
     """Use a seed from now on: this one, or one that is drawn."""
     drawn = random.randrange(MAX_SEED) if seed is None else seed  # noqa: S311  # no secret
     st.session_state[KEY + "seed"] = drawn
@@ -159,13 +159,13 @@ def _extra() -> tuple[dict[str, Any], str]:
     return value, ""
 
 
-def _fitting(field: Parameter, value: Any) -> Any:
+def _coerce(field: Parameter, value: Any) -> Any:
     """Give a value that the field can show, or nothing."""
     if field.kind == "texts":
         texts = [value] if isinstance(value, str) else value
         return [_typed(text) for text in texts] if isinstance(texts, list) else []
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not field.least <= value <= field.most:
+    if not is_number or not field.min_value <= value <= field.max_value:
         return None
     return field.type(value)
 

@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 # Set by the page itself, so they cannot be among the additional parameters.
 RESERVED_FIELDS = frozenset({"messages", "model", "smolchat", "stream", "stream_options", "n"})
-STRENGTH = 100  # the API's largest strength
+MAX_SAMPLER_STRENGTH = 100  # the API's largest strength
 COUNT = 2**31 - 1  # its largest count
-LOOK_BACK = 1_000_000  # and how far back it lets penalties look
+MAX_PENALTY_WINDOW = 1_000_000  # and how far back it lets penalties look
 
 
 @dataclass(frozen=True)
@@ -17,10 +17,10 @@ class Parameter:
 
     name: str
     label: str
-    least: float
-    most: float
+    min_value: float
+    max_value: float
     step: float
-    meaning: str
+    help: str
     kind: Literal["number", "texts"] = "number"
 
     @property
@@ -49,25 +49,25 @@ COMMON = [
 MORE = [
     Parameter("typical_p", "Typical p", 0, 1, 0.05,
         "Prefer tokens about as surprising as is usual here. 1 is off."),
-    Parameter("top_n_sigma", "Top n sigma", -1, STRENGTH, 0.5,
+    Parameter("top_n_sigma", "Top n sigma", -1, MAX_SAMPLER_STRENGTH, 0.5,
         "Keep tokens within this many standard deviations of the best one. -1 is off."),
     Parameter("dynatemp_range", "Dynatemp range", 0, 2, 0.1,
         "Let the temperature vary by this much, with how sure the model is. 0 is off."),
-    Parameter("dynatemp_exponent", "Dynatemp exponent", 0, STRENGTH, 0.1,
+    Parameter("dynatemp_exponent", "Dynatemp exponent", 0, MAX_SAMPLER_STRENGTH, 0.1,
         "How strongly the model's doubt moves the varying temperature."),
     Parameter("presence_penalty", "Presence penalty", -2, 2, 0.1,
         "Against tokens that were used at all: above 0 brings new subjects."),
     Parameter("frequency_penalty", "Frequency penalty", -2, 2, 0.1,
         "Against tokens by how often they were used: above 0 repeats less."),
-    Parameter("repeat_last_n", "Repeat last n", -1, LOOK_BACK, 16,
+    Parameter("repeat_last_n", "Repeat last n", -1, MAX_PENALTY_WINDOW, 16,
         "How many tokens back the penalties look. 0 is off, -1 is the whole context."),
-    Parameter("dry_multiplier", "DRY multiplier", 0, STRENGTH, 0.1,
+    Parameter("dry_multiplier", "DRY multiplier", 0, MAX_SAMPLER_STRENGTH, 0.1,
         "How strongly repeated phrases are punished. 0 is off; 0.8 is usual."),
-    Parameter("dry_base", "DRY base", 1, STRENGTH, 0.05,
+    Parameter("dry_base", "DRY base", 1, MAX_SAMPLER_STRENGTH, 0.05,
         "How fast that punishment grows with the length of the phrase."),
     Parameter("dry_allowed_length", "DRY allowed length", 0, COUNT, 1,
         "Phrases up to this many tokens may repeat."),
-    Parameter("dry_penalty_last_n", "DRY last n", -1, LOOK_BACK, 64,
+    Parameter("dry_penalty_last_n", "DRY last n", -1, MAX_PENALTY_WINDOW, 64,
         "How many tokens back DRY looks. 0 is off, -1 is the whole context."),
     Parameter("xtc_probability", "XTC probability", 0, 1, 0.05,
         "How often the likeliest choices are left out, for more surprising text. 0 is off."),
@@ -75,9 +75,9 @@ MORE = [
         "How likely a token must be before XTC may leave it out."),
     Parameter("mirostat", "Mirostat", 0, 2, 1,
         "Steers the surprise of the text by itself: version 1 or 2; 0 is off."),
-    Parameter("mirostat_tau", "Mirostat tau", 0, STRENGTH, 0.5,
+    Parameter("mirostat_tau", "Mirostat tau", 0, MAX_SAMPLER_STRENGTH, 0.5,
         "The surprise that Mirostat aims at; 5 is usual."),
-    Parameter("mirostat_eta", "Mirostat eta", 0, STRENGTH, 0.05,
+    Parameter("mirostat_eta", "Mirostat eta", 0, MAX_SAMPLER_STRENGTH, 0.05,
         "How fast Mirostat corrects itself; 0.1 is usual."),
     Parameter("stop", "Stop at", 0, 16, 1,
         r"The answer ends where the model writes one of these. Write \n for a new line.", "texts"),
@@ -88,7 +88,7 @@ MORE = [
 ALL = COMMON + MORE
 
 
-def chosen(values: Mapping[str, Any]) -> dict[str, Any]:
+def to_request_fields(values: Mapping[str, Any]) -> dict[str, Any]:
     """Give what is to be sent: the parameters that a person set, and no others."""
     return {
         parameter.name: _sent(values[parameter.name])
@@ -97,7 +97,7 @@ def chosen(values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def described(sent: Mapping[str, Any]) -> str:
+def summarize(sent: Mapping[str, Any]) -> str:
     """Say in one line what is to be sent."""
     return " · ".join(f"{name} {_shown(value)}" for name, value in sent.items())
 

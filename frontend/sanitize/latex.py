@@ -8,7 +8,7 @@ colour, an address or a definition.
 
 import re
 
-MOST_CHARACTERS = 2000
+MAX_CHARACTERS = 2000
 MOST_NEGATIVE_SPACES = 12
 
 _COMMANDS = """
@@ -66,13 +66,13 @@ _PART = re.compile(
 )
 
 
-def safe_maths(formula: str) -> str | None:
+def sanitize_latex(formula: str) -> str | None:
     """Write a formula as one line that is harmless even where it is not read as mathematics.
 
     Gives nothing for what is no formula, or one that could do more than be read.
     """
-    formula = re.sub(r"[$`\s]+", " ", formula[: MOST_CHARACTERS + 1]).strip()
-    if not formula or len(formula) > MOST_CHARACTERS or not _is_harmless(formula):
+    formula = re.sub(r"[$`\s]+", " ", formula[: MAX_CHARACTERS + 1]).strip()
+    if not formula or len(formula) > MAX_CHARACTERS or not _is_harmless(formula):
         return None
     return _PART.sub(_written, formula).strip()
 

@@ -12,8 +12,8 @@ from collections import deque
 from collections.abc import Iterator
 from itertools import islice
 
-from sanitize.latex import safe_maths
-from sanitize.markdown_inline import NOTHING, escaped, safe_line
+from sanitize.latex import sanitize_latex
+from sanitize.markdown_inline import EMPTY_DIRECTIVE, escape, sanitize_inline
 
 BLOCK_CHARACTERS = 400
 MATHS_LINES = 40
@@ -55,12 +55,12 @@ _TOO_DEEP = re.compile(rf"[ \t]*(?:{_MARKER}[ \t]+|>[ \t]*){{9}}")
 _NEW_PARAGRAPH = re.compile(r"[^\W\d_]|[#`\"'(\[$\\]|\*\*")
 
 
-def safe_markdown(text: str) -> str:
+def sanitize_markdown(text: str) -> str:
     """Rewrite a model's text, or any beginning of one."""
-    return "\n".join(_Text(_LINE_END.split(text.replace("\0", ""))).rewritten())
+    return "\n".join(_BlockRewriter(_LINE_END.split(text.replace("\0", ""))).lines())
 
 
-def blocks(text: str) -> list[str]:
+def split_blocks(text: str) -> list[str]:
     """Cut a text where it is settled, so that only the last piece has to be drawn again.
 
     A cut is at a blank line outside a fence, where a new paragraph begins. All pieces but the last
@@ -83,7 +83,7 @@ def _is_settled(block: str) -> bool:
     return len(block) > BLOCK_CHARACTERS and block.endswith("\n\n")
 
 
-class _Text:
+class _BlockRewriter:
     """The lines that are to come, and of those before what decides how they are read."""
 
     def __init__(self, lines: list[str], depth: int = 0) -> None:
@@ -93,7 +93,7 @@ class _Text:
         self._is_table = False
         self._item_indent = 0
 
-    def rewritten(self) -> Iterator[str]:
+    def lines(self) -> Iterator[str]:
         while self._lines:
             line = self._lines.popleft()
             # What is no text ends a table and leaves no paragraph open.
@@ -117,7 +117,7 @@ class _Text:
         """Give a fence at the margin; one in a list leaves its marker behind."""
         mark, lead = fence["mark"], fence["lead"]
         if lead.strip():
-            yield lead + NOTHING
+            yield lead + EMPTY_DIRECTIVE
         yield mark + _language(fence["info"])
         margin = min(len(lead), _indent(next(filter(str.strip, self._lines), "")))
         while self._lines:
@@ -139,10 +139,10 @@ class _Text:
         lines = [line]
         while self._lines and _QUOTE.match(self._lines[0]):
             lines.append(self._lines.popleft())
-        within = _Text([_QUOTE.sub("", line, count=1) for line in lines], self._depth + 1)
+        within = _BlockRewriter([_QUOTE.sub("", line, count=1) for line in lines], self._depth + 1)
         # Further in, it might be taken for a paragraph that goes on.
         lead = quote["lead"] if quote["lead"] in ("", " ", "  ", "   ") else ""
-        for written in within.rewritten():
+        for written in within.lines():
             yield f"{lead}> {written}"
         if self._lines and self._lines[0].strip():
             yield ""  # or the next line would be taken into the quote
@@ -159,35 +159,37 @@ class _Text:
         for _ in range(last + 1):
             self._lines.popleft()
         inner, _, rest = coming[last].partition(end)
-        formula = safe_maths(" ".join([opening["first"], *coming[:last], inner]))
+        formula = sanitize_latex(" ".join([opening["first"], *coming[:last], inner]))
         if not formula:
             return _as_code("\n".join([line, *coming[: last + 1]]))
         lead = opening["lead"] if opening["lead"].strip() else ""
-        goes_on = NOTHING + safe_line(rest) if rest.strip() else ""
+        goes_on = EMPTY_DIRECTIVE + sanitize_inline(rest) if rest.strip() else ""
         return ["", rf"{lead}$\displaystyle {formula}${goes_on}", ""]
 
     def _line(self, line: str, *, was_fresh: bool, was_table: bool) -> str:
         coming = self._lines[0] if self._lines else ""
-        self._is_fresh = not line.strip() or bool(_HEADING.match(line)) or _is_rule(line)
+        self._is_fresh = (
+            not line.strip() or bool(_HEADING.match(line)) or _is_table_rule_or_hr(line)
+        )
         if item := _ITEM.match(line):
             self._item_indent = len(item[0].expandtabs(4))
         elif was_fresh and line.strip() and _indent(line) < 2:
             self._item_indent = 0
-        if _is_rule(line):
+        if _is_table_rule_or_hr(line):
             self._is_table = was_table
             return line
-        is_header = _is_rule(coming) and ("|" in coming or ":" in coming)
+        is_header = _is_table_rule_or_hr(coming) and ("|" in coming or ":" in coming)
         self._is_table = bool(line.strip()) and (was_table or is_header)
         # Small models write verses and lists line by line: a line that goes on stays a line.
         return self._text(line) + ("  " if line.strip() and coming.strip() else "")
 
     def _text(self, line: str) -> str:
         if _TOO_DEEP.match(line):
-            return escaped(line)
+            return escape(line)
         before, sign, rest = line.partition(">")
         if sign and not before.strip():
-            return rf"{before}\>{NOTHING}{safe_line(rest)}"
-        return safe_line(line, in_table=self._is_table)
+            return rf"{before}\>{EMPTY_DIRECTIVE}{sanitize_inline(rest)}"
+        return sanitize_inline(line, in_table=self._is_table)
 
 
 def _language(info: str) -> str:
@@ -216,6 +218,6 @@ def _is_indented(line: str, margin: int) -> bool:
     return not line.strip() or (_indent(line) >= margin and not _FENCE.match(line))
 
 
-def _is_rule(line: str) -> bool:
+def _is_table_rule_or_hr(line: str) -> bool:
     """Tell a table's second line, or a line across the page."""
     return "-" in line and not line.strip(" \t|:-")

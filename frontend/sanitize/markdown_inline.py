@@ -15,9 +15,9 @@ from collections import defaultdict, deque
 from collections.abc import Callable
 from html.entities import html5
 
-from sanitize.latex import safe_maths
+from sanitize.latex import sanitize_latex
 
-NOTHING = ":small[]{}"
+EMPTY_DIRECTIVE = ":small[]{}"
 
 _WEB = r"https?://"
 _PATH = r"[\w./?=&%\#~+,;:@-]"
@@ -59,7 +59,7 @@ _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
 _IS_MATHS = re.compile(r"[\\^_={}]|^[A-Za-z]$|^\|[^|]+\|$")
 
 
-def safe_line(line: str, *, in_table: bool = False) -> str:
+def sanitize_inline(line: str, *, in_table: bool = False) -> str:
     """Rewrite a line, in a time that grows as the line does."""
     code_ends = _code_ends(line)
     written, position = list[str](), 0
@@ -69,15 +69,15 @@ def safe_line(line: str, *, in_table: bool = False) -> str:
         if token.lastgroup == "ticks":
             position = _code_end(token, code_ends)
             written.append(_code(line[token.start() : position], in_table=in_table))
-        elif text := _FORMS[token.lastgroup or ""](token):
+        elif text := _REWRITERS[token.lastgroup or ""](token):
             written.append(text)
         else:
-            written.append(escaped(token[0][0]))
+            written.append(escape(token[0][0]))
             position = token.start() + 1
     return "".join(written) + line[position:]
 
 
-def escaped(text: str) -> str:
+def escape(text: str) -> str:
     return _PUNCTUATION.sub(r"\\\g<0>", text)
 
 
@@ -99,28 +99,30 @@ def _code_end(opening: re.Match[str], ends: dict[int, deque[int]]) -> int:
 def _code(whole: str, *, in_table: bool) -> str:
     # Should anything take the opening backtick for its own, an image could begin in what is left.
     if "![" in whole or not whole.strip("`"):
-        return escaped(whole)
+        return escape(whole)
     # A table cuts its cells before it looks for code.
     return re.sub(r"(?<!\\)\|", r"\\|", whole) if in_table else whole
 
 
-def _maths(token: re.Match[str]) -> str:
+def _math(token: re.Match[str]) -> str:
     """Give mathematics between single dollars, and what must not be read as such as it stands."""
-    formula = safe_maths(token[token.lastgroup or 0])
+    formula = sanitize_latex(token[token.lastgroup or 0])
     if not formula:
-        return escaped(token[0])
+        return escape(token[0])
     goes_on = re.match(r"[\d$\\]", token.string[token.end() : token.end() + 1])
-    return f"${formula}$" + (NOTHING if goes_on else "")
+    return f"${formula}$" + (EMPTY_DIRECTIVE if goes_on else "")
 
 
 def _character(token: re.Match[str]) -> str:
     entity = token["entity"]
     meant = html5.get(entity[1:]) or (html.unescape(entity) if entity[1] == "#" else entity)
     if meant == entity:
-        return escaped(entity)
+        return escape(entity)
     if not meant.isprintable() or meant.isspace():
         return " "
-    return f"{NOTHING}{escaped(meant)}{NOTHING}" if _PUNCTUATION.match(meant) else meant
+    return (
+        f"{EMPTY_DIRECTIVE}{escape(meant)}{EMPTY_DIRECTIVE}" if _PUNCTUATION.match(meant) else meant
+    )
 
 
 def _url(token: re.Match[str]) -> str:
@@ -134,7 +136,7 @@ def _link(token: re.Match[str]) -> str:
 
 def _address(url: str) -> str:
     """Give an address that is seen, and no emoji in it."""
-    return escaped(url).replace(r"\:", rf"\:{NOTHING}")
+    return escape(url).replace(r"\:", rf"\:{EMPTY_DIRECTIVE}")
 
 
 def _target(url: str) -> str:
@@ -143,20 +145,20 @@ def _target(url: str) -> str:
 
 
 # What is written for each kind of token; nothing where only its first character is looked at.
-_FORMS: dict[str, Callable[[re.Match[str]], str]] = {
-    "round": _maths,
-    "square": _maths,
-    "dollars": _maths,
-    "dollar": lambda token: _maths(token) if _IS_MATHS.search(token["dollar"]) else "",
+_REWRITERS: dict[str, Callable[[re.Match[str]], str]] = {
+    "round": _math,
+    "square": _math,
+    "dollars": _math,
+    "dollar": lambda token: _math(token) if _IS_MATHS.search(token["dollar"]) else "",
     "label": lambda token: f"[{_address(token['label'])}",
     "target": _link,
     "title": _link,
     "url": _url,
     "image": lambda _: "[Image: ",
-    "emoji": lambda _: rf"\:{NOTHING}",
+    "emoji": lambda _: rf"\:{EMPTY_DIRECTIVE}",
     "entity": _character,
-    "sign": lambda token: NOTHING.join(map(escaped, token["sign"])),
+    "sign": lambda token: EMPTY_DIRECTIVE.join(map(escape, token["sign"])),
     "escape": lambda token: token[0],
-    "backslash": lambda token: escaped(token[0]),
-    "literal": lambda token: escaped(token[0]),
+    "backslash": lambda token: escape(token[0]),
+    "literal": lambda token: escape(token[0]),
 }

@@ -8,9 +8,9 @@ from statistics import median
 from api.chat_chunk import Receipt
 from api.status import RecentAnswer
 from chat.receipt_text import NOT_MEASURED
-from sanitize.markdown_blocks import safe_markdown
+from sanitize.markdown_blocks import sanitize_markdown
 
-_MOST = 1_000_000  # what was imported may be anything: beyond this it measures nothing
+_MAX_PLAUSIBLE = 1_000_000  # what was imported may be anything: beyond this it measures nothing
 
 
 @dataclass(frozen=True)
@@ -29,28 +29,28 @@ def speeds(recent: Iterable[RecentAnswer]) -> list[Speed]:
     return [_speed(answer) for answer in recent][::-1]
 
 
-def middle(values: Iterable[float | None]) -> float | None:
+def median_or_none(values: Iterable[float | None]) -> float | None:
     """Give the median of what was measured."""
     measured = [value for value in values if value is not None]
     return median(measured) if measured else None
 
 
-def told(value: float | None, unit: str = "") -> str:
+def format_number(value: float | None, unit: str = "") -> str:
     """Write a number with as many digits as mean something."""
     if value is None:
         return NOT_MEASURED
     return (f"{value:.2f} {unit}" if value < 10 else f"{value:,.1f} {unit}").strip()
 
 
-def rows(found: Sequence[Speed], zone: tzinfo) -> list[dict[str, str]]:
+def table_rows(found: Sequence[Speed], zone: tzinfo) -> list[dict[str, str]]:
     """Give the lines of a table, newest first."""
     return [
         {
             "Ended": f"{speed.ended_at.astimezone(zone):%m-%d %H:%M}",
-            "Model": safe_markdown(" ".join(speed.model.split())),
+            "Model": sanitize_markdown(" ".join(speed.model.split())),
             "Tokens": NOT_MEASURED if speed.tokens is None else f"{speed.tokens:,}",
-            "Tokens/s": told(speed.tokens_per_second),
-            "First token, s": told(speed.first_token_seconds),
+            "Tokens/s": format_number(speed.tokens_per_second),
+            "First token, s": format_number(speed.first_token_seconds),
         }
         for speed in reversed(found)
     ]
@@ -62,11 +62,11 @@ def _speed(answer: RecentAnswer) -> Speed:
     return Speed(
         model=answer.model or "not told",
         ended_at=answer.ended_at,
-        tokens=tokens if tokens is not None and 0 <= tokens < _MOST else None,
+        tokens=tokens if tokens is not None and 0 <= tokens < _MAX_PLAUSIBLE else None,
         tokens_per_second=_measured(receipt.completion_tokens_per_second),
         first_token_seconds=None if first_ms is None else first_ms / 1000,
     )
 
 
 def _measured(value: float | None) -> float | None:
-    return value if value is not None and 0 < value < _MOST else None
+    return value if value is not None and 0 < value < _MAX_PLAUSIBLE else None

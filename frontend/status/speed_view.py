@@ -8,29 +8,29 @@ import streamlit as st
 
 from api.status import RecentAnswer
 from components.chart_colors import Colors, chart_colors
-from status.speed import Speed, middle, rows, speeds, told
+from status.speed import Speed, format_number, median_or_none, speeds, table_rows
 
 CHART_PIXELS = 170
 
 
-def draw_speeds(recent: Sequence[RecentAnswer], zone: tzinfo) -> None:
+def render_speeds(recent: Sequence[RecentAnswer], zone: tzinfo) -> None:
     found = speeds(recent)
     left, right = st.columns(2, gap="medium")
     with left:
         rates = [speed.tokens_per_second for speed in found]
-        _draw_measure("Writing", "tokens/s", "Tokens a second", rates)
+        _render_measure("Writing", "tokens/s", "Tokens a second", rates)
     with right:
         waits = [speed.first_token_seconds for speed in found]
-        _draw_measure("First token", "s", "Seconds to the first token", waits)
+        _render_measure("First token", "s", "Seconds to the first token", waits)
     st.caption(
         f"Stored answers that were finished, the last {len(found)}: the newest on the right."
     )
-    _draw_table(found, zone)
+    _render_table(found, zone)
 
 
-def _draw_measure(label: str, unit: str, title: str, values: Sequence[float | None]) -> None:
-    typical = middle(values)
-    st.metric(f"{label}, median", told(typical, unit))
+def _render_measure(label: str, unit: str, title: str, values: Sequence[float | None]) -> None:
+    typical = median_or_none(values)
+    st.metric(f"{label}, median", format_number(typical, unit))
     if typical is None:
         return
     spec = chart(len(values), title, chart_colors())
@@ -39,10 +39,13 @@ def _draw_measure(label: str, unit: str, title: str, values: Sequence[float | No
     )
 
 
-def _draw_table(found: Sequence[Speed], zone: tzinfo) -> None:
+def _render_table(found: Sequence[Speed], zone: tzinfo) -> None:
     with st.expander("The same as a table", icon=":material/table_rows:", key="status_speeds"):
         st.table(
-            rows(found, zone), border="horizontal", hide_index=True, alt="Speed of the last answers"
+            table_rows(found, zone),
+            border="horizontal",
+            hide_index=True,
+            alt="Speed of the last answers",
         )
 
 
@@ -63,13 +66,13 @@ def chart(answers: int, title: str, colors: Colors) -> dict[str, Any]:
         "scale": {"domain": list(range(1, answers + 1)), "paddingInner": 0.25},
         "axis": None,
     }
-    axis = {"title": None, "tickCount": 4, "gridColor": colors.quiet, "format": "~s"}
+    axis = {"title": None, "tickCount": 4, "gridColor": colors.grid, "format": "~s"}
     value = {"field": "value", "type": "quantitative", "axis": axis, "scale": {"zero": True}}
     hint = {"field": "value", "type": "quantitative", "title": title, "format": ".3~r"}
     return {
         "layer": [
             {
-                "mark": {"type": "bar", "cornerRadiusEnd": 2, "color": colors.ours},
+                "mark": {"type": "bar", "cornerRadiusEnd": 2, "color": colors.primary},
                 "encoding": {"x": order, "y": value, "tooltip": [hint]},
             },
             {
@@ -86,5 +89,5 @@ def _summary(title: str, values: Sequence[float | None]) -> str:
     low, high = min(measured), max(measured)
     return (
         f"{title} of {len(measured)} answers: from {low:.2f} to {high:.2f}, "
-        f"median {middle(measured):.2f}; the table below has each"
+        f"median {median_or_none(measured):.2f}; the table below has each"
     )

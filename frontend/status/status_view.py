@@ -9,9 +9,9 @@ import streamlit as st
 
 from api.status import Status, StoreStatus
 from chat.receipt_text import NOT_MEASURED
-from components.callouts import reader_zone
-from components.service_status import BADGES, Color, Service
-from sanitize.markdown_blocks import safe_markdown
+from components.callouts import browser_timezone
+from components.service_status import BADGES, Color, ServiceStatus
+from sanitize.markdown_blocks import sanitize_markdown
 from settings import Settings
 from version import VERSION
 
@@ -19,24 +19,24 @@ NOT_TOLD = "not told"
 _ANSWERS: tuple[str, str, Color] = ("Answers", ":material/check_circle:", "green")
 
 
-def zone() -> tzinfo:
+def local_timezone() -> tzinfo:
     """Give the time zone of whoever looks, as far as the browser told it."""
-    return reader_zone() or UTC
+    return browser_timezone() or UTC
 
 
-def draw_programs(found: Service, status: Status | None, settings: Settings) -> None:
+def render_services(found: ServiceStatus, status: Status | None, settings: Settings) -> None:
     """Say what runs where, on the way from the browser to the model."""
     page = [f"SmolChat {VERSION} · Streamlit {st.__version__} · Python {platform.python_version()}"]
-    _draw_program("page", "This page", address=st.context.url, lines=page)
+    _render_program("page", "This page", address=st.context.url, lines=page)
     server = found.health.model_server if found.health else None
-    _draw_program(
+    _render_program(
         "api",
         "API",
         address=settings.api_base_url,
         lines=_api(status),
         badge=_ANSWERS if server else BADGES["api_down"],
     )
-    _draw_program(
+    _render_program(
         "server",
         "Model server",
         address=server.url if server else None,
@@ -45,7 +45,7 @@ def draw_programs(found: Service, status: Status | None, settings: Settings) -> 
     )
 
 
-def _draw_program(
+def _render_program(
     key: str,
     title: str,
     *,
@@ -78,7 +78,7 @@ def _api(status: Status | None) -> list[str]:
     ]
 
 
-def _server(found: Service, status: Status | None) -> list[str]:
+def _server(found: ServiceStatus, status: Status | None) -> list[str]:
     if found.health is None:
         return [f"Name, version: {NOT_TOLD}", f"Context: {NOT_MEASURED}"]
     told = status.model_server if status else None
@@ -91,20 +91,20 @@ def _server(found: Service, status: Status | None) -> list[str]:
     ]
 
 
-def draw_store(store: StoreStatus) -> None:
+def render_store(store: StoreStatus) -> None:
     """Say where conversations are kept, and how many."""
     if store.problem:
-        st.warning(safe_markdown(store.problem), icon=":material/info:")
+        st.warning(sanitize_markdown(store.problem), icon=":material/info:")
     with st.container(horizontal=True, key="status_store"):
         st.metric("Conversations", _count(store.conversations))
         st.metric("Messages", _count(store.messages))
-        st.metric("Size", size(store.bytes))
+        st.metric("Size", format_bytes(store.bytes))
     kind = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}.get(store.kind, store.kind)
     with st.container(key="status_address_store"):
         st.text(f"{kind} · {store.place}")
 
 
-def size(count: int | None) -> str:
+def format_bytes(count: int | None) -> str:
     """Write a number of bytes for people."""
     if count is None:
         return NOT_MEASURED
@@ -116,25 +116,27 @@ def size(count: int | None) -> str:
     return f"{count:,} bytes" if unit == "bytes" else f"{amount:,.1f} {unit}"
 
 
-def draw_settings(status: Status | None, settings: Settings) -> None:
+def render_settings(status: Status | None, settings: Settings) -> None:
     """List what is in effect, folded."""
     if status:
-        _draw_table("Settings of the API", "api_settings", status.settings)
-    _draw_table("Settings of this page", "page_settings", settings.in_effect())
+        _render_table("Settings of the API", "api_settings", status.settings)
+    _render_table("Settings of this page", "page_settings", settings.in_effect())
     if status:
-        _draw_table("Packages of the API", "packages", status.packages)
+        _render_table("Packages of the API", "packages", status.packages)
 
 
-def _draw_table(title: str, key: str, values: Mapping[str, Any]) -> None:
+def _render_table(title: str, key: str, values: Mapping[str, Any]) -> None:
     with st.expander(title, icon=":material/tune:", key=f"status_{key}"):
-        rows = [{"Name": code(name), "Value": code(_written(values[name]))} for name in values]
+        rows = [
+            {"Name": as_code(name), "Value": as_code(_written(values[name]))} for name in values
+        ]
         st.table(rows, border="horizontal", hide_index=True, alt=title)
 
 
-def code(text: str) -> str:
+def as_code(text: str) -> str:
     """Show a value as it is, on one line."""
     words = " ".join(text.split()).replace("`", "'")
-    return safe_markdown(f"`{words or 'none'}`")
+    return sanitize_markdown(f"`{words or 'none'}`")
 
 
 def _written(value: Any) -> str:
@@ -150,4 +152,4 @@ def _count(number: int | None) -> str:
 
 
 def _moment(at: datetime) -> str:
-    return f"{at.astimezone(zone()):%Y-%m-%d %H:%M}"
+    return f"{at.astimezone(local_timezone()):%Y-%m-%d %H:%M}"

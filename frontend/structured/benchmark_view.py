@@ -5,27 +5,27 @@ from typing import Any
 
 import streamlit as st
 
-from components.background_job import Outcome
-from components.callouts import callout
+from components.background_job import JobResult
+from components.callouts import error_callout
 from components.chart_colors import Colors, chart_colors
-from structured.benchmark import Score, scores, to_csv, to_json
-from structured.benchmark_job import Measurement
+from structured.benchmark import MethodScore, scores, to_csv, to_json
+from structured.benchmark_job import Experiment
 
 ROW_PIXELS, AXIS_PIXELS = 36, 64
 
 
-class ReliabilityView:
+class BenchmarkView:
     """Draws a measurement anew with each trial that has come."""
 
-    def __init__(self, measurement: Measurement) -> None:
-        self.outcome: Outcome = measurement
+    def __init__(self, measurement: Experiment) -> None:
+        self.outcome: JobResult = measurement
         self._measurement = measurement
         place = st.container() if measurement.is_over else st.empty().container()
         with place:
             self._progress, self._table, self._chart = st.empty(), st.empty(), st.empty()
         self._drawn = -1
 
-    def draw(self) -> None:
+    def render(self) -> None:
         done = len(self._measurement.trials)
         if done == self._drawn:
             return
@@ -34,21 +34,21 @@ class ReliabilityView:
         way = plan.ways[done % len(plan.ways)]
         text = f"{done} of {planned} · asking {way} …" if done < planned else f"{done} of {planned}"
         self._progress.progress(done / planned, text=text)
-        self._draw_scores()
+        self._render_scores()
 
-    def draw_ending(self, *, on_retry: Callable[[], None]) -> None:
+    def render_result(self, *, on_retry: Callable[[], None]) -> None:
         measurement = self._measurement
         done, planned = len(measurement.trials), measurement.planned
         if measurement.error:
             with self._progress.container():
-                callout(measurement.error, on_retry=on_retry, key="reliability_retry")
+                error_callout(measurement.error, on_retry=on_retry, key="reliability_retry")
         elif done < planned:
             self._progress.text(f"Stopped after {done} of {planned}.")
-        self._draw_scores()
+        self._render_scores()
         if measurement.trials:
-            _draw_downloads(measurement)
+            _render_downloads(measurement)
 
-    def _draw_scores(self) -> None:
+    def _render_scores(self) -> None:
         if found := scores(self._measurement.trials):
             rows = [row(score) for score in found]
             self._table.table(rows, border="horizontal", hide_index=True, alt="Reliability")
@@ -56,11 +56,11 @@ class ReliabilityView:
             self._chart.vega_lite_chart(points(found), spec, alt=_told(found), width="stretch")
 
 
-def row(score: Score) -> dict[str, str]:
+def row(score: MethodScore) -> dict[str, str]:
     """Give a line of the table."""
     seconds = score.median_seconds
     return {
-        "Way": score.way.replace("_", r"\_"),
+        "Way": score.method.replace("_", r"\_"),
         "Valid": f"{score.valid_share:.0%} of {score.trials}",
         "95 % interval": f"{100 * score.low:.0f} to {score.high:.0%}",
         "Truncated": f"{score.truncated_share:.0%}",
@@ -68,10 +68,10 @@ def row(score: Score) -> dict[str, str]:
     }
 
 
-def points(found: list[Score]) -> list[dict[str, Any]]:
+def points(found: list[MethodScore]) -> list[dict[str, Any]]:
     """Give what the plot shows."""
     return [
-        {"way": score.way, "valid": score.valid_share, "low": score.low, "high": score.high}
+        {"way": score.method, "valid": score.valid_share, "low": score.low, "high": score.high}
         for score in found
     ]
 
@@ -85,8 +85,8 @@ def chart(ways: Sequence[str], colors: Colors) -> dict[str, Any]:
     axis = {"format": ".0%", "values": [0, 0.25, 0.5, 0.75, 1], "title": "Valid answers"}
     share = {"type": "quantitative", "scale": {"domain": [0, 1]}, "axis": axis}
     color = {
-        "condition": {"test": "datum.way === 'SmolChat'", "value": colors.ours},
-        "value": colors.others,
+        "condition": {"test": "datum.way === 'SmolChat'", "value": colors.primary},
+        "value": colors.secondary,
     }
     line = {"color": colors.text, "strokeWidth": 1.5, "thickness": 1.5}
     ends = [{"x": {"field": end} | share} for end in ("low", "high")]
@@ -107,12 +107,12 @@ def chart(ways: Sequence[str], colors: Colors) -> dict[str, Any]:
     }
 
 
-def _told(found: list[Score]) -> str:
-    said = [f"{s.way} {s.valid_share:.0%}, from {s.low:.0%} to {s.high:.0%}" for s in found]
+def _told(found: list[MethodScore]) -> str:
+    said = [f"{s.method} {s.valid_share:.0%}, from {s.low:.0%} to {s.high:.0%}" for s in found]
     return "Valid answers of each way with 95 % intervals: " + "; ".join(said)
 
 
-def _draw_downloads(measurement: Measurement) -> None:
+def _render_downloads(measurement: Experiment) -> None:
     with st.container(horizontal=True):
         st.download_button(
             "Download JSON",

@@ -2,7 +2,7 @@
 
 from api.errors import ApiError
 from api.structured_response import Attempt, Progress, Unenforced
-from structured.stream_job import NOT_GOOD_ENOUGH, StructuredRun
+from structured.stream_job import GENERATION_ERRORS, StructuredRun
 
 _UNENFORCED = {
     "uniqueItems": "that a list holds nothing twice",
@@ -33,13 +33,13 @@ _PHASES = {
 _ENDINGS = {"stop": "by itself", "length": "cut off"}
 
 
-def unenforced(left: Unenforced) -> str:
+def unenforced_label(left: Unenforced) -> str:
     """Say what no grammar could hold the model to."""
     what = _UNENFORCED.get(left.keyword, f"the keyword {left.keyword}")
     return f"{what}, at {left.pointer}" if left.pointer else what
 
 
-def told(error: ApiError) -> ApiError:
+def with_schema_location(error: ApiError) -> ApiError:
     """Add to an error of a schema where in it the place is."""
     pointer = error.details.get("pointer")
     if not error.code.startswith("schema_") or not isinstance(pointer, str):
@@ -48,19 +48,19 @@ def told(error: ApiError) -> ApiError:
     return ApiError(error.message, f"{place}. Change it there, then run again.")
 
 
-def failing(run: StructuredRun) -> str:
+def failure_label(run: StructuredRun) -> str:
     """Say what is wrong with an answer of which something was written."""
-    is_whole = run.error and run.error.code in NOT_GOOD_ENOUGH
+    is_whole = run.error and run.error.code in GENERATION_ERRORS
     return "Not valid" if is_whole else "Broken off"
 
 
-def progress(run: StructuredRun) -> str:
+def progress_label(run: StructuredRun) -> str:
     """Say what is going on now."""
     said = _phase(run.progress)
     return f"{said}, attempt {run.attempt} …" if run.attempt > 1 else f"{said} …"
 
 
-def cost(run: StructuredRun, attempts: list[Attempt]) -> str:
+def summary_line(run: StructuredRun, attempts: list[Attempt]) -> str:
     """Say in one line what an answer cost, in numbers that were measured and no others."""
     found = [run.form.registered_name or "your schema"]
     if attempts:

@@ -10,10 +10,16 @@ from typing import Literal, Self
 import streamlit as st
 
 import strict_json
-from api.structured_response import Attempt, Lost, Sent, StructuredReply, Unenforced
-from components.background_job import Outcome
-from components.callouts import callout
-from sanitize.markdown_blocks import safe_markdown
+from api.structured_response import (
+    Attempt,
+    FailureDetails,
+    PromptSent,
+    StructuredResponse,
+    Unenforced,
+)
+from components.background_job import JobResult
+from components.callouts import error_callout
+from sanitize.markdown_blocks import sanitize_markdown
 from structured import result_text as words
 from structured.stream_job import StructuredRun
 
@@ -23,11 +29,11 @@ MAX_MESSAGE = 300
 _HEIGHT = 360
 
 
-class StructuredView:
+class ResultView:
     """Draws only what has changed; what is final stays where it stood while it grew."""
 
     def __init__(self, run: StructuredRun) -> None:
-        self.outcome: Outcome = run
+        self.outcome: JobResult = run
         self._run = run
         # st.empty() takes away what an earlier run of the script drew here.
         place = st.container() if run.is_over else st.empty().container()
@@ -35,36 +41,42 @@ class StructuredView:
             self._status, self._object = st.empty(), st.empty()
         self._said = self._written = ""
 
-    def draw(self) -> None:
+    def render(self) -> None:
         """Draw what is new of an object that grows."""
-        if (said := words.progress(self._run)) != self._said:
+        if (said := words.progress_label(self._run)) != self._said:
             self._said = said
             self._status.markdown(f":shimmer[{said}]")
-        self._draw_object()
+        self._render_object()
 
-    def draw_ending(self, *, on_retry: Callable[[], None]) -> None:
+    def render_result(self, *, on_retry: Callable[[], None]) -> None:
         """Draw what has become of it."""
         run = self._run
         with self._status.container():
             if run.reply:
-                _draw_verdict("Valid", words.cost(run, run.reply.answer.attempts), is_good=True)
-            elif lost := run.lost:
-                _draw_verdict(words.failing(run), words.cost(run, lost.attempts), is_good=False)
-                _draw_faults(run, lost)
+                _render_status(
+                    "Valid", words.summary_line(run, run.reply.answer.attempts), is_good=True
+                )
+            elif lost := run.failure:
+                _render_status(
+                    words.failure_label(run), words.summary_line(run, lost.attempts), is_good=False
+                )
+                _render_issues(run, lost)
                 st.button("Try again", icon=":material/refresh:", key=KEY_RETRY, on_click=on_retry)
             elif run.error:
-                callout(words.told(run.error), on_retry=on_retry, key=KEY_RETRY)
+                error_callout(
+                    words.with_schema_location(run.error), on_retry=on_retry, key=KEY_RETRY
+                )
             else:
                 st.text("Stopped. This much was certain:" if run.written else "Stopped.")
-        if not run.lost:
-            self._draw_object()
+        if not run.failure:
+            self._render_object()
         if run.reply:
-            _draw_download(run)
-            _draw_details(Details.of(run.reply))
-        elif run.lost:
-            _draw_details(Details.of_lost(run.lost))
+            _render_download(run)
+            _render_details(Details.of(run.reply))
+        elif run.failure:
+            _render_details(Details.from_failure(run.failure))
 
-    def _draw_object(self) -> None:
+    def _render_object(self) -> None:
         if self._run.written != self._written:
             self._written = self._run.written
             self._object.code(self._written, language="json", wrap_lines=True)
@@ -76,21 +88,21 @@ class Details:
 
     text: str
     attempts: list[Attempt]
-    sent: Sent | None
+    sent: PromptSent | None
     unenforced: list[Unenforced]
     has_grammar: bool = True
 
     @classmethod
-    def of(cls, reply: StructuredReply) -> Self:
+    def of(cls, reply: StructuredResponse) -> Self:
         answer = reply.answer
         return cls(answer.text, answer.attempts, answer.sent, reply.unenforced, reply.has_grammar)
 
     @classmethod
-    def of_lost(cls, lost: Lost) -> Self:
+    def from_failure(cls, lost: FailureDetails) -> Self:
         return cls("", lost.attempts, lost.sent, lost.unenforced)  # its text is beside the errors
 
 
-def _draw_verdict(verdict: str, cost: str, *, is_good: bool) -> None:
+def _render_status(verdict: str, cost: str, *, is_good: bool) -> None:
     with st.container(
         key="structured_verdict", horizontal=True, vertical_alignment="center", gap="small"
     ):
@@ -101,9 +113,9 @@ def _draw_verdict(verdict: str, cost: str, *, is_good: bool) -> None:
         st.text(cost)
 
 
-def _draw_faults(run: StructuredRun, lost: Lost) -> None:
+def _render_issues(run: StructuredRun, lost: FailureDetails) -> None:
     if run.error:
-        st.markdown(safe_markdown(run.error.message))
+        st.markdown(sanitize_markdown(run.error.message))
     errors, text = st.columns(2)
     with errors, st.container(key="structured_faults", gap="small"):
         st.markdown("**Errors**")
@@ -119,7 +131,7 @@ def _draw_faults(run: StructuredRun, lost: Lost) -> None:
         st.code(lost.text or " ", language=None, wrap_lines=True, height=_height(lost.text))
 
 
-def _draw_download(run: StructuredRun) -> None:
+def _render_download(run: StructuredRun) -> None:
     st.download_button(
         "Download JSON",
         run.written,
@@ -131,7 +143,7 @@ def _draw_download(run: StructuredRun) -> None:
     )
 
 
-def _draw_details(details: Details) -> None:
+def _render_details(details: Details) -> None:
     with st.container(key="structured_details", gap="xsmall"):
         if not details.has_grammar:
             st.text(
@@ -140,36 +152,36 @@ def _draw_details(details: Details) -> None:
             )
         if details.attempts:
             with st.expander(f"Attempts: {len(details.attempts)}", icon=":material/repeat:"):
-                _draw_attempts(details.attempts)
+                _render_attempts(details.attempts)
         if details.text:
             with st.expander("Raw text", icon=":material/notes:"):
                 st.code(details.text, language=None, wrap_lines=True)
         if details.sent:
             with st.expander("What was sent", icon=":material/outgoing_mail:"):
-                _draw_sent(details.sent)
+                _render_sent(details.sent)
         if details.unenforced and details.has_grammar:
             label = f"Not held by the grammar: {len(details.unenforced)}"
             with st.expander(label, icon=":material/rule:"):
-                _draw_unenforced(details.unenforced)
+                _render_unenforced(details.unenforced)
 
 
-def _draw_attempts(attempts: list[Attempt]) -> None:
+def _render_attempts(attempts: list[Attempt]) -> None:
     rows = [words.attempt_row(number, attempt) for number, attempt in enumerate(attempts, 1)]
-    safe = [{name: safe_markdown(value) for name, value in row.items()} for row in rows]
+    safe = [{name: sanitize_markdown(value) for name, value in row.items()} for row in rows]
     st.table(safe, border="horizontal", hide_index=True, alt="Attempts")
 
 
-def _draw_sent(sent: Sent) -> None:
+def _render_sent(sent: PromptSent) -> None:
     st.markdown("Before your prompt, this instruction:")
     st.code(sent.instruction, language=None, wrap_lines=True)
     st.markdown("As the grammar's schema, narrowed so that every answer is short enough:")
-    schema = strict_json.written(sent.schema_)
+    schema = strict_json.format_json(sent.schema_)
     st.code(schema, language="json", wrap_lines=True, height=_height(schema))
 
 
-def _draw_unenforced(unenforced: list[Unenforced]) -> None:
+def _render_unenforced(unenforced: list[Unenforced]) -> None:
     st.markdown("The model could have broken this. Every answer was judged by it afterwards:")
-    for line in dict.fromkeys(map(words.unenforced, unenforced)):
+    for line in dict.fromkeys(map(words.unenforced_label, unenforced)):
         st.text(f"- {line}")
 
 

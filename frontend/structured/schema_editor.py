@@ -7,16 +7,16 @@ from typing import Any
 import jsonschema_rs
 
 import strict_json
-from structured.validator import Judge, pointer_to
+from structured.validator import SchemaValidator, json_pointer
 
 MAX_BYTES = 256 * 1024  # the API takes no larger one
 MAX_MESSAGE = 300
 TYPES = ("object", "array", "string", "number", "integer", "boolean", "null")
-AROUND = 60  # characters of a long line that are shown on each side of the place
+EXCERPT_RADIUS = 60  # characters of a long line that are shown on each side of the place
 
 
 @dataclass(frozen=True)
-class Problem:
+class SchemaProblem:
     """What is wrong with a text, and where: a line of it, or a pointer into its JSON."""
 
     message: str
@@ -24,25 +24,25 @@ class Problem:
     excerpt: str = ""
 
 
-def read_schema(text: str) -> dict[str, Any] | Problem:
+def parse_schema(text: str) -> dict[str, Any] | SchemaProblem:
     """Give the schema that was typed, or say what is wrong with it."""
     if not text.strip():
-        return Problem("Write a JSON Schema here.")
+        return SchemaProblem("Write a JSON Schema here.")
     if len(text.encode()) > MAX_BYTES:
-        return Problem(f"It is too large: at most {MAX_BYTES // 1024} KB can be asked for.")
+        return SchemaProblem(f"It is too large: at most {MAX_BYTES // 1024} KB can be asked for.")
     try:
         schema = strict_json.parse(text)
     except JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
-        return Problem(f"Not JSON yet: {error.msg}.", place, _excerpt(error))
+        return SchemaProblem(f"Not JSON yet: {error.msg}.", place, _excerpt(error))
     except ValueError as error:
-        return Problem(f"Not JSON yet: {error}.")
+        return SchemaProblem(f"Not JSON yet: {error}.")
     if not isinstance(schema, dict):
-        return Problem('A schema is an object, such as {"type": "object"}.')
+        return SchemaProblem('A schema is an object, such as {"type": "object"}.')
     return _fault(schema) or schema
 
 
-def described(schema: dict[str, Any]) -> str:
+def summarize_schema(schema: dict[str, Any]) -> str:
     """Say in a few words what a schema asks for."""
     properties = schema.get("properties")
     if not isinstance(properties, dict) or not properties:
@@ -53,16 +53,16 @@ def described(schema: dict[str, Any]) -> str:
     return f"{fields}, {'all' if len(needed) == len(properties) else len(needed)} required"
 
 
-def _fault(schema: dict[str, Any]) -> Problem | None:
+def _fault(schema: dict[str, Any]) -> SchemaProblem | None:
     try:
-        Judge(schema)
+        SchemaValidator(schema)
     except jsonschema_rs.ValidationError as error:
-        place = pointer_to(error.instance_path)
+        place = json_pointer(error.instance_path)
         if place.endswith("/type"):
-            return Problem(f"A type is {', '.join(TYPES)}, or a list of them.", place)
-        return Problem(f"Not a JSON Schema: {_short(error.message)}", place)
+            return SchemaProblem(f"A type is {', '.join(TYPES)}, or a list of them.", place)
+        return SchemaProblem(f"Not a JSON Schema: {_short(error.message)}", place)
     except (ValueError, jsonschema_rs.ReferencingError) as error:
-        return Problem(f"Not a JSON Schema: {_short(str(error))}")
+        return SchemaProblem(f"Not a JSON Schema: {_short(str(error))}")
     return None
 
 
@@ -73,9 +73,9 @@ def _short(message: str) -> str:
 def _excerpt(error: JSONDecodeError) -> str:
     """Show the line and the one before it, with a mark under the place."""
     lines, number, column = error.doc.split("\n"), error.lineno, error.colno - 1
-    start = max(0, column - AROUND)
+    start = max(0, column - EXCERPT_RADIUS)
     shown = [
-        f"{at:>5}  {lines[at - 1][start : start + 2 * AROUND]}".replace("\t", " ")
+        f"{at:>5}  {lines[at - 1][start : start + 2 * EXCERPT_RADIUS]}".replace("\t", " ")
         for at in (number - 1, number)
         if at > 0
     ]

@@ -7,12 +7,12 @@ import streamlit as st
 import strict_json
 from api.errors import ApiError
 from api.structured_response import ResponseType
-from components.service_status import Service, api
-from sanitize.markdown_blocks import safe_markdown
-from structured.schema_editor import Problem, described, read_schema
-from structured.target_schema import Form
+from components.service_status import ServiceStatus, api
+from sanitize.markdown_blocks import sanitize_markdown
+from structured.schema_editor import SchemaProblem, parse_schema, summarize_schema
+from structured.target_schema import TargetSchema
 
-OWN = "Your own schema"
+CUSTOM = "Your own schema"
 KEY, SCHEMA, PROMPT = "structured_form", "structured_schema", "structured_prompt"
 _TYPES = "structured_types"
 EXAMPLES = {
@@ -21,7 +21,7 @@ EXAMPLES = {
     "contact": "Write to Maria Lopez of Acme at maria@acme.example or call +34 600 123 456.",
     "invoice": "Invoice 2041 of 5 May 2027 for Ada Stone: 3 lamps at 20.00 and a table at 150.00.",
     "sentiment": "The soup was cold, but the staff were lovely and we laughed all evening.",
-    OWN: "A film about a lighthouse keeper who finds a message in a bottle.",
+    CUSTOM: "A film about a lighthouse keeper who finds a message in a bottle.",
 }
 OWN_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -40,39 +40,39 @@ OWN_SCHEMA: dict[str, Any] = {
 }
 
 
-def chosen() -> Form | None:
+def selected_schema() -> TargetSchema | None:
     """Give the form that is chosen now; none where what is typed is not a schema."""
     state = st.session_state
     if known := state.get(_TYPES, {}).get(state.get(KEY)):
-        return Form(known.schema_, registered_name=known.name)
-    schema = read_schema(state.get(SCHEMA) or "")
-    return None if isinstance(schema, Problem) else Form(schema)
+        return TargetSchema(known.schema_, registered_name=known.name)
+    schema = parse_schema(state.get(SCHEMA) or "")
+    return None if isinstance(schema, SchemaProblem) else TargetSchema(schema)
 
 
-def prompt() -> str:
+def prompt_text() -> str:
     """Give what is to be asked."""
     return (st.session_state.get(PROMPT) or "").strip()
 
 
-def form_choice(found: Service) -> None:
+def schema_picker(found: ServiceStatus) -> None:
     types = _types(found)
-    _begin(types)
+    _init_state(types)
     name = st.pills(
         "Form",
-        [*types, OWN],
+        [*types, CUSTOM],
         format_func=lambda name: name.replace("_", " ").capitalize() if name in types else name,
         key=KEY,
         required=True,
-        on_change=_follow,
+        on_change=_update_example,
         persist_state="session",
     )
     if name in types:
-        _draw_type(types[name])
+        _render_type(types[name])
     else:
-        _draw_editor()
+        _render_editor()
 
 
-def prompt_field() -> None:
+def prompt_input() -> None:
     st.text_area(
         "Prompt",
         key=PROMPT,
@@ -82,7 +82,7 @@ def prompt_field() -> None:
     )
 
 
-def _types(found: Service) -> dict[str, ResponseType]:
+def _types(found: ServiceStatus) -> dict[str, ResponseType]:
     """List the types that the API knows; what was known stays while nothing answers."""
     state = st.session_state
     if found.health and _TYPES not in state:
@@ -94,43 +94,43 @@ def _types(found: Service) -> dict[str, ResponseType]:
     return types
 
 
-def _begin(types: dict[str, ResponseType]) -> None:
+def _init_state(types: dict[str, ResponseType]) -> None:
     state = st.session_state
-    state.setdefault(SCHEMA, strict_json.written(OWN_SCHEMA))
-    if state.get(KEY) not in (*types, OWN):
-        state[KEY] = next(iter(types), OWN)
-        _follow()
+    state.setdefault(SCHEMA, strict_json.format_json(OWN_SCHEMA))
+    if state.get(KEY) not in (*types, CUSTOM):
+        state[KEY] = next(iter(types), CUSTOM)
+        _update_example()
 
 
-def _follow() -> None:
+def _update_example() -> None:
     """Put the form's example into the prompt, unless a person wrote something there."""
     state = st.session_state
     if state.get(PROMPT, "") in ("", *EXAMPLES.values()):
         state[PROMPT] = EXAMPLES.get(state[KEY], "")
 
 
-def _draw_type(known: ResponseType) -> None:
+def _render_type(known: ResponseType) -> None:
     if known.description:
-        st.caption(safe_markdown(known.description))
+        st.caption(sanitize_markdown(known.description))
     with st.expander("Its schema", icon=":material/schema:", key="structured_type"):
-        schema = strict_json.written(known.schema_)
+        schema = strict_json.format_json(known.schema_)
         st.code(schema, language="json", wrap_lines=True, height=320)
         st.button(
             "Change a copy of it",
             icon=":material/edit:",
             key="structured_copy",
             type="tertiary",
-            on_click=_copy,
+            on_click=_copy_to_editor,
             args=[schema],
         )
 
 
-def _copy(schema: str) -> None:
+def _copy_to_editor(schema: str) -> None:
     st.session_state[SCHEMA] = schema
-    st.session_state[KEY] = OWN
+    st.session_state[KEY] = CUSTOM
 
 
-def _draw_editor() -> None:
+def _render_editor() -> None:
     text = st.text_area(
         "JSON Schema",
         key=SCHEMA,
@@ -139,18 +139,18 @@ def _draw_editor() -> None:
         "fetched or run.",
         persist_state="session",
     )
-    schema = read_schema(text or "")
-    if isinstance(schema, Problem):
-        _draw_problem(schema)
+    schema = parse_schema(text or "")
+    if isinstance(schema, SchemaProblem):
+        _render_problem(schema)
     else:
-        asked = described(schema)
+        asked = summarize_schema(schema)
         told = f"A schema: {asked}" if asked else "A schema"
         st.badge(told, icon=":material/check:", color="green")
 
 
-def _draw_problem(problem: Problem) -> None:
+def _render_problem(problem: SchemaProblem) -> None:
     place = f" At {problem.place}:" if problem.excerpt else f" At {problem.place}."
     words = problem.message + (place if problem.place else "")
-    st.warning(safe_markdown(words), icon=":material/edit_note:")
+    st.warning(sanitize_markdown(words), icon=":material/edit_note:")
     if problem.excerpt:
         st.code(problem.excerpt, language=None)

@@ -6,7 +6,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Form:
+class TargetSchema:
     """A JSON Schema: a person's own, or one that the API knows by a name."""
 
     schema: dict[str, Any]
@@ -16,7 +16,7 @@ class Form:
     def name(self) -> str:
         return self.registered_name or "answer"
 
-    def asked(self) -> dict[str, Any]:
+    def request_fields(self) -> dict[str, Any]:
         """Give the fields that ask /structured for this form."""
         if self.registered_name:
             return {"response_type": self.registered_name}
@@ -28,11 +28,11 @@ class Form:
         return {"type": "json_schema", "json_schema": named}
 
 
-def to_request(
-    form: Form, prompt: str, *, model: str | None, parameters: Mapping[str, Any]
+def build_request(
+    form: TargetSchema, prompt: str, *, model: str | None, parameters: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Ask for one answer. What is not chosen is left to the server."""
     messages = [{"role": "user", "content": prompt.strip()}]
     named = {"model": model} if model else {}
     told = {"smolchat": {"progress": True}}
-    return {"messages": messages} | named | dict(parameters) | form.asked() | told
+    return {"messages": messages} | named | dict(parameters) | form.request_fields() | told

@@ -14,7 +14,7 @@ _FENCE = "```"  # a grammar for JSON allows it, and the API takes it off in the 
 
 
 @dataclass(frozen=True)
-class Fault:
+class ValidationIssue:
     """One thing that is wrong, and where."""
 
     pointer: str
@@ -22,7 +22,7 @@ class Fault:
     message: str
 
 
-class Judge:
+class SchemaValidator:
     """Judges texts by one schema. Nothing is fetched, whatever the schema refers to."""
 
     def __init__(self, schema: dict[str, Any]) -> None:
@@ -34,7 +34,7 @@ class Judge:
         """
         self._validator = jsonschema_rs.validator_for(schema, validate_formats=True, offline=True)
 
-    def faults(self, text: str) -> list[Fault]:
+    def issues(self, text: str) -> list[ValidationIssue]:
         """Tell what is wrong with a text; a fence around it is forgiven."""
         try:
             text = _unfenced(text)
@@ -42,9 +42,11 @@ class Judge:
             from_json(text)  # the API's own parser, which goes 200 levels deep
             errors = list(islice(self._validator.iter_errors(value), MOST_FAULTS))
         except ValueError as error:
-            return [Fault("", "json", f"This is not JSON: {error}")]
+            return [ValidationIssue("", "json", f"This is not JSON: {error}")]
         return [
-            Fault(pointer_to(error.instance_path), _keyword(error.schema_path), error.message)
+            ValidationIssue(
+                json_pointer(error.instance_path), _keyword(error.schema_path), error.message
+            )
             for error in errors
         ]
 
@@ -60,6 +62,6 @@ def _keyword(schema_path: list[str | int]) -> str:
     return str(schema_path[-1]) if schema_path else "schema"
 
 
-def pointer_to(path: list[str | int]) -> str:
+def json_pointer(path: list[str | int]) -> str:
     """Write a path as a JSON pointer, as RFC 6901 has it."""
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)

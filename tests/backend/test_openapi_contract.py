@@ -15,9 +15,9 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from backend.http.error_handlers import ErrorBody
 from backend.main import create_app
-from backend.protocol import ChatRequest
+from backend.protocol import ChatCompletionRequest
 from backend.settings import Settings
-from tests.support.fake_model_server import ModelServer, Reply, recorded
+from tests.support.fake_model_server import FakeModelServer, Reply, replay
 
 DESCRIPTION: dict[str, Any] = create_app(Settings.load()).openapi()
 SCHEMAS = DESCRIPTION["components"]["schemas"]
@@ -67,18 +67,18 @@ def seen() -> Iterator[Seen]:
 
 @contract.include(tag="chat").parametrize()
 @steady
-def test_chats_are_answered_as_described(case: Case, served: str, seen: Seen) -> None:
-    response = case.call_and_validate(base_url=served)
+def test_chats_are_answered_as_described(case: Case, api_url: str, seen: Seen) -> None:
+    response = case.call_and_validate(base_url=api_url)
     assert case.meta
     seen.add((case.meta.generation.mode, response.status_code))
 
 
 @contract.include(path="/chat").parametrize()
 @steady
-def test_streams_are_as_described(case: Case, served: str, seen: Seen) -> None:
+def test_streams_are_as_described(case: Case, api_url: str, seen: Seen) -> None:
     if isinstance(case.body, dict):
         case.body = case.body | {"stream": True}
-    response = case.call_and_validate(base_url=served)
+    response = case.call_and_validate(base_url=api_url)
     if response.status_code == 200:
         assert response.headers["content-type"] == ["text/event-stream; charset=utf-8"]
     assert case.meta
@@ -87,45 +87,45 @@ def test_streams_are_as_described(case: Case, served: str, seen: Seen) -> None:
 
 @contract.include(path="/structured").parametrize()
 @steady
-def test_forms_are_as_described(case: Case, served: str) -> None:
+def test_forms_are_as_described(case: Case, api_url: str) -> None:
     # The scripted model server fills in no form, and not everything that is a schema can be used.
-    response = case.call(base_url=served)
+    response = case.call(base_url=api_url)
     case.validate_response(response, excluded_checks=[not_a_server_error, positive_data_acceptance])
     assert response.status_code != 500
 
 
 @contract.exclude(tag="chat").exclude(path=["/structured", IMPORT]).parametrize()
 @steady
-def test_everything_else_is_as_described(case: Case, served: str) -> None:
-    case.call_and_validate(base_url=served)
+def test_everything_else_is_as_described(case: Case, api_url: str) -> None:
+    case.call_and_validate(base_url=api_url)
 
 
 @contract.include(path=IMPORT).parametrize()
 @steady
-def test_imports_are_as_described(case: Case, served: str) -> None:
+def test_imports_are_as_described(case: Case, api_url: str) -> None:
     """What an export is, no schema says: what is none is refused."""
-    case.call_and_validate(base_url=served, excluded_checks=[positive_data_acceptance])
+    case.call_and_validate(base_url=api_url, excluded_checks=[positive_data_acceptance])
 
 
 @pytest.mark.parametrize("body", [HELLO, HELLO | {"stream": True}])
 @pytest.mark.parametrize(
     ("reply", "status"),
     [
-        (recorded("err-overflow"), 400),
-        (recorded("err-model-not-pulled"), 404),
+        (replay("err-overflow"), 400),
+        (replay("err-model-not-pulled"), 404),
         (Reply(status=500), 502),
     ],
 )
 @pytest.mark.anyio
 async def test_failures_are_as_described(
-    api: httpx.AsyncClient,
-    model_server: ModelServer,
+    api_client: httpx.AsyncClient,
+    model_server: FakeModelServer,
     body: dict[str, Any],
     reply: Reply,
     status: int,
 ) -> None:
     model_server.replies.append(reply)
-    _is_described(await api.post("/chat", json=body), status)
+    _is_described(await api_client.post("/chat", json=body), status)
 
 
 @pytest.mark.parametrize(
@@ -139,23 +139,23 @@ async def test_failures_are_as_described(
 )
 @pytest.mark.anyio
 async def test_refusals_at_the_door_are_as_described(
-    api: httpx.AsyncClient, headers: dict[str, str], status: int
+    api_client: httpx.AsyncClient, headers: dict[str, str], status: int
 ) -> None:
-    _is_described(await api.post("/chat", json=HELLO, headers=headers), status)
+    _is_described(await api_client.post("/chat", json=HELLO, headers=headers), status)
 
 
 @pytest.mark.anyio
-async def test_the_description_is_served(api: httpx.AsyncClient) -> None:
-    assert (await api.get("/openapi.json")).json() == DESCRIPTION
+async def test_the_description_is_served(api_client: httpx.AsyncClient) -> None:
+    assert (await api_client.get("/openapi.json")).json() == DESCRIPTION
 
 
 def test_the_request_is_described_with_every_field() -> None:
     [media_type] = CHAT["requestBody"]["content"].items()
-    reference = {"$ref": "#/components/schemas/ChatRequest"}
+    reference = {"$ref": "#/components/schemas/ChatCompletionRequest"}
     assert media_type == ("application/json", {"schema": reference})
-    request = SCHEMAS["ChatRequest"]
+    request = SCHEMAS["ChatCompletionRequest"]
     assert request["required"] == ["messages"]
-    assert set(request["properties"]) == set(ChatRequest.model_fields)
+    assert set(request["properties"]) == set(ChatCompletionRequest.model_fields)
     assert all(field["description"] for field in request["properties"].values())
 
 

@@ -13,18 +13,24 @@ import benchmarks.structured
 from benchmarks.http_client import Answer, unchunked
 from benchmarks.load import is_good
 from benchmarks.processes import free_port
-from benchmarks.response_outcome import Ending, ending_of
+from benchmarks.response_outcome import ResponseOutcome, classify_response
 from benchmarks.scripted_replies import Script
-from benchmarks.soak import Holdings, is_excused, left_over, log_faults
-from benchmarks.soak_clients import LOST, Outcome, Visit, judged, planned
-from benchmarks.structured import Fields, Tally, breaks_its_word
+from benchmarks.soak import ResourceUsage, is_excused, leaked_resources, log_faults
+from benchmarks.soak_clients import (
+    LOST,
+    ClientScenario,
+    ScenarioResult,
+    check_result,
+    plan_scenarios,
+)
+from benchmarks.structured import Fields, Tally, violates_contract
 from tests.support.browser import needs_chromium
 from tests.support.paths import ROOT
 
 FINISHED = b'data: {"choices":[{"index":0,"finish_reason":"stop","delta":{}}]}\n\n'
 DONE = b"data: [DONE]\n\n"
 ERROR = b'{"error":{"message":"It broke.","type":"server_error","code":"model_server_failed"}}'
-NOTHING = Holdings(clients=0, upstream=0, files=20, megabytes=80.0, running=0)
+NOTHING = ResourceUsage(clients=0, upstream=0, files=20, megabytes=80.0, running=0)
 
 
 def run(module: str, *arguments: str) -> tuple[Any, int]:
@@ -42,8 +48,8 @@ def streamed(body: bytes) -> Answer:
     return answered(body, kind="text/event-stream")
 
 
-def visit(manner: str, *options: str) -> Visit:
-    return Visit(
+def visit(manner: str, *options: str) -> ClientScenario:
+    return ClientScenario(
         script=Script(manner=manner),
         is_stream=True,
         options=frozenset(options),
@@ -102,7 +108,8 @@ def test_the_soak_finds_nothing_wrong() -> None:
 
 def test_a_seed_draws_the_same_plan_again() -> None:
     plan, again, other = (
-        list(islice(planned(seed, place=place), 50)) for seed, place in ((7, 1), (7, 1), (7, 2))
+        list(islice(plan_scenarios(seed, place=place), 50))
+        for seed, place in ((7, 1), (7, 1), (7, 2))
     )
     assert plan == again != other
 
@@ -125,7 +132,7 @@ def test_the_structured_benchmark_tells_how_many_fit_and_which_values_are_right(
 def test_an_answer_of_ours_that_does_not_fit_is_found(manner: str) -> None:
     tally = Tally()
     tally.count(benchmarks.structured.Outcome(200, "2", is_truncated=False), {"const": 1}, 1.0, "a")
-    assert breaks_its_word({manner: tally}) == (manner == "structured")
+    assert violates_contract({manner: tally}) == (manner == "structured")
 
 
 def test_a_value_that_was_not_read_is_told() -> None:
@@ -149,7 +156,7 @@ def test_a_value_that_was_not_read_is_told() -> None:
     ],
 )
 def test_a_proper_ending_is_not_found_fault_with(answer: Answer, kind: str) -> None:
-    assert ending_of(answer) == Ending(kind)
+    assert classify_response(answer) == ResponseOutcome(kind)
 
 
 @pytest.mark.parametrize(
@@ -172,29 +179,29 @@ def test_a_proper_ending_is_not_found_fault_with(answer: Answer, kind: str) -> N
     ],
 )
 def test_any_other_ending_is(answer: Answer) -> None:
-    assert ending_of(answer).fault
+    assert classify_response(answer).fault
 
 
 def test_an_answer_is_judged_by_what_the_model_server_did() -> None:
     whole, broken = streamed(FINISHED + DONE), answered(ERROR, status=502)
-    assert not judged(visit("plain"), whole).fault
-    assert not judged(visit("resets_midway"), broken).fault
-    assert judged(visit("plain"), broken).fault == LOST
-    assert judged(visit("resets_midway"), whole).fault
-    assert judged(visit("plain", "receipt"), whole).fault
+    assert not check_result(visit("plain"), whole).fault
+    assert not check_result(visit("resets_midway"), broken).fault
+    assert check_result(visit("plain"), broken).fault == LOST
+    assert check_result(visit("resets_midway"), whole).fault
+    assert check_result(visit("plain", "receipt"), whole).fault
 
 
 def test_an_outage_excuses_a_lost_answer_and_no_bad_ending() -> None:
-    lost, cut = Ending("502", LOST), Ending("cut off", "the connection ended")
-    assert is_excused(Outcome(visit("plain"), lost, 10.0, 12.0), [(11.0, 13.0)])
-    assert not is_excused(Outcome(visit("plain"), lost, 10.0, 12.0), [(13.0, 14.0)])
-    assert not is_excused(Outcome(visit("plain"), cut, 10.0, 12.0), [(11.0, 13.0)])
+    lost, cut = ResponseOutcome("502", LOST), ResponseOutcome("cut off", "the connection ended")
+    assert is_excused(ScenarioResult(visit("plain"), lost, 10.0, 12.0), [(11.0, 13.0)])
+    assert not is_excused(ScenarioResult(visit("plain"), lost, 10.0, 12.0), [(13.0, 14.0)])
+    assert not is_excused(ScenarioResult(visit("plain"), cut, 10.0, 12.0), [(11.0, 13.0)])
 
 
 def test_what_is_left_over_is_found() -> None:
-    assert left_over(NOTHING, NOTHING) == []
-    held = Holdings(clients=1, upstream=1, files=40, megabytes=180.0, running=1)
-    assert len(left_over(NOTHING, held)) == 5
+    assert leaked_resources(NOTHING, NOTHING) == []
+    held = ResourceUsage(clients=1, upstream=1, files=40, megabytes=180.0, running=1)
+    assert len(leaked_resources(NOTHING, held)) == 5
 
 
 def test_a_traceback_in_the_log_is_found() -> None:

@@ -17,7 +17,7 @@ from langchain_core.runnables import Runnable
 from langchain_openai import ChatOpenAI
 from pydantic import BaseModel, SecretStr
 
-from tests.support.fake_model_server import RECORDINGS, ModelServer, recorded
+from tests.support.fake_model_server import RECORDINGS, FakeModelServer, replay
 from tests.support.requests import MODEL_ID
 
 HELLO = [("system", "You answer briefly."), ("human", "Name three colours.")]
@@ -42,11 +42,11 @@ def get_weather(city: str) -> str:
 
 @pytest.fixture
 def no_other_network(
-    served: str, model_server: ModelServer, monkeypatch: pytest.MonkeyPatch
+    api_url: str, model_server: FakeModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[None]:
     """Fail where anything but the API and its model server is looked for; LangSmith is off."""
     connect = socket.socket.connect
-    known = {urlsplit(served).port, model_server.port}
+    known = {urlsplit(api_url).port, model_server.port}
     strangers = []
 
     def connect_if_known(self: socket.socket, address: Any) -> None:
@@ -62,11 +62,11 @@ def no_other_network(
 
 
 @pytest.fixture
-def model(served: str, no_other_network: None) -> Iterator[ChatOpenAI]:  # noqa: ARG001
+def model(api_url: str, no_other_network: None) -> Iterator[ChatOpenAI]:  # noqa: ARG001
     with httpx.Client() as http:
         yield ChatOpenAI(
             model=MODEL_ID,
-            base_url=f"{served}/v1",
+            base_url=f"{api_url}/v1",
             api_key=SecretStr("unused"),
             max_retries=0,
             stream_usage=True,
@@ -95,7 +95,7 @@ def test_a_streamed_answer_with_usage(model: ChatOpenAI) -> None:
     assert whole.usage_metadata["output_tokens"] == 24
 
 
-def test_sampling_is_passed_on(model: ChatOpenAI, model_server: ModelServer) -> None:
+def test_sampling_is_passed_on(model: ChatOpenAI, model_server: FakeModelServer) -> None:
     wanted = {"temperature": 0.2, "seed": 7, "stop": ["\n"], "max_tokens": 24}
     model.bind(**wanted, extra_body={"top_k": 40}).invoke(HELLO)
     assert model_server.chats[0].body.items() >= (wanted | {"top_k": 40}).items()
@@ -103,9 +103,9 @@ def test_sampling_is_passed_on(model: ChatOpenAI, model_server: ModelServer) -> 
 
 @pytest.mark.parametrize("is_stream", [False, True])
 def test_a_model_that_is_not_there(
-    model: ChatOpenAI, model_server: ModelServer, is_stream: bool
+    model: ChatOpenAI, model_server: FakeModelServer, is_stream: bool
 ) -> None:
-    model_server.replies.append(recorded("err-model-not-pulled"))
+    model_server.replies.append(replay("err-model-not-pulled"))
     with pytest.raises(openai.NotFoundError, match="docker model pull") as refused:
         _said(model, HELLO, is_stream=is_stream)
     assert refused.value.code == "model_not_found"
@@ -113,17 +113,17 @@ def test_a_model_that_is_not_there(
 
 @pytest.mark.parametrize("is_stream", [False, True])
 def test_a_conversation_that_is_too_long(
-    model: ChatOpenAI, model_server: ModelServer, is_stream: bool
+    model: ChatOpenAI, model_server: FakeModelServer, is_stream: bool
 ) -> None:
-    model_server.replies.append(recorded("err-overflow"))
+    model_server.replies.append(replay("err-overflow"))
     with pytest.raises(ContextOverflowError):
         _said(model, HELLO, is_stream=is_stream)
 
 
 def test_a_model_server_that_dies_in_its_answer(
-    model: ChatOpenAI, model_server: ModelServer
+    model: ChatOpenAI, model_server: FakeModelServer
 ) -> None:
-    model_server.replies.append(recorded("runner-killed-mid-stream"))
+    model_server.replies.append(replay("runner-killed-mid-stream"))
     text = ""
     with pytest.raises(openai.APIError, match="before its answer was whole"):
         for chunk in model.stream(HELLO):
@@ -131,8 +131,10 @@ def test_a_model_server_that_dies_in_its_answer(
     assert text
 
 
-def test_an_answer_in_the_form_of_a_schema(model: ChatOpenAI, model_server: ModelServer) -> None:
-    model_server.replies.append(recorded("json-schema"))
+def test_an_answer_in_the_form_of_a_schema(
+    model: ChatOpenAI, model_server: FakeModelServer
+) -> None:
+    model_server.replies.append(replay("json-schema"))
     answer = model.with_structured_output(Person).invoke("Ann is 31 years old.")
     assert answer == Person(name="Amon", age=31)
     asked = model_server.chats[0].body["response_format"]
@@ -141,9 +143,9 @@ def test_an_answer_in_the_form_of_a_schema(model: ChatOpenAI, model_server: Mode
 
 
 def test_a_streamed_answer_in_the_form_of_a_schema(
-    model: ChatOpenAI, model_server: ModelServer
+    model: ChatOpenAI, model_server: FakeModelServer
 ) -> None:
-    model_server.replies.append(recorded("json-schema-stream"))
+    model_server.replies.append(replay("json-schema-stream"))
     # Not the class itself: with it LangChain dumps openai's events in a way that Pydantic warns of.
     structured = model.with_structured_output(Person.model_json_schema())
     grown = list(structured.stream("Ann is 31 years old."))
@@ -152,10 +154,12 @@ def test_a_streamed_answer_in_the_form_of_a_schema(
 
 
 @pytest.mark.parametrize("is_stream", [False, True])
-def test_tools_are_offered(model: ChatOpenAI, model_server: ModelServer, is_stream: bool) -> None:
+def test_tools_are_offered(
+    model: ChatOpenAI, model_server: FakeModelServer, is_stream: bool
+) -> None:
     """The recorded model is too small to call one, and speaks instead."""
     case = "tools-required-stream" if is_stream else "tools-required"
-    model_server.replies.append(recorded(case))
+    model_server.replies.append(replay(case))
     offering = model.bind_tools([get_weather], tool_choice="required")
     answer = _said(offering, "What is the weather in Paris?", is_stream=is_stream)
     assert "Paris" in answer
@@ -164,8 +168,10 @@ def test_tools_are_offered(model: ChatOpenAI, model_server: ModelServer, is_stre
     assert asked["tool_choice"] == "required"
 
 
-def test_the_result_of_a_tool_is_sent_back(model: ChatOpenAI, model_server: ModelServer) -> None:
-    model_server.replies.append(recorded("tools-result-round"))
+def test_the_result_of_a_tool_is_sent_back(
+    model: ChatOpenAI, model_server: FakeModelServer
+) -> None:
+    model_server.replies.append(replay("tools-result-round"))
     call = {"id": "c1", "name": "get_weather", "args": {"city": "Paris"}, "type": "tool_call"}
     answer = model.bind_tools([get_weather]).invoke(
         [

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.fake_model_server import ModelServer, recorded
+from tests.support.fake_model_server import FakeModelServer, replay
 
 QUESTION = "Name three colours."
 ANSWER = (
@@ -19,9 +19,9 @@ Llm = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
-def llm(served: str, tmp_path: Path) -> Llm:
+def llm(api_url: str, tmp_path: Path) -> Llm:
     """Run `llm` for a person who has set nothing but our model."""
-    ours = {"api_base": f"{served}/v1", "supports_schema": True}
+    ours = {"api_base": f"{api_url}/v1", "supports_schema": True}
     models = [
         {"model_id": "smol", "model_name": "ai/smollm2:latest", **ours},
         {"model_id": "gone", "model_name": "ai/nosuch", **ours},
@@ -50,7 +50,7 @@ def llm(served: str, tmp_path: Path) -> Llm:
 
 @pytest.mark.parametrize(("flags", "is_stream"), [([], True), (["--no-stream"], False)])
 def test_an_answer_and_what_it_cost(
-    llm: Llm, model_server: ModelServer, flags: list[str], is_stream: bool
+    llm: Llm, model_server: FakeModelServer, flags: list[str], is_stream: bool
 ) -> None:
     told = llm("-m", "smol", "--usage", *flags, "-o", "temperature", "0.2", QUESTION)
     assert told.stdout == ANSWER + "\n"
@@ -61,7 +61,7 @@ def test_an_answer_and_what_it_cost(
     assert asked.body["temperature"] == 0.2
 
 
-def test_a_conversation_goes_on(llm: Llm, model_server: ModelServer) -> None:
+def test_a_conversation_goes_on(llm: Llm, model_server: FakeModelServer) -> None:
     llm("-m", "smol", "-s", "You answer briefly.", QUESTION)
     assert llm("-c", "And three more.").returncode == 0
     assert model_server.chats[1].body["messages"] == [
@@ -76,9 +76,9 @@ def test_a_conversation_goes_on(llm: Llm, model_server: ModelServer) -> None:
     ("flags", "case"), [([], "json-schema-stream"), (["--no-stream"], "json-schema")]
 )
 def test_an_answer_in_the_form_of_a_schema(
-    llm: Llm, model_server: ModelServer, flags: list[str], case: str
+    llm: Llm, model_server: FakeModelServer, flags: list[str], case: str
 ) -> None:
-    model_server.replies.append(recorded(case))
+    model_server.replies.append(replay(case))
     told = llm("-m", "smol", "--schema", "name, age int", *flags, "Ann is 31 years old.")
     assert json.loads(told.stdout)["age"] == 31
     asked = model_server.chats[0].body["response_format"]["json_schema"]["schema"]
@@ -86,16 +86,18 @@ def test_an_answer_in_the_form_of_a_schema(
 
 
 @pytest.mark.parametrize("flags", [[], ["--no-stream"]])
-def test_a_model_that_is_not_there(llm: Llm, model_server: ModelServer, flags: list[str]) -> None:
-    model_server.replies.append(recorded("err-model-not-pulled"))
+def test_a_model_that_is_not_there(
+    llm: Llm, model_server: FakeModelServer, flags: list[str]
+) -> None:
+    model_server.replies.append(replay("err-model-not-pulled"))
     told = llm("-m", "gone", *flags, QUESTION)
     assert "docker model pull" in told.stderr
     assert "Traceback" not in told.stderr
     assert told.returncode == 1
 
 
-def test_a_model_server_that_dies_in_its_answer(llm: Llm, model_server: ModelServer) -> None:
-    model_server.replies.append(recorded("runner-killed-mid-stream"))
+def test_a_model_server_that_dies_in_its_answer(llm: Llm, model_server: FakeModelServer) -> None:
+    model_server.replies.append(replay("runner-killed-mid-stream"))
     told = llm("-m", "smol", QUESTION)
     assert told.stdout.strip()
     assert "before its answer was whole" in told.stderr

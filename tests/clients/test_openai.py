@@ -6,7 +6,7 @@ import openai
 import pytest
 from openai.types.chat import ChatCompletionMessageParam
 
-from tests.support.fake_model_server import ModelServer, Reply, recorded
+from tests.support.fake_model_server import FakeModelServer, Reply, replay
 from tests.support.requests import MODEL_ID
 
 HELLO: list[ChatCompletionMessageParam] = [
@@ -16,8 +16,8 @@ HELLO: list[ChatCompletionMessageParam] = [
 
 
 @pytest.fixture
-def client(served: str) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(base_url=f"{served}/v1", api_key="unused", max_retries=0) as client:
+def client(api_url: str) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(base_url=f"{api_url}/v1", api_key="unused", max_retries=0) as client:
         yield client
 
 
@@ -40,8 +40,8 @@ def test_a_streamed_answer_with_usage(client: openai.OpenAI) -> None:
     assert {chunk.model for chunk in chunks} == {MODEL_ID}
 
 
-def test_a_model_that_is_not_there(client: openai.OpenAI, model_server: ModelServer) -> None:
-    model_server.replies.append(recorded("err-model-not-pulled"))
+def test_a_model_that_is_not_there(client: openai.OpenAI, model_server: FakeModelServer) -> None:
+    model_server.replies.append(replay("err-model-not-pulled"))
     with pytest.raises(openai.NotFoundError, match="docker model pull"):
         client.chat.completions.create(model="ai/nosuch", messages=HELLO)
 
@@ -53,9 +53,9 @@ def test_a_value_out_of_bounds(client: openai.OpenAI) -> None:
 
 
 def test_a_model_server_that_dies_in_its_answer(
-    client: openai.OpenAI, model_server: ModelServer
+    client: openai.OpenAI, model_server: FakeModelServer
 ) -> None:
-    model_server.replies.append(recorded("runner-killed-mid-stream"))
+    model_server.replies.append(replay("runner-killed-mid-stream"))
     text = ""
     with pytest.raises(openai.APIError, match="before its answer was whole"):
         for chunk in client.chat.completions.create(model=MODEL_ID, messages=HELLO, stream=True):
@@ -63,7 +63,7 @@ def test_a_model_server_that_dies_in_its_answer(
     assert text
 
 
-def test_a_model_server_that_fails(client: openai.OpenAI, model_server: ModelServer) -> None:
+def test_a_model_server_that_fails(client: openai.OpenAI, model_server: FakeModelServer) -> None:
     model_server.replies.append(Reply(status=500))
     with pytest.raises(openai.InternalServerError, match="failed with status 500"):
         client.chat.completions.create(model=MODEL_ID, messages=HELLO)

@@ -11,7 +11,7 @@ import httpx
 
 from backend.database.database import FILE_NAME
 from tests.support.api_process import api_process
-from tests.support.fake_model_server import EVENTS, ModelServer, Reply, spoken
+from tests.support.fake_model_server import EVENTS, FakeModelServer, Reply, stream_of
 from tests.support.waiting import wait_until
 
 
@@ -21,9 +21,9 @@ def _ask(client: httpx.Client, conversation: str, text: str) -> None:
         client.post("/chat", json=body | {"smolchat": {"conversation": conversation}})
 
 
-def test_nothing_but_the_last_second_is_lost(model_server: ModelServer, tmp_path: Path) -> None:
-    model_server.replies.append(spoken(["First answer"]))
-    begun = spoken(["Second", " answer"]).pieces[:3]
+def test_nothing_but_the_last_second_is_lost(model_server: FakeModelServer, tmp_path: Path) -> None:
+    model_server.replies.append(stream_of(["First answer"]))
+    begun = stream_of(["Second", " answer"]).pieces[:3]
     model_server.replies.append(Reply(headers=EVENTS, pieces=begun, end="hang"))
     with api_process(model_server, tmp_path) as client:
         path = f"/conversations/{client.post('/conversations', json={}).json()['id']}"
@@ -46,7 +46,7 @@ def test_nothing_but_the_last_second_is_lost(model_server: ModelServer, tmp_path
 
 
 def test_a_question_that_was_not_yet_answered_is_there(
-    model_server: ModelServer, tmp_path: Path
+    model_server: FakeModelServer, tmp_path: Path
 ) -> None:
     model_server.replies.append(Reply(headers=EVENTS, end="hang"))
     with api_process(model_server, tmp_path) as client:
@@ -61,9 +61,9 @@ def test_a_question_that_was_not_yet_answered_is_there(
 
 
 def test_an_api_that_is_told_to_end_says_so_itself(
-    model_server: ModelServer, tmp_path: Path
+    model_server: FakeModelServer, tmp_path: Path
 ) -> None:
-    begun = spoken(["Half"]).pieces[:2]
+    begun = stream_of(["Half"]).pieces[:2]
     model_server.replies.append(Reply(headers=EVENTS, pieces=begun, end="hang"))
     with api_process(model_server, tmp_path, end=signal.SIGTERM) as client:
         conversation = client.post("/conversations", json={}).json()["id"]

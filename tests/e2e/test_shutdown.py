@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.support.api_process import started_by_hand
-from tests.support.fake_model_server import EVENTS, ModelServer, Reply, chunk
+from tests.support.fake_model_server import EVENTS, FakeModelServer, Reply, chunk
 
 MOST_SECONDS = 4.0  # from TERM to the end
 HELLO = {"messages": [{"role": "user", "content": "Hello"}]}
@@ -16,7 +16,7 @@ HELLO = {"messages": [{"role": "user", "content": "Hello"}]}
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stream_is_told_and_the_process_ends(
-    number: signal.Signals, model_server: ModelServer
+    number: signal.Signals, model_server: FakeModelServer
 ) -> None:
     begun = Reply(headers=EVENTS, pieces=[chunk({"content": "Hi"})], end="hang")
     model_server.replies.append(begun)
@@ -30,7 +30,7 @@ def test_a_stream_is_told_and_the_process_ends(
     assert model_server.chats[0].left.wait(5)
 
 
-def test_a_client_that_does_not_read_keeps_nobody_waiting(model_server: ModelServer) -> None:
+def test_a_client_that_does_not_read_keeps_nobody_waiting(model_server: FakeModelServer) -> None:
     flood = [chunk({"content": "x" * 60_000})] * 2_000
     model_server.replies.append(Reply(headers=EVENTS, pieces=flood, end="hang"))
     with (
@@ -42,7 +42,7 @@ def test_a_client_that_does_not_read_keeps_nobody_waiting(model_server: ModelSer
         process.wait(timeout=MOST_SECONDS)
 
 
-def test_a_whole_answer_that_is_awaited_becomes_a_503(model_server: ModelServer) -> None:
+def test_a_whole_answer_that_is_awaited_becomes_a_503(model_server: FakeModelServer) -> None:
     model_server.replies.append(Reply(first_seconds=60))
     with started_by_hand(model_server) as (url, process), ThreadPoolExecutor() as threads:
         asking = threads.submit(httpx.post, f"{url}/chat", json=HELLO)

@@ -17,8 +17,8 @@ import psutil
 import pytest
 
 from benchmarks.processes import free_port
-from engine.child_protocol import Order
-from engine.model_file import find_weights
+from engine.child_protocol import ServeConfig
+from engine.model_file import inspect_model_file
 from tests.support.engine_process import (
     PREFIX,
     EngineProcess,
@@ -195,7 +195,9 @@ def test_a_killed_supervisor_leaves_nothing(state: str) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells while a model is loaded")
 def test_a_model_whose_owner_is_gone_before_it_begins_is_not_loaded() -> None:
-    order = Order(str(find_weights(None).path), "m", "127.0.0.1", free_port(), 512, 1, 1)
+    order = ServeConfig(
+        str(inspect_model_file(None).path), "m", "127.0.0.1", free_port(), 512, 1, 1
+    )
     command = [sys.executable, "-m", "engine.llama_server", order.to_json()]
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -248,7 +250,7 @@ def test_a_broken_model_is_named_with_what_to_do(tmp_path: Path) -> None:
 
 def test_what_llama_cpp_says_of_a_model_is_passed_on(tmp_path: Path) -> None:
     path = tmp_path / "cut.gguf"
-    path.write_bytes(find_weights(None).path.read_bytes()[:-20])
+    path.write_bytes(inspect_model_file(None).path.read_bytes()[:-20])
     last = refused("--model", str(path))
     assert f"{path}: error loading model" in last
     assert "corrupted or incomplete" in last

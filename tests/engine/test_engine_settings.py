@@ -57,13 +57,13 @@ def test_it_knows_whether_it_is_meant(
     monkeypatch: pytest.MonkeyPatch, host: str, url: str, *, is_meant: bool
 ) -> None:
     settings = load(monkeypatch, {"DMR_BASE_URL": url}, host=host, port="1234")
-    assert settings.is_meant == is_meant
+    assert settings.is_target == is_meant
 
 
 def test_what_is_advised_makes_it_meant(monkeypatch: pytest.MonkeyPatch) -> None:
-    advised = Settings.load(host="::1", port=1234).how_to_mean_it
+    advised = Settings.load(host="::1", port=1234).override_hint
     environment = dict(setting.split("=") for setting in advised.split())
-    assert load(monkeypatch, environment).is_meant
+    assert load(monkeypatch, environment).is_target
 
 
 def test_an_empty_value_is_none(monkeypatch: pytest.MonkeyPatch) -> None:

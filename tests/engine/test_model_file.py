@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.model_file import Weights, WeightsError, find_weights
+from engine.model_file import ModelFile, ModelFileError, inspect_model_file
 
 HUGE = 2**63
 
@@ -32,22 +32,22 @@ def gguf(
     return b"GGUF" + counts + b"".join(entries) + b"".join(tensors) + bytes(data)
 
 
-def found(folder: Path, content: bytes) -> Weights:
+def found(folder: Path, content: bytes) -> ModelFile:
     path = folder / "model.gguf"
     path.write_bytes(content)
-    return find_weights(path)
+    return inspect_model_file(path)
 
 
 def refusal(path: Path) -> str:
-    with pytest.raises(WeightsError) as error:
-        find_weights(path)
+    with pytest.raises(ModelFileError) as error:
+        inspect_model_file(path)
     assert str(path) in str(error.value)
     assert "SMOLCHAT_ENGINE_MODEL" in str(error.value)
     return str(error.value)
 
 
 def test_the_packages_model_is_found_and_described() -> None:
-    weights = find_weights(None)
+    weights = inspect_model_file(None)
     assert weights.path.name == "SmolLM2-135M-Instruct.Q4_1.gguf"
     assert weights.size_bytes == 98_362_432
     assert weights.parameters == 134_515_008
@@ -111,7 +111,7 @@ def test_a_hostile_file_is_refused_with_its_reason(tmp_path: Path, case: str) ->
 @pytest.mark.parametrize("length", [5, 23, 24, 100, 3000, 1_000_000, 50_000_000])
 def test_a_file_that_was_cut_off_is_refused(tmp_path: Path, length: int) -> None:
     path = tmp_path / "cut.gguf"
-    with find_weights(None).path.open("rb") as whole:
+    with inspect_model_file(None).path.open("rb") as whole:
         path.write_bytes(whole.read(length))
     assert "not whole" in refusal(path)
 

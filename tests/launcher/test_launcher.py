@@ -17,11 +17,11 @@ import pytest
 
 from benchmarks.processes import free_port
 from engine.settings import Settings as EngineSettings
-from launcher.ready_banner import Announcer
+from launcher.ready_banner import ReadyBanner
 from launcher.settings import Settings
 from launcher.terminal import Terminal
-from tests.support.fake_model_server import EVENTS, ModelServer, Reply, chunk
-from tests.support.launcher_process import LAUNCHER, READY, START_SECONDS, House, launched
+from tests.support.fake_model_server import EVENTS, FakeModelServer, Reply, chunk
+from tests.support.launcher_process import LAUNCHER, READY, START_SECONDS, LauncherProcess, launched
 from tests.support.paths import ROOT
 from tests.support.waiting import wait_until
 
@@ -30,36 +30,36 @@ HELLO = {"messages": [{"role": "user", "content": "Hello"}]}
 
 
 @pytest.fixture(scope="module")
-def house() -> Iterator[House]:
+def stack() -> Iterator[LauncherProcess]:
     """SmolChat with the real engine and its real model."""
-    with launched() as house:
-        house.wait_for(READY)
-        yield house
+    with launched() as stack:
+        stack.wait_for(READY)
+        yield stack
 
 
-def test_one_block_says_where_everything_is_and_which_model_answers(house: House) -> None:
-    block = house.log[house.log.index("SmolChat is ready.") :]
-    assert f"http://localhost:{house.ui_port}" in block
-    assert f"{house.api}/docs" in block
+def test_one_block_says_where_everything_is_and_which_model_answers(stack: LauncherProcess) -> None:
+    block = stack.log[stack.log.index("SmolChat is ready.") :]
+    assert f"http://localhost:{stack.ui_port}" in block
+    assert f"{stack.api}/docs" in block
     assert re.search(r"Model +ai/smollm2:latest, 134\.\d+ M", block)
-    assert f"from llama.cpp at http://localhost:{house.engine_port}" in block
-    assert house.log.count("SmolChat is ready.") == 1
+    assert f"from llama.cpp at http://localhost:{stack.engine_port}" in block
+    assert stack.log.count("SmolChat is ready.") == 1
 
 
-def test_the_real_model_answers(house: House) -> None:
+def test_the_real_model_answers(stack: LauncherProcess) -> None:
     messages = [
         {"role": "system", "content": "You are a helpful assistant."},
         {"role": "user", "content": "What is the capital of France?"},
     ]
     request = {"messages": messages, "temperature": 0, "max_tokens": 24}
-    answer = httpx.post(f"{house.api}/chat", json=request, timeout=60).json()
+    answer = httpx.post(f"{stack.api}/chat", json=request, timeout=60).json()
     assert "Paris" in answer["choices"][0]["message"]["content"]
     assert answer["model"] == "ai/smollm2:latest"
     assert answer["usage"]["completion_tokens"] > 0
 
 
-def test_the_real_model_answers_the_openai_client_in_a_stream(house: House) -> None:
-    with openai.OpenAI(base_url=f"{house.api}/v1", api_key="unused", timeout=60) as client:
+def test_the_real_model_answers_the_openai_client_in_a_stream(stack: LauncherProcess) -> None:
+    with openai.OpenAI(base_url=f"{stack.api}/v1", api_key="unused", timeout=60) as client:
         chunks = list(
             client.chat.completions.create(
                 model="ai/smollm2",
@@ -74,51 +74,51 @@ def test_the_real_model_answers_the_openai_client_in_a_stream(house: House) -> N
     assert {chunk.model for chunk in chunks} == {"ai/smollm2"}
 
 
-def test_the_page_answers(house: House) -> None:
-    assert httpx.get(f"http://localhost:{house.ui_port}/").status_code == 200
+def test_the_page_answers(stack: LauncherProcess) -> None:
+    assert httpx.get(f"http://localhost:{stack.ui_port}/").status_code == 200
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_everything_also_with_a_stream_open(
-    number: signal.Signals, model_server: ModelServer
+    number: signal.Signals, model_server: FakeModelServer
 ) -> None:
     begun = Reply(headers=EVENTS, pieces=[chunk({"content": "Hi"})], end="hang")
     model_server.replies.append(begun)
-    with launched({"DMR_BASE_URL": model_server.base_url}) as house:
-        house.wait_for(READY)
-        processes = house.processes()
-        with httpx.stream("POST", f"{house.api}/chat", json=HELLO | {"stream": True}) as answer:
+    with launched({"DMR_BASE_URL": model_server.base_url}) as stack:
+        stack.wait_for(READY)
+        processes = stack.processes()
+        with httpx.stream("POST", f"{stack.api}/chat", json=HELLO | {"stream": True}) as answer:
             lines = answer.iter_lines()
             next(lines)
-            house.process.send_signal(number)
+            stack.process.send_signal(number)
             assert "shutting_down" in "".join(lines)
-        assert house.wait_for_end() == 0
-        house.assert_nothing_is_left(processes)
+        assert stack.wait_for_end() == 0
+        stack.assert_nothing_is_left(processes)
     assert len(processes) > 3
 
 
 def test_a_closed_terminal_ends_everything_also_where_make_alone_is_told(
-    model_server: ModelServer, tmp_path: Path
+    model_server: FakeModelServer, tmp_path: Path
 ) -> None:
     makefile = tmp_path / "Makefile"
     makefile.write_text(f"run:\n\t@exec {' '.join(LAUNCHER)}\n")
     command = [MAKE, "--file", str(makefile), "run"]
     environment = {"DMR_BASE_URL": model_server.base_url}
-    with launched(environment, command=command, has_terminal=True) as house:
-        house.wait_for(READY)
-        processes = house.processes()
-        house.close_terminal()
-        house.assert_nothing_is_left(processes)
+    with launched(environment, command=command, has_terminal=True) as stack:
+        stack.wait_for(READY)
+        processes = stack.processes()
+        stack.close_terminal()
+        stack.assert_nothing_is_left(processes)
 
 
-def test_a_reader_of_the_log_who_leaves_ends_everything(model_server: ModelServer) -> None:
-    with launched({"DMR_BASE_URL": model_server.base_url}) as house:
-        house.wait_for(READY)
-        processes = house.processes()
-        house.close_terminal()
+def test_a_reader_of_the_log_who_leaves_ends_everything(model_server: FakeModelServer) -> None:
+    with launched({"DMR_BASE_URL": model_server.base_url}) as stack:
+        stack.wait_for(READY)
+        processes = stack.processes()
+        stack.close_terminal()
         with httpx.Client() as client:  # something to be logged
-            wait_until(lambda: not is_answered(client, house.api))
-        house.assert_nothing_is_left(processes)
+            wait_until(lambda: not is_answered(client, stack.api))
+        stack.assert_nothing_is_left(processes)
 
 
 def is_answered(client: httpx.Client, url: str) -> bool:
@@ -128,77 +128,79 @@ def is_answered(client: httpx.Client, url: str) -> bool:
         return False
 
 
-def test_nohup_is_respected(model_server: ModelServer) -> None:
+def test_nohup_is_respected(model_server: FakeModelServer) -> None:
     environment = {"DMR_BASE_URL": model_server.base_url}
-    with launched(environment, command=["nohup", *LAUNCHER]) as house:
-        house.wait_for(READY)
-        house.process.send_signal(signal.SIGHUP)
+    with launched(environment, command=["nohup", *LAUNCHER]) as stack:
+        stack.wait_for(READY)
+        stack.process.send_signal(signal.SIGHUP)
         time.sleep(1)
-        assert httpx.get(f"{house.api}/healthz").is_success
+        assert httpx.get(f"{stack.api}/healthz").is_success
 
 
 @pytest.mark.parametrize("processes_there", range(7))
 def test_a_signal_ends_everything_also_while_it_starts(
-    processes_there: int, model_server: ModelServer
+    processes_there: int, model_server: FakeModelServer
 ) -> None:
-    with launched({"DMR_BASE_URL": model_server.base_url}) as house:
-        wait_until(lambda: len(house.processes()) >= processes_there, pause_seconds=0.002)
-        processes = house.processes()
-        house.process.terminate()
-        house.wait_for_end()
-        house.assert_nothing_is_left(processes)
-        assert "Traceback" not in house.log
+    with launched({"DMR_BASE_URL": model_server.base_url}) as stack:
+        wait_until(lambda: len(stack.processes()) >= processes_there, pause_seconds=0.002)
+        processes = stack.processes()
+        stack.process.terminate()
+        stack.wait_for_end()
+        stack.assert_nothing_is_left(processes)
+        assert "Traceback" not in stack.log
 
 
-def test_a_program_that_does_not_end_is_ended(model_server: ModelServer) -> None:
-    with launched({"DMR_BASE_URL": model_server.base_url}) as house:
-        house.wait_for(READY)
-        processes = house.processes()
+def test_a_program_that_does_not_end_is_ended(model_server: FakeModelServer) -> None:
+    with launched({"DMR_BASE_URL": model_server.base_url}) as stack:
+        stack.wait_for(READY)
+        processes = stack.processes()
         next(process for process in processes if "uvicorn" in process.cmdline()).suspend()
-        house.process.terminate()
-        assert house.wait_for_end() == 0
-        house.assert_nothing_is_left(processes)
+        stack.process.terminate()
+        assert stack.wait_for_end() == 0
+        stack.assert_nothing_is_left(processes)
 
 
 @pytest.mark.parametrize("killed", ["launcher", "honcho", "api"])
-def test_nothing_is_left_when_one_is_killed(killed: str, model_server: ModelServer) -> None:
-    with launched({"DMR_BASE_URL": model_server.base_url}) as house:
-        house.wait_for(READY)
-        processes = house.processes()
-        folder = Path(house.honcho().environ()["RUNNING"])
+def test_nothing_is_left_when_one_is_killed(killed: str, model_server: FakeModelServer) -> None:
+    with launched({"DMR_BASE_URL": model_server.base_url}) as stack:
+        stack.wait_for(READY)
+        processes = stack.processes()
+        folder = Path(stack.honcho().environ()["RUNNING"])
         assert folder.is_dir()
-        named(killed, house).kill()
-        assert house.wait_for_end() != 0
-        house.assert_nothing_is_left(processes)
+        named(killed, stack).kill()
+        assert stack.wait_for_end() != 0
+        stack.assert_nothing_is_left(processes)
         assert not list(folder.parent.glob(f"{folder.name}*"))
     if killed != "launcher":
-        assert re.search(rf"SmolChat ended because {killed}.* stopped \(SIGKILL\)", house.log)
-    assert "Traceback" not in house.log
+        assert re.search(rf"SmolChat ended because {killed}.* stopped \(SIGKILL\)", stack.log)
+    assert "Traceback" not in stack.log
 
 
-def named(name: str, house: House) -> psutil.Process:
+def named(name: str, stack: LauncherProcess) -> psutil.Process:
     if name == "launcher":
-        return psutil.Process(house.process.pid)
+        return psutil.Process(stack.process.pid)
     if name == "honcho":
-        return house.honcho()
-    return next(process for process in house.processes() if "uvicorn" in process.cmdline())
+        return stack.honcho()
+    return next(process for process in stack.processes() if "uvicorn" in process.cmdline())
 
 
-def test_another_model_server_is_used_and_the_engine_steps_aside(model_server: ModelServer) -> None:
-    with launched({"DMR_BASE_URL": model_server.base_url}) as house:
-        house.wait_for(READY)
-        assert "The engine steps aside" in house.log
-        assert f"from Docker Model Runner at {model_server.base_url}" in house.log
+def test_another_model_server_is_used_and_the_engine_steps_aside(
+    model_server: FakeModelServer,
+) -> None:
+    with launched({"DMR_BASE_URL": model_server.base_url}) as stack:
+        stack.wait_for(READY)
+        assert "The engine steps aside" in stack.log
+        assert f"from Docker Model Runner at {model_server.base_url}" in stack.log
 
 
 def test_a_model_server_that_is_not_there_is_said_in_the_block() -> None:
-    with launched({"DMR_BASE_URL": "http://127.0.0.1:9/v1"}) as house:
-        house.wait_for(READY)
-        assert "no model answers yet" in house.log
-        assert "Nothing answers at http://127.0.0.1:9/v1" in house.log
-        own = f"http://localhost:{house.engine_port}/engines/llama.cpp/v1"
-        advice = f"SMOLCHAT_ENGINE_PORT={house.engine_port} DMR_BASE_URL={own} make run"
-        assert advice in house.log
+    with launched({"DMR_BASE_URL": "http://127.0.0.1:9/v1"}) as stack:
+        stack.wait_for(READY)
+        assert "no model answers yet" in stack.log
+        assert "Nothing answers at http://127.0.0.1:9/v1" in stack.log
+        own = f"http://localhost:{stack.engine_port}/engines/llama.cpp/v1"
+        advice = f"SMOLCHAT_ENGINE_PORT={stack.engine_port} DMR_BASE_URL={own} make run"
+        assert advice in stack.log
 
 
 @pytest.mark.parametrize(
@@ -221,12 +223,12 @@ def test_a_model_server_that_is_not_there_is_said_in_the_block() -> None:
 def test_what_is_wrong_ends_everything_and_is_said_last(
     environment: dict[str, str], told: str
 ) -> None:
-    with launched(environment) as house:
-        processes = house.processes()
-        assert house.wait_for_end(START_SECONDS) != 0
-        assert told in "".join(house.log.splitlines()[-6:])
-        assert "Traceback" not in house.log
-        house.assert_nothing_is_left(processes)
+    with launched(environment) as stack:
+        processes = stack.processes()
+        assert stack.wait_for_end(START_SECONDS) != 0
+        assert told in "".join(stack.log.splitlines()[-6:])
+        assert "Traceback" not in stack.log
+        stack.assert_nothing_is_left(processes)
 
 
 @pytest.mark.parametrize("program", ["api", "ui", "engine"])
@@ -241,19 +243,19 @@ def test_a_taken_port_is_named_with_what_to_do(program: str) -> None:
                 "DMR_BASE_URL": f"http://localhost:{port}/engines/llama.cpp/v1",
             },
         }[program]
-        with launched(environment) as house:
-            assert house.wait_for_end(START_SECONDS) != 0
-    last = "".join(house.log.splitlines()[-6:])
+        with launched(environment) as stack:
+            assert stack.wait_for_end(START_SECONDS) != 0
+    last = "".join(stack.log.splitlines()[-6:])
     assert str(port) in last
     assert "End that program" in last
 
 
-def test_a_smolchat_that_already_runs_is_recognised(house: House) -> None:
-    ports = {"API_BASE_URL": house.api, "SMOLCHAT_UI_PORT": str(house.ui_port)}
+def test_a_smolchat_that_already_runs_is_recognised(stack: LauncherProcess) -> None:
+    ports = {"API_BASE_URL": stack.api, "SMOLCHAT_UI_PORT": str(stack.ui_port)}
     with launched(ports) as second:
         assert second.wait_for_end(START_SECONDS) == 1
-    assert f"SmolChat already runs at {house.api}" in second.log
-    assert f"Open http://localhost:{house.ui_port}" in second.log
+    assert f"SmolChat already runs at {stack.api}" in second.log
+    assert f"Open http://localhost:{stack.ui_port}" in second.log
 
 
 def test_an_empty_value_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -273,9 +275,11 @@ def test_a_file_in_another_encoding_is_named(
         program.load()
 
 
-def test_what_does_not_answer_is_said_once(served: str, capsys: pytest.CaptureFixture[str]) -> None:
-    settings = Settings(api_base_url=served, ui_port=free_port())
-    announcer = Announcer(settings, EngineSettings.load(), Terminal(), patience_seconds=0)
+def test_what_does_not_answer_is_said_once(
+    api_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = Settings(api_base_url=api_url, ui_port=free_port())
+    announcer = ReadyBanner(settings, EngineSettings.load(), Terminal(), patience_seconds=0)
     said = ""
 
     def has_said(text: str) -> bool:

@@ -12,14 +12,14 @@ from pathlib import Path
 import httpx
 
 from benchmarks.processes import free_port
-from tests.support.fake_model_server import ModelServer
+from tests.support.fake_model_server import FakeModelServer
 from tests.support.paths import ROOT
 from tests.support.waiting import wait_until
 
 
 @contextmanager
 def started_by_hand(
-    model_server: ModelServer, *options: str, stdout: int | None = None
+    model_server: FakeModelServer, *options: str, stdout: int | None = None
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """Start the API as a person does: `uvicorn backend.main:app`."""
     port = free_port()
@@ -48,7 +48,7 @@ def _answers(url: str) -> bool:
 
 @contextmanager
 def api_process(
-    model_server: ModelServer,
+    model_server: FakeModelServer,
     folder: Path,
     *,
     end: int = signal.SIGKILL,

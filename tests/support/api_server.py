@@ -13,7 +13,7 @@ import uvicorn
 
 from backend.main import create_app
 from backend.settings import Settings
-from tests.support.fake_model_server import ModelServer
+from tests.support.fake_model_server import FakeModelServer
 from tests.support.requests import MODEL_ID
 
 
@@ -42,12 +42,12 @@ def running_api(settings: Settings, *, port: int = 0) -> Iterator[str]:
 KEY = "sk-hunter2 and more"
 
 
-def guarded(model_server: ModelServer, **knobs: Any) -> Settings:
+def guarded(model_server: FakeModelServer, **knobs: Any) -> Settings:
     return Settings(model_id=MODEL_ID, dmr_base_url=model_server.base_url, **knobs)
 
 
 @asynccontextmanager
-async def api_with(model_server: ModelServer, **knobs: Any) -> AsyncIterator[httpx.AsyncClient]:
+async def api_with(model_server: FakeModelServer, **knobs: Any) -> AsyncIterator[httpx.AsyncClient]:
     app = create_app(guarded(model_server, **knobs))
     async with (
         app.router.lifespan_context(app),

@@ -17,7 +17,7 @@ from backend.settings import Settings
 from benchmarks.browser import CHROMIUM, IDLE, INPUT
 from benchmarks.processes import free_port
 from tests.support.api_server import running_api
-from tests.support.fake_model_server import ModelServer, running_model_server
+from tests.support.fake_model_server import FakeModelServer, running_fake_model_server
 from tests.support.paths import ROOT
 
 needs_chromium = pytest.mark.skipif(
@@ -26,23 +26,23 @@ needs_chromium = pytest.mark.skipif(
 
 
 @dataclass(frozen=True)
-class House:
+class Stack:
     """A page, the API that it asks, and the model server behind both."""
 
-    model: ModelServer
+    model: FakeModelServer
     api_url: str
     url: str
 
 
 @contextmanager
-def running_house(folder: Path, **knobs: str) -> Iterator[House]:
+def running_stack(folder: Path, **knobs: str) -> Iterator[Stack]:
     """Serve all of it; conversations are kept in `folder`."""
-    with running_model_server() as model:
+    with running_fake_model_server() as model:
         settings = Settings(
             model_id="ai/smollm2:latest", dmr_base_url=model.base_url, data_dir=folder
         )
         with running_api(settings) as api_url, running_page(api_url, **knobs) as url:
-            yield House(model, api_url, url)
+            yield Stack(model, api_url, url)
 
 
 @contextmanager

@@ -63,23 +63,23 @@ services:
 """
 
 
-def copied_house(folder: Path) -> Path:
+def copied_project(folder: Path) -> Path:
     """Copy what the images and Compose read, readable for nobody else, with what must stay out."""
-    house = folder / "house"
+    project = folder / "project"
     ignored = shutil.ignore_patterns("__pycache__")
     for name in ("backend", "docs", "engine", "frontend", "locks"):
-        shutil.copytree(ROOT / name, house / name, ignore=ignored)
+        shutil.copytree(ROOT / name, project / name, ignore=ignored)
     files = [*ROOT.glob("compose*.yaml"), *ROOT.glob("Dockerfile.*"), ROOT / ".dockerignore"]
     for path in [*files, ROOT / ".env", ROOT / ".env.docker"]:
-        shutil.copy(path, house)
+        shutil.copy(path, project)
     for name, text in (("desktop", DESKTOP), ("debian", DEBIAN), ("nginx", NGINX)):
-        (house / f"compose.{name}.yaml").write_text(text)
+        (project / f"compose.{name}.yaml").write_text(text)
     for name in ("tests", "backend/__pycache__", "engine/__pycache__", "frontend/__pycache__"):
-        (house / name).mkdir()
-        (house / name / "junk.cpython-313.pyc").touch()
-    for path in house.rglob("*"):
+        (project / name).mkdir()
+        (project / name / "junk.cpython-313.pyc").touch()
+    for path in project.rglob("*"):
         path.chmod(0o700 if path.is_dir() else 0o600)
-    return house
+    return project
 
 
 def docker_config(folder: Path, *, has_model_runner: bool) -> Path:
@@ -102,8 +102,8 @@ def docker_config(folder: Path, *, has_model_runner: bool) -> Path:
 class Stack:
     """One project of Compose: its files, its ports, and what it is told."""
 
-    def __init__(self, house: Path, folder: Path, *files: str, has_model_runner: bool) -> None:
-        self.house = house
+    def __init__(self, project: Path, folder: Path, *files: str, has_model_runner: bool) -> None:
+        self.directory = project
         self.files = files
         self.project = PROJECT
         self.api_port, self.ui_port = free_port(), free_port()
@@ -143,7 +143,7 @@ class Stack:
     def _run(self, *command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             command,
-            cwd=self.house,
+            cwd=self.directory,
             env=self.environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -186,7 +186,7 @@ class Stack:
         with said.open("w") as output:
             process = subprocess.Popen(
                 self._command("watch", "--no-up"),
-                cwd=self.house,
+                cwd=self.directory,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -227,10 +227,10 @@ class Stack:
 
 @contextmanager
 def stack_of(
-    house: Path, folder: Path, files: Sequence[str] = (), *, has_model_runner: bool = True
+    project: Path, folder: Path, files: Sequence[str] = (), *, has_model_runner: bool = True
 ) -> Iterator[Stack]:
     """Give a project that is not started yet; afterwards nothing of it is left."""
-    stack = Stack(house, folder, *files, has_model_runner=has_model_runner)
+    stack = Stack(project, folder, *files, has_model_runner=has_model_runner)
     try:
         yield stack
     finally:

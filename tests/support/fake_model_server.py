@@ -45,7 +45,7 @@ class Reply:
 
 
 @dataclass
-class Received:
+class RecordedRequest:
     """A request, and whether its client left before the answer was whole."""
 
     method: str
@@ -55,7 +55,7 @@ class Received:
     left: threading.Event = field(default_factory=threading.Event)
 
 
-def recorded(case: str, **changes: Any) -> Reply:
+def replay(case: str, **changes: Any) -> Reply:
     """Replay a recorded answer: status, headers, body, and where it was cut off."""
     response = json.loads((RECORDINGS / f"{case}.json").read_text())["response"]
     body = response["body"].encode()
@@ -78,7 +78,7 @@ def chunk(delta: dict[str, Any], finish_reason: str | None = None, **more: Any) 
     return b"data: " + json.dumps(event, separators=(",", ":")).encode() + b"\n\n"
 
 
-def spoken(words: Sequence[str], **changes: Any) -> Reply:
+def stream_of(words: Sequence[str], **changes: Any) -> Reply:
     """Stream an answer of these words, with usage and timings as llama.cpp ends one."""
     count = len(words)
     usage = {"completion_tokens": count, "prompt_tokens": 31, "total_tokens": 31 + count}
@@ -100,14 +100,14 @@ def spoken(words: Sequence[str], **changes: Any) -> Reply:
 
 
 @dataclass(frozen=True)
-class Flavour:
+class ServerVariant:
     """What a kind of model server does otherwise than the one that was recorded."""
 
     prefixes: Sequence[str] = PREFIXES
-    models: Reply = field(default_factory=lambda: recorded("engines-llamacpp-v1-models"))
+    models: Reply = field(default_factory=lambda: replay("engines-llamacpp-v1-models"))
     names: str = ".*"  # which ids it answers to
-    no_model: Reply = field(default_factory=lambda: recorded("err-model-not-pulled"))
-    no_route: Reply = field(default_factory=lambda: recorded("err-unknown-route"))
+    no_model: Reply = field(default_factory=lambda: replay("err-model-not-pulled"))
+    no_route: Reply = field(default_factory=lambda: replay("err-unknown-route"))
     only_loads: bool = True  # when asked to
     fields: frozenset[str] | None = None  # the only ones it takes, if it is strict
     tells_usage: bool = True  # of a stream, when asked to
@@ -120,9 +120,9 @@ class Flavour:
             error = {"message": f"Unknown parameters: {sorted(unknown)}", "code": 400}
             return Reply(400, JSON, [json.dumps({"error": error}).encode()])
         if not body.get("stream"):
-            return self._said(recorded("chat"), body["model"])
+            return self._said(replay("chat"), body["model"])
         is_asked = body.get("stream_options", {}).get("include_usage") and self.tells_usage
-        reply = self._said(recorded("stream-usage" if is_asked else "stream"), body["model"])
+        reply = self._said(replay("stream-usage" if is_asked else "stream"), body["model"])
         return reply if self.says_done else replace(reply, pieces=reply.pieces[:-1])
 
     def _said(self, reply: Reply, model: str) -> Reply:
@@ -138,14 +138,14 @@ class Flavour:
         return replace(reply, pieces=pieces)
 
 
-class ModelServer:
+class FakeModelServer:
     """What a test scripts and looks at. Chats without a queued reply get a recorded one."""
 
-    def __init__(self, flavour: Flavour) -> None:
-        self.requests: list[Received] = []
+    def __init__(self, flavour: ServerVariant) -> None:
+        self.requests: list[RecordedRequest] = []
         self.replies: deque[Reply] = deque()
         self.models = flavour.models
-        self.preloading = recorded("preload-only-loaded")
+        self.preloading = replay("preload-only-loaded")
         self.port = 0
         self.prefixes = flavour.prefixes
         self.flavour = flavour
@@ -159,12 +159,12 @@ class ModelServer:
         return f"http://127.0.0.1:{self.port}"
 
     @property
-    def chats(self) -> list[Received]:
+    def chats(self) -> list[RecordedRequest]:
         asked = [request for request in self.requests if request.path.endswith("/chat/completions")]
         return [request for request in asked if PRELOAD not in request.headers]
 
     @property
-    def preloads(self) -> list[Received]:
+    def preloads(self) -> list[RecordedRequest]:
         return [request for request in self.requests if PRELOAD in request.headers]
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -177,7 +177,7 @@ class ModelServer:
         finally:
             writer.close()
 
-    def _reply(self, received: Received) -> Reply:
+    def _reply(self, received: RecordedRequest) -> Reply:
         routes = {prefix + "/models": self.models for prefix in self.prefixes}
         if received.method == "GET" and received.path in routes:
             return routes[received.path]
@@ -190,17 +190,20 @@ class ModelServer:
         return self.replies.popleft() if self.replies else self.flavour.answer(received.body)
 
 
-async def _read_request(reader: asyncio.StreamReader) -> Received:
+async def _read_request(reader: asyncio.StreamReader) -> RecordedRequest:
     head = (await reader.readuntil(b"\r\n\r\n")).decode()
     first, *lines = head.strip().split("\r\n")
     method, path, _ = first.split(" ")
     headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
     body = await reader.readexactly(int(headers.get("content-length", 0)))
-    return Received(method, path, headers, json.loads(body) if body else None)
+    return RecordedRequest(method, path, headers, json.loads(body) if body else None)
 
 
 async def _play(
-    reply: Reply, received: Received, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    reply: Reply,
+    received: RecordedRequest,
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
 ) -> None:
     leaving = asyncio.ensure_future(reader.read(1))
 
@@ -236,11 +239,13 @@ def _head(reply: Reply) -> bytes:
 
 
 @contextmanager
-def running_model_server(
-    prefixes: Sequence[str] = PREFIXES, flavour: Flavour | None = None, host: str = "127.0.0.1"
-) -> Iterator[ModelServer]:
+def running_fake_model_server(
+    prefixes: Sequence[str] = PREFIXES,
+    flavour: ServerVariant | None = None,
+    host: str = "127.0.0.1",
+) -> Iterator[FakeModelServer]:
     """Serve on a free port, in a thread of its own, until the test is over."""
-    server = ModelServer(flavour or Flavour(prefixes))
+    server = FakeModelServer(flavour or ServerVariant(prefixes))
     loop = asyncio.new_event_loop()
     listening = loop.run_until_complete(asyncio.start_server(server.serve, host, 0))
     server.port = listening.sockets[0].getsockname()[1]

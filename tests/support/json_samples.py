@@ -1,4 +1,4 @@
-"""Texts that every judge of the house takes for JSON, and texts that none does."""
+"""Texts that every judge of the stack takes for JSON, and texts that none does."""
 
 JSON = [
     "1e99",

@@ -23,7 +23,7 @@ END_SECONDS = 30  # the machine may be busy
 READY = "Ctrl-C ends it."
 
 
-class House:
+class LauncherProcess:
     """A launched SmolChat: its log, its processes and its ports."""
 
     def __init__(
@@ -130,11 +130,11 @@ def launched(
     *,
     command: Sequence[str] = LAUNCHER,
     has_terminal: bool = False,
-) -> Iterator[House]:
-    house = House(environment or {}, command=command, has_terminal=has_terminal)
+) -> Iterator[LauncherProcess]:
+    stack = LauncherProcess(environment or {}, command=command, has_terminal=has_terminal)
     try:
-        yield house
+        yield stack
     finally:
-        house.process.send_signal(signal.SIGTERM)
-        house.wait_for_end()
-        house.close_terminal()
+        stack.process.send_signal(signal.SIGTERM)
+        stack.wait_for_end()
+        stack.close_terminal()

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from tests.support.fake_model_server import JSON, Flavour, Reply
+from tests.support.fake_model_server import JSON, Reply, ServerVariant
 
 MODEL_FILE = "/home/ann/models/SmolLM2-135M-Instruct-Q4_1.gguf"
 # Every way to name the one model.
@@ -47,10 +47,10 @@ LOADING = _reply(
     503, {"error": {"message": "Loading model", "type": "unavailable_error", "code": 503}}
 )
 
-DMR = Flavour(names=_NAMES)
+DMR = ServerVariant(names=_NAMES)
 
 # Before December 2025: no `/v1`, no facts of a model, and nothing that only loads one.
-OLDER_DMR = Flavour(
+OLDER_DMR = ServerVariant(
     prefixes=("/engines/llama.cpp/v1", "/engines/v1"),
     models=_listed("ai/smollm2:latest", "docker"),
     names=_NAMES,
@@ -59,7 +59,7 @@ OLDER_DMR = Flavour(
 )
 
 # With one model it answers to every name; `/v1` or not is the same to it.
-LLAMA_SERVER = Flavour(
+LLAMA_SERVER = ServerVariant(
     prefixes=("/v1", ""),
     models=_listed(
         MODEL_FILE,
@@ -74,7 +74,7 @@ LLAMA_SERVER = Flavour(
 )
 
 _NO_OLLAMA_MODEL = {"message": "model 'nosuch' not found", "type": "not_found_error"}
-OLLAMA = Flavour(
+OLLAMA = ServerVariant(
     prefixes=("/v1",),
     models=_listed("smollm2:latest", "library"),
     names=r"smollm2(:latest)?",
@@ -85,7 +85,7 @@ OLLAMA = Flavour(
 )
 
 # The least that can be called OpenAI's API: chats and nothing else, and no field beyond its own.
-BARE = Flavour(
+BARE = ServerVariant(
     prefixes=("/v1",),
     models=_reply(404, {"detail": "Not Found"}),
     names=_NAMES,

@@ -27,13 +27,13 @@ def _user() -> str | None:
     return "postgres" if "postgres" in names else "nobody"
 
 
-def missing() -> str:
+def missing_reason() -> str:
     """Say why there can be none."""
     return "" if _program("initdb") and _program("postgres") else "There is no Postgres here."
 
 
 @contextmanager
-def running_database_server() -> Iterator[str]:
+def running_postgres() -> Iterator[str]:
     """Run it on a socket in a folder of its own; give its address."""
     folder = Path(tempfile.mkdtemp(prefix="smolchat-pg-"))
     user = _user()

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from tests.support.fake_model_server import Reply, chunk, spoken
+from tests.support.fake_model_server import Reply, chunk, stream_of
 
 PERSON = {
     "type": "object",
@@ -30,7 +30,7 @@ def asked(schema: Any = PERSON, **fields: Any) -> dict[str, Any]:
 def said(text: str, finish_reason: str = "stop") -> Reply:
     """Stream a text in pieces that fall anywhere."""
     pieces = [text[at : at + 4] for at in range(0, len(text), 4)]
-    reply = spoken(pieces)
+    reply = stream_of(pieces)
     end = chunk({}, finish_reason)
     kept = [piece for piece in reply.pieces if b'"finish_reason":"stop"' not in piece]
     return replace(reply, pieces=[*kept[:-2], end, *kept[-2:]])

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from tests.support.fake_model_server import EVENTS, JSON, Reply, chunk, spoken
+from tests.support.fake_model_server import EVENTS, JSON, Reply, chunk, stream_of
 
 EVENT = {"name": "Release party", "date": "2027-03-03", "people": ["Anna", "Ben"]}
 FILM: dict[str, Any] = {
@@ -31,7 +31,7 @@ def has_grammar() -> Reply:
 def written(value: Any, **changes: Any) -> Reply:
     """Stream a value as JSON, a few characters at a time."""
     text = json.dumps(value)
-    return spoken([text[at : at + 8] for at in range(0, len(text), 8)], **changes)
+    return stream_of([text[at : at + 8] for at in range(0, len(text), 8)], **changes)
 
 
 def cut_off(text: str) -> Reply:

@@ -15,11 +15,11 @@ from tests.support.fake_model_server import (
     EVENTS,
     JSON,
     RECORDINGS,
-    ModelServer,
+    FakeModelServer,
     Reply,
     chunk,
-    recorded,
-    spoken,
+    replay,
+    stream_of,
 )
 from tests.support.requests import MODEL_ID
 
@@ -42,18 +42,18 @@ def written(text: str) -> str:
 
 @pytest.mark.parametrize("path", ["/chat", "/v1/chat/completions"])
 async def test_an_answer_is_passed_on_under_the_id_that_was_asked_for(
-    path: str, api: httpx.AsyncClient
+    path: str, api_client: httpx.AsyncClient
 ) -> None:
-    answer = await api.post(path, json=HELLO | {"model": "ai/smollm2"})
-    sent = json.loads(recorded("chat").pieces[0])
+    answer = await api_client.post(path, json=HELLO | {"model": "ai/smollm2"})
+    sent = json.loads(replay("chat").pieces[0])
     assert answer.status_code == 200
     assert answer.json() == sent | {"model": "ai/smollm2"}
 
 
 async def test_the_default_model_is_asked_and_named(
-    api: httpx.AsyncClient, model_server: ModelServer
+    api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
-    answer = await api.post("/chat", json=HELLO)
+    answer = await api_client.post("/chat", json=HELLO)
     assert model_server.chats[0].body == HELLO | {"model": MODEL_ID, "max_tokens": 1024}
     assert answer.json()["model"] == MODEL_ID
 
@@ -74,21 +74,21 @@ def recorded_answers(*, streamed: bool) -> list[str]:
 
 @pytest.mark.parametrize("case", recorded_answers(streamed=False))
 async def test_every_recorded_answer_is_passed_on_save_the_models_name(
-    case: str, api: httpx.AsyncClient, model_server: ModelServer
+    case: str, api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
-    reply = recorded(case)
+    reply = replay(case)
     model_server.replies.append(reply)
-    answer = await api.post("/chat", json=HELLO)
+    answer = await api_client.post("/chat", json=HELLO)
     assert answer.json() == json.loads(reply.pieces[0]) | {"model": MODEL_ID}
 
 
 @pytest.mark.parametrize("case", recorded_answers(streamed=True))
 def test_every_recorded_stream_is_passed_on_byte_by_byte_save_the_models_name(
-    case: str, served: str, model_server: ModelServer
+    case: str, api_url: str, model_server: FakeModelServer
 ) -> None:
-    reply = recorded(case)
+    reply = replay(case)
     model_server.replies.append(reply)
-    answer = httpx.post(f"{served}/chat", json=STREAMED)
+    answer = httpx.post(f"{api_url}/chat", json=STREAMED)
     path = json.loads(reply.pieces[0][6:])["model"]
     assert answer.headers["content-type"].startswith("text/event-stream")
     assert answer.headers["cache-control"] == "no-store"
@@ -97,42 +97,44 @@ def test_every_recorded_stream_is_passed_on_byte_by_byte_save_the_models_name(
 
 
 async def test_what_a_tool_is_called_with_is_not_renamed(
-    api: httpx.AsyncClient, model_server: ModelServer
+    api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     call = b'{"choices":[{"message":{"tool_calls":[{"arguments":{"model":"Tesla"}}]}}],'
     model_server.replies.append(Reply(pieces=[call + b'"model":"/m/x.gguf"}']))
-    answer = await api.post("/chat", json=HELLO)
+    answer = await api_client.post("/chat", json=HELLO)
     assert b"Tesla" in answer.content
     assert answer.json()["model"] == MODEL_ID
 
 
-def test_an_answer_that_comes_packed_is_unpacked(served: str, model_server: ModelServer) -> None:
-    packed = gzip.compress(b"".join(spoken(["Hi"]).pieces))
+def test_an_answer_that_comes_packed_is_unpacked(
+    api_url: str, model_server: FakeModelServer
+) -> None:
+    packed = gzip.compress(b"".join(stream_of(["Hi"]).pieces))
     headers = [*EVENTS, ("Content-Encoding", "gzip")]
     model_server.replies.append(Reply(headers=headers, pieces=[packed]))
-    assert written(httpx.post(f"{served}/chat", json=STREAMED).text) == "Hi"
+    assert written(httpx.post(f"{api_url}/chat", json=STREAMED).text) == "Hi"
 
 
 async def test_what_a_model_server_sets_is_not_kept(
-    api: httpx.AsyncClient, model_server: ModelServer
+    api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
-    cookie = recorded("chat", headers=[*JSON, ("Set-Cookie", "a=b")])
-    model_server.replies += [cookie, recorded("chat")]
-    answers = [await api.post("/chat", json=HELLO) for _ in range(2)]
+    cookie = replay("chat", headers=[*JSON, ("Set-Cookie", "a=b")])
+    model_server.replies += [cookie, replay("chat")]
+    answers = [await api_client.post("/chat", json=HELLO) for _ in range(2)]
     assert "cookie" not in model_server.chats[1].headers
     assert "set-cookie" not in answers[0].headers
 
 
 async def test_no_proxy_of_the_environment_is_used(
-    api: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    api_client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
-    assert (await api.post("/chat", json=HELLO)).status_code == 200
+    assert (await api_client.post("/chat", json=HELLO)).status_code == 200
 
 
 async def test_nothing_of_the_client_but_its_request_reaches_the_model_server(
-    model_server: ModelServer,
+    model_server: FakeModelServer,
 ) -> None:
     settings = Settings(
         model_id="m",
@@ -190,9 +192,9 @@ async def test_nothing_of_the_client_but_its_request_reaches_the_model_server(
     ],
 )
 async def test_bad_input_is_a_typed_error_that_names_its_place(
-    body: dict[str, Any], param: str, api: httpx.AsyncClient, model_server: ModelServer
+    body: dict[str, Any], param: str, api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
-    answer = await api.post("/chat", json=body)
+    answer = await api_client.post("/chat", json=body)
     error = answer.json()["error"]
     assert (answer.status_code, error["type"]) == (400, "invalid_request_error")
     assert error["param"] == param
@@ -207,23 +209,27 @@ async def test_bad_input_is_a_typed_error_that_names_its_place(
         b'{"messages": [{"role": "user", "content": "Hello"}], "x": 1%b.0}' % (b"0" * 400),
     ],
 )
-async def test_what_is_no_json_object_is_a_typed_error(raw: bytes, api: httpx.AsyncClient) -> None:
-    answer = await api.post("/chat", content=raw, headers={"Content-Type": "application/json"})
+async def test_what_is_no_json_object_is_a_typed_error(
+    raw: bytes, api_client: httpx.AsyncClient
+) -> None:
+    answer = await api_client.post(
+        "/chat", content=raw, headers={"Content-Type": "application/json"}
+    )
     assert answer.status_code == 400
     assert answer.json()["error"]["type"] == "invalid_request_error"
 
 
-async def test_a_word_that_looks_like_a_number_is_a_word(api: httpx.AsyncClient) -> None:
+async def test_a_word_that_looks_like_a_number_is_a_word(api_client: httpx.AsyncClient) -> None:
     said = {"messages": [{"role": "user", "content": "Infinity"}]}
-    assert (await api.post("/chat", json=said)).status_code == 200
+    assert (await api_client.post("/chat", json=said)).status_code == 200
 
 
 @pytest.mark.parametrize("more", [{}, {"json_schema": {}}, {"grammar_lazy": True}])
 async def test_a_raw_grammar_is_refused_with_the_next_step(
-    more: dict[str, Any], api: httpx.AsyncClient, model_server: ModelServer
+    more: dict[str, Any], api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     """Eight bytes of it take 8 GB of the model server."""
-    answer = await api.post("/chat", json=HELLO | {"grammar": 'root ::= "a"{1,0}'} | more)
+    answer = await api_client.post("/chat", json=HELLO | {"grammar": 'root ::= "a"{1,0}'} | more)
     error = answer.json()["error"]
     assert (answer.status_code, error["code"]) == (422, "schema_unsupported")
     assert error["param"] == "grammar"
@@ -232,7 +238,7 @@ async def test_a_raw_grammar_is_refused_with_the_next_step(
     assert not model_server.requests
 
 
-def test_a_raw_grammar_passes_where_every_client_is_trusted(model_server: ModelServer) -> None:
+def test_a_raw_grammar_passes_where_every_client_is_trusted(model_server: FakeModelServer) -> None:
     settings = Settings(model_id="m", dmr_base_url=model_server.base_url, raw_grammar=True)
     with running_api(settings) as url:
         httpx.post(f"{url}/chat", json=HELLO | {"grammar": 'root ::= "a"'}).raise_for_status()
@@ -257,10 +263,10 @@ def test_a_raw_grammar_passes_where_every_client_is_trusted(model_server: ModelS
 )
 @pytest.mark.parametrize("body", [HELLO, STREAMED])
 async def test_nonsense_from_the_model_server_is_its_failure(
-    body: dict[str, Any], reply: Reply, api: httpx.AsyncClient, model_server: ModelServer
+    body: dict[str, Any], reply: Reply, api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     model_server.replies.append(reply)
-    answer = await api.post("/chat", json=body)
+    answer = await api_client.post("/chat", json=body)
     assert (answer.status_code, answer.json()["error"]["code"]) == (502, "model_server_failed")
 
 
@@ -277,7 +283,7 @@ async def test_a_model_server_that_is_down_is_503_with_the_next_step() -> None:
     assert "Nothing answers at http://127.0.0.1:9/v1" in answer.json()["error"]["message"]
 
 
-def patient(model_server: ModelServer) -> Settings:
+def patient(model_server: FakeModelServer) -> Settings:
     return Settings(
         model_id=MODEL_ID,
         dmr_base_url=model_server.base_url,
@@ -287,9 +293,9 @@ def patient(model_server: ModelServer) -> Settings:
 
 
 def test_comments_keep_the_line_open_while_the_first_event_is_awaited(
-    model_server: ModelServer,
+    model_server: FakeModelServer,
 ) -> None:
-    model_server.replies.append(spoken(["Hi"], first_seconds=0.5))
+    model_server.replies.append(stream_of(["Hi"], first_seconds=0.5))
     with running_api(patient(model_server)) as url:
         answer = httpx.post(f"{url}/chat", json=STREAMED)
     assert answer.text.startswith(": ")
@@ -297,23 +303,23 @@ def test_comments_keep_the_line_open_while_the_first_event_is_awaited(
     assert events(answer.text)[-1] == "[DONE]"
 
 
-def test_a_refusal_that_comes_late_is_an_error_event(model_server: ModelServer) -> None:
-    model_server.replies.append(recorded("err-overflow", first_seconds=0.5))
+def test_a_refusal_that_comes_late_is_an_error_event(model_server: FakeModelServer) -> None:
+    model_server.replies.append(replay("err-overflow", first_seconds=0.5))
     with running_api(patient(model_server)) as url:
         answer = httpx.post(f"{url}/chat", json=STREAMED)
     assert answer.status_code == 200
     assert events(answer.text)[-1]["error"]["code"] == "context_length_exceeded"
 
 
-async def test_very_many_mistakes_are_counted_and_not_listed(api: httpx.AsyncClient) -> None:
+async def test_very_many_mistakes_are_counted_and_not_listed(api_client: httpx.AsyncClient) -> None:
     wrong = {"logit_bias": {str(token): 1000 for token in range(5000)}}
-    error = (await api.post("/chat", json=HELLO | wrong)).json()["error"]
+    error = (await api_client.post("/chat", json=HELLO | wrong)).json()["error"]
     assert error["code"] == "invalid_request"
     assert "5,001 mistakes" in error["message"]
 
 
-async def test_half_a_pair_is_told_with_its_place(api: httpx.AsyncClient) -> None:
-    answer = await api.post("/chat", json=HELLO | {"logit_bias": [[0]]})
+async def test_half_a_pair_is_told_with_its_place(api_client: httpx.AsyncClient) -> None:
+    answer = await api_client.post("/chat", json=HELLO | {"logit_bias": [[0]]})
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, "logit_bias.0.1")
 
 
@@ -327,11 +333,11 @@ async def test_half_a_pair_is_told_with_its_place(api: httpx.AsyncClient) -> Non
     ids=["not streamed", "before the first event", "in the answer"],
 )
 def test_a_client_that_leaves_ends_the_work_of_the_model_server(
-    body: dict[str, Any], reply: Reply, served: str, model_server: ModelServer
+    body: dict[str, Any], reply: Reply, api_url: str, model_server: FakeModelServer
 ) -> None:
     model_server.replies.append(reply)
     with pytest.raises(httpx.ReadTimeout):
-        httpx.post(f"{served}/chat", json=body, timeout=httpx.Timeout(1.5))
+        httpx.post(f"{api_url}/chat", json=body, timeout=httpx.Timeout(1.5))
     assert model_server.chats[0].left.wait(1)
 
 
@@ -341,7 +347,7 @@ def test_a_client_that_leaves_ends_the_work_of_the_model_server(
     ids=["hangs", "drips"],
 )
 def test_a_slow_model_list_delays_no_chat_for_ever(
-    models: Reply, model_server: ModelServer
+    models: Reply, model_server: FakeModelServer
 ) -> None:
     model_server.models = models
     settings = Settings(
@@ -354,20 +360,20 @@ def test_a_slow_model_list_delays_no_chat_for_ever(
 
 
 async def test_a_server_without_a_model_list_is_looked_for_once(
-    api: httpx.AsyncClient, model_server: ModelServer
+    api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
-    model_server.models = recorded("err-unknown-route")
+    model_server.models = replay("err-unknown-route")
     for _ in range(3):
-        assert (await api.post("/chat", json=HELLO)).status_code == 200
+        assert (await api_client.post("/chat", json=HELLO)).status_code == 200
     assert len([there for there in model_server.requests if there.method == "GET"]) == 3
 
 
 async def test_a_server_that_moved_is_found_again(
-    api: httpx.AsyncClient, model_server: ModelServer
+    api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
-    assert (await api.post("/chat", json=HELLO)).status_code == 200
+    assert (await api_client.post("/chat", json=HELLO)).status_code == 200
     model_server.prefixes = ["/v1"]
-    assert (await api.post("/chat", json=HELLO)).status_code == 200
+    assert (await api_client.post("/chat", json=HELLO)).status_code == 200
     assert model_server.chats[-1].path == "/v1/chat/completions"
     model_server.prefixes = ["/engines/v1"]
-    assert (await api.get("/models")).status_code == 200
+    assert (await api_client.get("/models")).status_code == 200

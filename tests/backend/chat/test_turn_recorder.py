@@ -14,22 +14,22 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from backend.chat.turn_recorder import WRITE_SECONDS, begin_recording
-from backend.completions.completion import Answering
-from backend.completions.upstream_request import to_model_request
-from backend.conversations.repository import Store
+from backend.chat.turn_recorder import SAVE_INTERVAL_SECONDS, start_turn
+from backend.completions.completion import Completion
+from backend.completions.upstream_request import build_upstream_request
+from backend.conversations.repository import ConversationRepository
 from backend.database.database import FILE_NAME
-from backend.protocol import ChatOptions, ChatRequest
+from backend.protocol import ChatCompletionRequest, ChatExtensionOptions
 from backend.settings import Settings
 from tests.support.api_server import running_api
 from tests.support.fake_model_server import (
     EVENTS,
     JSON,
-    ModelServer,
+    FakeModelServer,
     Reply,
     chunk,
-    recorded,
-    spoken,
+    replay,
+    stream_of,
 )
 from tests.support.requests import MODEL_ID
 from tests.support.waiting import wait_until
@@ -38,7 +38,7 @@ Json = dict[str, Any]
 
 
 @pytest.fixture
-def settings(model_server: ModelServer, tmp_path: Path) -> Settings:
+def settings(model_server: FakeModelServer, tmp_path: Path) -> Settings:
     return Settings(model_id=MODEL_ID, dmr_base_url=model_server.base_url, data_dir=tmp_path)
 
 
@@ -77,9 +77,9 @@ def chunks(text: str) -> list[Json]:
 
 
 def test_a_streamed_turn_is_stored(
-    client: httpx.Client, conversation: str, model_server: ModelServer
+    client: httpx.Client, conversation: str, model_server: FakeModelServer
 ) -> None:
-    model_server.replies.append(spoken(["Hel", "lo", "\u2028!"]))
+    model_server.replies.append(stream_of(["Hel", "lo", "\u2028!"]))
     body = question("Hi", conversation, stream=True, seed=7, temperature=0)
     events = chunks(client.post("/chat", json=body).text)
     asked, answer = stored(client, conversation)
@@ -108,9 +108,9 @@ def test_a_whole_turn_is_stored(client: httpx.Client, conversation: str) -> None
 
 
 def test_progress_comes_after_the_ids(
-    client: httpx.Client, conversation: str, model_server: ModelServer
+    client: httpx.Client, conversation: str, model_server: FakeModelServer
 ) -> None:
-    model_server.replies.append(spoken(["Hi"]))
+    model_server.replies.append(stream_of(["Hi"]))
     options = {"progress": True, "receipt": True}
     body = question("Hi", conversation, stream=True, smolchat=options)
     told = [e["smolchat"] for e in chunks(client.post("/chat", json=body).text) if "smolchat" in e]
@@ -119,7 +119,7 @@ def test_progress_comes_after_the_ids(
 
 
 def test_the_question_is_stored_before_the_model_is_asked(
-    client: httpx.Client, conversation: str, model_server: ModelServer
+    client: httpx.Client, conversation: str, model_server: FakeModelServer
 ) -> None:
     model_server.replies.append(Reply(headers=EVENTS, end="hang"))
     with ThreadPoolExecutor() as pool:
@@ -161,9 +161,9 @@ def test_without_a_parent_a_question_follows_the_last_answer(
 
 
 def test_an_answer_that_is_gone_on_with_keeps_its_beginning(
-    client: httpx.Client, conversation: str, model_server: ModelServer
+    client: httpx.Client, conversation: str, model_server: FakeModelServer
 ) -> None:
-    model_server.replies.append(spoken([" two", " three"]))
+    model_server.replies.append(stream_of([" two", " three"]))
     body = question("Count", conversation, stream=True)
     body["messages"].append({"role": "assistant", "content": "One"})
     client.post("/chat", json=body)
@@ -171,7 +171,7 @@ def test_an_answer_that_is_gone_on_with_keeps_its_beginning(
 
 
 def test_thoughts_tools_and_probabilities_are_stored(
-    client: httpx.Client, conversation: str, model_server: ModelServer
+    client: httpx.Client, conversation: str, model_server: FakeModelServer
 ) -> None:
     call = {"index": 0, "id": "c1", "type": "function"}
     logprobs = [{"token": "Hi", "logprob": -0.5, "top_logprobs": []}]
@@ -196,9 +196,9 @@ def test_thoughts_tools_and_probabilities_are_stored(
 
 
 def test_a_reader_who_leaves_stops_the_answer(
-    client: httpx.Client, conversation: str, model_server: ModelServer
+    client: httpx.Client, conversation: str, model_server: FakeModelServer
 ) -> None:
-    begun = spoken(["Hel", "lo"]).pieces[:3]
+    begun = stream_of(["Hel", "lo"]).pieces[:3]
     model_server.replies.append(Reply(headers=EVENTS, pieces=begun, end="hang"))
     with client.stream("POST", "/chat", json=question("Hi", conversation, stream=True)) as answer:
         for line in answer.iter_lines():
@@ -212,7 +212,7 @@ def test_a_reader_who_leaves_stops_the_answer(
 
 
 def test_a_reader_who_leaves_before_the_first_word_stops_it_too(
-    client: httpx.Client, conversation: str, model_server: ModelServer
+    client: httpx.Client, conversation: str, model_server: FakeModelServer
 ) -> None:
     for is_stream in (True, False):
         model_server.replies.append(Reply(headers=EVENTS, end="hang"))
@@ -228,14 +228,14 @@ def test_a_reader_who_leaves_before_the_first_word_stops_it_too(
     ("reply", "code"),
     [
         (Reply(status=500), "model_server_failed"),
-        (recorded("err-overflow"), "context_length_exceeded"),
+        (replay("err-overflow"), "context_length_exceeded"),
         (Reply(headers=JSON, pieces=[b"{}"]), "model_server_failed"),
     ],
 )
 def test_a_failure_is_stored_with_its_error(
     client: httpx.Client,
     conversation: str,
-    model_server: ModelServer,
+    model_server: FakeModelServer,
     reply: Reply,
     code: str,
     *,
@@ -250,7 +250,7 @@ def test_a_failure_is_stored_with_its_error(
 
 
 def test_a_failure_in_the_middle_keeps_the_beginning(
-    client: httpx.Client, conversation: str, model_server: ModelServer
+    client: httpx.Client, conversation: str, model_server: FakeModelServer
 ) -> None:
     model_server.replies.append(
         Reply(headers=EVENTS, pieces=[chunk({"content": "Hel"})], end="cut")
@@ -262,9 +262,9 @@ def test_a_failure_in_the_middle_keeps_the_beginning(
 
 
 def test_the_text_is_written_down_while_it_comes(
-    client: httpx.Client, conversation: str, model_server: ModelServer
+    client: httpx.Client, conversation: str, model_server: FakeModelServer
 ) -> None:
-    begun = spoken(["One", " two"]).pieces[:3]
+    begun = stream_of(["One", " two"]).pieces[:3]
     model_server.replies.append(Reply(headers=EVENTS, pieces=begun, end="hang"))
     with client.stream("POST", "/chat", json=question("Hi", conversation, stream=True)) as answer:
         pieces = answer.iter_bytes()
@@ -290,7 +290,7 @@ def test_the_text_is_written_down_while_it_comes(
 def test_what_cannot_be_stored_is_not_asked(
     client: httpx.Client,
     conversation: str,
-    model_server: ModelServer,
+    model_server: FakeModelServer,
     change: Json,
     status: int,
     code: str,
@@ -302,9 +302,9 @@ def test_what_cannot_be_stored_is_not_asked(
 
 
 def test_a_conversation_that_is_deleted_meanwhile_does_not_matter(
-    client: httpx.Client, conversation: str, model_server: ModelServer
+    client: httpx.Client, conversation: str, model_server: FakeModelServer
 ) -> None:
-    model_server.replies.append(spoken(["Hel", "lo"], gap_seconds=0.1))
+    model_server.replies.append(stream_of(["Hel", "lo"], gap_seconds=0.1))
     with client.stream("POST", "/chat", json=question("Hi", conversation, stream=True)) as answer:
         pieces = answer.iter_text()
         text = next(pieces)
@@ -327,7 +327,7 @@ def test_parts_are_stored_as_they_were_sent(client: httpx.Client, conversation: 
 
 
 def test_without_a_conversation_nothing_is_stored(
-    client: httpx.Client, model_server: ModelServer
+    client: httpx.Client, model_server: FakeModelServer
 ) -> None:
     hello = {"messages": [{"role": "user", "content": "Hi"}], "smolchat": {"conversation": None}}
     assert "smolchat" not in client.post("/chat", json=hello).json()
@@ -339,14 +339,12 @@ def test_without_a_conversation_nothing_is_stored(
 def test_what_could_not_be_stored_is_no_success(
     client: httpx.Client,
     conversation: str,
-    model_server: ModelServer,
+    model_server: FakeModelServer,
     tmp_path: Path,
     *,
     is_stream: bool,
 ) -> None:
-    model_server.replies.append(
-        replace(recorded("stream" if is_stream else "chat"), gap_seconds=0.3)
-    )
+    model_server.replies.append(replace(replay("stream" if is_stream else "chat"), gap_seconds=0.3))
     with ThreadPoolExecutor() as pool:
         body = question("Hi", conversation, stream=is_stream)
         asking = pool.submit(client.post, "/chat", json=body)
@@ -359,35 +357,35 @@ def test_what_could_not_be_stored_is_no_success(
     assert "[DONE]" not in response.text
 
 
-class Clumsy(Store):
+class Clumsy(ConversationRepository):
     """Fails as no database does, where an answer is written down before its end."""
 
-    async def write_answer(self, message: str, changes: Json) -> None:
+    async def update_answer(self, message: str, changes: Json) -> None:
         if changes["state"] == "writing":
             raise RuntimeError
-        await super().write_answer(message, changes)
+        await super().update_answer(message, changes)
 
 
 @pytest.mark.anyio
 async def test_an_unexpected_error_while_saving_is_raised_and_the_answer_stored(
-    app: FastAPI, api: httpx.AsyncClient, model_server: ModelServer
+    app: FastAPI, api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
-    model_server.replies.append(spoken(["One", " two"], gap_seconds=WRITE_SECONDS / 2))
-    made = (await api.post("/conversations", json={})).json()["id"]
+    model_server.replies.append(stream_of(["One", " two"], gap_seconds=SAVE_INTERVAL_SECONDS / 2))
+    made = (await api_client.post("/conversations", json={})).json()["id"]
     state = app.state.core
-    request = ChatRequest(**question("Hi", made, stream=True))
-    body = to_model_request(request, state.settings)
-    answering = Answering(
+    request = ChatCompletionRequest(**question("Hi", made, stream=True))
+    body = build_upstream_request(request, state.settings)
+    answering = Completion(
         body,
-        ChatOptions(),
+        ChatExtensionOptions(),
         upstream=state.model_server,
         line=state.queue,
         measures=state.metrics,
     )
-    recording = await begin_recording(
+    recording = await start_turn(
         request, body, store=Clumsy(state.database), stopping=state.shutting_down
     )
     with pytest.raises(RuntimeError):
-        _ = [piece async for piece in recording.pieces(answering, is_stream=True)]
-    kept = (await api.get(f"/conversations/{made}")).json()["messages"][1]
+        _ = [piece async for piece in recording.stream(answering, is_stream=True)]
+    kept = (await api_client.get(f"/conversations/{made}")).json()["messages"][1]
     assert (kept["content"], kept["state"]) == ("One two", "finished")

@@ -16,7 +16,7 @@ import pytest
 from backend.model_server.client import MAX_LOADS
 from backend.settings import Settings
 from tests.support.api_server import running_api
-from tests.support.fake_model_server import ModelServer, Reply, chunk, recorded, spoken
+from tests.support.fake_model_server import FakeModelServer, Reply, chunk, replay, stream_of
 from tests.support.model_server_variants import LOADING
 from tests.support.requests import MODEL_ID
 
@@ -76,7 +76,7 @@ def leave_after(url: str, seconds: float, body: dict[str, Any]) -> None:
 
 
 @pytest.fixture
-def narrow(model_server: ModelServer) -> Iterator[str]:
+def narrow(model_server: FakeModelServer) -> Iterator[str]:
     """The API with room for one request, and for two who wait."""
     settings = Settings(
         model_id=MODEL_ID, dmr_base_url=model_server.base_url, max_concurrent=1, max_waiting=2
@@ -85,16 +85,18 @@ def narrow(model_server: ModelServer) -> Iterator[str]:
         yield url
 
 
-def test_who_asks_for_nothing_sees_nothing_of_ours(served: str, model_server: ModelServer) -> None:
-    answer = httpx.post(f"{served}/chat", json=STREAMED)
+def test_who_asks_for_nothing_sees_nothing_of_ours(
+    api_url: str, model_server: FakeModelServer
+) -> None:
+    answer = httpx.post(f"{api_url}/chat", json=STREAMED)
     assert b"smolchat" not in answer.content
     assert set(model_server.chats[0].body) == {"messages", "model", "max_tokens", "stream"}
 
 
 def test_the_receipt_is_in_the_last_chunk_of_a_stream(
-    served: str, model_server: ModelServer
+    api_url: str, model_server: FakeModelServer
 ) -> None:
-    answer = httpx.post(f"{served}/chat", json=STREAMED | {"smolchat": {"receipt": True}})
+    answer = httpx.post(f"{api_url}/chat", json=STREAMED | {"smolchat": {"receipt": True}})
     [receipt] = [one["receipt"] for one in told(answer.text)]
     *_, last, done = events(answer.text)
     assert done == "[DONE]"
@@ -106,8 +108,8 @@ def test_the_receipt_is_in_the_last_chunk_of_a_stream(
     assert sent["stream_options"] == {"include_usage": True}
 
 
-def test_the_receipt_of_a_whole_answer_is_beside_its_choices(served: str) -> None:
-    answer = httpx.post(f"{served}/chat", json=HELLO | {"seed": 5, "smolchat": {"receipt": True}})
+def test_the_receipt_of_a_whole_answer_is_beside_its_choices(api_url: str) -> None:
+    answer = httpx.post(f"{api_url}/chat", json=HELLO | {"seed": 5, "smolchat": {"receipt": True}})
     whole = answer.json()
     receipt = whole["smolchat"]["receipt"]
     assert receipt["seed"] == 5
@@ -117,11 +119,11 @@ def test_the_receipt_of_a_whole_answer_is_beside_its_choices(served: str) -> Non
 
 @pytest.mark.parametrize("body", [HELLO, STREAMED])
 def test_a_model_that_loads_is_waited_for(
-    body: dict[str, Any], served: str, model_server: ModelServer
+    body: dict[str, Any], api_url: str, model_server: FakeModelServer
 ) -> None:
     model_server.replies += [LOADING, LOADING]
     options = {"smolchat": {"receipt": True, "progress": True}}
-    answer = httpx.post(f"{served}/chat", json=body | options, timeout=20)
+    answer = httpx.post(f"{api_url}/chat", json=body | options, timeout=20)
     assert answer.status_code == 200
     if body is STREAMED:
         assert phases(answer.text) == ["loading", "writing"]
@@ -132,7 +134,7 @@ def test_a_model_that_loads_is_waited_for(
     assert len(model_server.chats) == 3
 
 
-def test_a_model_that_never_loads_is_a_503(model_server: ModelServer) -> None:
+def test_a_model_that_never_loads_is_a_503(model_server: FakeModelServer) -> None:
     model_server.replies += [LOADING] * 5
     settings = Settings(
         model_id=MODEL_ID, dmr_base_url=model_server.base_url, read_timeout_seconds=1.5
@@ -143,7 +145,7 @@ def test_a_model_that_never_loads_is_a_503(model_server: ModelServer) -> None:
 
 
 def test_the_systems_messages_become_one_where_the_template_wants_that(
-    served: str, model_server: ModelServer
+    api_url: str, model_server: FakeModelServer
 ) -> None:
     messages = [
         {"role": "system", "content": "Be brief."},
@@ -151,7 +153,7 @@ def test_the_systems_messages_become_one_where_the_template_wants_that(
         {"role": "system", "content": [{"type": "text", "text": "Be kind."}]},
     ]
     model_server.replies.append(ONE_SYSTEM_MESSAGE)
-    assert httpx.post(f"{served}/chat", json={"messages": messages}).status_code == 200
+    assert httpx.post(f"{api_url}/chat", json={"messages": messages}).status_code == 200
     first, second = model_server.chats
     assert first.body["messages"] == messages
     assert second.body["messages"] == [
@@ -160,9 +162,11 @@ def test_the_systems_messages_become_one_where_the_template_wants_that(
     ]
 
 
-def test_a_template_that_still_refuses_is_explained(served: str, model_server: ModelServer) -> None:
+def test_a_template_that_still_refuses_is_explained(
+    api_url: str, model_server: FakeModelServer
+) -> None:
     model_server.replies += [ONE_SYSTEM_MESSAGE]
-    answer = httpx.post(f"{served}/chat", json=HELLO)
+    answer = httpx.post(f"{api_url}/chat", json=HELLO)
     assert answer.status_code == 400
     assert "template does not allow" in answer.json()["error"]["message"]
     assert len(model_server.chats) == 1
@@ -170,15 +174,15 @@ def test_a_template_that_still_refuses_is_explained(served: str, model_server: M
 
 @pytest.mark.parametrize("body", [HELLO, STREAMED])
 def test_more_answers_than_slots_are_asked_for_in_parts(
-    body: dict[str, Any], served: str, model_server: ModelServer
+    body: dict[str, Any], api_url: str, model_server: FakeModelServer
 ) -> None:
-    model_server.replies.append(recorded("err-n-huge"))
+    model_server.replies.append(replay("err-n-huge"))
     if body is STREAMED:
         model_server.replies += [
             Reply(pieces=[chunk({"content": "Hi"}, "stop"), b"data: [DONE]\n\n"])
         ] * 3
         # The scripted server gives one where four were asked for.
-    answer = httpx.post(f"{served}/chat", json=body | {"n": 10, "seed": 1})
+    answer = httpx.post(f"{api_url}/chat", json=body | {"n": 10, "seed": 1})
     told = events(answer.text)[:-1] if body is STREAMED else [answer.json()]
     assert [choice["index"] for event in told for choice in event["choices"]] == [0, 4, 8]
     assert {event["model"] for event in told} == {MODEL_ID}
@@ -187,10 +191,10 @@ def test_more_answers_than_slots_are_asked_for_in_parts(
 
 
 def test_who_waits_is_told_the_place_in_the_line_and_one_too_many_is_sent_away(
-    narrow: str, model_server: ModelServer
+    narrow: str, model_server: FakeModelServer
 ) -> None:
     held = [threading.Event(), threading.Event()]
-    model_server.replies += [spoken(["Hi"], held=event) for event in held]
+    model_server.replies += [stream_of(["Hi"], held=event) for event in held]
     progress = partial(
         httpx.post,
         f"{narrow}/chat",
@@ -215,9 +219,9 @@ def test_who_waits_is_told_the_place_in_the_line_and_one_too_many_is_sent_away(
     assert written(second.result().text) == "Hi"
 
 
-def test_who_leaves_the_line_makes_room(narrow: str, model_server: ModelServer) -> None:
+def test_who_leaves_the_line_makes_room(narrow: str, model_server: FakeModelServer) -> None:
     held = threading.Event()
-    model_server.replies.append(recorded("chat", held=held))
+    model_server.replies.append(replay("chat", held=held))
     ask = partial(httpx.post, f"{narrow}/chat", json=HELLO, timeout=60)
     with ThreadPoolExecutor() as pool:
         first = queued(pool, ask, narrow, 0)
@@ -232,15 +236,15 @@ def test_who_leaves_the_line_makes_room(narrow: str, model_server: ModelServer) 
 
 
 def test_deterministic_is_alone_and_without_the_cache(
-    served: str, model_server: ModelServer
+    api_url: str, model_server: FakeModelServer
 ) -> None:
     held = threading.Event()
-    model_server.replies.append(spoken(["Hi"], held=held))
-    ask = partial(httpx.post, f"{served}/chat", timeout=60)
+    model_server.replies.append(stream_of(["Hi"], held=held))
+    ask = partial(httpx.post, f"{api_url}/chat", timeout=60)
     alone = HELLO | {"smolchat": {"deterministic": True}}
     with ThreadPoolExecutor() as pool:
-        queued(pool, partial(ask, json=STREAMED), served, 0)
-        answer = queued(pool, partial(ask, json=alone), served, 1)
+        queued(pool, partial(ask, json=STREAMED), api_url, 0)
+        answer = queued(pool, partial(ask, json=alone), api_url, 1)
         assert len(model_server.chats) == 1
         held.set()
     assert answer.result().status_code == 200
@@ -248,18 +252,18 @@ def test_deterministic_is_alone_and_without_the_cache(
 
 
 def test_docker_model_runner_loads_once_for_all_who_wait(
-    served: str, model_server: ModelServer
+    api_url: str, model_server: FakeModelServer
 ) -> None:
     held = threading.Event()
-    model_server.preloading = recorded("preload-only-unloaded", held=held)
+    model_server.preloading = replay("preload-only-unloaded", held=held)
     with ThreadPoolExecutor() as pool:
-        leave_after(served, 0.3, HELLO)
+        leave_after(api_url, 0.3, HELLO)
         progress = STREAMED | {"smolchat": {"progress": True, "receipt": True}}
         waiting = [
-            pool.submit(httpx.post, f"{served}/chat", json=body, timeout=60)
+            pool.submit(httpx.post, f"{api_url}/chat", json=body, timeout=60)
             for body in (HELLO, progress)
         ]
-        wait_until_in_line(served, running=2, waiting=0)
+        wait_until_in_line(api_url, running=2, waiting=0)
         held.set()
     [preload] = model_server.preloads
     assert not preload.left.is_set()
@@ -269,18 +273,20 @@ def test_docker_model_runner_loads_once_for_all_who_wait(
     assert phases(waiting[1].result().text) == ["loading", "writing"]
     assert told(waiting[1].result().text)[-1]["receipt"]["load_ms"] > 0
     assert len(model_server.chats) == 2  # the one who left was never asked for
-    assert httpx.post(f"{served}/chat", json=HELLO).status_code == 200
+    assert httpx.post(f"{api_url}/chat", json=HELLO).status_code == 200
     assert len(model_server.preloads) == 1
 
 
-def test_after_a_failure_the_model_is_loaded_again(served: str, model_server: ModelServer) -> None:
-    model_server.replies += [recorded("chat"), recorded("runner-killed-non-stream")]
-    statuses = [httpx.post(f"{served}/chat", json=HELLO).status_code for _ in range(3)]
+def test_after_a_failure_the_model_is_loaded_again(
+    api_url: str, model_server: FakeModelServer
+) -> None:
+    model_server.replies += [replay("chat"), replay("runner-killed-non-stream")]
+    statuses = [httpx.post(f"{api_url}/chat", json=HELLO).status_code for _ in range(3)]
     assert statuses == [200, 502, 200]
     assert len(model_server.preloads) == 2
 
 
-def test_what_was_idle_for_long_is_loaded_again(model_server: ModelServer) -> None:
+def test_what_was_idle_for_long_is_loaded_again(model_server: FakeModelServer) -> None:
     settings = Settings(model_id=MODEL_ID, dmr_base_url=model_server.base_url, loaded_seconds=0.1)
     with running_api(settings) as url:
         for _ in range(2):
@@ -290,18 +296,18 @@ def test_what_was_idle_for_long_is_loaded_again(model_server: ModelServer) -> No
 
 
 def test_a_server_that_took_docker_model_runners_place_is_not_asked_to_load(
-    served: str, model_server: ModelServer
+    api_url: str, model_server: FakeModelServer
 ) -> None:
-    httpx.post(f"{served}/chat", json=HELLO).raise_for_status()
-    model_server.models = recorded("err-unknown-route")
-    model_server.replies.append(recorded("err-unknown-route"))  # so that it is looked for anew
+    httpx.post(f"{api_url}/chat", json=HELLO).raise_for_status()
+    model_server.models = replay("err-unknown-route")
+    model_server.replies.append(replay("err-unknown-route"))  # so that it is looked for anew
     for model in (MODEL_ID, "ai/other"):
-        httpx.post(f"{served}/chat", json=HELLO | {"model": model}).raise_for_status()
+        httpx.post(f"{api_url}/chat", json=HELLO | {"model": model}).raise_for_status()
     assert len(model_server.preloads) == 1
 
 
 def test_another_server_at_the_same_address_is_not_asked_to_load(
-    model_server: ModelServer,
+    model_server: FakeModelServer,
 ) -> None:
     settings = Settings(model_id=MODEL_ID, dmr_base_url=model_server.base_url, loaded_seconds=0.1)
     with running_api(settings) as url:
@@ -314,21 +320,23 @@ def test_another_server_at_the_same_address_is_not_asked_to_load(
     assert len(model_server.chats) == 3
 
 
-def test_only_so_many_models_are_loaded_at_a_time(served: str, model_server: ModelServer) -> None:
+def test_only_so_many_models_are_loaded_at_a_time(
+    api_url: str, model_server: FakeModelServer
+) -> None:
     held = threading.Event()
     model_server.flavour = replace(model_server.flavour, names=".*")
-    model_server.preloading = recorded("preload-only-unloaded", held=held)
+    model_server.preloading = replay("preload-only-unloaded", held=held)
     for number in range(MAX_LOADS):
-        leave_after(served, 0.1, HELLO | {"model": f"m{number}"})
+        leave_after(api_url, 0.1, HELLO | {"model": f"m{number}"})
     wait_until(lambda: len(model_server.preloads) == MAX_LOADS)
-    away = httpx.post(f"{served}/chat", json=HELLO | {"model": "another"})
+    away = httpx.post(f"{api_url}/chat", json=HELLO | {"model": "another"})
     assert (away.status_code, away.json()["error"]["code"]) == (429, "too_many_requests")
     assert len(model_server.preloads) == MAX_LOADS
     held.set()
-    wait_until(lambda: httpx.post(f"{served}/chat", json=HELLO).status_code == 200)
+    wait_until(lambda: httpx.post(f"{api_url}/chat", json=HELLO).status_code == 200)
 
 
-def test_it_is_loaded_as_soon_as_the_api_starts(model_server: ModelServer) -> None:
+def test_it_is_loaded_as_soon_as_the_api_starts(model_server: FakeModelServer) -> None:
     settings = Settings(model_id=MODEL_ID, dmr_base_url=model_server.base_url, preload=True)
     with running_api(settings):
         until = time.monotonic() + 10
@@ -338,7 +346,7 @@ def test_it_is_loaded_as_soon_as_the_api_starts(model_server: ModelServer) -> No
 
 
 def test_a_server_that_only_sends_comments_in_its_answer_has_stalled(
-    model_server: ModelServer,
+    model_server: FakeModelServer,
 ) -> None:
     pings = [b": ping\n\n"] * 40
     model_server.replies.append(
@@ -352,7 +360,7 @@ def test_a_server_that_only_sends_comments_in_its_answer_has_stalled(
 
 
 def test_comments_before_the_first_event_are_not_waited_for_without_end(
-    model_server: ModelServer,
+    model_server: FakeModelServer,
 ) -> None:
     model_server.replies.append(Reply(pieces=[b": ping\n\n"] * 60, gap_seconds=0.05, end="hang"))
     settings = Settings(
@@ -364,16 +372,16 @@ def test_comments_before_the_first_event_are_not_waited_for_without_end(
 
 
 def test_a_context_that_was_overflown_is_known_from_then_on(
-    served: str, model_server: ModelServer
+    api_url: str, model_server: FakeModelServer
 ) -> None:
-    model_server.replies.append(recorded("err-overflow-configured-1024"))
-    assert httpx.post(f"{served}/chat", json=HELLO).status_code == 400
-    answer = httpx.post(f"{served}/chat", json=HELLO | {"smolchat": {"receipt": True}})
+    model_server.replies.append(replay("err-overflow-configured-1024"))
+    assert httpx.post(f"{api_url}/chat", json=HELLO).status_code == 400
+    answer = httpx.post(f"{api_url}/chat", json=HELLO | {"smolchat": {"receipt": True}})
     assert answer.json()["smolchat"]["receipt"]["context_size"] == 1024
 
 
-def test_a_long_pause_in_an_answer_is_bridged_by_comments(model_server: ModelServer) -> None:
-    model_server.replies.append(spoken(["a", "b"], gap_seconds=0.4))
+def test_a_long_pause_in_an_answer_is_bridged_by_comments(model_server: FakeModelServer) -> None:
+    model_server.replies.append(stream_of(["a", "b"], gap_seconds=0.4))
     settings = Settings(
         model_id=MODEL_ID, dmr_base_url=model_server.base_url, keep_alive_seconds=0.1
     )
@@ -383,7 +391,7 @@ def test_a_long_pause_in_an_answer_is_bridged_by_comments(model_server: ModelSer
     assert written(answer.text) == "ab"
 
 
-def test_a_reader_who_pauses_is_sent_no_comments(model_server: ModelServer) -> None:
+def test_a_reader_who_pauses_is_sent_no_comments(model_server: FakeModelServer) -> None:
     much = [chunk({"content": "x" * 60_000})] * 400
     model_server.replies.append(Reply(pieces=[*much, chunk({}, "stop"), b"data: [DONE]\n\n"]))
     settings = Settings(
@@ -415,7 +423,7 @@ def unread(url: str, body: dict[str, Any]) -> socket.socket:
     return connection
 
 
-def test_a_client_that_never_reads_has_left(model_server: ModelServer) -> None:
+def test_a_client_that_never_reads_has_left(model_server: FakeModelServer) -> None:
     """Alone, it would keep everyone out for ever."""
     model_server.replies.append(Reply(pieces=[chunk({"content": "x" * 60_000})] * 400))
     settings = Settings(
@@ -432,12 +440,14 @@ def test_a_client_that_never_reads_has_left(model_server: ModelServer) -> None:
         assert model_server.chats[0].left.wait(5)
 
 
-def test_numbers_before_the_last_pieces_are_counted(served: str, model_server: ModelServer) -> None:
-    pieces = list(spoken(["a", "b"]).pieces)
+def test_numbers_before_the_last_pieces_are_counted(
+    api_url: str, model_server: FakeModelServer
+) -> None:
+    pieces = list(stream_of(["a", "b"]).pieces)
     pieces[-1:-1] = [b": ping\n\n"] * 3
     model_server.replies.append(Reply(pieces=pieces, gap_seconds=0.02))
-    httpx.post(f"{served}/chat", json=STREAMED).raise_for_status()
-    metrics = httpx.get(f"{served}/metrics").text.splitlines()
+    httpx.post(f"{api_url}/chat", json=STREAMED).raise_for_status()
+    metrics = httpx.get(f"{api_url}/metrics").text.splitlines()
     assert {"smolchat_prompt_tokens_total 31.0", "smolchat_completion_tokens_total 2.0"} <= {
         *metrics
     }
@@ -445,15 +455,15 @@ def test_numbers_before_the_last_pieces_are_counted(served: str, model_server: M
 
 @pytest.mark.parametrize("body", [HELLO, STREAMED])
 def test_llama_cpps_name_for_how_many_answers_is_ours_too(
-    body: dict[str, Any], served: str, model_server: ModelServer
+    body: dict[str, Any], api_url: str, model_server: FakeModelServer
 ) -> None:
-    model_server.replies.append(recorded("err-n-huge"))
+    model_server.replies.append(replay("err-n-huge"))
     if body is STREAMED:
         model_server.replies += [
             Reply(pieces=[chunk({"content": "Hi"}, "stop"), b"data: [DONE]\n\n"])
         ] * 2
     options = {"n_cmpl": 8, "smolchat": {"receipt": True}}
-    answer = httpx.post(f"{served}/chat", json=body | options)
+    answer = httpx.post(f"{api_url}/chat", json=body | options)
     told = events(answer.text)[:-1] if body is STREAMED else [answer.json()]
     assert [chat.body["n"] for chat in model_server.chats] == [8, 4, 4]
     assert told[-1]["smolchat"]["receipt"]["completion_tokens"] is None
@@ -462,7 +472,7 @@ def test_llama_cpps_name_for_how_many_answers_is_ours_too(
 @pytest.mark.parametrize("body", [HELLO, STREAMED])
 @pytest.mark.parametrize("number", [10**400, 10**4000])
 def test_numbers_of_hundreds_of_digits_break_nothing(
-    number: int, body: dict[str, Any], served: str, model_server: ModelServer
+    number: int, body: dict[str, Any], api_url: str, model_server: FakeModelServer
 ) -> None:
     usage = b'"usage":{"prompt_tokens":%d,"completion_tokens":%d}' % (number, number)
     timings = b'"timings":{"predicted_per_second":%d}' % number
@@ -470,7 +480,7 @@ def test_numbers_of_hundreds_of_digits_break_nothing(
     whole = b'{"choices":[{"index":0,"message":{"content":"Hi"}}],%b}' % numbers
     pieces = [chunk({}, "stop"), b'data: {"choices":[],%b}\n\n' % numbers, b"data: [DONE]\n\n"]
     model_server.replies.append(Reply(pieces=pieces if body is STREAMED else [whole]))
-    answer = httpx.post(f"{served}/chat", json=body | {"smolchat": {"receipt": True}})
+    answer = httpx.post(f"{api_url}/chat", json=body | {"smolchat": {"receipt": True}})
     assert answer.status_code == 200
     assert '"completion_tokens":null' in answer.text
     assert "internal_error" not in answer.text

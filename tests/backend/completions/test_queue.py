@@ -2,89 +2,89 @@
 
 import pytest
 
-from backend.completions.queue import Line, Place
+from backend.completions.queue import QueueSlot, RequestQueue
 from backend.errors import TooManyRequestsError
 
 pytestmark = pytest.mark.anyio
 
 
-async def position(place: Place) -> int | None:
+async def position(place: QueueSlot) -> int | None:
     return await anext(place.positions(), None)
 
 
 async def test_so_many_run_and_the_rest_wait_in_their_order() -> None:
-    line = Line(most=2, most_waiting=5)
-    places = [line.place() for _ in range(4)]
+    line = RequestQueue(most=2, most_waiting=5)
+    places = [line.enqueue() for _ in range(4)]
     assert [await position(place) for place in places] == [None, None, 1, 2]
-    places[0].leave()
+    places[0].release()
     assert [await position(place) for place in places[1:]] == [None, None, 1]
     assert (line.running, line.waiting) == (2, 1)
 
 
 async def test_one_too_many_is_sent_away_and_takes_no_place() -> None:
-    line = Line(most=1, most_waiting=1)
-    first, _ = line.place(), line.place()
+    line = RequestQueue(most=1, most_waiting=1)
+    first, _ = line.enqueue(), line.enqueue()
     with pytest.raises(TooManyRequestsError):
-        line.place()
-    first.leave()
+        line.enqueue()
+    first.release()
     assert (line.running, line.waiting) == (1, 0)
 
 
 async def test_who_leaves_the_line_lets_the_others_move_up() -> None:
-    line = Line(most=1, most_waiting=5)
-    line.place()
-    second, third = line.place(), line.place()
+    line = RequestQueue(most=1, most_waiting=5)
+    line.enqueue()
+    second, third = line.enqueue(), line.enqueue()
     positions = third.positions()
     assert await anext(positions) == 2
-    second.leave()
+    second.release()
     assert await anext(positions) == 1
 
 
 async def test_one_that_has_to_be_alone_is_alone() -> None:
-    line = Line(most=4, most_waiting=5)
-    first, alone, later = line.place(), line.place(is_alone=True), line.place()
+    line = RequestQueue(most=4, most_waiting=5)
+    first, alone, later = line.enqueue(), line.enqueue(is_alone=True), line.enqueue()
     assert [await position(place) for place in (first, alone, later)] == [None, 1, 2]
-    first.leave()
+    first.release()
     assert [await position(place) for place in (alone, later)] == [None, 1]
-    alone.leave()
+    alone.release()
     assert await position(later) is None
 
 
 async def test_one_that_has_to_be_alone_and_gives_up_holds_nobody_back() -> None:
-    line = Line(most=4, most_waiting=5)
-    line.place()
-    alone, later = line.place(is_alone=True), line.place()
-    alone.leave()
+    line = RequestQueue(most=4, most_waiting=5)
+    line.enqueue()
+    alone, later = line.enqueue(is_alone=True), line.enqueue()
+    alone.release()
     assert await position(later) is None
     assert line.running == 2
 
 
 async def test_a_spare_place_is_one_that_nobody_waits_for() -> None:
-    line = Line(most=2, most_waiting=5)
-    first = line.place()
-    spare = line.spare_place()
+    line = RequestQueue(most=2, most_waiting=5)
+    first = line.enqueue()
+    spare = line.try_acquire()
     assert spare
     assert spare.is_running
-    assert line.spare_place() is None
-    waiting = line.place()
-    spare.leave()
+    assert line.try_acquire() is None
+    waiting = line.enqueue()
+    spare.release()
     assert waiting.is_running
-    assert line.spare_place() is None
-    waiting.leave()
-    first.leave()
-    alone = line.place(is_alone=True)
-    assert line.spare_place() is None
-    alone.leave()
-    assert line.spare_place()
+    assert line.try_acquire() is None
+    waiting.release()
+    first.release()
+    alone = line.enqueue(is_alone=True)
+    assert line.try_acquire() is None
+    alone.release()
+    assert line.try_acquire()
 
 
 async def test_a_line_is_full_where_the_next_would_be_sent_away() -> None:
     for most_waiting in (0, 1):
-        line = Line(most=1, most_waiting=most_waiting)
+        line = RequestQueue(most=1, most_waiting=most_waiting)
         for _ in range(1 + most_waiting):
             assert not line.is_full
-            line.place()
+            line.enqueue()
         assert line.is_full
-    alone = Line(most=5, most_waiting=0)
-    alone.place(is_alone=True)
+    alone = RequestQueue(most=5, most_waiting=0)
+    alone.enqueue(is_alone=True)
     assert alone.is_full

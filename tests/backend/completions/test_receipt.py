@@ -5,16 +5,16 @@ from typing import Any
 
 import pytest
 
-from backend.completions.receipt import Watch
-from tests.support.fake_model_server import recorded
+from backend.completions.receipt import UsageTracker
+from tests.support.fake_model_server import replay
 
 NUMBERS = ("prompt_tokens", "completion_tokens", "cached_tokens", "prompt_tokens_per_second")
 
 
-def watched(*pieces: bytes, **known: Any) -> Watch:
-    watch = Watch("ai/smollm2", **known)
+def watched(*pieces: bytes, **known: Any) -> UsageTracker:
+    watch = UsageTracker("ai/smollm2", **known)
     for piece in pieces:
-        watch.see(piece)
+        watch.observe(piece)
     return watch
 
 
@@ -23,8 +23,8 @@ def event(**fields: Any) -> bytes:
 
 
 def test_a_recorded_stream_tells_its_numbers_in_its_timings() -> None:
-    receipt = watched(*recorded("stream").pieces, seed=3).receipt()
-    last = json.loads(recorded("stream").pieces[-2][6:])["timings"]
+    receipt = watched(*replay("stream").pieces, seed=3).receipt()
+    last = json.loads(replay("stream").pieces[-2][6:])["timings"]
     assert receipt.prompt_tokens == last["prompt_n"] + last["cache_n"]
     assert receipt.completion_tokens == last["predicted_n"]
     assert receipt.context_tokens == last["prompt_n"] + last["cache_n"] + last["predicted_n"]
@@ -33,15 +33,15 @@ def test_a_recorded_stream_tells_its_numbers_in_its_timings() -> None:
 
 
 def test_a_recorded_stream_with_usage_tells_the_same() -> None:
-    receipt = watched(*recorded("stream-usage").pieces).receipt()
-    usage = json.loads(recorded("stream-usage").pieces[-2][6:])["usage"]
+    receipt = watched(*replay("stream-usage").pieces).receipt()
+    usage = json.loads(replay("stream-usage").pieces[-2][6:])["usage"]
     assert receipt.prompt_tokens == usage["prompt_tokens"]
     assert receipt.completion_tokens == usage["completion_tokens"]
 
 
 def test_a_whole_recorded_answer_has_no_first_token() -> None:
-    watch = Watch("ai/smollm2")
-    watch.read(json.loads(recorded("chat").pieces[0]))
+    watch = UsageTracker("ai/smollm2")
+    watch.update(json.loads(replay("chat").pieces[0]))
     assert watch.receipt().first_token_ms is None
     assert watch.receipt().completion_tokens
 
@@ -57,9 +57,9 @@ def test_what_a_server_does_not_tell_is_null() -> None:
 
 
 def test_a_role_or_progress_is_not_yet_a_token() -> None:
-    silent = recorded("stream-return-progress").pieces  # of an answer with nothing in it
+    silent = replay("stream-return-progress").pieces  # of an answer with nothing in it
     assert watched(*silent).receipt().first_token_ms is None
-    pieces = recorded("stream").pieces
+    pieces = replay("stream").pieces
     first = next(n for n, piece in enumerate(pieces) if b'"content":"' in piece)
     assert watched(*pieces[:first]).first_token_seconds is None
     assert watched(*pieces[: first + 1]).first_token_seconds is not None
@@ -72,16 +72,16 @@ def test_a_thought_or_a_tool_call_is_a_token(delta: dict[str, Any]) -> None:
 
 
 def test_one_token_leaves_no_speed() -> None:
-    watch = Watch("ai/smollm2")
-    watch.read(json.loads(recorded("chat-max-tokens-1").pieces[0]))
+    watch = UsageTracker("ai/smollm2")
+    watch.update(json.loads(replay("chat-max-tokens-1").pieces[0]))
     receipt = watch.receipt()
     assert receipt.completion_tokens == 1
     assert receipt.completion_tokens_per_second is None
 
 
 def test_of_several_answers_a_server_counts_one_only_so_none_is_told() -> None:
-    watch = Watch("ai/smollm2", choices=2)
-    watch.read(json.loads(recorded("chat-n-2").pieces[0]))
+    watch = UsageTracker("ai/smollm2", choices=2)
+    watch.update(json.loads(replay("chat-n-2").pieces[0]))
     receipt = watch.receipt()
     assert receipt.prompt_tokens
     assert receipt.prompt_ms is None
@@ -94,9 +94,9 @@ def test_hostile_numbers_are_no_numbers() -> None:
     usage = {"prompt_tokens": -1, "completion_tokens": True, "prompt_tokens_details": 7}
     timings = {"predicted_per_second": "fast", "prompt_per_second": 1e999, "cache_n": 1.5}
     choices = [{"finish_reason": 7, "delta": []}, "x"]
-    watch = Watch("ai/smollm2")
-    watch.read({"usage": usage, "timings": timings, "choices": choices})
-    watch.read({"usage": "x", "timings": [], "choices": {}})
+    watch = UsageTracker("ai/smollm2")
+    watch.update({"usage": usage, "timings": timings, "choices": choices})
+    watch.update({"usage": "x", "timings": [], "choices": {}})
     receipt = watch.receipt()
     assert all(getattr(receipt, name) is None for name in (*NUMBERS, "context_tokens"))
     assert receipt.finish_reason is None
@@ -123,9 +123,9 @@ def test_an_empty_reason_is_none() -> None:
 
 @pytest.mark.parametrize("number", [10**400, 2**63, -(10**400)])
 def test_a_number_that_nothing_holds_is_none(number: int) -> None:
-    watch = Watch("ai/smollm2")
+    watch = UsageTracker("ai/smollm2")
     usage = {"prompt_tokens": number, "completion_tokens": number}
     timings = {"predicted_per_second": number, "prompt_per_second": number, "cache_n": number}
-    watch.read({"usage": usage, "timings": timings})
+    watch.update({"usage": usage, "timings": timings})
     receipt = watch.receipt()
     assert all(getattr(receipt, name) is None for name in NUMBERS)

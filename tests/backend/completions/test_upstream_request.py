@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from backend.completions.upstream_request import llama_cpp_fields, to_model_request
-from backend.protocol import ChatRequest, SmolchatOptions
+from backend.completions.upstream_request import build_upstream_request, llama_cpp_fields
+from backend.protocol import ChatCompletionRequest, ExtensionOptions
 from backend.settings import Settings
 
 SETTINGS = Settings(model_id="ai/smollm2:latest")
@@ -11,7 +11,9 @@ HELLO = [{"role": "user", "content": "Hello"}]
 
 
 def sent(**request: Any) -> dict[str, Any]:
-    return to_model_request(ChatRequest.model_validate({"messages": HELLO} | request), SETTINGS)
+    return build_upstream_request(
+        ChatCompletionRequest.model_validate({"messages": HELLO} | request), SETTINGS
+    )
 
 
 def test_what_the_client_did_not_set_is_not_sent() -> None:
@@ -74,7 +76,7 @@ def test_an_assistant_message_without_content_keeps_its_null() -> None:
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_progress_is_wanted_of_a_stream_only(*, stream: bool) -> None:
-    fields = llama_cpp_fields({"stream": stream}, SmolchatOptions(progress=True))
+    fields = llama_cpp_fields({"stream": stream}, ExtensionOptions(progress=True))
     assert fields == ({"return_progress": True} if stream else {})
 
 

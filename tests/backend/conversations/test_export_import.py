@@ -10,10 +10,10 @@ import pytest
 from pydantic_core import to_json
 
 from backend.conversations.conversation import Conversation, Message
-from backend.conversations.export import disposition, to_html, to_markdown
-from backend.conversations.importer import read_import
+from backend.conversations.export import content_disposition, to_html, to_markdown
+from backend.conversations.importer import parse_import
 from backend.settings import Settings
-from tests.support.fake_model_server import ModelServer
+from tests.support.fake_model_server import FakeModelServer
 from tests.support.requests import MODEL_ID
 
 HOSTILE = (
@@ -23,7 +23,7 @@ JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture
-def settings(model_server: ModelServer, tmp_path: Path) -> Settings:
+def settings(model_server: FakeModelServer, tmp_path: Path) -> Settings:
     return Settings(
         model_id=MODEL_ID,
         dmr_base_url=model_server.base_url,
@@ -63,32 +63,32 @@ async def brought_in(api: httpx.AsyncClient, body: bytes) -> list[dict[str, Any]
 
 
 @pytest.mark.anyio
-async def test_json_holds_everything(api: httpx.AsyncClient) -> None:
+async def test_json_holds_everything(api_client: httpx.AsyncClient) -> None:
     made = [talk(), talk(HOSTILE), Conversation()]
     body = {"format": "smolchat", "conversations": [m.model_dump(mode="json") for m in made]}
-    found = await brought_in(api, to_json(body))
+    found = await brought_in(api_client, to_json(body))
     assert [without_ids(one) for one in found] == [
         without_ids(one.model_dump(mode="json")) for one in made
     ]
-    response = await api.get(f"/conversations/{found[0]['id']}/export")
+    response = await api_client.get(f"/conversations/{found[0]['id']}/export")
     assert response.json()["conversations"] == [found[0]]
-    everything = await api.get("/conversations/export")
+    everything = await api_client.get("/conversations/export")
     told = {one["id"]: one for one in everything.json()["conversations"]}
     assert told == {one["id"]: one for one in found}
-    assert len(await brought_in(api, everything.content)) == 3
+    assert len(await brought_in(api_client, everything.content)) == 3
 
 
 @pytest.mark.anyio
-async def test_a_file_is_saved_under_the_title(api: httpx.AsyncClient) -> None:
+async def test_a_file_is_saved_under_the_title(api_client: httpx.AsyncClient) -> None:
     body = {"format": "smolchat", "conversations": [talk().model_dump(mode="json")]}
-    [found] = await brought_in(api, to_json(body))
+    [found] = await brought_in(api_client, to_json(body))
     for form, kind in (("json", "application/json"), ("markdown", "text/markdown; charset=utf-8")):
         path = f"/conversations/{found['id']}/export"
-        response = await api.get(path, params={"format": form})
+        response = await api_client.get(path, params={"format": form})
         assert response.headers["content-type"] == kind
         assert "attachment" in response.headers["content-disposition"]
         assert response.headers["x-content-type-options"] == "nosniff"
-    assert (await api.get(path, params={"format": "pdf"})).status_code == 400
+    assert (await api_client.get(path, params={"format": "pdf"})).status_code == 400
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ async def test_a_file_is_saved_under_the_title(api: httpx.AsyncClient) -> None:
     ],
 )
 def test_a_file_name_is_harmless(title: str, name: str) -> None:
-    assert disposition(title, "json") == f"attachment; filename*=UTF-8''{name}"
+    assert content_disposition(title, "json") == f"attachment; filename*=UTF-8''{name}"
 
 
 def test_the_page_is_escaped_and_loads_nothing() -> None:
@@ -152,8 +152,8 @@ def open_webui(*changes: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.anyio
-async def test_open_webuis_export_comes_in(api: httpx.AsyncClient) -> None:
-    [found] = await brought_in(api, to_json([open_webui()]))
+async def test_open_webuis_export_comes_in(api_client: httpx.AsyncClient) -> None:
+    [found] = await brought_in(api_client, to_json([open_webui()]))
     told = without_ids(found)
     assert [(m["parent"], m["role"], m["content"], m["state"]) for m in told["messages"]] == [
         (None, "user", "Hi", None),
@@ -175,8 +175,8 @@ async def test_open_webuis_export_comes_in(api: httpx.AsyncClient) -> None:
 
 def test_older_exports_come_in_too() -> None:
     said = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yes?"}]
-    [found] = read_import(to_json({"title": "T", "messages": said, "timestamp": 1700000000000}))
-    assert [message.content for message in found.thread()] == ["Hi", "Yes?"]
+    [found] = parse_import(to_json({"title": "T", "messages": said, "timestamp": 1700000000000}))
+    assert [message.content for message in found.active_branch()] == ["Hi", "Yes?"]
     assert found.created_at.year == 2023
 
 
@@ -193,7 +193,7 @@ def test_older_exports_come_in_too() -> None:
     ],
 )
 def test_what_is_odd_in_open_webuis_does_not_hinder(change: dict[str, Any]) -> None:
-    [found] = read_import(to_json([open_webui(change)]))
+    [found] = parse_import(to_json([open_webui(change)]))
     assert Conversation.model_validate(found.model_dump()) == found
     assert found.messages
 
@@ -218,27 +218,31 @@ def test_what_is_odd_in_open_webuis_does_not_hinder(change: dict[str, Any]) -> N
     ],
 )
 @pytest.mark.anyio
-async def test_what_is_no_export_is_refused_whole(api: httpx.AsyncClient, body: bytes) -> None:
-    response = await api.post("/conversations/import", content=body, headers=JSON)
+async def test_what_is_no_export_is_refused_whole(
+    api_client: httpx.AsyncClient, body: bytes
+) -> None:
+    response = await api_client.post("/conversations/import", content=body, headers=JSON)
     assert response.status_code == 400
     assert response.json()["error"]["message"]
-    assert (await api.get("/conversations")).json()["data"] == []
+    assert (await api_client.get("/conversations")).json()["data"] == []
 
 
 @pytest.mark.anyio
-async def test_an_error_names_the_place(api: httpx.AsyncClient) -> None:
+async def test_an_error_names_the_place(api_client: httpx.AsyncClient) -> None:
     body = {"format": "smolchat", "conversations": [{"messages": [{"role": "wizard"}]}]}
-    response = await api.post("/conversations/import", json=body)
+    response = await api_client.post("/conversations/import", json=body)
     assert response.json()["error"]["param"] == "conversations.0.messages.0.role"
 
 
 @pytest.mark.anyio
-async def test_an_import_may_be_longer_than_other_requests(api: httpx.AsyncClient) -> None:
+async def test_an_import_may_be_longer_than_other_requests(api_client: httpx.AsyncClient) -> None:
     text = "x" * 900_000
-    [found] = await brought_in(api, to_json([open_webui({"u": {"role": "user", "content": text}})]))
+    [found] = await brought_in(
+        api_client, to_json([open_webui({"u": {"role": "user", "content": text}})])
+    )
     assert found["messages"][0]["content"] == text
     body = to_json([open_webui({"u": {"content": "x" * 1_000_000}})])
-    response = await api.post("/conversations/import", content=body, headers=JSON)
+    response = await api_client.post("/conversations/import", content=body, headers=JSON)
     assert response.status_code == 413
 
 
@@ -249,6 +253,6 @@ def test_a_long_export_is_read_in_a_moment() -> None:
         chain[str(number)] = said
     chain["nested"] = {"role": "assistant", "content": '<details type="reasoning"' * 20_000}
     start = time.monotonic()
-    [found] = read_import(to_json([open_webui(chain)]))
+    [found] = parse_import(to_json([open_webui(chain)]))
     assert time.monotonic() - start < 10
     assert len(found.messages) > 20_000

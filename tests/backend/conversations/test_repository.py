@@ -14,19 +14,19 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
 
 from backend.conversations.conversation import Conversation, Message
-from backend.conversations.repository import Store, Turn
+from backend.conversations.repository import ConversationRepository, Turn
 from backend.database.database import FILE_NAME, MIGRATIONS, Database, open_database
 from backend.database.tables import metadata
 from backend.database.types import utc_now
 from backend.errors import (
     ConversationNotFoundError,
+    DatabaseUnavailableError,
     InvalidRequestError,
     MessageNotFoundError,
     PresetNotFoundError,
-    StoreUnavailableError,
 )
-from backend.monitoring.statistics import Figures
-from backend.presets.repository import MAX_PRESETS, Presets
+from backend.monitoring.statistics import DatabaseStatistics
+from backend.presets.repository import MAX_PRESETS, PresetRepository
 from backend.settings import Settings
 from tests.support.requests import MODEL_ID
 from tests.support.waiting import wait_until
@@ -50,10 +50,10 @@ async def database(kept: Settings) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-async def store(database: Database) -> AsyncIterator[Store]:
-    store = Store(database)
+async def store(database: Database) -> AsyncIterator[ConversationRepository]:
+    store = ConversationRepository(database)
     yield store
-    for conversation in await store.ids():
+    for conversation in await store.list_ids():
         await store.delete(conversation)
 
 
@@ -66,18 +66,20 @@ def wait_for_threads() -> None:
     wait_until(lambda: not any("_connection_worker" in one.name for one in threading.enumerate()))
 
 
-async def begun(store: Store, title: str = "") -> str:
-    [head] = await store.add([Conversation(title=title)])
+async def begun(store: ConversationRepository, title: str = "") -> str:
+    [head] = await store.insert_many([Conversation(title=title)])
     return head.id
 
 
-async def asked(store: Store, conversation: str, text: str, parent: str | None = None) -> Turn:
+async def asked(
+    store: ConversationRepository, conversation: str, text: str, parent: str | None = None
+) -> Turn:
     question = Message(role="user", content=text, parent=parent)
     answer = Message(role="assistant", state="writing")
-    return await store.begin_turn(conversation, question, answer)
+    return await store.create_turn(conversation, question, answer)
 
 
-async def test_everything_is_kept_as_it_was(store: Store) -> None:
+async def test_everything_is_kept_as_it_was(store: ConversationRepository) -> None:
     message = Message(
         role="assistant",
         content='Grüße "\\" \U0001f600\n',
@@ -93,19 +95,21 @@ async def test_everything_is_kept_as_it_was(store: Store) -> None:
     )
     kept = Conversation(title="T", model="m", system_prompt="S", parameters={"top_p": 0.5})
     kept.messages, kept.current, kept.sent_from = [message], message.id, message.id
-    [head] = await store.add([kept])
-    found = await store.find(head.id)
+    [head] = await store.insert_many([kept])
+    found = await store.get(head.id)
     ids = {"id", "current", "sent_from", "messages"}
     assert found.model_dump(exclude=ids) == kept.model_dump(exclude=ids)
     assert found.messages[0].model_dump(exclude={"id"}) == message.model_dump(exclude={"id"})
     assert found.current == found.sent_from == found.messages[0].id
 
 
-async def test_a_turn_goes_under_its_parent_and_names_the_conversation(store: Store) -> None:
+async def test_a_turn_goes_under_its_parent_and_names_the_conversation(
+    store: ConversationRepository,
+) -> None:
     conversation = await begun(store)
     first = await asked(store, conversation, "What is\n a llama?")
     second = await asked(store, conversation, "And a camel?", first.answer_message)
-    found = await store.find(conversation)
+    found = await store.get(conversation)
     assert [message.parent for message in found.messages] == [
         None,
         first.user_message,
@@ -114,85 +118,89 @@ async def test_a_turn_goes_under_its_parent_and_names_the_conversation(store: St
     ]
     assert found.title == "What is a llama?"
     assert found.current == second.answer_message
-    assert found.thread() == found.messages
+    assert found.active_branch() == found.messages
 
 
-async def test_asked_again_and_edited_are_siblings(store: Store) -> None:
+async def test_asked_again_and_edited_are_siblings(store: ConversationRepository) -> None:
     conversation = await begun(store)
     first = await asked(store, conversation, "Hello")
     again = await asked(store, conversation, "Hello", first.user_message)
     edited = await asked(store, conversation, "Hello you")
     assert again.user_message == first.user_message
-    found = await store.find(conversation)
+    found = await store.get(conversation)
     assert [message.id for message in found.messages if message.parent is None] == [
         first.user_message,
         edited.user_message,
     ]
     answers = [first.answer_message, again.answer_message]
     assert [said.id for said in found.messages if said.parent == first.user_message] == answers
-    assert [message.content for message in found.thread()] == ["Hello you", ""]
+    assert [message.content for message in found.active_branch()] == ["Hello you", ""]
 
 
-async def test_a_deleted_message_takes_along_what_follows(store: Store) -> None:
+async def test_a_deleted_message_takes_along_what_follows(store: ConversationRepository) -> None:
     conversation = await begun(store)
     first = await asked(store, conversation, "One")
     second = await asked(store, conversation, "Two", first.answer_message)
     await store.delete_message(conversation, second.user_message)
-    found = await store.find(conversation)
+    found = await store.get(conversation)
     assert [message.id for message in found.messages] == [first.user_message, first.answer_message]
     assert found.current == first.answer_message
     with pytest.raises(MessageNotFoundError):
         await store.delete_message(conversation, second.answer_message)
 
 
-async def test_what_is_left_out_stays_so_when_another_version_marks_it(store: Store) -> None:
+async def test_what_is_left_out_stays_so_when_another_version_marks_it(
+    store: ConversationRepository,
+) -> None:
     conversation = await begun(store)
     first = await asked(store, conversation, "One")
     old = await asked(store, conversation, "Two", first.answer_message)
     new = await asked(store, conversation, "Two!", first.answer_message)
-    await store.change(conversation, {"sent_from": old.user_message})
+    await store.update(conversation, {"sent_from": old.user_message})
     await store.delete_message(conversation, old.user_message)
-    assert (await store.find(conversation)).sent_from == new.user_message
+    assert (await store.get(conversation)).sent_from == new.user_message
     await store.delete_message(conversation, new.user_message)
-    assert (await store.find(conversation)).sent_from is None
+    assert (await store.get(conversation)).sent_from is None
 
 
-async def test_nothing_is_named_that_is_deleted_meanwhile(store: Store) -> None:
+async def test_nothing_is_named_that_is_deleted_meanwhile(store: ConversationRepository) -> None:
     conversation = await begun(store)
     first = await asked(store, conversation, "One")
     for _ in range(10):
         turn = await asked(store, conversation, "Two", first.answer_message)
         ends = {"current": turn.answer_message, "sent_from": turn.user_message}
-        await store.change(conversation, {"current": first.answer_message})
+        await store.update(conversation, {"current": first.answer_message})
         await asyncio.gather(
-            store.change(conversation, ends),
+            store.update(conversation, ends),
             store.delete_message(conversation, turn.user_message),
             return_exceptions=True,
         )
-        found = await store.find(conversation)
+        found = await store.get(conversation)
         assert found.current == first.answer_message
         assert found.sent_from is None
 
 
-async def test_an_id_without_a_character_is_one(store: Store) -> None:
+async def test_an_id_without_a_character_is_one(store: ConversationRepository) -> None:
     messages = [Message(id="", role="user", content="One"), Message(role="assistant", parent="")]
-    [head] = await store.add([Conversation(messages=messages)])
-    one, two = (await store.find(head.id)).messages
+    [head] = await store.insert_many([Conversation(messages=messages)])
+    one, two = (await store.get(head.id)).messages
     assert (one.parent, two.parent) == (None, one.id)
 
 
-async def test_a_thread_of_thousands_can_be_deleted(store: Store) -> None:
+async def test_a_thread_of_thousands_can_be_deleted(store: ConversationRepository) -> None:
     messages = [Message(role="user", content="Hi")]
     for _ in range(3000):
         messages.append(Message(role="user", content="Hi", parent=messages[-1].id))
-    [head] = await store.add([Conversation(messages=messages)])
-    found = await store.find(head.id)
-    assert len(found.thread()) == 3001
+    [head] = await store.insert_many([Conversation(messages=messages)])
+    found = await store.get(head.id)
+    assert len(found.active_branch()) == 3001
     await store.delete_message(head.id, found.messages[0].id)
-    assert (await store.find(head.id)).messages == []
+    assert (await store.get(head.id)).messages == []
 
 
-async def test_a_message_of_another_conversation_is_not_found(store: Store) -> None:
+async def test_a_message_of_another_conversation_is_not_found(
+    store: ConversationRepository,
+) -> None:
     one, other = await begun(store), await begun(store)
     turn = await asked(store, one, "Hello")
     with pytest.raises(MessageNotFoundError):
@@ -200,14 +208,14 @@ async def test_a_message_of_another_conversation_is_not_found(store: Store) -> N
     with pytest.raises(MessageNotFoundError):
         await store.delete_message(other, turn.user_message)
     with pytest.raises(MessageNotFoundError):
-        await store.change(other, {"current": turn.user_message})
-    assert (await store.find(other)).messages == []
+        await store.update(other, {"current": turn.user_message})
+    assert (await store.get(other)).messages == []
 
 
-async def test_what_is_not_there_is_not_found(store: Store) -> None:
+async def test_what_is_not_there_is_not_found(store: ConversationRepository) -> None:
     for unknown in ("", "x", "\0", "' OR 1=1 --", "x" * 100_000):
         with pytest.raises(ConversationNotFoundError):
-            await store.find(unknown)
+            await store.get(unknown)
         with pytest.raises(ConversationNotFoundError):
             await store.delete(unknown)
         with pytest.raises(ConversationNotFoundError):
@@ -215,48 +223,48 @@ async def test_what_is_not_there_is_not_found(store: Store) -> None:
 
 
 @pytest.mark.parametrize("wanted", ["llama", "GRÜN", "100%", "a_b", "\\", "'", "\0"])
-async def test_search_finds_text_whatever_it_is(store: Store, wanted: str) -> None:
+async def test_search_finds_text_whatever_it_is(store: ConversationRepository, wanted: str) -> None:
     said = await begun(store, "One")
     await asked(store, said, "A Llama is grün, 100% a_b \\ ' \0.")
     other = await begun(store, "Axb 1000 Lama")
     named = await begun(store, "llama grün 100% a_b \\ ' \0")
-    found = [head.id for head in await store.page(10, search=wanted)]
+    found = [head.id for head in await store.list_page(10, search=wanted)]
     assert found[:2] == [named, said] if wanted != "\0" else other in found
     assert wanted == "\0" or other not in found
 
 
-async def test_pages_follow_one_another(store: Store) -> None:
+async def test_pages_follow_one_another(store: ConversationRepository) -> None:
     made = [await begun(store, str(number)) for number in range(5)]
     await asked(store, made[0], "Now the newest")
     wanted = [made[0], *made[:0:-1]]
-    first = await store.page(2)
-    second = await store.page(2, after=first[-1].id)
-    third = await store.page(2, after=second[-1].id)
+    first = await store.list_page(2)
+    second = await store.list_page(2, after=first[-1].id)
+    third = await store.list_page(2, after=second[-1].id)
     assert [head.id for head in [*first, *second, *third]] == wanted
     with pytest.raises(ConversationNotFoundError):
-        await store.page(2, after="unknown")
+        await store.list_page(2, after="unknown")
 
 
-async def test_many_write_at_once(store: Store) -> None:
+async def test_many_write_at_once(store: ConversationRepository) -> None:
     conversation = await begun(store)
     turns = await asyncio.gather(*(asked(store, conversation, str(n)) for n in range(40)))
     await asyncio.gather(
-        *(store.write_answer(turn.answer_message, {"state": "finished"}) for turn in turns)
+        *(store.update_answer(turn.answer_message, {"state": "finished"}) for turn in turns)
     )
-    found = await store.find(conversation)
+    found = await store.get(conversation)
     assert [said.state for said in found.messages].count("finished") == 40
 
 
 async def test_what_was_being_written_is_interrupted_at_the_next_start(kept: Settings) -> None:
     async with open_database(kept) as database:
-        store = Store(database)
+        store = ConversationRepository(database)
         conversation = await begun(store)
         turn = await asked(store, conversation, "Hello")
-        await store.write_answer(turn.answer_message, {"content": "Hel", "state": "writing"})
+        await store.update_answer(turn.answer_message, {"content": "Hel", "state": "writing"})
     async with open_database(kept) as database:
-        store = Store(database)
+        store = ConversationRepository(database)
         await store.mark_interrupted()
-        answer = (await store.find(conversation)).messages[1]
+        answer = (await store.get(conversation)).messages[1]
         assert (answer.content, answer.state) == ("Hel", "interrupted")
         await store.delete(conversation)
 
@@ -277,18 +285,18 @@ async def test_a_database_of_the_first_version_is_taken_over_without_loss(kept: 
         title="T", messages=[Message(role="user", content="Grüße"), Message(role="assistant")]
     )
     async with open_database(kept) as database:
-        store = Store(database)
-        [head] = await store.add([conversation])
-        before = await store.find(head.id)
-        await Presets(database).put("mine", {})
+        store = ConversationRepository(database)
+        [head] = await store.insert_many([conversation])
+        before = await store.get(head.id)
+        await PresetRepository(database).upsert("mine", {})
     _migrate(kept, "0001")
     async with open_database(kept) as database:
-        store = Store(database)
-        assert await store.find(head.id) == before
-        assert await Presets(database).all() == []  # the first version had none
-        await Presets(database).put("mine", {"top_k": 1})
+        store = ConversationRepository(database)
+        assert await store.get(head.id) == before
+        assert await PresetRepository(database).list_all() == []  # the first version had none
+        await PresetRepository(database).upsert("mine", {"top_k": 1})
         await store.delete(head.id)
-        await Presets(database).delete("mine")
+        await PresetRepository(database).delete("mine")
 
 
 async def test_a_file_that_the_first_version_made_is_taken_over(tmp_path: Path) -> None:
@@ -302,10 +310,10 @@ async def test_a_file_that_the_first_version_made_is_taken_over(tmp_path: Path) 
     connection.commit()
     connection.close()
     async with open_database(in_folder(tmp_path)) as database:
-        store = Store(database)
-        found = await store.find("c")
+        store = ConversationRepository(database)
+        found = await store.get("c")
         assert [(said.id, said.parent) for said in found.messages] == [("q", None), ("a", "q")]
-        counted = await Figures(database).counted(5)
+        counted = await DatabaseStatistics(database).collect(5)
         assert [answer.receipt for answer in counted.answers] == [{"total_ms": 1.5}]
 
 
@@ -324,32 +332,37 @@ def _migrate(kept: Settings, revision: str) -> None:
 
 async def test_of_many_presets_at_once_none_is_one_too_many(database: Database) -> None:
     for number in range(MAX_PRESETS - 1):
-        await Presets(database).put(f"p{number}", {})
-    puts = (Presets(database).put(f"late {number}", {"top_k": number}) for number in range(5))
+        await PresetRepository(database).upsert(f"p{number}", {})
+    puts = (
+        PresetRepository(database).upsert(f"late {number}", {"top_k": number})
+        for number in range(5)
+    )
     found = await asyncio.gather(*puts, return_exceptions=True)
     assert [type(one) for one in found].count(InvalidRequestError) == 4
-    await asyncio.gather(*(Presets(database).put("p1", {"top_k": number}) for number in range(5)))
-    kept = await Presets(database).all()
+    await asyncio.gather(
+        *(PresetRepository(database).upsert("p1", {"top_k": number}) for number in range(5))
+    )
+    kept = await PresetRepository(database).list_all()
     assert [preset.name for preset in kept] == sorted(preset.name for preset in kept)
     assert len(kept) == MAX_PRESETS
     for preset in kept:
-        await Presets(database).delete(preset.name)
+        await PresetRepository(database).delete(preset.name)
     with pytest.raises(PresetNotFoundError):
-        await Presets(database).delete("p1")
+        await PresetRepository(database).delete("p1")
 
 
 async def test_a_store_is_closed_while_it_counts(kept: Settings) -> None:
     async with open_database(kept) as database:
-        statistics = Figures(database)
-        with pytest.raises(StoreUnavailableError, match="busy"):
-            await statistics.counted(0)
+        statistics = DatabaseStatistics(database)
+        with pytest.raises(DatabaseUnavailableError, match="busy"):
+            await statistics.collect(0)
         await statistics.close()
 
 
 async def test_several_start_at_once(kept: Settings) -> None:
     async def start() -> None:
         async with open_database(kept) as database:
-            store = Store(database)
+            store = ConversationRepository(database)
             await store.delete(await begun(store))
 
     await asyncio.gather(*(start() for _ in range(3)))
@@ -358,7 +371,7 @@ async def test_several_start_at_once(kept: Settings) -> None:
 async def test_the_file_is_for_its_owner_and_written_ahead(tmp_path: Path) -> None:
     folder = tmp_path / "new %s" / "data"
     async with open_database(in_folder(folder)) as database:
-        store = Store(database)
+        store = ConversationRepository(database)
         await begun(store)
         assert folder.stat().st_mode & 0o777 == 0o700
         connection = sqlite3.connect(folder / FILE_NAME)
@@ -403,13 +416,13 @@ async def test_a_file_that_is_no_database_is_said(tmp_path: Path) -> None:
 
 async def test_a_failing_database_is_an_error_of_ours(tmp_path: Path) -> None:
     async with open_database(in_folder(tmp_path)) as database:
-        store = Store(database)
+        store = ConversationRepository(database)
         connection = sqlite3.connect(tmp_path / FILE_NAME)
         connection.execute("DROP TABLE messages")
         connection.close()
         conversation = await begun(store)
-        with pytest.raises(StoreUnavailableError, match="log says why"):
-            await store.find(conversation)
+        with pytest.raises(DatabaseUnavailableError, match="log says why"):
+            await store.get(conversation)
 
 
 def test_a_message_follows_an_earlier_one() -> None:

@@ -8,19 +8,19 @@ import time
 import httpx
 import pytest
 
-from backend.completions.metrics import Measures
-from backend.completions.queue import Line
-from backend.http.access_log import AccessLog, in_place_of_uvicorns
+from backend.completions.metrics import Metrics
+from backend.completions.queue import RequestQueue
+from backend.http.access_log import AccessLogMiddleware, replace_uvicorn_access_log
 from tests.support.api_process import started_by_hand
 from tests.support.api_server import KEY, api_with
 from tests.support.fake_model_server import (
     EVENTS,
     JSON,
-    ModelServer,
+    FakeModelServer,
     Reply,
     chunk,
-    recorded,
-    spoken,
+    replay,
+    stream_of,
 )
 from tests.support.raw_http import told
 from tests.support.requests import HELLO
@@ -44,9 +44,9 @@ def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 async def test_each_request_has_one_line_with_the_id_that_its_client_is_told(
-    api: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+    api_client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    answers = [await api.post("/chat", json=HELLO), await api.get("/nosuch")]
+    answers = [await api_client.post("/chat", json=HELLO), await api_client.get("/nosuch")]
     first, second = lines(caplog)
     ids = [answer.headers["x-request-id"] for answer in answers]
     assert first.startswith(f"{ids[0]} POST /chat 200 ")
@@ -58,22 +58,24 @@ async def test_each_request_has_one_line_with_the_id_that_its_client_is_told(
 
 @pytest.mark.parametrize("taken", ["a", "req_7.B-2", "x" * 64])
 async def test_the_clients_own_id_is_taken(
-    taken: str, api: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+    taken: str, api_client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    answer = await api.get("/nosuch", headers={"X-Request-Id": taken})
+    answer = await api_client.get("/nosuch", headers={"X-Request-Id": taken})
     assert answer.headers["x-request-id"] == taken
     assert lines(caplog)[0].startswith(f"{taken} GET ")
 
 
 @pytest.mark.parametrize("other", ["", "x" * 65, "a b", "a\tb", "é", "a\n", "<b>"])
-async def test_an_id_that_could_do_harm_is_not_taken(other: str, api: httpx.AsyncClient) -> None:
-    answer = await api.get("/nosuch", headers={b"X-Request-Id": other.encode()})
+async def test_an_id_that_could_do_harm_is_not_taken(
+    other: str, api_client: httpx.AsyncClient
+) -> None:
+    answer = await api_client.get("/nosuch", headers={b"X-Request-Id": other.encode()})
     assert answer.headers["x-request-id"].isalnum()
     assert len(answer.headers["x-request-id"]) == 16
 
 
 async def test_a_refusal_has_its_id_and_line_too(
-    model_server: ModelServer, caplog: pytest.LogCaptureFixture
+    model_server: FakeModelServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with api_with(model_server, api_key=KEY) as api:
         answer = await api.post("/chat", json=HELLO)
@@ -81,13 +83,13 @@ async def test_a_refusal_has_its_id_and_line_too(
 
 
 async def test_keys_prompts_and_queries_are_in_no_log(
-    model_server: ModelServer, caplog: pytest.LogCaptureFixture
+    model_server: FakeModelServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     spoken_of = {"messages": [{"role": "user", "content": "my-secret-prompt"}]}
-    replies = [recorded("chat"), recorded("err-overflow"), recorded("runner-killed-non-stream")]
+    replies = [replay("chat"), replay("err-overflow"), replay("runner-killed-non-stream")]
     quoting = b'{"error":{"message":"Failed to parse input at pos 0: my-secret-answer"}}'
-    model_server.replies += [*replies, Reply(500, JSON, [quoting]), spoken(["my-secret-answer"])]
+    model_server.replies += [*replies, Reply(500, JSON, [quoting]), stream_of(["my-secret-answer"])]
     async with api_with(model_server, api_key=KEY, dmr_api_key="upstream-secret") as api:
         for key in (KEY, KEY, KEY, KEY, KEY, "wrong-secret"):
             headers = {"Authorization": f"Bearer {key}"}
@@ -113,9 +115,9 @@ async def test_keys_prompts_and_queries_are_in_no_log(
     ],
 )
 async def test_a_path_cannot_forge_a_line(
-    path: str, api: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+    path: str, api_client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await api.get(path)
+    await api_client.get(path)
     [line] = lines(caplog)
     assert line.isascii()
     assert line.isprintable()
@@ -131,20 +133,20 @@ def awaited_line(caplog: pytest.LogCaptureFixture) -> str:
 
 
 def test_a_client_that_leaves_in_its_request_is_no_failure(
-    served: str, caplog: pytest.LogCaptureFixture
+    api_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     head = "POST /chat HTTP/1.1\nHost: localhost\nContent-Type: application/json\n"
-    with told(served, f"{head}Content-Length: 500\n", b'{"messages"'):
+    with told(api_url, f"{head}Content-Length: 500\n", b'{"messages"'):
         pass
     assert awaited_line(caplog).endswith(" ms client left")
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 def test_a_stream_is_logged_when_it_ends(
-    served: str, model_server: ModelServer, caplog: pytest.LogCaptureFixture
+    api_url: str, model_server: FakeModelServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    model_server.replies.append(spoken(["Hi", " there"], gap_seconds=0.1))
-    with httpx.stream("POST", f"{served}/chat", json=HELLO | {"stream": True}) as answer:
+    model_server.replies.append(stream_of(["Hi", " there"], gap_seconds=0.1))
+    with httpx.stream("POST", f"{api_url}/chat", json=HELLO | {"stream": True}) as answer:
         pieces = answer.iter_raw()
         next(pieces)
         assert not lines(caplog)
@@ -163,13 +165,13 @@ def test_a_stream_is_logged_when_it_ends(
 def test_a_client_that_left_is_said(
     reply: Reply,
     status: str,
-    served: str,
-    model_server: ModelServer,
+    api_url: str,
+    model_server: FakeModelServer,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     model_server.replies.append(reply)
     with pytest.raises(httpx.ReadTimeout):
-        httpx.post(f"{served}/chat", json=HELLO | {"stream": True}, timeout=1)
+        httpx.post(f"{api_url}/chat", json=HELLO | {"stream": True}, timeout=1)
     line = awaited_line(caplog)
     assert f" POST /chat {status} " in line
     assert line.endswith(" ms client left")
@@ -179,7 +181,9 @@ async def test_a_mistake_of_ours_is_said(caplog: pytest.LogCaptureFixture) -> No
     async def break_down(*_: object) -> None:
         raise ZeroDivisionError
 
-    transport = httpx.ASGITransport(AccessLog(break_down, Measures(Line(1, 0)).count_request))
+    transport = httpx.ASGITransport(
+        AccessLogMiddleware(break_down, Metrics(RequestQueue(1, 0)).count_request)
+    )
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as api:
         with pytest.raises(ZeroDivisionError):
             await api.get("/x")
@@ -188,7 +192,7 @@ async def test_a_mistake_of_ours_is_said(caplog: pytest.LogCaptureFixture) -> No
 
 @pytest.mark.parametrize("options", [[], ["--no-access-log"], ["--log-level", "warning"]])
 def test_started_by_hand_our_line_is_printed_in_place_of_uvicorns(
-    options: list[str], model_server: ModelServer
+    options: list[str], model_server: FakeModelServer
 ) -> None:
     with started_by_hand(model_server, *options, stdout=subprocess.PIPE) as (url, process):
         httpx.post(f"{url}/chat?token=secret", json=HELLO, headers={"X-Request-Id": "mine"})
@@ -207,10 +211,10 @@ def test_uvicorns_own_log_is_as_it_was_afterwards(monkeypatch: pytest.MonkeyPatc
         logging.NullHandler(),
     )
     monkeypatch.setattr(theirs, "handlers", [handler])
-    with in_place_of_uvicorns():
+    with replace_uvicorn_access_log():
         assert not theirs.handlers
         assert [type(there) for there in ours.handlers] == [logging.NullHandler]
-        with in_place_of_uvicorns():
+        with replace_uvicorn_access_log():
             assert len(ours.handlers) == 1
     assert theirs.handlers == [handler]
     assert not ours.handlers

@@ -11,11 +11,11 @@ from starlette.responses import Response
 
 from api.client import ApiClient
 from api.errors import ApiError
-from backend.http.security import Guard
+from backend.http.security import SecurityMiddleware
 from backend.settings import Settings
 from settings import Settings as PageSettings
 from tests.support.api_server import KEY, api_with, guarded, running_api
-from tests.support.fake_model_server import ModelServer
+from tests.support.fake_model_server import FakeModelServer
 from tests.support.raw_http import status, told
 from tests.support.requests import HELLO
 from tests.support.streamlit_app import ask, opened, said
@@ -49,7 +49,7 @@ def code(answer: httpx.Response) -> str:
     ],
 )
 async def test_without_the_key_nothing_runs(
-    authorization: str | None, model_server: ModelServer
+    authorization: str | None, model_server: FakeModelServer
 ) -> None:
     headers: dict[bytes, bytes] = {}
     if authorization is not None:
@@ -65,7 +65,7 @@ async def test_without_the_key_nothing_runs(
     assert not model_server.requests
 
 
-async def test_with_the_key_everything_runs(model_server: ModelServer) -> None:
+async def test_with_the_key_everything_runs(model_server: FakeModelServer) -> None:
     async with api_with(model_server, api_key=KEY) as api:
         for scheme in ("Bearer", "bearer"):
             headers = {"Authorization": f"{scheme} {KEY}"}
@@ -73,13 +73,13 @@ async def test_with_the_key_everything_runs(model_server: ModelServer) -> None:
             assert (await api.get("/docs", headers=headers)).status_code == 200
 
 
-async def test_probes_need_no_key(model_server: ModelServer) -> None:
+async def test_probes_need_no_key(model_server: FakeModelServer) -> None:
     async with api_with(model_server, api_key=KEY) as api:
         assert (await api.get("/healthz")).status_code == 200
         assert (await api.get("/readyz")).status_code in (200, 503)
 
 
-def test_the_openai_client_sends_its_key(model_server: ModelServer) -> None:
+def test_the_openai_client_sends_its_key(model_server: FakeModelServer) -> None:
     with running_api(guarded(model_server, api_key=KEY)) as url:
         client = openai.OpenAI(base_url=f"{url}/v1", api_key=KEY, max_retries=0)
         stranger = client.with_options(api_key="another")
@@ -89,7 +89,9 @@ def test_the_openai_client_sends_its_key(model_server: ModelServer) -> None:
                 stranger.models.list()
 
 
-def test_the_page_sends_the_key(model_server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_page_sends_the_key(
+    model_server: FakeModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SMOLCHAT_API_KEY", KEY)
     with running_api(guarded(model_server, api_key=KEY)) as url:
         page = ask(opened(url, monkeypatch), "Hello")
@@ -98,7 +100,7 @@ def test_the_page_sends_the_key(model_server: ModelServer, monkeypatch: pytest.M
     assert said(page, "assistant")
 
 
-def test_a_page_with_another_key_is_told(model_server: ModelServer) -> None:
+def test_a_page_with_another_key_is_told(model_server: FakeModelServer) -> None:
     with running_api(guarded(model_server, api_key=KEY)) as url:
         client = ApiClient(PageSettings(api_base_url=url, api_key="another"))  # type: ignore[arg-type]
         assert client.health().model
@@ -127,7 +129,9 @@ def test_a_page_with_another_key_is_told(model_server: ModelServer) -> None:
         "API:8000",
     ],
 )
-async def test_a_host_that_is_this_machine_is_served(host: str, model_server: ModelServer) -> None:
+async def test_a_host_that_is_this_machine_is_served(
+    host: str, model_server: FakeModelServer
+) -> None:
     async with api_with(model_server, allowed_hosts=["api"]) as api:
         for _ in range(2):
             assert (await api.get("/healthz", headers={"Host": host})).status_code == 200
@@ -163,18 +167,18 @@ async def test_a_host_that_is_this_machine_is_served(host: str, model_server: Mo
     ],
 )
 async def test_any_other_host_is_refused(
-    host: str, api: httpx.AsyncClient, model_server: ModelServer
+    host: str, api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     for path in ("/healthz", "/models", "/nosuch"):
-        answer = await api.get(path, headers={"Host": host})
+        answer = await api_client.get(path, headers={"Host": host})
         assert (answer.status_code, code(answer)) == (403, "host_not_allowed")
         assert "SMOLCHAT_ALLOWED_HOSTS" in answer.json()["error"]["message"]
-    answer = await api.post("/chat", json=HELLO, headers={"Host": host})
+    answer = await api_client.post("/chat", json=HELLO, headers={"Host": host})
     assert answer.status_code == 403
     assert not model_server.requests
 
 
-async def test_a_star_allows_any_host(model_server: ModelServer) -> None:
+async def test_a_star_allows_any_host(model_server: FakeModelServer) -> None:
     async with api_with(model_server, allowed_hosts=["*"]) as api:
         assert (await api.get("/healthz", headers={"Host": "evil.test"})).status_code == 200
 
@@ -182,8 +186,8 @@ async def test_a_star_allows_any_host(model_server: ModelServer) -> None:
 @pytest.mark.parametrize(
     "hosts", ["", "Host: localhost\nHost: evil.test\n", "Host: evil.test\nHost: localhost\n"]
 )
-def test_no_host_and_two_hosts_are_refused(hosts: str, served: str) -> None:
-    with told(served, f"GET /healthz HTTP/1.1\n{hosts}") as connection:
+def test_no_host_and_two_hosts_are_refused(hosts: str, api_url: str) -> None:
+    with told(api_url, f"GET /healthz HTTP/1.1\n{hosts}") as connection:
         assert status(connection) == 400
 
 
@@ -205,15 +209,15 @@ def test_no_host_and_two_hosts_are_refused(hosts: str, served: str) -> None:
     ],
 )
 async def test_a_page_elsewhere_is_refused_whatever_it_sends(
-    origin: str, api: httpx.AsyncClient, model_server: ModelServer
+    origin: str, api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     headers = {"Origin": origin}
     asked = {"Access-Control-Request-Method": "POST"}
     answers = [
-        await api.post("/chat", json=HELLO, headers=headers),
-        await api.post("/chat", content=json.dumps(HELLO), headers=headers),
-        await api.get("/models", headers=headers),
-        await api.options("/chat", headers=headers | asked),
+        await api_client.post("/chat", json=HELLO, headers=headers),
+        await api_client.post("/chat", content=json.dumps(HELLO), headers=headers),
+        await api_client.get("/models", headers=headers),
+        await api_client.options("/chat", headers=headers | asked),
     ]
     assert {(answer.status_code, code(answer)) for answer in answers} == {
         (403, "origin_not_allowed")
@@ -223,24 +227,28 @@ async def test_a_page_elsewhere_is_refused_whatever_it_sends(
 
 
 @pytest.mark.parametrize("origin", ["http://localhost:8000", "https://LOCALHOST:8000"])
-async def test_a_page_of_the_api_itself_is_served(origin: str, api: httpx.AsyncClient) -> None:
-    answer = await api.post("/chat", json=HELLO, headers={"Origin": origin})
+async def test_a_page_of_the_api_itself_is_served(
+    origin: str, api_client: httpx.AsyncClient
+) -> None:
+    answer = await api_client.post("/chat", json=HELLO, headers={"Origin": origin})
     assert answer.status_code == 200
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
 async def test_what_a_page_elsewhere_embeds_is_refused_and_a_link_is_followed(
-    site: str, api: httpx.AsyncClient, model_server: ModelServer
+    site: str, api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     for kind in ("image", "script", "iframe", "empty"):
         headers = {"Sec-Fetch-Site": site, "Sec-Fetch-Dest": kind}
-        assert (await api.get("/models", headers=headers)).status_code == 403
+        assert (await api_client.get("/models", headers=headers)).status_code == 403
     assert not model_server.requests
     headers = {"Sec-Fetch-Site": site, "Sec-Fetch-Dest": "document"}
-    assert (await api.get("/docs", headers=headers)).status_code == 200
+    assert (await api_client.get("/docs", headers=headers)).status_code == 200
 
 
-async def test_origins_that_are_named_are_served_and_no_others(model_server: ModelServer) -> None:
+async def test_origins_that_are_named_are_served_and_no_others(
+    model_server: FakeModelServer,
+) -> None:
     named, other = "http://notes.test", "http://evil.test"
     asked = {"Access-Control-Request-Method": "POST"}
     asked |= {"Access-Control-Request-Headers": "authorization, content-type"}
@@ -266,16 +274,20 @@ async def test_origins_that_are_named_are_served_and_no_others(model_server: Mod
     "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "json", ""]
 )
 async def test_only_json_is_json(
-    kind: str, api: httpx.AsyncClient, model_server: ModelServer
+    kind: str, api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
-    answer = await api.post("/chat", content=json.dumps(HELLO), headers={"Content-Type": kind})
+    answer = await api_client.post(
+        "/chat", content=json.dumps(HELLO), headers={"Content-Type": kind}
+    )
     assert (answer.status_code, code(answer)) == (415, "unsupported_media_type")
     assert not model_server.requests
 
 
 @pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "Application/JSON"])
-async def test_jsons_content_type_has_many_forms(kind: str, api: httpx.AsyncClient) -> None:
-    answer = await api.post("/chat", content=json.dumps(HELLO), headers={"Content-Type": kind})
+async def test_jsons_content_type_has_many_forms(kind: str, api_client: httpx.AsyncClient) -> None:
+    answer = await api_client.post(
+        "/chat", content=json.dumps(HELLO), headers={"Content-Type": kind}
+    )
     assert answer.status_code == 200
 
 
@@ -286,7 +298,7 @@ async def chunked(size: int) -> AsyncIterator[bytes]:
     yield whole[1:]
 
 
-async def test_a_body_may_be_as_long_as_the_limit(model_server: ModelServer) -> None:
+async def test_a_body_may_be_as_long_as_the_limit(model_server: FakeModelServer) -> None:
     async with api_with(model_server, max_body_bytes=1000) as api:
         for size, expected in ((1000, 200), (1001, 413)):
             whole = json.dumps(HELLO).ljust(size)
@@ -300,36 +312,36 @@ async def test_a_body_may_be_as_long_as_the_limit(model_server: ModelServer) -> 
 
 @pytest.mark.parametrize("is_chunked", [False, True])
 def test_a_client_that_sends_too_much_gets_its_answer_and_is_hung_up(
-    is_chunked: bool, served: str, model_server: ModelServer
+    is_chunked: bool, api_url: str, model_server: FakeModelServer
 ) -> None:
     much = b"[" + b" " * 20_000_000 + b"]"
     content = iter([much]) if is_chunked else much
     with httpx.Client() as client:
-        answer = client.post(f"{served}/chat", content=content, headers=JSON_TYPE)
+        answer = client.post(f"{api_url}/chat", content=content, headers=JSON_TYPE)
         assert (answer.status_code, code(answer)) == (413, "request_too_large")
         assert answer.headers["connection"] == "close"
-        assert client.post(f"{served}/chat", json=HELLO).status_code == 200
+        assert client.post(f"{api_url}/chat", json=HELLO).status_code == 200
     assert len(model_server.chats) == 1
 
 
-def test_a_body_that_is_announced_too_long_is_refused_before_it_is_sent(served: str) -> None:
+def test_a_body_that_is_announced_too_long_is_refused_before_it_is_sent(api_url: str) -> None:
     head = "POST /chat HTTP/1.1\nHost: localhost\nContent-Type: application/json\n"
-    with told(served, f"{head}Content-Length: 99999999999\n") as connection:
+    with told(api_url, f"{head}Content-Length: 99999999999\n") as connection:
         assert status(connection) == 413
         while connection.recv(1000):
             pass  # the rest of the answer, until the connection ends
 
 
-def test_a_body_without_end_is_cut_off(served: str) -> None:
+def test_a_body_without_end_is_cut_off(api_url: str) -> None:
     head = "POST /chat HTTP/1.1\nHost: localhost\nContent-Type: application/json\n"
     piece = b"100000\r\n" + b" " * 0x100000 + b"\r\n"
-    with told(served, f"{head}Transfer-Encoding: chunked\n", piece * 9) as connection:
+    with told(api_url, f"{head}Transfer-Encoding: chunked\n", piece * 9) as connection:
         assert status(connection) == 413
 
 
 async def test_a_route_may_have_a_limit_of_its_own() -> None:
     settings = Settings(model_id="m", max_body_bytes=10)
-    guard = Guard(Response(status_code=204), settings, body_limits={"/import": 20})
+    guard = SecurityMiddleware(Response(status_code=204), settings, body_limits={"/import": 20})
     transport = httpx.ASGITransport(guard)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as api:
         posted = [await api.post(path, json="x" * 15) for path in ("/chat", "/import")]
@@ -340,36 +352,36 @@ UPGRADE = "Host: localhost\nConnection: Upgrade, HTTP2-Settings\nUpgrade: h2c\n"
 
 
 @pytest.mark.parametrize("length", ["Content-Length: 2", "Transfer-Encoding: chunked"])
-def test_a_body_that_is_lost_to_another_protocol_is_told(length: str, served: str) -> None:
+def test_a_body_that_is_lost_to_another_protocol_is_told(length: str, api_url: str) -> None:
     """So `curl --http2` asks, and Java's client; httptools takes the body for HTTP/2."""
     head = f"POST /chat HTTP/1.1\n{UPGRADE}Content-Type: application/json\n{length}\n"
-    with told(served, head, b"{}" if "2" in length else b"2\r\n{}\r\n0\r\n\r\n") as connection:
+    with told(api_url, head, b"{}" if "2" in length else b"2\r\n{}\r\n0\r\n\r\n") as connection:
         answer = connection.makefile("rb").read()  # to its end: the connection is closed
     assert answer.startswith(b"HTTP/1.1 400")
     assert b"connection: close" in answer
     assert b"curl --http1.1" in answer
 
 
-def test_what_has_no_body_needs_no_upgrade(served: str) -> None:
-    with told(served, f"GET /healthz HTTP/1.1\n{UPGRADE}") as connection:
+def test_what_has_no_body_needs_no_upgrade(api_url: str) -> None:
+    with told(api_url, f"GET /healthz HTTP/1.1\n{UPGRADE}") as connection:
         assert status(connection) == 200
 
 
-async def test_where_the_body_is_there_no_upgrade_is_needed(api: httpx.AsyncClient) -> None:
+async def test_where_the_body_is_there_no_upgrade_is_needed(api_client: httpx.AsyncClient) -> None:
     headers = {"Connection": "Upgrade", "Upgrade": "h2c"}
     for content in (json.dumps(HELLO).encode(), chunked(1000)):
-        answer = await api.post("/chat", content=content, headers=JSON_TYPE | headers)
+        answer = await api_client.post("/chat", content=content, headers=JSON_TYPE | headers)
         assert answer.status_code == 200
 
 
-def test_web_sockets_are_not_served(served: str) -> None:
+def test_web_sockets_are_not_served(api_url: str) -> None:
     head = "GET /chat HTTP/1.1\nHost: localhost\nUpgrade: websocket\nConnection: Upgrade\n"
     head += "Sec-WebSocket-Version: 13\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\n"
-    with told(served, head) as connection:
+    with told(api_url, head) as connection:
         assert status(connection) in (403, 405)
 
 
-def test_only_our_routes_are_reachable(served: str, model_server: ModelServer) -> None:
+def test_only_our_routes_are_reachable(api_url: str, model_server: FakeModelServer) -> None:
     for path in ("/v1/completions", "/engines/llama.cpp/v1/models", "/../models/create", "/slots"):
-        assert httpx.post(f"{served}{path}", json=HELLO).status_code in (404, 405)
+        assert httpx.post(f"{api_url}{path}", json=HELLO).status_code in (404, 405)
     assert not model_server.requests

@@ -10,20 +10,20 @@ import xllamacpp  # type: ignore[import-untyped]
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend.json_schema.combinators import NOT_PLAIN
+from backend.json_schema.combinators import COMBINATORS
 from backend.json_schema.errors import SchemaError, SchemaTooLargeError, SchemaUnsatisfiableError
-from backend.json_schema.limits import vet
-from backend.json_schema.narrow import Narrowed, narrow
+from backend.json_schema.limits import check_schema
+from backend.json_schema.narrow import NarrowedSchema, narrow
 from tests.support.paths import DATA
 from tests.support.schema_instances import instance
 
 SCHEMAS = [json.loads(line) for line in (DATA / "schemas.jsonl").read_text().splitlines()]
-COMBINING = NOT_PLAIN | {"contains"}
+COMBINING = COMBINATORS | {"contains"}
 ROOM = 320  # characters: 160 tokens
 
 
 def faults(
-    schema: Any, narrowed: Narrowed, *, times: int = 60, seed: int = 1
+    schema: Any, narrowed: NarrowedSchema, *, times: int = 60, seed: int = 1
 ) -> list[tuple[str, str]]:
     """Say what instances of the narrowed schema the original refuses by what is not named."""
     judge = jsonschema_rs.validator_for(schema, validate_formats=True)
@@ -46,7 +46,7 @@ def test_what_a_narrowed_schema_allows_the_original_allows(
     case: dict[str, Any], level: int
 ) -> None:
     schema = case["schema"]
-    vet(schema)
+    check_schema(schema)
     narrowed = narrow(schema, characters=ROOM, level=level)
     assert faults(schema, narrowed) == []
     xllamacpp.json_schema_to_grammar(json.dumps(narrowed.schema))
@@ -298,7 +298,7 @@ def grown(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 @given(st.recursive(leaves, grown, max_leaves=6), st.integers(0, 3))
 def test_no_schema_lets_a_wrong_answer_through(schema: dict[str, Any], level: int) -> None:
     try:
-        vet(schema)
+        check_schema(schema)
         narrowed = narrow(schema, characters=ROOM, level=level)
     except SchemaError:
         return

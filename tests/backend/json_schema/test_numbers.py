@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend.json_schema.numbers import MAX_VALUES, Range
+from backend.json_schema.numbers import MAX_VALUES, NumberRange
 
 
 @pytest.mark.parametrize(
@@ -20,13 +20,13 @@ from backend.json_schema.numbers import MAX_VALUES, Range
     ],
 )
 def test_a_narrow_range_is_its_values(schema: dict[str, Any], values: list[float]) -> None:
-    assert Range.of(schema).decimals() == {"enum": values}
+    assert NumberRange.from_schema(schema).decimal_schema() == {"enum": values}
 
 
 def test_a_wide_range_has_no_list_of_decimals_but_bounded_integers() -> None:
-    numbers = Range.of({"minimum": -90.5, "maximum": 90})
-    assert numbers.decimals() is None
-    assert numbers.integers() == {"type": "integer", "minimum": -90, "maximum": 90}
+    numbers = NumberRange.from_schema({"minimum": -90.5, "maximum": 90})
+    assert numbers.decimal_schema() is None
+    assert numbers.integer_schema() == {"type": "integer", "minimum": -90, "maximum": 90}
 
 
 bounds = st.one_of(
@@ -49,8 +49,8 @@ ranges = st.fixed_dictionaries(
 @settings(max_examples=500, deadline=None, derandomize=True)
 @given(ranges)
 def test_every_number_that_is_carried_is_of_the_range(schema: dict[str, Any]) -> None:
-    numbers = Range.of(schema)
-    for found in (numbers.integers(), numbers.decimals()):
+    numbers = NumberRange.from_schema(schema)
+    for found in (numbers.integer_schema(), numbers.decimal_schema()):
         if found is None:
             continue
         values = found.get("enum") or [found["minimum"], found["maximum"]]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from backend.json_schema.narrow import narrow
-from backend.json_schema.prompt import instruction, skeleton
+from backend.json_schema.prompt import build_instruction, skeleton
 
 
 def shown(schema: dict[str, Any]) -> str:
@@ -43,7 +43,7 @@ def test_a_form_has_the_names_in_their_order() -> None:
 
 def test_the_model_is_shown_the_form_and_no_schema() -> None:
     schema = {"type": "object", "properties": {"city": {"type": "string", "maxLength": 9}}}
-    told = instruction(narrow(schema, characters=1000).schema)
+    told = build_instruction(narrow(schema, characters=1000).schema)
     assert '{"city": "<city>"}' in told
     assert "maxLength" not in told
     assert len(told) < 500

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.json_schema.formats import FORMATS
-from backend.json_schema.regex_narrow import UncarriedError, carried, example
+from backend.json_schema.regex_narrow import UnsupportedPatternError, example_match, narrow_pattern
 from tests.support.schema_instances import instance
 
 PLAIN = re.compile(r"\^([^\\\"]|\\[\^$.\[\]()|{}*+?])*\$")
@@ -31,29 +31,29 @@ PLAIN = re.compile(r"\^([^\\\"]|\\[\^$.\[\]()|{}*+?])*\$")
 def test_a_pattern_is_anchored_bounded_and_spelled_out(
     pattern: str, shortest: int, longest: int, narrower: str
 ) -> None:
-    assert carried(pattern, shortest, longest)[0] == narrower
+    assert narrow_pattern(pattern, shortest, longest)[0] == narrower
 
 
 @pytest.mark.parametrize(
     "pattern", [r"^(?!a)b$", r"^\p{L}$", r"^(a)\1$", r"a\b", r"^a$b", "^[a", "^(a", "*"]
 )
 def test_what_cannot_be_carried_is_said(pattern: str) -> None:
-    with pytest.raises(UncarriedError):
-        carried(pattern, 0, 40)
+    with pytest.raises(UnsupportedPatternError):
+        narrow_pattern(pattern, 0, 40)
 
 
 def test_no_text_of_a_fitting_length_is_said() -> None:
-    with pytest.raises(UncarriedError):
-        carried("^[a-f]{24}$", 0, 20)
+    with pytest.raises(UnsupportedPatternError):
+        narrow_pattern("^[a-f]{24}$", 0, 20)
 
 
 def test_an_example_fits() -> None:
-    assert re.search(r"^x-\w+$", example(r"^x-\w+$", 6))
+    assert re.search(r"^x-\w+$", example_match(r"^x-\w+$", 6))
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_value_of_a_format_s_pattern_has_the_format(name: str) -> None:
-    narrower, longest = carried(f"^({FORMATS[name]})$", 0, 256)
+    narrower, longest = narrow_pattern(f"^({FORMATS[name]})$", 0, 256)
     chance = random.Random(1)
     for _ in range(300):
         drawn = instance({"type": "string", "pattern": narrower}, chance)
@@ -108,8 +108,8 @@ def test_every_text_of_a_narrower_pattern_fits_the_original(
         "maxLength": longest,
     }
     try:
-        narrower, most = carried(original["pattern"], shortest, longest)
-    except UncarriedError:
+        narrower, most = narrow_pattern(original["pattern"], shortest, longest)
+    except UnsupportedPatternError:
         return
     assert PLAIN.fullmatch(narrower)
     chance = random.Random(1)

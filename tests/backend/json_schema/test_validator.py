@@ -9,11 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.json_schema.errors import SchemaUnsupportedError
-from backend.json_schema.validator import ABSENT, MAX_FAULTS, Fault, Judge, Verdict, provisional
+from backend.json_schema.validator import (
+    ABSENT,
+    MAX_ISSUES,
+    SchemaValidator,
+    ValidationIssue,
+    ValidationResult,
+    parse_partial,
+)
 from tests.support.json_samples import JSON, NO_JSON
 
-ANYTHING = Judge({})
-PERSON = Judge(
+ANYTHING = SchemaValidator({})
+PERSON = SchemaValidator(
     {
         "type": "object",
         "properties": {
@@ -28,8 +35,8 @@ PERSON = Judge(
 
 
 def test_what_fits_is_parsed_with_its_keys_in_order() -> None:
-    verdict = PERSON.judge(' {"tags": ["x"], "name": "Ann", "born": "2001-02-03"}\n')
-    assert verdict == Verdict({"tags": ["x"], "name": "Ann", "born": "2001-02-03"}, [])
+    verdict = PERSON.validate(' {"tags": ["x"], "name": "Ann", "born": "2001-02-03"}\n')
+    assert verdict == ValidationResult({"tags": ["x"], "name": "Ann", "born": "2001-02-03"}, [])
     assert list(verdict.parsed) == ["tags", "name", "born"]
 
 
@@ -45,14 +52,14 @@ def test_what_fits_is_parsed_with_its_keys_in_order() -> None:
     ],
 )
 def test_what_does_not_fit_is_told_with_its_place(text: str, pointer: str, keyword: str) -> None:
-    verdict = PERSON.judge(text)
+    verdict = PERSON.validate(text)
     assert [(fault.pointer, fault.keyword) for fault in verdict.errors] == [(pointer, keyword)]
     assert verdict.parsed is None
 
 
 @pytest.mark.parametrize("text", NO_JSON)
 def test_what_is_not_json_is_not_mended(text: str) -> None:
-    [fault] = ANYTHING.judge(text).errors
+    [fault] = ANYTHING.validate(text).errors
     assert (fault.pointer, fault.keyword) == ("", "json")
     assert len(fault.message) < 200
 
@@ -61,26 +68,26 @@ def test_what_is_not_json_is_not_mended(text: str) -> None:
 @pytest.mark.parametrize("closing", ["\n```", "```\n", " ``` \n"])
 def test_a_whole_code_fence_is_taken_off(opening: str, closing: str) -> None:
     text = f'{opening}{{"a": "```"}}{closing}'
-    assert ANYTHING.judge(text) == Verdict({"a": "```"})
+    assert ANYTHING.validate(text) == ValidationResult({"a": "```"})
 
 
 @pytest.mark.parametrize("text", JSON)
 def test_what_is_json_is_taken(text: str) -> None:
-    assert ANYTHING.judge(text).errors == []
+    assert ANYTHING.validate(text).errors == []
 
 
 def test_faults_are_few_and_short() -> None:
-    judge = Judge({"items": {"type": "integer"}})
-    verdict = judge.judge(json.dumps(["x" * 500] * 30))
-    assert len(verdict.errors) == MAX_FAULTS
+    judge = SchemaValidator({"items": {"type": "integer"}})
+    verdict = judge.validate(json.dumps(["x" * 500] * 30))
+    assert len(verdict.errors) == MAX_ISSUES
     assert all(len(fault.message) < 400 for fault in verdict.errors)
 
 
 @pytest.mark.parametrize("pattern", ["^(a+)+$", "^(a|a)*b$", r"^(a*)*\1b$", r"(?!x)(\w+\s?)*\1b"])
 def test_no_pattern_takes_long(pattern: str) -> None:
-    judge = Judge({"pattern": pattern})
+    judge = SchemaValidator({"pattern": pattern})
     began = time.monotonic()
-    verdict = judge.judge(json.dumps("a" * 5000 + "!"))
+    verdict = judge.validate(json.dumps("a" * 5000 + "!"))
     assert time.monotonic() - began < 1
     assert [fault.keyword for fault in verdict.errors]
 
@@ -91,7 +98,7 @@ def test_no_union_takes_long_to_be_at_fault() -> None:
     }
     schema = {"$defs": levels | {"l8": {"type": "string"}}, "items": {"$ref": "#/$defs/l0"}}
     began = time.monotonic()
-    [fault] = Judge(schema).judge(json.dumps(list(range(300)))).errors
+    [fault] = SchemaValidator(schema).validate(json.dumps(list(range(300)))).errors
     assert time.monotonic() - began < 1
     assert (fault.pointer, fault.keyword) == ("/0", "anyOf")
 
@@ -99,18 +106,18 @@ def test_no_union_takes_long_to_be_at_fault() -> None:
 @pytest.mark.parametrize("address", ["file:///etc/passwd", "http://127.0.0.1:9/a", "other.json"])
 def test_nothing_is_fetched(address: str) -> None:
     with pytest.raises(ValueError, match="retriev"):
-        Judge({"$ref": address})
+        SchemaValidator({"$ref": address})
 
 
 def test_what_has_no_end_is_not_judged() -> None:
     with pytest.raises(SchemaUnsupportedError):
-        Judge({"not": {"$ref": "#"}})
+        SchemaValidator({"not": {"$ref": "#"}})
 
 
 def test_a_schema_may_be_true_or_false() -> None:
-    assert Judge(schema=True).judge("1") == Verdict(1)
-    assert Judge(schema=False).judge("1").errors == [
-        Fault("", "falseSchema", "False schema does not allow 1")
+    assert SchemaValidator(schema=True).validate("1") == ValidationResult(1)
+    assert SchemaValidator(schema=False).validate("1").errors == [
+        ValidationIssue("", "falseSchema", "False schema does not allow 1")
     ]
 
 
@@ -128,15 +135,15 @@ json_values = st.recursive(
 @given(json_values, st.booleans(), st.sampled_from([None, 1]))
 def test_any_json_is_read_as_it_is(value: Any, is_ascii: bool, indent: int | None) -> None:
     text = json.dumps(value, ensure_ascii=is_ascii, indent=indent)
-    assert ANYTHING.judge(text) == Verdict(value)
-    assert ANYTHING.judge(f"```json\n{text}\n```") == Verdict(value)
+    assert ANYTHING.validate(text) == ValidationResult(value)
+    assert ANYTHING.validate(f"```json\n{text}\n```") == ValidationResult(value)
 
 
 @given(st.text() | st.text('{}[]",:0123456789eE+-.`tfn\\ \n'))
 def test_any_text_gives_a_verdict(text: str) -> None:
-    verdict = ANYTHING.judge(text)
+    verdict = ANYTHING.validate(text)
     assert verdict.errors or json.loads(json.dumps(verdict.parsed)) == verdict.parsed
-    provisional(text)
+    parse_partial(text)
 
 
 def is_part(part: Any, whole: Any) -> bool:
@@ -162,7 +169,7 @@ def test_what_is_shown_is_never_taken_back(
     text = fence[0] + json.dumps(value, ensure_ascii=is_ascii, indent=indent) + fence[1]
     shown = ABSENT
     for length in range(len(text) + 1):
-        now = provisional(text[:length])
+        now = parse_partial(text[:length])
         assert now is not ABSENT or shown is ABSENT
         assert now is ABSENT or is_part(now, value)
         assert shown is ABSENT or is_part(shown, now)
@@ -192,7 +199,7 @@ def test_what_is_shown_is_never_taken_back(
     ],
 )
 def test_what_is_shown_of_a_growing_text(text: str, shown: Any) -> None:
-    assert provisional(text) == shown
+    assert parse_partial(text) == shown
 
 
 def test_a_long_text_is_shown_as_it_grows_in_little_time() -> None:
@@ -200,7 +207,7 @@ def test_a_long_text_is_shown_as_it_grows_in_little_time() -> None:
     runaway = "```json" + " \n" * 20_000
     began = time.monotonic()
     for length in range(0, len(text), 20):
-        provisional(text[:length])
-    assert provisional(runaway) is ABSENT
-    assert ANYTHING.judge(runaway).errors
+        parse_partial(text[:length])
+    assert parse_partial(runaway) is ABSENT
+    assert ANYTHING.validate(runaway).errors
     assert time.monotonic() - began < 3

@@ -10,7 +10,7 @@ import pytest
 
 from backend.settings import Settings
 from tests.support.api_server import running_api
-from tests.support.fake_model_server import ModelServer, Received, Reply, spoken
+from tests.support.fake_model_server import FakeModelServer, RecordedRequest, Reply, stream_of
 from tests.support.requests import MODEL_ID
 from tests.support.structured_requests import ANN, PROBED, asked, post, said
 from tests.support.waiting import wait_until
@@ -18,7 +18,7 @@ from tests.support.waiting import wait_until
 HELLO = {"messages": [{"role": "user", "content": "Hello"}], "stream": True}
 
 
-def probes(model_server: ModelServer) -> list[Received]:
+def probes(model_server: FakeModelServer) -> list[RecordedRequest]:
     return [chat for chat in model_server.chats if chat.body["max_tokens"] == 24]
 
 
@@ -26,10 +26,10 @@ def probes(model_server: ModelServer) -> list[Received]:
     ("changes", "options"), [({"max_concurrent": 1}, {}), ({}, {"deterministic": True})], ids=str
 )
 def test_the_question_waits_its_turn(
-    changes: dict[str, Any], options: dict[str, Any], model_server: ModelServer
+    changes: dict[str, Any], options: dict[str, Any], model_server: FakeModelServer
 ) -> None:
     held = threading.Event()
-    model_server.replies += [spoken(["Hello"], held=held), PROBED, said(ANN)]
+    model_server.replies += [stream_of(["Hello"], held=held), PROBED, said(ANN)]
     settings = Settings(model_id=MODEL_ID, dmr_base_url=model_server.base_url, **changes)
     with running_api(settings) as url, ThreadPoolExecutor() as pool:
         first = pool.submit(httpx.post, f"{url}/chat", json=HELLO | {"smolchat": options})
@@ -41,34 +41,36 @@ def test_the_question_waits_its_turn(
         assert (first.result().status_code, second.result()[0]) == (200, 200)
 
 
-def test_all_who_want_to_know_wait_for_one_answer(served: str, model_server: ModelServer) -> None:
+def test_all_who_want_to_know_wait_for_one_answer(
+    api_url: str, model_server: FakeModelServer
+) -> None:
     model_server.replies += [Reply(pieces=PROBED.pieces, first_seconds=0.2), *[said(ANN)] * 5]
     with ThreadPoolExecutor() as pool:
-        found = list(pool.map(lambda _: post(served, asked()), range(5)))
+        found = list(pool.map(lambda _: post(api_url, asked()), range(5)))
     assert [status for status, _ in found] == [200] * 5
     assert len(probes(model_server)) == 1
 
 
 def test_one_model_does_not_wait_for_what_is_asked_of_another(
-    served: str, model_server: ModelServer
+    api_url: str, model_server: FakeModelServer
 ) -> None:
     held = threading.Event()
     model_server.replies += [Reply(pieces=PROBED.pieces, held=held), PROBED, said(ANN), said(ANN)]
     with ThreadPoolExecutor() as pool:
-        slow = pool.submit(post, served, asked(model="ai/slow"))
+        slow = pool.submit(post, api_url, asked(model="ai/slow"))
         wait_until(lambda: len(probes(model_server)) == 1)
-        assert post(served, asked())[0] == 200
+        assert post(api_url, asked())[0] == 200
         held.set()
         assert slow.result()[0] == 200
 
 
 def test_who_leaves_does_not_take_the_question_along(
-    served: str, model_server: ModelServer
+    api_url: str, model_server: FakeModelServer
 ) -> None:
     model_server.replies += [Reply(end="hang"), PROBED, said(ANN)]
     with ThreadPoolExecutor() as pool:
         with pytest.raises(httpx.ReadTimeout):
-            httpx.post(f"{served}/structured", json=asked(), timeout=0.5)
-        assert pool.submit(post, served, asked()).result()[0] == 200
+            httpx.post(f"{api_url}/structured", json=asked(), timeout=0.5)
+        assert pool.submit(post, api_url, asked()).result()[0] == 200
     assert len(probes(model_server)) == 2
     assert probes(model_server)[0].left.is_set()

@@ -12,7 +12,7 @@ from backend.errors import (
     ModelServerUnreachableError,
     SmolChatError,
 )
-from backend.model_server.client import Upstream, open_upstream
+from backend.model_server.client import ModelServerClient, open_model_server
 from backend.settings import Settings
 
 pytestmark = pytest.mark.anyio
@@ -22,8 +22,8 @@ BASE_URL = f"{ROOT}/engines/v1"
 
 
 @pytest.fixture
-async def upstream() -> AsyncIterator[Upstream]:
-    async with open_upstream(Settings(model_id="m", dmr_base_url=BASE_URL)) as upstream:
+async def upstream() -> AsyncIterator[ModelServerClient]:
+    async with open_model_server(Settings(model_id="m", dmr_base_url=BASE_URL)) as upstream:
         yield upstream
 
 
@@ -46,7 +46,10 @@ def door() -> Iterator[respx.MockRouter]:
     ],
 )
 async def test_each_failure_of_the_connection_is_one_of_ours(
-    cause: Exception, expected: type[SmolChatError], upstream: Upstream, door: respx.MockRouter
+    cause: Exception,
+    expected: type[SmolChatError],
+    upstream: ModelServerClient,
+    door: respx.MockRouter,
 ) -> None:
     await upstream.models()
     door.get(f"{BASE_URL}/models").mock(side_effect=cause)
@@ -56,7 +59,7 @@ async def test_each_failure_of_the_connection_is_one_of_ours(
 
 
 async def test_the_address_is_looked_for_once_and_anew_after_a_failure(
-    upstream: Upstream, door: respx.MockRouter
+    upstream: ModelServerClient, door: respx.MockRouter
 ) -> None:
     listed = door.get(f"{BASE_URL}/models").respond(json={"data": [{"id": "ai/smollm2"}]})
     await upstream.models()

@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-from backend.model_server.error_mapping import logged_refusal, refusal
-from tests.support.fake_model_server import recorded
+from backend.model_server.error_mapping import error_from_response, log_and_map_error
+from tests.support.fake_model_server import replay
 
 
 def test_an_overflow_carries_its_numbers() -> None:
-    reply = recorded("err-overflow")
-    error = refusal(reply.status, reply.pieces[0]).body()["error"]
+    reply = replay("err-overflow")
+    error = error_from_response(reply.status, reply.pieces[0]).payload()["error"]
     assert (error["n_prompt_tokens"], error["n_ctx"]) == (9031, 8192)
 
 
@@ -74,12 +74,12 @@ def test_an_overflow_carries_its_numbers() -> None:
     ],
 )
 def test_other_servers_refusals_are_understood(status: int | None, body: bytes, code: str) -> None:
-    assert refusal(status, body).code == code
+    assert error_from_response(status, body).code == code
 
 
 @pytest.mark.parametrize("message", [None, ["a", "b"], {"a": 1}, 7])
 def test_a_message_that_is_no_text_is_not_told(message: object) -> None:
-    error = refusal(400, json.dumps({"error": {"message": message}}).encode())
+    error = error_from_response(400, json.dumps({"error": {"message": message}}).encode())
     assert error.message == "The model server refused the request."
 
 
@@ -104,27 +104,31 @@ def test_a_message_that_is_no_text_is_not_told(message: object) -> None:
     ],
 )
 def test_paths_and_log_lines_are_never_told(secret: str) -> None:
-    error = refusal(400, json.dumps({"error": {"message": f"failed: {secret}"}}).encode())
+    error = error_from_response(
+        400, json.dumps({"error": {"message": f"failed: {secret}"}}).encode()
+    )
     assert secret not in error.message
 
 
 def test_what_was_said_is_in_our_own_log(caplog: pytest.LogCaptureFixture) -> None:
     said = b"llama.cpp terminated unexpectedly: 0.00.728 I slot print_timing\nbroken"
-    error = logged_refusal(500, said)
+    error = log_and_map_error(500, said)
     assert "broken" not in error.message
     assert r"print_timing\nbroken" in caplog.text
 
 
 def test_what_a_client_asked_is_not_in_our_log(caplog: pytest.LogCaptureFixture) -> None:
-    logged_refusal(500, b'{"error":{"message":"Failed to parse tools: my secret"}}')
-    logged_refusal(400, b"my secret")
-    logged_refusal(500, b'{"error":{"message":"Failed to parse input at pos 3: my secret"}}')
-    logged_refusal(None, b'{"error":{"message":"my secret"}}')
+    log_and_map_error(500, b'{"error":{"message":"Failed to parse tools: my secret"}}')
+    log_and_map_error(400, b"my secret")
+    log_and_map_error(500, b'{"error":{"message":"Failed to parse input at pos 3: my secret"}}')
+    log_and_map_error(None, b'{"error":{"message":"my secret"}}')
     assert "my secret" not in caplog.text
 
 
 def test_what_a_reason_quotes_of_the_request_is_left_out() -> None:
-    error = refusal(500, b"Failed to parse tools: Missing tool type: 5; tools = [\n  5\n]")
+    error = error_from_response(
+        500, b"Failed to parse tools: Missing tool type: 5; tools = [\n  5\n]"
+    )
     assert error.message.endswith("Failed to parse tools: Missing tool type: 5.")
 
 
@@ -134,18 +138,18 @@ def test_what_a_reason_quotes_of_the_request_is_left_out() -> None:
 def test_a_long_refusal_is_not_searched_to_its_end(body: bytes) -> None:
     """Looked through as a whole, either would take hours."""
     for status in (400, 404):
-        assert len(refusal(status, body).message) < 400
+        assert len(error_from_response(status, body).message) < 400
 
 
 def test_a_number_of_hundreds_of_digits_is_none() -> None:
     for digits in (b"1" * 400, b"1" * 4300, b"-1"):
         body = b'{"error":{"n_prompt_tokens":%b,"n_ctx":8}}' % digits
-        error = refusal(400, body).body()["error"]
+        error = error_from_response(400, body).payload()["error"]
         assert error["code"] == "context_length_exceeded"
         assert "n_prompt_tokens" not in error
 
 
 def test_a_reason_is_one_short_line() -> None:
-    error = refusal(400, b"first line\n" + b"x" * 10_000)
+    error = error_from_response(400, b"first line\n" + b"x" * 10_000)
     assert error.message == "The model server refused the request: first line."
-    assert len(refusal(400, b"x" * 10_000).message) < 400
+    assert len(error_from_response(400, b"x" * 10_000).message) < 400

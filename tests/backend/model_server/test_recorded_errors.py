@@ -12,7 +12,7 @@ import pytest
 
 from backend.settings import Settings
 from tests.support.api_server import running_api
-from tests.support.fake_model_server import RECORDINGS, ModelServer, Reply, recorded
+from tests.support.fake_model_server import RECORDINGS, FakeModelServer, Reply, replay
 
 pytestmark = pytest.mark.anyio
 
@@ -142,30 +142,35 @@ def test_no_recorded_error_is_forgotten() -> None:
 @pytest.mark.parametrize("case", REFUSALS)
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_refusal_is_told_in_our_words(
-    case: str, api: httpx.AsyncClient, model_server: ModelServer, *, stream: bool
+    case: str, api_client: httpx.AsyncClient, model_server: FakeModelServer, *, stream: bool
 ) -> None:
-    model_server.replies += [recorded(case)] * 2  # where there is no route, it is looked for again
-    answer = await api.post("/chat", json=HELLO | {"stream": stream})
+    model_server.replies += [replay(case)] * 2  # where there is no route, it is looked for again
+    answer = await api_client.post("/chat", json=HELLO | {"stream": stream})
     assert answer.headers["content-type"] == "application/json"
     assert error_of(answer) == REFUSALS[case]
 
 
 @pytest.mark.parametrize("case", UNLISTED)
 async def test_a_list_that_is_refused_is_told_everywhere(
-    case: str, api: httpx.AsyncClient, model_server: ModelServer
+    case: str, api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
-    model_server.models = recorded(case)
-    assert error_of(await api.get("/models")) == (502, "model_server_failed", None, UNLISTED[case])
-    assert error_of(await api.get("/readyz")) == (503, "not_ready", None, UNLISTED[case])
-    health = (await api.get("/healthz")).json()["model_server"]
+    model_server.models = replay(case)
+    assert error_of(await api_client.get("/models")) == (
+        502,
+        "model_server_failed",
+        None,
+        UNLISTED[case],
+    )
+    assert error_of(await api_client.get("/readyz")) == (503, "not_ready", None, UNLISTED[case])
+    health = (await api_client.get("/healthz")).json()["model_server"]
     assert (health["state"], health["message"]) == ("invalid", UNLISTED[case])
 
 
 async def test_a_death_before_the_first_event_is_a_status(
-    api: httpx.AsyncClient, model_server: ModelServer
+    api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
-    model_server.replies.append(recorded("runner-killed-before-first-byte"))
-    answer = await api.post("/chat", json=STREAMED)
+    model_server.replies.append(replay("runner-killed-before-first-byte"))
+    answer = await api_client.post("/chat", json=STREAMED)
     assert error_of(answer) == (502, "model_server_failed", None, BROKEN)
 
 
@@ -187,15 +192,15 @@ def last_event(answer: httpx.Response, reply: Reply) -> tuple[str, str]:
 
 @pytest.mark.parametrize("case", CUT_OFF)
 def test_a_death_in_the_middle_leaves_the_text_and_says_so(
-    case: str, served: str, model_server: ModelServer
+    case: str, api_url: str, model_server: FakeModelServer
 ) -> None:
-    model_server.replies.append(recorded(case))
-    answer = httpx.post(f"{served}/chat", json=STREAMED)
-    assert last_event(answer, recorded(case)) == ("model_server_failed", BROKEN)
+    model_server.replies.append(replay(case))
+    answer = httpx.post(f"{api_url}/chat", json=STREAMED)
+    assert last_event(answer, replay(case)) == ("model_server_failed", BROKEN)
 
 
-def test_a_stall_in_the_middle_leaves_the_text_and_says_so(model_server: ModelServer) -> None:
-    stalled = recorded("runner-stalls-mid-stream", end="hang")
+def test_a_stall_in_the_middle_leaves_the_text_and_says_so(model_server: FakeModelServer) -> None:
+    stalled = replay("runner-stalls-mid-stream", end="hang")
     model_server.replies.append(stalled)
     settings = Settings(
         model_id="ai/smollm2:latest", dmr_base_url=model_server.base_url, stall_seconds=0.3
@@ -209,9 +214,9 @@ def test_a_stall_in_the_middle_leaves_the_text_and_says_so(model_server: ModelSe
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_server_that_is_stalled_from_the_start_is_504(
-    model_server: ModelServer, *, stream: bool
+    model_server: FakeModelServer, *, stream: bool
 ) -> None:
-    model_server.replies.append(recorded("chat-while-stalled", first_seconds=60))
+    model_server.replies.append(replay("chat-while-stalled", first_seconds=60))
     settings = Settings(model_id="m", dmr_base_url=model_server.base_url, read_timeout_seconds=0.3)
     with running_api(settings) as url:
         answer = httpx.post(f"{url}/chat", json=HELLO | {"stream": stream})
@@ -221,10 +226,10 @@ def test_a_server_that_is_stalled_from_the_start_is_504(
 
 
 async def test_after_a_death_in_the_middle_the_model_is_loaded_before_it_is_asked_again(
-    api: httpx.AsyncClient, model_server: ModelServer
+    api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
-    model_server.replies.append(recorded("runner-killed-mid-stream"))
-    await api.post("/chat", json=STREAMED)
-    assert (await api.post("/chat", json=HELLO)).status_code == 200
+    model_server.replies.append(replay("runner-killed-mid-stream"))
+    await api_client.post("/chat", json=STREAMED)
+    assert (await api_client.post("/chat", json=HELLO)).status_code == 200
     posted = [request for request in model_server.requests if request.method == "POST"]
     assert [request in model_server.preloads for request in posted] == [True, False] * 2

@@ -11,10 +11,18 @@ import pytest
 import respx
 
 from backend.errors import ModelServerUnreachableError
-from backend.model_server.client import open_upstream
+from backend.model_server.client import open_model_server
 from backend.settings import Settings
 from tests.support.api_server import running_api
-from tests.support.fake_model_server import DONE, EVENTS, JSON, ModelServer, Reply, chunk, recorded
+from tests.support.fake_model_server import (
+    DONE,
+    EVENTS,
+    JSON,
+    FakeModelServer,
+    Reply,
+    chunk,
+    replay,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -46,13 +54,13 @@ def said(status: int, **error: Any) -> Reply:
 async def test_a_server_that_is_not_there_is_told_with_its_switch(url: str, switch: str) -> None:
     with respx.mock(using="httpx") as door:
         door.get(url__startswith=url).mock(side_effect=httpx.ConnectError("refused"))
-        async with open_upstream(Settings(model_id="m", dmr_base_url=url)) as upstream:
+        async with open_model_server(Settings(model_id="m", dmr_base_url=url)) as upstream:
             with pytest.raises(ModelServerUnreachableError) as failure:
                 await upstream.models()
     assert switch in failure.value.message
 
 
-def test_requests_are_made_from_scratch(model_server: ModelServer) -> None:
+def test_requests_are_made_from_scratch(model_server: FakeModelServer) -> None:
     """A name of Docker's own client gets plain text in front of the events."""
     settings = Settings(
         model_id="m",
@@ -68,13 +76,13 @@ def test_requests_are_made_from_scratch(model_server: ModelServer) -> None:
 
 
 async def test_only_lists_and_chats_are_ever_asked_for(
-    api: httpx.AsyncClient, model_server: ModelServer
+    api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     """A probe of the embeddings would load the model a second time, and keep it."""
     for path in ("/models", "/healthz", "/readyz"):
-        await api.get(path)
+        await api_client.get(path)
     for body in (HELLO, STREAMED):
-        await api.post("/chat", json=body)
+        await api_client.post("/chat", json=body)
     asked = {
         request.path.removeprefix(model_server.prefixes[0]) for request in model_server.requests
     }
@@ -84,10 +92,10 @@ async def test_only_lists_and_chats_are_ever_asked_for(
 @pytest.mark.parametrize(
     "reply",
     [
-        recorded("runner-killed-non-stream"),
-        recorded("err-load-broken-file"),
-        recorded("runner-killed-before-first-byte"),
-        recorded("chat", end="cut"),
+        replay("runner-killed-non-stream"),
+        replay("err-load-broken-file"),
+        replay("runner-killed-before-first-byte"),
+        replay("chat", end="cut"),
         Reply(502),
         Reply(503, pieces=[b"service unavailable\n"]),
         Reply(429),
@@ -95,11 +103,11 @@ async def test_only_lists_and_chats_are_ever_asked_for(
 )
 @pytest.mark.parametrize("body", [HELLO, STREAMED])
 async def test_what_failed_is_not_asked_again(
-    body: dict[str, Any], reply: Reply, api: httpx.AsyncClient, model_server: ModelServer
+    body: dict[str, Any], reply: Reply, api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     """Asked again, a load that took too long begins anew, and again takes too long."""
     model_server.replies.append(reply)
-    assert (await api.post("/chat", json=body)).status_code in (429, 502)
+    assert (await api_client.post("/chat", json=body)).status_code in (429, 502)
     assert len(model_server.chats) == 1
 
 
@@ -124,11 +132,11 @@ KNOWN = {
 
 @pytest.mark.parametrize("case", KNOWN)
 async def test_a_known_refusal_is_told_with_its_remedy(
-    case: str, api: httpx.AsyncClient, model_server: ModelServer
+    case: str, api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     reply, status, told = KNOWN[case]
     model_server.replies.append(reply)
-    answer = await api.post("/chat", json=HELLO)
+    answer = await api_client.post("/chat", json=HELLO)
     assert answer.status_code == status
     assert told in answer.json()["error"]["message"]
     assert "gguf" not in answer.text
@@ -136,11 +144,11 @@ async def test_a_known_refusal_is_told_with_its_remedy(
 
 @pytest.mark.parametrize("begun", [[], [chunk({"content": "Hi"})]], ids=["first", "later"])
 async def test_an_overflow_that_is_an_event_keeps_its_numbers(
-    begun: list[bytes], api: httpx.AsyncClient, model_server: ModelServer
+    begun: list[bytes], api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
-    overflow = recorded("err-overflow-stream").pieces[0]
+    overflow = replay("err-overflow-stream").pieces[0]
     model_server.replies.append(Reply(headers=EVENTS, pieces=[*begun, b"data: %b\n\n" % overflow]))
-    answer = await api.post("/chat", json=STREAMED)
+    answer = await api_client.post("/chat", json=STREAMED)
     error = events(answer.text)[-1]["error"] if begun else answer.json()["error"]
     assert answer.status_code == (200 if begun else 400)
     assert (error["code"], error["n_prompt_tokens"], error["n_ctx"]) == (
@@ -153,7 +161,7 @@ async def test_an_overflow_that_is_an_event_keeps_its_numbers(
 @pytest.mark.parametrize("line_end", [b"\n", b"\r\n"])
 @pytest.mark.parametrize("size", [1, 3, 1000])
 def test_no_text_and_no_cut_breaks_a_stream(
-    size: int, line_end: bytes, served: str, model_server: ModelServer
+    size: int, line_end: bytes, api_url: str, model_server: FakeModelServer
 ) -> None:
     text = "a\u2028b\u2029c\u0085d\x0be \U0001f642 é data: [DONE] error: no"
     said = json.dumps(text, ensure_ascii=False).encode().replace(b"\x0b", b"\\u000b")
@@ -161,7 +169,7 @@ def test_no_text_and_no_cut_breaks_a_stream(
     raw = told.replace(b"\n", line_end)
     pieces = [raw[at : at + size] for at in range(0, len(raw), size)]
     model_server.replies.append(Reply(headers=EVENTS, pieces=pieces))
-    answer = httpx.post(f"{served}/chat", json=STREAMED)
+    answer = httpx.post(f"{api_url}/chat", json=STREAMED)
     assert events(answer.text)[0]["choices"][0]["delta"]["content"] == text
     assert answer.text.count("[DONE]") == 2
     assert answer.text.endswith("data: [DONE]\n\n")
@@ -169,14 +177,14 @@ def test_no_text_and_no_cut_breaks_a_stream(
 
 @pytest.mark.parametrize("stream", [False, True])
 async def test_an_answer_that_is_only_thought_is_one(
-    api: httpx.AsyncClient, model_server: ModelServer, *, stream: bool
+    api_client: httpx.AsyncClient, model_server: FakeModelServer, *, stream: bool
 ) -> None:
     thought = {"role": "assistant", "content": "", "reasoning_content": "Hm."}
     choice = {"index": 0, "finish_reason": "length", "message": thought}
     whole = Reply(pieces=[json.dumps({"choices": [choice]}).encode()])
     pieces = [chunk(thought), chunk({}, "length"), DONE]
     model_server.replies.append(Reply(headers=EVENTS, pieces=pieces) if stream else whole)
-    answer = await api.post("/chat", json=HELLO | {"stream": stream})
+    answer = await api_client.post("/chat", json=HELLO | {"stream": stream})
     assert answer.status_code == 200
     told = events(answer.text)[0]["choices"][0]["delta"] if stream else answer.json()["choices"][0]
     assert told == (thought if stream else choice)
@@ -192,20 +200,20 @@ async def test_an_answer_that_is_only_thought_is_one(
     ],
 )
 async def test_a_tool_call_is_passed_on_as_it_is(
-    call: dict[str, Any], api: httpx.AsyncClient, model_server: ModelServer
+    call: dict[str, Any], api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     pieces = [chunk({"tool_calls": [call]}), chunk({}, "tool_calls"), DONE]
     model_server.replies.append(Reply(headers=EVENTS, pieces=pieces))
-    answer = await api.post("/chat", json=STREAMED)
+    answer = await api_client.post("/chat", json=STREAMED)
     assert events(answer.text)[0]["choices"][0]["delta"] == {"tool_calls": [call]}
     assert "error" not in answer.text
 
 
 async def test_several_answers_may_come_in_any_order(
-    api: httpx.AsyncClient, model_server: ModelServer
+    api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
-    model_server.replies.append(recorded("stream-n-2"))
-    answer = await api.post("/chat", json=STREAMED | {"n": 2, "smolchat": {"receipt": True}})
+    model_server.replies.append(replay("stream-n-2"))
+    answer = await api_client.post("/chat", json=STREAMED | {"n": 2, "smolchat": {"receipt": True}})
     *told, last = events(answer.text)
     choices = [choice for event in told for choice in event["choices"]]
     ended = {choice["index"] for choice in choices if choice["finish_reason"]}
@@ -214,10 +222,10 @@ async def test_several_answers_may_come_in_any_order(
 
 
 async def test_running_into_the_context_while_answering_is_an_ordinary_end(
-    api: httpx.AsyncClient, model_server: ModelServer
+    api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
-    model_server.replies.append(recorded("stream-runs-into-the-context"))
-    answer = await api.post("/chat", json=STREAMED | {"smolchat": {"receipt": True}})
+    model_server.replies.append(replay("stream-runs-into-the-context"))
+    answer = await api_client.post("/chat", json=STREAMED | {"smolchat": {"receipt": True}})
     receipt = events(answer.text)[-1]["smolchat"]["receipt"]
     assert receipt["finish_reason"] == "length"
     assert receipt["context_tokens"] == 1024

@@ -12,12 +12,12 @@ from backend.settings import Settings
 from tests.support.api_server import running_api
 from tests.support.fake_model_server import (
     EVENTS,
-    Flavour,
-    ModelServer,
+    FakeModelServer,
     Reply,
+    ServerVariant,
     chunk,
-    recorded,
-    running_model_server,
+    replay,
+    running_fake_model_server,
 )
 from tests.support.model_server_variants import BARE, DMR, LLAMA_SERVER, LOADING, OLDER_DMR, OLLAMA
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.anyio
 
 HELLO = {"messages": [{"role": "user", "content": "Hello"}]}
 RECEIPT = HELLO | {"smolchat": {"receipt": True}}
-WHOLE = json.loads(recorded("chat").pieces[0])
+WHOLE = json.loads(replay("chat").pieces[0])
 DIGEST = "sha256:" + WHOLE["model"].split("/")[-3]  # of its file in the store
 ROOT = ("", "/")
 DMR_ADDRESSES = (
@@ -43,7 +43,7 @@ SPEEDS = {"prompt_ms", "prompt_tokens_per_second", "completion_tokens_per_second
 class Case:
     """A flavour, and what the API makes of it."""
 
-    flavour: Flavour
+    flavour: ServerVariant
     title: str | None  # as it is told
     addresses: tuple[str, ...]
     ids: tuple[str, ...]  # of one model; the first is MODEL_ID
@@ -99,13 +99,13 @@ def address() -> str:
 
 
 @pytest.fixture
-def model_server(case: Case) -> Iterator[ModelServer]:
-    with running_model_server(flavour=case.flavour) as server:
+def model_server(case: Case) -> Iterator[FakeModelServer]:
+    with running_fake_model_server(flavour=case.flavour) as server:
         yield server
 
 
 @pytest.fixture
-def settings(case: Case, address: str, model_server: ModelServer) -> Settings:
+def settings(case: Case, address: str, model_server: FakeModelServer) -> Settings:
     return Settings(model_id=case.ids[0], dmr_base_url=model_server.root + address)
 
 
@@ -121,7 +121,7 @@ def text(chunks: list[dict[str, Any]]) -> str:
     return "".join(choice["delta"].get("content") or "" for choice in choices)
 
 
-STREAMED_TEXT = text([json.loads(piece[6:]) for piece in recorded("stream").pieces[:-1]])
+STREAMED_TEXT = text([json.loads(piece[6:]) for piece in replay("stream").pieces[:-1]])
 
 
 @pytest.mark.parametrize(
@@ -133,27 +133,29 @@ STREAMED_TEXT = text([json.loads(piece[6:]) for piece in recorded("stream").piec
     ],
 )
 async def test_every_form_of_its_address_leads_to_it(
-    api: httpx.AsyncClient, model_server: ModelServer
+    api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
-    assert (await api.post("/chat", json=HELLO)).status_code == 200
+    assert (await api_client.post("/chat", json=HELLO)).status_code == 200
     routes = [f"{prefix}/chat/completions" for prefix in model_server.prefixes]
     assert model_server.chats[-1].path in routes
 
 
 async def test_an_answer_is_named_as_it_was_asked_for(
-    api: httpx.AsyncClient, case: Case, model_server: ModelServer
+    api_client: httpx.AsyncClient, case: Case, model_server: FakeModelServer
 ) -> None:
     for model_id in case.ids:
-        answer = (await api.post("/chat", json=HELLO | {"model": model_id})).json()
+        answer = (await api_client.post("/chat", json=HELLO | {"model": model_id})).json()
         assert model_server.chats[-1].body["model"] == model_id
         assert answer["choices"] == WHOLE["choices"]
         assert answer.get("model") == (None if case.flavour is BARE else model_id)
 
 
-async def test_a_stream_is_named_as_it_was_asked_for(api: httpx.AsyncClient, case: Case) -> None:
+async def test_a_stream_is_named_as_it_was_asked_for(
+    api_client: httpx.AsyncClient, case: Case
+) -> None:
     for model_id in case.ids:
         body = HELLO | {"model": model_id, "stream": True}
-        chunks = events(await api.post("/chat", json=body))
+        chunks = events(await api_client.post("/chat", json=body))
         assert text(chunks) == STREAMED_TEXT
         named = {chunk.get("model") for chunk in chunks}
         assert named == {None if case.flavour is BARE else model_id}
@@ -161,27 +163,31 @@ async def test_a_stream_is_named_as_it_was_asked_for(api: httpx.AsyncClient, cas
 
 @some("dmr", "older-dmr", "llama-server", "ollama")
 async def test_it_is_ready_and_its_model_is_listed_as_people_write_it(
-    api: httpx.AsyncClient, case: Case
+    api_client: httpx.AsyncClient, case: Case
 ) -> None:
-    health = (await api.get("/healthz")).json()["model_server"]
+    health = (await api_client.get("/healthz")).json()["model_server"]
     assert (health["state"], health["name"]) == ("ready", case.title)
-    assert (await api.get("/readyz")).status_code == 200
-    assert [model["id"] for model in (await api.get("/models")).json()["data"]] == [case.listed]
+    assert (await api_client.get("/readyz")).status_code == 200
+    assert [model["id"] for model in (await api_client.get("/models")).json()["data"]] == [
+        case.listed
+    ]
 
 
 @some("bare")
 async def test_one_without_a_model_list_answers_and_is_not_called_ready(
-    api: httpx.AsyncClient,
+    api_client: httpx.AsyncClient,
 ) -> None:
-    assert (await api.post("/chat", json=HELLO)).status_code == 200
-    assert (await api.get("/healthz")).json()["model_server"]["state"] == "invalid"
-    assert (await api.get("/readyz")).status_code == 503
+    assert (await api_client.post("/chat", json=HELLO)).status_code == 200
+    assert (await api_client.get("/healthz")).json()["model_server"]["state"] == "invalid"
+    assert (await api_client.get("/readyz")).status_code == 503
 
 
 @some("dmr", "older-dmr", "ollama", "bare")  # llama.cpp's server answers to every name
 @pytest.mark.parametrize("stream", [False, True])
-async def test_a_model_that_it_has_not_is_404(api: httpx.AsyncClient, *, stream: bool) -> None:
-    answer = await api.post("/chat", json=HELLO | {"model": "ai/nosuch", "stream": stream})
+async def test_a_model_that_it_has_not_is_404(
+    api_client: httpx.AsyncClient, *, stream: bool
+) -> None:
+    answer = await api_client.post("/chat", json=HELLO | {"model": "ai/nosuch", "stream": stream})
     error = answer.json()["error"]
     assert (answer.status_code, error["code"]) == (404, "model_not_found")
     assert (error["type"], error["param"]) == ("invalid_request_error", "model")
@@ -189,9 +195,9 @@ async def test_a_model_that_it_has_not_is_404(api: httpx.AsyncClient, *, stream:
 
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_receipt_says_what_was_measured_and_nothing_else(
-    api: httpx.AsyncClient, case: Case, *, stream: bool
+    api_client: httpx.AsyncClient, case: Case, *, stream: bool
 ) -> None:
-    answer = await api.post("/chat", json=RECEIPT | {"stream": stream, "seed": 7})
+    answer = await api_client.post("/chat", json=RECEIPT | {"stream": stream, "seed": 7})
     if stream:
         chunks = events(answer)
         assert chunks[-1]["choices"] == []
@@ -208,23 +214,25 @@ async def test_a_receipt_says_what_was_measured_and_nothing_else(
 
 
 async def test_only_llama_cpp_gets_its_own_fields(
-    api: httpx.AsyncClient, case: Case, model_server: ModelServer
+    api_client: httpx.AsyncClient, case: Case, model_server: FakeModelServer
 ) -> None:
     """Others may refuse what they do not know, as the bare one does here."""
     options = {"progress": True, "deterministic": True, "receipt": True}
-    answer = await api.post("/chat", json=HELLO | {"stream": True, "smolchat": options})
+    answer = await api_client.post("/chat", json=HELLO | {"stream": True, "smolchat": options})
     assert text(events(answer)) == STREAMED_TEXT
     own = {"return_progress", "cache_prompt"} & model_server.chats[-1].body.keys()
     assert len(own) == (0 if case.flavour in (OLLAMA, BARE) else 2)
-    refused = await api.post("/chat", json=HELLO | {"top_k": 40})  # a client's own is passed on
+    refused = await api_client.post(
+        "/chat", json=HELLO | {"top_k": 40}
+    )  # a client's own is passed on
     assert refused.status_code == (400 if case.flavour is BARE else 200)
 
 
 async def test_only_docker_model_runner_is_asked_to_load_a_model(
-    api: httpx.AsyncClient, case: Case, model_server: ModelServer
+    api_client: httpx.AsyncClient, case: Case, model_server: FakeModelServer
 ) -> None:
     for _ in range(3):
-        assert (await api.post("/chat", json=HELLO)).status_code == 200
+        assert (await api_client.post("/chat", json=HELLO)).status_code == 200
     assert len(model_server.preloads) == case.loads
     for preload in model_server.preloads:
         assert (preload.body["model"], preload.body["max_tokens"]) == (case.ids[0], 1)
@@ -232,7 +240,7 @@ async def test_only_docker_model_runner_is_asked_to_load_a_model(
 
 
 def test_what_is_loaded_at_the_start_costs_no_other_server_anything(
-    case: Case, settings: Settings, model_server: ModelServer
+    case: Case, settings: Settings, model_server: FakeModelServer
 ) -> None:
     with running_api(settings.model_copy(update={"preload": True})) as url:
         httpx.post(f"{url}/chat", json=HELLO).raise_for_status()
@@ -243,15 +251,15 @@ def test_what_is_loaded_at_the_start_costs_no_other_server_anything(
 @some("dmr")
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_load_that_fails_is_told_and_tried_again(
-    api: httpx.AsyncClient, model_server: ModelServer, *, stream: bool
+    api_client: httpx.AsyncClient, model_server: FakeModelServer, *, stream: bool
 ) -> None:
-    loaded, model_server.preloading = model_server.preloading, recorded("err-load-broken-file")
-    answer = await api.post("/chat", json=HELLO | {"stream": stream})
+    loaded, model_server.preloading = model_server.preloading, replay("err-load-broken-file")
+    answer = await api_client.post("/chat", json=HELLO | {"stream": stream})
     assert answer.status_code == 502
     assert answer.json()["error"]["message"].startswith("The model's file is damaged.")
     assert not model_server.chats
     model_server.preloading = loaded
-    assert (await api.post("/chat", json=HELLO)).status_code == 200
+    assert (await api_client.post("/chat", json=HELLO)).status_code == 200
 
 
 # What it says to a load that it takes for a question.
@@ -267,21 +275,21 @@ TO_A_LOAD = {
 @some("older-dmr")
 @pytest.mark.parametrize("said", TO_A_LOAD)
 async def test_an_older_one_that_takes_a_load_for_a_question_still_answers(
-    said: str, api: httpx.AsyncClient, model_server: ModelServer
+    said: str, api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     model_server.replies.append(TO_A_LOAD[said])
-    assert (await api.post("/chat", json=HELLO)).json().get("choices") == WHOLE["choices"]
+    assert (await api_client.post("/chat", json=HELLO)).json().get("choices") == WHOLE["choices"]
     assert not model_server.replies
 
 
 @some("older-dmr")
 async def test_an_older_ones_error_in_the_middle_is_our_event(
-    api: httpx.AsyncClient, model_server: ModelServer
+    api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     failed = b'error: {"code":500,"message":"slot 0 | /models/x.gguf","type":"server_error"}\n\n'
     begun = Reply(headers=EVENTS, pieces=[chunk({"content": "Hi"}), failed])
-    model_server.replies += [recorded("chat"), begun]  # the first to what was meant as a load
-    answer = await api.post("/chat", json=HELLO | {"stream": True})
+    model_server.replies += [replay("chat"), begun]  # the first to what was meant as a load
+    answer = await api_client.post("/chat", json=HELLO | {"stream": True})
     first, error = [json.loads(line[6:]) for line in answer.text.strip().split("\n\n") if line]
     assert text([first]) == "Hi"
     assert error["error"]["code"] == "model_server_failed"
@@ -291,8 +299,8 @@ async def test_an_older_ones_error_in_the_middle_is_our_event(
 @some("ollama")
 @pytest.mark.parametrize("stream", [False, True])
 async def test_one_that_gives_a_single_answer_whatever_is_asked_has_not_failed(
-    api: httpx.AsyncClient, *, stream: bool
+    api_client: httpx.AsyncClient, *, stream: bool
 ) -> None:
-    answer = await api.post("/chat", json=HELLO | {"n": 2, "stream": stream})
+    answer = await api_client.post("/chat", json=HELLO | {"n": 2, "stream": stream})
     assert answer.status_code == 200
     assert "error" not in answer.text

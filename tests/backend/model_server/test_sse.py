@@ -5,7 +5,7 @@ import json
 import pytest
 
 from backend.errors import ContextLengthExceededError, ModelServerError, SmolChatError
-from backend.model_server.sse import DONE, EventStream
+from backend.model_server.sse import DONE, SseRelay
 
 PATH = "/models/bundles/sha256/532a/model/model.gguf"
 
@@ -17,12 +17,12 @@ def chunk(content: str | None = None, finish_reason: str | None = None, model: s
 
 
 def relay(*pieces: bytes, model: str = "ai/smollm2", choices: int = 1) -> bytes:
-    stream = EventStream(model, choices)
+    stream = SseRelay(model, choices)
     passed_on = b""
     for piece in pieces:
         passed_on += stream.feed(piece)
-        if stream.failure:
-            raise stream.failure
+        if stream.error:
+            raise stream.error
         if stream.is_done:
             break
     return passed_on + stream.close()
@@ -101,7 +101,7 @@ def test_what_we_add_is_an_event_of_its_own(cut: int) -> None:
     """Also where the model server left its last one without the blank line that ends it."""
     begun = chunk("Hi") + chunk(finish_reason="stop")
     assert (relay(begun[:-cut])).endswith(b"}\n\n" + DONE if cut == 2 else b"\n\n" + DONE)
-    assert ModelServerError("No.").event().startswith(b"\n\ndata: ")
+    assert ModelServerError("No.").sse_event().startswith(b"\n\ndata: ")
 
 
 def test_of_several_choices_each_has_to_end() -> None:
@@ -117,7 +117,7 @@ def test_an_error_that_is_null_is_none() -> None:
 
 
 def test_comments_pass_and_are_no_first_event() -> None:
-    stream = EventStream("m")
+    stream = SseRelay("m")
     assert stream.feed(b": ping\n\n") == b""
     assert stream.feed(WHOLE).startswith(b": ping\n\ndata: {")
 
@@ -164,9 +164,9 @@ def test_what_is_no_whole_answer_is_a_failure(pieces: list[bytes]) -> None:
     ],
 )
 def test_an_error_in_the_middle_ends_it_and_what_came_before_is_kept(line: bytes) -> None:
-    stream = EventStream("m")
+    stream = SseRelay("m")
     assert stream.feed(chunk("Hi", model="m") + line + DONE) == chunk("Hi", model="m")
-    assert isinstance(stream.failure, ModelServerError)
+    assert isinstance(stream.error, ModelServerError)
 
 
 @pytest.mark.parametrize("said", [b'{"type":"ping"}', b'{"usage":{}}', b"hello", b"[1]"])
@@ -186,9 +186,9 @@ def test_an_empty_reason_is_no_end() -> None:
 
 def test_an_error_as_the_first_event_passes_nothing_on() -> None:
     overflow = b'data: {"error":{"n_prompt_tokens":9,"n_ctx":8,"message":"too long"}}\n\n'
-    stream = EventStream("m")
+    stream = SseRelay("m")
     assert stream.feed(b": ping\n\n" + overflow) == b""
-    assert isinstance(stream.failure, ContextLengthExceededError)
+    assert isinstance(stream.error, ContextLengthExceededError)
 
 
 def test_nothing_is_read_after_done() -> None:

@@ -1,7 +1,7 @@
 import httpx
 import pytest
 
-from tests.support.fake_model_server import ModelServer, Reply, recorded
+from tests.support.fake_model_server import FakeModelServer, Reply, replay
 
 pytestmark = pytest.mark.anyio
 
@@ -15,9 +15,9 @@ OLLAMA = b"""{"object": "list", "data": [
 
 @pytest.mark.parametrize("path", ["/models", "/v1/models"])
 async def test_docker_model_runners_models_are_listed_with_what_is_known(
-    path: str, api: httpx.AsyncClient
+    path: str, api_client: httpx.AsyncClient
 ) -> None:
-    listed = (await api.get(path)).json()
+    listed = (await api_client.get(path)).json()
     assert listed["object"] == "list"
     assert listed["data"][0] == {
         "id": "ai/smollm2:latest",
@@ -35,23 +35,23 @@ async def test_docker_model_runners_models_are_listed_with_what_is_known(
 
 
 async def test_llama_servers_numbers_are_read(
-    api: httpx.AsyncClient, model_server: ModelServer
+    api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     model_server.models = Reply(pieces=[LLAMA_SERVER])
-    facts = (await api.get("/models")).json()["data"][0]["smolchat"]
+    facts = (await api_client.get("/models")).json()["data"][0]["smolchat"]
     assert (facts["parameters"], facts["size"]) == ("134.52 M", "92.10 MiB")
     assert (facts["context_window"], facts["quantization"]) == (4096, "Q4_1")
     larger = LLAMA_SERVER.replace(b"134515008", b"1711376384")
     model_server.models = Reply(pieces=[larger])
-    facts = (await api.get("/models")).json()["data"][0]["smolchat"]
+    facts = (await api_client.get("/models")).json()["data"][0]["smolchat"]
     assert facts["parameters"] == "1.71 B"
 
 
 async def test_what_a_server_does_not_tell_is_null(
-    api: httpx.AsyncClient, model_server: ModelServer
+    api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     model_server.models = Reply(pieces=[OLLAMA])
-    entry = (await api.get("/models")).json()["data"][0]
+    entry = (await api_client.get("/models")).json()["data"][0]
     assert entry["id"] == "llama3.2:1b"
     assert set(entry["smolchat"].values()) == {None}
 
@@ -67,22 +67,24 @@ async def test_what_a_server_does_not_tell_is_null(
     ],
 )
 async def test_odd_entries_are_listed_without_what_is_odd(
-    entry: bytes, api: httpx.AsyncClient, model_server: ModelServer
+    entry: bytes, api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     model_server.models = Reply(pieces=[b'{"data": [' + entry + b"]}"])
-    listed = await api.get("/models")
+    listed = await api_client.get("/models")
     assert listed.status_code == 200
     assert set(listed.json()["data"][0]["smolchat"].values()) == {None}
 
 
 async def test_a_failed_model_is_listed_too(
-    api: httpx.AsyncClient, model_server: ModelServer
+    api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
-    model_server.models = recorded("v1-models-with-broken")
-    assert len((await api.get("/models")).json()["data"]) == 2
+    model_server.models = replay("v1-models-with-broken")
+    assert len((await api_client.get("/models")).json()["data"]) == 2
 
 
-async def test_no_list_is_a_typed_error(api: httpx.AsyncClient, model_server: ModelServer) -> None:
+async def test_no_list_is_a_typed_error(
+    api_client: httpx.AsyncClient, model_server: FakeModelServer
+) -> None:
     model_server.models = Reply(pieces=[b"[]"])
-    answer = await api.get("/models")
+    answer = await api_client.get("/models")
     assert (answer.status_code, answer.json()["error"]["code"]) == (502, "model_server_failed")

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from backend.settings import Settings
 from tests.support.api_server import running_api
-from tests.support.fake_model_server import ModelServer, Reply, recorded
+from tests.support.fake_model_server import FakeModelServer, Reply, replay
 from tests.support.model_server_variants import LOADING
 
 pytestmark = pytest.mark.anyio
@@ -18,12 +18,12 @@ NO_MODEL = Reply(pieces=[b'{"data": []}'])
 ONE_FILE = Reply(pieces=[b'{"data": [{"id": "/models/tiny.gguf", "owned_by": "llamacpp"}]}'])
 
 
-async def test_both_are_glad_when_the_model_is_there(api: httpx.AsyncClient) -> None:
-    health = (await api.get("/healthz")).json()
+async def test_both_are_glad_when_the_model_is_there(api_client: httpx.AsyncClient) -> None:
+    health = (await api_client.get("/healthz")).json()
     assert health["status"] == "ok"
     assert health["model_server"]["state"] == "ready"
     assert health["model_server"]["name"] == "Docker Model Runner"
-    assert (await api.get("/readyz")).status_code == 200
+    assert (await api_client.get("/readyz")).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -35,19 +35,19 @@ async def test_both_are_glad_when_the_model_is_there(api: httpx.AsyncClient) -> 
         (Reply(pieces=[b"<html>hello</html>"]), "invalid"),
         (Reply(pieces=[b'{"data": [1]}']), "invalid"),
         (Reply(headers=[("Content-Encoding", "gzip")], pieces=[b"no gzip"]), "invalid"),
-        (recorded("err-unknown-route"), "invalid"),
+        (replay("err-unknown-route"), "invalid"),
         (Reply(end="hang"), "silent"),
         (Reply(first_seconds=60), "silent"),
     ],
 )
 async def test_the_state_of_the_model_server_is_told(
-    models: Reply, state: str, api: httpx.AsyncClient, model_server: ModelServer
+    models: Reply, state: str, api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     model_server.models = models
     started = time.monotonic()
-    health = await api.get("/healthz")
+    health = await api_client.get("/healthz")
     healthy = time.monotonic()
-    readiness = await api.get("/readyz")
+    readiness = await api_client.get("/readyz")
     assert health.status_code == 200
     assert health.json()["model_server"]["state"] == state
     assert readiness.status_code == 503
@@ -57,10 +57,10 @@ async def test_the_state_of_the_model_server_is_told(
 
 
 async def test_a_llama_server_with_one_file_answers_for_every_name(
-    api: httpx.AsyncClient, model_server: ModelServer
+    api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     model_server.models = ONE_FILE
-    assert (await api.get("/readyz")).status_code == 200
+    assert (await api_client.get("/readyz")).status_code == 200
 
 
 def test_a_model_server_that_is_down_is_told_with_the_next_step() -> None:
@@ -73,34 +73,37 @@ def test_a_model_server_that_is_down_is_told_with_the_next_step() -> None:
     assert "set DMR_BASE_URL" in readiness.json()["error"]["message"]
 
 
-async def test_a_probe_may_ask_for_the_head_alone(api: httpx.AsyncClient) -> None:
-    assert (await api.head("/healthz")).status_code == 200
-    assert (await api.head("/readyz")).status_code == 200
+async def test_a_probe_may_ask_for_the_head_alone(api_client: httpx.AsyncClient) -> None:
+    assert (await api_client.head("/healthz")).status_code == 200
+    assert (await api_client.head("/readyz")).status_code == 200
 
 
-async def test_neither_runs_the_model(api: httpx.AsyncClient, model_server: ModelServer) -> None:
-    await api.get("/healthz")
-    await api.get("/readyz")
+async def test_neither_runs_the_model(
+    api_client: httpx.AsyncClient, model_server: FakeModelServer
+) -> None:
+    await api_client.get("/healthz")
+    await api_client.get("/readyz")
     assert not model_server.chats
     assert {request.method for request in model_server.requests} == {"GET"}
 
 
 async def test_no_chat_would_be_answered_where_the_line_is_full_or_the_process_stops(
-    app: FastAPI, api: httpx.AsyncClient, settings: Settings
+    app: FastAPI, api_client: httpx.AsyncClient, settings: Settings
 ) -> None:
     places = [
-        app.state.core.queue.place() for _ in range(settings.max_concurrent + settings.max_waiting)
+        app.state.core.queue.enqueue()
+        for _ in range(settings.max_concurrent + settings.max_waiting)
     ]
-    full = await api.get("/readyz")
+    full = await api_client.get("/readyz")
     assert (full.status_code, full.json()["error"]["code"]) == (503, "not_ready")
     for place in reversed(places):
-        place.leave()
-    assert (await api.get("/readyz")).status_code == 200
+        place.release()
+    assert (await api_client.get("/readyz")).status_code == 200
     app.state.core.shutting_down.set()
-    assert (await api.get("/readyz")).status_code == 503
+    assert (await api_client.get("/readyz")).status_code == 503
 
 
-def test_it_is_well_again_when_the_model_server_is_back(model_server: ModelServer) -> None:
+def test_it_is_well_again_when_the_model_server_is_back(model_server: FakeModelServer) -> None:
     settings = Settings(model_id="ai/smollm2", dmr_base_url=model_server.base_url)
     back, model_server.models = model_server.models, LOADING
     with running_api(settings) as url:

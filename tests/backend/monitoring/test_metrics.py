@@ -5,7 +5,7 @@ import re
 import httpx
 import pytest
 
-from tests.support.fake_model_server import ModelServer, recorded
+from tests.support.fake_model_server import FakeModelServer, replay
 
 pytestmark = pytest.mark.anyio
 
@@ -21,14 +21,14 @@ async def counted(api: httpx.AsyncClient) -> dict[str, float]:
 
 
 async def test_requests_are_counted_by_route_and_status(
-    api: httpx.AsyncClient, model_server: ModelServer
+    api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
-    model_server.replies += [recorded("chat"), recorded("err-overflow")]
+    model_server.replies += [replay("chat"), replay("err-overflow")]
     for path in ("/chat", "/v1/chat/completions"):
-        await api.post(path, json=HELLO)
+        await api_client.post(path, json=HELLO)
     for path in ("/nowhere", "/nowhere/else", "/healthz"):
-        await api.get(path)
-    found = await counted(api)
+        await api_client.get(path)
+    found = await counted(api_client)
     requests = {name: value for name, value in found.items() if "requests_total" in name}
     assert requests == {
         'smolchat_requests_total{route="/chat",status="200"}': 1,
@@ -40,12 +40,12 @@ async def test_requests_are_counted_by_route_and_status(
 
 @pytest.mark.parametrize("case", ["stream", "stream-usage", "chat"])
 async def test_tokens_are_those_that_the_model_server_told(
-    case: str, api: httpx.AsyncClient, model_server: ModelServer
+    case: str, api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
-    reply = recorded(case)
+    reply = replay(case)
     model_server.replies.append(reply)
-    await api.post("/chat", json=HELLO | {"stream": case != "chat"})
-    found = await counted(api)
+    await api_client.post("/chat", json=HELLO | {"stream": case != "chat"})
+    found = await counted(api_client)
     text = b"".join(reply.pieces).decode()
     completion = int(re.search(r'"predicted_n":(\d+)', text)[1])  # type: ignore[index]
     assert found["smolchat_completion_tokens_total"] == completion
@@ -55,15 +55,15 @@ async def test_tokens_are_those_that_the_model_server_told(
 
 
 async def test_failures_of_the_model_server_are_counted_by_kind(
-    api: httpx.AsyncClient, model_server: ModelServer
+    api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     model_server.replies += [
-        recorded("runner-killed-before-first-byte"),
-        recorded("runner-killed-mid-stream"),
-        recorded("err-overflow"),
+        replay("runner-killed-before-first-byte"),
+        replay("runner-killed-mid-stream"),
+        replay("err-overflow"),
     ]
     for _ in range(3):
-        await api.post("/chat", json=HELLO | {"stream": True})
-    found = await counted(api)
+        await api_client.post("/chat", json=HELLO | {"stream": True})
+    found = await counted(api_client)
     errors = {name: value for name, value in found.items() if "errors_total" in name}
     assert errors == {'smolchat_model_server_errors_total{code="model_server_failed"}': 2}

@@ -16,12 +16,12 @@ from pydantic import SecretStr
 from sqlalchemy import create_engine, make_url, text
 
 from backend.conversations.conversation import Conversation, Message
-from backend.conversations.repository import Store
-from backend.database.database import FILE_NAME, open_database, place_of
+from backend.conversations.repository import ConversationRepository
+from backend.database.database import FILE_NAME, database_location, open_database
 from backend.main import create_app
-from backend.monitoring.statistics import Figures
+from backend.monitoring.statistics import DatabaseStatistics
 from backend.settings import Settings
-from tests.support.fake_model_server import ModelServer, Reply, spoken
+from tests.support.fake_model_server import FakeModelServer, Reply, stream_of
 from tests.support.requests import MODEL_ID
 
 pytestmark = pytest.mark.anyio
@@ -31,7 +31,7 @@ Json = dict[str, Any]
 
 
 @pytest.fixture
-def settings(model_server: ModelServer, tmp_path: Path) -> Settings:
+def settings(model_server: FakeModelServer, tmp_path: Path) -> Settings:
     return Settings(model_id=MODEL_ID, dmr_base_url=model_server.base_url, data_dir=tmp_path)
 
 
@@ -56,18 +56,18 @@ async def told(api: httpx.AsyncClient) -> Json:
     return found
 
 
-async def answered(api: httpx.AsyncClient, model_server: ModelServer, *, words: int) -> None:
+async def answered(api: httpx.AsyncClient, model_server: FakeModelServer, *, words: int) -> None:
     conversation = (await api.post("/conversations", json={})).json()["id"]
-    model_server.replies.append(spoken(["a"] * words))
+    model_server.replies.append(stream_of(["a"] * words))
     body = {"messages": [{"role": "user", "content": "Hello"}], "stream": True}
     await api.post("/chat", json=body | {"smolchat": {"conversation": conversation}})
 
 
 async def test_what_runs_where_is_told(
-    api: httpx.AsyncClient, model_server: ModelServer, settings: Settings
+    api_client: httpx.AsyncClient, model_server: FakeModelServer, settings: Settings
 ) -> None:
-    found = await told(api)
-    health = (await api.get("/healthz")).json()
+    found = await told(api_client)
+    health = (await api_client.get("/healthz")).json()
     assert found["model_server"] == health["model_server"] | {"context_size": None}
     assert found["version"] == health["version"]
     assert found["python"].startswith("3.")
@@ -81,20 +81,20 @@ async def test_what_runs_where_is_told(
 
 
 async def test_the_context_is_told_where_the_model_server_tells_it(
-    api: httpx.AsyncClient, model_server: ModelServer
+    api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     entry = {"id": "/models/tiny.gguf", "owned_by": "llamacpp", "meta": {"n_ctx": 2048}}
     model_server.models = Reply(pieces=[json.dumps({"data": [entry]}).encode()])
-    found = (await told(api))["model_server"]
+    found = (await told(api_client))["model_server"]
     assert (found["name"], found["context_size"]) == ("llama.cpp", 2048)
 
 
 async def test_what_is_kept_is_counted(
-    api: httpx.AsyncClient, model_server: ModelServer, tmp_path: Path
+    api_client: httpx.AsyncClient, model_server: FakeModelServer, tmp_path: Path
 ) -> None:
-    await answered(api, model_server, words=3)
-    await answered(api, model_server, words=5)
-    found = await told(api)
+    await answered(api_client, model_server, words=3)
+    await answered(api_client, model_server, words=5)
+    found = await told(api_client)
     store = found["store"]
     assert (store["kind"], store["place"]) == ("sqlite", str(tmp_path / FILE_NAME))
     assert (store["conversations"], store["messages"], store["problem"]) == (2, 4, None)
@@ -106,16 +106,16 @@ async def test_what_is_kept_is_counted(
 
 async def test_only_what_was_finished_is_told_and_no_more_than_fifty(tmp_path: Path) -> None:
     async with open_database(Settings(model_id=MODEL_ID, data_dir=tmp_path)) as database:
-        store = Store(database)
+        store = ConversationRepository(database)
         await _fill(store)
-        found = await Figures(database).counted(5)
+        found = await DatabaseStatistics(database).collect(5)
     assert found.messages == 62
     assert [answer.receipt for answer in found.answers] == [
         {"model": "m", "total_ms": number} for number in range(59, 9, -1)
     ]
 
 
-async def _fill(store: Store) -> None:
+async def _fill(store: ConversationRepository) -> None:
     moment = datetime(2026, 1, 1, tzinfo=UTC)
     answers = [
         Message(
@@ -127,7 +127,7 @@ async def _fill(store: Store) -> None:
         for number in range(60)
     ]
     others = [Message(role="assistant", state="failed", receipt={}), Message(role="user")]
-    await store.add([Conversation(messages=[*answers, *others])])
+    await store.insert_many([Conversation(messages=[*answers, *others])])
 
 
 @pytest.mark.parametrize(
@@ -141,20 +141,20 @@ async def _fill(store: Store) -> None:
     ],
 )
 async def test_an_imported_receipt_that_is_none_is_left_out(
-    api: httpx.AsyncClient, receipt: str
+    api_client: httpx.AsyncClient, receipt: str
 ) -> None:
     message = '{"role": "assistant", "state": "finished", "receipt": ' + receipt + "}"
     body = (
         '{"format": "smolchat", "version": 1, "conversations": [{"messages": [' + message + "]}]}"
     )
     headers = {"Content-Type": "application/json"}
-    imported = await api.post("/conversations/import", content=body, headers=headers)
+    imported = await api_client.post("/conversations/import", content=body, headers=headers)
     assert imported.status_code == 201
-    [answer] = (await told(api))["recent"]
+    [answer] = (await told(api_client))["recent"]
     assert answer["receipt"] is None
 
 
-async def test_no_secret_is_told(model_server: ModelServer, postgres: str) -> None:
+async def test_no_secret_is_told(model_server: FakeModelServer, postgres: str) -> None:
     url = postgres.replace("smolchat@", f"smolchat:{SECRET}@") + f"&application_name={SECRET}"
     secrets = {"dmr_api_key": SECRET, "api_key": SECRET, "database_url": url}
     where = {"model_id": MODEL_ID, "dmr_base_url": model_server.base_url}
@@ -185,42 +185,44 @@ async def test_no_secret_is_told(model_server: ModelServer, postgres: str) -> No
     ],
 )
 def test_a_place_has_no_user_and_no_password(url: str, place: str) -> None:
-    assert place_of(make_url(url)) == place
+    assert database_location(make_url(url)) == place
 
 
 @pytest.mark.parametrize("models", [Reply(end="hang"), Reply(first_seconds=60)])
 async def test_a_silent_model_server_is_told_in_time(
-    api: httpx.AsyncClient, model_server: ModelServer, models: Reply
+    api_client: httpx.AsyncClient, model_server: FakeModelServer, models: Reply
 ) -> None:
     model_server.models = models
     started = time.monotonic()
-    found = await told(api)
+    found = await told(api_client)
     assert time.monotonic() - started < 2.5
     assert found["model_server"]["state"] == "silent"
     assert found["store"]["conversations"] == 0
 
 
-async def test_it_never_runs_the_model(api: httpx.AsyncClient, model_server: ModelServer) -> None:
-    await told(api)
+async def test_it_never_runs_the_model(
+    api_client: httpx.AsyncClient, model_server: FakeModelServer
+) -> None:
+    await told(api_client)
     assert not model_server.chats
     assert {request.method for request in model_server.requests} == {"GET"}
 
 
-async def test_a_busy_file_is_told_in_time(api: httpx.AsyncClient, tmp_path: Path) -> None:
+async def test_a_busy_file_is_told_in_time(api_client: httpx.AsyncClient, tmp_path: Path) -> None:
     other = sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     # Each that waits for its turn to write has a connection; there are 15.
-    writers = [asyncio.create_task(api.post("/conversations", json={})) for _ in range(20)]
+    writers = [asyncio.create_task(api_client.post("/conversations", json={})) for _ in range(20)]
     await asyncio.sleep(0.5)
-    await _is_told_in_time(api)
+    await _is_told_in_time(api_client)
     other.execute("ROLLBACK")
     other.close()
     assert {(await writer).status_code for writer in writers} == {201}
-    assert (await told(api))["store"]["conversations"] == 20
+    assert (await told(api_client))["store"]["conversations"] == 20
 
 
 async def test_a_busy_server_of_databases_is_told_in_time(
-    model_server: ModelServer, postgres: str
+    model_server: FakeModelServer, postgres: str
 ) -> None:
     settings = Settings(
         model_id=MODEL_ID, dmr_base_url=model_server.base_url, database_url=SecretStr(postgres)
@@ -244,22 +246,22 @@ async def _is_told_in_time(api: httpx.AsyncClient) -> None:
         assert (store["bytes"], store["conversations"], found["recent"]) == (None, None, None)
 
 
-async def test_a_broken_database_is_told(api: httpx.AsyncClient, tmp_path: Path) -> None:
+async def test_a_broken_database_is_told(api_client: httpx.AsyncClient, tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / FILE_NAME)
     connection.execute("DROP TABLE messages")
     connection.close()
-    store = (await told(api))["store"]
+    store = (await told(api_client))["store"]
     assert "log says why" in store["problem"]
     assert store["messages"] is None
 
 
 async def test_requests_that_run_are_told(
-    api: httpx.AsyncClient, model_server: ModelServer
+    api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
-    model_server.replies.append(spoken(["a"], first_seconds=1.5))
+    model_server.replies.append(stream_of(["a"], first_seconds=1.5))
     body = {"messages": [{"role": "user", "content": "Hello"}]}
-    asking = asyncio.create_task(api.post("/chat", json=body))
+    asking = asyncio.create_task(api_client.post("/chat", json=body))
     await asyncio.sleep(0.5)
-    assert (await told(api))["running"] == 1
+    assert (await told(api_client))["running"] == 1
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)

@@ -10,13 +10,13 @@ import pytest
 from fastapi import FastAPI
 
 from backend.errors import ContextLengthExceededError, ModelServerError
-from backend.json_schema.worker import Worker
+from backend.json_schema.worker import WorkerPool
 from backend.settings import Settings
-from backend.structured.batch import Structuring
+from backend.structured.batch import StructuredBatch
 from backend.structured.protocol import StructuredRequest
-from backend.structured.target_schema import Form
+from backend.structured.target_schema import TargetSchema
 from tests.support.api_server import running_api
-from tests.support.fake_model_server import EVENTS, ModelServer, Reply, chunk, recorded, spoken
+from tests.support.fake_model_server import EVENTS, FakeModelServer, Reply, chunk, replay, stream_of
 from tests.support.requests import MODEL_ID
 from tests.support.structured_requests import ANN, PROBED, asked, post, said
 from tests.support.waiting import wait_until
@@ -24,12 +24,12 @@ from tests.support.waiting import wait_until
 WRONG = '{"name": "Ann", "age": -1}'
 
 
-def tuned(model_server: ModelServer, **changes: Any) -> Settings:
+def tuned(model_server: FakeModelServer, **changes: Any) -> Settings:
     return Settings(model_id=MODEL_ID, dmr_base_url=model_server.base_url, **changes)
 
 
 @pytest.fixture
-def narrow_served(model_server: ModelServer) -> Iterator[str]:
+def narrow_served(model_server: FakeModelServer) -> Iterator[str]:
     """An API that asks one thing at a time, and lets two more wait."""
     with running_api(tuned(model_server, max_concurrent=1, max_waiting=2)) as url:
         yield url
@@ -41,8 +41,8 @@ def narrow_served(model_server: ModelServer) -> Iterator[str]:
 @pytest.mark.parametrize(
     ("failure", "code"),
     [
-        (recorded("err-overflow"), "context_length_exceeded"),
-        (recorded("runner-killed-before-first-byte"), "model_server_failed"),
+        (replay("err-overflow"), "context_length_exceeded"),
+        (replay("runner-killed-before-first-byte"), "model_server_failed"),
         (
             Reply(headers=EVENTS, pieces=[chunk({"content": '{"name": "B'})], end="cut"),
             "model_server_failed",
@@ -51,10 +51,10 @@ def narrow_served(model_server: ModelServer) -> Iterator[str]:
     ids=["overflow", "nothing", "cut"],
 )
 def test_what_was_written_before_the_model_server_failed_is_kept(
-    failure: Reply, code: str, served: str, model_server: ModelServer
+    failure: Reply, code: str, api_url: str, model_server: FakeModelServer
 ) -> None:
     model_server.replies += [PROBED, said(WRONG), failure]
-    _, reply = post(served, asked())
+    _, reply = post(api_url, asked())
     assert reply["error"]["code"] == code
     assert reply["error"]["text"] in (WRONG, '{"name": "B')
     [attempt] = reply["error"]["attempts"]
@@ -62,15 +62,15 @@ def test_what_was_written_before_the_model_server_failed_is_kept(
 
 
 def test_an_error_before_anything_was_written_has_nothing_to_keep(
-    served: str, model_server: ModelServer
+    api_url: str, model_server: FakeModelServer
 ) -> None:
-    model_server.replies += [PROBED, recorded("err-overflow")]
-    _, reply = post(served, asked())
+    model_server.replies += [PROBED, replay("err-overflow")]
+    _, reply = post(api_url, asked())
     assert not {"text", "attempts", "answers"} & reply["error"].keys()
 
 
 def test_an_answer_that_fails_takes_those_along_that_fit(
-    narrow_served: str, model_server: ModelServer
+    narrow_served: str, model_server: FakeModelServer
 ) -> None:
     model_server.replies += [PROBED, said(ANN), *[said(WRONG)] * 3]
     status, reply = post(narrow_served, asked(n=2))
@@ -80,11 +80,11 @@ def test_an_answer_that_fails_takes_those_along_that_fit(
 
 
 def test_a_failure_says_what_was_sent_and_what_was_left_to_the_judge(
-    served: str, model_server: ModelServer
+    api_url: str, model_server: FakeModelServer
 ) -> None:
     schema = {"type": "string", "pattern": "^(?=a)b"}
     model_server.replies += [PROBED, *[said('"b"')] * 3]
-    _, reply = post(served, asked(schema))
+    _, reply = post(api_url, asked(schema))
     sent = model_server.chats[-1].body
     told = reply["error"]["sent"]
     assert told["schema"] == sent["response_format"]["json_schema"]["schema"]
@@ -94,40 +94,42 @@ def test_a_failure_says_what_was_sent_and_what_was_left_to_the_judge(
 
 def test_details_are_not_added_to_an_error_that_others_may_be_told() -> None:
     shared = ContextLengthExceededError("Too long.", param="messages", n_ctx=9)
-    told = shared.with_details(text="mine")
+    told = shared.copy_with(text="mine")
     assert type(told) is ContextLengthExceededError
     assert (str(told), told.param, told.details) == (
         "Too long.", "messages", {"n_ctx": 9, "text": "mine"},
     )  # fmt: skip
     assert shared.details == {"n_ctx": 9}
-    assert ModelServerError("x").with_details().body() == ModelServerError("x").body()
+    assert ModelServerError("x").copy_with().payload() == ModelServerError("x").payload()
 
 
 # Several answers
 
 
-def test_a_request_does_not_send_itself_away(narrow_served: str, model_server: ModelServer) -> None:
+def test_a_request_does_not_send_itself_away(
+    narrow_served: str, model_server: FakeModelServer
+) -> None:
     model_server.replies += [PROBED, *[said(ANN)] * 5]
     status, reply = post(narrow_served, asked(n=5))
     assert (status, len(reply["answers"])) == (200, 5)
 
 
 def test_answers_are_drawn_at_once_where_there_is_room(
-    served: str, model_server: ModelServer
+    api_url: str, model_server: FakeModelServer
 ) -> None:
     held = threading.Event()
-    reply = spoken([ANN], held=held)
+    reply = stream_of([ANN], held=held)
     model_server.replies += [PROBED, *[reply] * 6]
     with ThreadPoolExecutor() as pool:
-        asking = pool.submit(post, served, asked(n=6))
+        asking = pool.submit(post, api_url, asked(n=6))
         wait_until(lambda: len(model_server.chats) == 1 + 4)
         held.set()
         status, found = asking.result()
     assert (status, len(found["answers"])) == (200, 6)
 
 
-def test_answers_make_room_for_another_request(model_server: ModelServer) -> None:
-    model_server.replies += [PROBED, *[spoken([ANN], first_seconds=0.1)] * 12]
+def test_answers_make_room_for_another_request(model_server: FakeModelServer) -> None:
+    model_server.replies += [PROBED, *[stream_of([ANN], first_seconds=0.1)] * 12]
     with (
         running_api(tuned(model_server, max_concurrent=2, max_waiting=2)) as url,
         ThreadPoolExecutor() as pool,
@@ -140,7 +142,7 @@ def test_answers_make_room_for_another_request(model_server: ModelServer) -> Non
 
 
 def test_what_was_left_to_the_judge_is_told_of_all_answers(
-    narrow_served: str, model_server: ModelServer
+    narrow_served: str, model_server: FakeModelServer
 ) -> None:
     schema = {"type": "number", "minimum": 0}  # carried from the second level on
     model_server.replies += [PROBED, said("5"), said("-1"), said("5")]
@@ -149,7 +151,7 @@ def test_what_was_left_to_the_judge_is_told_of_all_answers(
     assert reply["unenforced"] == [{"pointer": "", "keyword": "minimum"}]
 
 
-class CountingWorker(Worker):
+class CountingWorker(WorkerPool):
     calls = 0
 
     async def run(self, *args: Any, **kwargs: Any) -> Any:
@@ -160,8 +162,8 @@ class CountingWorker(Worker):
 @pytest.mark.anyio
 async def test_a_schema_is_narrowed_once_for_all_answers() -> None:
     worker = CountingWorker()
-    form = Form(StructuredRequest(**asked()), worker, characters=200)
-    found = await asyncio.gather(*(form.prepared(level) for level in (0, 0, 1, 0, 1)))
+    form = TargetSchema(StructuredRequest(**asked()), worker, characters=200)
+    found = await asyncio.gather(*(form.prepare(level) for level in (0, 0, 1, 0, 1)))
     await worker.close()
     assert worker.calls == 2
     assert found[0] is found[1]
@@ -170,7 +172,7 @@ async def test_a_schema_is_narrowed_once_for_all_answers() -> None:
 # Time
 
 
-def test_the_deadline_is_over_the_first_question_too(model_server: ModelServer) -> None:
+def test_the_deadline_is_over_the_first_question_too(model_server: FakeModelServer) -> None:
     model_server.replies += [Reply(end="hang")]
     with running_api(tuned(model_server, structured_seconds=0.5)) as url:
         status, reply = post(url, asked())
@@ -178,8 +180,8 @@ def test_the_deadline_is_over_the_first_question_too(model_server: ModelServer) 
     assert model_server.chats[0].left.wait(5)
 
 
-def test_the_deadline_is_over_all_answers(model_server: ModelServer) -> None:
-    model_server.replies += [PROBED, *[spoken([ANN], first_seconds=0.3)] * 8]
+def test_the_deadline_is_over_all_answers(model_server: FakeModelServer) -> None:
+    model_server.replies += [PROBED, *[stream_of([ANN], first_seconds=0.3)] * 8]
     settings = tuned(model_server, structured_seconds=0.8, max_concurrent=1)
     with running_api(settings) as url:
         status, reply = post(url, asked(n=8))
@@ -200,14 +202,14 @@ class Counted(list[bytes]):
 
 @pytest.mark.anyio
 async def test_a_reader_who_pauses_holds_the_drawing(
-    app: FastAPI, model_server: ModelServer
+    app: FastAPI, model_server: FakeModelServer
 ) -> None:
     # So long that the sockets between do not hold them all.
     told = chunk({}, prompt_progress={"processed": 1, "total": 2}, more="x" * 100_000)
     pieces = Counted([told] * 300)
     model_server.replies += [PROBED, Reply(headers=EVENTS, pieces=pieces)]
     request = StructuredRequest(**asked(stream=True, smolchat={"progress": True}))
-    answers = Structuring(request, app.state.core).pieces()
+    answers = StructuredBatch(request, app.state.core).stream()
     await anext(answers)
     await asyncio.sleep(0.5)
     assert 1 < pieces.taken < 250

@@ -10,16 +10,16 @@ import pytest
 from backend.settings import Settings
 from tests.support.api_server import running_api
 from tests.support.engine_process import EngineProcess, running_engine
-from tests.support.fake_model_server import EVENTS, ModelServer, Reply, chunk, recorded
+from tests.support.fake_model_server import EVENTS, FakeModelServer, Reply, chunk, replay
 from tests.support.requests import MODEL_ID
 from tests.support.structured_requests import ANN, PROBED, UNPROBED, asked, post, said
 
 
 def test_an_answer_that_fits_is_given_with_its_keys_as_they_came(
-    served: str, model_server: ModelServer
+    api_url: str, model_server: FakeModelServer
 ) -> None:
     model_server.replies += [PROBED, said(ANN)]
-    status, reply = post(served, asked(smolchat={"receipt": True}))
+    status, reply = post(api_url, asked(smolchat={"receipt": True}))
     assert status == 200
     assert list(reply["parsed"]) == ["age", "name"]
     assert (reply["parsed"], reply["text"]) == ({"age": 31, "name": "Ann"}, ANN)
@@ -35,18 +35,18 @@ def test_an_answer_that_fits_is_given_with_its_keys_as_they_came(
     assert reply["smolchat"] == answer["smolchat"]
 
 
-def test_what_was_not_asked_for_is_not_told(served: str, model_server: ModelServer) -> None:
+def test_what_was_not_asked_for_is_not_told(api_url: str, model_server: FakeModelServer) -> None:
     model_server.replies += [PROBED, said(ANN)]
-    _, reply = post(served, asked())
+    _, reply = post(api_url, asked())
     assert "smolchat" not in reply
     assert "smolchat" not in reply["answers"][0]
 
 
 def test_the_model_is_held_to_a_narrower_schema_and_shown_the_form(
-    served: str, model_server: ModelServer
+    api_url: str, model_server: FakeModelServer
 ) -> None:
     model_server.replies += [PROBED, said(ANN)]
-    _, reply = post(served, asked(max_tokens=50))
+    _, reply = post(api_url, asked(max_tokens=50))
     sent = model_server.chats[1].body
     narrowed = sent["response_format"]["json_schema"]["schema"]
     assert narrowed == reply["answers"][0]["sent"]["schema"]
@@ -60,10 +60,10 @@ def test_the_model_is_held_to_a_narrower_schema_and_shown_the_form(
 
 
 def test_what_does_not_fit_is_drawn_again_with_what_was_wrong(
-    served: str, model_server: ModelServer
+    api_url: str, model_server: FakeModelServer
 ) -> None:
     model_server.replies += [PROBED, said('{"name": "Ann", "age": -1}'), said(ANN)]
-    status, reply = post(served, asked(seed=5))
+    status, reply = post(api_url, asked(seed=5))
     assert status == 200
     first, second = reply["answers"][0]["attempts"]
     [error] = first["errors"]
@@ -76,10 +76,10 @@ def test_what_does_not_fit_is_drawn_again_with_what_was_wrong(
 
 
 def test_what_is_cut_off_is_drawn_again_in_less_room_and_not_blamed(
-    served: str, model_server: ModelServer
+    api_url: str, model_server: FakeModelServer
 ) -> None:
     model_server.replies += [PROBED, said('{"name": "Annnnnnnn', "length"), said(ANN)]
-    status, reply = post(served, asked())
+    status, reply = post(api_url, asked())
     assert status == 200
     assert [attempt["level"] for attempt in reply["answers"][0]["attempts"]] == [0, 1]
     first, second = (chat.body for chat in model_server.chats[1:])
@@ -109,11 +109,11 @@ def test_what_never_fits_is_a_failure_that_keeps_all_that_was_written(
     code: str,
     *,
     is_stream: bool,
-    served: str,
-    model_server: ModelServer,
+    api_url: str,
+    model_server: FakeModelServer,
 ) -> None:
     model_server.replies += [PROBED, *[said(text, finish_reason)] * 3]
-    answer = httpx.post(f"{served}/structured", json=asked(stream=is_stream), timeout=60)
+    answer = httpx.post(f"{api_url}/structured", json=asked(stream=is_stream), timeout=60)
     # Of what is no JSON a stream has nothing to show, so that it can still have its status.
     is_begun = is_stream and text.startswith(("{", "```"))
     assert answer.status_code == (200 if is_begun else 502)
@@ -125,15 +125,15 @@ def test_what_never_fits_is_a_failure_that_keeps_all_that_was_written(
     assert "parsed" not in answer.text
 
 
-def test_a_fence_around_the_whole_is_taken_off(served: str, model_server: ModelServer) -> None:
+def test_a_fence_around_the_whole_is_taken_off(api_url: str, model_server: FakeModelServer) -> None:
     model_server.replies += [PROBED, said(f"```json\n{ANN}\n```")]
-    status, reply = post(served, asked())
+    status, reply = post(api_url, asked())
     assert (status, reply["parsed"]) == (200, {"age": 31, "name": "Ann"})
 
 
-def test_a_stream_shows_only_what_is_certain(served: str, model_server: ModelServer) -> None:
+def test_a_stream_shows_only_what_is_certain(api_url: str, model_server: FakeModelServer) -> None:
     model_server.replies += [PROBED, said('{"age": 31, "name": "Ann", "more": [1, 25]}')]
-    answer = httpx.post(f"{served}/structured", json=asked(stream=True), timeout=60)
+    answer = httpx.post(f"{api_url}/structured", json=asked(stream=True), timeout=60)
     events = [line[6:] for line in answer.text.splitlines() if line.startswith("data: ")]
     assert events[-1] == "[DONE]"
     *partials, result = (json.loads(event) for event in events[:-1])
@@ -151,28 +151,30 @@ def test_a_stream_shows_only_what_is_certain(served: str, model_server: ModelSer
 
 
 def test_a_server_without_grammars_works_by_prompt_and_judge(
-    served: str, model_server: ModelServer
+    api_url: str, model_server: FakeModelServer
 ) -> None:
     model_server.replies += [UNPROBED, said("Sure! Ann is 31."), said(ANN), said(ANN)]
-    status, reply = post(served, asked())
+    status, reply = post(api_url, asked())
     assert (status, reply["has_grammar"]) == (200, False)
     assert len(reply["answers"][0]["attempts"]) == 2
     assert "response_format" not in model_server.chats[1].body
-    assert post(served, asked())[0] == 200
+    assert post(api_url, asked())[0] == 200
     assert len(model_server.chats) == 4  # it was asked once what it can do
 
 
 def test_a_server_that_refuses_the_field_has_no_grammar(
-    served: str, model_server: ModelServer
+    api_url: str, model_server: FakeModelServer
 ) -> None:
-    model_server.replies += [recorded("err-bad-json"), said(ANN)]
-    status, reply = post(served, asked())
+    model_server.replies += [replay("err-bad-json"), said(ANN)]
+    status, reply = post(api_url, asked())
     assert (status, reply["has_grammar"]) == (200, False)
 
 
-def test_several_answers_have_seeds_of_their_own(served: str, model_server: ModelServer) -> None:
+def test_several_answers_have_seeds_of_their_own(
+    api_url: str, model_server: FakeModelServer
+) -> None:
     model_server.replies += [PROBED, *[said(ANN)] * 5]
-    status, reply = post(served, asked(n=5, seed=1))
+    status, reply = post(api_url, asked(n=5, seed=1))
     assert status == 200
     assert len(reply["answers"]) == 5
     assert reply["parsed"] == reply["answers"][0]["parsed"]
@@ -182,7 +184,7 @@ def test_several_answers_have_seeds_of_their_own(served: str, model_server: Mode
     assert reply["usage"]["completion_tokens"] == sum(tokens)
 
 
-def test_one_deadline_is_over_all(model_server: ModelServer) -> None:
+def test_one_deadline_is_over_all(model_server: FakeModelServer) -> None:
     begun = Reply(headers=EVENTS, pieces=[chunk({"content": '{"name"'})], end="hang")
     model_server.replies += [PROBED, begun]
     settings = Settings(
@@ -196,10 +198,10 @@ def test_one_deadline_is_over_all(model_server: ModelServer) -> None:
 
 
 def test_the_doors_own_errors_are_told_as_by_the_door(
-    served: str, model_server: ModelServer
+    api_url: str, model_server: FakeModelServer
 ) -> None:
-    model_server.replies += [PROBED, recorded("err-overflow")]
-    status, reply = post(served, asked())
+    model_server.replies += [PROBED, replay("err-overflow")]
+    status, reply = post(api_url, asked())
     assert (status, reply["error"]["code"]) == (400, "context_length_exceeded")
 
 
@@ -214,9 +216,9 @@ def test_the_doors_own_errors_are_told_as_by_the_door(
     ],
 )
 def test_a_schema_that_cannot_be_used_is_a_422_before_the_model_is_asked(
-    schema: Any, code: str, pointer: str, served: str, model_server: ModelServer
+    schema: Any, code: str, pointer: str, api_url: str, model_server: FakeModelServer
 ) -> None:
-    status, reply = post(served, asked(schema))
+    status, reply = post(api_url, asked(schema))
     assert (status, reply["error"]["code"]) == (422, code)
     assert (reply["error"]["param"], reply["error"]["pointer"]) == ("response_format", pointer)
     assert not model_server.chats
@@ -240,20 +242,22 @@ def test_a_schema_that_cannot_be_used_is_a_422_before_the_model_is_asked(
     ids=str,
 )
 def test_a_request_that_says_no_or_two_forms_is_refused(
-    wrong: dict[str, Any], served: str, model_server: ModelServer
+    wrong: dict[str, Any], api_url: str, model_server: FakeModelServer
 ) -> None:
-    status, reply = post(served, asked() | wrong)
+    status, reply = post(api_url, asked() | wrong)
     assert (status, reply["error"]["code"]) == (400, "invalid_request")
     assert not model_server.chats
 
 
-def test_a_registered_type_is_asked_for_by_its_name(served: str, model_server: ModelServer) -> None:
+def test_a_registered_type_is_asked_for_by_its_name(
+    api_url: str, model_server: FakeModelServer
+) -> None:
     fits = '{"label": "positive", "score": 0.9, "reason": "praise"}'
     model_server.replies += [PROBED, said(fits)]
     body = asked() | {"response_format": None, "response_type": "sentiment"}
-    status, reply = post(served, body)
+    status, reply = post(api_url, body)
     assert (status, reply["parsed"]["label"]) == (200, "positive")
-    listed = httpx.get(f"{served}/structured/types").json()["data"]
+    listed = httpx.get(f"{api_url}/structured/types").json()["data"]
     assert {one["name"] for one in listed} >= {"recipe", "event", "contact", "invoice", "sentiment"}
     assert all(one["schema"]["type"] == "object" and one["description"] for one in listed)
 
@@ -269,10 +273,10 @@ def test_a_registered_type_is_asked_for_by_its_name(served: str, model_server: M
     ids=str,
 )
 def test_no_schema_reaches_the_model_server_unseen_by_chat_either(
-    body: dict[str, Any], served: str, model_server: ModelServer
+    body: dict[str, Any], api_url: str, model_server: FakeModelServer
 ) -> None:
     messages = [{"role": "user", "content": "Hello"}]
-    answer = httpx.post(f"{served}/chat", json={"messages": messages} | body)
+    answer = httpx.post(f"{api_url}/chat", json={"messages": messages} | body)
     assert answer.status_code == 422
     assert answer.json()["error"]["code"].startswith("schema_")
     assert not model_server.chats

@@ -11,7 +11,7 @@ from backend.settings import Settings
 from benchmarks.browser import IDLE
 from tests.support.api_server import running_api
 from tests.support.browser import FAINT_TEXTS, needs_chromium, running_page
-from tests.support.fake_model_server import running_model_server
+from tests.support.fake_model_server import running_fake_model_server
 from tests.support.requests import MODEL_ID
 
 pytestmark = needs_chromium
@@ -23,7 +23,7 @@ HOSTILE = "![x](http://evil.test/a.png) <img src=http://evil.test/b.png> | `"
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with running_model_server() as model:
+    with running_fake_model_server() as model:
         settings = Settings(
             model_id=MODEL_ID, dmr_base_url=model.base_url, data_dir=_folder(tmp_path_factory)
         )

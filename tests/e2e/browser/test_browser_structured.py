@@ -12,7 +12,7 @@ from benchmarks.browser import IDLE
 from tests.support.api_server import running_api
 from tests.support.browser import FAINT_TEXTS, needs_chromium, running_page
 from tests.support.engine_process import running_engine
-from tests.support.fake_model_server import ModelServer, Reply, running_model_server
+from tests.support.fake_model_server import FakeModelServer, Reply, running_fake_model_server
 from tests.support.structured_responses import EVENT, FILM, begun, has_grammar, said, written
 
 pytestmark = needs_chromium
@@ -31,13 +31,13 @@ HOSTILE = {
 
 
 @pytest.fixture(scope="module")
-def model() -> Iterator[ModelServer]:
-    with running_model_server() as server:
+def model() -> Iterator[FakeModelServer]:
+    with running_fake_model_server() as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def url(model: ModelServer) -> Iterator[str]:
+def url(model: FakeModelServer) -> Iterator[str]:
     settings = Settings(model_id="ai/smollm2:latest", dmr_base_url=model.base_url)
     with running_api(settings) as api_url, running_page(api_url) as url:
         model.replies += [has_grammar(), written(EVENT)]
@@ -55,7 +55,7 @@ def opened(browser: Browser, url: str, **looks: str) -> Page:
 
 
 @pytest.fixture
-def page(url: str, browser: Browser, model: ModelServer) -> Iterator[Page]:
+def page(url: str, browser: Browser, model: FakeModelServer) -> Iterator[Page]:
     model.requests.clear()
     model.replies.clear()
     page = opened(browser, url)
@@ -90,7 +90,9 @@ def overflow(page: Page) -> int:
     return max(inner, outer)
 
 
-def test_an_object_is_seen_while_it_grows_and_then_judged(page: Page, model: ModelServer) -> None:
+def test_an_object_is_seen_while_it_grows_and_then_judged(
+    page: Page, model: FakeModelServer
+) -> None:
     choose(page, "Event")
     model.replies.append(written(EVENT, gap_seconds=0.15))
     page.click(START)
@@ -106,7 +108,7 @@ def test_an_object_is_seen_while_it_grows_and_then_judged(page: Page, model: Mod
     assert json.loads(download.value.path().read_text()) == EVENT
 
 
-def test_the_object_does_not_flicker_when_it_is_whole(page: Page, model: ModelServer) -> None:
+def test_the_object_does_not_flicker_when_it_is_whole(page: Page, model: FakeModelServer) -> None:
     choose(page, "Event")
     model.replies.append(written(EVENT, gap_seconds=0.1))
     page.click(START)
@@ -117,7 +119,7 @@ def test_the_object_does_not_flicker_when_it_is_whole(page: Page, model: ModelSe
 
 
 def test_keys_start_and_stop_it_and_copy_what_was_certain(
-    url: str, browser: Browser, model: ModelServer
+    url: str, browser: Browser, model: FakeModelServer
 ) -> None:
     context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
     page = context.new_page()
@@ -143,7 +145,7 @@ def test_keys_start_and_stop_it_and_copy_what_was_certain(
     context.close()
 
 
-def test_a_click_right_after_typing_asks_what_was_typed(page: Page, model: ModelServer) -> None:
+def test_a_click_right_after_typing_asks_what_was_typed(page: Page, model: FakeModelServer) -> None:
     type_schema(page, FILM)
     model.replies.append(written({"title": "Light", "year": 1999}))
     page.fill(SCHEMA, json.dumps(FILM | {"title": "Typed just now"}))
@@ -155,7 +157,7 @@ def test_a_click_right_after_typing_asks_what_was_typed(page: Page, model: Model
     assert len(model.chats) == 1
 
 
-def test_a_page_left_and_come_back_to_still_grows(page: Page, model: ModelServer) -> None:
+def test_a_page_left_and_come_back_to_still_grows(page: Page, model: FakeModelServer) -> None:
     choose(page, "Event")
     page.fill(PROMPT, "A party")
     model.replies.append(written(EVENT, gap_seconds=0.3))
@@ -169,7 +171,7 @@ def test_a_page_left_and_come_back_to_still_grows(page: Page, model: ModelServer
     assert page.input_value(PROMPT) == "A party"
 
 
-def test_hostile_text_loads_nothing_and_runs_nothing(page: Page, model: ModelServer) -> None:
+def test_hostile_text_loads_nothing_and_runs_nothing(page: Page, model: FakeModelServer) -> None:
     loaded: list[str] = []
     page.on("request", lambda request: loaded.append(request.url))
     type_schema(page, {"type": "object"})
@@ -189,7 +191,7 @@ def test_hostile_text_loads_nothing_and_runs_nothing(page: Page, model: ModelSer
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_text_can_be_read_and_a_phone_needs_no_scrolling_sideways(
-    scheme: str, url: str, browser: Browser, model: ModelServer
+    scheme: str, url: str, browser: Browser, model: FakeModelServer
 ) -> None:
     page = opened(browser, url, color_scheme=scheme)
     page.set_viewport_size({"width": 390, "height": 844})
@@ -231,7 +233,7 @@ def test_every_text_can_be_read_and_a_phone_needs_no_scrolling_sideways(
 
 
 def test_a_measurement_is_seen_as_it_goes_and_can_be_stopped(
-    page: Page, model: ModelServer
+    page: Page, model: FakeModelServer
 ) -> None:
     type_schema(page, FILM)
     page.click("text=Reliability")

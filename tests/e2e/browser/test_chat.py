@@ -13,11 +13,11 @@ from tests.support.api_server import running_api
 from tests.support.browser import HOSTILE, answer_text, needs_chromium, running_page, wait_until
 from tests.support.fake_model_server import (
     EVENTS,
-    ModelServer,
+    FakeModelServer,
     Reply,
     chunk,
-    running_model_server,
-    spoken,
+    running_fake_model_server,
+    stream_of,
 )
 
 pytestmark = needs_chromium
@@ -38,13 +38,13 @@ FEW_PIXELS = 5  # by which a line of buttons may change
 
 
 @pytest.fixture(scope="module")
-def model() -> Iterator[ModelServer]:
-    with running_model_server() as server:
+def model() -> Iterator[FakeModelServer]:
+    with running_fake_model_server() as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def url(model: ModelServer) -> Iterator[str]:
+def url(model: FakeModelServer) -> Iterator[str]:
     settings = Settings(model_id="ai/smollm2:latest", dmr_base_url=model.base_url)
     with (
         running_api(settings) as api_url,
@@ -54,7 +54,7 @@ def url(model: ModelServer) -> Iterator[str]:
 
 
 @pytest.fixture
-def page(url: str, browser: Browser, model: ModelServer) -> Iterator[Page]:
+def page(url: str, browser: Browser, model: FakeModelServer) -> Iterator[Page]:
     model.requests.clear()
     model.replies.clear()
     page = browser.new_page(viewport={"width": 1280, "height": 860})
@@ -65,8 +65,8 @@ def page(url: str, browser: Browser, model: ModelServer) -> Iterator[Page]:
     page.close()
 
 
-def test_an_answer_is_seen_while_it_is_written(page: Page, model: ModelServer) -> None:
-    model.replies.append(spoken([f"word{number} " for number in range(60)], gap_seconds=0.05))
+def test_an_answer_is_seen_while_it_is_written(page: Page, model: FakeModelServer) -> None:
+    model.replies.append(stream_of([f"word{number} " for number in range(60)], gap_seconds=0.05))
     ask(page, "Hello")
     wait_until(lambda: "word3" in answer_text(page), page)
     assert "word59" not in answer_text(page)
@@ -76,7 +76,7 @@ def test_an_answer_is_seen_while_it_is_written(page: Page, model: ModelServer) -
     assert focused == "stChatInputTextArea"
 
 
-def test_stop_works_before_the_first_word(page: Page, model: ModelServer) -> None:
+def test_stop_works_before_the_first_word(page: Page, model: FakeModelServer) -> None:
     model.replies.append(Reply(first_seconds=60))
     ask(page, "Hello")
     page.wait_for_selector(".st-key-chat_stop button")
@@ -87,7 +87,7 @@ def test_stop_works_before_the_first_word(page: Page, model: ModelServer) -> Non
     assert "stopped" in page.locator("[class*=st-key-chat_facts_]").inner_text()
 
 
-def test_stop_in_the_middle_keeps_what_was_written(page: Page, model: ModelServer) -> None:
+def test_stop_in_the_middle_keeps_what_was_written(page: Page, model: FakeModelServer) -> None:
     model.replies.append(Reply(headers=EVENTS, pieces=[chunk({"content": "Once"})], end="hang"))
     ask(page, "Hello")
     wait_until(lambda: answer_text(page) == "Once", page)
@@ -100,7 +100,7 @@ def test_stop_in_the_middle_keeps_what_was_written(page: Page, model: ModelServe
     assert {"role": "assistant", "content": "Once"} in model.chats[1].body["messages"]
 
 
-def test_escape_stops(page: Page, model: ModelServer) -> None:
+def test_escape_stops(page: Page, model: FakeModelServer) -> None:
     model.replies.append(Reply(headers=EVENTS, pieces=[chunk({"content": "Once"})], end="hang"))
     ask(page, "Hello")
     wait_until(lambda: answer_text(page) == "Once", page)
@@ -110,7 +110,7 @@ def test_escape_stops(page: Page, model: ModelServer) -> None:
 
 
 def test_an_escape_that_comes_before_the_stop_button_stops_too(
-    page: Page, model: ModelServer
+    page: Page, model: FakeModelServer
 ) -> None:
     model.replies.append(Reply(headers=EVENTS, pieces=[chunk({"content": "Once"})], end="hang"))
     ask(page, "Hello")
@@ -122,7 +122,7 @@ def test_an_escape_that_comes_before_the_stop_button_stops_too(
 
 @pytest.mark.parametrize("opening", [".st-key-chat_menu button", ".st-key-model_choice input"])
 def test_an_escape_closes_what_is_open_and_the_next_one_stops(
-    opening: str, page: Page, model: ModelServer
+    opening: str, page: Page, model: FakeModelServer
 ) -> None:
     model.replies.append(Reply(headers=EVENTS, pieces=[chunk({"content": "Once"})], end="hang"))
     ask(page, "Hello")
@@ -138,11 +138,11 @@ def test_an_escape_closes_what_is_open_and_the_next_one_stops(
     page.wait_for_selector(".st-key-chat_again button")
 
 
-def test_an_escape_before_a_question_does_not_stop_it(page: Page, model: ModelServer) -> None:
+def test_an_escape_before_a_question_does_not_stop_it(page: Page, model: FakeModelServer) -> None:
     ask(page, "Hello")
     page.wait_for_selector(".st-key-chat_again button")
     page.wait_for_selector(IDLE)
-    model.replies.append(spoken(["Once ", "again"], gap_seconds=0.5))
+    model.replies.append(stream_of(["Once ", "again"], gap_seconds=0.5))
     page.keyboard.press("Escape")
     page.click(".st-key-chat_again button")
     page.wait_for_selector("text=Once again")
@@ -150,9 +150,9 @@ def test_an_escape_before_a_question_does_not_stop_it(page: Page, model: ModelSe
     assert "stopped" not in page.locator("[class*=st-key-chat_facts_]").inner_text()
 
 
-def test_the_keyboard_may_go_up_while_an_answer_begins(page: Page, model: ModelServer) -> None:
+def test_the_keyboard_may_go_up_while_an_answer_begins(page: Page, model: FakeModelServer) -> None:
     long = "\n\n".join(["word " * 90] * 20)
-    model.replies += [spoken([long]), Reply(first_seconds=60)]
+    model.replies += [stream_of([long]), Reply(first_seconds=60)]
     ask(page, "Hello")
     page.wait_for_selector(".st-key-chat_again button")
     page.wait_for_selector(IDLE)
@@ -168,9 +168,11 @@ def test_the_keyboard_may_go_up_while_an_answer_begins(page: Page, model: ModelS
     page.wait_for_selector(".st-key-chat_again button")
 
 
-def test_a_chat_is_not_drawn_anew_when_something_is_asked(page: Page, model: ModelServer) -> None:
+def test_a_chat_is_not_drawn_anew_when_something_is_asked(
+    page: Page, model: FakeModelServer
+) -> None:
     long = "\n\n".join(["word " * 90] * 20)
-    model.replies += [spoken([long]), spoken(["Once ", "again"], gap_seconds=0.2)]
+    model.replies += [stream_of([long]), stream_of(["Once ", "again"], gap_seconds=0.2)]
     ask(page, "Hello")
     page.wait_for_selector(".st-key-chat_again button")
     page.wait_for_selector(IDLE)
@@ -188,7 +190,7 @@ def test_a_chat_is_not_drawn_anew_when_something_is_asked(page: Page, model: Mod
 
 
 def test_an_answer_stays_as_it_is_when_something_is_chosen_meanwhile(
-    page: Page, model: ModelServer
+    page: Page, model: FakeModelServer
 ) -> None:
     words = [chunk({"content": "word " * 90 + "\n\n"}) for _ in range(60)]
     pieces = [chunk({"reasoning_content": "hm " * 100}), *words]
@@ -206,9 +208,9 @@ def test_an_answer_stays_as_it_is_when_something_is_chosen_meanwhile(
     page.wait_for_selector(".st-key-chat_again button")
 
 
-def test_a_question_asked_further_up_is_shown(page: Page, model: ModelServer) -> None:
+def test_a_question_asked_further_up_is_shown(page: Page, model: FakeModelServer) -> None:
     long = "\n\n".join(["word " * 90] * 20)
-    model.replies += [spoken([long]), spoken(["Once ", "again"], gap_seconds=0.2)]
+    model.replies += [stream_of([long]), stream_of(["Once ", "again"], gap_seconds=0.2)]
     ask(page, "Hello")
     page.wait_for_selector(".st-key-chat_again button")
     scroller = "document.querySelector('[data-testid=stAppScrollToBottomContainer]')"
@@ -228,9 +230,11 @@ def test_a_question_asked_further_up_is_shown(page: Page, model: ModelServer) ->
     wait_until(lambda: page.evaluate(rest) < 5, page)
 
 
-def test_nothing_of_what_came_before_stays_under_an_answer(page: Page, model: ModelServer) -> None:
+def test_nothing_of_what_came_before_stays_under_an_answer(
+    page: Page, model: FakeModelServer
+) -> None:
     long = "\n\n".join(["word " * 90] * 6)
-    model.replies += [spoken([long]), Reply(first_seconds=60)]
+    model.replies += [stream_of([long]), Reply(first_seconds=60)]
     page.click(".st-key-chat_starters button")
     page.click(".st-key-chat_again button")
     wait_until(lambda: len(model.chats) == 2, page)
@@ -246,9 +250,9 @@ def test_nothing_of_what_came_before_stays_under_an_answer(page: Page, model: Mo
     wait_until(lambda: page.locator(".st-key-chat_again:visible").count() == 0, page)
 
 
-def test_an_answer_goes_on_while_parameters_are_tuned(page: Page, model: ModelServer) -> None:
+def test_an_answer_goes_on_while_parameters_are_tuned(page: Page, model: FakeModelServer) -> None:
     page.click(".st-key-parameter_panel summary")
-    model.replies.append(spoken([f"word{number} " for number in range(60)], gap_seconds=0.05))
+    model.replies.append(stream_of([f"word{number} " for number in range(60)], gap_seconds=0.05))
     ask(page, "Hello")
     wait_until(lambda: "word3" in answer_text(page), page)
     page.fill(".st-key-parameter_temperature input", "0.5")
@@ -259,7 +263,7 @@ def test_an_answer_goes_on_while_parameters_are_tuned(page: Page, model: ModelSe
     assert "temperature 0.5" in page.locator(".st-key-parameter_sent").inner_text()
 
 
-def test_a_closed_tab_stops_the_answer(url: str, browser: Browser, model: ModelServer) -> None:
+def test_a_closed_tab_stops_the_answer(url: str, browser: Browser, model: FakeModelServer) -> None:
     model.requests.clear()
     model.replies.append(Reply(headers=EVENTS, pieces=[chunk({"content": "Once"})], end="hang"))
     page = browser.new_page()
@@ -270,10 +274,10 @@ def test_a_closed_tab_stops_the_answer(url: str, browser: Browser, model: ModelS
     assert model.chats[0].left.wait(20)
 
 
-def test_hostile_text_loads_nothing_and_runs_nothing(page: Page, model: ModelServer) -> None:
+def test_hostile_text_loads_nothing_and_runs_nothing(page: Page, model: FakeModelServer) -> None:
     loaded: list[str] = []
     page.on("request", lambda request: loaded.append(request.url))
-    model.replies.append(spoken([HOSTILE[at : at + 9] for at in range(0, len(HOSTILE), 9)]))
+    model.replies.append(stream_of([HOSTILE[at : at + 9] for at in range(0, len(HOSTILE), 9)]))
     ask(page, "Hello")
     page.wait_for_selector(".st-key-chat_again button")
     shown = page.locator("[data-testid=stChatMessage]").last
@@ -285,10 +289,10 @@ def test_hostile_text_loads_nothing_and_runs_nothing(page: Page, model: ModelSer
     assert page.title() == "SmolChat"
 
 
-def test_a_phone_needs_no_scrolling_sideways(page: Page, model: ModelServer) -> None:
+def test_a_phone_needs_no_scrolling_sideways(page: Page, model: FakeModelServer) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     wide = "x" * 200 + "\n\n```\n" + "y" * 200 + "\n```\n\n| " + "z" * 200 + " |\n|---|\n| z |\n"
-    model.replies.append(spoken([wide]))
+    model.replies.append(stream_of([wide]))
     ask(page, "w" * 200)
     page.wait_for_selector(".st-key-chat_again button")
     main = "document.querySelector('.stMain')"
@@ -297,9 +301,9 @@ def test_a_phone_needs_no_scrolling_sideways(page: Page, model: ModelServer) -> 
     assert page.locator("[data-testid=stChatMessage] table").count() == 1
 
 
-def test_nothing_moves_when_a_chat_gets_its_title(page: Page, model: ModelServer) -> None:
+def test_nothing_moves_when_a_chat_gets_its_title(page: Page, model: FakeModelServer) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
-    model.replies.append(spoken(["Once ", "again"], gap_seconds=0.3))
+    model.replies.append(stream_of(["Once ", "again"], gap_seconds=0.3))
     ask(page, "A question whose words fill more than one line at the top of a narrow page, surely.")
     page.wait_for_selector("text=Once")
     before = page.locator("[data-testid=stChatMessage]").first.bounding_box()

@@ -9,7 +9,7 @@ from backend.settings import Settings
 from benchmarks.browser import IDLE, ask
 from tests.support.api_server import running_api
 from tests.support.browser import FAINT_TEXTS, needs_chromium, running_page
-from tests.support.fake_model_server import ModelServer, running_model_server, spoken
+from tests.support.fake_model_server import FakeModelServer, running_fake_model_server, stream_of
 
 pytestmark = needs_chromium
 
@@ -49,13 +49,13 @@ echo "$HOME" | grep -v x && ls
 
 
 @pytest.fixture(scope="module")
-def model() -> Iterator[ModelServer]:
-    with running_model_server() as server:
+def model() -> Iterator[FakeModelServer]:
+    with running_fake_model_server() as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def url(model: ModelServer) -> Iterator[str]:
+def url(model: FakeModelServer) -> Iterator[str]:
     settings = Settings(model_id="ai/smollm2:latest", dmr_base_url=model.base_url)
     with running_api(settings) as api_url, running_page(api_url) as url:
         yield url
@@ -63,14 +63,14 @@ def url(model: ModelServer) -> Iterator[str]:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_text_can_be_read(
-    scheme: str, url: str, browser: Browser, model: ModelServer
+    scheme: str, url: str, browser: Browser, model: FakeModelServer
 ) -> None:
     page = browser.new_page(color_scheme=scheme)  # type: ignore[arg-type]
     page.goto(url)
     page.wait_for_selector(".st-key-chat_starters button")
     page.wait_for_selector(IDLE)
     assert page.evaluate(FAINT_TEXTS) == []
-    model.replies.append(spoken([ANSWER]))
+    model.replies.append(stream_of([ANSWER]))
     ask(page, "Hello")
     page.click(".st-key-parameter_panel summary")
     page.wait_for_selector(".st-key-chat_again button")

@@ -12,7 +12,7 @@ from benchmarks.browser import IDLE, ask
 from benchmarks.processes import free_port
 from tests.support.api_process import api_process
 from tests.support.browser import (
-    House,
+    Stack,
     answer_text,
     answered,
     drawn,
@@ -24,11 +24,11 @@ from tests.support.browser import (
 )
 from tests.support.fake_model_server import (
     EVENTS,
-    ModelServer,
+    FakeModelServer,
     Reply,
     chunk,
-    running_model_server,
-    spoken,
+    running_fake_model_server,
+    stream_of,
 )
 
 pytestmark = needs_chromium
@@ -38,31 +38,31 @@ SIDEBAR = "[data-testid=stSidebar]"
 
 
 @pytest.fixture(scope="module")
-def frail() -> Iterator[House]:
-    """A house whose API each test starts and ends by itself, and which forsakes answers soon."""
+def frail() -> Iterator[Stack]:
+    """A stack whose API each test starts and ends by itself, and which forsakes answers soon."""
     api_url = f"http://127.0.0.1:{free_port()}"
     with (
-        running_model_server() as model,
+        running_fake_model_server() as model,
         running_page(api_url, SMOLCHAT_FORSAKEN_SECONDS="2") as url,
     ):
-        yield House(model, api_url, url)
+        yield Stack(model, api_url, url)
 
 
 @pytest.fixture(autouse=True)
-def model(house: House, frail: House) -> ModelServer:
-    for server in (house.model, frail.model):
+def model(stack: Stack, frail: Stack) -> FakeModelServer:
+    for server in (stack.model, frail.model):
         server.requests.clear()
         server.replies.clear()
-    return house.model
+    return stack.model
 
 
 @pytest.fixture
-def page(house: House, browser: Browser) -> Iterator[Page]:
-    with opened(browser, house.url) as page:
+def page(stack: Stack, browser: Browser) -> Iterator[Page]:
+    with opened(browser, stack.url) as page:
         yield page
 
 
-def begin(page: Page, model: ModelServer) -> None:
+def begin(page: Page, model: FakeModelServer) -> None:
     """Ask for an answer that begins and does not end."""
     model.replies.append(BEGUN)
     ask(page, "Hello")
@@ -73,10 +73,10 @@ def titles(page: Page) -> list[str]:
     return page.locator(".st-key-chat_list button:visible").all_inner_texts()
 
 
-def stored(house: House, page: Page) -> list[tuple[str, str | None]]:
+def stored(stack: Stack, page: Page) -> list[tuple[str, str | None]]:
     """Give what the API keeps of the open conversation."""
     conversation = page.url.rpartition("chat=")[2]
-    messages = httpx.get(f"{house.api_url}/conversations/{conversation}").json()["messages"]
+    messages = httpx.get(f"{stack.api_url}/conversations/{conversation}").json()["messages"]
     return [(message["content"], message["state"]) for message in messages]
 
 
@@ -85,11 +85,11 @@ def steps(page: Page) -> list[str]:
 
 
 def test_the_sidebar_shows_nothing_twice_while_the_first_answer_is_written(
-    house: House, browser: Browser, model: ModelServer
+    stack: Stack, browser: Browser, model: FakeModelServer
 ) -> None:
-    for head in httpx.get(f"{house.api_url}/conversations?limit=200").json()["data"]:
-        httpx.delete(f"{house.api_url}/conversations/{head['id']}")
-    with opened(browser, house.url) as page:
+    for head in httpx.get(f"{stack.api_url}/conversations?limit=200").json()["data"]:
+        httpx.delete(f"{stack.api_url}/conversations/{head['id']}")
+    with opened(browser, stack.url) as page:
         assert "Chats are kept here." in page.locator(SIDEBAR).inner_text()
         begin(page, model)
         page.wait_for_timeout(500)  # Streamlit would dim what is left over now
@@ -100,10 +100,10 @@ def test_the_sidebar_shows_nothing_twice_while_the_first_answer_is_written(
 
 
 def test_a_shorter_list_leaves_nothing_while_an_answer_is_written(
-    house: House, page: Page, model: ModelServer
+    stack: Stack, page: Page, model: FakeModelServer
 ) -> None:
     for title in ("Alpha one", "Alpha two", "Beta"):
-        httpx.post(f"{house.api_url}/conversations", json={"title": title}).raise_for_status()
+        httpx.post(f"{stack.api_url}/conversations", json={"title": title}).raise_for_status()
     begin(page, model)
     wait_until(lambda: "Beta" in titles(page), page)
     page.fill(f"{SIDEBAR} .st-key-chat_search input", "beta")
@@ -116,26 +116,26 @@ def test_a_shorter_list_leaves_nothing_while_an_answer_is_written(
 
 
 def test_a_chat_is_deleted_while_its_answer_is_written(
-    house: House, page: Page, model: ModelServer
+    stack: Stack, page: Page, model: FakeModelServer
 ) -> None:
     begin(page, model)
     conversation = page.url.rpartition("chat=")[2]
     page.click(".st-key-chat_menu button")
     page.click(".st-key-chat_delete button")
     page.click(".st-key-chat_delete_now button")
-    address = f"{house.api_url}/conversations/{conversation}"
+    address = f"{stack.api_url}/conversations/{conversation}"
     wait_until(lambda: httpx.get(address).status_code == 404, page)
     assert model.chats[0].left.wait(10)
     page.wait_for_selector(".st-key-chat_starters")
 
 
 def test_a_chats_model_is_the_one_choice_of_all_pages(
-    house: House, browser: Browser, model: ModelServer
+    stack: Stack, browser: Browser, model: FakeModelServer
 ) -> None:
     model.models = Reply(pieces=[b'{"data": [{"id": "ai/smollm2"}, {"id": "ai/other"}]}'])
     told = {"title": "By other", "model": "ai/other"}
-    conversation = httpx.post(f"{house.api_url}/conversations", json=told).json()["id"]
-    with opened(browser, f"{house.url}/?chat={conversation}") as page:
+    conversation = httpx.post(f"{stack.api_url}/conversations", json=told).json()["id"]
+    with opened(browser, f"{stack.url}/?chat={conversation}") as page:
         choice = page.locator(f"{SIDEBAR} .st-key-model_choice input")
         wait_until(lambda: choice.input_value() == "ai/other", page)
         for name in ("Structured", "Chat"):
@@ -147,9 +147,9 @@ def test_a_chats_model_is_the_one_choice_of_all_pages(
 
 
 def test_versions_are_stepped_through_and_outlive_a_reload(
-    page: Page, model: ModelServer, browser: Browser
+    page: Page, model: FakeModelServer, browser: Browser
 ) -> None:
-    model.replies += [spoken(["Red."]), spoken(["Cat."]), spoken(["Dog."])]
+    model.replies += [stream_of(["Red."]), stream_of(["Cat."]), stream_of(["Dog."])]
     ask(page, "A colour?")
     answered(page)
     page.click("[class*=st-key-chat_edit_] button")
@@ -178,10 +178,10 @@ def test_versions_are_stepped_through_and_outlive_a_reload(
 
 
 def test_a_reload_in_the_middle_of_an_answer_loses_none_of_it(
-    page: Page, model: ModelServer, house: House
+    page: Page, model: FakeModelServer, stack: Stack
 ) -> None:
     words = [f"word{number} " for number in range(60)]
-    model.replies.append(spoken(words, gap_seconds=0.1))
+    model.replies.append(stream_of(words, gap_seconds=0.1))
     ask(page, "A long one?")
     wait_until(lambda: "word3" in answer_text(page), page)
     page.reload()
@@ -189,12 +189,12 @@ def test_a_reload_in_the_middle_of_an_answer_loses_none_of_it(
     answered(page)
     whole = "".join(words)
     assert said(page) == ["A long one?", whole.strip()]
-    assert stored(house, page) == [("A long one?", None), (whole, "finished")]
+    assert stored(stack, page) == [("A long one?", None), (whole, "finished")]
     assert len(model.chats) == 1
 
 
 def test_a_closed_tab_leaves_what_was_written(
-    browser: Browser, frail: House, tmp_path: Path
+    browser: Browser, frail: Stack, tmp_path: Path
 ) -> None:
     frail.model.replies.append(BEGUN)
     with api_process(frail.model, tmp_path, port=httpx.URL(frail.api_url).port):
@@ -211,10 +211,10 @@ def test_a_closed_tab_leaves_what_was_written(
 
 
 def test_a_killed_api_is_told_and_what_was_said_is_there_when_it_is_back(
-    browser: Browser, frail: House, tmp_path: Path
+    browser: Browser, frail: Stack, tmp_path: Path
 ) -> None:
     port = httpx.URL(frail.api_url).port
-    frail.model.replies += [spoken(["Red."]), BEGUN]
+    frail.model.replies += [stream_of(["Red."]), BEGUN]
     with api_process(frail.model, tmp_path, port=port):
         context = browser.new_context()
         page = context.new_page()
@@ -240,16 +240,16 @@ def test_a_killed_api_is_told_and_what_was_said_is_there_when_it_is_back(
 
 
 def test_every_tab_and_browser_sees_the_same_list(
-    page: Page, browser: Browser, house: House
+    page: Page, browser: Browser, stack: Stack
 ) -> None:
     ask(page, "Asked here?")
     answered(page)
     wait_until(lambda: "Asked here?" in titles(page), page)
     here = titles(page)
     tab = page.context.new_page()
-    tab.goto(house.url)
+    tab.goto(stack.url)
     wait_until(lambda: titles(tab) == here, tab)
-    with opened(browser, house.url) as other:
+    with opened(browser, stack.url) as other:
         wait_until(lambda: titles(other) == here, other)
         ask(other, "Asked there?")
         answered(other)
@@ -259,9 +259,9 @@ def test_every_tab_and_browser_sees_the_same_list(
 
 
 def test_a_file_carries_a_chat_into_another_house(
-    page: Page, model: ModelServer, browser: Browser, frail: House, tmp_path: Path
+    page: Page, model: FakeModelServer, browser: Browser, frail: Stack, tmp_path: Path
 ) -> None:
-    model.replies += [spoken(["Red."]), spoken(["**Blue**."])]
+    model.replies += [stream_of(["Red."]), stream_of(["**Blue**."])]
     ask(page, "A colour to carry")
     answered(page)
     page.click(".st-key-chat_again button")
@@ -288,18 +288,18 @@ def test_a_file_carries_a_chat_into_another_house(
 
 
 def test_a_file_that_is_no_export_is_told_and_changes_nothing(
-    page: Page, house: House, tmp_path: Path
+    page: Page, stack: Stack, tmp_path: Path
 ) -> None:
     ask(page, "Still here?")
     answered(page)
-    before = httpx.get(f"{house.api_url}/conversations/export").json()
+    before = httpx.get(f"{stack.api_url}/conversations/export").json()
     file = tmp_path / "other.json"
     for text, told in (('{"some": "thing"}', "is no conversation of SmolChat"), ("{", "Not JSON")):
         file.write_text(text)
         bring_in(page, file)
         page.wait_for_selector(f"[data-testid=stAlert]:has-text('{told}')")
         assert said(page)[0] == "Still here?"
-        assert httpx.get(f"{house.api_url}/conversations/export").json() == before
+        assert httpx.get(f"{stack.api_url}/conversations/export").json() == before
         page.reload()
         drawn(page)
 
@@ -311,15 +311,15 @@ def bring_in(page: Page, file: Path) -> None:
 
 
 def test_a_question_from_a_second_tab_is_not_lost_while_an_answer_is_written(
-    page: Page, house: House
+    page: Page, stack: Stack
 ) -> None:
-    house.model.replies.append(spoken(["Red."]))
+    stack.model.replies.append(stream_of(["Red."]))
     ask(page, "A colour?")
     answered(page)
     second = page.context.new_page()
     second.goto(page.url)
     answered(second)
-    house.model.replies += [BEGUN, spoken(["Round."])]
+    stack.model.replies += [BEGUN, stream_of(["Round."])]
     ask(page, "A story?")
     page.wait_for_selector("text=Once upon")
     ask(second, "A shape?")

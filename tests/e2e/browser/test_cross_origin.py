@@ -14,7 +14,7 @@ from backend.settings import Settings
 from benchmarks.browser import CHROMIUM, SWITCHES
 from tests.support.api_server import running_api
 from tests.support.browser import needs_chromium
-from tests.support.fake_model_server import ModelServer
+from tests.support.fake_model_server import FakeModelServer
 
 pytestmark = needs_chromium
 
@@ -75,7 +75,7 @@ def another_site() -> Iterator[int]:
 
 
 @pytest.fixture
-def page(model_server: ModelServer) -> Iterator[Page]:  # noqa: ARG001  # whose loop starts first
+def page(model_server: FakeModelServer) -> Iterator[Page]:  # noqa: ARG001  # whose loop starts first
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*SWITCHES, REBINDING])
         yield browser.new_page()
@@ -84,21 +84,21 @@ def page(model_server: ModelServer) -> Iterator[Page]:  # noqa: ARG001  # whose 
 
 @pytest.mark.parametrize("site", ["127.0.0.1", "localhost", "evil.test"])
 def test_a_page_of_another_site_can_neither_read_nor_trigger_anything(
-    site: str, page: Page, served: str, model_server: ModelServer
+    site: str, page: Page, api_url: str, model_server: FakeModelServer
 ) -> None:
     with another_site() as port:
         page.goto(f"http://{site}:{port}/")
-        assert page.evaluate(ATTACK, served) == []
+        assert page.evaluate(ATTACK, api_url) == []
         with page.expect_navigation():
-            page.evaluate(FORM, served)
+            page.evaluate(FORM, api_url)
     assert "origin_not_allowed" in page.content()
     assert not model_server.requests
 
 
 def test_a_site_that_moves_its_name_to_this_machine_is_refused(
-    page: Page, served: str, model_server: ModelServer
+    page: Page, api_url: str, model_server: FakeModelServer
 ) -> None:
-    url = f"http://evil.test:{urlsplit(served).port}"
+    url = f"http://evil.test:{urlsplit(api_url).port}"
     page.goto(f"{url}/docs")
     assert "host_not_allowed" in page.content()
     read = page.evaluate(ATTACK, url)
@@ -107,7 +107,7 @@ def test_a_site_that_moves_its_name_to_this_machine_is_refused(
     assert not model_server.requests
 
 
-def test_a_site_that_is_named_may_ask_and_read(page: Page, model_server: ModelServer) -> None:
+def test_a_site_that_is_named_may_ask_and_read(page: Page, model_server: FakeModelServer) -> None:
     with another_site() as port:
         origin = f"http://localhost:{port}"
         settings = Settings(
@@ -123,9 +123,9 @@ def test_a_site_that_is_named_may_ask_and_read(page: Page, model_server: ModelSe
 
 
 def test_the_description_can_try_the_api_out(
-    page: Page, served: str, model_server: ModelServer
+    page: Page, api_url: str, model_server: FakeModelServer
 ) -> None:
-    page.goto(f"{served}/docs")
+    page.goto(f"{api_url}/docs")
     page.get_by_text("/chat", exact=True).wait_for()
-    assert any("chat.completion" in text for text in page.evaluate(ATTACK, served))
+    assert any("chat.completion" in text for text in page.evaluate(ATTACK, api_url))
     assert model_server.chats

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page
 
 from benchmarks.browser import INPUT, ask
 from tests.support.browser import (
-    House,
+    Stack,
     answer_text,
     answered,
     needs_chromium,
@@ -16,7 +16,7 @@ from tests.support.browser import (
     said,
     wait_until,
 )
-from tests.support.fake_model_server import EVENTS, Reply, chunk, spoken
+from tests.support.fake_model_server import EVENTS, Reply, chunk, stream_of
 
 pytestmark = needs_chromium
 
@@ -70,10 +70,10 @@ SPOKEN = """() => {
 
 
 @pytest.fixture
-def page(house: House, browser: Browser) -> Iterator[Page]:
-    house.model.requests.clear()
-    house.model.replies.clear()
-    with opened(browser, house.url) as page:
+def page(stack: Stack, browser: Browser) -> Iterator[Page]:
+    stack.model.requests.clear()
+    stack.model.replies.clear()
+    with opened(browser, stack.url) as page:
         yield page
 
 
@@ -100,8 +100,8 @@ def tab_to(page: Page, selector: str) -> None:
     raise AssertionError(f"Tab does not lead to {selector}")
 
 
-def test_tab_leads_to_everything_and_shows_where_it_is(page: Page, house: House) -> None:
-    house.model.replies.append(spoken(["Red."]))
+def test_tab_leads_to_everything_and_shows_where_it_is(page: Page, stack: Stack) -> None:
+    stack.model.replies.append(stream_of(["Red."]))
     ask(page, "A colour?")
     answered(page)
     page.wait_for_selector("[class*=st-key-chat_open_now_] button")
@@ -118,20 +118,20 @@ def test_tab_leads_to_everything_and_shows_where_it_is(page: Page, house: House)
         assert f'"{name}"' in names
 
 
-def test_enter_sends_and_shift_enter_breaks_the_line(page: Page, house: House) -> None:
+def test_enter_sends_and_shift_enter_breaks_the_line(page: Page, stack: Stack) -> None:
     page.focus(INPUT)
     page.keyboard.type("First line")
     page.keyboard.press("Shift+Enter")
     page.keyboard.type("Second line")
-    assert house.model.chats == []
+    assert stack.model.chats == []
     page.keyboard.press("Enter")
     answered(page)
     assert said(page)[0] == "First line\nSecond line"
-    assert house.model.chats[0].body["messages"][-1]["content"] == "First line\nSecond line"
+    assert stack.model.chats[0].body["messages"][-1]["content"] == "First line\nSecond line"
 
 
-def test_the_end_of_an_answer_takes_the_keyboard_from_nobody(page: Page, house: House) -> None:
-    house.model.replies.append(spoken(["Red."] * 20, gap_seconds=0.1))
+def test_the_end_of_an_answer_takes_the_keyboard_from_nobody(page: Page, stack: Stack) -> None:
+    stack.model.replies.append(stream_of(["Red."] * 20, gap_seconds=0.1))
     ask(page, "A colour?")
     page.wait_for_selector(".st-key-chat_stop button")
     page.click(".st-key-chat_search input")
@@ -144,8 +144,8 @@ def test_the_end_of_an_answer_takes_the_keyboard_from_nobody(page: Page, house: 
     assert page.locator(INPUT).input_value() == "And another?"
 
 
-def test_a_menu_is_opened_and_used_by_keys(page: Page, house: House) -> None:
-    house.model.replies.append(spoken(["**Red**"]))
+def test_a_menu_is_opened_and_used_by_keys(page: Page, stack: Stack) -> None:
+    stack.model.replies.append(stream_of(["**Red**"]))
     ask(page, "A colour?")
     answered(page)
     tab_to(page, "[data-testid=stMenuButton]")
@@ -163,23 +163,23 @@ def test_a_menu_is_opened_and_used_by_keys(page: Page, house: House) -> None:
     page.wait_for_selector("[role=dialog]", state="detached")
 
 
-def test_escape_stops_an_answer_and_keeps_what_is_there(page: Page, house: House) -> None:
+def test_escape_stops_an_answer_and_keeps_what_is_there(page: Page, stack: Stack) -> None:
     once = Reply(headers=EVENTS, pieces=[chunk({"content": "Once"})], end="hang")
-    house.model.replies.append(once)
+    stack.model.replies.append(once)
     ask(page, "A story?")
     wait_until(lambda: answer_text(page) == "Once", page)
     page.keyboard.press("Escape")
-    assert house.model.chats[0].left.wait(15)
+    assert stack.model.chats[0].left.wait(15)
     answered(page)
     assert said(page) == ["A story?", "Once"]
 
 
 def test_a_screen_reader_is_told_of_the_beginning_and_then_the_answer(
-    page: Page, house: House
+    page: Page, stack: Stack
 ) -> None:
     page.wait_for_selector(".smolchat-said", state="attached")
     page.evaluate(SPOKEN)
-    house.model.replies.append(spoken(["Red ", "**and** ", "blue."], gap_seconds=0.3))
+    stack.model.replies.append(stream_of(["Red ", "**and** ", "blue."], gap_seconds=0.3))
     ask(page, "Which colours?")
     answered(page)
     wait_until(lambda: len(page.evaluate("window.spoken")) > 1, page)

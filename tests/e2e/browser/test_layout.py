@@ -6,8 +6,8 @@ import httpx
 from playwright.sync_api import Browser
 
 from benchmarks.browser import ask
-from tests.support.browser import House, answer_text, answered, needs_chromium, opened, wait_until
-from tests.support.fake_model_server import EVENTS, Reply, chunk, spoken
+from tests.support.browser import Stack, answer_text, answered, needs_chromium, opened, wait_until
+from tests.support.fake_model_server import EVENTS, Reply, chunk, stream_of
 
 pytestmark = needs_chromium
 
@@ -49,15 +49,15 @@ SCROLLER = "document.querySelector('[data-testid=stAppScrollToBottomContainer]')
 REST = f"{SCROLLER}.scrollHeight - {SCROLLER}.clientHeight - {SCROLLER}.scrollTop"
 
 
-def brought_in(house: House, messages: list[dict[str, Any]]) -> str:
+def brought_in(stack: Stack, messages: list[dict[str, Any]]) -> str:
     """Keep a conversation, each message under the one before where it names no parent."""
     for number, message in enumerate(messages):
         message["id"] = str(number)
         message.setdefault("parent", str(number - 1) if number else None)
     chat = {"title": "t" * 200, "messages": messages, "current": messages[-1]["id"]}
     told = {"format": "smolchat", "version": 1, "conversations": [chat]}
-    [head] = httpx.post(f"{house.api_url}/conversations/import", json=told).json()["data"]
-    return f"{house.url}/?chat={head['id']}"
+    [head] = httpx.post(f"{stack.api_url}/conversations/import", json=told).json()["data"]
+    return f"{stack.url}/?chat={head['id']}"
 
 
 def long_chat(count: int) -> list[dict[str, Any]]:
@@ -69,7 +69,7 @@ def long_chat(count: int) -> list[dict[str, Any]]:
     ]
 
 
-def test_nothing_goes_sideways_on_a_phone(house: House, browser: Browser) -> None:
+def test_nothing_goes_sideways_on_a_phone(stack: Stack, browser: Browser) -> None:
     code = f"```python\n{'y' * 200} = {'z' * 200}\n```"
     table = "| " + " | ".join(["column" * 5] * 8) + " |\n" + "|---" * 8 + "|\n" + "| cell " * 8
     token = {"token": "t" * 120, "logprob": -0.5, "top_logprobs": []}
@@ -84,7 +84,7 @@ def test_nothing_goes_sideways_on_a_phone(house: House, browser: Browser) -> Non
         {"role": "user", "content": "And?"},
         failed,
     ]
-    with opened(browser, brought_in(house, messages), width=390) as page:
+    with opened(browser, brought_in(stack, messages), width=390) as page:
         page.wait_for_selector(".st-key-chat_retry button")
         assert page.locator("[class*=st-key-chat_step_earlier_]").count() == 1
         assert page.locator("[data-testid=stChatMessage] :is(table, pre)").count() == 2
@@ -102,12 +102,12 @@ def test_nothing_goes_sideways_on_a_phone(house: House, browser: Browser) -> Non
 
 
 def test_whoever_sees_the_first_word_in_a_long_chat_can_stop_it(
-    house: House, browser: Browser
+    stack: Stack, browser: Browser
 ) -> None:
     first = Reply(headers=EVENTS, pieces=[chunk({"content": "Firstword"})], end="hang")
-    house.model.requests.clear()
-    house.model.replies.append(first)
-    with opened(browser, brought_in(house, long_chat(40))) as page:
+    stack.model.requests.clear()
+    stack.model.replies.append(first)
+    with opened(browser, brought_in(stack, long_chat(40))) as page:
         page.wait_for_selector("text=Stored 39")
         page.evaluate(FIRST_WORD)
         ask(page, "And now?")
@@ -119,19 +119,19 @@ def test_whoever_sees_the_first_word_in_a_long_chat_can_stop_it(
         page.click(".st-key-chat_list button")  # back to where the word is there at once
         wait_until(lambda: page.evaluate("window.couldStop !== undefined"), page)
         page.keyboard.press("Escape")
-        assert house.model.chats[0].left.wait(15)
+        assert stack.model.chats[0].left.wait(15)
         answered(page)
         assert page.evaluate("window.couldStop")
         assert answer_text(page) == "Firstword"
 
 
 def test_the_view_follows_an_answer_unless_the_reader_is_elsewhere(
-    house: House, browser: Browser
+    stack: Stack, browser: Browser
 ) -> None:
-    house.model.replies.append(
-        spoken([f"Line{number}\n\n" for number in range(70)], gap_seconds=0.08)
+    stack.model.replies.append(
+        stream_of([f"Line{number}\n\n" for number in range(70)], gap_seconds=0.08)
     )
-    with opened(browser, brought_in(house, long_chat(8))) as page:
+    with opened(browser, brought_in(stack, long_chat(8))) as page:
         page.wait_for_selector("text=Stored 7")
         page.evaluate(FAINTEST)
         assert page.evaluate("window.watched") == 8

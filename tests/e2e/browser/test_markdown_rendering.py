@@ -9,7 +9,7 @@ from backend.settings import Settings
 from benchmarks.browser import IDLE, ask, running_browser
 from tests.support.api_server import running_api
 from tests.support.browser import needs_chromium, running_page
-from tests.support.fake_model_server import running_model_server, spoken
+from tests.support.fake_model_server import running_fake_model_server, stream_of
 
 pytestmark = needs_chromium
 Draw = Callable[[str], Locator]
@@ -43,7 +43,7 @@ FORMULAS = [
 def draw() -> Iterator[Draw]:
     """Give the answer that a text becomes on the page."""
     with (
-        running_model_server() as model,
+        running_fake_model_server() as model,
         running_api(Settings(model_id="ai/smollm2", dmr_base_url=model.base_url)) as api_url,
         running_page(api_url) as url,
         running_browser() as browser,
@@ -51,7 +51,7 @@ def draw() -> Iterator[Draw]:
         page = browser.new_page(viewport={"width": 1000, "height": 900})
 
         def draw(text: str) -> Locator:
-            model.replies.append(spoken([text]))
+            model.replies.append(stream_of([text]))
             page.goto(url)
             page.wait_for_selector(IDLE)
             ask(page, "Hello")

@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from benchmarks.browser import IDLE, ask
-from tests.support.browser import HOSTILE, House, needs_chromium, running_house, wait_until
-from tests.support.fake_model_server import JSON, Reply, spoken
+from tests.support.browser import HOSTILE, Stack, needs_chromium, running_stack, wait_until
+from tests.support.fake_model_server import JSON, Reply, stream_of
 
 pytestmark = needs_chromium
 
@@ -53,17 +53,17 @@ class Watched:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with running_house(tmp_path_factory.mktemp("kept")) as house:
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with running_stack(tmp_path_factory.mktemp("kept")) as stack:
         entry = {"id": LINE, "object": "model", "created": 1, "owned_by": LINE}
         entry["dmr"] = {"parameters": LINE, "quantization": LINE, "context_window": 8192}
         listed = {"object": "list", "data": [entry, entry | {"id": "ai/smollm2:latest"}]}
-        house.model.models = Reply(200, JSON, [json.dumps(listed).encode()])
-        yield house
+        stack.model.models = Reply(200, JSON, [json.dumps(listed).encode()])
+        yield stack
 
 
 @pytest.fixture(scope="module")
-def address(house: House) -> str:
+def address(stack: Stack) -> str:
     """The address of a conversation in which everything is hostile."""
     token = {"token": LINE, "logprob": -0.1, "top_logprobs": [{"token": LINE, "logprob": -2.0}]}
     receipt = {
@@ -87,15 +87,15 @@ def address(house: House) -> str:
     ]
     chat = {"title": LINE, "system_prompt": HOSTILE, "model": LINE, "messages": messages}
     told = {"format": "smolchat", "version": 1, "conversations": [chat | {"current": "5"}]}
-    response = httpx.post(f"{house.api_url}/conversations/import", json=told)
-    return f"{house.url}/?chat={response.json()['data'][0]['id']}"
+    response = httpx.post(f"{stack.api_url}/conversations/import", json=told)
+    return f"{stack.url}/?chat={response.json()['data'][0]['id']}"
 
 
 @pytest.fixture
-def watched(house: House, address: str, browser: Browser) -> Iterator[Watched]:
+def watched(stack: Stack, address: str, browser: Browser) -> Iterator[Watched]:
     with browser.new_context(viewport={"width": 1280, "height": 860}) as context:
         page = context.new_page()
-        watched = Watched(page, house.url)
+        watched = Watched(page, stack.url)
         page.goto(address)
         page.wait_for_selector(".st-key-chat_retry button")
         page.wait_for_selector(IDLE)
@@ -159,10 +159,10 @@ def test_files_have_harmless_names_and_the_web_page_is_harmless(
     assert (loaded, told.title()) == ([], LINE)
 
 
-def test_answers_side_by_side_are_harmless(watched: Watched, house: House) -> None:
+def test_answers_side_by_side_are_harmless(watched: Watched, stack: Stack) -> None:
     page = watched.page
     pieces = [HOSTILE[at : at + 40] for at in range(0, len(HOSTILE), 40)]
-    house.model.replies += [spoken(pieces), spoken(pieces)]
+    stack.model.replies += [stream_of(pieces), stream_of(pieces)]
     page.click(".st-key-chat_new button")
     page.click(".st-key-chat_answers button:has-text('2')")
     page.wait_for_selector(IDLE)
@@ -174,9 +174,9 @@ def test_answers_side_by_side_are_harmless(watched: Watched, house: House) -> No
     assert page.locator(answers).count() == 2
 
 
-def test_the_page_of_status_is_harmless(watched: Watched, house: House) -> None:
+def test_the_page_of_status_is_harmless(watched: Watched, stack: Stack) -> None:
     page = watched.page
-    page.goto(f"{house.url}/status")
+    page.goto(f"{stack.url}/status")
     page.wait_for_selector(".st-key-status_packages")
     for folded in page.locator(".stMain summary").all():
         folded.click()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.docker_stack import Stack, copied_house, stack_of
+from tests.support.docker_stack import Stack, copied_project, stack_of
 from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.docker
@@ -19,7 +19,7 @@ SCALED = ("compose.yaml", "compose.postgres.yaml", "docs/compose.scaled.yaml")
 
 @pytest.fixture
 def stack(tmp_path: Path) -> Iterator[Stack]:
-    with stack_of(copied_house(tmp_path), tmp_path) as stack:
+    with stack_of(copied_project(tmp_path), tmp_path) as stack:
         yield stack
 
 
@@ -33,7 +33,7 @@ def test_hadolint_has_nothing_to_say(dockerfile: str) -> None:
 
 
 def test_the_models_id_is_filled_in_wherever_it_is_wanted(stack: Stack) -> None:
-    environment = stack.house / ".env"
+    environment = stack.directory / ".env"
     written = environment.read_text().replace("MODEL_ID=ai/smollm2:latest", "MODEL_ID=ai/other:1B")
     environment.write_text(written)
     config = stack.config()
@@ -76,9 +76,9 @@ def test_the_page_waits_for_the_api_and_only_the_api_knows_the_host(
 @pytest.mark.parametrize("file", ["compose.yaml", EMBEDDED])
 def test_settings_are_changed_where_the_readme_says(file: str, stack: Stack) -> None:
     stack.files = (file,)
-    with (stack.house / ".env.docker").open("a") as settings:
+    with (stack.directory / ".env.docker").open("a") as settings:
         settings.write("SMOLCHAT_ALLOWED_HOSTS=api,chat.example\nSMOLCHAT_ENGINE_CONTEXT=4096\n")
-    with (stack.house / ".env").open("a") as environment:
+    with (stack.directory / ".env").open("a") as environment:
         environment.write("SMOLCHAT_API_PUBLIC_URL=https://chat.example/api\n")
     services = stack.config()["services"]
     assert services["api"]["environment"]["SMOLCHAT_ALLOWED_HOSTS"] == "api,chat.example"
@@ -98,7 +98,7 @@ def test_the_guides_larger_model_server_takes_model_runners_place(
 ) -> None:
     guide = (ROOT / "docs/scaling.md").read_text()
     [override] = re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL)
-    (stack.house / "compose.override.yaml").write_text(override)
+    (stack.directory / "compose.override.yaml").write_text(override)
     stack.files = files
     api = stack.config()["services"]["api"]
     assert api["environment"]["DMR_BASE_URL"] == "http://gpu.example:8000/v1"
@@ -137,7 +137,7 @@ def test_every_container_is_held_to_what_it_needs(files: Sequence[str], stack: S
 
 @pytest.mark.parametrize("file", ["compose.yaml", EMBEDDED])
 def test_an_unset_model_is_said_with_what_to_do(file: str, stack: Stack) -> None:
-    (stack.house / ".env").write_text("")
+    (stack.directory / ".env").write_text("")
     stack.files = (file,)
     done = stack.try_compose("config", "--quiet")
     assert done.returncode
@@ -157,7 +157,7 @@ def test_an_unset_model_is_said_with_what_to_do(file: str, stack: Stack) -> None
     ],
 )
 def test_what_is_misspelt_is_named(right: str, wrong: str, told: str, stack: Stack) -> None:
-    file = stack.house / "compose.yaml"
+    file = stack.directory / "compose.yaml"
     assert right in file.read_text()
     file.write_text(file.read_text().replace(right, wrong))
     done = stack.try_compose("config", "--quiet")
@@ -170,7 +170,7 @@ def has_containers(stack: Stack) -> bool:
 
 
 def test_without_the_plugin_nothing_is_begun(tmp_path: Path) -> None:
-    house = copied_house(tmp_path)
+    house = copied_project(tmp_path)
     with stack_of(house, tmp_path, has_model_runner=False) as stack:
         done = stack.try_compose("up", "--detach", "--no-build", "--pull", "never")
         assert done.returncode

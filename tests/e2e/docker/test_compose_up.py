@@ -12,14 +12,14 @@ from playwright.sync_api import Browser, Locator, Page
 
 from benchmarks.browser import IDLE, ask
 from tests.support.browser import answer_text, needs_chromium
-from tests.support.docker_stack import Stack, copied_house, stack_of
+from tests.support.docker_stack import Stack, copied_project, stack_of
 from tests.support.fake_model_server import (
     EVENTS,
-    ModelServer,
+    FakeModelServer,
     Reply,
     chunk,
-    running_model_server,
-    spoken,
+    running_fake_model_server,
+    stream_of,
 )
 from tests.support.waiting import wait_until
 
@@ -39,12 +39,12 @@ class Running:
     """A started stack, the model server behind it, another one, and how long the start took."""
 
     stack: Stack
-    model: ModelServer
-    older: ModelServer
+    model: FakeModelServer
+    older: FakeModelServer
     up_seconds: float
 
 
-def endpoint(model: ModelServer, told: str) -> str:
+def endpoint(model: FakeModelServer, told: str) -> str:
     return f"http://{DESKTOP}:{model.port}{told}"
 
 
@@ -52,9 +52,9 @@ def endpoint(model: ModelServer, told: str) -> str:
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("run")
     with (
-        running_model_server(NEW, host="0.0.0.0") as model,
-        running_model_server(OLD, host="0.0.0.0") as older,
-        stack_of(copied_house(folder), folder, FILES) as stack,
+        running_fake_model_server(NEW, host="0.0.0.0") as model,
+        running_fake_model_server(OLD, host="0.0.0.0") as older,
+        stack_of(copied_project(folder), folder, FILES) as stack,
     ):
         stack.environment["MODEL_RUNNER_ENDPOINT"] = endpoint(model, "/v1/")
         stack.compose("build", "--quiet")
@@ -119,7 +119,7 @@ def test_a_container_may_write_nowhere_and_is_nobody(running: Running) -> None:
 
 @needs_chromium
 def test_the_page_answers_in_a_browser(running: Running, page: Page) -> None:
-    running.model.replies.append(spoken(["All ", "is ", "well."]))
+    running.model.replies.append(stream_of(["All ", "is ", "well."]))
     badge(page, "Ready").wait_for()
     assert "Runs on this computer" in page.locator("body").inner_text()
     ask(page, "How are you?")
@@ -187,7 +187,7 @@ def test_an_answer_that_a_kill_ended_is_kept_as_far_as_it_came(running: Running)
 
 def test_another_model_is_one_line_and_one_command(running: Running) -> None:
     stack = running.stack
-    environment = stack.house / ".env"
+    environment = stack.directory / ".env"
     was = environment.read_text()
     environment.write_text(was.replace("ai/smollm2:latest\n", "ai/other:1B\n"))
     stack.compose("up", "--detach", "--build", "--wait", "--quiet-build")
@@ -217,7 +217,7 @@ def test_the_model_server_may_be_down_or_older(running: Running) -> None:
 def test_a_change_of_our_code_arrives_while_one_watches(running: Running) -> None:
     stack = running.stack
     with stack.watching():
-        source = stack.house / "backend/__init__.py"
+        source = stack.directory / "backend/__init__.py"
         source.write_text(source.read_text().replace("0.1.0", "0.1.1-watched"))
         wait_until(lambda: version(stack) == "0.1.1-watched")
 
@@ -245,9 +245,9 @@ def test_a_stream_is_told_when_its_container_stops(running: Running) -> None:
 def test_without_a_network_only_the_long_name_starts(
     model: str, is_started: bool, tmp_path: Path
 ) -> None:
-    with stack_of(copied_house(tmp_path), tmp_path, FILES) as stack:
+    with stack_of(copied_project(tmp_path), tmp_path, FILES) as stack:
         stack.project += "-offline"  # the other one runs
-        (stack.house / ".env").write_text(f"MODEL_ID={model}\n")
+        (stack.directory / ".env").write_text(f"MODEL_ID={model}\n")
         stack.environment |= {
             "MODEL_RUNNER_ENDPOINT": f"http://{DESKTOP}:9/v1/",
             "MODEL_RUNNER_OFFLINE": "yes",

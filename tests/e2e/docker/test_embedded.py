@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.support.docker_stack import Stack, copied_house, stack_of
+from tests.support.docker_stack import Stack, copied_project, stack_of
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
@@ -17,7 +17,7 @@ UP_SECONDS = 20.0
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("embedded")
     files = ["compose.embedded.yaml"]
-    with stack_of(copied_house(folder), folder, files, has_model_runner=False) as stack:
+    with stack_of(copied_project(folder), folder, files, has_model_runner=False) as stack:
         stack.compose("build", "--quiet")
         yield stack
 

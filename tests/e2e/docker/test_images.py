@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.docker_stack import BASE, PROJECT, Stack, copied_house, stack_of
+from tests.support.docker_stack import BASE, PROJECT, Stack, copied_project, stack_of
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(500)]
 
@@ -25,7 +25,7 @@ LIBGOMP = ("/usr/lib/", "/var/lib/dpkg/info/libgomp1", "/var/lib/apt/ext", "/var
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The embedded house has all three images; it is built here."""
     folder = tmp_path_factory.mktemp("images")
-    with stack_of(copied_house(folder), folder, ["compose.embedded.yaml"]) as stack:
+    with stack_of(copied_project(folder), folder, ["compose.embedded.yaml"]) as stack:
         stack.compose("build", "--quiet")
         yield stack
 
@@ -111,7 +111,7 @@ def test_the_apis_image_has_no_engine_and_no_weights(stack: Stack) -> None:
 
 def built_anew(stack: Stack, service: str, file: str) -> float:
     """Change a file of ours and say how long it takes until it is in the image."""
-    source = stack.house / file
+    source = stack.directory / file
     source.write_text(f"{source.read_text()}\n# {time.time()}\n")
     before = own_image(stack, service)["Id"]
     began = time.monotonic()

@@ -8,8 +8,14 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.docker_stack import Stack, copied_house, stack_of
-from tests.support.fake_model_server import EVENTS, ModelServer, Reply, chunk, running_model_server
+from tests.support.docker_stack import Stack, copied_project, stack_of
+from tests.support.fake_model_server import (
+    EVENTS,
+    FakeModelServer,
+    Reply,
+    chunk,
+    running_fake_model_server,
+)
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(400)]
@@ -28,15 +34,15 @@ HELLO = {"messages": [{"role": "user", "content": "Hello"}]}
 @dataclass
 class Running:
     stack: Stack
-    model: ModelServer
+    model: FakeModelServer
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("scaled")
     with (
-        running_model_server(host="0.0.0.0") as model,
-        stack_of(copied_house(folder), folder, FILES) as stack,
+        running_fake_model_server(host="0.0.0.0") as model,
+        stack_of(copied_project(folder), folder, FILES) as stack,
     ):
         told = f"http://model-runner.docker.internal:{model.port}/v1/"
         stack.environment["MODEL_RUNNER_ENDPOINT"] = told

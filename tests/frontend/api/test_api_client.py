@@ -14,11 +14,11 @@ import respx
 from api.chat_chunk import Chunk
 from api.client import ApiClient
 from api.errors import ApiError
-from api.sse import events
+from api.sse import parse_sse
 from api.structured_response import StructuredEvent
 from benchmarks.processes import free_port
 from settings import Settings
-from tests.support.fake_model_server import EVENTS, ModelServer, Reply, spoken
+from tests.support.fake_model_server import EVENTS, FakeModelServer, Reply, stream_of
 from tests.support.fake_model_server import chunk as event
 
 HELLO = {"messages": [{"role": "user", "content": "Hello"}], "stream": True}
@@ -30,7 +30,7 @@ def client_of(url: str) -> ApiClient:
 
 def ask(url: str, body: dict[str, Any] = HELLO) -> list[Chunk]:
     async def collected() -> list[Chunk]:
-        return [chunk async for chunk in client_of(url).chat(body)]
+        return [chunk async for chunk in client_of(url).stream_chat(body)]
 
     return asyncio.run(collected())
 
@@ -41,7 +41,7 @@ def parse(*pieces: bytes) -> list[str]:
             yield piece
 
     async def collected() -> list[str]:
-        return [event async for event in events(stream())]
+        return [event async for event in parse_sse(stream())]
 
     return asyncio.run(collected())
 
@@ -63,24 +63,24 @@ def answering(raw: bytes) -> Iterator[str]:
         thread.join()
 
 
-def test_health_and_models_come_from_the_api(served: str, model_server: ModelServer) -> None:
-    client = client_of(served)
+def test_health_and_models_come_from_the_api(api_url: str, model_server: FakeModelServer) -> None:
+    client = client_of(api_url)
     health = client.health()
     assert (health.model, health.model_server.state) == ("ai/smollm2:latest", "ready")
     assert health.model_server.url == model_server.base_url
     assert client.models()[0].id == "ai/smollm2:latest"
 
 
-def test_status_comes_from_the_api(served: str, model_server: ModelServer) -> None:
-    status = client_of(served).status()
+def test_status_comes_from_the_api(api_url: str, model_server: FakeModelServer) -> None:
+    status = client_of(api_url).status()
     assert status.model_server.url == model_server.base_url
     assert status.store.conversations is not None
     assert status.settings["SMOLCHAT_API_KEY"] == "not set"
 
 
 @pytest.mark.parametrize("name", ["mine", "a/b", "..", "../chat", "100 % \U0001f999", "?#", "%2F"])
-def test_presets_are_kept_under_any_name(served: str, name: str) -> None:
-    client = client_of(served)
+def test_presets_are_kept_under_any_name(api_url: str, name: str) -> None:
+    client = client_of(api_url)
     kept = client.put_preset(name, {"temperature": 0.5, "other": [1]})
     assert (kept.name, kept.parameters) == (name, {"temperature": 0.5, "other": [1]})
     assert kept in client.presets()
@@ -91,15 +91,15 @@ def test_presets_are_kept_under_any_name(served: str, name: str) -> None:
     assert gone.value.code == "preset_not_found"
 
 
-def test_a_preset_that_the_api_refuses_is_told(served: str) -> None:
+def test_a_preset_that_the_api_refuses_is_told(api_url: str) -> None:
     with pytest.raises(ApiError, match=r"parameters\.temperature") as refusal:
-        client_of(served).put_preset("mine", {"temperature": 9})
+        client_of(api_url).put_preset("mine", {"temperature": 9})
     assert refusal.value.details["param"] == "parameters.temperature"
 
 
-def test_an_answer_comes_in_chunks_and_whole(served: str, model_server: ModelServer) -> None:
-    model_server.replies.append(spoken(["Hi", " there"]))
-    chunks = ask(served, HELLO | {"smolchat": {"receipt": True}})
+def test_an_answer_comes_in_chunks_and_whole(api_url: str, model_server: FakeModelServer) -> None:
+    model_server.replies.append(stream_of(["Hi", " there"]))
+    chunks = ask(api_url, HELLO | {"smolchat": {"receipt": True}})
     deltas = [chunk.choices[0].delta for chunk in chunks[1:3]]
     assert [delta.content for delta in deltas if delta] == ["Hi", " there"]
     assert chunks[-1].smolchat
@@ -107,18 +107,18 @@ def test_an_answer_comes_in_chunks_and_whole(served: str, model_server: ModelSer
     assert chunks[-1].smolchat.receipt.completion_tokens == 2
 
 
-def test_a_refusal_is_told_in_the_words_of_the_api(served: str) -> None:
+def test_a_refusal_is_told_in_the_words_of_the_api(api_url: str) -> None:
     with pytest.raises(ApiError) as refusal:
-        ask(served, HELLO | {"temperature": 9})
+        ask(api_url, HELLO | {"temperature": 9})
     assert refusal.value.code == "invalid_request"
     assert "temperature" in refusal.value.message
 
 
-def test_an_error_in_the_middle_is_an_error(served: str, model_server: ModelServer) -> None:
+def test_an_error_in_the_middle_is_an_error(api_url: str, model_server: FakeModelServer) -> None:
     begun = Reply(headers=EVENTS, pieces=[event({"content": "Hi"})], end="cut")
     model_server.replies.append(begun)
     with pytest.raises(ApiError) as failure:
-        ask(served)
+        ask(api_url)
     assert failure.value.code == "model_server_failed"
 
 
@@ -167,7 +167,7 @@ RESULT = b'{"result": {"answers": [{"parsed": {"a": 1}, "text": "{}"}]}}'
 
 def ask_structured(url: str) -> list[StructuredEvent]:
     async def collected() -> list[StructuredEvent]:
-        return [event async for event in client_of(url).structured(STRUCTURED)]
+        return [event async for event in client_of(url).stream_structured(STRUCTURED)]
 
     return asyncio.run(collected())
 

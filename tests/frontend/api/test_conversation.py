@@ -34,7 +34,7 @@ def tree(current: str | None = "a2") -> Conversation:
 def test_a_thread_leads_from_the_first_message_to_where_it_was_left(
     current: str | None, thread: list[str]
 ) -> None:
-    assert [said.id for said in tree(current).thread()] == thread
+    assert [said.id for said in tree(current).active_branch()] == thread
 
 
 def test_siblings_are_what_was_said_in_the_same_place() -> None:
@@ -47,7 +47,7 @@ def test_siblings_are_what_was_said_in_the_same_place() -> None:
 
 def test_a_thread_goes_on_by_the_newest() -> None:
     found = tree()
-    ends = {said.id: found.end_below(said) for said in found.messages}
+    ends = {said.id: found.latest_leaf(said) for said in found.messages}
     assert ends == {"q1": "q1", "q2": "a2", "a1": "a3", "a2": "a2", "q3": "a3", "a3": "a3"}
 
 
@@ -64,4 +64,4 @@ def test_a_thread_goes_on_by_the_newest() -> None:
     ],
 )
 def test_an_answer_that_was_cut_can_go_on(fields: dict[str, Any], *, is_cut: bool) -> None:
-    assert message("a", None, **({"role": "assistant"} | fields)).is_cut == is_cut
+    assert message("a", None, **({"role": "assistant"} | fields)).is_incomplete == is_cut

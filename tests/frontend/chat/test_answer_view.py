@@ -3,7 +3,7 @@
 import pytest
 
 from api.chat_chunk import Progress
-from chat.answer_view import phase
+from chat.answer_view import progress_label
 
 
 @pytest.mark.parametrize(
@@ -20,4 +20,4 @@ from chat.answer_view import phase
     ],
 )
 def test_a_wait_is_named(progress: Progress, words: str) -> None:
-    assert phase(progress) == words
+    assert progress_label(progress) == words

@@ -44,13 +44,13 @@ def spans(drawn: dict[str, list[str]]) -> list[tuple[str, str, str]]:
     ],
 )
 def test_the_colour_says_how_likely(share: float, name: str, drawn: dict[str, list[str]]) -> None:
-    logprobs_view.draw_logprobs([token(share)])
+    logprobs_view.render_logprobs([token(share)])
     assert spans(drawn) == [(name, f"{share:.1%}", "a")]
 
 
 def test_a_token_tells_what_else_it_could_be(drawn: dict[str, list[str]]) -> None:
     others = [token(0.7, " <b>"), token(0.2, "c"), {"token": 1}, "x", {"token": "d"}]
-    logprobs_view.draw_logprobs([token(0.7, " <b>", top_logprobs=others)])
+    logprobs_view.render_logprobs([token(0.7, " <b>", top_logprobs=others)])
     assert spans(drawn) == [("likely", "&#x27; &lt;b&gt;&#x27; 70.0% · c 20.0%", " &lt;b&gt;")]
 
 
@@ -60,11 +60,11 @@ def test_a_token_tells_what_else_it_could_be(drawn: dict[str, list[str]]) -> Non
 def test_what_makes_no_sense_is_left_out(
     entry: dict[str, Any], drawn: dict[str, list[str]]
 ) -> None:
-    logprobs_view.draw_logprobs([entry, token(1.0)])
+    logprobs_view.render_logprobs([entry, token(1.0)])
     assert len(spans(drawn)) == 1
 
 
 def test_a_long_answer_is_drawn_in_part_and_says_so(drawn: dict[str, list[str]]) -> None:
-    logprobs_view.draw_logprobs([token(1.0)] * 2001)
+    logprobs_view.render_logprobs([token(1.0)] * 2001)
     assert len(spans(drawn)) == 2000
     assert drawn["caption"][-1] == "The first 2,000 of 2,001 tokens."

@@ -43,7 +43,7 @@ WHOLE = Receipt(
     ],
 )  # fmt: skip
 def test_the_line_says_what_was_measured(known: dict[str, Any], state: str, line: str) -> None:
-    assert words.line(WHOLE.model_copy(update=known), state=state, is_empty=False) == line
+    assert words.summary_line(WHOLE.model_copy(update=known), state=state, is_empty=False) == line
 
 
 @pytest.mark.parametrize(
@@ -56,12 +56,14 @@ def test_the_line_says_what_was_measured(known: dict[str, Any], state: str, line
     ],
 )
 def test_the_line_says_how_an_answer_ended(state: str, line: str, *, is_empty: bool) -> None:
-    assert words.line(Receipt(model="ai/smollm2"), state=state, is_empty=is_empty) == line
+    assert words.summary_line(Receipt(model="ai/smollm2"), state=state, is_empty=is_empty) == line
 
 
 def test_the_details_say_everything() -> None:
     rows = dict(
-        words.rows(WHOLE, state="finished", sent={"temperature": 0.2}, about="135 M parameters")
+        words.detail_rows(
+            WHOLE, state="finished", sent={"temperature": 0.2}, about="135 M parameters"
+        )
     )
     assert rows["Ended because"] == "the model had said what it had to say"
     assert rows["… of it read anew"] == "31 tokens at 120.5 tokens/s"
@@ -75,12 +77,12 @@ def test_the_details_say_everything() -> None:
 
 
 def test_what_was_not_measured_is_called_so_and_never_zero() -> None:
-    rows = dict(words.rows(Receipt(), state=None, sent=None, about=""))
+    rows = dict(words.detail_rows(Receipt(), state=None, sent=None, about=""))
     assert set(rows.values()) == {words.NOT_MEASURED}
 
 
 def test_an_answer_that_was_stopped_and_sent_nothing_says_so() -> None:
-    rows = dict(words.rows(Receipt(), state="stopped", sent={}, about=""))
+    rows = dict(words.detail_rows(Receipt(), state="stopped", sent={}, about=""))
     assert rows["Ended because"] == "stopped before the model ended it"
     assert rows["Parameters sent"] == "none"
 
@@ -95,7 +97,7 @@ def test_an_answer_that_was_stopped_and_sent_nothing_says_so() -> None:
 )
 def test_the_line_says_which_parameters_went_out(sent: dict[str, Any], told: str) -> None:
     receipt = Receipt(model="ai/smollm2")
-    assert words.line(receipt, state="finished", is_empty=False, sent=sent) == told
+    assert words.summary_line(receipt, state="finished", is_empty=False, sent=sent) == told
 
 
 @pytest.mark.parametrize(

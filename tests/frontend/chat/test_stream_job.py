@@ -6,9 +6,9 @@ from collections.abc import AsyncGenerator
 from api.chat_chunk import Chunk
 from api.client import ApiClient
 from api.errors import ApiError
-from chat.stream_job import AnswerJob
+from chat.stream_job import AnswerStreamJob
 from settings import Settings
-from tests.support.fake_model_server import EVENTS, ModelServer, Reply, spoken
+from tests.support.fake_model_server import EVENTS, FakeModelServer, Reply, stream_of
 from tests.support.fake_model_server import chunk as event
 
 HELLO = {
@@ -19,29 +19,29 @@ HELLO = {
 BEGUN = [event({"role": "assistant", "content": None}), event({"content": "Once upon"})]
 
 
-def job_at(url: str, forsaken_seconds: float = 20) -> AnswerJob:
+def job_at(url: str, forsaken_seconds: float = 20) -> AnswerStreamJob:
     client = ApiClient(Settings(api_base_url=url))
-    return AnswerJob(lambda: client.chat(HELLO), forsaken_seconds=forsaken_seconds)
+    return AnswerStreamJob(lambda: client.stream_chat(HELLO), forsaken_seconds=forsaken_seconds)
 
 
-def wait_for_request(model_server: ModelServer) -> None:
+def wait_for_request(model_server: FakeModelServer) -> None:
     deadline = time.monotonic() + 5
     while not model_server.chats and time.monotonic() < deadline:
         time.sleep(0.01)
 
 
-def wait_for_text(job: AnswerJob) -> None:
+def wait_for_text(job: AnswerStreamJob) -> None:
     deadline = time.monotonic() + 5
     while not job.answer.text and time.monotonic() < deadline:
-        job.look(0.01)
+        job.wait(0.01)
 
 
 def test_a_whole_answer_brings_its_text_and_the_servers_numbers(
-    served: str, model_server: ModelServer
+    api_url: str, model_server: FakeModelServer
 ) -> None:
-    model_server.replies.append(spoken(["Hi", " there"], gap_seconds=0.05))
-    job = job_at(served)
-    assert job.look(5)
+    model_server.replies.append(stream_of(["Hi", " there"], gap_seconds=0.05))
+    job = job_at(api_url)
+    assert job.wait(5)
     answer = job.answer
     assert (answer.state, answer.text) == ("finished", "Hi there")
     assert answer.receipt
@@ -52,78 +52,82 @@ def test_a_whole_answer_brings_its_text_and_the_servers_numbers(
 
 
 def test_an_answer_that_goes_on_begins_with_what_there_was(
-    served: str, model_server: ModelServer
+    api_url: str, model_server: FakeModelServer
 ) -> None:
-    model_server.replies.append(spoken([" a time"]))
-    client = ApiClient(Settings(api_base_url=served))
-    job = AnswerJob(lambda: client.chat(HELLO), forsaken_seconds=20, begun="Once upon")
+    model_server.replies.append(stream_of([" a time"]))
+    client = ApiClient(Settings(api_base_url=api_url))
+    job = AnswerStreamJob(lambda: client.stream_chat(HELLO), forsaken_seconds=20, begun="Once upon")
     assert job.answer.text == "Once upon"
-    assert job.look(5)
+    assert job.wait(5)
     assert job.answer.text == "Once upon a time"
 
 
 def test_stop_before_the_first_word_reaches_the_model_server(
-    served: str, model_server: ModelServer
+    api_url: str, model_server: FakeModelServer
 ) -> None:
     model_server.replies.append(Reply(first_seconds=60))
-    job = job_at(served)
+    job = job_at(api_url)
     wait_for_request(model_server)
     job.stop()
     assert model_server.chats[0].left.wait(10)
-    assert job.look(10)
+    assert job.wait(10)
     assert (job.answer.state, job.answer.text) == ("stopped", "")
 
 
-def test_stop_in_the_middle_keeps_what_was_written(served: str, model_server: ModelServer) -> None:
+def test_stop_in_the_middle_keeps_what_was_written(
+    api_url: str, model_server: FakeModelServer
+) -> None:
     model_server.replies.append(Reply(headers=EVENTS, pieces=BEGUN, end="hang"))
-    job = job_at(served)
+    job = job_at(api_url)
     wait_for_text(job)
     job.stop()
     assert model_server.chats[0].left.wait(10)
-    assert job.look(10)
+    assert job.wait(10)
     assert (job.answer.state, job.answer.text) == ("stopped", "Once upon")
     assert job.answer.receipt is None
 
 
-def test_stop_right_at_the_start_stops(served: str) -> None:
-    job = job_at(served)
+def test_stop_right_at_the_start_stops(api_url: str) -> None:
+    job = job_at(api_url)
     job.stop()
     assert job.answer.is_over
 
 
-def test_stop_after_the_end_changes_nothing(served: str) -> None:
-    job = job_at(served)
-    job.look(5)
+def test_stop_after_the_end_changes_nothing(api_url: str) -> None:
+    job = job_at(api_url)
+    job.wait(5)
     job.stop()
     assert job.answer.state == "finished"
 
 
-def test_a_job_that_nobody_looks_at_stops_itself(served: str, model_server: ModelServer) -> None:
+def test_a_job_that_nobody_looks_at_stops_itself(
+    api_url: str, model_server: FakeModelServer
+) -> None:
     model_server.replies.append(Reply(headers=EVENTS, pieces=BEGUN, end="hang"))
-    job = job_at(served, forsaken_seconds=0.3)
+    job = job_at(api_url, forsaken_seconds=0.3)
     for _ in range(6):
-        assert not job.look(0.1)
+        assert not job.wait(0.1)
     assert model_server.chats[0].left.wait(10)
-    assert job.look(10)
+    assert job.wait(10)
     assert (job.answer.state, job.answer.text) == ("stopped", "Once upon")
 
 
 def test_a_failure_keeps_what_was_written_and_says_why(
-    served: str, model_server: ModelServer
+    api_url: str, model_server: FakeModelServer
 ) -> None:
     model_server.replies.append(Reply(headers=EVENTS, pieces=BEGUN, end="cut"))
-    job = job_at(served)
-    assert job.look(5)
+    job = job_at(api_url)
+    assert job.wait(5)
     assert (job.answer.state, job.answer.text) == ("failed", "Once upon")
     assert job.answer.error
     assert job.answer.error.code == "model_server_failed"
 
 
-def test_reasoning_is_kept_apart(served: str, model_server: ModelServer) -> None:
+def test_reasoning_is_kept_apart(api_url: str, model_server: FakeModelServer) -> None:
     pieces = [event({"reasoning_content": "Hm"}), event({"content": "Yes"}), event({}, "stop")]
     model_server.replies.append(Reply(headers=EVENTS, pieces=[*pieces, b"data: [DONE]\n\n"]))
-    job = job_at(served)
-    assert job.look(5)
+    job = job_at(api_url)
+    assert job.wait(5)
     assert (job.answer.reasoning, job.answer.text) == ("Hm", "Yes")
 
 
@@ -132,7 +136,7 @@ def test_a_mistake_of_ours_fails_the_answer_instead_of_leaving_it_open() -> None
         yield Chunk()
         raise RuntimeError
 
-    job = AnswerJob(broken, forsaken_seconds=20)
-    assert job.look(5)
+    job = AnswerStreamJob(broken, forsaken_seconds=20)
+    assert job.wait(5)
     assert job.answer.state == "failed"
     assert isinstance(job.answer.error, ApiError)

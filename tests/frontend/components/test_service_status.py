@@ -27,7 +27,7 @@ def test_words_stay_here_only_where_every_address_is_this_computer(
     monkeypatch.setattr(service_status, "api", lambda: ApiClient(settings))
     told = f"What you type is sent to **{remote}**."
     stays = "Runs on **this computer**. Nothing you type leaves it."
-    assert service_status.privacy(*urls) == (told if remote else stays)
+    assert service_status.privacy_notice(*urls) == (told if remote else stays)
 
 
 def test_a_service_of_that_name_elsewhere_is_not_taken_for_this_computer(
@@ -36,5 +36,6 @@ def test_a_service_of_that_name_elsewhere_is_not_taken_for_this_computer(
     monkeypatch.setattr(service_status, "api", lambda: ApiClient(Settings()))
     for host in ("api", "engine", "balancer", "172.17.0.1", ""):
         assert (
-            service_status.privacy(f"http://{host}:8000") == f"What you type is sent to **{host}**."
+            service_status.privacy_notice(f"http://{host}:8000")
+            == f"What you type is sent to **{host}**."
         )

@@ -7,13 +7,13 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from benchmarks.processes import free_port
-from tests.support.fake_model_server import EVENTS, ModelServer, Reply, chunk, recorded, spoken
+from tests.support.fake_model_server import EVENTS, FakeModelServer, Reply, chunk, replay, stream_of
 from tests.support.streamlit_app import ask, facts, opened, said, warnings
 
 
 @pytest.fixture
-def page(served: str, monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    return opened(served, monkeypatch)
+def page(api_url: str, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    return opened(api_url, monkeypatch)
 
 
 def test_an_empty_chat_offers_something_to_try(page: AppTest) -> None:
@@ -25,9 +25,9 @@ def test_an_empty_chat_offers_something_to_try(page: AppTest) -> None:
 
 
 def test_a_question_gets_its_answer_and_what_it_cost(
-    page: AppTest, model_server: ModelServer
+    page: AppTest, model_server: FakeModelServer
 ) -> None:
-    model_server.replies.append(spoken(["It is ", "**Paris**."]))
+    model_server.replies.append(stream_of(["It is ", "**Paris**."]))
     ask(page, "Where? <b>*x*</b>")
     assert said(page, "user") == ["Where? <b>*x*</b>"]
     assert said(page, "assistant") == ["It is **Paris**."]
@@ -36,12 +36,12 @@ def test_a_question_gets_its_answer_and_what_it_cost(
 
 
 def test_another_model_can_be_chosen_and_is_described(
-    model_server: ModelServer, served: str, monkeypatch: pytest.MonkeyPatch
+    model_server: FakeModelServer, api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     described = {"parameters": "361.82M", "quantization": "Q4_K_M", "context_window": 8192}
     models = [{"id": "docker.io/ai/other:latest", "dmr": described}, {"id": "ai/smollm2"}]
     model_server.models = Reply(pieces=[json.dumps({"data": models}).encode()])
-    page = opened(served, monkeypatch)
+    page = opened(api_url, monkeypatch)
     assert page.selectbox[0].value == "ai/smollm2:latest"
     page.selectbox[0].select("ai/other:latest").run()
     assert page.sidebar.caption[0].value == "361.82 M parameters · Q4_K_M · context 8,192"
@@ -49,7 +49,7 @@ def test_another_model_can_be_chosen_and_is_described(
     assert model_server.chats[0].body["model"] == "ai/other:latest"
 
 
-def test_a_starter_is_asked_with_a_click(page: AppTest, model_server: ModelServer) -> None:
+def test_a_starter_is_asked_with_a_click(page: AppTest, model_server: FakeModelServer) -> None:
     page.button(key="chat_starter_Plan").click().run()
     assert said(page, "user") == ["Plan a 20-minute lunch with eggs and spinach."]
     assert model_server.chats
@@ -57,9 +57,9 @@ def test_a_starter_is_asked_with_a_click(page: AppTest, model_server: ModelServe
 
 
 def test_the_model_is_sent_the_whole_conversation_and_nothing_that_was_not_chosen(
-    page: AppTest, model_server: ModelServer
+    page: AppTest, model_server: FakeModelServer
 ) -> None:
-    model_server.replies += [spoken(["One."]), spoken(["Two."])]
+    model_server.replies += [stream_of(["One."]), stream_of(["Two."])]
     ask(ask(page, "First"), "Second")
     body = model_server.chats[-1].body
     assert [m["content"] for m in body["messages"]] == [
@@ -74,7 +74,7 @@ def test_the_model_is_sent_the_whole_conversation_and_nothing_that_was_not_chose
 
 
 def test_parameters_and_the_system_prompt_are_sent_once_set(
-    page: AppTest, model_server: ModelServer
+    page: AppTest, model_server: FakeModelServer
 ) -> None:
     page.number_input(key="parameter_temperature").set_value(0.0)
     page.number_input(key="parameter_seed").set_value(7)
@@ -88,7 +88,7 @@ def test_parameters_and_the_system_prompt_are_sent_once_set(
     assert any(text.value == "System prompt: Be brief." for text in page.text)
 
 
-def test_reset_takes_the_parameters_back(page: AppTest, model_server: ModelServer) -> None:
+def test_reset_takes_the_parameters_back(page: AppTest, model_server: FakeModelServer) -> None:
     page.number_input(key="parameter_top_k").set_value(5).run()
     page.button(key="parameter_reset").click().run()
     ask(page, "Hello")
@@ -96,13 +96,13 @@ def test_reset_takes_the_parameters_back(page: AppTest, model_server: ModelServe
 
 
 def test_an_answer_stays_beside_a_new_one_that_fails(
-    page: AppTest, model_server: ModelServer
+    page: AppTest, model_server: FakeModelServer
 ) -> None:
-    model_server.replies += [spoken(["Good."]), recorded("err-load-broken-file-stream")]
+    model_server.replies += [stream_of(["Good."]), replay("err-load-broken-file-stream")]
     ask(page, "Hello")
     page.button(key="chat_again").click().run()
     assert "damaged" in warnings(page)
-    model_server.replies += [spoken(["Better."]), spoken(["Two."])]
+    model_server.replies += [stream_of(["Better."]), stream_of(["Two."])]
     page.button(key="chat_retry").click().run()
     assert said(page, "assistant") == ["Better."]
     assert not page.warning
@@ -116,11 +116,11 @@ def test_an_answer_stays_beside_a_new_one_that_fails(
 
 
 def test_a_model_that_was_chosen_stays_while_nothing_answers(
-    model_server: ModelServer, served: str, monkeypatch: pytest.MonkeyPatch
+    model_server: FakeModelServer, api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     both = b'{"data": [{"id": "ai/smollm2"}, {"id": "ai/other"}]}'
     model_server.models = Reply(pieces=[both])
-    page = opened(served, monkeypatch)
+    page = opened(api_url, monkeypatch)
     page.selectbox[0].select("ai/other").run()
     model_server.models = Reply(status=503, pieces=[b"Loading model"])
     st.cache_resource.clear()
@@ -130,9 +130,9 @@ def test_a_model_that_was_chosen_stays_while_nothing_answers(
 
 
 def test_a_stopped_or_regenerated_answer_is_asked_for_anew(
-    page: AppTest, model_server: ModelServer
+    page: AppTest, model_server: FakeModelServer
 ) -> None:
-    model_server.replies += [spoken(["Bad."]), spoken(["Good."])]
+    model_server.replies += [stream_of(["Bad."]), stream_of(["Good."])]
     ask(page, "Hello")
     page.button(key="chat_again").click().run()
     assert said(page, "assistant") == ["Good."]
@@ -147,7 +147,7 @@ def test_new_chat_starts_over(page: AppTest) -> None:
 
 
 def test_an_answer_that_breaks_off_keeps_its_text_and_can_be_retried(
-    page: AppTest, model_server: ModelServer
+    page: AppTest, model_server: FakeModelServer
 ) -> None:
     model_server.replies.append(
         Reply(headers=EVENTS, pieces=[chunk({"content": "Once"})], end="cut")
@@ -156,13 +156,13 @@ def test_an_answer_that_breaks_off_keeps_its_text_and_can_be_retried(
     assert said(page, "assistant") == ["Once"]
     assert facts(page).endswith("broken off")
     assert len(page.warning) == 1
-    model_server.replies.append(spoken(["Twice."]))
+    model_server.replies.append(stream_of(["Twice."]))
     page.button(key="chat_retry").click().run()
     assert said(page, "assistant") == ["Twice."]
     assert not page.warning
 
 
-def test_reasoning_is_folded_apart(page: AppTest, model_server: ModelServer) -> None:
+def test_reasoning_is_folded_apart(page: AppTest, model_server: FakeModelServer) -> None:
     pieces = [chunk({"reasoning_content": "Hm."}), chunk({"content": "Yes."}), chunk({}, "stop")]
     model_server.replies.append(Reply(headers=EVENTS, pieces=[*pieces, b"data: [DONE]\n\n"]))
     ask(page, "Hello")
@@ -171,8 +171,8 @@ def test_reasoning_is_folded_apart(page: AppTest, model_server: ModelServer) -> 
     assert page.chat_message[1].markdown[-1].value == "Yes."
 
 
-def test_what_a_model_writes_is_made_safe(page: AppTest, model_server: ModelServer) -> None:
-    model_server.replies.append(spoken(["![x](http://evil.test/", "x.png) <b>"]))
+def test_what_a_model_writes_is_made_safe(page: AppTest, model_server: FakeModelServer) -> None:
+    model_server.replies.append(stream_of(["![x](http://evil.test/", "x.png) <b>"]))
     ask(page, "Hello")
     assert said(page, "assistant") == [r"[Image: x](<http://evil.test/x.png>) \<b>"]
 
@@ -190,11 +190,11 @@ def test_an_api_that_is_down_is_told_with_the_next_step(monkeypatch: pytest.Monk
 
 
 def test_the_page_goes_on_when_the_api_is_back(
-    served: str, monkeypatch: pytest.MonkeyPatch
+    api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     port = free_port()
     page = ask(opened(f"http://localhost:{port}", monkeypatch), "Hello")
-    monkeypatch.setenv("API_BASE_URL", served)
+    monkeypatch.setenv("API_BASE_URL", api_url)
     st.cache_resource.clear()
     page.button(key="chat_problem_retry").click().run()
     assert said(page, "assistant")
@@ -202,12 +202,12 @@ def test_the_page_goes_on_when_the_api_is_back(
 
 
 def test_a_model_server_in_trouble_is_told_before_anyone_asks(
-    model_server: ModelServer, served: str, monkeypatch: pytest.MonkeyPatch
+    model_server: FakeModelServer, api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model_server.models = Reply(503, pieces=[b'{"error":{"message":"Loading model"}}'])
-    page = opened(served, monkeypatch)
+    page = opened(api_url, monkeypatch)
     assert "loading" in warnings(page)
     assert page.selectbox[0].value == "ai/smollm2:latest"
-    model_server.models = recorded("engines-llamacpp-v1-models")
+    model_server.models = replay("engines-llamacpp-v1-models")
     page.button(key="service_retry").click().run()
     assert not page.warning

@@ -8,24 +8,24 @@ import httpx
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from api.conversation import ConversationHead
+from api.conversation import ConversationSummary
 from backend.settings import Settings
 from benchmarks.processes import free_port
-from chat.conversation_list import day_of, title
+from chat.conversation_list import button_label, day_label
 from tests.support.api_server import running_api
-from tests.support.fake_model_server import ModelServer, recorded, spoken
+from tests.support.fake_model_server import FakeModelServer, replay, stream_of
 from tests.support.requests import MODEL_ID
 from tests.support.streamlit_app import ask, opened, said, warnings
 
 
 @pytest.fixture
-def settings(model_server: ModelServer, tmp_path: Path) -> Settings:
+def settings(model_server: FakeModelServer, tmp_path: Path) -> Settings:
     return Settings(model_id=MODEL_ID, dmr_base_url=model_server.base_url, data_dir=tmp_path)
 
 
 @pytest.fixture
-def page(served: str, monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    return opened(served, monkeypatch)
+def page(api_url: str, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    return opened(api_url, monkeypatch)
 
 
 def labels(page: AppTest) -> list[str]:
@@ -42,12 +42,12 @@ def address(page: AppTest) -> str:
 
 
 def test_a_chat_is_in_the_list_and_at_an_address_of_its_own(
-    page: AppTest, model_server: ModelServer, monkeypatch: pytest.MonkeyPatch, served: str
+    page: AppTest, model_server: FakeModelServer, monkeypatch: pytest.MonkeyPatch, api_url: str
 ) -> None:
-    model_server.replies.append(spoken(["It is Paris."]))
+    model_server.replies.append(stream_of(["It is Paris."]))
     ask(page, "Where is the Louvre?")
     assert r"Where is the Louvre\?" in labels(page)
-    again = opened(served, monkeypatch)  # another browser
+    again = opened(api_url, monkeypatch)  # another browser
     assert r"Where is the Louvre\?" in labels(again)
     again.query_params["chat"] = address(page)
     again.run()
@@ -78,9 +78,9 @@ def test_a_chat_is_opened_with_what_it_was_asked_with(page: AppTest) -> None:
 
 
 def test_an_edited_question_stands_beside_the_first(
-    page: AppTest, model_server: ModelServer
+    page: AppTest, model_server: FakeModelServer
 ) -> None:
-    model_server.replies += [spoken(["Red."]), spoken(["Cat."])]
+    model_server.replies += [stream_of(["Red."]), stream_of(["Cat."])]
     ask(page, "A colour?")
     next(b for b in page.button if b.label == "Edit").click().run()
     editor = next(area for area in page.text_area if area.label == "Edit your message")
@@ -95,9 +95,9 @@ def test_an_edited_question_stands_beside_the_first(
 
 
 def test_several_answers_stand_side_by_side_until_one_is_kept(
-    page: AppTest, model_server: ModelServer
+    page: AppTest, model_server: FakeModelServer
 ) -> None:
-    model_server.replies += [spoken(["Red."]), spoken(["Blue."])]
+    model_server.replies += [stream_of(["Red."]), stream_of(["Blue."])]
     next(g for g in page.button_group if "Answers" in g.label).set_value(2).run()
     ask(page, "A colour?")
     assert sorted(said(page, "assistant")) == ["Blue.", "Red."]
@@ -110,11 +110,11 @@ def test_several_answers_stand_side_by_side_until_one_is_kept(
     assert {"role": "assistant", "content": "Red."} in model_server.chats[-1].body["messages"]
 
 
-def test_a_cut_answer_is_written_on(page: AppTest, model_server: ModelServer) -> None:
-    model_server.replies.append(recorded("stream-usage"))
+def test_a_cut_answer_is_written_on(page: AppTest, model_server: FakeModelServer) -> None:
+    model_server.replies.append(replay("stream-usage"))
     ask(page, "Hello")
     begun = said(page, "assistant")[0]
-    model_server.replies.append(spoken([" And so on."]))
+    model_server.replies.append(stream_of([" And so on."]))
     page.button(key="chat_continue").click().run()
     assert model_server.chats[1].body["messages"][-1]["role"] == "assistant"
     assert said(page, "assistant")[0].endswith(" And so on.")
@@ -122,12 +122,12 @@ def test_a_cut_answer_is_written_on(page: AppTest, model_server: ModelServer) ->
 
 
 def test_an_imported_answer_to_nothing_is_read_and_offers_no_other(
-    served: str, monkeypatch: pytest.MonkeyPatch
+    api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said_first = {"id": "a", "role": "assistant", "content": "Welcome", "state": "stopped"}
     told = {"format": "smolchat", "version": 1, "conversations": [{"messages": [said_first]}]}
-    [head] = httpx.post(f"{served}/conversations/import", json=told).json()["data"]
-    page = opened(served, monkeypatch)
+    [head] = httpx.post(f"{api_url}/conversations/import", json=told).json()["data"]
+    page = opened(api_url, monkeypatch)
     page.query_params["chat"] = head["id"]
     page.run()
     assert said(page, "assistant") == ["Welcome"]
@@ -160,26 +160,26 @@ def test_a_chat_is_renamed_duplicated_and_deleted(page: AppTest) -> None:
 
 
 def test_a_context_that_is_nearly_full_is_told_with_ways_out(
-    page: AppTest, model_server: ModelServer
+    page: AppTest, model_server: FakeModelServer
 ) -> None:
     for question in ("One?", "Two?"):
-        model_server.replies.append(spoken(["Yes."]))
+        model_server.replies.append(stream_of(["Yes."]))
         ask(page, question)
-    model_server.replies.append(recorded("err-overflow-stream"))
+    model_server.replies.append(replay("err-overflow-stream"))
     ask(page, "Three?")
     assert "context is full" in warnings(page)
     page.button(key="chat_leave_out").click().run()
     assert any("not sent" in caption.value for caption in page.caption)
-    model_server.replies.append(spoken(["Yes."]))
+    model_server.replies.append(stream_of(["Yes."]))
     page.button(key="chat_retry").click().run()
     sent = str(model_server.chats[-1].body["messages"])
     assert "Three?" in sent
     assert "One?" not in sent
 
 
-def test_a_summary_begins_a_new_chat(page: AppTest, model_server: ModelServer) -> None:
+def test_a_summary_begins_a_new_chat(page: AppTest, model_server: FakeModelServer) -> None:
     ask(page, "One?")
-    model_server.replies.append(recorded("err-overflow-stream"))
+    model_server.replies.append(replay("err-overflow-stream"))
     ask(page, "Two?")
     before = address(page)
     page.button(key="chat_summarise").click().run()
@@ -199,7 +199,7 @@ def test_a_summary_begins_a_new_chat(page: AppTest, model_server: ModelServer) -
     ],
 )
 def test_extra_parameters_that_cannot_be_sent_are_told(
-    text: str, problem: str, page: AppTest, model_server: ModelServer
+    text: str, problem: str, page: AppTest, model_server: FakeModelServer
 ) -> None:
     page.text_area(key="parameter_extra").set_value(text).run()
     assert problem in " ".join(error.value for error in page.error)
@@ -208,13 +208,15 @@ def test_extra_parameters_that_cannot_be_sent_are_told(
     assert "a" not in model_server.chats[0].body
 
 
-def test_extra_parameters_are_sent_as_they_are(page: AppTest, model_server: ModelServer) -> None:
+def test_extra_parameters_are_sent_as_they_are(
+    page: AppTest, model_server: FakeModelServer
+) -> None:
     page.text_area(key="parameter_extra").set_value('{"samplers": ["top_k"]}').run()
     ask(page, "Hello")
     assert model_server.chats[0].body["samplers"] == ["top_k"]
 
 
-def test_a_seed_is_drawn_and_kept(page: AppTest, model_server: ModelServer) -> None:
+def test_a_seed_is_drawn_and_kept(page: AppTest, model_server: FakeModelServer) -> None:
     page.button(key="parameter_dice").click().run()
     seed = page.number_input(key="parameter_seed").value
     ask(page, "Hello")
@@ -223,7 +225,7 @@ def test_a_seed_is_drawn_and_kept(page: AppTest, model_server: ModelServer) -> N
 
 
 def test_probabilities_are_asked_for_on_request_only(
-    page: AppTest, model_server: ModelServer
+    page: AppTest, model_server: FakeModelServer
 ) -> None:
     ask(page, "Hello")
     page.toggle(key="parameter_logprobs").set_value(True).run()
@@ -253,10 +255,10 @@ def test_a_question_that_could_not_be_kept_stays_on_the_page(
 
 
 def test_answers_stay_when_another_one_cannot_be_had(
-    settings: Settings, model_server: ModelServer, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, model_server: FakeModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with running_api(settings) as url:
-        model_server.replies.append(spoken(["Precious."]))
+        model_server.replies.append(stream_of(["Precious."]))
         page = ask(opened(url, monkeypatch), "First")
     page.button(key="chat_again").click().run()  # the API has gone
     assert said(page, "assistant") == ["Precious."]
@@ -265,9 +267,9 @@ def test_answers_stay_when_another_one_cannot_be_had(
 
 
 def test_an_answer_side_by_side_says_why_it_failed(
-    page: AppTest, model_server: ModelServer
+    page: AppTest, model_server: FakeModelServer
 ) -> None:
-    model_server.replies += [spoken(["Whole."]), recorded("err-too-large")]
+    model_server.replies += [stream_of(["Whole."]), replay("err-too-large")]
     page.segmented_control(key="chat_answers").set_value(2).run()
     ask(page, "First")
     assert said(page, "assistant") == ["Whole."]
@@ -275,11 +277,11 @@ def test_an_answer_side_by_side_says_why_it_failed(
 
 
 def test_a_question_to_a_chat_that_was_deleted_elsewhere_begins_a_new_one(
-    page: AppTest, served: str
+    page: AppTest, api_url: str
 ) -> None:
     ask(page, "First")
     gone = address(page)
-    httpx.delete(f"{served}/conversations/{gone}").raise_for_status()
+    httpx.delete(f"{api_url}/conversations/{gone}").raise_for_status()
     ask(page, "Second")
     assert "no such conversation" in warnings(page)
     next(button for button in page.button if button.label == "Retry").click().run()
@@ -310,15 +312,15 @@ def test_a_model_server_that_is_down_is_told_once(
     ],
 )
 def test_days_are_named_the_nearer_the_more_exactly(moment: datetime, name: str) -> None:
-    assert day_of(moment, date(2026, 3, 10)) == name
+    assert day_label(moment, date(2026, 3, 10)) == name
 
 
 def test_a_title_is_shown_as_it_is() -> None:
-    head = ConversationHead(
+    head = ConversationSummary(
         id="c", title="**a**\n ![x](http://e.test) $1", updated_at=datetime.now(UTC)
     )
-    assert title(head) == r"\*\*a\*\* \!\[x\]\(http\:\/\/e\.test\) \$1"
-    assert title(head.model_copy(update={"title": " "})) == "New chat"
+    assert button_label(head) == r"\*\*a\*\* \!\[x\]\(http\:\/\/e\.test\) \$1"
+    assert button_label(head.model_copy(update={"title": " "})) == "New chat"
 
 
 def choose(page: AppTest, choice: str) -> AppTest:
@@ -335,8 +337,10 @@ def test_a_message_is_deleted_with_what_follows_it(page: AppTest) -> None:
     assert said(page, "user") == ["One?"]
 
 
-def test_an_answers_numbers_are_told_on_request(page: AppTest, model_server: ModelServer) -> None:
-    model_server.replies.append(spoken(["Yes."]))
+def test_an_answers_numbers_are_told_on_request(
+    page: AppTest, model_server: FakeModelServer
+) -> None:
+    model_server.replies.append(stream_of(["Yes."]))
     choose(ask(page, "Hello"), "Numbers")
     told = page.table[0].value.to_string().replace("\\", "")
     assert "31 tokens at 258.3 tokens/s" in told
@@ -345,13 +349,15 @@ def test_an_answers_numbers_are_told_on_request(page: AppTest, model_server: Mod
     assert page.number_input(key="parameter_seed").value == model_server.chats[0].body["seed"]
 
 
-def test_a_text_is_copied_as_the_model_wrote_it(page: AppTest, model_server: ModelServer) -> None:
-    model_server.replies.append(spoken(["**Yes** :smile: ![x](http://evil.test/x.png)"]))
+def test_a_text_is_copied_as_the_model_wrote_it(
+    page: AppTest, model_server: FakeModelServer
+) -> None:
+    model_server.replies.append(stream_of(["**Yes** :smile: ![x](http://evil.test/x.png)"]))
     choose(ask(page, "Hello"), "Copy")
     assert page.code[-1].value == "**Yes** :smile: ![x](http://evil.test/x.png)"
 
 
-def test_an_earlier_answer_is_asked_for_again(page: AppTest, model_server: ModelServer) -> None:
+def test_an_earlier_answer_is_asked_for_again(page: AppTest, model_server: FakeModelServer) -> None:
     ask(page, "One?")
     ask(page, "Two?")
     first = next(menu for menu in page.menu_button if "Numbers" in menu.options)
@@ -361,7 +367,7 @@ def test_an_earlier_answer_is_asked_for_again(page: AppTest, model_server: Model
 
 
 def test_presets_set_the_parameters_and_are_kept_under_a_name(
-    page: AppTest, model_server: ModelServer, served: str, monkeypatch: pytest.MonkeyPatch
+    page: AppTest, model_server: FakeModelServer, api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page.button_group(key="preset").set_value("Precise").run()
     assert page.number_input(key="parameter_temperature").value == 0.2
@@ -372,7 +378,7 @@ def test_presets_set_the_parameters_and_are_kept_under_a_name(
     page.text_input(key="preset_name").set_value("Mine/:smile:")
     page.button(key="preset_keep").click().run()
     assert page.button_group(key="preset").value == "Mine/:smile:"
-    again = opened(served, monkeypatch)
+    again = opened(api_url, monkeypatch)
     again.button_group(key="preset").set_value("Mine/:smile:").run()
     assert again.number_input(key="parameter_temperature").value == 0.4
     again.button(key="preset_forget").click().run()

@@ -12,7 +12,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from backend.settings import Settings
-from tests.support.fake_model_server import ModelServer, Reply, spoken
+from tests.support.fake_model_server import FakeModelServer, Reply, stream_of
 from tests.support.requests import MODEL_ID
 from tests.support.streamlit_app import ask, facts, opened, said, warnings
 
@@ -20,7 +20,7 @@ BOTH = Reply(pieces=[b'{"data": [{"id": "ai/smollm2"}, {"id": "ai/other"}]}'])
 
 
 @pytest.fixture
-def settings(model_server: ModelServer, tmp_path: Path) -> Settings:
+def settings(model_server: FakeModelServer, tmp_path: Path) -> Settings:
     return Settings(model_id=MODEL_ID, dmr_base_url=model_server.base_url, data_dir=tmp_path)
 
 
@@ -66,27 +66,27 @@ def unescaped(markdown: str) -> str:
 
 
 def test_a_chat_goes_on_with_its_model_after_a_reload_and_in_another_tab(
-    model_server: ModelServer, served: str, monkeypatch: pytest.MonkeyPatch
+    model_server: FakeModelServer, api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model_server.models = BOTH
-    page = opened(served, monkeypatch)
+    page = opened(api_url, monkeypatch)
     page.selectbox[0].select("ai/other").run()
     ask(page, "First")
-    [conversation] = httpx.get(f"{served}/conversations").json()["data"]
-    again = shown(opened(served, monkeypatch), conversation["id"])
-    fresh = opened(served, monkeypatch)
+    [conversation] = httpx.get(f"{api_url}/conversations").json()["data"]
+    again = shown(opened(api_url, monkeypatch), conversation["id"])
+    fresh = opened(api_url, monkeypatch)
     assert (again.selectbox[0].value, fresh.selectbox[0].value) == ("ai/other", "ai/smollm2:latest")
     ask(again, "Second")
     assert [chat.body["model"] for chat in model_server.chats] == ["ai/other", "ai/other"]
-    assert httpx.get(f"{served}/conversations").json()["data"][0]["model"] == "ai/other"
+    assert httpx.get(f"{api_url}/conversations").json()["data"][0]["model"] == "ai/other"
 
 
 def test_a_chats_model_is_not_forgotten_while_no_model_server_answers(
-    model_server: ModelServer, served: str, monkeypatch: pytest.MonkeyPatch
+    model_server: FakeModelServer, api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    [conversation] = bring_in(served, talk(1) | {"model": "ai/other"})
+    [conversation] = bring_in(api_url, talk(1) | {"model": "ai/other"})
     model_server.models = Reply(status=503, pieces=[b"Loading model"])
-    page = shown(opened(served, monkeypatch), conversation)
+    page = shown(opened(api_url, monkeypatch), conversation)
     model_server.models = BOTH
     st.cache_resource.clear()
     ask(page.run(), "Second")
@@ -94,19 +94,19 @@ def test_a_chats_model_is_not_forgotten_while_no_model_server_answers(
 
 
 def test_a_model_that_is_gone_leaves_the_choice_as_it_was(
-    model_server: ModelServer, served: str, monkeypatch: pytest.MonkeyPatch
+    model_server: FakeModelServer, api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    [conversation] = bring_in(served, talk(1) | {"model": "ai/gone"})
-    page = ask(shown(opened(served, monkeypatch), conversation), "Second")
+    [conversation] = bring_in(api_url, talk(1) | {"model": "ai/gone"})
+    page = ask(shown(opened(api_url, monkeypatch), conversation), "Second")
     assert page.selectbox[0].value == "ai/smollm2:latest"
     assert model_server.chats[-1].body["model"] == MODEL_ID
 
 
 def test_a_model_that_is_not_pulled_is_told_with_the_next_step(
-    model_server: ModelServer, served: str, monkeypatch: pytest.MonkeyPatch
+    model_server: FakeModelServer, api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model_server.models = Reply(pieces=[b'{"data": [{"id": "ai/other"}]}'])
-    page = opened(served, monkeypatch)
+    page = opened(api_url, monkeypatch)
     assert "smollm2" in warnings(page)
     assert "pull" in warnings(page)
     model_server.models = BOTH
@@ -114,10 +114,10 @@ def test_a_model_that_is_not_pulled_is_told_with_the_next_step(
     assert not page.warning
 
 
-def test_all_chats_can_be_reached(served: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_chats_can_be_reached(api_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     count = 230  # the API lists 200 at once
-    bring_in(served, *({"title": f"Chat {number}"} for number in range(count)))
-    page = opened(served, monkeypatch)
+    bring_in(api_url, *({"title": f"Chat {number}"} for number in range(count)))
+    page = opened(api_url, monkeypatch)
 
     def listed() -> list[str]:
         return [button.label for button in page.sidebar.button if "Chat " in button.label]
@@ -131,10 +131,10 @@ def test_all_chats_can_be_reached(served: str, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_of_a_long_chat_the_end_is_drawn_and_the_rest_on_request(
-    served: str, monkeypatch: pytest.MonkeyPatch
+    api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    [conversation] = bring_in(served, talk(70))
-    page = shown(opened(served, monkeypatch), conversation)
+    [conversation] = bring_in(api_url, talk(70))
+    page = shown(opened(api_url, monkeypatch), conversation)
     assert said(page, "user") == [f"Question {number}" for number in range(50, 70)]
     earlier = page.button(key="chat_show_earlier")
     assert earlier.label == "Show earlier (100)"
@@ -147,11 +147,11 @@ def test_of_a_long_chat_the_end_is_drawn_and_the_rest_on_request(
 
 @pytest.mark.parametrize(("used", "told"), [(6550, ""), (6560, "context is 80% full")])
 def test_a_context_that_fills_is_told_before_it_overflows(
-    used: int, told: str, served: str, monkeypatch: pytest.MonkeyPatch
+    used: int, told: str, api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     receipt = {"total_ms": 1.0, "context_tokens": used, "context_size": 8192}
-    [conversation] = bring_in(served, talk(2, receipt=receipt))
-    page = shown(opened(served, monkeypatch), conversation)
+    [conversation] = bring_in(api_url, talk(2, receipt=receipt))
+    page = shown(opened(api_url, monkeypatch), conversation)
     assert (warnings(page) != "") == (told != "")
     assert told in warnings(page)
     assert receipt_of(page)["Context"] == f"{used:,} of 8,192 tokens (80%)"
@@ -160,14 +160,14 @@ def test_a_context_that_fills_is_told_before_it_overflows(
 
 
 def test_what_is_left_out_is_left_out_in_every_tab_until_all_is_sent_again(
-    model_server: ModelServer, served: str, monkeypatch: pytest.MonkeyPatch
+    model_server: FakeModelServer, api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     receipt = {"total_ms": 1.0, "context_tokens": 8000, "context_size": 8192}
-    [conversation] = bring_in(served, talk(4, receipt=receipt))
-    page = shown(opened(served, monkeypatch), conversation)
+    [conversation] = bring_in(api_url, talk(4, receipt=receipt))
+    page = shown(opened(api_url, monkeypatch), conversation)
     page.button(key="chat_leave_out").click().run()
     assert warnings(page) == ""  # only the next answer tells how much is used then
-    other = shown(opened(served, monkeypatch), conversation)
+    other = shown(opened(api_url, monkeypatch), conversation)
     ask(other, "Next")
     sent = json.dumps(model_server.chats[-1].body["messages"])
     assert "Question 2" in sent
@@ -179,10 +179,10 @@ def test_what_is_left_out_is_left_out_in_every_tab_until_all_is_sent_again(
 
 
 def test_an_edit_at_the_mark_leaves_out_the_same(
-    model_server: ModelServer, served: str, monkeypatch: pytest.MonkeyPatch
+    model_server: FakeModelServer, api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = talk(4) | {"sent_from": "q2"}
-    page = shown(opened(served, monkeypatch), bring_in(served, told)[0])
+    page = shown(opened(api_url, monkeypatch), bring_in(api_url, told)[0])
     menus = [menu for menu in page.menu_button if "Edit" in menu.options]
     menus[2].set_value("Edit").run()
     next(area for area in page.text_area if area.label == "Edit your message").set_value("Else?")
@@ -194,23 +194,23 @@ def test_an_edit_at_the_mark_leaves_out_the_same(
 
 
 def test_a_model_that_is_new_since_the_last_look_is_chosen_with_its_chat(
-    model_server: ModelServer, served: str, monkeypatch: pytest.MonkeyPatch
+    model_server: FakeModelServer, api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    page = opened(served, monkeypatch)
+    page = opened(api_url, monkeypatch)
     assert "ai/other" not in page.selectbox[0].options
     model_server.models = BOTH
-    [conversation] = bring_in(served, talk(1) | {"model": "ai/other"})
+    [conversation] = bring_in(api_url, talk(1) | {"model": "ai/other"})
     page = shown(page, conversation)
     assert page.selectbox[0].value == "ai/other"
 
 
 def test_a_second_tab_goes_on_from_what_the_first_one_did(
-    model_server: ModelServer, served: str, monkeypatch: pytest.MonkeyPatch
+    model_server: FakeModelServer, api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model_server.models = BOTH
     receipt = {"total_ms": 1.0, "context_tokens": 8000, "context_size": 8192}
-    [conversation] = bring_in(served, talk(4, receipt=receipt))
-    first, second = (shown(opened(served, monkeypatch), conversation) for _ in range(2))
+    [conversation] = bring_in(api_url, talk(4, receipt=receipt))
+    first, second = (shown(opened(api_url, monkeypatch), conversation) for _ in range(2))
     for tab in (first, second):
         tab.selectbox[0].select("ai/smollm2:latest").run()
     first.button(key="chat_leave_out").click().run()
@@ -223,30 +223,30 @@ def test_a_second_tab_goes_on_from_what_the_first_one_did(
     assert "By other" in sent
     assert "Question 1" not in sent
     assert said(second, "user")[-2:] == ["By other", "By smollm2"]
-    kept = httpx.get(f"{served}/conversations/{conversation}").json()
+    kept = httpx.get(f"{api_url}/conversations/{conversation}").json()
     assert kept["model"] == "ai/smollm2:latest"
 
 
 def test_a_model_that_is_chosen_for_another_answer_is_kept(
-    model_server: ModelServer, served: str, monkeypatch: pytest.MonkeyPatch
+    model_server: FakeModelServer, api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model_server.models = BOTH
-    page = ask(opened(served, monkeypatch), "Hello")
+    page = ask(opened(api_url, monkeypatch), "Hello")
     page.selectbox[0].select("ai/other").run()
     page.button(key="chat_again").click().run()
     assert model_server.chats[-1].body["model"] == "ai/other"
-    [head] = httpx.get(f"{served}/conversations").json()["data"]
+    [head] = httpx.get(f"{api_url}/conversations").json()["data"]
     assert head["model"] == "ai/other"
 
 
 @pytest.mark.parametrize("seed", [2**32, 2**53])
 def test_a_seed_that_the_field_does_not_take_is_not_offered(
-    seed: int, served: str, monkeypatch: pytest.MonkeyPatch
+    seed: int, api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     receipt = {"total_ms": 1.0, "seed": seed, "completion_tokens_per_second": 1e308}
     receipt["finish_reason"] = "`x` **y**\n# z"  # type: ignore[assignment]
-    [conversation] = bring_in(served, talk(1, receipt=receipt))
-    page = shown(opened(served, monkeypatch), conversation)
+    [conversation] = bring_in(api_url, talk(1, receipt=receipt))
+    page = shown(opened(api_url, monkeypatch), conversation)
     assert len(facts(page)) < 100
     table = chosen(page, "Numbers").table[0].value.to_string()
     assert str(seed) in table
@@ -255,10 +255,10 @@ def test_a_seed_that_the_field_does_not_take_is_not_offered(
 
 
 def test_four_answers_have_a_receipt_each(
-    model_server: ModelServer, served: str, monkeypatch: pytest.MonkeyPatch
+    model_server: FakeModelServer, api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    page = opened(served, monkeypatch)
-    model_server.replies += [spoken(["Red."] * count) for count in (1, 2, 3, 4)]
+    page = opened(api_url, monkeypatch)
+    model_server.replies += [stream_of(["Red."] * count) for count in (1, 2, 3, 4)]
     page.segmented_control(key="chat_answers").set_value(4).run()
     ask(page, "A colour?")
     answers = [message for message in page.chat_message if message.name == "assistant"]
@@ -269,12 +269,12 @@ def test_four_answers_have_a_receipt_each(
 
 
 def test_the_parameters_that_went_out_are_on_the_answer(
-    model_server: ModelServer, served: str, monkeypatch: pytest.MonkeyPatch
+    model_server: FakeModelServer, api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    page = opened(served, monkeypatch)
+    page = opened(api_url, monkeypatch)
     page.number_input(key="parameter_temperature").set_value(0.2)
     page.number_input(key="parameter_seed").set_value(7).run()
-    model_server.replies.append(spoken(["Yes."]))
+    model_server.replies.append(stream_of(["Yes."]))
     ask(page, "Hello")
     assert facts(page).endswith(" · temperature 0.2")
     told = receipt_of(page)
@@ -284,15 +284,15 @@ def test_the_parameters_that_went_out_are_on_the_answer(
 
 
 def test_an_answer_that_somebody_else_asked_for_can_be_looked_at_again(
-    served: str, monkeypatch: pytest.MonkeyPatch
+    api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    page = ask(opened(served, monkeypatch), "Hello")
-    conversation = httpx.get(f"{served}/conversations").json()["data"][0]["id"]
-    other = opened(served, monkeypatch)
-    seen = json.loads(httpx.get(f"{served}/conversations/{conversation}").text)
+    page = ask(opened(api_url, monkeypatch), "Hello")
+    conversation = httpx.get(f"{api_url}/conversations").json()["data"][0]["id"]
+    other = opened(api_url, monkeypatch)
+    seen = json.loads(httpx.get(f"{api_url}/conversations/{conversation}").text)
     writing = seen["messages"][-1] | {"state": "writing", "content": "Half"}
     monkeypatch.setattr(
-        "api.conversations.ConversationsApi.read",
+        "api.conversations.ConversationsClient.get",
         lambda _self, _id: page.session_state.chat_conversation.model_validate(
             seen | {"messages": [seen["messages"][0], writing]}
         ),
@@ -300,7 +300,7 @@ def test_an_answer_that_somebody_else_asked_for_can_be_looked_at_again(
     shown(other, conversation)
     assert "Being written …" in [caption.value for caption in other.caption]
     monkeypatch.undo()
-    monkeypatch.setenv("API_BASE_URL", served)
+    monkeypatch.setenv("API_BASE_URL", api_url)
     next(button for button in other.button if button.label == "Look again").click().run()
     assert "Being written …" not in [caption.value for caption in other.caption]
     assert said(other, "assistant") == [seen["messages"][-1]["content"]]

@@ -13,9 +13,9 @@ from streamlit.testing.v1 import AppTest
 
 from backend.settings import Settings
 from benchmarks.processes import free_port
-from status.status_view import code, size
+from status.status_view import as_code, format_bytes
 from tests.support.api_server import running_api
-from tests.support.fake_model_server import ModelServer, Reply, spoken
+from tests.support.fake_model_server import FakeModelServer, Reply, stream_of
 from tests.support.paths import ROOT
 from tests.support.requests import MODEL_ID
 from tests.support.streamlit_app import opened
@@ -25,13 +25,13 @@ SECRET = "geheimnis"  # noqa: S105  # a word to look for
 
 
 @pytest.fixture
-def settings(model_server: ModelServer, tmp_path: Path) -> Settings:
+def settings(model_server: FakeModelServer, tmp_path: Path) -> Settings:
     return Settings(model_id=MODEL_ID, dmr_base_url=model_server.base_url, data_dir=tmp_path)
 
 
 @pytest.fixture
-def page(served: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
-    page = opened(served, monkeypatch, "status")
+def page(api_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
+    page = opened(api_url, monkeypatch, "status")
     yield page
     assert not page.exception
 
@@ -46,18 +46,20 @@ def tables(page: AppTest) -> str:
     return "\n".join(table.value.to_string() for table in page.table)
 
 
-def answered(url: str, model_server: ModelServer, *, words: int) -> None:
+def answered(url: str, model_server: FakeModelServer, *, words: int) -> None:
     conversation = httpx.post(f"{url}/conversations", json={}).json()["id"]
-    model_server.replies.append(spoken(["a"] * words))
+    model_server.replies.append(stream_of(["a"] * words))
     body = {"messages": [{"role": "user", "content": "Hello"}], "stream": True}
     httpx.post(f"{url}/chat", json=body | {"smolchat": {"conversation": conversation}})
 
 
-def test_what_runs_where_is_told(page: AppTest, served: str, model_server: ModelServer) -> None:
+def test_what_runs_where_is_told(
+    page: AppTest, api_url: str, model_server: FakeModelServer
+) -> None:
     assert page.title[0].value == "Status"
     assert [part.value for part in page.subheader] == ["This page", "API", "Model server"]
     for words in (
-        served,
+        api_url,
         model_server.base_url,
         f"Streamlit {st.__version__}",
         "FastAPI ",
@@ -70,11 +72,11 @@ def test_what_runs_where_is_told(page: AppTest, served: str, model_server: Model
 
 
 def test_the_context_is_told(
-    model_server: ModelServer, served: str, monkeypatch: pytest.MonkeyPatch
+    model_server: FakeModelServer, api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entry = {"id": MODEL_ID, "owned_by": "llamacpp", "meta": {"n_ctx": 8192}}
     model_server.models = Reply(pieces=[json.dumps({"data": [entry]}).encode()])
-    assert f"Context for {MODEL_ID}: 8,192 tokens" in told(opened(served, monkeypatch, "status"))
+    assert f"Context for {MODEL_ID}: 8,192 tokens" in told(opened(api_url, monkeypatch, "status"))
 
 
 def test_before_the_first_answer_nothing_is_measured(page: AppTest, tmp_path: Path) -> None:
@@ -85,11 +87,11 @@ def test_before_the_first_answer_nothing_is_measured(page: AppTest, tmp_path: Pa
 
 
 def test_the_last_answers_are_plotted_and_in_a_table(
-    model_server: ModelServer, served: str, monkeypatch: pytest.MonkeyPatch
+    model_server: FakeModelServer, api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answered(served, model_server, words=3)
-    answered(served, model_server, words=7)
-    page = opened(served, monkeypatch, "status")
+    answered(api_url, model_server, words=3)
+    answered(api_url, model_server, words=7)
+    page = opened(api_url, monkeypatch, "status")
     assert len(page.get("vega_lite_chart")) == 2
     assert list(page.table[0].value["Tokens"]) == ["7", "3"]
     values = {metric.label: metric.value for metric in page.metric}
@@ -99,7 +101,7 @@ def test_the_last_answers_are_plotted_and_in_a_table(
 
 
 def test_settings_in_effect_are_listed_and_no_secret_is_among_them(
-    model_server: ModelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model_server: FakeModelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = SecretStr(SECRET)
     settings = Settings(
@@ -122,16 +124,16 @@ def test_settings_in_effect_are_listed_and_no_secret_is_among_them(
     assert "Both want the API's key" in told(page)
 
 
-def test_links_lead_to_the_description(page: AppTest, served: str) -> None:
+def test_links_lead_to_the_description(page: AppTest, api_url: str) -> None:
     links = [(link.proto.url, link.proto.disabled) for link in page.get("link_button")]
-    assert links == [(f"{served}/docs", False), (f"{served}/openapi.json", False)]
+    assert links == [(f"{api_url}/docs", False), (f"{api_url}/openapi.json", False)]
 
 
 def test_links_lead_to_where_a_browser_finds_the_api(
-    monkeypatch: pytest.MonkeyPatch, served: str
+    monkeypatch: pytest.MonkeyPatch, api_url: str
 ) -> None:
     monkeypatch.setenv("SMOLCHAT_API_PUBLIC_URL", "http://localhost:8100")
-    page = opened(served, monkeypatch, "status")
+    page = opened(api_url, monkeypatch, "status")
     assert page.get("link_button")[0].proto.url == "http://localhost:8100/docs"
 
 
@@ -162,7 +164,7 @@ def test_it_is_all_there_again_when_the_api_is_back(
 
 
 def test_a_wrong_key_is_told(
-    model_server: ModelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model_server: FakeModelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = Settings(
         model_id=MODEL_ID,
@@ -178,20 +180,20 @@ def test_a_wrong_key_is_told(
 
 
 def test_a_model_server_in_trouble_is_told(
-    model_server: ModelServer, served: str, monkeypatch: pytest.MonkeyPatch
+    model_server: FakeModelServer, api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model_server.models = Reply(503, pieces=[b'{"error":{"message":"Loading model"}}'])
-    page = opened(served, monkeypatch, "status")
+    page = opened(api_url, monkeypatch, "status")
     assert "loading" in page.warning[0].value
     assert "The model is loading" in told(page)
 
 
 def test_a_hostile_value_is_only_text() -> None:
-    assert "![" not in code("![x](http://evil.test/a.png)")
-    assert code(":red[a] <b> $x$ _y_") == "`:red[a] <b> $x$ _y_`"
-    assert code("a\n\n# b") == "`a # b`"
-    assert code("a ` b") == "`a ' b`"
-    assert code(" ") == "`none`"
+    assert "![" not in as_code("![x](http://evil.test/a.png)")
+    assert as_code(":red[a] <b> $x$ _y_") == "`:red[a] <b> $x$ _y_`"
+    assert as_code("a\n\n# b") == "`a # b`"
+    assert as_code("a ` b") == "`a ' b`"
+    assert as_code(" ") == "`none`"
 
 
 @pytest.mark.parametrize(
@@ -199,7 +201,7 @@ def test_a_hostile_value_is_only_text() -> None:
     [(None, "not measured"), (999, "999 bytes"), (1000, "1.0 kB"), (12_345_678, "12.3 MB")],
 )
 def test_sizes_are_for_people(count: int | None, words: str) -> None:
-    assert size(count) == words
+    assert format_bytes(count) == words
 
 
 def test_the_version_is_that_of_the_project() -> None:

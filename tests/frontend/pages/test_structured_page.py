@@ -8,8 +8,8 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from benchmarks.processes import free_port
-from structured.schema_picker import EXAMPLES, OWN
-from tests.support.fake_model_server import EVENTS, ModelServer, Reply, chunk
+from structured.schema_picker import CUSTOM, EXAMPLES
+from tests.support.fake_model_server import EVENTS, FakeModelServer, Reply, chunk
 from tests.support.streamlit_app import opened
 from tests.support.structured_responses import EVENT, FILM, cut_off, has_grammar, said, written
 
@@ -17,8 +17,8 @@ LIGHT = {"title": "Light", "year": 1999}
 
 
 @pytest.fixture
-def page(served: str, monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    return opened(served, monkeypatch, "structured")
+def page(api_url: str, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    return opened(api_url, monkeypatch, "structured")
 
 
 def choose(page: AppTest, form: str) -> AppTest:
@@ -26,7 +26,7 @@ def choose(page: AppTest, form: str) -> AppTest:
 
 
 def type_schema(page: AppTest, schema: Any) -> AppTest:
-    choose(page, OWN)
+    choose(page, CUSTOM)
     text = schema if isinstance(schema, str) else json.dumps(schema)
     return page.text_area(key="structured_schema").set_value(text).run()
 
@@ -56,7 +56,7 @@ def test_the_page_offers_the_registered_types_and_something_to_ask(page: AppTest
     assert page.title[0].value == "JSON that fits"
     forms = page.button_group(key="structured_form")
     assert forms.options == [
-        "Recipe", "Event", "Contact", "Invoice", "Sentiment", OWN,
+        "Recipe", "Event", "Contact", "Invoice", "Sentiment", CUSTOM,
     ]  # fmt: skip
     assert prompt(page) == EXAMPLES["recipe"]
     assert not page.exception
@@ -64,7 +64,7 @@ def test_the_page_offers_the_registered_types_and_something_to_ask(page: AppTest
 
 
 def test_a_valid_object_is_shown_with_what_it_cost_and_how_it_came(
-    page: AppTest, model_server: ModelServer
+    page: AppTest, model_server: FakeModelServer
 ) -> None:
     model_server.replies += [has_grammar(), written(EVENT)]
     start(choose(page, "event"))
@@ -82,7 +82,9 @@ def test_the_example_follows_the_form_until_a_person_writes(page: AppTest) -> No
     assert prompt(choose(page, "event")) == "My own words."
 
 
-def test_an_own_schema_is_judged_and_asked_for(page: AppTest, model_server: ModelServer) -> None:
+def test_an_own_schema_is_judged_and_asked_for(
+    page: AppTest, model_server: FakeModelServer
+) -> None:
     type_schema(page, FILM)
     assert "A schema: 2 fields, all required" in told(page)
     model_server.replies += [has_grammar(), written(LIGHT)]
@@ -92,7 +94,7 @@ def test_an_own_schema_is_judged_and_asked_for(page: AppTest, model_server: Mode
 
 
 def test_a_slip_in_a_schema_is_told_at_its_place_and_nothing_is_asked(
-    page: AppTest, model_server: ModelServer
+    page: AppTest, model_server: FakeModelServer
 ) -> None:
     type_schema(page, '{\n  "type": "object",\n}')
     assert "At line 3, column 1" in page.warning[0].value
@@ -112,7 +114,7 @@ def test_a_registered_schema_can_be_copied_and_changed(page: AppTest) -> None:
     assert "5 fields, all required" in told(page)
 
 
-def test_nothing_is_asked_without_a_prompt(page: AppTest, model_server: ModelServer) -> None:
+def test_nothing_is_asked_without_a_prompt(page: AppTest, model_server: FakeModelServer) -> None:
     page.text_area(key="structured_prompt").set_value(" ")
     start(page)
     assert "Write a prompt first." in told(page)
@@ -120,7 +122,7 @@ def test_nothing_is_asked_without_a_prompt(page: AppTest, model_server: ModelSer
 
 
 def test_parameters_and_the_model_are_sent_and_kept_between_pages(
-    page: AppTest, model_server: ModelServer
+    page: AppTest, model_server: FakeModelServer
 ) -> None:
     page.number_input(key="parameter_seed").set_value(7).run()
     page.switch_page("app_pages/chat.py").run()
@@ -135,7 +137,7 @@ def test_parameters_and_the_model_are_sent_and_kept_between_pages(
 
 
 def test_what_does_not_fit_is_shown_as_text_beside_its_errors(
-    page: AppTest, model_server: ModelServer
+    page: AppTest, model_server: FakeModelServer
 ) -> None:
     bad = {"title": "![x](http://evil.test/x.png) **b**", "year": "<b>soon</b>"}
     model_server.replies += [has_grammar(), *[written(bad)] * 3]
@@ -152,7 +154,7 @@ def test_what_does_not_fit_is_shown_as_text_beside_its_errors(
 
 
 def test_what_was_cut_off_is_shown_with_what_to_do(
-    page: AppTest, model_server: ModelServer
+    page: AppTest, model_server: FakeModelServer
 ) -> None:
     model_server.replies += [has_grammar(), *[cut_off('{"title": "Li')] * 3]
     start(type_schema(page, FILM))
@@ -161,7 +163,7 @@ def test_what_was_cut_off_is_shown_with_what_to_do(
 
 
 def test_what_broke_off_is_shown_as_far_as_it_was_certain(
-    page: AppTest, model_server: ModelServer
+    page: AppTest, model_server: FakeModelServer
 ) -> None:
     type_schema(page, FILM)
     begun = [chunk({"content": '{"title": "Light", '})]
@@ -178,7 +180,7 @@ def test_a_schema_that_the_api_refuses_is_told_with_its_place(page: AppTest) -> 
     assert page.button(key="structured_retry")
 
 
-def test_the_ways_are_measured_and_exported(page: AppTest, model_server: ModelServer) -> None:
+def test_the_ways_are_measured_and_exported(page: AppTest, model_server: FakeModelServer) -> None:
     type_schema(page, FILM)
     model_server.replies += [
         said("Sure!"), has_grammar(), written(LIGHT), said("No."), written(LIGHT),
@@ -194,7 +196,7 @@ def test_the_ways_are_measured_and_exported(page: AppTest, model_server: ModelSe
 
 
 def test_a_measurement_that_fails_says_why(
-    page: AppTest, model_server: ModelServer, monkeypatch: pytest.MonkeyPatch
+    page: AppTest, model_server: FakeModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     port = free_port()
     monkeypatch.setenv("API_BASE_URL", f"http://localhost:{port}")
@@ -217,9 +219,9 @@ def test_an_api_that_is_down_is_told_and_an_own_schema_can_still_be_written(
 
 
 def test_a_model_server_in_trouble_is_told_before_anyone_asks(
-    model_server: ModelServer, served: str, monkeypatch: pytest.MonkeyPatch
+    model_server: FakeModelServer, api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model_server.models = Reply(503, pieces=[b'{"error":{"message":"Loading model"}}'])
-    page = opened(served, monkeypatch, "structured")
+    page = opened(api_url, monkeypatch, "structured")
     assert "loading" in page.warning[0].value
     assert page.button(key="service_retry")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sanitize.latex import MOST_CHARACTERS, safe_maths
+from sanitize.latex import MAX_CHARACTERS, sanitize_latex
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from sanitize.latex import MOST_CHARACTERS, safe_maths
     ],
 )
 def test_a_formula_is_written_on_one_line(formula: str, written: str) -> None:
-    assert safe_maths(formula) == written
+    assert sanitize_latex(formula) == written
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_a_formula_is_written_on_one_line(formula: str, written: str) -> None:
     ],
 )
 def test_a_formula_is_harmless_where_it_is_not_read_as_one(formula: str, written: str) -> None:
-    assert safe_maths(formula) == written
+    assert sanitize_latex(formula) == written
 
 
 @pytest.mark.parametrize(
@@ -49,9 +49,9 @@ def test_a_formula_is_harmless_where_it_is_not_read_as_one(formula: str, written
         r"\begin {rule}",
         r"\!" * 99 + "x",
         "\\",
-        "x" * (MOST_CHARACTERS + 1),
+        "x" * (MAX_CHARACTERS + 1),
         "",
     ],
 )
 def test_what_could_cover_the_page_or_is_not_known_is_no_formula(formula: str) -> None:
-    assert safe_maths(formula) is None
+    assert sanitize_latex(formula) is None

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from sanitize.markdown_blocks import blocks
-from sanitize.markdown_blocks import safe_markdown as safe_markdown_with_breaks
-from sanitize.markdown_inline import NOTHING
+from sanitize.markdown_blocks import sanitize_markdown as safe_markdown_with_breaks
+from sanitize.markdown_blocks import split_blocks
+from sanitize.markdown_inline import EMPTY_DIRECTIVE
 
 MARKDOWN_RULES = re.compile(
     r"(?<!\\)!\[|(?<!\\)<(?!http)|(?<!\\):(?!small)(?=[a-z:])|(?<!\\)\]\((?!<http)"
@@ -57,7 +57,7 @@ def test_plain_markdown_and_code_stay_as_they_are(text: str) -> None:
     ],
 )
 def test_a_fence_ends_where_it_seems_to(text: str, written: str) -> None:
-    assert safe_markdown(text) == written.replace("_", NOTHING)
+    assert safe_markdown(text) == written.replace("_", EMPTY_DIRECTIVE)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_fence_names_no_language_but_a_known_one(info: str, language: str) -> 
     assert safe_markdown(f"```{info}\nx\n```") == f"```{language}\nx\n```"
     assert safe_markdown(f"~~~{info}\nx\n~~~") == f"~~~{language}\nx\n~~~"
     assert safe_markdown(f"> ```{info}\n> x") == f"> ```{language}\n> x"
-    assert safe_markdown(f"1. ```{info}\n   x") == f"1. {NOTHING}\n```{language}\nx"
+    assert safe_markdown(f"1. ```{info}\n   x") == f"1. {EMPTY_DIRECTIVE}\n```{language}\nx"
 
 
 @pytest.mark.parametrize(
@@ -101,9 +101,9 @@ def test_indented_code_shows_no_backslashes(text: str, written: str) -> None:
     ("text", "written"),
     [
         ("\\[\nx\n= y\n\\]\nz", "\n$\\displaystyle x = y$\n\nz"),
-        ("$$x\n= y$$.", f"\n$\\displaystyle x = y${NOTHING}.\n"),
+        ("$$x\n= y$$.", f"\n$\\displaystyle x = y${EMPTY_DIRECTIVE}.\n"),
         ("1. $$\n   x\n   $$", "\n1. $\\displaystyle x$\n"),
-        ("So: \\[\nx\n\\] z", f"So\\:\n\n$\\displaystyle x${NOTHING} z\n"),
+        ("So: \\[\nx\n\\] z", f"So\\:\n\n$\\displaystyle x${EMPTY_DIRECTIVE} z\n"),
         ("> $$\n> x\n> $$", "> \n> $\\displaystyle x$\n> "),
         ("\\[\n\\Huge x\\!\n\\]", "```\n\\[\n\\Huge x\\!\n\\]\n```"),
         ("$$\nx", "\\$\\$\nx"),
@@ -116,9 +116,9 @@ def test_mathematics_of_several_lines_is_one_formula(text: str, written: str) ->
 @pytest.mark.parametrize(
     ("text", "written"),
     [
-        (">>> print(1)", rf"\>{NOTHING}>> print(1)"),
-        (">= 5", rf"\>{NOTHING}= 5"),
-        ("> > > > a", f"> > > \\>{NOTHING} a"),
+        (">>> print(1)", rf"\>{EMPTY_DIRECTIVE}>> print(1)"),
+        (">= 5", rf"\>{EMPTY_DIRECTIVE}= 5"),
+        ("> > > > a", f"> > > \\>{EMPTY_DIRECTIVE} a"),
         ("- " * 9 + "a", "\\- " * 9 + "a"),
         ("| `a|b` |\n|---|\n| `c|d` |\n\n`e|f`", "| `a\\|b` |\n|---|\n| `c\\|d` |\n\n`e|f`"),
     ],
@@ -148,7 +148,7 @@ def test_every_beginning_of_a_text_is_as_safe_as_the_whole() -> None:
 def test_a_text_that_opens_much_and_closes_nothing_is_done_in_time(opening: str) -> None:
     """A second or so; were a text looked through again at each opening, it would take minutes."""
     text = opening * (200_000 // len(opening))
-    assert "".join(blocks(text)) == text
+    assert "".join(split_blocks(text)) == text
     assert safe_markdown_with_breaks(text)
 
 
@@ -158,8 +158,8 @@ def test_settled_blocks_stay_as_they_are_while_a_text_grows() -> None:
     text = paragraph + "1. a\n\n2. b\n\n" + paragraph + code + "end"
     known: list[str] = []
     for length in range(len(text) + 1):
-        *settled, _ = blocks(text[:length])
+        *settled, _ = split_blocks(text[:length])
         assert settled[: len(known)] == known
         known = settled
-    assert "".join(blocks(text)) == text
+    assert "".join(split_blocks(text)) == text
     assert len(known) == 3

@@ -8,7 +8,7 @@ import pytest
 from api.status import RecentAnswer
 from chat.receipt_text import NOT_MEASURED
 from components.chart_colors import LIGHT
-from status.speed import middle, rows, speeds, told
+from status.speed import format_number, median_or_none, speeds, table_rows
 from status.speed_view import chart, points
 
 NOW = datetime(2026, 11, 26, 3, 50, tzinfo=UTC)
@@ -26,18 +26,18 @@ def test_the_newest_comes_last_in_a_plot_and_first_in_a_table() -> None:
         {"answer": 1, "value": 1.5},
         {"answer": 2, "value": 0.25},
     ]
-    assert [row["Model"] for row in rows(found, UTC)] == ["new", "old"]
-    assert rows(found, UTC)[0]["Ended"] == "11-26 03:50"
+    assert [row["Model"] for row in table_rows(found, UTC)] == ["new", "old"]
+    assert table_rows(found, UTC)[0]["Ended"] == "11-26 03:50"
 
 
 def test_what_was_not_measured_is_said_and_never_zero() -> None:
     found = speeds([answer(), answer(completion_tokens=5, completion_tokens_per_second=30.0)])
-    newest, oldest = rows(found, UTC)
+    newest, oldest = table_rows(found, UTC)
     assert {newest[name] for name in ("Tokens", "Tokens/s", "First token, s")} == {NOT_MEASURED}
     assert (oldest["Tokens"], oldest["Tokens/s"]) == ("5", "30.0")
     assert points([None, 2.0, None]) == [{"answer": 2, "value": 2.0}]
-    assert middle([None, None]) is None
-    assert middle([None, 1.0, 3.0]) == 2.0
+    assert median_or_none([None, None]) is None
+    assert median_or_none([None, 1.0, 3.0]) == 2.0
 
 
 @pytest.mark.parametrize("number", [-5.0, 0.0, 1e308, 1e7])
@@ -48,10 +48,10 @@ def test_what_cannot_have_been_measured_was_not(number: float) -> None:
 
 def test_a_hostile_name_of_a_model_is_text() -> None:
     name = "![x](http://evil.test/a.png) <b>\n\n| # `"
-    [row] = rows(speeds([answer(name)]), UTC)
+    [row] = table_rows(speeds([answer(name)]), UTC)
     assert "![" not in row["Model"].replace(r"\!", "")
     assert "\n" not in row["Model"]
-    [row] = rows(speeds([answer(None)]), UTC)
+    [row] = table_rows(speeds([answer(None)]), UTC)
     assert row["Model"] == "not told"
 
 
@@ -59,7 +59,7 @@ def test_a_hostile_name_of_a_model_is_text() -> None:
     ("value", "words"), [(0.1234, "0.12 s"), (12.345, "12.3 s"), (12345.0, "12,345.0 s")]
 )
 def test_numbers_have_the_digits_that_mean_something(value: float, words: str) -> None:
-    assert told(value, "s") == words
+    assert format_number(value, "s") == words
 
 
 def test_a_plot_has_a_place_for_each_answer() -> None:

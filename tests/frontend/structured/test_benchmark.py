@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from components.chart_colors import LIGHT
-from structured.benchmark import Trial, scores, to_csv, to_json, wilson
+from structured.benchmark import Trial, scores, to_csv, to_json, wilson_interval
 from structured.benchmark_view import chart, points, row
 
 
 def trial(way: str, **known: Any) -> Trial:
-    whole: dict[str, Any] = {"way": way, "number": 1, "outcome": "valid", "seconds": 1.0}
+    whole: dict[str, Any] = {"method": way, "number": 1, "outcome": "valid", "seconds": 1.0}
     return Trial(**(whole | known))
 
 
@@ -31,17 +31,17 @@ def trial(way: str, **known: Any) -> Trial:
     ],
 )
 def test_the_interval_is_wilsons(successes: int, trials: int, low: float, high: float) -> None:
-    assert wilson(successes, trials) == pytest.approx((low, high), abs=1e-4)
+    assert wilson_interval(successes, trials) == pytest.approx((low, high), abs=1e-4)
 
 
 def test_the_interval_holds_the_share_and_narrows_with_more_trials() -> None:
     for trials in (1, 7, 50):
         for successes in range(trials + 1):
-            low, high = wilson(successes, trials)
+            low, high = wilson_interval(successes, trials)
             assert 0 <= low <= successes / trials <= high <= 1
-            mirrored = wilson(trials - successes, trials)
+            mirrored = wilson_interval(trials - successes, trials)
             assert mirrored == pytest.approx((1 - high, 1 - low))
-            more_low, more_high = wilson(successes * 10, trials * 10)
+            more_low, more_high = wilson_interval(successes * 10, trials * 10)
             assert more_high - more_low < high - low
 
 
@@ -57,11 +57,16 @@ def test_each_way_is_scored_for_itself_in_the_order_of_its_trial() -> None:
         ]
     )
     theirs, ours = found
-    assert (theirs.way, theirs.trials, theirs.valid, theirs.truncated) == ("json_schema", 4, 1, 1)
+    assert (theirs.method, theirs.trials, theirs.valid, theirs.truncated) == (
+        "json_schema",
+        4,
+        1,
+        1,
+    )
     assert (theirs.valid_share, theirs.truncated_share) == (0.25, 0.25)
     assert theirs.median_seconds == 4.0  # of the valid ones
     assert (ours.valid_share, ours.median_seconds) == (1.0, 2.0)
-    assert (ours.low, ours.high) == wilson(2, 2)
+    assert (ours.low, ours.high) == wilson_interval(2, 2)
 
 
 def test_a_way_that_never_worked_has_no_seconds() -> None:

@@ -6,10 +6,10 @@ import threading
 import jsonschema_rs
 import pytest
 
-from structured.validator import Judge, pointer_to
+from structured.validator import SchemaValidator, json_pointer
 from tests.support.json_samples import JSON, NO_JSON
 
-DATED = Judge(
+DATED = SchemaValidator(
     {
         "type": "object",
         "properties": {"day": {"type": "string", "format": "date"}},
@@ -29,7 +29,7 @@ DATED = Judge(
     ],
 )
 def test_what_fits_has_no_faults_and_a_fence_is_forgiven(text: str) -> None:
-    assert DATED.faults(text) == []
+    assert DATED.issues(text) == []
 
 
 @pytest.mark.parametrize(
@@ -41,26 +41,26 @@ def test_what_fits_has_no_faults_and_a_fence_is_forgiven(text: str) -> None:
     ],
 )
 def test_what_does_not_fit_is_told_with_its_place(text: str, pointer: str, keyword: str) -> None:
-    [fault] = DATED.faults(text)
+    [fault] = DATED.issues(text)
     assert (fault.pointer, fault.keyword) == (pointer, keyword)
 
 
 @pytest.mark.parametrize("text", JSON)
 def test_what_is_json_is_taken(text: str) -> None:
-    assert Judge({}).faults(text) == []
+    assert SchemaValidator({}).issues(text) == []
 
 
 @pytest.mark.parametrize("text", NO_JSON)
 def test_what_is_not_json_is_not_mended(text: str) -> None:
-    assert [fault.keyword for fault in Judge({}).faults(text)] == ["json"]
+    assert [fault.keyword for fault in SchemaValidator({}).issues(text)] == ["json"]
 
 
 def test_faults_are_told_up_to_a_number() -> None:
-    assert len(Judge({"items": {"type": "string"}}).faults(str([1] * 1000))) == 20
+    assert len(SchemaValidator({"items": {"type": "string"}}).issues(str([1] * 1000))) == 20
 
 
 def test_a_path_becomes_a_json_pointer() -> None:
-    assert pointer_to(["a/b", 0, "m~n"]) == "/a~1b/0/m~0n"
+    assert json_pointer(["a/b", 0, "m~n"]) == "/a~1b/0/m~0n"
 
 
 @pytest.mark.parametrize("keyword", ["$ref", "$schema"])
@@ -79,6 +79,6 @@ def test_nothing_that_a_schema_names_is_fetched(keyword: str) -> None:
         thread = threading.Thread(target=answer)
         thread.start()
         with pytest.raises(jsonschema_rs.ValidationError):
-            Judge({keyword: f"http://127.0.0.1:{listener.getsockname()[1]}/schema"})
+            SchemaValidator({keyword: f"http://127.0.0.1:{listener.getsockname()[1]}/schema"})
         thread.join()
     assert not called.is_set()

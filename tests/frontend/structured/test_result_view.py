@@ -5,13 +5,13 @@ from streamlit.testing.v1 import AppTest
 
 def broken_off() -> None:
     from api.errors import ApiError  # noqa: PLC0415  # the script is run by itself
-    from structured.result_view import StructuredView  # noqa: PLC0415
+    from structured.result_view import ResultView  # noqa: PLC0415
     from structured.stream_job import StructuredRun  # noqa: PLC0415
-    from structured.target_schema import Form  # noqa: PLC0415
+    from structured.target_schema import TargetSchema  # noqa: PLC0415
 
     error = ApiError("The answer broke off.", "Try again.", code="answer_broken_off")
-    run = StructuredRun(Form({}), written='{"a": 1}', state="failed", error=error)
-    StructuredView(run).draw_ending(on_retry=lambda: None)
+    run = StructuredRun(TargetSchema({}), written='{"a": 1}', state="failed", error=error)
+    ResultView(run).render_result(on_retry=lambda: None)
 
 
 def test_what_was_certain_stays_when_the_answer_breaks_off() -> None:

@@ -4,22 +4,22 @@ import json
 
 import pytest
 
-from structured.schema_editor import MAX_BYTES, Problem, described, read_schema
+from structured.schema_editor import MAX_BYTES, SchemaProblem, parse_schema, summarize_schema
 
 
-def problem(text: str) -> Problem:
-    found = read_schema(text)
-    assert isinstance(found, Problem)
+def problem(text: str) -> SchemaProblem:
+    found = parse_schema(text)
+    assert isinstance(found, SchemaProblem)
     return found
 
 
 @pytest.mark.parametrize("schema", [{}, {"type": "object"}, {"$ref": "#"}, {"enum": [1]}])
 def test_a_schema_is_read(schema: dict[str, object]) -> None:
-    assert read_schema(json.dumps(schema)) == schema
+    assert parse_schema(json.dumps(schema)) == schema
 
 
 def test_the_order_of_its_keys_is_kept() -> None:
-    found = read_schema('{"properties": {"b": {}, "a": {}}}')
+    found = parse_schema('{"properties": {"b": {}, "a": {}}}')
     assert isinstance(found, dict)
     assert list(found["properties"]) == ["b", "a"]
 
@@ -63,7 +63,7 @@ def test_what_is_no_schema_is_told_with_its_place(text: str, place: str, words: 
 
 def test_a_schema_is_described_by_its_fields() -> None:
     two: dict[str, object] = {"a": {}, "b": {}}
-    assert described({"properties": two, "required": ["a", "b"]}) == "2 fields, all required"
-    assert described({"properties": two, "required": ["a"]}) == "2 fields, 1 required"
-    assert described({"properties": {"a": {}}}) == "1 field, 0 required"
-    assert described({"type": "string"}) == described({"properties": 1}) == ""
+    assert summarize_schema({"properties": two, "required": ["a", "b"]}) == "2 fields, all required"
+    assert summarize_schema({"properties": two, "required": ["a"]}) == "2 fields, 1 required"
+    assert summarize_schema({"properties": {"a": {}}}) == "1 field, 0 required"
+    assert summarize_schema({"type": "string"}) == summarize_schema({"properties": 1}) == ""
