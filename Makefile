@@ -5,58 +5,60 @@ PY     := $(VENV)/bin/python
 PIP    := $(PY) -m pip --disable-pip-version-check --no-input install --quiet
 LOCKED := --require-hashes --only-binary :all:
 STAMPS := $(VENV)/stamps
-# The first of these that is there and new enough makes the environment.
+# The environment is made with the first of these that exists and is supported.
 PYTHONS := python3.13 python3.12 python3.11 python3.14 python3 python
 
-# A Python that was upgraded or removed leaves an environment that cannot run: it is made anew.
+# If Python was upgraded or removed, the environment no longer runs and is recreated.
 ifneq ($(wildcard $(VENV)),)
 ifneq ($(shell $(PY) -c 'import pip; print("works")' 2>/dev/null),works)
 $(shell rm -rf $(STAMPS))
 endif
 endif
 
-.PHONY: help run test check bench bench-structured bench-ui soak format lock clean
+.PHONY: help run test lint check bench bench-structured bench-ui soak format lock clean
 .DEFAULT_GOAL := help
 
-help: ## Say what there is
+help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 
-run: $(STAMPS)/run ## Start the model, the API and the page; Ctrl-C ends all three
+run: $(STAMPS)/run ## Start the model, the API and the page; Ctrl-C stops all three
 	@exec $(PY) -m launcher
 
 test: $(STAMPS)/dev ## Run the tests
 	@$(PY) -m pytest
 
 .PHONY: test-docker
-test-docker: $(STAMPS)/docker ## Build the images and run them; needs Docker with Compose
+test-docker: $(STAMPS)/docker ## Build the images and test the containers; needs Docker with Compose
 	@$(PY) -m pytest -m docker -rP tests/e2e/docker
 
-check: $(STAMPS)/dev ## Format, lint, types, tests: what CI runs
+lint: $(STAMPS)/dev ## Check format, lint and types
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy
+
+check: lint ## Check format, lint and types, then run all tests: what CI runs
 	$(PY) -m pytest -n 2 --dist loadfile --ignore=tests/e2e/browser
 	$(PY) -m pytest tests/e2e/browser
 
-bench: $(STAMPS)/dev ## Measure what the API costs in front of a model server
+bench: $(STAMPS)/dev ## Measure the overhead of the API in front of a model server
 	@$(PY) -m benchmarks.proxy
 
-bench-structured: $(STAMPS)/dev ## Measure how often an answer fits its schema and says what a text says; SCHEMAS=file for others
+bench-structured: $(STAMPS)/dev ## Measure how often structured answers are valid and correct; SCHEMAS=file for other schemas
 	@$(PY) -m benchmarks.structured $(if $(SCHEMAS),--schemas $(SCHEMAS))
 
-bench-ui: $(STAMPS)/dev ## Measure how quick the page is in Chromium
+bench-ui: $(STAMPS)/dev ## Measure the speed of the page in Chromium
 	@$(PY) -m benchmarks.ui
 
-soak: $(STAMPS)/dev ## Let clients and a model server misbehave for three minutes; look at what is left
+soak: $(STAMPS)/dev ## Test for leaks with misbehaving clients and a misbehaving model server, three minutes
 	@$(PY) -m benchmarks.soak
 
-format: $(STAMPS)/dev ## Put the code into its format
+format: $(STAMPS)/dev ## Format the code and apply safe lint fixes
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
-# One resolution for all platforms and Python versions; the smaller locks are parts of the largest.
+# One resolution for all platforms and Python versions; the other lock files are subsets of dev.txt.
 COMPILE := $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --upgrade pyproject.toml
-lock: $(STAMPS)/dev ## Renew the lock files
+lock: $(STAMPS)/dev ## Update the lock files
 	$(COMPILE) --extra run --group dev --output-file locks/dev.txt
 	$(COMPILE) --extra run --constraint locks/dev.txt --output-file locks/run.txt
 	$(COMPILE) --extra api --extra postgres --constraint locks/dev.txt --output-file locks/api.txt
@@ -69,7 +71,7 @@ clean: ## Remove the environment and all caches
 	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find backend benchmarks engine frontend launcher tests -name __pycache__ -prune -exec rm -rf {} +
 
-# ensurepip is what Debian leaves out of its python3 and puts into python3-venv.
+# Debian's python3 lacks ensurepip, which is in python3-venv.
 $(STAMPS):
 	@supported='import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))'; \
 	found=; usable=; \
