@@ -1,4 +1,4 @@
-"""The page's server: Streamlit, with headers that keep a page from loading anything else."""
+"""The Streamlit app, with response headers that allow the page to load only its own resources."""
 
 import base64
 import hashlib
@@ -13,20 +13,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from settings import Settings
 
 
-def _hashes_of_own_scripts() -> str:
-    """Name the scripts within Streamlit's own page, which differ from version to version."""
+def _inline_script_hashes() -> str:
+    """Return the CSP hashes of the inline scripts in Streamlit's page; they vary by version."""
     page = (Path(st.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
     scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
     digests = [hashlib.sha256(script.encode()).digest() for script in scripts]
     return " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
 
 
-# Streamlit's own parts set styles as they are drawn, and its workers come from blobs. Nothing is
-# allowed to any other address: an image that slipped through a model's text would load nothing.
+# Streamlit's components set inline styles, and its workers are blobs. No other origin is allowed:
+# an image that slipped through the sanitizing of a model's text could not be loaded.
 POLICY = "; ".join(
     (
         "default-src 'self'",
-        f"script-src 'self' {_hashes_of_own_scripts()}",
+        f"script-src 'self' {_inline_script_hashes()}",
         "style-src 'self' 'unsafe-inline'",
         "img-src 'self' data: blob:",
         "font-src 'self' data:",
@@ -49,7 +49,7 @@ HEADERS = {
 
 
 class SecurityHeaders:
-    """Adds the headers to every response."""
+    """Adds the security headers to every response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -63,5 +63,5 @@ class SecurityHeaders:
         await self._app(scope, receive, send_with_headers)
 
 
-Settings.load()  # so that a wrong value stops the start
+Settings.load()  # fail at start if a value is invalid
 app = st.App("navigation.py", middleware=[Middleware(SecurityHeaders)])

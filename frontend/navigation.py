@@ -1,4 +1,4 @@
-"""The frame around every page: its name, its look, the way between pages."""
+"""The frame of every page: page config, style sheet, logo and navigation."""
 
 from pathlib import Path
 

@@ -1,10 +1,10 @@
-"""The chat: a conversation that is kept, its answers while they are written, what each one cost."""
+"""The chat page: a stored conversation whose answers stream in, with the stats of each."""
 
 import streamlit as st
 
 from api.conversation import Conversation
 from api.errors import ApiError
-from chat import actions
+from chat import actions, turns
 from chat.conversation_list import conversation_list
 from chat.conversation_menu import render_header, render_import_export
 from chat.message_dialogs import open_requested_dialog
@@ -20,6 +20,7 @@ from chat.session import (
     unsent_questions,
 )
 from chat.thread_view import render_thread
+from chat.turns import ANSWER_COUNT_KEY, SYSTEM_KEY
 from components.callouts import clear_stale_elements, error_callout
 from components.service_status import (
     api,
@@ -29,7 +30,7 @@ from components.service_status import (
     service_status,
 )
 from controls import model_picker, parameter_panel
-from controls.preset_picker import preset_choice
+from controls.preset_picker import preset_picker
 
 STARTERS = {
     "Explain": "Explain recursion to a 10-year-old in four sentences.",
@@ -39,7 +40,7 @@ STARTERS = {
 }
 
 state = st.session_state
-state.setdefault(actions.SYSTEM_KEY, actions.SYSTEM_PROMPT)
+state.setdefault(SYSTEM_KEY, actions.SYSTEM_PROMPT)
 
 
 def load_chat_from_url() -> None:
@@ -58,24 +59,24 @@ def render_sidebar() -> None:
         on_click=actions.new_chat,
         width="stretch",
     )
-    model_picker.model_picker(found)
+    model_picker.model_picker(service)
     with st.expander("System prompt", icon=":material/assignment_ind:", key="chat_system_panel"):
         st.text_area(
             "System prompt",
-            key=actions.SYSTEM_KEY,
+            key=SYSTEM_KEY,
             height=120,
             label_visibility="collapsed",
-            help="How the model should behave. It is sent before everything else.",
+            help="Tells the model how to behave. Sent before the conversation.",
             persist_state="session",
         )
-    parameter_panel.parameter_panel(preset_choice, for_chat=True)
+    parameter_panel.parameter_panel(preset_picker, for_chat=True)
     st.segmented_control(
-        "Answers to each question",
+        "Responses per message",
         [1, 2, 3, 4],
         default=1,
         required=True,
-        key=actions.ANSWER_COUNT_KEY,
-        help="More than one are drawn side by side.",
+        key=ANSWER_COUNT_KEY,
+        help="Two or more are shown side by side.",
         persist_state="session",
     )
     conversation_list()
@@ -85,12 +86,12 @@ def render_sidebar() -> None:
 
 
 def render_welcome() -> None:
-    st.title("What should a small model try?", anchor=False)
-    if not found.is_ready or not found.health:
-        service_callout(found)
+    st.title("What can I help with?", anchor=False)
+    if not service.is_ready or not service.health:
+        service_callout(service)
         return
-    urls = [st.context.url or "", api().settings.api_base_url, found.health.model_server.url]
-    st.markdown(privacy_notice(*urls))
+    urls = [st.context.url or "", api().settings.api_base_url, service.health.model_server.url]
+    st.markdown(privacy_notice(*urls, local_hosts=api().settings.local_hosts))
     with st.container(key="chat_starters"):
         for pair in (list(STARTERS.items())[:2], list(STARTERS.items())[2:]):
             for column, (title, question) in zip(st.columns(2), pair, strict=True):
@@ -105,23 +106,23 @@ def render_welcome() -> None:
 
 
 def render_errors() -> int:
-    """Tell what could not be done, and give how many elements that takes.
+    """Render unsent questions and the current error; return the number of elements.
 
-    A question that could not be asked stays until it can.
+    A question that could not be sent stays until it can.
     """
     error: ApiError | None = state.get(ERROR_KEY)
-    questions = unsent_in_conversation()
-    for number, entry in enumerate(questions):
+    entries = unsent_in_conversation()
+    for number, entry in enumerate(entries):
         with st.container(key=f"chat_user_unsent_{number}"):
             render_new_question(entry[1])
         with st.container(horizontal=True):
-            for label, act in (("Ask now", actions.retry_unsent), ("Discard", actions.discard)):
-                key = f"chat_unsent_{label[:3].lower()}_{number}"
-                st.button(label, key=key, on_click=act, args=[entry])
+            for label, action in (("Send", actions.retry_unsent), ("Discard", actions.discard)):
+                key = f"chat_unsent_{label.lower()}_{number}"
+                st.button(label, key=key, on_click=action, args=[entry])
     if error:
-        first = questions[0] if questions else None
+        first = entries[0] if entries else None
         error_callout(error, on_retry=lambda: actions.retry_unsent(first), key="chat_problem_retry")
-    return 2 * len(questions) + bool(error)
+    return 2 * len(entries) + bool(error)
 
 
 def unsent_in_conversation() -> list[tuple[str | None, str]]:
@@ -129,19 +130,19 @@ def unsent_in_conversation() -> list[tuple[str | None, str]]:
 
 
 def is_error_shown(conversation: Conversation) -> bool:
-    """Tell whether what is wrong now stands on the page already, where something failed for it."""
-    told = [(last.error or {}).get("message") for last in conversation.active_branch()[-1:]]
-    errors = [job.answer.error for job in question.jobs] if question else []
-    told += [error.message for error in [state.get(ERROR_KEY), *errors] if error]
-    return found.error is not None and found.error.message in told
+    """Return True if the service's error is already on the page, as the error of an answer."""
+    shown = [(last.error or {}).get("message") for last in conversation.active_branch()[-1:]]
+    errors = [job.answer.error for job in turn.jobs] if turn else []
+    shown += [error.message for error in [state.get(ERROR_KEY), *errors] if error]
+    return service.error is not None and service.error.message in shown
 
 
 def render_bottom(*, is_answering: bool) -> None:
-    # Always first at the bottom: where anything else took its place there, Streamlit would draw the
-    # whole page anew, and jump. It puts it there by itself; inside st.bottom the page would not
-    # follow an answer down.
+    # Always the first element at the bottom: if it moved, Streamlit would render the whole page
+    # again, and jump. Streamlit puts it there by itself; inside st.bottom the page would not
+    # scroll down with an answer.
     st.chat_input(
-        "Message the model …",
+        "Message…",
         key="chat_input",
         on_submit=lambda: actions.send_message(state.chat_input),
         submit_mode="disable",
@@ -153,45 +154,47 @@ def render_bottom(*, is_answering: bool) -> None:
                 "Stop :small[(Esc)]",
                 icon=":material/stop_circle:",
                 key="chat_stop",
-                on_click=actions.stop,
+                on_click=turns.stop,
             )
         else:
             st.empty()
-        st.caption("Small models make things up. Check what matters.", text_alignment="center")
+        st.caption("Small models make mistakes. Check important answers.", text_alignment="center")
 
 
 def run_script(name: str, number: int) -> None:
-    # A script runs where its text is new.
+    # The browser runs the script again if its text has changed.
     script = f'<script src="app/static/{name}.js?{number}"></script>'
     with st.container(key=f"chat_script_{name}"):
         st.html(script, unsafe_allow_javascript=True)
 
 
-def stream_answers(question: PendingTurn, view: PendingTurnView) -> None:
-    """Draw answers until all are over."""
+def stream_answers(turn: PendingTurn, view: PendingTurnView) -> None:
+    """Render the answers until all are over, then run the page again."""
     view.stream()
-    if any(job.answer.error for job in question.jobs):
+    if any(job.answer.error for job in turn.jobs):
         service_status.clear()
     st.rerun()
 
 
 load_chat_from_url()
 finish_turn()
-question = pending_turn()
-# Looked at once: an answer that ends while this script draws is drawn as ended by the next run.
-is_answering = question is not None and not question.is_over
+turn = pending_turn()
+# Read once: if an answer ends while this script runs, the next run renders it as ended.
+is_answering = turn is not None and not turn.is_over
 conversation = current_conversation()
 view: PendingTurnView | None = None
 
-render_bottom(is_answering=is_answering)  # before an answer: whoever sees a word of it can stop it
+render_bottom(
+    is_answering=is_answering
+)  # before any answer, so that its first token can be stopped
 if conversation:
-    st.empty()  # what is left of the welcome would stay, dimmed, under an answer
-    head, thread = st.container(), st.container()
-    with thread:  # first, with what is new in it, so that this is seen at once
-        view = render_thread(conversation, question)
-    with head:
+    st.empty()  # replaces the welcome, which would otherwise stay, dimmed, under an answer
+    header, thread = st.container(), st.container()
+    with thread:  # first, with the new question in it, so that it shows at once
+        view = render_thread(conversation, turn)
+    with header:
         render_header(conversation)
-found = service_status()  # may take a moment, which a new question need not wait for
+service = service_status()  # may take a moment, which a new question need not wait for
 if not (conversation or unsent_in_conversation()):
     with st.container(key="chat_welcome"):
         render_welcome()
@@ -199,17 +202,17 @@ with st.container():
     count = render_errors()
     if (
         conversation
-        and not found.is_ready
+        and not service.is_ready
         and not is_answering
         and not is_error_shown(conversation)
     ):
-        service_callout(found)
+        service_callout(service)
         count += 1
     clear_stale_elements("chat_problems", count)
 with st.sidebar:
     render_sidebar()
 run_script("accessibility", 0)
-run_script("autoscroll", id(question) if question else 0)
-open_requested_dialog(found)
-if question and view and is_answering:
-    stream_answers(question, view)
+run_script("autoscroll", id(turn) if turn else 0)
+open_requested_dialog(service)
+if turn and view and is_answering:
+    stream_answers(turn, view)

@@ -1,1 +1,1 @@
-"""The parts of the Chat page."""
+"""The chat page: actions, requests, streaming and views."""

@@ -1,4 +1,4 @@
-"""The sidebar's list of conversations: newest first, by day, searched."""
+"""The sidebar's searchable list of conversations: newest first, grouped by day."""
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
@@ -9,12 +9,13 @@ import streamlit as st
 from api.conversation import NO_TITLE, ConversationPage, ConversationSummary
 from api.errors import ApiError
 from chat import actions
-from chat.session import conversations, current_conversation
+from chat.session import conversations, current_conversation_id
 from components.callouts import browser_timezone, clear_stale_elements
 from sanitize.markdown_inline import escape
 
-SEARCH, _SHOWN, _KNOWN, _DRAWN = "chat_search", "chat_shown", "chat_list", "chat_list_drawn"
-PAGE = 20
+SEARCH_KEY, _COUNT_KEY = "chat_search", "chat_shown"
+_PAGE_KEY, _RENDERED_KEY = "chat_list", "chat_list_drawn"
+PAGE_SIZE = 20
 
 state = st.session_state
 
@@ -22,52 +23,53 @@ state = st.session_state
 def conversation_list() -> None:
     st.text_input(
         "Search chats",
-        key=SEARCH,
+        key=SEARCH_KEY,
         placeholder="Search chats",
-        max_chars=200,  # as many as the API takes
+        max_chars=200,  # the API's limit
         icon=":material/search:",
         label_visibility="collapsed",
-        on_change=lambda: state.update({_SHOWN: PAGE}),
+        on_change=lambda: state.update({_COUNT_KEY: PAGE_SIZE}),
     )
-    page = _page()
-    # What is there or not has a place of its own: what follows would move, and be seen twice.
+    page = _load_page()
+    # Both branches take one element: what follows would move, and be shown twice for a moment.
     if page.data:
         st.empty()
     else:
-        st.caption("Nothing found." if state.get(SEARCH) else "Chats are kept here.")
+        st.caption("No chats found" if state.get(SEARCH_KEY) else "No chats yet")
     with st.container(key="chat_list", gap=None):
-        days = groupby(page.data, lambda head: day_label(head.updated_at, today()))
-        clear_stale_elements(_DRAWN, sum(_draw(day, list(heads)) for day, heads in days))
+        days = groupby(page.data, lambda summary: day_label(summary.updated_at, today()))
+        clear_stale_elements(
+            _RENDERED_KEY, sum(_render_day(day, list(summaries)) for day, summaries in days)
+        )
     if page.has_more:
         st.button("Show more", key="chat_more", type="tertiary", on_click=_show_more)
     else:
         st.empty()
 
 
-def _draw(day: str, heads: Sequence[ConversationSummary]) -> int:
-    """Draw the conversations of a day, and give how many elements that takes."""
-    here = current_conversation()
+def _render_day(day: str, summaries: Sequence[ConversationSummary]) -> int:
+    """Render the conversations of a day and return the number of elements."""
     st.caption(day)
-    for head in heads:
-        is_open = here is not None and head.id == here.id
+    for summary in summaries:
+        is_open = summary.id == current_conversation_id()
         st.button(
-            button_label(head),
-            key=f"chat_open_{'now_' if is_open else ''}{head.id}",
+            button_label(summary),
+            key=f"chat_open_{'now_' if is_open else ''}{summary.id}",
             type="tertiary",
             on_click=actions.open_chat,
-            args=[head.id],
+            args=[summary.id],
             width="stretch",
         )
-    return 1 + len(heads)
+    return 1 + len(summaries)
 
 
-def button_label(head: ConversationSummary) -> str:
-    """Give a title that a button shows as it is, without markdown."""
-    return escape(" ".join(head.title.split()) or NO_TITLE)
+def button_label(summary: ConversationSummary) -> str:
+    """Return the title with its Markdown escaped."""
+    return escape(" ".join(summary.title.split()) or NO_TITLE)
 
 
 def day_label(moment: datetime, now: date) -> str:
-    """Name the day that a moment was on, the nearer the more exactly."""
+    """Return the name of the day or period that a moment falls in."""
     day = moment.astimezone(browser_timezone()).date()
     if day >= now:
         return "Today"
@@ -84,18 +86,18 @@ def today() -> date:
     return datetime.now(browser_timezone()).date()
 
 
-def _page() -> ConversationPage:
-    """Ask for the list; what was known stays while nothing answers."""
+def _load_page() -> ConversationPage:
+    """Return the list, or the last one loaded if the API does not answer."""
     try:
         page = conversations().list_page(
-            search=state.get(SEARCH) or "", count=state.get(_SHOWN, PAGE)
+            search=state.get(SEARCH_KEY) or "", count=state.get(_COUNT_KEY, PAGE_SIZE)
         )
     except ApiError:
-        known: ConversationPage = state.get(_KNOWN) or ConversationPage(data=[])
-        return known
-    state[_KNOWN] = page
+        cached: ConversationPage = state.get(_PAGE_KEY) or ConversationPage(data=[])
+        return cached
+    state[_PAGE_KEY] = page
     return page
 
 
 def _show_more() -> None:
-    state[_SHOWN] = state.get(_SHOWN, PAGE) + 2 * PAGE
+    state[_COUNT_KEY] = state.get(_COUNT_KEY, PAGE_SIZE) + 2 * PAGE_SIZE

@@ -1,26 +1,23 @@
-"""What can be done with a whole conversation, and with all of them."""
+"""The menu of the open conversation, and the import and export of all conversations."""
 
 import streamlit as st
 
 from api.conversation import NO_TITLE, Conversation
 from api.conversations import FILE_EXTENSIONS, ExportFormat
-from chat import actions
+from chat import actions, turns
 from chat.session import conversations, current_conversation, open_conversation, pending_turns
 from components.callouts import dialog_button
 from components.service_status import service_status
 
 MAX_IMPORT_MEGABYTES = 64
-_FORMS: dict[ExportFormat, str] = {
-    "markdown": "Markdown",
-    "html": "Web page",
-    "json": "JSON (everything)",
-}
+_FORMAT_NAMES: dict[ExportFormat, str] = {"markdown": "Markdown", "html": "HTML", "json": "JSON"}
+_IMPORT_RESULT_KEY = "chat_import_result"
 
 state = st.session_state
 
 
 def render_header(conversation: Conversation) -> None:
-    """Draw the title of the open conversation, and what can be done with it."""
+    """Render the title and the menu of the open conversation."""
     with st.container(
         key="chat_head",
         horizontal=True,
@@ -32,7 +29,8 @@ def render_header(conversation: Conversation) -> None:
 
 
 def _render_menu(conversation: Conversation) -> None:
-    with st.popover("This chat", icon=":material/more_horiz:", key="chat_menu", type="tertiary"):
+    # app.css shows the icon alone; the label is for screen readers.
+    with st.popover("Chat options", icon=":material/more_horiz:", key="chat_menu", type="tertiary"):
         st.text_input("Title", conversation.title, key=f"chat_title_{conversation.id}")
         st.button(
             "Rename", icon=":material/edit:", key="chat_rename", on_click=_rename, width="stretch"
@@ -44,37 +42,37 @@ def _render_menu(conversation: Conversation) -> None:
             on_click=_duplicate,
             width="stretch",
         )
-        for form, name in _FORMS.items():
-            _render_export(conversation, form, name)
-        is_unwanted = st.button(
-            "Delete chat …",
+        for format_ in _FORMAT_NAMES:
+            _render_export(conversation, format_)
+        is_delete_clicked = st.button(
+            "Delete chat…",
             icon=":material/delete:",
             key="chat_delete",
-            on_click=actions.stop,  # a dialog is heard only when no answer is being drawn
+            on_click=turns.stop,  # a dialog takes no clicks while an answer streams
             width="stretch",
         )
-    if is_unwanted:
+    if is_delete_clicked:
         _confirm_deletion(conversation)
 
 
 def render_import_export() -> None:
-    """Offer to bring conversations in, and to take all of them out."""
+    """Render the import of conversations and the export of all of them."""
     with st.popover(
-        "Import, export", icon=":material/swap_vert:", key="chat_files", type="tertiary"
+        "Import / export", icon=":material/swap_vert:", key="chat_files", type="tertiary"
     ):
         file = st.file_uploader(
             "Import chats",
             type="json",
             key="chat_import",
             max_upload_size=MAX_IMPORT_MEGABYTES,
-            help="JSON of SmolChat or of Open WebUI. They come beside those that are here.",
+            help="A JSON export from SmolChat or Open WebUI. Your existing chats are kept.",
         )
         if file is not None:
             st.button(
                 "Import", key="chat_import_now", type="primary", on_click=_import, args=[file]
             )
-        if told := state.pop("chat_imported", ""):
-            st.success(told)
+        if result := state.pop(_IMPORT_RESULT_KEY, ""):
+            st.success(result)
         st.download_button(
             "Export all chats",
             conversations().export_all,
@@ -86,13 +84,13 @@ def render_import_export() -> None:
         )
 
 
-def _render_export(conversation: Conversation, form: ExportFormat, name: str) -> None:
+def _render_export(conversation: Conversation, format_: ExportFormat) -> None:
     st.download_button(
-        f"Download {name}",
-        lambda: conversations().export(conversation.id, form),
-        f"{conversation.title[:60] or 'chat'}.{FILE_EXTENSIONS[form]}",
+        f"Export as {_FORMAT_NAMES[format_]}",
+        lambda: conversations().export(conversation.id, format_),
+        f"{conversation.title[:60] or 'chat'}.{FILE_EXTENSIONS[format_]}",
         icon=":material/download:",
-        key=f"chat_export_{form}",
+        key=f"chat_export_{format_}",
         on_click="ignore",
         disabled=service_status().health is None,
         width="stretch",
@@ -114,13 +112,13 @@ def _duplicate() -> None:
 
 @actions.show_errors
 def _import(file: st.runtime.uploaded_file_manager.UploadedFile) -> None:
-    found = conversations().import_file(file.getvalue())
-    state.chat_imported = f"{len(found)} chats were imported."
+    count = len(conversations().import_file(file.getvalue()))
+    state[_IMPORT_RESULT_KEY] = "1 chat imported" if count == 1 else f"{count} chats imported"
 
 
 @st.dialog("Delete this chat?")
 def _confirm_deletion(conversation: Conversation) -> None:
-    st.text("All that was said in it is deleted. This cannot be undone.")
+    st.text("All its messages will be deleted. This cannot be undone.")
     dialog_button(
         "Delete",
         icon=":material/delete:",
@@ -133,7 +131,7 @@ def _confirm_deletion(conversation: Conversation) -> None:
 
 @actions.show_errors
 def _delete(conversation: Conversation) -> None:
-    actions.stop()
+    turns.stop()
     conversations().delete(conversation.id)
     pending_turns().pop(conversation.id, None)
     actions.new_chat()

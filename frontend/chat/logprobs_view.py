@@ -1,4 +1,4 @@
-"""How likely each token of an answer was, as a text coloured by it."""
+"""Token probabilities: the text of an answer, each token coloured by its probability."""
 
 from collections.abc import Sequence
 from html import escape
@@ -7,46 +7,50 @@ from typing import Any
 
 import streamlit as st
 
-MAX_TOKENS = 2000  # drawn at once; more would make the page slow
-# From sure to a mere guess; the colours are in app.css.
-_BOUNDS = ((0.9, "sure"), (0.6, "likely"), (0.3, "open"), (0.0, "guess"))
-_LEGEND = "Colour: how likely the model held each token. Point at one to see what else it could be."
+MAX_TOKENS = 2000  # rendered at once; more would make the page slow
+# Lower bounds of the levels; their colours are in app.css.
+_LEVELS = ((0.9, "certain"), (0.6, "likely"), (0.3, "uncertain"), (0.0, "guess"))
+_LEGEND = "How confident the model was. Hover or tap a token for alternatives."
 
 
 def render_logprobs(logprobs: Sequence[dict[str, Any]]) -> None:
-    tokens = [found for entry in logprobs[:MAX_TOKENS] if (found := _token(entry))]
+    tokens = [html for entry in logprobs[:MAX_TOKENS] if (html := _token_html(entry))]
     st.caption(_LEGEND)
-    legend = "".join(
-        f'<span class="token-{name}">{name} ≥ {bound:.0%}</span> ' for bound, name in _BOUNDS
-    )
-    st.html(f'<p class="tokens legend">{legend}</p><p class="tokens">{"".join(tokens)}</p>')
+    st.html(f'<p class="tokens legend">{_legend_html()}</p><p class="tokens">{"".join(tokens)}</p>')
     if len(logprobs) > MAX_TOKENS:
-        st.caption(f"The first {MAX_TOKENS:,} of {len(logprobs):,} tokens.")
+        st.caption(f"The first {MAX_TOKENS:,} of {len(logprobs):,} tokens")
 
 
-def _token(entry: dict[str, Any]) -> str:
-    """Draw one token; what makes no sense is left out."""
-    token, share = entry.get("token"), _share(entry)
-    if not isinstance(token, str) or share is None:
+def _legend_html() -> str:
+    labels = {name: f"{name} ≥ {bound:.0%}" for bound, name in _LEVELS}
+    *_, (lowest, _), (_, last) = _LEVELS
+    labels[last] = f"{last} &lt; {lowest:.0%}"
+    return "".join(f'<span class="token-{name}">{text}</span> ' for name, text in labels.items())
+
+
+def _token_html(entry: dict[str, Any]) -> str:
+    """Return one token as HTML, or an empty string if the entry is malformed."""
+    token, probability = entry.get("token"), _probability(entry)
+    if not isinstance(token, str) or probability is None:
         return ""
-    others = [
-        f"{_shown(other['token'])} {likely:.1%}"
-        for other in entry.get("top_logprobs") or ()
-        if isinstance(other, dict)
-        and isinstance(other.get("token"), str)
-        and (likely := _share(other)) is not None
+    alternatives = [
+        f"{_quote_if_blank(alternative['token'])} {share:.1%}"
+        for alternative in entry.get("top_logprobs") or ()
+        if isinstance(alternative, dict)
+        and isinstance(alternative.get("token"), str)
+        and (share := _probability(alternative)) is not None
     ]
-    told = escape(" · ".join(others) or f"{share:.1%}", quote=True)
-    name = next(name for bound, name in _BOUNDS if share >= bound)
-    return f'<span class="token-{name}" title="{told}">{escape(token)}</span>'
+    title = escape(" · ".join(alternatives) or f"{probability:.1%}", quote=True)
+    level = next(name for bound, name in _LEVELS if probability >= bound)
+    return f'<span class="token-{level}" title="{title}">{escape(token)}</span>'
 
 
-def _share(entry: dict[str, Any]) -> float | None:
-    value = entry.get("logprob")
-    if isinstance(value, bool) or not isinstance(value, int | float):
+def _probability(entry: dict[str, Any]) -> float | None:
+    logprob = entry.get("logprob")
+    if isinstance(logprob, bool) or not isinstance(logprob, int | float):
         return None
-    return exp(min(0.0, float(value)))
+    return exp(min(0.0, float(logprob)))
 
 
-def _shown(token: str) -> str:
+def _quote_if_blank(token: str) -> str:
     return repr(token) if token.strip() != token or not token else token

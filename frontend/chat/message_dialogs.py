@@ -1,10 +1,10 @@
-"""What a message's menu opens."""
+"""The dialogs of a message's menu."""
 
 import streamlit as st
 
 from api.conversation import Message
 from chat import actions
-from chat.message_view import WANTED
+from chat.message_view import DIALOG_KEY, Choice
 from chat.receipt_view import show_logprobs, show_receipt
 from components.callouts import dialog_button
 from components.service_status import ServiceStatus
@@ -12,28 +12,30 @@ from components.service_status import ServiceStatus
 state = st.session_state
 
 
-def open_requested_dialog(found: ServiceStatus) -> None:
-    """Open what was chosen in a message's menu."""
-    choice, message = state.pop(WANTED, (None, None))
-    if choice == "Numbers":
-        show_receipt(message, found)
-    elif choice == "Probabilities":
+def open_requested_dialog(service: ServiceStatus) -> None:
+    """Open the dialog that was chosen in a message's menu, if any."""
+    if DIALOG_KEY not in state:
+        return
+    choice: Choice
+    choice, message = state.pop(DIALOG_KEY)
+    if choice == "Generation stats":
+        show_receipt(message, service)
+    elif choice == "Token probabilities":
         show_logprobs(message)
-    elif choice == "Copy":
-        _show_source(message)
-    elif choice == "Delete":
+    elif choice == "Copy…":
+        _show_raw_text(message)
+    elif choice == "Delete…":
         _confirm_deletion(message)
 
 
-@st.dialog("The text as it was written", width="large")
-def _show_source(message: Message) -> None:
+@st.dialog("Raw text", width="large")
+def _show_raw_text(message: Message) -> None:
     st.code(message.content, language=None, wrap_lines=True)
-    st.caption("The button in its corner copies it.")
 
 
 @st.dialog("Delete this message?")
 def _confirm_deletion(message: Message) -> None:
-    st.text("It is deleted with all that follows it. This cannot be undone.")
+    st.text("This message and everything after it will be deleted. This cannot be undone.")
     dialog_button(
         "Delete",
         icon=":material/delete:",

@@ -1,4 +1,4 @@
-"""One stored message on the page: what was said, and what can be done with it."""
+"""One stored message on the page: its text, its stats and its actions."""
 
 from collections.abc import Callable
 from functools import partial
@@ -8,27 +8,36 @@ import streamlit as st
 
 from api.conversation import Conversation, Message
 from api.errors import ApiError
-from chat import actions
+from chat import actions, turns
 from chat.answer_view import AnswerView
-from chat.receipt_view import render_line
-from chat.stream_job import Answer
+from chat.receipt_view import render_summary
+from chat.session import EDITING_KEY
+from chat.stream_job import StreamedAnswer
 from components.callouts import error_callout
 
-EDITING, WANTED = "chat_editing", "chat_wanted"
-Choice = Literal["Copy", "Edit", "Ask again", "Go on", "Numbers", "Probabilities", "Delete"]
-_ROLES = {"system": "System", "developer": "System", "tool": "Tool"}
-_ENDS = {
-    "interrupted": "Interrupted: the API ended while this was written.",
-    "writing": "Being written …",
+DIALOG_KEY = "chat_dialog"
+Choice = Literal[
+    "Copy…",
+    "Edit",
+    "Regenerate",
+    "Continue",
+    "Generation stats",
+    "Token probabilities",
+    "Delete…",
+]
+_ROLE_NAMES = {"system": "System", "developer": "System", "tool": "Tool"}
+_STATE_NOTES = {
+    "interrupted": "Interrupted: the API stopped during generation",
+    "writing": "Generating…",
 }
 
-LONG_CHARACTERS, SHOWN_CHARACTERS = 4000, 1000
+MAX_CHARACTERS, EXCERPT_CHARACTERS = 4000, 1000
 
 state = st.session_state
 
 
 def render_message(message: Message, conversation: Conversation, *, is_last: bool) -> None:
-    """Draw a message; the last of each kind has its actions in the open, others in a menu."""
+    """Render a message; the last question and answer show their main actions outside the menu."""
     if message.role == "assistant":
         with st.chat_message("assistant", avatar=":material/bolt:"):
             render_answer(message)
@@ -36,32 +45,34 @@ def render_message(message: Message, conversation: Conversation, *, is_last: boo
         return
     avatar = ":material/person:" if message.role == "user" else ":material/settings:"
     with st.chat_message("user", avatar=avatar):
-        if state.get(EDITING) == message.id:
+        if state.get(EDITING_KEY) == message.id:
             _render_editor(message)
             return
-        if name := _ROLES.get(message.role):
+        if name := _ROLE_NAMES.get(message.role):
             st.caption(name)
         render_question(message.content)
         if message.parts and any(part.get("type") != "text" for part in message.parts):
-            st.caption("With attachments, which are not shown.")
+            st.caption("Attachments are not shown")
         _render_question_row(message, conversation, is_last=is_last)
 
 
 def render_question(text: str) -> None:
-    """Show what a person wrote as it was written; nothing in it is interpreted."""
-    if len(text) <= LONG_CHARACTERS:
+    """Render a question as plain text, without Markdown; fold a long one."""
+    if len(text) <= MAX_CHARACTERS:
         st.text(text)
         return
-    st.text(text[:SHOWN_CHARACTERS] + " …")
-    with st.expander(f"All {len(text):,} characters"):
+    st.text(text[:EXCERPT_CHARACTERS] + "…")
+    with st.expander(f"Show all {len(text):,} characters"):
         st.text(text)
 
 
 def render_answer(message: Message) -> None:
-    answer = Answer(text=message.content, reasoning=message.reasoning or "", state="finished")
+    answer = StreamedAnswer(
+        text=message.content, reasoning=message.reasoning or "", state="finished"
+    )
     AnswerView().render(answer)
-    if message.state in _ENDS:
-        st.caption(_ENDS[message.state])
+    if message.state in _STATE_NOTES:
+        st.caption(_STATE_NOTES[message.state])
 
 
 def _render_question_row(message: Message, conversation: Conversation, *, is_last: bool) -> None:
@@ -69,76 +80,75 @@ def _render_question_row(message: Message, conversation: Conversation, *, is_las
         _render_version_switcher(message, conversation)
         if is_last and message.role == "user":
             action_button("Edit", "edit", f"chat_edit_{message.id}", _edit, message.id)
-        choices: list[Choice] = ["Copy", "Edit", "Ask again", "Delete"]
-        _render_menu(message, choices if message.role == "user" else ["Copy", "Delete"])
+        choices: list[Choice] = ["Copy…", "Edit", "Regenerate", "Delete…"]
+        _render_menu(message, choices if message.role == "user" else ["Copy…", "Delete…"])
 
 
 def _render_answer_row(message: Message, conversation: Conversation, *, is_last: bool) -> None:
     with st.container(key=f"chat_facts_{message.id}"):
-        render_line(message)
-    question = conversation.parent_question(message)
+        render_summary(message)
+    question_id = conversation.parent_question(message)
     with _action_row(f"chat_row_{message.id}"):
         _render_version_switcher(message, conversation)
         if message.state == "writing":
-            action_button("Look again", "refresh", f"chat_look_{message.id}", actions.refresh)
-        if is_last and question:
-            _render_last_buttons(message, question)
-        choices: list[Choice] = ["Copy", "Numbers"]
-        choices += ["Ask again"] if question else []
-        choices += ["Go on"] if question and message.is_incomplete else []
-        choices += ["Probabilities"] if message.logprobs else []
-        _render_menu(message, [*choices, "Delete"])
+            action_button("Refresh", "refresh", f"chat_look_{message.id}", actions.refresh)
+        if is_last and question_id:
+            _render_last_buttons(message, question_id)
+        choices: list[Choice] = ["Copy…", "Generation stats"]
+        choices += ["Regenerate"] if question_id else []
+        choices += ["Continue"] if question_id and message.is_incomplete else []
+        choices += ["Token probabilities"] if message.logprobs else []
+        _render_menu(message, [*choices, "Delete…"])
     if is_last:
-        render_failure(
-            message, on_retry=partial(actions.regenerate, question) if question else None
-        )
+        on_retry = partial(actions.regenerate, question_id) if question_id else None
+        render_failure(message, on_retry=on_retry)
 
 
 def render_failure(message: Message, *, on_retry: Callable[[], None] | None) -> None:
-    """Say why an answer failed, if it did."""
+    """Show the error of a failed answer."""
     if message.state == "failed":
-        told = str((message.error or {}).get("message") or "It was not told why the answer failed.")
-        error_callout(ApiError(told), on_retry=on_retry, key="chat_retry")
+        text = str((message.error or {}).get("message") or "The response failed. No reason given.")
+        error_callout(ApiError(text), on_retry=on_retry, key="chat_retry")
 
 
-def _render_last_buttons(message: Message, question: str) -> None:
+def _render_last_buttons(message: Message, question_id: str) -> None:
     if message.is_incomplete:
         action_button(
             "Continue", "play_arrow", "chat_continue", actions.continue_answer, message.id
         )
     if message.state != "failed":
-        action_button("Regenerate", "refresh", "chat_again", actions.regenerate, question)
+        action_button("Regenerate", "refresh", "chat_again", actions.regenerate, question_id)
 
 
 def action_button(
     label: str, icon: str, key: str, on_click: Callable[..., None], *args: object
 ) -> None:
-    """Draw a quiet button; `icon` is a name among the Material icons."""
+    """Render a tertiary button; `icon` is the name of a Material icon."""
     icon = f":material/{icon}:"
     st.button(label, icon=icon, key=key, type="tertiary", on_click=on_click, args=args)
 
 
 def _render_version_switcher(message: Message, conversation: Conversation) -> None:
-    """Let a person read what else was said here."""
+    """Render the buttons that switch between a message and its siblings."""
     siblings = conversation.siblings(message)
     if len(siblings) < 2:
         return
-    here = [sibling.id for sibling in siblings].index(message.id)
+    index = [sibling.id for sibling in siblings].index(message.id)
     with st.container(key=f"chat_step_{message.id}", horizontal=True, gap=None, width="content"):
-        for by, icon, name in (
-            (-1, ":material/chevron_left:", "Earlier version"),
-            (1, ":material/chevron_right:", "Later version"),
+        for step, icon, name in (
+            (-1, ":material/chevron_left:", "Previous version"),
+            (1, ":material/chevron_right:", "Next version"),
         ):
-            if by == 1:
-                st.text(f"{here + 1}/{len(siblings)}")
+            if step == 1:
+                st.text(f"{index + 1}/{len(siblings)}")
             st.button(
                 name,
                 icon=icon,
-                key=f"chat_step_{'earlier' if by == -1 else 'later'}_{message.id}",
+                key=f"chat_step_{'earlier' if step == -1 else 'later'}_{message.id}",
                 type="tertiary",
                 on_click=actions.select_branch,
-                args=[siblings[(here + by) % len(siblings)]],
-                disabled=not 0 <= here + by < len(siblings),
+                args=[siblings[(index + step) % len(siblings)]],
+                disabled=not 0 <= index + step < len(siblings),
             )
 
 
@@ -150,36 +160,36 @@ def _render_menu(message: Message, choices: list[Choice]) -> None:
 
 
 def _on_menu_choice(key: str, message: Message) -> None:
-    """Do what was chosen, or have the page open what it needs for that."""
+    """Run the chosen action, or make the page open its dialog."""
     choice: Choice | None = state.get(key)
     if choice == "Edit":
         _edit(message.id)
-    elif choice == "Ask again":
-        question = message.id if message.role == "user" else message.parent
-        actions.regenerate(question or "")
-    elif choice == "Go on":
+    elif choice == "Regenerate":
+        question_id = message.id if message.role == "user" else message.parent
+        actions.regenerate(question_id or "")
+    elif choice == "Continue":
         actions.continue_answer(message.id)
     else:
-        if choice == "Delete":
-            actions.stop()  # a dialog is heard only when no answer is being drawn
-        state[WANTED] = (choice, message)
+        if choice == "Delete…":
+            turns.stop()  # a dialog takes no clicks while an answer streams
+        state[DIALOG_KEY] = (choice, message)
 
 
 def _edit(message_id: str) -> None:
-    state[EDITING] = message_id
+    state[EDITING_KEY] = message_id
 
 
 def _render_editor(message: Message) -> None:
     key = f"chat_edited_{message.id}"
-    st.text_area("Edit your message", message.content, key=key, height="content")
+    st.text_area("Edit message", message.content, key=key, height="content")
     with st.container(horizontal=True):
         st.button(
-            "Ask",
+            "Send",
             key="chat_edit_ask",
             type="primary",
             on_click=lambda: actions.edit_and_resend(message.id, state.get(key) or ""),
         )
-        st.button("Cancel", key="chat_edit_cancel", on_click=lambda: state.pop(EDITING, None))
+        st.button("Cancel", key="chat_edit_cancel", on_click=lambda: state.pop(EDITING_KEY, None))
 
 
 def _action_row(key: str) -> st.delta_generator.DeltaGenerator:

@@ -1,10 +1,10 @@
-"""What an answer cost: a quiet line under it, and all of it on request."""
+"""The stats of an answer: a summary line under it, and all of them in a dialog."""
 
 import streamlit as st
 
 from api.chat_chunk import Receipt
 from api.conversation import Message
-from chat import receipt_text as words
+from chat import receipt_text
 from chat.logprobs_view import render_logprobs
 from components.callouts import dialog_button
 from components.service_status import ServiceStatus
@@ -12,32 +12,32 @@ from controls import model_picker, parameter_panel
 from sanitize.markdown_inline import escape
 
 
-def render_line(message: Message) -> None:
+def render_summary(message: Message) -> None:
     receipt = message.receipt or Receipt(model=message.model)
     is_empty = not message.content
-    line = words.summary_line(
+    summary = receipt_text.summary_line(
         receipt, state=message.state, is_empty=is_empty, sent=message.parameters
     )
-    if line:
-        st.text(line)
+    if summary:
+        st.text(summary)
 
 
-@st.dialog("What this answer cost", width="medium")
-def show_receipt(message: Message, found: ServiceStatus) -> None:
+@st.dialog("Generation stats", width="medium")
+def show_receipt(message: Message, service: ServiceStatus) -> None:
     receipt = message.receipt or Receipt(model=message.model)
-    about = {model.id: model_picker.describe_model(model) for model in found.models}
-    rows = words.detail_rows(
+    about = {model.id: model_picker.describe_model(model) for model in service.models}
+    rows = receipt_text.detail_rows(
         receipt,
         state=message.state,
         sent=message.parameters,
         about=about.get(receipt.model or "", ""),
     )
     st.table({name: escape(" ".join(value.split())) for name, value in rows}, border="horizontal")
-    if (share := words.context_share(receipt)) is not None:
+    if (share := receipt_text.context_share(receipt)) is not None:
         st.progress(share, text="Context used")
     if receipt.seed is not None and parameter_panel.is_valid_seed(receipt.seed):
         dialog_button(
-            "Keep this seed",
+            "Use this seed",
             icon=":material/casino:",
             key="receipt_seed",
             on_click=parameter_panel.pin_seed,
@@ -45,6 +45,6 @@ def show_receipt(message: Message, found: ServiceStatus) -> None:
         )
 
 
-@st.dialog("How likely each token was", width="large")
+@st.dialog("Token probabilities", width="large")
 def show_logprobs(message: Message) -> None:
     render_logprobs(message.logprobs or [])

@@ -1,4 +1,4 @@
-"""A thread of a conversation, sent to the API for its next answer."""
+"""Requests for the next answer of a conversation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -7,13 +7,13 @@ from typing import Any
 from api.conversation import Message
 
 TOP_LOGPROBS = 5
-CAUTIOUS_CONTEXT_TOKENS = 2048  # where the model server tells no size
-CHARACTERS_PER_TOKEN = 3  # fewer than English has, so that it fits
+FALLBACK_CONTEXT_TOKENS = 2048  # if the model server does not report its context size
+CHARACTERS_PER_TOKEN = 3  # fewer than in English text, so that the excerpt fits
 
 
 @dataclass(frozen=True)
 class ChatSettings:
-    """How an answer is asked for. What is not chosen is left to the server."""
+    """The settings of a request. What is not set is left to the server."""
 
     system: str = ""
     model: str | None = None
@@ -21,7 +21,7 @@ class ChatSettings:
     wants_logprobs: bool = False
 
     def conversation_fields(self) -> dict[str, Any]:
-        """Give what a conversation remembers of it."""
+        """Return the fields that are stored with the conversation."""
         return {
             "system_prompt": self.system or None,
             "model": self.model,
@@ -30,15 +30,16 @@ class ChatSettings:
 
 
 def to_request(
-    thread: Sequence[Message], question: str, settings: ChatSettings, *, begun: str = ""
+    branch: Sequence[Message], question: str, settings: ChatSettings, *, prefix: str = ""
 ) -> dict[str, Any]:
-    """Ask for the answer to a question; `begun` is its start, which the model goes on with."""
+    """Build the request for the answer to a question; the model continues a `prefix`."""
     messages = [_message("system", settings.system)] if settings.system else []
     messages += [
-        _message(said.role, said.parts or said.content) for said in non_empty_messages(thread)
+        _message(message.role, message.parts or message.content)
+        for message in non_empty_messages(branch)
     ]
     messages += [_message("user", question)] if question else []
-    messages += [_message("assistant", begun)] if begun else []
+    messages += [_message("assistant", prefix)] if prefix else []
     request: dict[str, Any] = {"messages": messages, "stream": True}
     request |= {"model": settings.model} if settings.model else {}
     if settings.wants_logprobs:
@@ -47,25 +48,25 @@ def to_request(
 
 
 def storage_options(conversation: str, parent: str | None) -> dict[str, Any]:
-    """Have the turn kept, and be told what it is waiting for and what it cost."""
-    place = {"conversation": conversation, "parent": parent}
-    return {"smolchat": {"receipt": True, "progress": True} | place}
+    """Return the request fields that store the turn and report its progress and stats."""
+    position = {"conversation": conversation, "parent": parent}
+    return {"smolchat": {"receipt": True, "progress": True} | position}
 
 
-def summary_request(thread: Sequence[Message]) -> str:
-    """Ask for a summary of as much of a thread, from its end, as half of the context holds."""
-    sizes = [message.receipt.context_size for message in thread if message.receipt]
-    tokens = next((size for size in reversed(sizes) if size), CAUTIOUS_CONTEXT_TOKENS) // 2
-    said = "\n\n".join(
-        f"{message.role}: {message.content}" for message in non_empty_messages(thread)
+def summary_request(branch: Sequence[Message]) -> str:
+    """Return a prompt for a summary of the end of a branch: as much as fills half the context."""
+    sizes = [message.receipt.context_size for message in branch if message.receipt]
+    tokens = next((size for size in reversed(sizes) if size), FALLBACK_CONTEXT_TOKENS) // 2
+    transcript = "\n\n".join(
+        f"{message.role}: {message.content}" for message in non_empty_messages(branch)
     )
-    kept = said[-tokens * CHARACTERS_PER_TOKEN :]
-    return f"Summarise this conversation in at most five sentences.\n\n{kept}"
+    excerpt = transcript[-tokens * CHARACTERS_PER_TOKEN :]
+    return f"Summarize this conversation in at most five sentences.\n\n{excerpt}"
 
 
-def non_empty_messages(thread: Sequence[Message]) -> list[Message]:
-    """Leave out answers without words: a template would stumble over them."""
-    return [message for message in thread if message.content or message.parts]
+def non_empty_messages(branch: Sequence[Message]) -> list[Message]:
+    """Return the messages without empty answers, which some chat templates reject."""
+    return [message for message in branch if message.content or message.parts]
 
 
 def _message(role: str, content: Any) -> dict[str, Any]:

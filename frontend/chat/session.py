@@ -1,4 +1,4 @@
-"""The conversation that is open in this tab, and the questions that are being answered in any."""
+"""The session state of the chat page: the open conversation and the turns being answered."""
 
 import time
 from contextlib import suppress
@@ -13,21 +13,23 @@ from chat.stream_job import AnswerStreamJob
 from components.service_status import api
 
 NOT_FOUND_CODE = "conversation_not_found"
-STORE_TIMEOUT_SECONDS = 1.0  # how long the API may take to note how an answer ended
+STORE_TIMEOUT_SECONDS = 1.0  # how long the API may take to store the state of an ended answer
 
-COMPARED_KEY = "chat_compared"  # questions whose answers are shown side by side
-TRUNCATED_KEY = "chat_left_out"  # the answer after which the oldest was left out
+COMPARED_KEY = "chat_compared"  # IDs of questions whose answers are shown side by side
+EDITING_KEY = "chat_editing"  # ID of the message being edited
+TRUNCATED_KEY = "chat_truncated_after"  # ID of the last message when the context was truncated
 ERROR_KEY = "chat_problem"
 UNSENT_KEY = "chat_unsent"
+_CONVERSATION_KEY = "chat_conversation"
 
 state = st.session_state
 
 
 @dataclass
 class PendingTurn:
-    """A question on its way to its answers; `parent` is what it follows.
+    """A question and its answers in progress, as a reply to the message `parent`.
 
-    Where it was asked before, `question_id` is the message that is answered once more.
+    `question_id` is set if the question is stored already and only its answer is generated again.
     """
 
     conversation: Conversation
@@ -46,17 +48,17 @@ class PendingTurn:
 
     @property
     def parent_id(self) -> str | None:
-        """The parent that a request names: the question where it is kept, else what it follows."""
+        """The parent to send in the request: the question if it is stored, else its parent."""
         return self.question_id or self.parent
 
     def branch(self) -> list[Message]:
-        """Give what stands above its answers, or above the question where that is new."""
+        """Return the stored messages up to the answers, or up to a new question."""
         return self.conversation.branch_to(self.parent_id)
 
 
 @st.cache_resource(show_spinner=False)
 def pending_turns() -> dict[str, PendingTurn]:
-    """Give the questions of this process by conversation: a page that is reloaded finds its own."""
+    """Return the process's pending turns by conversation ID, so that a reloaded page finds its."""
     return {}
 
 
@@ -66,9 +68,9 @@ def conversations() -> ConversationsClient:
 
 
 def current_conversation() -> Conversation | None:
-    """Give the conversation that is open, as it was last seen."""
-    found: Conversation | None = state.get("chat_conversation")
-    return found
+    """Return the open conversation as it was last loaded."""
+    conversation: Conversation | None = state.get(_CONVERSATION_KEY)
+    return conversation
 
 
 def current_conversation_id() -> str | None:
@@ -77,14 +79,14 @@ def current_conversation_id() -> str | None:
 
 
 def pending_turn() -> PendingTurn | None:
-    """Give the question of the open conversation that is being answered, or could not be."""
+    """Return the turn of the open conversation that is in progress or has failed."""
     conversation = current_conversation()
     return pending_turns().get(conversation.id) if conversation else None
 
 
 def open_conversation(conversation: Conversation | None) -> None:
-    """Open a conversation, or a new one, here and in the page's address."""
-    state.chat_conversation = conversation
+    """Open a conversation, or a new chat, and put its ID into the page's URL."""
+    state[_CONVERSATION_KEY] = conversation
     if conversation:
         st.query_params["chat"] = conversation.id
     else:
@@ -92,67 +94,68 @@ def open_conversation(conversation: Conversation | None) -> None:
 
 
 def sync_with_url() -> bool:
-    """Open what the page's address names, as a link or a reload does; tell whether that is new.
+    """Open the conversation in the page's URL; return True if it was not open before.
 
     Raises:
-        ApiError: it cannot be opened.
+        ApiError: The conversation could not be loaded.
     """
-    wanted, here = st.query_params.get("chat"), current_conversation()
-    if wanted and (here is None or wanted != here.id):
+    requested_id, conversation = st.query_params.get("chat"), current_conversation()
+    if requested_id and (conversation is None or requested_id != conversation.id):
         try:
-            open_conversation(conversations().get(wanted))
+            open_conversation(conversations().get(requested_id))
         except ApiError as error:
-            if error.code == NOT_FOUND_CODE:  # whatever else is wrong may pass
+            if error.code == NOT_FOUND_CODE:  # other errors may be temporary
                 st.query_params.pop("chat", None)
             raise
         return True
-    if here and not wanted:  # another page was visited meanwhile
-        st.query_params["chat"] = here.id
+    if conversation and not requested_id:  # another page was visited in between
+        st.query_params["chat"] = conversation.id
     return False
 
 
 def refresh_conversation() -> None:
-    """See the open conversation as it is now.
+    """Reload the open conversation.
 
     Raises:
-        ApiError: it cannot be read.
+        ApiError: The conversation could not be loaded.
     """
     if conversation := current_conversation():
-        state.chat_conversation = conversations().get(conversation.id)
+        state[_CONVERSATION_KEY] = conversations().get(conversation.id)
 
 
 def finish_turn() -> None:
-    """Let go of a question whose answers have ended and are kept."""
-    done = pending_turn()
-    if done is None or not done.is_over:
+    """Drop the pending turn once its answers have ended and are stored."""
+    turn = pending_turn()
+    if turn is None or not turn.is_over:
         return
-    until = time.monotonic() + STORE_TIMEOUT_SECONDS
-    with suppress(ApiError):  # it stays as it is, and is told with its error
+    deadline = time.monotonic() + STORE_TIMEOUT_SECONDS
+    with suppress(ApiError):  # the turn stays, and is shown with its own error
         refresh_conversation()
-        while _has_unfinished_answer() and time.monotonic() < until:
+        while _has_unfinished_answer() and time.monotonic() < deadline:
             time.sleep(0.05)
             refresh_conversation()
-        if (now := current_conversation()) and now.current != done.conversation.current:
-            pending_turns().pop(now.id, None)
-            if len(done.jobs) > 1 and (kept := done.jobs[0].answer.stored):
-                state.setdefault(COMPARED_KEY, set()).add(kept.user_message)
+        conversation = current_conversation()
+        if conversation and conversation.current != turn.conversation.current:
+            pending_turns().pop(conversation.id, None)
+            if len(turn.jobs) > 1 and (stored := turn.jobs[0].answer.stored):
+                state.setdefault(COMPARED_KEY, set()).add(stored.user_message)
             return
-    first = done.jobs[0].answer
-    if done.question_id and first.stored is None:  # the answers that it has are shown again
-        pending_turns().pop(done.conversation.id, None)
+    first = turn.jobs[0].answer
+    if turn.question_id and first.stored is None:  # show the earlier answers again
+        pending_turns().pop(turn.conversation.id, None)
         if first.error:
             state[ERROR_KEY] = first.error
 
 
 def discard_pending_turn(conversation: Conversation) -> None:
-    """Let go of what was asked, before something else is done; what is not kept stays unsent."""
-    done = pending_turns().pop(conversation.id, None)
-    if done and done.question_id is None and done.jobs[0].answer.error:
-        unsent_questions().append((conversation.id, done.question))
+    """Drop the pending turn; a new question that failed to be stored stays as unsent."""
+    turn = pending_turns().pop(conversation.id, None)
+    if turn and turn.question_id is None and turn.jobs[0].answer.error:
+        unsent_questions().append((conversation.id, turn.question))
 
 
 def unsent_questions() -> list[tuple[str | None, str]]:
-    """Give the questions of this tab that could not be kept, each with its conversation."""
+    """Return this tab's questions that could not be stored, each with its conversation ID."""
     questions: list[tuple[str | None, str]] = state.setdefault(UNSENT_KEY, [])
     return questions
 

@@ -1,4 +1,4 @@
-"""One streaming answer of a chat, and the job that reads it."""
+"""One streamed answer of a chat, and the background job that reads it."""
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
@@ -11,8 +11,8 @@ ChunkStream = AsyncGenerator[Chunk]
 
 
 @dataclass
-class Answer(JobResult):
-    """What is there of an answer, and how it came about; what was not measured is absent."""
+class StreamedAnswer(JobResult):
+    """An answer as far as it was received; a value that was not reported is None."""
 
     text: str = ""
     reasoning: str = ""
@@ -21,31 +21,33 @@ class Answer(JobResult):
     stored: StoredTurn | None = None
 
     def add_chunk(self, chunk: Chunk) -> None:
-        """Add a chunk of the stream."""
         for choice in chunk.choices:
             if choice.delta:
                 self.text += choice.delta.content or ""
                 self.reasoning += choice.delta.reasoning_content or ""
-        if told := chunk.smolchat:
-            self.progress = told.progress or self.progress
-            self.receipt = told.receipt or self.receipt
-            self.stored = told.conversation or self.stored
+        if extensions := chunk.smolchat:
+            self.progress = extensions.progress or self.progress
+            self.receipt = extensions.receipt or self.receipt
+            self.stored = extensions.conversation or self.stored
 
 
 class AnswerStreamJob(BackgroundJob):
-    """Reads an answer until it is whole, stopped, forsaken, or has failed."""
+    """Reads an answer until it is complete, stopped, abandoned or failed.
+
+    `prefix` is the text of an earlier answer that this one continues.
+    """
 
     def __init__(
-        self, chunks: Callable[[], ChunkStream], *, forsaken_seconds: float, begun: str = ""
+        self, open_stream: Callable[[], ChunkStream], *, abandoned_seconds: float, prefix: str = ""
     ) -> None:
-        self.answer = Answer(text=begun)  # an earlier answer that this one goes on with
-        self._chunks = chunks
-        super().__init__(self._read, self.answer, forsaken_seconds=forsaken_seconds)
+        self.answer = StreamedAnswer(text=prefix)
+        self._open_stream = open_stream
+        super().__init__(self._read, self.answer, abandoned_seconds=abandoned_seconds)
 
     async def _read(self) -> None:
-        begun = len(self.answer.text)
-        async with aclosing(self._chunks()) as chunks:
+        prefix_length = len(self.answer.text)
+        async with aclosing(self._open_stream()) as chunks:
             async for chunk in chunks:
                 self.answer.add_chunk(chunk)
-                if len(self.answer.text) > begun or self.answer.reasoning:
+                if len(self.answer.text) > prefix_length or self.answer.reasoning:
                     self.answer.state = "writing"

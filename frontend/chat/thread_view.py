@@ -1,96 +1,109 @@
-"""The thread of a conversation on the page, and at its end what is being asked."""
+"""The messages of the open conversation, with the pending turn at their end."""
+
+from collections.abc import Sequence
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from api.conversation import Conversation, Message
-from chat import actions
-from chat import receipt_text as words
+from chat import actions, receipt_text
 from chat.message_view import action_button, render_answer, render_failure, render_message
 from chat.pending_turn_view import PendingTurnView
-from chat.receipt_view import render_line
+from chat.receipt_view import render_summary
 from chat.session import COMPARED_KEY, TRUNCATED_KEY, PendingTurn
 
-PAGE_SIZE = 40  # messages at least; many more would make every action slow
-_GROUP_SIZE = 10  # messages that are shown or not together
-_EARLIER, _DRAWN = "chat_earlier", "chat_drawn"
-_CONVERSATION, _SECONDS = "chat_drawn_of", "chat_drawn_second"
+PAGE_SIZE = 40  # messages shown at first; many more would make every action slow
+_GROUP_SIZE = 10  # messages that are shown or hidden together
+_MAX_SIDE_BY_SIDE = 4
+_PAGE_SIZES, _SLOT_COUNT = "chat_page_sizes", "chat_slot_count"
+_CONVERSATION_ID, _ALTERNATE_SLOTS = "chat_rendered_id", "chat_alternate_slots"
 
 state = st.session_state
 
 
-def render_thread(
-    conversation: Conversation, question: PendingTurn | None
-) -> PendingTurnView | None:
-    """Draw what was said, and where a question is being answered, that in the place of its thread.
+def render_thread(conversation: Conversation, turn: PendingTurn | None) -> PendingTurnView | None:
+    """Render the active branch, or the branch of the pending turn with its question and answers.
 
-    The question is drawn first, so that it is seen at once.
+    The pending question is rendered first, so that it shows at once.
     """
-    thread = question.branch() if question else conversation.active_branch()
-    asked = PendingTurnView(question) if question else None
-    roles = [message.role for message in thread] + (asked.roles if asked else [])
+    branch = turn.branch() if turn else conversation.active_branch()
+    turn_view = PendingTurnView(turn) if turn else None
+    roles = [message.role for message in branch] + (turn_view.roles if turn_view else [])
     _render_header(conversation, first := _first_visible(conversation, len(roles)))
-    is_other = state.get(_CONVERSATION) != conversation.id
-    state[_CONVERSATION] = conversation.id
+    is_switched = state.get(_CONVERSATION_ID) != conversation.id
+    state[_CONVERSATION_ID] = conversation.id
+    new_from = len(branch) if turn_view and turn_view.is_new else len(roles)
     with st.container():
-        new_from = 0 if is_other else len(thread) if asked and asked.is_new else len(roles)
-        places = _message_slots(roles, first, new_from)
-    if asked:
-        asked.render(places[len(thread) - first :])
-        asked.render_question_first()
-    sent = conversation.messages_in_context(thread)
-    for number, message in enumerate(thread[first:], start=first):
-        is_first_sent = bool(sent) and message is sent[0] and number > 0
-        is_last = question is None and number >= len(thread) - 2
-        with places[number - first]:
-            if is_first_sent:
-                st.caption("― What stands above is not sent to the model any more. ―")
-                action_button("Send all of it", "undo", "chat_send_all", actions.restore_context)
+        slots = _message_slots(roles, first, 0 if is_switched else new_from)
+    if turn_view:
+        turn_view.render(slots[len(branch) - first :])
+        turn_view.render_question_first()
+    _render_messages(conversation, branch, slots, first=first, is_pending=turn is not None)
+    if branch and turn is None:
+        _render_context_warning(branch[-1])
+    else:
+        st.empty()
+    return turn_view
+
+
+def _render_messages(
+    conversation: Conversation,
+    branch: list[Message],
+    slots: Sequence[DeltaGenerator],
+    *,
+    first: int,
+    is_pending: bool,
+) -> None:
+    """Render the messages from `first` on, each in its slot."""
+    context = conversation.messages_in_context(branch)
+    for number, message in enumerate(branch[first:], start=first):
+        is_last = not is_pending and number >= len(branch) - 2
+        with slots[number - first]:
+            if context and message is context[0] and number > 0:
+                st.caption("Earlier messages are no longer in context")
+                action_button(
+                    "Restore full context", "undo", "chat_send_all", actions.restore_context
+                )
             if message.role == "assistant" and message.parent in state.get(COMPARED_KEY, ()):
                 _render_side_by_side(message, conversation)
             else:
                 render_message(message, conversation, is_last=is_last)
-    if thread and question is None:
-        _render_context_warning(thread[-1])
-    else:
-        st.empty()
-    return asked
 
 
 def _message_slots(roles: list[str], first: int, new_from: int) -> list[DeltaGenerator]:
-    """Give each message from `first` on a place, the same one for as long as it is shown.
+    """Return a slot for each message from `first` on, the same one for as long as it is shown.
 
-    A message that moved would be drawn anew, and seen to: each group that is not shown leaves its
-    own place empty. Streamlit keeps what an earlier run drew in a place, dimmed, until the script
-    has ended, also where st.empty() is filled again before it has been sent. So each message has
-    two places, of which one is empty, and a new one takes the other.
+    A message that moved would be rendered again, visibly: so each group that is not shown leaves
+    its own slot empty. Streamlit keeps what an earlier run rendered in a slot, dimmed, until the
+    script has ended, even if st.empty() is filled again before it was sent. So each message has
+    two slots, one of which is empty, and a new message takes the other one.
     """
-    places = []
-    end, drawn = len(roles), max(len(roles), state.get(_DRAWN, 0))
-    state[_DRAWN] = end
-    seconds: set[int] = state.setdefault(_SECONDS, set())
-    seconds.symmetric_difference_update(range(new_from, drawn))
-    for start in range(0, drawn, _GROUP_SIZE):
+    slots = []
+    end, count = len(roles), max(len(roles), state.get(_SLOT_COUNT, 0))
+    state[_SLOT_COUNT] = end
+    alternates: set[int] = state.setdefault(_ALTERNATE_SLOTS, set())
+    alternates.symmetric_difference_update(range(new_from, count))
+    for start in range(0, count, _GROUP_SIZE):
         if not first <= start < end:
             st.empty()
             continue
         with st.container():
-            for number in range(start, min(start + _GROUP_SIZE, drawn)):
-                for is_second in (False, True):
-                    if number < end and is_second == (number in seconds):
+            for number in range(start, min(start + _GROUP_SIZE, count)):
+                for is_alternate in (False, True):
+                    if number < end and is_alternate == (number in alternates):
                         kind = "answer" if roles[number] == "assistant" else "user"
-                        places.append(st.container(key=f"chat_{kind}_{number}"))
+                        slots.append(st.container(key=f"chat_{kind}_{number}"))
                     else:
                         st.empty()
-    return places
+    return slots
 
 
-def _render_header(conversation: Conversation, earlier: int) -> None:
+def _render_header(conversation: Conversation, hidden_count: int) -> None:
     with st.container(key="chat_above"):
-        _render_system(conversation)
-        if earlier:
+        _render_system_prompt(conversation)
+        if hidden_count:
             st.button(
-                f"Show earlier ({earlier})",
+                f"Show earlier messages ({hidden_count})",
                 icon=":material/expand_less:",
                 key="chat_show_earlier",
                 type="tertiary",
@@ -99,39 +112,40 @@ def _render_header(conversation: Conversation, earlier: int) -> None:
             )
 
 
-def _render_system(conversation: Conversation) -> None:
+def _render_system_prompt(conversation: Conversation) -> None:
     if conversation.system_prompt:
         with st.container(key="chat_system_note"):
             st.text(f"System prompt: {conversation.system_prompt}")
 
 
 def _render_side_by_side(message: Message, conversation: Conversation) -> None:
-    """Draw the answers to one question side by side."""
-    answers = conversation.siblings(message)[-4:]
-    for place, answer in zip(st.columns(len(answers)), answers, strict=True):
-        with place, st.chat_message("assistant", avatar=":material/bolt:"):
+    """Render the latest answers to one question side by side."""
+    answers = conversation.siblings(message)[-_MAX_SIDE_BY_SIDE:]
+    for column, answer in zip(st.columns(len(answers)), answers, strict=True):
+        with column, st.chat_message("assistant", avatar=":material/bolt:"):
             render_answer(answer)
             with st.container(key=f"chat_facts_{answer.id}"):
-                render_line(answer)
+                render_summary(answer)
                 render_failure(answer, on_retry=None)
                 key = f"chat_keep_{answer.id}"
-                action_button("Go on with this one", "check", key, actions.select_branch, answer)
+                action_button("Use this one", "check", key, actions.select_branch, answer)
 
 
 def _render_context_warning(last: Message) -> None:
-    """Warn before the context overflows, and show ways out."""
-    error = (last.error or {}).get("code")
-    share = words.context_share(last.receipt)
-    is_full = error == "context_length_exceeded"
-    is_mended = state.get(TRUNCATED_KEY) == last.id  # only the next answer tells by how much
-    if is_mended or (not is_full and (share is None or share < words.CONTEXT_WARNING_SHARE)):
+    """Warn before the context window overflows, and offer ways out."""
+    error_code = (last.error or {}).get("code")
+    share = receipt_text.context_share(last.receipt)
+    is_full = error_code == "context_length_exceeded"
+    is_truncated = state.get(TRUNCATED_KEY) == last.id  # the next answer reports the new share
+    is_low = share is None or share < receipt_text.CONTEXT_WARNING_SHARE
+    if is_truncated or (is_low and not is_full):
         return
-    told = "is full" if is_full or share is None else f"is {share:.0%} full"
+    level = "full" if is_full or share is None else f"{share:.0%} full"
     with st.container(key="chat_context"):
-        st.warning(f"The model's context {told}.", icon=":material/data_usage:")
+        st.warning(f"The context is {level}.", icon=":material/data_usage:")
         with st.container(horizontal=True):
             st.button(
-                "Leave out the oldest half",
+                "Drop the older half",
                 icon=":material/content_cut:",
                 key="chat_leave_out",
                 on_click=actions.truncate_context,
@@ -145,10 +159,10 @@ def _render_context_warning(last: Message) -> None:
 
 
 def _first_visible(conversation: Conversation, count: int) -> int:
-    shown: int = state.get(_EARLIER, {}).get(conversation.id, PAGE_SIZE)
-    return max(0, count - shown) // _GROUP_SIZE * _GROUP_SIZE
+    visible: int = state.get(_PAGE_SIZES, {}).get(conversation.id, PAGE_SIZE)
+    return max(0, count - visible) // _GROUP_SIZE * _GROUP_SIZE
 
 
 def _show_earlier(conversation_id: str) -> None:
-    known = state.setdefault(_EARLIER, {})
-    known[conversation_id] = known.get(conversation_id, PAGE_SIZE) + 2 * PAGE_SIZE
+    sizes = state.setdefault(_PAGE_SIZES, {})
+    sizes[conversation_id] = sizes.get(conversation_id, PAGE_SIZE) + 2 * PAGE_SIZE

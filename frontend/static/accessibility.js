@@ -1,52 +1,52 @@
-// Tells screen readers when an answer begins and what it says once it is there: Streamlit itself
-// draws without a word. Stops an answer by Esc. Keeps the keyboard where a person types: when an
-// answer ends, Streamlit gives it to the prompt. It is run by every page that is drawn and does its
-// work once.
-if (!window.smolchatTells) {
-  window.smolchatTells = true;
-  const said = document.createElement("div");
-  said.setAttribute("role", "status");
-  said.className = "smolchat-said";
-  document.body.append(said);
-  let wasWriting = false;
-  // Esc closes what is open; where nothing is, it stops the answer, also one that is only just being
-  // asked for.
+// Announces to screen readers when a response starts and its text once it is complete: Streamlit
+// itself updates the page silently. Stops a response on Esc. Keeps the focus in a field that is being
+// typed in: Streamlit moves it to the prompt when a response ends. Loaded on every page render, it
+// sets itself up once.
+if (!window.smolchatAccessibility) {
+  window.smolchatAccessibility = true;
+  const liveRegion = document.createElement("div");
+  liveRegion.setAttribute("role", "status");
+  liveRegion.className = "smolchat-live-region";
+  document.body.append(liveRegion);
+  let wasGenerating = false;
+  // Esc closes an open layer; if there is none, it stops the response, even if the stop button is
+  // not rendered yet.
   const layers = "[role=dialog], [role=menu], [role=listbox], [data-testid=stPopoverBody]";
-  let escaped = -Infinity;
-  const stop = () => {
+  let escapedAt = -Infinity;
+  const stopIfEscaped = () => {
     const button = document.querySelector(".st-key-chat_stop button");
-    if (!button || performance.now() - escaped > 1000) return;
-    escaped = -Infinity;
+    if (!button || performance.now() - escapedAt > 1000) return;
+    escapedAt = -Infinity;
     button.click();
   };
-  const act = ({ type, key, isComposing, repeat }) => {
-    if (isComposing || repeat) return; // Esc ends an unfinished word, or is still held down
-    const isMeant = type === "keydown" && key === "Escape" && !document.querySelector(layers);
-    escaped = isMeant ? performance.now() : -Infinity;
-    stop();
+  const onInput = ({ type, key, isComposing, repeat }) => {
+    if (isComposing || repeat) return; // Esc cancels an IME composition, or is held down
+    const isStop = type === "keydown" && key === "Escape" && !document.querySelector(layers);
+    escapedAt = isStop ? performance.now() : -Infinity;
+    stopIfEscaped();
   };
-  for (const kind of ["keydown", "pointerdown"])
-    document.addEventListener(kind, act, { capture: true, passive: true });
+  for (const type of ["keydown", "pointerdown"])
+    document.addEventListener(type, onInput, { capture: true, passive: true });
   setInterval(() => {
-    stop();
-    const isWriting = document.querySelector(".st-key-chat_stop") !== null;
-    if (isWriting && !wasWriting) said.textContent = "The model is answering.";
-    if (!isWriting && wasWriting) {
+    stopIfEscaped();
+    const isGenerating = document.querySelector(".st-key-chat_stop") !== null;
+    if (isGenerating && !wasGenerating) liveRegion.textContent = "Generating a response.";
+    if (!isGenerating && wasGenerating) {
       const answers = document.querySelectorAll("[data-testid=stChatMessage] [data-testid=stMarkdown]");
       const last = answers[answers.length - 1]?.innerText ?? "";
-      said.textContent = `The answer: ${last.slice(0, 2000)}`;
+      liveRegion.textContent = `Response: ${last.slice(0, 2000)}`;
     }
-    wasWriting = isWriting;
+    wasGenerating = isGenerating;
   }, 250);
-  const native = HTMLElement.prototype.focus;
-  let pressed = null;
-  const note = (event) => (pressed = event.target);
-  document.addEventListener("pointerdown", note, { capture: true, passive: true });
+  const nativeFocus = HTMLElement.prototype.focus;
+  let lastPressed = null;
+  const onPointerDown = (event) => (lastPressed = event.target);
+  document.addEventListener("pointerdown", onPointerDown, { capture: true, passive: true });
   HTMLElement.prototype.focus = function (...options) {
-    const here = document.activeElement;
+    const active = document.activeElement;
     const isPrompt = this.dataset.testid === "stChatInputTextArea";
-    const isTyping = here !== this && here.matches("input, textarea") && here.isConnected;
-    const isWanted = pressed?.closest?.("[data-testid=stChatInput]");
-    if (!isPrompt || !isTyping || isWanted) native.apply(this, options);
+    const isTyping = active !== this && active.matches("input, textarea") && active.isConnected;
+    const isPressed = lastPressed?.closest?.("[data-testid=stChatInput]");
+    if (!isPrompt || !isTyping || isPressed) nativeFocus.apply(this, options);
   };
 }

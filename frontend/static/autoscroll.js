@@ -1,60 +1,60 @@
-// Has the page follow an answer down, unless its reader scrolls up. Streamlit does so too, but only
-// from the bottom of the page, and a scroll during which the page has grown it takes for the growing
-// alone, and pulls the reader back. This is run by every page that is drawn and by every question;
-// what is set up is set up once.
-window.smolchatFollow ??= (() => {
-  const where = "[data-testid=stAppScrollToBottomContainer]";
-  const isPage = (element) => element.matches?.(where);
-  const upward = ["ArrowUp", "PageUp", "Home", " "];
-  let isHeld = false;
-  let scrollTop = 0;
-  let shownUntil = 0;
-  let gesture = -Infinity; // when the reader last did what scrolls: a page also moves by itself
-  const look = ({ target }) => {
-    if (!isPage(target)) return;
-    const isUp = target.scrollTop < scrollTop && performance.now() - gesture < 1000;
-    const rest = target.scrollHeight - target.clientHeight - target.scrollTop;
-    isHeld = rest > 5 && (isHeld || isUp);
-    scrollTop = target.scrollTop;
+// Scrolls the page down with a growing response, unless the reader scrolls up. Streamlit does so
+// too, but only from the bottom of the page, and it mistakes scrolling while the page grows for the
+// growing itself, and pulls the reader back. Loaded on every page render and for every question, it
+// sets itself up once.
+window.smolchatAutoscroll ??= (() => {
+  const scrollerSelector = "[data-testid=stAppScrollToBottomContainer]";
+  const isScroller = (element) => element.matches?.(scrollerSelector);
+  const upwardKeys = ["ArrowUp", "PageUp", "Home", " "];
+  let isPaused = false;
+  let lastScrollTop = 0;
+  let pinnedUntil = 0;
+  let gestureAt = -Infinity; // of the reader's last scroll gesture: a page also scrolls by itself
+  const onScroll = ({ target }) => {
+    if (!isScroller(target)) return;
+    const isUp = target.scrollTop < lastScrollTop && performance.now() - gestureAt < 1000;
+    const below = target.scrollHeight - target.clientHeight - target.scrollTop;
+    isPaused = below > 5 && (isPaused || isUp);
+    lastScrollTop = target.scrollTop;
   };
-  const note = (event) => {
+  const onGesture = (event) => {
     if (event.target.closest?.("input, textarea, [data-testid=stSidebar]")) return;
-    const isScroll = event.type === "wheel" ? event.deltaY < 0 : upward.includes(event.key ?? " ");
-    if (isScroll) gesture = performance.now();
+    const isUp = event.type === "wheel" ? event.deltaY < 0 : upwardKeys.includes(event.key ?? " ");
+    if (isUp) gestureAt = performance.now();
   };
-  // Whoever walks up by Tab sees what the keyboard is at.
+  // Moving the focus into the messages by Tab pauses too, so that the focused element stays in view.
   let isTab = false;
-  const walk = ({ key }) => (isTab = key === "Tab"); // of a pointer's event there is none
-  const hold = ({ target }) => {
-    if (!isTab || !target.closest(where) || target.closest("[data-testid=stBottom]")) return;
-    isHeld = true;
-    shownUntil = 0;
+  const onKey = ({ key }) => (isTab = key === "Tab"); // undefined for a pointer event
+  const onFocus = ({ target }) => {
+    if (!isTab || !target.closest(scrollerSelector) || target.closest("[data-testid=stBottom]")) return;
+    isPaused = true;
+    pinnedUntil = 0;
   };
-  for (const kind of ["keydown", "pointerdown"])
-    document.addEventListener(kind, walk, { capture: true, passive: true });
-  document.addEventListener("focusin", hold, { capture: true });
-  document.addEventListener("scroll", look, { capture: true });
-  for (const kind of ["wheel", "touchmove", "pointerdown", "keydown"])
-    document.addEventListener(kind, note, { capture: true, passive: true });
+  for (const type of ["keydown", "pointerdown"])
+    document.addEventListener(type, onKey, { capture: true, passive: true });
+  document.addEventListener("focusin", onFocus, { capture: true });
+  document.addEventListener("scroll", onScroll, { capture: true });
+  for (const type of ["wheel", "touchmove", "pointerdown", "keydown"])
+    document.addEventListener(type, onGesture, { capture: true, passive: true });
   const native = Object.getOwnPropertyDescriptor(Element.prototype, "scrollTop");
   const set = function (value) {
-    if (!isPage(this)) native.set.call(this, value);
-    else if (!isHeld) native.set.call(this, performance.now() < shownUntil ? this.scrollHeight : value);
+    if (!isScroller(this)) native.set.call(this, value);
+    else if (!isPaused) native.set.call(this, performance.now() < pinnedUntil ? this.scrollHeight : value);
   };
   Object.defineProperty(Element.prototype, "scrollTop", { ...native, set });
-  // A question that was just asked is shown, also to someone who had scrolled up, however long it
-  // takes to be drawn, and at once: Streamlit's own gliding to it would begin anew with each part
-  // that is drawn. Once the page is at its bottom, Streamlit follows.
+  // Pins the page to its bottom for a new question, even if the reader had scrolled up and however
+  // long rendering takes: Streamlit's smooth scrolling would start over with each rendered element.
+  // Once at the bottom, Streamlit follows.
   return () => {
-    isHeld = false;
-    gesture = -Infinity;
-    shownUntil = performance.now() + 3000;
+    isPaused = false;
+    gestureAt = -Infinity;
+    pinnedUntil = performance.now() + 3000;
     const step = () => {
-      const page = document.querySelector(where);
-      if (page) page.scrollTop = page.scrollHeight;
-      if (!isHeld && performance.now() < shownUntil) setTimeout(step, 50);
+      const scroller = document.querySelector(scrollerSelector);
+      if (scroller) scroller.scrollTop = scroller.scrollHeight;
+      if (!isPaused && performance.now() < pinnedUntil) setTimeout(step, 50);
     };
     step();
   };
 })();
-if (!document.currentScript.src.endsWith("?0")) window.smolchatFollow();
+if (!document.currentScript.src.endsWith("?0")) window.smolchatAutoscroll();

@@ -1,4 +1,4 @@
-"""What an answer is waited for, in words."""
+"""The progress label of an answer before its first token."""
 
 import pytest
 
@@ -7,17 +7,17 @@ from chat.answer_view import progress_label
 
 
 @pytest.mark.parametrize(
-    ("progress", "words"),
+    ("progress", "label"),
     [
-        (Progress(), "Waiting for the first word …"),
-        (Progress(phase="waiting", position=2), "In line, number 2 …"),
-        (Progress(phase="waiting"), "In line …"),
-        (Progress(phase="loading"), "The model is loading …"),
-        (Progress(phase="reading", fraction=0.357), "Reading the prompt: 36% …"),
-        (Progress(phase="reading"), "Reading the prompt …"),
-        (Progress(phase="writing"), "Waiting for the first word …"),
-        (Progress(phase="something new"), "Waiting for the first word …"),
+        (Progress(), "Waiting for the first token…"),
+        (Progress(phase="waiting", position=2), "Queued, position 2…"),
+        (Progress(phase="waiting"), "Queued…"),
+        (Progress(phase="loading"), "Loading the model…"),
+        (Progress(phase="reading", fraction=0.357), "Processing the prompt… 36%"),
+        (Progress(phase="reading"), "Processing the prompt…"),
+        (Progress(phase="writing"), "Waiting for the first token…"),
+        (Progress(phase="something new"), "Waiting for the first token…"),
     ],
 )
-def test_a_wait_is_named(progress: Progress, words: str) -> None:
-    assert progress_label(progress) == words
+def test_progress_label_names_each_phase(progress: Progress, label: str) -> None:
+    assert progress_label(progress) == label

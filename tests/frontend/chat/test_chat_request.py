@@ -1,4 +1,4 @@
-"""How a thread is sent for its next answer."""
+"""Requests for the next answer of a conversation."""
 
 from chat.request import (
     CHARACTERS_PER_TOKEN,
@@ -9,12 +9,12 @@ from chat.request import (
 )
 from tests.support.messages import message
 
-THREAD = [message("One?", None), message("1", "One?", role="assistant", state="stopped")]
+BRANCH = [message("One?", None), message("1", "One?", role="assistant", state="stopped")]
 
 
-def test_a_request_holds_what_was_said_and_what_was_chosen() -> None:
+def test_request_has_the_messages_and_the_settings() -> None:
     settings = ChatSettings("Be brief.", model="m", parameters={"seed": 1}, wants_logprobs=True)
-    request = to_request(THREAD, "Two?", settings) | storage_options("c", "1")
+    request = to_request(BRANCH, "Two?", settings) | storage_options("c", "1")
     assert request == {
         "messages": [
             {"role": "system", "content": "Be brief."},
@@ -31,26 +31,26 @@ def test_a_request_holds_what_was_said_and_what_was_chosen() -> None:
     }
 
 
-def test_what_is_empty_is_left_out() -> None:
-    thread = [THREAD[0], message("", "One?", role="assistant", state="failed")]
-    request = to_request(thread, "Two?", ChatSettings())
+def test_empty_messages_and_unset_settings_are_omitted() -> None:
+    branch = [BRANCH[0], message("", "One?", role="assistant", state="failed")]
+    request = to_request(branch, "Two?", ChatSettings())
     assert set(request) == {"messages", "stream"}
-    assert [said["content"] for said in request["messages"]] == ["One?", "Two?"]
+    assert [message["content"] for message in request["messages"]] == ["One?", "Two?"]
 
 
-def test_what_was_more_than_text_is_sent_as_it_was() -> None:
+def test_content_parts_are_sent_unchanged() -> None:
     parts = [{"type": "text", "text": "One?"}, {"type": "image_url", "image_url": {"url": "x"}}]
     request = to_request([message("One?", None, parts=parts)], "", ChatSettings())
     assert request["messages"] == [{"role": "user", "content": parts}]
 
 
-def test_an_answer_that_goes_on_is_the_last_message() -> None:
-    request = to_request(THREAD[:1], "", ChatSettings(), begun="Once upon")
+def test_prefix_of_a_continued_answer_is_the_last_message() -> None:
+    request = to_request(BRANCH[:1], "", ChatSettings(), prefix="Once upon")
     assert request["messages"][-1] == {"role": "assistant", "content": "Once upon"}
 
 
-def test_a_summary_is_asked_of_what_half_of_the_context_holds() -> None:
+def test_summary_request_fits_half_of_the_context() -> None:
     long = message("x" * 50_000, "One?", role="assistant", receipt={"context_size": 1000})
-    asked = summary_request([*THREAD, long])
-    assert 500 * CHARACTERS_PER_TOKEN <= len(asked) < 500 * CHARACTERS_PER_TOKEN + 200
-    assert "One?" in summary_request(THREAD)
+    prompt = summary_request([*BRANCH, long])
+    assert 500 * CHARACTERS_PER_TOKEN <= len(prompt) < 500 * CHARACTERS_PER_TOKEN + 200
+    assert "One?" in summary_request(BRANCH)

@@ -1,4 +1,4 @@
-"""Tokens coloured by how likely each was."""
+"""Token probabilities as HTML."""
 
 import math
 import re
@@ -11,60 +11,60 @@ from chat import logprobs_view
 
 
 @pytest.fixture
-def drawn(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
-    """What is drawn, by kind."""
-    kinds: dict[str, list[str]] = {"html": [], "caption": []}
-    for kind, found in kinds.items():
-        monkeypatch.setattr(st, kind, found.append)
-    return kinds
+def rendered(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
+    """The arguments of the rendered elements, by kind."""
+    elements: dict[str, list[str]] = {"html": [], "caption": []}
+    for kind, bodies in elements.items():
+        monkeypatch.setattr(st, kind, bodies.append)
+    return elements
 
 
-def token(share: float, text: str = "a", **more: Any) -> dict[str, Any]:
-    return {"token": text, "logprob": math.log(share) if share else -math.inf} | more
+def token(probability: float, text: str = "a", **fields: Any) -> dict[str, Any]:
+    return {"token": text, "logprob": math.log(probability) if probability else -math.inf} | fields
 
 
-def spans(drawn: dict[str, list[str]]) -> list[tuple[str, str, str]]:
-    found = re.findall(
-        r'<span class="token-(\w+)" title="([^"]*)">([^<]*)</span>', drawn["html"][0]
+def spans(rendered: dict[str, list[str]]) -> list[tuple[str, str, str]]:
+    matches = re.findall(
+        r'<span class="token-(\w+)" title="([^"]*)">([^<]*)</span>', rendered["html"][0]
     )
-    return [(str(name), str(title), str(text)) for name, title, text in found]
+    return [(str(name), str(title), str(text)) for name, title, text in matches]
 
 
 @pytest.mark.parametrize(
-    ("share", "name"),
+    ("probability", "level"),
     [
-        (1.0, "sure"),
-        (0.9001, "sure"),
+        (1.0, "certain"),
+        (0.9001, "certain"),
         (0.8999, "likely"),
         (0.6001, "likely"),
-        (0.5999, "open"),
-        (0.3001, "open"),
+        (0.5999, "uncertain"),
+        (0.3001, "uncertain"),
         (0.2999, "guess"),
         (0.0, "guess"),
     ],
 )
-def test_the_colour_says_how_likely(share: float, name: str, drawn: dict[str, list[str]]) -> None:
-    logprobs_view.render_logprobs([token(share)])
-    assert spans(drawn) == [(name, f"{share:.1%}", "a")]
+def test_token_level_follows_its_probability(
+    probability: float, level: str, rendered: dict[str, list[str]]
+) -> None:
+    logprobs_view.render_logprobs([token(probability)])
+    assert spans(rendered) == [(level, f"{probability:.1%}", "a")]
 
 
-def test_a_token_tells_what_else_it_could_be(drawn: dict[str, list[str]]) -> None:
-    others = [token(0.7, " <b>"), token(0.2, "c"), {"token": 1}, "x", {"token": "d"}]
-    logprobs_view.render_logprobs([token(0.7, " <b>", top_logprobs=others)])
-    assert spans(drawn) == [("likely", "&#x27; &lt;b&gt;&#x27; 70.0% · c 20.0%", " &lt;b&gt;")]
+def test_token_title_lists_the_alternatives(rendered: dict[str, list[str]]) -> None:
+    alternatives = [token(0.7, " <b>"), token(0.2, "c"), {"token": 1}, "x", {"token": "d"}]
+    logprobs_view.render_logprobs([token(0.7, " <b>", top_logprobs=alternatives)])
+    assert spans(rendered) == [("likely", "&#x27; &lt;b&gt;&#x27; 70.0% · c 20.0%", " &lt;b&gt;")]
 
 
 @pytest.mark.parametrize(
     "entry", [{}, {"token": "a"}, {"token": 1, "logprob": -1}, token(1) | {"logprob": True}]
 )
-def test_what_makes_no_sense_is_left_out(
-    entry: dict[str, Any], drawn: dict[str, list[str]]
-) -> None:
+def test_malformed_entry_is_omitted(entry: dict[str, Any], rendered: dict[str, list[str]]) -> None:
     logprobs_view.render_logprobs([entry, token(1.0)])
-    assert len(spans(drawn)) == 1
+    assert len(spans(rendered)) == 1
 
 
-def test_a_long_answer_is_drawn_in_part_and_says_so(drawn: dict[str, list[str]]) -> None:
+def test_long_answer_is_truncated_with_a_note(rendered: dict[str, list[str]]) -> None:
     logprobs_view.render_logprobs([token(1.0)] * 2001)
-    assert len(spans(drawn)) == 2000
-    assert drawn["caption"][-1] == "The first 2,000 of 2,001 tokens."
+    assert len(spans(rendered)) == 2000
+    assert rendered["caption"][-1] == "The first 2,000 of 2,001 tokens"

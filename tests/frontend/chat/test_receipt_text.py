@@ -1,13 +1,13 @@
-"""What an answer cost, in words."""
+"""The stats of an answer as text."""
 
 from typing import Any
 
 import pytest
 
 from api.chat_chunk import Receipt
-from chat import receipt_text as words
+from chat import receipt_text
 
-WHOLE = Receipt(
+COMPLETE = Receipt(
     model="ai/smollm2",
     model_digest=f"sha256:{64 * '5'}",
     seed=7,
@@ -25,25 +25,35 @@ WHOLE = Receipt(
 
 
 @pytest.mark.parametrize(
-    ("known", "state", "line"),
+    ("fields", "line"),
     [
-        ({}, "finished",
-            "smollm2 · 41.3 tokens/s · first token 0.31 s · 1,031 in · 20 out · context 13%"),
+        ({}, "smollm2 · 41.3 tokens/s · first token 0.31 s · {counts} · context 13%"),
         (
             {"completion_tokens_per_second": None, "context_size": None, "finish_reason": "length"},
-            "finished",
-            "smollm2 · first token 0.31 s · 1,031 in · 20 out · cut off at the token limit",
+            "smollm2 · first token 0.31 s · {counts} · token limit reached",
         ),
-        ({"context_tokens": 35}, "finished",
-            "smollm2 · 41.3 tokens/s · first token 0.31 s · 1,031 in · 20 out · context under 1%"),
-        ({"completion_tokens": 0, "context_tokens": None, "completion_tokens_per_second": None},
-            "finished", "smollm2 · first token 0.31 s · 1,031 in · 0 out"),
-        ({"finish_reason": "odd", "context_size": None}, "finished",
-            "smollm2 · 41.3 tokens/s · first token 0.31 s · 1,031 in · 20 out · ended by odd"),
+        (
+            {"context_tokens": 35},
+            "smollm2 · 41.3 tokens/s · first token 0.31 s · {counts} · context <1%",
+        ),
+        (
+            {"completion_tokens": 0, "context_tokens": None, "completion_tokens_per_second": None},
+            "smollm2 · first token 0.31 s · 1,031 prompt · 0 completion tokens",
+        ),
+        (
+            {"completion_tokens": None, "first_token_ms": None, "context_size": None},
+            "smollm2 · 41.3 tokens/s · 1,031 prompt tokens",
+        ),
+        (
+            {"finish_reason": "odd", "context_size": None},
+            "smollm2 · 41.3 tokens/s · first token 0.31 s · {counts} · finish reason odd",
+        ),
     ],
-)  # fmt: skip
-def test_the_line_says_what_was_measured(known: dict[str, Any], state: str, line: str) -> None:
-    assert words.summary_line(WHOLE.model_copy(update=known), state=state, is_empty=False) == line
+)
+def test_summary_line_has_the_measured_values(fields: dict[str, Any], line: str) -> None:
+    receipt = COMPLETE.model_copy(update=fields)
+    expected = line.format(counts="1,031 prompt · 20 completion tokens")
+    assert receipt_text.summary_line(receipt, state="finished", is_empty=False) == expected
 
 
 @pytest.mark.parametrize(
@@ -51,60 +61,63 @@ def test_the_line_says_what_was_measured(known: dict[str, Any], state: str, line
     [
         ("stopped", True, "smollm2 · stopped"),
         ("interrupted", False, "smollm2 · interrupted"),
-        ("failed", False, "smollm2 · broken off"),
-        ("finished", True, "smollm2 · the model wrote nothing"),
+        ("failed", False, "smollm2 · failed"),
+        ("finished", True, "smollm2 · empty response"),
     ],
 )
-def test_the_line_says_how_an_answer_ended(state: str, line: str, *, is_empty: bool) -> None:
-    assert words.summary_line(Receipt(model="ai/smollm2"), state=state, is_empty=is_empty) == line
+def test_summary_line_has_the_state_of_an_incomplete_answer(
+    state: str, line: str, *, is_empty: bool
+) -> None:
+    receipt = Receipt(model="ai/smollm2")
+    assert receipt_text.summary_line(receipt, state=state, is_empty=is_empty) == line
 
 
-def test_the_details_say_everything() -> None:
+def test_detail_rows_have_all_stats() -> None:
     rows = dict(
-        words.detail_rows(
-            WHOLE, state="finished", sent={"temperature": 0.2}, about="135 M parameters"
+        receipt_text.detail_rows(
+            COMPLETE, state="finished", sent={"temperature": 0.2}, about="135 M parameters"
         )
     )
-    assert rows["Ended because"] == "the model had said what it had to say"
-    assert rows["… of it read anew"] == "31 tokens at 120.5 tokens/s"
-    assert rows["Answer"] == "20 tokens at 41.3 tokens/s"
+    assert rows["Finish reason"] == "stop"
+    assert rows["Processed"] == "31 tokens at 120.5 tokens/s"
+    assert rows["Completion"] == "20 tokens at 41.3 tokens/s"
     assert rows["Context"] == "1,051 of 8,192 tokens (13%)"
-    assert rows["First token after"] == "312 ms"
-    assert rows["All of it after"] == "1.50 s"
+    assert rows["Time to first token"] == "312 ms"
+    assert rows["Total time"] == "1.50 s"
     assert rows["Parameters sent"] == "temperature 0.2"
     assert rows["Seed"] == "7"
     assert rows["Digest"] == "sha256:555555555555"
 
 
-def test_what_was_not_measured_is_called_so_and_never_zero() -> None:
-    rows = dict(words.detail_rows(Receipt(), state=None, sent=None, about=""))
-    assert set(rows.values()) == {words.NOT_MEASURED}
+def test_unmeasured_values_are_not_available_and_never_zero() -> None:
+    rows = dict(receipt_text.detail_rows(Receipt(), state=None, sent=None, about=""))
+    assert set(rows.values()) == {receipt_text.NOT_MEASURED}
 
 
-def test_an_answer_that_was_stopped_and_sent_nothing_says_so() -> None:
-    rows = dict(words.detail_rows(Receipt(), state="stopped", sent={}, about=""))
-    assert rows["Ended because"] == "stopped before the model ended it"
+def test_detail_rows_of_a_stopped_answer_without_parameters() -> None:
+    rows = dict(receipt_text.detail_rows(Receipt(), state="stopped", sent={}, about=""))
+    assert rows["Finish reason"] == "stopped before finishing"
     assert rows["Parameters sent"] == "none"
 
 
 @pytest.mark.parametrize(
-    ("sent", "told"),
+    ("sent", "line"),
     [
         ({"seed": 7, "max_tokens": 1024, "logprobs": True, "top_logprobs": 5}, "smollm2"),
         ({"top_k": 5, "temperature": 0.2}, "smollm2 · top_k 5 · temperature 0.2"),
         ({"grammar": "x" * 300}, "smollm2 · grammar " + "x" * 111 + "…"),
     ],
 )
-def test_the_line_says_which_parameters_went_out(sent: dict[str, Any], told: str) -> None:
+def test_summary_line_has_the_parameters_sent(sent: dict[str, Any], line: str) -> None:
     receipt = Receipt(model="ai/smollm2")
-    assert words.summary_line(receipt, state="finished", is_empty=False, sent=sent) == told
+    assert receipt_text.summary_line(receipt, state="finished", is_empty=False, sent=sent) == line
 
 
 @pytest.mark.parametrize(
     ("used", "size", "share"),
     [(10, 100, 0.1), (None, 100, None), (10, None, None), (10, 0, None), (200, 100, 1.0)],
 )
-def test_the_gauge_shows_what_is_known(
+def test_context_share_is_none_if_not_measured(
     used: int | None, size: int | None, share: float | None
 ) -> None:
-    assert words.context_share(Receipt(context_tokens=used, context_size=size)) == share
+    assert receipt_text.context_share(Receipt(context_tokens=used, context_size=size)) == share

@@ -1,4 +1,4 @@
-"""An answer as a job: against the real API on a socket, with a scripted model behind it."""
+"""The answer job against the real API on a socket, with a scripted model server behind it."""
 
 import time
 from collections.abc import AsyncGenerator
@@ -16,12 +16,12 @@ HELLO = {
     "stream": True,
     "smolchat": {"receipt": True, "progress": True},
 }
-BEGUN = [event({"role": "assistant", "content": None}), event({"content": "Once upon"})]
+UNFINISHED = [event({"role": "assistant", "content": None}), event({"content": "Once upon"})]
 
 
-def job_at(url: str, forsaken_seconds: float = 20) -> AnswerStreamJob:
+def job_at(url: str, abandoned_seconds: float = 20) -> AnswerStreamJob:
     client = ApiClient(Settings(api_base_url=url))
-    return AnswerStreamJob(lambda: client.stream_chat(HELLO), forsaken_seconds=forsaken_seconds)
+    return AnswerStreamJob(lambda: client.stream_chat(HELLO), abandoned_seconds=abandoned_seconds)
 
 
 def wait_for_request(model_server: FakeModelServer) -> None:
@@ -36,7 +36,7 @@ def wait_for_text(job: AnswerStreamJob) -> None:
         job.wait(0.01)
 
 
-def test_a_whole_answer_brings_its_text_and_the_servers_numbers(
+def test_complete_answer_has_its_text_and_receipt(
     api_url: str, model_server: FakeModelServer
 ) -> None:
     model_server.replies.append(stream_of(["Hi", " there"], gap_seconds=0.05))
@@ -51,18 +51,20 @@ def test_a_whole_answer_brings_its_text_and_the_servers_numbers(
     assert answer.progress.phase == "writing"
 
 
-def test_an_answer_that_goes_on_begins_with_what_there_was(
+def test_continued_answer_starts_with_its_prefix(
     api_url: str, model_server: FakeModelServer
 ) -> None:
     model_server.replies.append(stream_of([" a time"]))
     client = ApiClient(Settings(api_base_url=api_url))
-    job = AnswerStreamJob(lambda: client.stream_chat(HELLO), forsaken_seconds=20, begun="Once upon")
+    job = AnswerStreamJob(
+        lambda: client.stream_chat(HELLO), abandoned_seconds=20, prefix="Once upon"
+    )
     assert job.answer.text == "Once upon"
     assert job.wait(5)
     assert job.answer.text == "Once upon a time"
 
 
-def test_stop_before_the_first_word_reaches_the_model_server(
+def test_stop_before_the_first_token_cancels_the_upstream_request(
     api_url: str, model_server: FakeModelServer
 ) -> None:
     model_server.replies.append(Reply(first_seconds=60))
@@ -74,10 +76,10 @@ def test_stop_before_the_first_word_reaches_the_model_server(
     assert (job.answer.state, job.answer.text) == ("stopped", "")
 
 
-def test_stop_in_the_middle_keeps_what_was_written(
+def test_stop_mid_answer_keeps_the_partial_text(
     api_url: str, model_server: FakeModelServer
 ) -> None:
-    model_server.replies.append(Reply(headers=EVENTS, pieces=BEGUN, end="hang"))
+    model_server.replies.append(Reply(headers=EVENTS, pieces=UNFINISHED, end="hang"))
     job = job_at(api_url)
     wait_for_text(job)
     job.stop()
@@ -87,24 +89,22 @@ def test_stop_in_the_middle_keeps_what_was_written(
     assert job.answer.receipt is None
 
 
-def test_stop_right_at_the_start_stops(api_url: str) -> None:
+def test_stop_immediately_after_start_ends_the_job(api_url: str) -> None:
     job = job_at(api_url)
     job.stop()
     assert job.answer.is_over
 
 
-def test_stop_after_the_end_changes_nothing(api_url: str) -> None:
+def test_stop_after_the_end_keeps_the_finished_state(api_url: str) -> None:
     job = job_at(api_url)
     job.wait(5)
     job.stop()
     assert job.answer.state == "finished"
 
 
-def test_a_job_that_nobody_looks_at_stops_itself(
-    api_url: str, model_server: FakeModelServer
-) -> None:
-    model_server.replies.append(Reply(headers=EVENTS, pieces=BEGUN, end="hang"))
-    job = job_at(api_url, forsaken_seconds=0.3)
+def test_abandoned_job_stops_itself(api_url: str, model_server: FakeModelServer) -> None:
+    model_server.replies.append(Reply(headers=EVENTS, pieces=UNFINISHED, end="hang"))
+    job = job_at(api_url, abandoned_seconds=0.3)
     for _ in range(6):
         assert not job.wait(0.1)
     assert model_server.chats[0].left.wait(10)
@@ -112,10 +112,10 @@ def test_a_job_that_nobody_looks_at_stops_itself(
     assert (job.answer.state, job.answer.text) == ("stopped", "Once upon")
 
 
-def test_a_failure_keeps_what_was_written_and_says_why(
+def test_failed_answer_keeps_the_partial_text_and_the_error(
     api_url: str, model_server: FakeModelServer
 ) -> None:
-    model_server.replies.append(Reply(headers=EVENTS, pieces=BEGUN, end="cut"))
+    model_server.replies.append(Reply(headers=EVENTS, pieces=UNFINISHED, end="cut"))
     job = job_at(api_url)
     assert job.wait(5)
     assert (job.answer.state, job.answer.text) == ("failed", "Once upon")
@@ -123,20 +123,20 @@ def test_a_failure_keeps_what_was_written_and_says_why(
     assert job.answer.error.code == "model_server_failed"
 
 
-def test_reasoning_is_kept_apart(api_url: str, model_server: FakeModelServer) -> None:
-    pieces = [event({"reasoning_content": "Hm"}), event({"content": "Yes"}), event({}, "stop")]
-    model_server.replies.append(Reply(headers=EVENTS, pieces=[*pieces, b"data: [DONE]\n\n"]))
+def test_reasoning_is_separate_from_the_text(api_url: str, model_server: FakeModelServer) -> None:
+    events = [event({"reasoning_content": "Hm"}), event({"content": "Yes"}), event({}, "stop")]
+    model_server.replies.append(Reply(headers=EVENTS, pieces=[*events, b"data: [DONE]\n\n"]))
     job = job_at(api_url)
     assert job.wait(5)
     assert (job.answer.reasoning, job.answer.text) == ("Hm", "Yes")
 
 
-def test_a_mistake_of_ours_fails_the_answer_instead_of_leaving_it_open() -> None:
-    async def broken() -> AsyncGenerator[Chunk]:
+def test_unexpected_exception_fails_the_answer() -> None:
+    async def broken_stream() -> AsyncGenerator[Chunk]:
         yield Chunk()
         raise RuntimeError
 
-    job = AnswerStreamJob(broken, forsaken_seconds=20)
+    job = AnswerStreamJob(broken_stream, abandoned_seconds=20)
     assert job.wait(5)
     assert job.answer.state == "failed"
     assert isinstance(job.answer.error, ApiError)

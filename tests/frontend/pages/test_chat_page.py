@@ -1,4 +1,4 @@
-"""The chat page as Streamlit runs it, against the real API with a scripted model behind it."""
+"""The chat page without a browser, against the real API with a scripted model server behind it."""
 
 import json
 
@@ -16,15 +16,15 @@ def page(api_url: str, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     return opened(api_url, monkeypatch)
 
 
-def test_an_empty_chat_offers_something_to_try(page: AppTest) -> None:
-    assert page.title[0].value == "What should a small model try?"
+def test_empty_chat_shows_the_privacy_notice_and_starters(page: AppTest) -> None:
+    assert page.title[0].value == "What can I help with?"
     assert "Runs on **this computer**" in page.markdown[0].value
     assert len([button for button in page.button if "**" in button.label]) == 4
     assert page.selectbox[0].value == "ai/smollm2:latest"
     assert not page.exception
 
 
-def test_a_question_gets_its_answer_and_what_it_cost(
+def test_question_gets_an_answer_and_its_stats(
     page: AppTest, model_server: FakeModelServer
 ) -> None:
     model_server.replies.append(stream_of(["It is ", "**Paris**."]))
@@ -32,14 +32,14 @@ def test_a_question_gets_its_answer_and_what_it_cost(
     assert said(page, "user") == ["Where? <b>*x*</b>"]
     assert said(page, "assistant") == ["It is **Paris**."]
     assert "smollm2:latest · 50.0 tokens/s · first token " in facts(page)
-    assert facts(page).endswith(" · 31 in · 2 out")
+    assert facts(page).endswith(" · 31 prompt · 2 completion tokens")
 
 
-def test_another_model_can_be_chosen_and_is_described(
+def test_selected_model_is_described_and_used(
     model_server: FakeModelServer, api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    described = {"parameters": "361.82M", "quantization": "Q4_K_M", "context_window": 8192}
-    models = [{"id": "docker.io/ai/other:latest", "dmr": described}, {"id": "ai/smollm2"}]
+    metadata = {"parameters": "361.82M", "quantization": "Q4_K_M", "context_window": 8192}
+    models = [{"id": "docker.io/ai/other:latest", "dmr": metadata}, {"id": "ai/smollm2"}]
     model_server.models = Reply(pieces=[json.dumps({"data": models}).encode()])
     page = opened(api_url, monkeypatch)
     assert page.selectbox[0].value == "ai/smollm2:latest"
@@ -49,14 +49,14 @@ def test_another_model_can_be_chosen_and_is_described(
     assert model_server.chats[0].body["model"] == "ai/other:latest"
 
 
-def test_a_starter_is_asked_with_a_click(page: AppTest, model_server: FakeModelServer) -> None:
+def test_starter_click_sends_its_question(page: AppTest, model_server: FakeModelServer) -> None:
     page.button(key="chat_starter_Plan").click().run()
     assert said(page, "user") == ["Plan a 20-minute lunch with eggs and spinach."]
     assert model_server.chats
     assert not page.title
 
 
-def test_the_model_is_sent_the_whole_conversation_and_nothing_that_was_not_chosen(
+def test_request_has_the_whole_conversation_and_no_unset_parameters(
     page: AppTest, model_server: FakeModelServer
 ) -> None:
     model_server.replies += [stream_of(["One."]), stream_of(["Two."])]
@@ -68,19 +68,19 @@ def test_the_model_is_sent_the_whole_conversation_and_nothing_that_was_not_chose
         "One.",
         "Second",
     ]
-    # The rest is for the receipt: usage, a seed that can be told, and how far the prompt is read.
-    asked = {"messages", "model", "stream", "max_tokens"}
-    assert set(body) == asked | {"stream_options", "seed", "return_progress"}
+    # The API adds the others for the receipt: usage, a known seed and the progress of the prompt.
+    requested = {"messages", "model", "stream", "max_tokens"}
+    assert set(body) == requested | {"stream_options", "seed", "return_progress"}
 
 
-def test_parameters_and_the_system_prompt_are_sent_once_set(
+def test_parameters_and_system_prompt_are_sent_if_set(
     page: AppTest, model_server: FakeModelServer
 ) -> None:
     page.number_input(key="parameter_temperature").set_value(0.0)
     page.number_input(key="parameter_seed").set_value(7)
     page.multiselect(key="parameter_stop").set_value([r"\n"])
     page.text_area(key="chat_system").set_value("Be brief.").run()
-    assert any(text.value == r"Sent: temperature 0 · seed 7 · stop '\n'" for text in page.text)
+    assert any(text.value == r"Overrides: temperature 0 · seed 7 · stop '\n'" for text in page.text)
     ask(page, "Hello")
     body = model_server.chats[0].body
     assert (body["temperature"], body["seed"], body["stop"]) == (0.0, 7, ["\n"])
@@ -88,14 +88,14 @@ def test_parameters_and_the_system_prompt_are_sent_once_set(
     assert any(text.value == "System prompt: Be brief." for text in page.text)
 
 
-def test_reset_takes_the_parameters_back(page: AppTest, model_server: FakeModelServer) -> None:
+def test_reset_clears_the_parameters(page: AppTest, model_server: FakeModelServer) -> None:
     page.number_input(key="parameter_top_k").set_value(5).run()
     page.button(key="parameter_reset").click().run()
     ask(page, "Hello")
     assert "top_k" not in model_server.chats[0].body
 
 
-def test_an_answer_stays_beside_a_new_one_that_fails(
+def test_answer_is_kept_if_its_regeneration_fails(
     page: AppTest, model_server: FakeModelServer
 ) -> None:
     model_server.replies += [stream_of(["Good."]), replay("err-load-broken-file-stream")]
@@ -106,8 +106,8 @@ def test_an_answer_stays_beside_a_new_one_that_fails(
     page.button(key="chat_retry").click().run()
     assert said(page, "assistant") == ["Better."]
     assert not page.warning
-    for good in ("Later", "Earlier", "Earlier"):
-        buttons = [b for b in page.button if good in b.label and not b.disabled]
+    for label in ("Next", "Previous", "Previous"):
+        buttons = [b for b in page.button if label in b.label and not b.disabled]
         if buttons:
             buttons[-1].click().run()
     assert said(page, "assistant") == ["Good."]
@@ -115,7 +115,7 @@ def test_an_answer_stays_beside_a_new_one_that_fails(
     assert {"role": "assistant", "content": "Good."} in model_server.chats[-1].body["messages"]
 
 
-def test_a_model_that_was_chosen_stays_while_nothing_answers(
+def test_selected_model_is_kept_while_the_model_server_is_down(
     model_server: FakeModelServer, api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     both = b'{"data": [{"id": "ai/smollm2"}, {"id": "ai/other"}]}'
@@ -129,9 +129,7 @@ def test_a_model_that_was_chosen_stays_while_nothing_answers(
     assert page.selectbox[0].value == "ai/other"
 
 
-def test_a_stopped_or_regenerated_answer_is_asked_for_anew(
-    page: AppTest, model_server: FakeModelServer
-) -> None:
+def test_regenerate_sends_the_same_messages(page: AppTest, model_server: FakeModelServer) -> None:
     model_server.replies += [stream_of(["Bad."]), stream_of(["Good."])]
     ask(page, "Hello")
     page.button(key="chat_again").click().run()
@@ -139,14 +137,14 @@ def test_a_stopped_or_regenerated_answer_is_asked_for_anew(
     assert model_server.chats[1].body["messages"] == model_server.chats[0].body["messages"]
 
 
-def test_new_chat_starts_over(page: AppTest) -> None:
+def test_new_chat_shows_the_welcome_again(page: AppTest) -> None:
     ask(page, "Hello")
     page.button(key="chat_new").click().run()
-    assert page.title[0].value == "What should a small model try?"
+    assert page.title[0].value == "What can I help with?"
     assert not page.chat_message
 
 
-def test_an_answer_that_breaks_off_keeps_its_text_and_can_be_retried(
+def test_interrupted_answer_keeps_its_text_and_can_be_retried(
     page: AppTest, model_server: FakeModelServer
 ) -> None:
     model_server.replies.append(
@@ -154,7 +152,7 @@ def test_an_answer_that_breaks_off_keeps_its_text_and_can_be_retried(
     )
     ask(page, "Hello")
     assert said(page, "assistant") == ["Once"]
-    assert facts(page).endswith("broken off")
+    assert facts(page).endswith("failed")
     assert len(page.warning) == 1
     model_server.replies.append(stream_of(["Twice."]))
     page.button(key="chat_retry").click().run()
@@ -162,25 +160,25 @@ def test_an_answer_that_breaks_off_keeps_its_text_and_can_be_retried(
     assert not page.warning
 
 
-def test_reasoning_is_folded_apart(page: AppTest, model_server: FakeModelServer) -> None:
+def test_reasoning_is_in_an_expander(page: AppTest, model_server: FakeModelServer) -> None:
     pieces = [chunk({"reasoning_content": "Hm."}), chunk({"content": "Yes."}), chunk({}, "stop")]
     model_server.replies.append(Reply(headers=EVENTS, pieces=[*pieces, b"data: [DONE]\n\n"]))
     ask(page, "Hello")
-    folded = page.chat_message[1].expander[0]
-    assert (folded.label, folded.markdown[0].value) == ("Reasoning", "Hm.")
+    expander = page.chat_message[1].expander[0]
+    assert (expander.label, expander.markdown[0].value) == ("Reasoning", "Hm.")
     assert page.chat_message[1].markdown[-1].value == "Yes."
 
 
-def test_what_a_model_writes_is_made_safe(page: AppTest, model_server: FakeModelServer) -> None:
+def test_model_output_is_sanitized(page: AppTest, model_server: FakeModelServer) -> None:
     model_server.replies.append(stream_of(["![x](http://evil.test/", "x.png) <b>"]))
     ask(page, "Hello")
     assert said(page, "assistant") == [r"[Image: x](<http://evil.test/x.png>) \<b>"]
 
 
-def test_an_api_that_is_down_is_told_with_the_next_step(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_api_down_shows_how_to_start_it(monkeypatch: pytest.MonkeyPatch) -> None:
     port = free_port()
     page = opened(f"http://localhost:{port}", monkeypatch)
-    assert "Nothing answers at" in warnings(page)
+    assert "Can't reach the API at" in warnings(page)
     assert f"`uvicorn backend.main:app --port {port}`" in warnings(page)
     ask(page, "Hello")
     assert said(page, "user") == ["Hello"]
@@ -189,7 +187,7 @@ def test_an_api_that_is_down_is_told_with_the_next_step(monkeypatch: pytest.Monk
     assert not page.exception
 
 
-def test_the_page_goes_on_when_the_api_is_back(
+def test_retry_sends_the_question_once_the_api_is_back(
     api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     port = free_port()
@@ -201,7 +199,7 @@ def test_the_page_goes_on_when_the_api_is_back(
     assert not page.warning
 
 
-def test_a_model_server_in_trouble_is_told_before_anyone_asks(
+def test_model_server_error_is_shown_before_a_question(
     model_server: FakeModelServer, api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model_server.models = Reply(503, pieces=[b'{"error":{"message":"Loading model"}}'])

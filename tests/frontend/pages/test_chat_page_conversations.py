@@ -1,4 +1,4 @@
-"""Kept conversations on the page, against the real API, its database, and a scripted model."""
+"""Stored conversations on the chat page: the real API and database, a scripted model server."""
 
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -36,12 +36,12 @@ def open_chat(page: AppTest, name: str) -> AppTest:
     return next(button for button in page.sidebar.button if button.label == name).click().run()
 
 
-def address(page: AppTest) -> str:
-    named = page.query_params["chat"]
-    return named if isinstance(named, str) else named[0]
+def conversation_id(page: AppTest) -> str:
+    value = page.query_params["chat"]
+    return value if isinstance(value, str) else value[0]
 
 
-def test_a_chat_is_in_the_list_and_at_an_address_of_its_own(
+def test_chat_is_listed_and_has_its_own_url(
     page: AppTest, model_server: FakeModelServer, monkeypatch: pytest.MonkeyPatch, api_url: str
 ) -> None:
     model_server.replies.append(stream_of(["It is Paris."]))
@@ -49,13 +49,13 @@ def test_a_chat_is_in_the_list_and_at_an_address_of_its_own(
     assert r"Where is the Louvre\?" in labels(page)
     again = opened(api_url, monkeypatch)  # another browser
     assert r"Where is the Louvre\?" in labels(again)
-    again.query_params["chat"] = address(page)
+    again.query_params["chat"] = conversation_id(page)
     again.run()
     assert said(again, "assistant") == ["It is Paris."]
     assert len(model_server.chats) == 1
 
 
-def test_an_address_that_leads_nowhere_is_told(page: AppTest) -> None:
+def test_url_of_an_unknown_chat_shows_an_error(page: AppTest) -> None:
     page.query_params["chat"] = "nosuch"
     page.run()
     assert "no such conversation" in warnings(page)
@@ -63,7 +63,7 @@ def test_an_address_that_leads_nowhere_is_told(page: AppTest) -> None:
     assert not page.exception
 
 
-def test_a_chat_is_opened_with_what_it_was_asked_with(page: AppTest) -> None:
+def test_open_chat_restores_its_settings(page: AppTest) -> None:
     page.text_area(key="chat_system").set_value("Be brief.")
     page.number_input(key="parameter_temperature").set_value(0.3).run()
     ask(page, "First")
@@ -77,65 +77,65 @@ def test_a_chat_is_opened_with_what_it_was_asked_with(page: AppTest) -> None:
     assert said(page, "user") == ["First"]
 
 
-def test_an_edited_question_stands_beside_the_first(
+def test_edited_question_is_a_sibling_of_the_original(
     page: AppTest, model_server: FakeModelServer
 ) -> None:
     model_server.replies += [stream_of(["Red."]), stream_of(["Cat."])]
     ask(page, "A colour?")
     next(b for b in page.button if b.label == "Edit").click().run()
-    editor = next(area for area in page.text_area if area.label == "Edit your message")
+    editor = next(area for area in page.text_area if area.label == "Edit message")
     editor.set_value("An animal?")
     page.button(key="chat_edit_ask").click().run()
     assert said(page, "user") == ["An animal?"]
     assert said(page, "assistant") == ["Cat."]
     assert "A colour?" not in str(model_server.chats[1].body["messages"])
-    next(b for b in page.button if b.label == "Earlier version").click().run()
+    next(b for b in page.button if b.label == "Previous version").click().run()
     assert said(page, "user") == ["A colour?"]
     assert said(page, "assistant") == ["Red."]
 
 
-def test_several_answers_stand_side_by_side_until_one_is_kept(
+def test_several_answers_are_side_by_side_until_one_is_selected(
     page: AppTest, model_server: FakeModelServer
 ) -> None:
     model_server.replies += [stream_of(["Red."]), stream_of(["Blue."])]
-    next(g for g in page.button_group if "Answers" in g.label).set_value(2).run()
+    next(g for g in page.button_group if "Responses" in g.label).set_value(2).run()
     ask(page, "A colour?")
     assert sorted(said(page, "assistant")) == ["Blue.", "Red."]
     assert len({chat.body["seed"] for chat in model_server.chats}) == 2
-    keep = [b for b in page.button if b.label == "Go on with this one"]
-    assert len(keep) == 2
-    keep[0].click().run()
+    buttons = [b for b in page.button if b.label == "Use this one"]
+    assert len(buttons) == 2
+    buttons[0].click().run()
     assert said(page, "assistant") == ["Red."]
     ask(page, "And now?")
     assert {"role": "assistant", "content": "Red."} in model_server.chats[-1].body["messages"]
 
 
-def test_a_cut_answer_is_written_on(page: AppTest, model_server: FakeModelServer) -> None:
+def test_truncated_answer_is_continued(page: AppTest, model_server: FakeModelServer) -> None:
     model_server.replies.append(replay("stream-usage"))
     ask(page, "Hello")
-    begun = said(page, "assistant")[0]
+    partial = said(page, "assistant")[0]
     model_server.replies.append(stream_of([" And so on."]))
     page.button(key="chat_continue").click().run()
     assert model_server.chats[1].body["messages"][-1]["role"] == "assistant"
     assert said(page, "assistant")[0].endswith(" And so on.")
-    assert said(page, "assistant")[0].startswith(begun[:20])
+    assert said(page, "assistant")[0].startswith(partial[:20])
 
 
-def test_an_imported_answer_to_nothing_is_read_and_offers_no_other(
+def test_imported_answer_without_a_question_has_no_regenerate_or_continue(
     api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said_first = {"id": "a", "role": "assistant", "content": "Welcome", "state": "stopped"}
-    told = {"format": "smolchat", "version": 1, "conversations": [{"messages": [said_first]}]}
-    [head] = httpx.post(f"{api_url}/conversations/import", json=told).json()["data"]
+    answer = {"id": "a", "role": "assistant", "content": "Welcome", "state": "stopped"}
+    export = {"format": "smolchat", "version": 1, "conversations": [{"messages": [answer]}]}
+    [summary] = httpx.post(f"{api_url}/conversations/import", json=export).json()["data"]
     page = opened(api_url, monkeypatch)
-    page.query_params["chat"] = head["id"]
+    page.query_params["chat"] = summary["id"]
     page.run()
     assert said(page, "assistant") == ["Welcome"]
-    shown = {button.label for button in page.main.button}
-    assert not {"Continue", "Regenerate"} & shown
+    visible = {button.label for button in page.main.button}
+    assert not {"Continue", "Regenerate"} & visible
 
 
-def test_chats_are_searched(page: AppTest) -> None:
+def test_search_filters_the_chats(page: AppTest) -> None:
     ask(page, "Where is the Louvre?")
     page.button(key="chat_new").click().run()
     ask(page, "What is a cat?")
@@ -143,10 +143,10 @@ def test_chats_are_searched(page: AppTest) -> None:
     assert r"Where is the Louvre\?" in labels(page)
     assert r"What is a cat\?" not in labels(page)
     page.text_input(key="chat_search").set_value("% nothing _").run()
-    assert "Nothing found." in [caption.value for caption in page.sidebar.caption]
+    assert "No chats found" in [caption.value for caption in page.sidebar.caption]
 
 
-def test_a_chat_is_renamed_duplicated_and_deleted(page: AppTest) -> None:
+def test_chat_can_be_renamed_duplicated_and_deleted(page: AppTest) -> None:
     ask(page, "Hello")
     next(box for box in page.text_input if box.label == "Title").set_value("*Mine* :smile:")
     page.button(key="chat_rename").click().run()
@@ -156,10 +156,10 @@ def test_a_chat_is_renamed_duplicated_and_deleted(page: AppTest) -> None:
     page.button(key="chat_delete").click().run()
     page.button(key="chat_delete_now").click().run()
     assert len([label for label in labels(page) if "Mine" in label]) == 1
-    assert page.title[0].value == "What should a small model try?"
+    assert page.title[0].value == "What can I help with?"
 
 
-def test_a_context_that_is_nearly_full_is_told_with_ways_out(
+def test_full_context_offers_to_drop_the_older_half(
     page: AppTest, model_server: FakeModelServer
 ) -> None:
     for question in ("One?", "Two?"):
@@ -169,7 +169,7 @@ def test_a_context_that_is_nearly_full_is_told_with_ways_out(
     ask(page, "Three?")
     assert "context is full" in warnings(page)
     page.button(key="chat_leave_out").click().run()
-    assert any("not sent" in caption.value for caption in page.caption)
+    assert any("no longer in context" in caption.value for caption in page.caption)
     model_server.replies.append(stream_of(["Yes."]))
     page.button(key="chat_retry").click().run()
     sent = str(model_server.chats[-1].body["messages"])
@@ -177,28 +177,28 @@ def test_a_context_that_is_nearly_full_is_told_with_ways_out(
     assert "One?" not in sent
 
 
-def test_a_summary_begins_a_new_chat(page: AppTest, model_server: FakeModelServer) -> None:
+def test_summary_starts_a_new_chat(page: AppTest, model_server: FakeModelServer) -> None:
     ask(page, "One?")
     model_server.replies.append(replay("err-overflow-stream"))
     ask(page, "Two?")
-    before = address(page)
+    before = conversation_id(page)
     page.button(key="chat_summarise").click().run()
-    assert address(page) != before
-    assert said(page, "user")[0].startswith("Summarise this conversation")
+    assert conversation_id(page) != before
+    assert said(page, "user")[0].startswith("Summarize this conversation")
     assert "One?" in model_server.chats[-1].body["messages"][-1]["content"]
-    assert r"After\: One\?" in labels(page)
+    assert r"Continued from One\?" in labels(page)
 
 
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("{", "this is no JSON"),
-        ("[1]", "this is no JSON object"),
-        ('{"messages": []}', "the page itself says messages"),
-        ('{"a": NaN}', "this is no JSON"),
+        ("{", "Invalid JSON"),
+        ("[1]", "Not a JSON object"),
+        ('{"messages": []}', '"messages" is set by the page'),
+        ('{"a": NaN}', "Invalid JSON"),
     ],
 )
-def test_extra_parameters_that_cannot_be_sent_are_told(
+def test_invalid_additional_parameters_show_an_error(
     text: str, problem: str, page: AppTest, model_server: FakeModelServer
 ) -> None:
     page.text_area(key="parameter_extra").set_value(text).run()
@@ -208,7 +208,7 @@ def test_extra_parameters_that_cannot_be_sent_are_told(
     assert "a" not in model_server.chats[0].body
 
 
-def test_extra_parameters_are_sent_as_they_are(
+def test_additional_parameters_are_sent_unchanged(
     page: AppTest, model_server: FakeModelServer
 ) -> None:
     page.text_area(key="parameter_extra").set_value('{"samplers": ["top_k"]}').run()
@@ -216,7 +216,7 @@ def test_extra_parameters_are_sent_as_they_are(
     assert model_server.chats[0].body["samplers"] == ["top_k"]
 
 
-def test_a_seed_is_drawn_and_kept(page: AppTest, model_server: FakeModelServer) -> None:
+def test_random_seed_is_set_and_sent(page: AppTest, model_server: FakeModelServer) -> None:
     page.button(key="parameter_dice").click().run()
     seed = page.number_input(key="parameter_seed").value
     ask(page, "Hello")
@@ -224,49 +224,51 @@ def test_a_seed_is_drawn_and_kept(page: AppTest, model_server: FakeModelServer) 
     assert ":primary[●]" in page.number_input(key="parameter_seed").label
 
 
-def test_probabilities_are_asked_for_on_request_only(
+def test_logprobs_are_requested_only_if_enabled(
     page: AppTest, model_server: FakeModelServer
 ) -> None:
     ask(page, "Hello")
     page.toggle(key="parameter_logprobs").set_value(True).run()
     ask(page, "Again")
-    asked = [chat.body.get("top_logprobs") for chat in model_server.chats]
-    assert asked == [None, 5]
+    requested = [chat.body.get("top_logprobs") for chat in model_server.chats]
+    assert requested == [None, 5]
 
 
-def test_a_question_that_could_not_be_kept_stays_on_the_page(
+def test_unsent_question_stays_on_the_page_until_it_is_sent(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with running_api(settings) as url:
         page = ask(opened(url, monkeypatch), "First")
-    ask(page, "Second")  # the API has gone
+    ask(page, "Second")  # the API is down
     assert said(page, "user") == ["First", "Second"]
-    assert "Nothing answers at" in warnings(page)
+    assert "Can't reach the API at" in warnings(page)
     assert len(page.warning) == 1
     assert not page.exception
     ask(page, "Third")
     assert said(page, "user") == ["First", "Second", "Third"]
     with running_api(settings, port=urlsplit(url).port or 0):
-        page.button(key="chat_unsent_ask_0").click().run()
+        page.button(key="chat_unsent_send_0").click().run()
         assert said(page, "user") == ["First", "Second", "Third"]
-        page.button(key="chat_unsent_ask_0").click().run()
+        page.button(key="chat_unsent_send_0").click().run()
         assert said(page, "user") == ["First", "Second", "Third"]
-    assert not [button for button in page.button if button.label == "Ask now"]
+    assert not [
+        button for button in page.button if button.key and button.key.startswith("chat_unsent_")
+    ]
 
 
-def test_answers_stay_when_another_one_cannot_be_had(
+def test_answer_is_kept_if_regenerate_cannot_reach_the_api(
     settings: Settings, model_server: FakeModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with running_api(settings) as url:
         model_server.replies.append(stream_of(["Precious."]))
         page = ask(opened(url, monkeypatch), "First")
-    page.button(key="chat_again").click().run()  # the API has gone
+    page.button(key="chat_again").click().run()  # the API is down
     assert said(page, "assistant") == ["Precious."]
-    assert "Nothing answers at" in warnings(page)
+    assert "Can't reach the API at" in warnings(page)
     assert page.button(key="chat_again")
 
 
-def test_an_answer_side_by_side_says_why_it_failed(
+def test_failed_answer_side_by_side_shows_its_error(
     page: AppTest, model_server: FakeModelServer
 ) -> None:
     model_server.replies += [stream_of(["Whole."]), replay("err-too-large")]
@@ -276,29 +278,27 @@ def test_an_answer_side_by_side_says_why_it_failed(
     assert len(page.warning) == 1
 
 
-def test_a_question_to_a_chat_that_was_deleted_elsewhere_begins_a_new_one(
-    page: AppTest, api_url: str
-) -> None:
+def test_question_to_a_deleted_chat_starts_a_new_one(page: AppTest, api_url: str) -> None:
     ask(page, "First")
-    gone = address(page)
-    httpx.delete(f"{api_url}/conversations/{gone}").raise_for_status()
+    deleted_id = conversation_id(page)
+    httpx.delete(f"{api_url}/conversations/{deleted_id}").raise_for_status()
     ask(page, "Second")
     assert "no such conversation" in warnings(page)
     next(button for button in page.button if button.label == "Retry").click().run()
     assert said(page, "user") == ["Second"]
-    assert address(page) != gone
+    assert conversation_id(page) != deleted_id
 
 
-def test_a_model_server_that_is_down_is_told_once(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    address = f"http://127.0.0.1:{free_port()}/v1"
-    settings = Settings(model_id=MODEL_ID, dmr_base_url=address, data_dir=tmp_path)
+def test_model_server_down_is_shown_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    base_url = f"http://127.0.0.1:{free_port()}/v1"
+    settings = Settings(model_id=MODEL_ID, dmr_base_url=base_url, data_dir=tmp_path)
     with running_api(settings) as url:
         page = ask(opened(url, monkeypatch), "First")
     assert said(page, "user") == ["First"]
     assert page.button(key="chat_retry")
-    assert ["Nothing answers at" in warning.value for warning in page.warning] == [True]
+    assert ["Can't reach the model server at" in warning.value for warning in page.warning] == [
+        True
+    ]
 
 
 @pytest.mark.parametrize(
@@ -311,62 +311,60 @@ def test_a_model_server_that_is_down_is_told_once(
         (datetime(2025, 12, 24, 12, tzinfo=UTC), "December 2025"),
     ],
 )
-def test_days_are_named_the_nearer_the_more_exactly(moment: datetime, name: str) -> None:
+def test_day_label_is_coarser_for_older_days(moment: datetime, name: str) -> None:
     assert day_label(moment, date(2026, 3, 10)) == name
 
 
-def test_a_title_is_shown_as_it_is() -> None:
-    head = ConversationSummary(
+def test_button_label_escapes_markdown() -> None:
+    summary = ConversationSummary(
         id="c", title="**a**\n ![x](http://e.test) $1", updated_at=datetime.now(UTC)
     )
-    assert button_label(head) == r"\*\*a\*\* \!\[x\]\(http\:\/\/e\.test\) \$1"
-    assert button_label(head.model_copy(update={"title": " "})) == "New chat"
+    assert button_label(summary) == r"\*\*a\*\* \!\[x\]\(http\:\/\/e\.test\) \$1"
+    assert button_label(summary.model_copy(update={"title": " "})) == "New chat"
 
 
-def choose(page: AppTest, choice: str) -> AppTest:
-    """Choose something in the menu of the last message."""
+def select_in_menu(page: AppTest, choice: str) -> AppTest:
+    """Select an item in the menu of the last message."""
     return page.menu_button[-1].set_value(choice).run()
 
 
-def test_a_message_is_deleted_with_what_follows_it(page: AppTest) -> None:
+def test_delete_removes_the_message_and_everything_after_it(page: AppTest) -> None:
     ask(page, "One?")
     ask(page, "Two?")
-    question = [menu for menu in page.menu_button if "Edit" in menu.options][-1]
-    question.set_value("Delete").run()
+    menu = [menu for menu in page.menu_button if "Edit" in menu.options][-1]
+    menu.set_value("Delete…").run()
     page.button(key="chat_delete_message").click().run()
     assert said(page, "user") == ["One?"]
 
 
-def test_an_answers_numbers_are_told_on_request(
+def test_generation_stats_show_the_receipt_and_reuse_its_seed(
     page: AppTest, model_server: FakeModelServer
 ) -> None:
     model_server.replies.append(stream_of(["Yes."]))
-    choose(ask(page, "Hello"), "Numbers")
-    told = page.table[0].value.to_string().replace("\\", "")
-    assert "31 tokens at 258.3 tokens/s" in told
-    assert "its size was not told" in told
+    select_in_menu(ask(page, "Hello"), "Generation stats")
+    stats = page.table[0].value.to_string().replace("\\", "")
+    assert "31 tokens at 258.3 tokens/s" in stats
+    assert "context size unknown" in stats
     page.button(key="receipt_seed").click().run()
     assert page.number_input(key="parameter_seed").value == model_server.chats[0].body["seed"]
 
 
-def test_a_text_is_copied_as_the_model_wrote_it(
-    page: AppTest, model_server: FakeModelServer
-) -> None:
+def test_copy_shows_the_raw_text(page: AppTest, model_server: FakeModelServer) -> None:
     model_server.replies.append(stream_of(["**Yes** :smile: ![x](http://evil.test/x.png)"]))
-    choose(ask(page, "Hello"), "Copy")
+    select_in_menu(ask(page, "Hello"), "Copy…")
     assert page.code[-1].value == "**Yes** :smile: ![x](http://evil.test/x.png)"
 
 
-def test_an_earlier_answer_is_asked_for_again(page: AppTest, model_server: FakeModelServer) -> None:
+def test_earlier_answer_can_be_regenerated(page: AppTest, model_server: FakeModelServer) -> None:
     ask(page, "One?")
     ask(page, "Two?")
-    first = next(menu for menu in page.menu_button if "Numbers" in menu.options)
-    first.set_value("Ask again").run()
+    menu = next(menu for menu in page.menu_button if "Generation stats" in menu.options)
+    menu.set_value("Regenerate").run()
     assert said(page, "user") == ["One?"]
     assert [m["role"] for m in model_server.chats[-1].body["messages"]] == ["system", "user"]
 
 
-def test_presets_set_the_parameters_and_are_kept_under_a_name(
+def test_presets_set_the_parameters_and_can_be_saved_and_deleted(
     page: AppTest, model_server: FakeModelServer, api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page.button_group(key="preset").set_value("Precise").run()
@@ -376,18 +374,18 @@ def test_presets_set_the_parameters_and_are_kept_under_a_name(
     page.number_input(key="parameter_temperature").set_value(0.4).run()
     assert page.button_group(key="preset").value is None
     page.text_input(key="preset_name").set_value("Mine/:smile:")
-    page.button(key="preset_keep").click().run()
+    page.button(key="preset_save").click().run()
     assert page.button_group(key="preset").value == "Mine/:smile:"
     again = opened(api_url, monkeypatch)
     again.button_group(key="preset").set_value("Mine/:smile:").run()
     assert again.number_input(key="parameter_temperature").value == 0.4
-    again.button(key="preset_forget").click().run()
+    again.button(key="preset_delete").click().run()
     assert again.button_group(key="preset").options == ["Precise", "Balanced", "Creative"]
 
 
 @pytest.mark.parametrize("name", ["", "  ", "Precise"])
-def test_a_preset_needs_a_name_of_its_own(page: AppTest, name: str) -> None:
+def test_preset_needs_a_new_name(page: AppTest, name: str) -> None:
     page.number_input(key="parameter_temperature").set_value(0.4).run()
     page.text_input(key="preset_name").set_value(name)
-    page.button(key="preset_keep").click().run()
-    assert "a name of its own" in page.error[0].value
+    page.button(key="preset_save").click().run()
+    assert "Enter a name other than Precise" in page.error[0].value

@@ -1,4 +1,4 @@
-"""What the page shows of a conversation: how much of it, what it was asked with, what it cost."""
+"""The messages of a conversation on the chat page: paging, model, context and stats."""
 
 import json
 import re
@@ -24,48 +24,48 @@ def settings(model_server: FakeModelServer, tmp_path: Path) -> Settings:
     return Settings(model_id=MODEL_ID, dmr_base_url=model_server.base_url, data_dir=tmp_path)
 
 
-def bring_in(url: str, *conversations: dict[str, Any]) -> list[str]:
-    """Import conversations and give their ids."""
-    told = {"format": "smolchat", "version": 1, "conversations": list(conversations)}
-    answer = httpx.post(f"{url}/conversations/import", json=told, timeout=30)
-    assert answer.status_code == 201, answer.text
-    return [head["id"] for head in answer.json()["data"]]
+def import_conversations(url: str, *conversations: dict[str, Any]) -> list[str]:
+    """Import conversations and return their IDs."""
+    export = {"format": "smolchat", "version": 1, "conversations": list(conversations)}
+    response = httpx.post(f"{url}/conversations/import", json=export, timeout=30)
+    assert response.status_code == 201, response.text
+    return [summary["id"] for summary in response.json()["data"]]
 
 
-def talk(turns: int, **answered: Any) -> dict[str, Any]:
-    """Write a conversation of so many turns; `answered` is what is told of each answer."""
+def conversation_of(turns: int, **answer_fields: Any) -> dict[str, Any]:
+    """Return a conversation with that many turns; `answer_fields` are set on each answer."""
     messages: list[dict[str, Any]] = []
     for number in range(turns):
         messages.append({"id": f"q{number}", "role": "user", "content": f"Question {number}"})
         answer = {"id": f"a{number}", "role": "assistant", "content": f"Answer {number}"}
-        messages.append(answer | {"state": "finished"} | answered)
-    for above, message in pairwise(messages):
-        message["parent"] = above["id"]
+        messages.append(answer | {"state": "finished"} | answer_fields)
+    for parent, message in pairwise(messages):
+        message["parent"] = parent["id"]
     return {"messages": messages}
 
 
-def shown(page: AppTest, conversation: str) -> AppTest:
+def open_chat(page: AppTest, conversation: str) -> AppTest:
     page.query_params["chat"] = conversation
     return page.run()
 
 
-def chosen(page: AppTest, choice: str) -> AppTest:
-    """Choose something in the menu of the last answer."""
-    menus = [menu for menu in page.menu_button if "Numbers" in menu.options]
+def select_in_menu(page: AppTest, choice: str) -> AppTest:
+    """Select an item in the menu of the last answer."""
+    menus = [menu for menu in page.menu_button if "Generation stats" in menu.options]
     return menus[-1].set_value(choice).run()
 
 
-def receipt_of(page: AppTest) -> dict[str, str]:
-    """Read the details of the last answer's receipt."""
-    table = chosen(page, "Numbers").table[0].value
-    return {str(name): unescaped(str(value)) for name, value in table.iloc[:, 0].items()}
+def stats_of(page: AppTest) -> dict[str, str]:
+    """Return the generation stats of the last answer."""
+    table = select_in_menu(page, "Generation stats").table[0].value
+    return {str(name): unescape(str(value)) for name, value in table.iloc[:, 0].items()}
 
 
-def unescaped(markdown: str) -> str:
+def unescape(markdown: str) -> str:
     return re.sub(r"\\(.)", r"\1", markdown)
 
 
-def test_a_chat_goes_on_with_its_model_after_a_reload_and_in_another_tab(
+def test_chat_keeps_its_model_after_a_reload_and_in_another_tab(
     model_server: FakeModelServer, api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model_server.models = BOTH
@@ -73,7 +73,7 @@ def test_a_chat_goes_on_with_its_model_after_a_reload_and_in_another_tab(
     page.selectbox[0].select("ai/other").run()
     ask(page, "First")
     [conversation] = httpx.get(f"{api_url}/conversations").json()["data"]
-    again = shown(opened(api_url, monkeypatch), conversation["id"])
+    again = open_chat(opened(api_url, monkeypatch), conversation["id"])
     fresh = opened(api_url, monkeypatch)
     assert (again.selectbox[0].value, fresh.selectbox[0].value) == ("ai/other", "ai/smollm2:latest")
     ask(again, "Second")
@@ -81,28 +81,28 @@ def test_a_chat_goes_on_with_its_model_after_a_reload_and_in_another_tab(
     assert httpx.get(f"{api_url}/conversations").json()["data"][0]["model"] == "ai/other"
 
 
-def test_a_chats_model_is_not_forgotten_while_no_model_server_answers(
+def test_chat_keeps_its_model_while_the_model_server_is_down(
     model_server: FakeModelServer, api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    [conversation] = bring_in(api_url, talk(1) | {"model": "ai/other"})
+    [conversation] = import_conversations(api_url, conversation_of(1) | {"model": "ai/other"})
     model_server.models = Reply(status=503, pieces=[b"Loading model"])
-    page = shown(opened(api_url, monkeypatch), conversation)
+    page = open_chat(opened(api_url, monkeypatch), conversation)
     model_server.models = BOTH
     st.cache_resource.clear()
     ask(page.run(), "Second")
     assert model_server.chats[-1].body["model"] == "ai/other"
 
 
-def test_a_model_that_is_gone_leaves_the_choice_as_it_was(
+def test_removed_model_leaves_the_selection_unchanged(
     model_server: FakeModelServer, api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    [conversation] = bring_in(api_url, talk(1) | {"model": "ai/gone"})
-    page = ask(shown(opened(api_url, monkeypatch), conversation), "Second")
+    [conversation] = import_conversations(api_url, conversation_of(1) | {"model": "ai/gone"})
+    page = ask(open_chat(opened(api_url, monkeypatch), conversation), "Second")
     assert page.selectbox[0].value == "ai/smollm2:latest"
     assert model_server.chats[-1].body["model"] == MODEL_ID
 
 
-def test_a_model_that_is_not_pulled_is_told_with_the_next_step(
+def test_missing_model_shows_how_to_pull_it(
     model_server: FakeModelServer, api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model_server.models = Reply(pieces=[b'{"data": [{"id": "ai/other"}]}'])
@@ -114,9 +114,9 @@ def test_a_model_that_is_not_pulled_is_told_with_the_next_step(
     assert not page.warning
 
 
-def test_all_chats_can_be_reached(api_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    count = 230  # the API lists 200 at once
-    bring_in(api_url, *({"title": f"Chat {number}"} for number in range(count)))
+def test_show_more_reaches_all_chats(api_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    count = 230  # the API lists at most 200 a page
+    import_conversations(api_url, *({"title": f"Chat {number}"} for number in range(count)))
     page = opened(api_url, monkeypatch)
 
     def listed() -> list[str]:
@@ -130,87 +130,87 @@ def test_all_chats_can_be_reached(api_url: str, monkeypatch: pytest.MonkeyPatch)
     assert not page.exception
 
 
-def test_of_a_long_chat_the_end_is_drawn_and_the_rest_on_request(
+def test_long_chat_shows_its_end_and_earlier_messages_on_request(
     api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    [conversation] = bring_in(api_url, talk(70))
-    page = shown(opened(api_url, monkeypatch), conversation)
+    [conversation] = import_conversations(api_url, conversation_of(70))
+    page = open_chat(opened(api_url, monkeypatch), conversation)
     assert said(page, "user") == [f"Question {number}" for number in range(50, 70)]
-    earlier = page.button(key="chat_show_earlier")
-    assert earlier.label == "Show earlier (100)"
-    earlier.click().run()
+    button = page.button(key="chat_show_earlier")
+    assert button.label == "Show earlier messages (100)"
+    button.click().run()
     assert said(page, "user") == [f"Question {number}" for number in range(10, 70)]
     page.button(key="chat_show_earlier").click().run()
     assert said(page, "user") == [f"Question {number}" for number in range(70)]
     assert "chat_show_earlier" not in [button.key for button in page.button]
 
 
-@pytest.mark.parametrize(("used", "told"), [(6550, ""), (6560, "context is 80% full")])
-def test_a_context_that_fills_is_told_before_it_overflows(
-    used: int, told: str, api_url: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("used", "warning"), [(6550, ""), (6560, "context is 80% full")])
+def test_nearly_full_context_shows_a_warning(
+    used: int, warning: str, api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     receipt = {"total_ms": 1.0, "context_tokens": used, "context_size": 8192}
-    [conversation] = bring_in(api_url, talk(2, receipt=receipt))
-    page = shown(opened(api_url, monkeypatch), conversation)
-    assert (warnings(page) != "") == (told != "")
-    assert told in warnings(page)
-    assert receipt_of(page)["Context"] == f"{used:,} of 8,192 tokens (80%)"
+    [conversation] = import_conversations(api_url, conversation_of(2, receipt=receipt))
+    page = open_chat(opened(api_url, monkeypatch), conversation)
+    assert (warnings(page) != "") == (warning != "")
+    assert warning in warnings(page)
+    assert stats_of(page)["Context"] == f"{used:,} of 8,192 tokens (80%)"
     [gauge] = page.get("progress")
     assert (gauge.proto.value, gauge.proto.text) == (used * 100 // 8192, "Context used")
 
 
-def test_what_is_left_out_is_left_out_in_every_tab_until_all_is_sent_again(
+def test_truncated_context_applies_in_every_tab_until_it_is_restored(
     model_server: FakeModelServer, api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     receipt = {"total_ms": 1.0, "context_tokens": 8000, "context_size": 8192}
-    [conversation] = bring_in(api_url, talk(4, receipt=receipt))
-    page = shown(opened(api_url, monkeypatch), conversation)
+    [conversation] = import_conversations(api_url, conversation_of(4, receipt=receipt))
+    page = open_chat(opened(api_url, monkeypatch), conversation)
     page.button(key="chat_leave_out").click().run()
-    assert warnings(page) == ""  # only the next answer tells how much is used then
-    other = shown(opened(api_url, monkeypatch), conversation)
-    ask(other, "Next")
+    assert warnings(page) == ""  # the next answer reports the new share
+    second_tab = open_chat(opened(api_url, monkeypatch), conversation)
+    ask(second_tab, "Next")
     sent = json.dumps(model_server.chats[-1].body["messages"])
     assert "Question 2" in sent
     assert "Question 1" not in sent
-    other.button(key="chat_send_all").click().run()
-    assert "chat_send_all" not in [button.key for button in other.button]
-    ask(other, "And then")
+    second_tab.button(key="chat_send_all").click().run()
+    assert "chat_send_all" not in [button.key for button in second_tab.button]
+    ask(second_tab, "And then")
     assert "Question 0" in json.dumps(model_server.chats[-1].body["messages"])
 
 
-def test_an_edit_at_the_mark_leaves_out_the_same(
+def test_edit_of_the_first_message_in_context_keeps_the_truncation(
     model_server: FakeModelServer, api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = talk(4) | {"sent_from": "q2"}
-    page = shown(opened(api_url, monkeypatch), bring_in(api_url, told)[0])
+    truncated = conversation_of(4) | {"sent_from": "q2"}
+    page = open_chat(opened(api_url, monkeypatch), import_conversations(api_url, truncated)[0])
     menus = [menu for menu in page.menu_button if "Edit" in menu.options]
     menus[2].set_value("Edit").run()
-    next(area for area in page.text_area if area.label == "Edit your message").set_value("Else?")
+    next(area for area in page.text_area if area.label == "Edit message").set_value("Else?")
     page.button(key="chat_edit_ask").click().run()
     sent = [message["content"] for message in model_server.chats[-1].body["messages"]]
     assert sent[-1] == "Else?"
     assert "Question 1" not in sent
-    assert any("not sent" in caption.value for caption in page.caption)
+    assert any("no longer in context" in caption.value for caption in page.caption)
 
 
-def test_a_model_that_is_new_since_the_last_look_is_chosen_with_its_chat(
+def test_open_chat_selects_a_model_newer_than_the_cached_list(
     model_server: FakeModelServer, api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = opened(api_url, monkeypatch)
     assert "ai/other" not in page.selectbox[0].options
     model_server.models = BOTH
-    [conversation] = bring_in(api_url, talk(1) | {"model": "ai/other"})
-    page = shown(page, conversation)
+    [conversation] = import_conversations(api_url, conversation_of(1) | {"model": "ai/other"})
+    page = open_chat(page, conversation)
     assert page.selectbox[0].value == "ai/other"
 
 
-def test_a_second_tab_goes_on_from_what_the_first_one_did(
+def test_second_tab_continues_from_the_changes_of_the_first(
     model_server: FakeModelServer, api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model_server.models = BOTH
     receipt = {"total_ms": 1.0, "context_tokens": 8000, "context_size": 8192}
-    [conversation] = bring_in(api_url, talk(4, receipt=receipt))
-    first, second = (shown(opened(api_url, monkeypatch), conversation) for _ in range(2))
+    [conversation] = import_conversations(api_url, conversation_of(4, receipt=receipt))
+    first, second = (open_chat(opened(api_url, monkeypatch), conversation) for _ in range(2))
     for tab in (first, second):
         tab.selectbox[0].select("ai/smollm2:latest").run()
     first.button(key="chat_leave_out").click().run()
@@ -223,11 +223,11 @@ def test_a_second_tab_goes_on_from_what_the_first_one_did(
     assert "By other" in sent
     assert "Question 1" not in sent
     assert said(second, "user")[-2:] == ["By other", "By smollm2"]
-    kept = httpx.get(f"{api_url}/conversations/{conversation}").json()
-    assert kept["model"] == "ai/smollm2:latest"
+    stored = httpx.get(f"{api_url}/conversations/{conversation}").json()
+    assert stored["model"] == "ai/smollm2:latest"
 
 
-def test_a_model_that_is_chosen_for_another_answer_is_kept(
+def test_model_selected_for_a_regeneration_is_stored(
     model_server: FakeModelServer, api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model_server.models = BOTH
@@ -235,26 +235,26 @@ def test_a_model_that_is_chosen_for_another_answer_is_kept(
     page.selectbox[0].select("ai/other").run()
     page.button(key="chat_again").click().run()
     assert model_server.chats[-1].body["model"] == "ai/other"
-    [head] = httpx.get(f"{api_url}/conversations").json()["data"]
-    assert head["model"] == "ai/other"
+    [summary] = httpx.get(f"{api_url}/conversations").json()["data"]
+    assert summary["model"] == "ai/other"
 
 
 @pytest.mark.parametrize("seed", [2**32, 2**53])
-def test_a_seed_that_the_field_does_not_take_is_not_offered(
+def test_seed_out_of_range_cannot_be_reused(
     seed: int, api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     receipt = {"total_ms": 1.0, "seed": seed, "completion_tokens_per_second": 1e308}
     receipt["finish_reason"] = "`x` **y**\n# z"  # type: ignore[assignment]
-    [conversation] = bring_in(api_url, talk(1, receipt=receipt))
-    page = shown(opened(api_url, monkeypatch), conversation)
+    [conversation] = import_conversations(api_url, conversation_of(1, receipt=receipt))
+    page = open_chat(opened(api_url, monkeypatch), conversation)
     assert len(facts(page)) < 100
-    table = chosen(page, "Numbers").table[0].value.to_string()
+    table = select_in_menu(page, "Generation stats").table[0].value.to_string()
     assert str(seed) in table
-    assert r"\`x\` \*\*y\*\*\\n\# z" in table
+    assert r"\`x\` \*\*y\*\* \# z" in table
     assert "receipt_seed" not in [button.key for button in page.button]
 
 
-def test_four_answers_have_a_receipt_each(
+def test_four_answers_have_their_own_stats(
     model_server: FakeModelServer, api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = opened(api_url, monkeypatch)
@@ -263,12 +263,13 @@ def test_four_answers_have_a_receipt_each(
     ask(page, "A colour?")
     answers = [message for message in page.chat_message if message.name == "assistant"]
     lines = [str(answer.text[0].value) for answer in answers]
-    assert sorted(line.rpartition(" in · ")[2] for line in lines) == [
-        f"{count} out" for count in (1, 2, 3, 4)
+    assert sorted(line.rpartition(" prompt · ")[2] for line in lines) == [
+        "1 completion token",
+        *(f"{count} completion tokens" for count in (2, 3, 4)),
     ]
 
 
-def test_the_parameters_that_went_out_are_on_the_answer(
+def test_answer_shows_the_parameters_sent(
     model_server: FakeModelServer, api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = opened(api_url, monkeypatch)
@@ -277,30 +278,30 @@ def test_the_parameters_that_went_out_are_on_the_answer(
     model_server.replies.append(stream_of(["Yes."]))
     ask(page, "Hello")
     assert facts(page).endswith(" · temperature 0.2")
-    told = receipt_of(page)
-    assert told["Parameters sent"] == "seed 7 · temperature 0.2 · max_tokens 1024"
-    assert told["Reading the prompt"] == "120 ms"
-    assert told["Waiting in line"].endswith(" ms")
+    stats = stats_of(page)
+    assert stats["Parameters sent"] == "seed 7 · temperature 0.2 · max_tokens 1024"
+    assert stats["Prompt processing"] == "120 ms"
+    assert stats["Queue time"].endswith(" ms")
 
 
-def test_an_answer_that_somebody_else_asked_for_can_be_looked_at_again(
+def test_refresh_loads_an_answer_generated_in_another_tab(
     api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = ask(opened(api_url, monkeypatch), "Hello")
     conversation = httpx.get(f"{api_url}/conversations").json()["data"][0]["id"]
-    other = opened(api_url, monkeypatch)
-    seen = json.loads(httpx.get(f"{api_url}/conversations/{conversation}").text)
-    writing = seen["messages"][-1] | {"state": "writing", "content": "Half"}
+    second_tab = opened(api_url, monkeypatch)
+    stored = json.loads(httpx.get(f"{api_url}/conversations/{conversation}").text)
+    writing = stored["messages"][-1] | {"state": "writing", "content": "Half"}
     monkeypatch.setattr(
         "api.conversations.ConversationsClient.get",
         lambda _self, _id: page.session_state.chat_conversation.model_validate(
-            seen | {"messages": [seen["messages"][0], writing]}
+            stored | {"messages": [stored["messages"][0], writing]}
         ),
     )
-    shown(other, conversation)
-    assert "Being written …" in [caption.value for caption in other.caption]
+    open_chat(second_tab, conversation)
+    assert "Generating…" in [caption.value for caption in second_tab.caption]
     monkeypatch.undo()
     monkeypatch.setenv("API_BASE_URL", api_url)
-    next(button for button in other.button if button.label == "Look again").click().run()
-    assert "Being written …" not in [caption.value for caption in other.caption]
-    assert said(other, "assistant") == [seen["messages"][-1]["content"]]
+    next(button for button in second_tab.button if button.label == "Refresh").click().run()
+    assert "Generating…" not in [caption.value for caption in second_tab.caption]
+    assert said(second_tab, "assistant") == [stored["messages"][-1]["content"]]

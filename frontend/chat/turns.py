@@ -1,0 +1,130 @@
+"""Start turns: store the conversation with its settings, then stream the answers."""
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from api.chat_chunk import Chunk
+from api.conversation import Conversation, Message
+from api.errors import ApiError
+from chat.request import ChatSettings, storage_options, to_request
+from chat.session import (
+    PendingTurn,
+    conversations,
+    current_conversation,
+    current_conversation_id,
+    discard_pending_turn,
+    open_conversation,
+    pending_turn,
+    pending_turns,
+)
+from chat.stream_job import AnswerStreamJob
+from components.service_status import api
+from controls import model_picker, parameter_panel
+
+SYSTEM_KEY = "chat_system"
+ANSWER_COUNT_KEY = "chat_answers"
+POLL_SECONDS = 0.02
+
+state = st.session_state
+
+
+def current_settings() -> ChatSettings:
+    """Return the settings chosen in the sidebar."""
+    return ChatSettings(
+        system=(state.get(SYSTEM_KEY) or "").strip(),
+        model=model_picker.selected_model(),
+        parameters=parameter_panel.selected_parameters(),
+        wants_logprobs=parameter_panel.wants_logprobs(),
+    )
+
+
+def stop() -> None:
+    """Stop the answers of the open conversation."""
+    if turn := pending_turn():
+        turn.stop()
+
+
+def idle_conversation() -> Conversation:
+    """Stop and drop the pending turn, and return the open conversation.
+
+    Raises:
+        ApiError: No conversation is open.
+    """
+    stop()
+    if (conversation := current_conversation()) is None:
+        raise ApiError("This chat is no longer open.", "Select it in the sidebar.")
+    discard_pending_turn(conversation)
+    return conversation
+
+
+def idle_conversation_saved() -> Conversation:
+    """Stop and drop the pending turn, and store the current settings in the conversation."""
+    idle_conversation()
+    return save_conversation()
+
+
+def save_conversation() -> Conversation:
+    """Store the current settings in the open conversation, or in a new one, and return it."""
+    fields, conversation_id = current_settings().conversation_fields(), current_conversation_id()
+    client = conversations()
+    conversation = (
+        client.update(conversation_id, fields) if conversation_id else client.create(fields)
+    )
+    open_conversation(conversation)
+    return conversation
+
+
+def branch_to(conversation: Conversation, message_id: str) -> list[Message]:
+    """Return the messages down to `message_id`.
+
+    Raises:
+        ApiError: The message was deleted.
+    """
+    branch = conversation.branch_to(message_id)
+    if not branch:
+        raise ApiError("This message no longer exists.", "Reload the chat.")
+    return branch
+
+
+def start_turn(turn: PendingTurn, *, prefix: str = "") -> None:
+    """Start streaming the answers to a question; with a `prefix`, one answer that continues it."""
+    client = api()
+    question = "" if turn.question_id else turn.question
+    context = turn.conversation.messages_in_context(turn.branch())
+    body = to_request(context, question, current_settings(), prefix=prefix)
+    conversation_id, seconds = turn.conversation.id, client.settings.forsaken_seconds
+    stored_body = body | storage_options(conversation_id, turn.parent_id)
+    first = AnswerStreamJob(
+        lambda: client.stream_chat(stored_body), abandoned_seconds=seconds, prefix=prefix
+    )
+    turn.jobs.append(first)
+    count = 1 if prefix else int(state.get(ANSWER_COUNT_KEY) or 1)
+    for number in range(1, count):
+        open_stream = partial(_stream_sibling, first, _with_seed(body, number), conversation_id)
+        turn.jobs.append(AnswerStreamJob(open_stream, abandoned_seconds=seconds))
+    pending_turns()[conversation_id] = turn
+
+
+async def _stream_sibling(
+    first: AnswerStreamJob, body: dict[str, Any], conversation_id: str
+) -> AsyncGenerator[Chunk]:
+    """Stream another answer to the question as soon as the first answer has stored it."""
+    while first.answer.stored is None:
+        if first.answer.is_over:
+            raise first.answer.error or ApiError("The message could not be saved.", "Try again.")
+        await asyncio.sleep(POLL_SECONDS)
+    question_id = first.answer.stored.user_message
+    async for chunk in api().stream_chat(body | storage_options(conversation_id, question_id)):
+        yield chunk
+
+
+def _with_seed(body: dict[str, Any], number: int) -> dict[str, Any]:
+    """Set a seed that differs from the first answer's, also if that one is fixed."""
+    seed = body.get("seed", -1)
+    other_seed = random.randrange(2**31) if seed == -1 else (seed + number) % 2**32  # noqa: S311
+    return body | {"seed": other_seed}
