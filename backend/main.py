@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from backend import VERSION
 from backend.chat import routes as chat
@@ -26,11 +26,16 @@ from backend.model_server.capabilities import GrammarSupport
 from backend.model_server.client import open_model_server
 from backend.models import routes as models
 from backend.monitoring import health, metrics, status
-from backend.monitoring.statistics import DatabaseStatistics
+from backend.monitoring.lifespan import open_statistics
 from backend.presets import routes as presets
 from backend.settings import Settings
 from backend.state import AppState
 from backend.structured import routes as structured
+
+# FastAPI builds an included route at its first request. Included here, it is built once a process.
+api_router = APIRouter()
+for feature in (structured, conversations, presets, models, health, status, metrics):
+    api_router.include_router(feature.router, responses=COMMON_RESPONSES)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -53,11 +58,10 @@ def create_app(settings: Settings) -> FastAPI:
                 shutting_down=asyncio.Event(),
                 started_at=datetime.now(UTC),
             )
-            app.state.statistics = DatabaseStatistics(database)
             await ConversationRepository(database).mark_interrupted()
             with shutdown_signals(state.shutting_down), replace_uvicorn_access_log():
-                yield
-            await app.state.statistics.close()
+                async with open_statistics(app, database):
+                    yield
         await worker.close()
 
     app = FastAPI(
@@ -72,8 +76,7 @@ def create_app(settings: Settings) -> FastAPI:
     add_docs_page(app)
     # First, and as they are: routes that are included are handled by FastAPI itself.
     app.router.routes[:0] = [*chat.router.routes, *structured.generation_router.routes]
-    for routes in (structured, conversations, presets, models, health, status, metrics):
-        app.include_router(routes.router, responses=COMMON_RESPONSES)
+    app.router.routes += api_router.routes
     # Around everything, so that whatever is answered has its id and its line in the log.
     limits = {"/conversations/import": settings.max_import_bytes}
     guarded = SecurityMiddleware(app.build_middleware_stack(), settings, body_limits=limits)

@@ -3,9 +3,8 @@
 import asyncio
 import socket
 import threading
-import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 import httpx
@@ -16,39 +15,79 @@ from backend.settings import Settings
 from tests.support.fake_model_server import FakeModelServer
 from tests.support.requests import MODEL_ID
 
+SHUTDOWN_GRACE_SECONDS = 1.0
+
+
+class _ApiServer(uvicorn.Server):
+    """Uvicorn's server, started and stopped without its pauses of 0.1 s."""
+
+    def __init__(self, settings: Settings) -> None:
+        config = uvicorn.Config(create_app(settings), log_level="warning", access_log=False)
+        super().__init__(config)
+        self.ready = threading.Event()
+        self._stop = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop
+
+    def run_until_stopped(self, listener: socket.socket) -> None:
+        try:
+            asyncio.run(self.serve([listener]))
+        finally:
+            self.ready.set()
+
+    def stop(self) -> None:
+        if self.started:
+            self._loop.call_soon_threadsafe(self._stop.set)
+
+    async def main_loop(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        await self.on_tick(0)
+        self.ready.set()
+        await self._stop.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._finish_responses(), SHUTDOWN_GRACE_SECONDS)
+        for task in self.server_state.tasks:
+            task.cancel()
+        await self.lifespan.shutdown()
+
+    async def _finish_responses(self) -> None:
+        while self.server_state.connections or self.server_state.tasks:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+
 
 @contextmanager
 def running_api(settings: Settings, *, port: int = 0) -> Iterator[str]:
-    """Serve the API on this port or a free one, in a thread of its own; give its address."""
-    listener = socket.socket(proto=socket.IPPROTO_TCP)  # asyncio sends small pieces at once then
+    """Serve the API on `port`, or a free one, in its own thread; yield its URL."""
+    listener = socket.socket(proto=socket.IPPROTO_TCP)  # so that asyncio sets TCP_NODELAY
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", port))
     listener.listen(100)
-    config = uvicorn.Config(
-        create_app(settings), log_level="warning", timeout_graceful_shutdown=1, access_log=False
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=asyncio.run, args=[server.serve([listener])])
+    server = _ApiServer(settings)
+    thread = threading.Thread(target=server.run_until_stopped, args=[listener])
     thread.start()
-    while not server.started and thread.is_alive():
-        time.sleep(0.01)
+    server.ready.wait()
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
-        server.should_exit = True
+        server.stop()
         thread.join()
 
 
 KEY = "sk-hunter2 and more"
 
 
-def guarded(model_server: FakeModelServer, **knobs: Any) -> Settings:
+def settings_for(model_server: FakeModelServer, **knobs: Any) -> Settings:
     return Settings(model_id=MODEL_ID, dmr_base_url=model_server.base_url, **knobs)
 
 
 @asynccontextmanager
 async def api_with(model_server: FakeModelServer, **knobs: Any) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(guarded(model_server, **knobs))
+    app = create_app(settings_for(model_server, **knobs))
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(
