@@ -1,4 +1,4 @@
-"""Wires the API together: settings in, the door opened, routes included."""
+"""Wires the API: settings in, resources opened, routers included."""
 
 import asyncio
 import gc
@@ -39,53 +39,62 @@ for feature in (structured, conversations, presets, models, health, status, metr
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Build the API. What lives as long as the process is opened when the server starts it."""
-    line = RequestQueue(settings.max_concurrent, settings.max_waiting)
-    measures = Metrics(line)
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        worker = WorkerPool()
-        async with open_database(settings) as database, open_model_server(settings) as upstream:
-            app.state.core = state = AppState(
-                settings=settings,
-                database=database,
-                model_server=upstream,
-                capabilities=GrammarSupport(upstream),
-                queue=line,
-                metrics=measures,
-                schema_workers=worker,
-                shutting_down=asyncio.Event(),
-                started_at=datetime.now(UTC),
-            )
-            await ConversationRepository(database).mark_interrupted()
-            with shutdown_signals(state.shutting_down), replace_uvicorn_access_log():
-                async with open_statistics(app, database):
-                    yield
-        await worker.close()
-
+    """Build the API. Long-lived objects are opened when the server starts it."""
+    queue = RequestQueue(settings.max_concurrent, settings.max_waiting)
+    counters = Metrics(queue)
     app = FastAPI(
         title="SmolChat",
         version=VERSION,
         description="Chat with small open models on your own machine, in OpenAI's shape.",
-        lifespan=lifespan,
+        lifespan=lambda app: _open_resources(app, settings, queue, counters),
         docs_url=None,
         redoc_url=None,
     )
     add_error_handlers(app)
     add_docs_page(app)
-    # First, and as they are: routes that are included are handled by FastAPI itself.
+    # Included routers are handled by FastAPI itself, so the fast routes are added as they are.
     app.router.routes[:0] = [*chat.router.routes, *structured.generation_router.routes]
     app.router.routes += api_router.routes
-    # Around everything, so that whatever is answered has its id and its line in the log.
+    # Outermost, so that every response has its request id and its line in the log.
     limits = {"/conversations/import": settings.max_import_bytes}
-    guarded = SecurityMiddleware(app.build_middleware_stack(), settings, body_limits=limits)
-    app.middleware_stack = AccessLogMiddleware(add_cors(guarded, settings), measures.count_request)
+    secured = SecurityMiddleware(app.build_middleware_stack(), settings, body_limits=limits)
+    app.middleware_stack = AccessLogMiddleware(add_cors(secured, settings), counters.count_request)
     return app
 
 
+@asynccontextmanager
+async def _open_resources(
+    app: FastAPI, settings: Settings, queue: RequestQueue, counters: Metrics
+) -> AsyncIterator[None]:
+    schema_workers = WorkerPool()
+    async with open_database(settings) as database, open_model_server(settings) as model_server:
+        app.state.core = state = AppState(
+            settings=settings,
+            database=database,
+            model_server=model_server,
+            capabilities=GrammarSupport(model_server),
+            queue=queue,
+            metrics=counters,
+            schema_workers=schema_workers,
+            shutting_down=asyncio.Event(),
+            started_at=datetime.now(UTC),
+        )
+        await ConversationRepository(database).mark_interrupted()
+        _freeze_garbage_collector()
+        async with open_statistics(app, database):
+            with shutdown_signals(state.shutting_down), replace_uvicorn_access_log():
+                yield
+    await schema_workers.close()
+
+
+def _freeze_garbage_collector() -> None:
+    """Exempt what exists at start from garbage collection, once a process.
+
+    The collector would look through it after every few requests: a third of the CPU of a request.
+    """
+    if not gc.get_freeze_count():
+        gc.freeze()
+        gc.set_threshold(20_000, 20, 20)
+
+
 app = create_app(Settings.load())
-# What was made so far stays as long as the process: looking through it again and again, as the
-# collector would after every few requests, is a third of the CPU of a request.
-gc.freeze()
-gc.set_threshold(20_000, 20, 20)

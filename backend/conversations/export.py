@@ -1,6 +1,6 @@
-"""Conversations for other programs and for people: as JSON, Markdown, and a page of HTML.
+"""Export conversations as JSON, Markdown, or a self-contained HTML page.
 
-JSON holds everything; the others hold the thread that the conversation was left at.
+JSON holds everything; Markdown and HTML hold the active branch.
 """
 
 import re
@@ -18,13 +18,13 @@ MEDIA_TYPES = {
     "html": "text/html; charset=utf-8",
 }
 _EXTENSIONS = {"json": "json", "markdown": "md", "html": "html"}
-_ROLE_LABELS = {"user": "You", "assistant": "Answer", "tool": "Tool", "system": "System"}
+_ROLE_LABELS = {"user": "You", "assistant": "Assistant", "tool": "Tool", "system": "System"}
 _STATE_NOTES = {
-    "stopped": "Stopped here.",
-    "interrupted": "Interrupted here.",
-    "writing": "Still being written.",
+    "stopped": "Stopped.",
+    "interrupted": "Interrupted.",
+    "writing": "Still generating.",
 }
-# Nothing is loaded and nothing runs, whatever was said.
+# The policy blocks scripts and remote content, whatever the messages contain.
 _PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -50,7 +50,7 @@ p {{ font-size: .875rem; opacity: .8; margin: .25rem 0; }}
 
 
 class Export(BaseModel):
-    """What a file of ours holds."""
+    """An export file of SmolChat."""
 
     format: Literal["smolchat"] = "smolchat"
     version: Literal[1] = 1
@@ -58,35 +58,39 @@ class Export(BaseModel):
 
 
 def to_markdown(conversation: Conversation) -> str:
-    """Write a conversation as Markdown; what was said stays as it was written."""
-    pieces = [f"# {' '.join(_title(conversation).split())}"]
+    """Render a conversation as Markdown; message texts are not escaped."""
+    blocks = [f"# {_single_line(_title(conversation))}"]
     if conversation.system_prompt:
-        pieces += ["## System", conversation.system_prompt]
+        blocks += ["## System", conversation.system_prompt]
     for message in conversation.active_branch():
-        pieces += [f"## {' '.join(_speaker(message).split())}", message.content]
-        pieces += [f"*{' '.join(note.split())}*" for note in _notes(message)]
-    return "\n\n".join(pieces) + "\n"
+        blocks += [f"## {_single_line(_speaker(message))}", message.content]
+        blocks += [f"*{_single_line(note)}*" for note in _notes(message)]
+    return "\n\n".join(blocks) + "\n"
 
 
 def to_html(conversation: Conversation) -> str:
-    """Write a conversation as a page that needs nothing else."""
+    """Render a conversation as a page that loads nothing else."""
     prompt = conversation.system_prompt
-    pieces = [_section("System", prompt, [])] if prompt else []
-    pieces += [
-        _section(_speaker(said), said.content, _notes(said))
-        for said in conversation.active_branch()
+    sections = [_section("System", prompt, [])] if prompt else []
+    sections += [
+        _section(_speaker(message), message.content, _notes(message))
+        for message in conversation.active_branch()
     ]
-    return _PAGE.format(title=escape(_title(conversation)), body="\n".join(pieces))
+    return _PAGE.format(title=escape(_title(conversation)), body="\n".join(sections))
 
 
-def content_disposition(name: str, form: str) -> str:
-    """Say under which name a browser saves a file (RFC 6266)."""
+def content_disposition(name: str, file_format: str) -> str:
+    """Return the header that sets the name under which a browser saves the file (RFC 6266)."""
     name = re.sub(r"[^\w.,()+-]+", " ", name).strip(" .")[:100] or "conversation"
-    return f"attachment; filename*=UTF-8''{quote(name, safe='')}.{_EXTENSIONS[form]}"
+    return f"attachment; filename*=UTF-8''{quote(name, safe='')}.{_EXTENSIONS[file_format]}"
 
 
 def _title(conversation: Conversation) -> str:
     return conversation.title or "Conversation"
+
+
+def _single_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _speaker(message: Message) -> str:
@@ -95,15 +99,15 @@ def _speaker(message: Message) -> str:
 
 
 def _notes(message: Message) -> list[str]:
-    """Say what belongs to a message besides its text."""
+    """Return what a reader should know about a message besides its text."""
     notes = [_STATE_NOTES[message.state]] if message.state in _STATE_NOTES else []
     if message.error:
-        notes.append(f"Failed: {message.error.get('message') or 'no reason was told.'}")
+        notes.append(f"Failed: {message.error.get('message') or 'unknown reason'}")
     if message.parts and any(part.get("type") != "text" for part in message.parts):
-        notes.append("With attachments, which are not in this file.")
+        notes.append("Attachments are not included in this file.")
     return notes
 
 
 def _section(speaker: str, text: str, notes: list[str]) -> str:
-    said = f"<h2>{escape(speaker)}</h2>\n<pre>{escape(text)}</pre>"
-    return "\n".join([said, *(f"<p>{escape(note)}</p>" for note in notes)])
+    lines = [f"<h2>{escape(speaker)}</h2>", f"<pre>{escape(text)}</pre>"]
+    return "\n".join([*lines, *(f"<p>{escape(note)}</p>" for note in notes)])

@@ -1,7 +1,7 @@
-"""Files of conversations, read: our own, and what Open WebUI exports.
+"""Parse imported conversations: SmolChat's own export files and those of Open WebUI.
 
-Ours is taken as it is or refused. Of Open WebUI's, whose form changed over the years, what is
-understood is taken.
+A SmolChat file must be valid as a whole. Open WebUI's format has changed over the years, so
+whatever is recognized in its files is imported and everything else is skipped.
 """
 
 import re
@@ -22,120 +22,121 @@ _ROLES = {"system", "user", "assistant", "tool"}
 _REASONING = re.compile(
     r'\s*<details type="reasoning"[^>]*>\s*<summary>[^<]*</summary>(.*?)</details>\s*', re.DOTALL
 )
-_MILLISECONDS = 100_000_000_000  # a larger number is no second of these millennia
-_END_OF_TIME = 250_000_000_000_000
+# Larger numbers are milliseconds: as seconds they would be after the year 5138.
+_MAX_SECONDS = 100_000_000_000
+_MAX_MILLISECONDS = 250_000_000_000_000  # the year 9892, within the range of Timestamp
 
 Json = dict[str, Any]
 
 
 def parse_import(body: bytes) -> list[Conversation]:
-    """Read a file of conversations.
+    """Parse an export file.
 
     Raises:
-        InvalidRequestError: it is no JSON, or of no kind that is known.
-        RequestValidationError: it is of ours, and something in it is wrong.
+        InvalidRequestError: The body is not JSON, or not in a known format.
+        RequestValidationError: A SmolChat export has an invalid field.
     """
     try:
-        found = from_json(body, allow_inf_nan=False)
+        payload = from_json(body, allow_inf_nan=False)
     except ValueError as error:
         raise InvalidRequestError(f"Not JSON: {error}.") from None
-    if isinstance(found, dict) and found.get("format") == "smolchat":
-        return validate_request(Export, found).conversations
-    chats = found if isinstance(found, list) else [found]
-    return [_conversation(chat, number) for number, chat in enumerate(chats)]
+    if isinstance(payload, dict) and payload.get("format") == "smolchat":
+        return validate_request(Export, payload).conversations
+    entries = payload if isinstance(payload, list) else [payload]
+    return [_conversation(entry, number) for number, entry in enumerate(entries)]
 
 
 def _conversation(exported: object, number: int) -> Conversation:
+    """Convert a chat as Open WebUI exports it."""
     entry = as_dict(exported)
     chat = as_dict(entry.get("chat")) or entry
     history = as_dict(chat.get("history"))
-    told = as_dict(history.get("messages")) or _linear_messages(chat.get("messages"))
-    if told is None:
+    by_key = as_dict(history.get("messages")) or _linear_messages(chat.get("messages"))
+    if by_key is None:
         raise InvalidRequestError(
-            f"Entry {number} is no conversation of SmolChat or Open WebUI. Export it as JSON."
+            f"Entry {number} is not a SmolChat or Open WebUI export. Export the chat as JSON."
         )
-    ids, messages = _messages({key: said for key, said in told.items() if isinstance(said, dict)})
+    ids, messages = _messages({key: raw for key, raw in by_key.items() if isinstance(raw, dict)})
     params, models = as_dict(chat.get("params")), chat.get("models")
-    created = _parse_timestamp(entry.get("created_at") or chat.get("timestamp")) or utc_now()
+    created_at = _parse_timestamp(entry.get("created_at") or chat.get("timestamp")) or utc_now()
     return Conversation(
         title=as_str(chat.get("title") or entry.get("title"))[:200],
-        model=_name(models[0]) if isinstance(models, list) and models else None,
+        model=_model_id(models[0]) if isinstance(models, list) and models else None,
         system_prompt=as_str(params.get("system") or chat.get("system")) or None,
         parameters=_parameters(params),
         current=ids.get(as_str(history.get("currentId"))),
         messages=messages,
-        created_at=created,
-        updated_at=_parse_timestamp(entry.get("updated_at")) or created,
+        created_at=created_at,
+        updated_at=_parse_timestamp(entry.get("updated_at")) or created_at,
     )
 
 
-def _linear_messages(told: object) -> Json | None:
-    """Read a list of messages, each of which follows the one before where it does not say."""
-    if not isinstance(told, list):
+def _linear_messages(value: object) -> Json | None:
+    """Key a list of messages by id; a message without a parent follows the previous one."""
+    if not isinstance(value, list):
         return None
-    found: Json = {}
-    before = None
-    for number, said in enumerate(told):
-        if isinstance(said, dict):
-            key = as_str(said.get("id")) or str(number)
-            found[key] = {"parentId": before} | said
-            before = key
-    return found
+    by_key: Json = {}
+    previous = None
+    for number, raw in enumerate(value):
+        if isinstance(raw, dict):
+            key = as_str(raw.get("id")) or str(number)
+            by_key[key] = {"parentId": previous} | raw
+            previous = key
+    return by_key
 
 
-def _messages(told: dict[str, Json]) -> tuple[dict[str, str], list[Message]]:
-    """Give the messages, each after its parent, and their new ids.
+def _messages(by_key: dict[str, Json]) -> tuple[dict[str, str], list[Message]]:
+    """Return the new id of each key, and the messages, each after its parent.
 
-    A parent that is not there, or that follows what it precedes, is none.
+    A message whose parent is missing, or is one of its own descendants, becomes a first message.
     """
     ids: dict[str, str] = {}
     messages = []
-    for first in sorted(
-        told, key=lambda key: _parse_timestamp(told[key].get("timestamp")) or utc_now()
+    for start in sorted(
+        by_key, key=lambda key: _parse_timestamp(by_key[key].get("timestamp")) or utc_now()
     ):
-        chain: dict[str, Json] = {}
-        key = first
-        while key in told and key not in ids and key not in chain:
-            chain[key] = told[key]
-            key = as_str(told[key].get("parentId"))
+        ancestors: dict[str, Json] = {}
+        key = start
+        while key in by_key and key not in ids and key not in ancestors:
+            ancestors[key] = by_key[key]
+            key = as_str(by_key[key].get("parentId"))
         parent = ids.get(key)
-        for key, said in reversed(chain.items()):
+        for key, raw in reversed(ancestors.items()):
             ids[key] = new_id()
-            messages.append(_message(said, ids[key], parent))
+            messages.append(_message(raw, ids[key], parent))
             parent = ids[key]
     return ids, messages
 
 
-def _message(said: Json, message: str, parent: str | None) -> Message:
-    role, content = said.get("role"), said.get("content")
+def _message(raw: Json, message_id: str, parent: str | None) -> Message:
+    role, content = raw.get("role"), raw.get("content")
     is_answer = role == "assistant"
-    parts = as_dict_list(content) or None
     text = content_text(content)
-    thought = _REASONING.match(text) if is_answer else None
-    error = _error(said.get("error"))
-    state = "failed" if error else "interrupted" if said.get("done") is False else "finished"
-    at = _parse_timestamp(said.get("timestamp")) or utc_now()
+    reasoning = _REASONING.match(text) if is_answer else None
+    error = _error(raw.get("error"))
+    state = "failed" if error else "interrupted" if raw.get("done") is False else "finished"
+    timestamp = _parse_timestamp(raw.get("timestamp")) or utc_now()
     return Message.model_validate(
         {
-            "id": message,
+            "id": message_id,
             "parent": parent,
             "role": role if role in _ROLES else "user",
-            "content": text[thought.end() :] if thought else text,
-            "parts": parts,
-            "reasoning": _strip_quote_marks(thought[1]) if thought else None,
-            "model": _name(said.get("model")) if is_answer else None,
+            "content": text[reasoning.end() :] if reasoning else text,
+            "parts": as_dict_list(content) or None,
+            "reasoning": _strip_quote_marks(reasoning[1]) if reasoning else None,
+            "model": _model_id(raw.get("model")) if is_answer else None,
             "state": state if is_answer else None,
             "error": error if is_answer else None,
-            "created_at": at,
-            "updated_at": at,
+            "created_at": timestamp,
+            "updated_at": timestamp,
         }
     )
 
 
-def _error(told: object) -> Json | None:
-    if not told:
+def _error(value: object) -> Json | None:
+    if not value:
         return None
-    message = as_str(as_dict(told).get("content")) or as_str(told) or "The answer failed."
+    message = as_str(as_dict(value).get("content")) or as_str(value) or "The answer failed."
     return {"message": message, "type": "server_error", "code": None, "param": None}
 
 
@@ -144,17 +145,19 @@ def _strip_quote_marks(text: str) -> str:
 
 
 def _parameters(params: Json) -> Json | None:
-    known = CompletionRequest.model_fields
-    found = {name: value for name, value in params.items() if name in known and value is not None}
-    return found or None
+    supported = CompletionRequest.model_fields
+    fields = {name: value for name, value in params.items() if name in supported}
+    return {name: value for name, value in fields.items() if value is not None} or None
 
 
-def _parse_timestamp(told: object) -> datetime | None:
-    """Read seconds, or milliseconds, since 1970."""
-    if isinstance(told, bool) or not isinstance(told, int | float) or not 0 < told < _END_OF_TIME:
+def _parse_timestamp(value: object) -> datetime | None:
+    """Parse seconds or milliseconds since 1970."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return datetime.fromtimestamp(told / 1000 if told > _MILLISECONDS else told, UTC)
+    if not 0 < value < _MAX_MILLISECONDS:
+        return None
+    return datetime.fromtimestamp(value / 1000 if value > _MAX_SECONDS else value, UTC)
 
 
-def _name(value: object) -> str | None:
+def _model_id(value: object) -> str | None:
     return as_str(value)[:1000] or None

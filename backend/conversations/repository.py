@@ -1,4 +1,4 @@
-"""What is asked of the stored conversations, and what is changed in them."""
+"""Store conversations and their messages, and query them."""
 
 import asyncio
 from collections.abc import Sequence
@@ -8,175 +8,195 @@ from typing import Any
 from sqlalchemy import RowMapping, Select, delete, exists, func, insert, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.conversations.conversation import Conversation, ConversationSummary, Message
+from backend.conversations.conversation import (
+    Conversation,
+    ConversationSummary,
+    Message,
+    derive_title,
+)
 from backend.database.database import Database
 from backend.database.tables import conversations, messages
 from backend.database.types import new_id, utc_now
 from backend.errors import ConversationNotFoundError, MessageNotFoundError
 
-_TITLE_CHARACTERS = 80
-_INSERT_BATCH = 500  # written at once; others have their turn between
+_INSERT_BATCH = 500  # rows per statement, so that other tasks run in between
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Turn:
-    """A question and its answer, as they were stored."""
+    """The ids of a stored user message and of its answer."""
 
-    conversation: str
-    user_message: str
-    answer_message: str
+    conversation_id: str
+    user_message_id: str
+    answer_message_id: str
 
 
 class ConversationRepository:
-    """The conversations of this database."""
-
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def list_page(
         self, limit: int, *, search: str = "", after: str | None = None
     ) -> list[ConversationSummary]:
-        """List the newest; those that follow the conversation `after`, if there is one.
+        """Return the most recently used conversations, or those that follow the id `after`.
 
         Raises:
-            ConversationNotFoundError: there is no conversation `after`.
+            ConversationNotFoundError: The conversation `after` does not exist.
         """
         columns = (conversations.c[name] for name in ConversationSummary.model_fields)
-        place = tuple_(conversations.c.updated_at, conversations.c.id)
-        newest = conversations.c.updated_at.desc(), conversations.c.id.desc()
-        query = select(*columns).order_by(*newest).limit(limit)
+        sort_key = tuple_(conversations.c.updated_at, conversations.c.id)
+        newest_first = conversations.c.updated_at.desc(), conversations.c.id.desc()
+        query = select(*columns).order_by(*newest_first).limit(limit)
         if search:
             query = query.where(_matches_search(search))
         async with self._database.read_transaction() as connection:
             if after is not None:
-                last = await _get_conversation_row(connection, after, is_written=False)
-                query = query.where(place < (last["updated_at"], last["id"]))
+                last = await _get_conversation_row(connection, after)
+                query = query.where(sort_key < (last["updated_at"], last["id"]))
             rows = (await connection.execute(query)).mappings()
             return [ConversationSummary.model_validate(row) for row in rows]
 
     async def list_ids(self) -> list[str]:
-        """List all, oldest first."""
+        """Return the ids of all conversations, least recently used first."""
         query = select(conversations.c.id).order_by(conversations.c.updated_at)
         async with self._database.read_transaction() as connection:
             return list((await connection.execute(query)).scalars())
 
-    async def get(self, conversation: str) -> Conversation:
-        """Give a whole conversation.
+    async def get(self, conversation_id: str) -> Conversation:
+        """Return a conversation with all its messages.
 
         Raises:
-            ConversationNotFoundError: there is none of this id.
+            ConversationNotFoundError: The conversation does not exist.
         """
-        query = select(messages).where(messages.c.conversation == conversation)
+        query = select(messages).where(messages.c.conversation == conversation_id)
         async with self._database.read_transaction() as connection:
-            head = await _get_conversation_row(connection, conversation, is_written=False)
-            rows = (await connection.execute(query.order_by(messages.c.number))).mappings()
-            return Conversation.model_validate({**head, "messages": list(rows)})
+            row = await _get_conversation_row(connection, conversation_id)
+            message_rows = (await connection.execute(query.order_by(messages.c.number))).mappings()
+            return Conversation.model_validate({**row, "messages": list(message_rows)})
 
     async def insert_many(self, added: Sequence[Conversation]) -> list[ConversationSummary]:
-        """Store conversations as they are, but under ids of their own; all of them, or none."""
-        heads, rows = await asyncio.to_thread(_assign_ids, added)
+        """Store conversations under new ids: all of them, or none if one fails."""
+        rows, message_rows = await asyncio.to_thread(_assign_ids, added)
         async with self._database.write_transaction() as connection:
-            for table, kept in ((conversations, heads), (messages, rows)):
-                for start in range(0, len(kept), _INSERT_BATCH):
-                    await connection.execute(insert(table), kept[start : start + _INSERT_BATCH])
-        return [ConversationSummary.model_validate(head) for head in heads]
+            for table, table_rows in ((conversations, rows), (messages, message_rows)):
+                for start in range(0, len(table_rows), _INSERT_BATCH):
+                    batch = table_rows[start : start + _INSERT_BATCH]
+                    await connection.execute(insert(table), batch)
+        return [ConversationSummary.model_validate(row) for row in rows]
 
-    async def update(self, conversation: str, changes: dict[str, Any]) -> Conversation:
-        """Set what a conversation is to have from now on.
+    async def insert(self, added: Conversation) -> Conversation:
+        """Store one conversation under a new id, and return it as stored."""
+        [summary] = await self.insert_many([added])
+        return await self.get(summary.id)
+
+    async def duplicate(self, conversation_id: str) -> Conversation:
+        """Copy a conversation under a new id, and return the copy.
 
         Raises:
-            ConversationNotFoundError: there is none of this id.
-            MessageNotFoundError: it is to name a message that is not in it.
+            ConversationNotFoundError: The conversation does not exist.
         """
-        query = update(conversations).where(conversations.c.id == conversation)
+        original = await self.get(conversation_id)
+        title = f"{original.title[:190]} (copy)".strip()
+        return await self.insert(original.model_copy(update={"title": title}))
+
+    async def update(self, conversation_id: str, changes: dict[str, Any]) -> Conversation:
+        """Set columns of a conversation, and return it.
+
+        Raises:
+            ConversationNotFoundError: The conversation does not exist.
+            MessageNotFoundError: `current` or `sent_from` is not one of its messages.
+        """
         async with self._database.write_transaction() as connection:
-            await _get_conversation_row(connection, conversation)
+            await _get_conversation_row(connection, conversation_id, for_update=True)
             for name in ("current", "sent_from"):
-                if (named := changes.get(name)) is not None:
-                    await _get_message_row(connection, conversation, named)
+                if (message_id := changes.get(name)) is not None:
+                    await _get_message_row(connection, conversation_id, message_id)
             if changes:
-                await connection.execute(query.values(changes))
-        return await self.get(conversation)
+                await _update_row(connection, conversation_id, changes)
+        return await self.get(conversation_id)
 
-    async def delete(self, conversation: str) -> None:
-        """Forget a conversation.
-
-        Raises:
-            ConversationNotFoundError: there is none of this id.
-        """
-        async with self._database.write_transaction() as connection:
-            await _get_conversation_row(connection, conversation)
-            await connection.execute(
-                delete(messages).where(messages.c.conversation == conversation)
-            )
-            await connection.execute(
-                delete(conversations).where(conversations.c.id == conversation)
-            )
-
-    async def delete_message(self, conversation: str, message: str) -> None:
-        """Forget a message and all that follows it; what else was said there is read then.
+    async def delete(self, conversation_id: str) -> None:
+        """Delete a conversation and its messages.
 
         Raises:
-            ConversationNotFoundError: there is no such conversation.
-            MessageNotFoundError: there is no such message in it.
+            ConversationNotFoundError: The conversation does not exist.
         """
         async with self._database.write_transaction() as connection:
-            head = await _get_conversation_row(connection, conversation)
-            parent = (await _get_message_row(connection, conversation, message))["parent"]
-            gone = (await connection.execute(_descendants(message))).scalars().all()
-            below = _descendants(message).scalar_subquery()
-            await connection.execute(delete(messages).where(messages.c.id.in_(below)))
+            await _get_conversation_row(connection, conversation_id, for_update=True)
+            await connection.execute(
+                delete(messages).where(messages.c.conversation == conversation_id)
+            )
+            await connection.execute(
+                delete(conversations).where(conversations.c.id == conversation_id)
+            )
+
+    async def delete_message(self, conversation_id: str, message_id: str) -> None:
+        """Delete a message and its descendants; `current` moves to a sibling branch if needed.
+
+        Raises:
+            ConversationNotFoundError: The conversation does not exist.
+            MessageNotFoundError: The message is not in it.
+        """
+        async with self._database.write_transaction() as connection:
+            row = await _get_conversation_row(connection, conversation_id, for_update=True)
+            parent = (await _get_message_row(connection, conversation_id, message_id))["parent"]
+            deleted_ids = (await connection.execute(_descendants(message_id))).scalars().all()
+            descendants = _descendants(message_id).scalar_subquery()
+            await connection.execute(delete(messages).where(messages.c.id.in_(descendants)))
             changes: Row = {}
-            if head["sent_from"] == message:  # another version marks the same place
-                changes["sent_from"] = await _latest_child(connection, conversation, parent)
-            elif head["sent_from"] in gone:
+            if row["sent_from"] == message_id:  # an alternative version starts the same context
+                changes["sent_from"] = await _latest_child(connection, conversation_id, parent)
+            elif row["sent_from"] in deleted_ids:
                 changes["sent_from"] = None
-            if head["current"] in gone:
-                changes["current"] = await _latest_leaf(connection, conversation, parent)
+            if row["current"] in deleted_ids:
+                changes["current"] = await _latest_leaf(connection, conversation_id, parent)
             if changes:
-                query = update(conversations).where(conversations.c.id == conversation)
-                await connection.execute(query.values(changes))
+                await _update_row(connection, conversation_id, changes)
 
     async def create_turn(
-        self, conversation: str, asked: Message, answer: Message, *, follows_on: bool = False
+        self,
+        conversation_id: str,
+        user_message: Message,
+        answer: Message,
+        *,
+        after_current: bool = False,
     ) -> Turn:
-        """Store a question, and an answer that is yet to be written.
+        """Store a user message and an answer that is about to be generated.
 
-        A question that `asked.parent` already is, is asked again. `follows_on` puts it where the
-        conversation was left.
+        If `user_message.parent` is the same user message, only the answer is stored: it is being
+        regenerated. `after_current` ignores that parent and appends to the active branch.
 
         Raises:
-            ConversationNotFoundError: there is no such conversation.
-            MessageNotFoundError: the parent is not in it.
+            ConversationNotFoundError: The conversation does not exist.
+            MessageNotFoundError: The parent is not in it.
         """
         async with self._database.write_transaction() as connection:
-            head = await _get_conversation_row(connection, conversation)
-            parent = head["current"] if follows_on else asked.parent
-            place = parent and await _get_message_row(connection, conversation, parent)
-            if place and _is_same_question(place, asked):
-                question = str(parent)
+            row = await _get_conversation_row(connection, conversation_id, for_update=True)
+            parent = row["current"] if after_current else user_message.parent
+            parent_row = parent and await _get_message_row(connection, conversation_id, parent)
+            if parent_row and _is_same_question(parent_row, user_message):
+                user_message_id = str(parent)
             else:
-                question = asked.id
-                await _insert(connection, conversation, asked, parent)
-            await _insert(connection, conversation, answer, question)
+                user_message_id = user_message.id
+                await _insert(connection, conversation_id, user_message, parent)
+            await _insert(connection, conversation_id, answer, user_message_id)
             changes = {"current": answer.id, "updated_at": answer.created_at}
-            changes["title"] = head["title"] or _derive_title(asked.content)
-            query = update(conversations).where(conversations.c.id == conversation)
-            await connection.execute(query.values(changes))
-        return Turn(conversation, question, answer.id)
+            changes["title"] = row["title"] or derive_title(user_message.content)
+            await _update_row(connection, conversation_id, changes)
+        return Turn(conversation_id, user_message_id, answer.id)
 
-    async def update_answer(self, message: str, changes: dict[str, Any]) -> None:
-        """Write how far an answer has come, or how it ended."""
-        query = update(messages).where(messages.c.id == message)
+    async def update_answer(self, message_id: str, changes: dict[str, Any]) -> None:
+        """Store the progress of an answer, or how it ended."""
+        query = update(messages).where(messages.c.id == message_id)
         async with self._database.write_transaction() as connection:
             await connection.execute(query.values(changes | {"updated_at": utc_now()}))
 
     async def mark_interrupted(self) -> None:
-        """Say of the answers that were being written when the last process ended how they ended.
+        """Mark the answers that were being generated when the last process stopped.
 
-        An answer that another process is writing here takes that back with its next words.
+        If another process is still generating one, its next update sets the state back.
         """
         query = update(messages).where(messages.c.state == "writing")
         async with self._database.write_transaction() as connection:
@@ -184,102 +204,104 @@ class ConversationRepository:
 
 
 async def _get_conversation_row(
-    connection: AsyncConnection, conversation: str, *, is_written: bool = True
+    connection: AsyncConnection, conversation_id: str, *, for_update: bool = False
 ) -> RowMapping:
-    query = select(conversations).where(conversations.c.id == conversation)
-    query = query.with_for_update() if is_written else query  # of SQLite there is one writer only
+    query = select(conversations).where(conversations.c.id == conversation_id)
+    query = query.with_for_update() if for_update else query  # ignored by SQLite: one writer
     if (row := (await connection.execute(query)).mappings().one_or_none()) is None:
         raise ConversationNotFoundError(
-            "There is no such conversation; it may have been deleted. GET /conversations lists all."
+            "Conversation not found; it may have been deleted. GET /conversations lists all."
         )
     return row
 
 
 async def _get_message_row(
-    connection: AsyncConnection, conversation: str, message: str
+    connection: AsyncConnection, conversation_id: str, message_id: str
 ) -> RowMapping:
     query = select(messages).where(
-        messages.c.id == message, messages.c.conversation == conversation
+        messages.c.id == message_id, messages.c.conversation == conversation_id
     )
     if (row := (await connection.execute(query)).mappings().one_or_none()) is None:
         raise MessageNotFoundError(
-            "There is no such message in this conversation; it may have been deleted."
+            "Message not found in this conversation; it may have been deleted."
         )
     return row
 
 
 async def _latest_child(
-    connection: AsyncConnection, conversation: str, parent: str | None
+    connection: AsyncConnection, conversation_id: str, parent: str | None
 ) -> str | None:
     query = select(messages.c.id).where(
-        messages.c.conversation == conversation, messages.c.parent.is_not_distinct_from(parent)
+        messages.c.conversation == conversation_id, messages.c.parent.is_not_distinct_from(parent)
     )
     query = query.order_by(messages.c.number.desc()).limit(1)
-    found: str | None = (await connection.execute(query)).scalar_one_or_none()
-    return found
+    child_id: str | None = (await connection.execute(query)).scalar_one_or_none()
+    return child_id
 
 
 async def _latest_leaf(
-    connection: AsyncConnection, conversation: str, message: str | None
+    connection: AsyncConnection, conversation_id: str, message_id: str | None
 ) -> str | None:
-    """Follow a thread, from a message or from the start, by the newest to its end."""
+    """Return the end of the newest branch below a message, or of the whole tree if that is None."""
     query = select(messages.c.parent, messages.c.id)
-    query = query.where(messages.c.conversation == conversation).order_by(messages.c.number)
-    newest = {row.parent: row.id for row in await connection.execute(query)}
-    while message in newest:
-        message = newest[message]
-    return message
+    query = query.where(messages.c.conversation == conversation_id).order_by(messages.c.number)
+    latest_child = {row.parent: row.id for row in await connection.execute(query)}
+    while message_id in latest_child:
+        message_id = latest_child[message_id]
+    return message_id
 
 
 async def _insert(
-    connection: AsyncConnection, conversation: str, message: Message, parent: str | None
+    connection: AsyncConnection, conversation_id: str, message: Message, parent: str | None
 ) -> None:
-    row = message.model_dump() | {"conversation": conversation, "parent": parent}
+    row = message.model_dump() | {"conversation": conversation_id, "parent": parent}
     await connection.execute(insert(messages), row)
 
 
+async def _update_row(connection: AsyncConnection, conversation_id: str, changes: Row) -> None:
+    query = update(conversations).where(conversations.c.id == conversation_id)
+    await connection.execute(query.values(changes))
+
+
 def _matches_search(search: str) -> Any:
-    """Look for a text in titles and in what was said, whatever its case."""
-    wanted = search.replace("\0", "").lower()
-    said = func.lower(messages.c.content).contains(wanted, autoescape=True)
+    """Match conversations with the text in their title or in a message, ignoring case."""
+    text = search.replace("\0", "").lower()
+    in_message = func.lower(messages.c.content).contains(text, autoescape=True)
     return or_(
-        func.lower(conversations.c.title).contains(wanted, autoescape=True),
-        exists().where(messages.c.conversation == conversations.c.id, said),
+        func.lower(conversations.c.title).contains(text, autoescape=True),
+        exists().where(messages.c.conversation == conversations.c.id, in_message),
     )
 
 
-def _descendants(message: str) -> Select[tuple[str]]:
-    below = select(messages.c.id).where(messages.c.id == message).cte(recursive=True)
-    following = select(messages.c.id).join(below, messages.c.parent == below.c.id)
-    below = below.union_all(following)
-    return select(below.c.id)
+def _descendants(message_id: str) -> Select[tuple[str]]:
+    """Select the ids of a message and of everything below it."""
+    subtree = select(messages.c.id).where(messages.c.id == message_id).cte(recursive=True)
+    children = select(messages.c.id).join(subtree, messages.c.parent == subtree.c.id)
+    subtree = subtree.union_all(children)
+    return select(subtree.c.id)
 
 
-def _is_same_question(row: RowMapping, asked: Message) -> bool:
-    told = (row["role"], row["content"], row["parts"])
-    return told == ("user", asked.content.replace("\0", "\N{REPLACEMENT CHARACTER}"), asked.parts)
-
-
-def _derive_title(text: str) -> str:
-    """Make a title of the first words of a question."""
-    line = " ".join(text[: 4 * _TITLE_CHARACTERS].split())
-    if len(line) <= _TITLE_CHARACTERS:
-        return line
-    return line[: _TITLE_CHARACTERS - 1].rsplit(" ", 1)[0] + "…"
+def _is_same_question(row: RowMapping, message: Message) -> bool:
+    stored_content = message.content.replace("\0", "\N{REPLACEMENT CHARACTER}")  # see SafeText
+    return (row["role"], row["content"], row["parts"]) == ("user", stored_content, message.parts)
 
 
 def _assign_ids(added: Sequence[Conversation]) -> tuple[list[Row], list[Row]]:
-    heads, rows = [], []
+    """Return the rows of conversations and of their messages, under new ids."""
+    rows, message_rows = [], []
     for conversation in added:
-        head = conversation.model_dump(exclude={"messages"}) | {"id": new_id()}
+        row = conversation.model_dump(exclude={"messages"}) | {"id": new_id()}
         ids: dict[str | None, str] = {message.id: new_id() for message in conversation.messages}
-        head["current"] = ids.get(conversation.current) or next(reversed(ids.values()), None)
-        head["sent_from"] = ids.get(conversation.sent_from)
-        heads.append(head)
+        row["current"] = ids.get(conversation.current) or next(reversed(ids.values()), None)
+        row["sent_from"] = ids.get(conversation.sent_from)
+        rows.append(row)
         for message in conversation.messages:
-            row = message.model_dump() | {"id": ids[message.id], "conversation": head["id"]}
-            row["parent"] = ids.get(message.parent)
+            message_row = message.model_dump() | {
+                "id": ids[message.id],
+                "conversation": row["id"],
+                "parent": ids.get(message.parent),
+            }
             if message.state == "writing":
-                row["state"] = "interrupted"
-            rows.append(row)
-    return heads, rows
+                message_row["state"] = "interrupted"
+            message_rows.append(message_row)
+    return rows, message_rows

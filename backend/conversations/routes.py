@@ -1,4 +1,4 @@
-"""Stored conversations: list, read, change and delete them, take them out and bring them in."""
+"""HTTP routes of stored conversations: list, read, update, delete, export, import."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -62,25 +62,25 @@ class _ConversationFields(BaseModel):
 
 
 class NewConversation(_ConversationFields):
-    """What a conversation begins with."""
+    """The fields of a new conversation."""
 
 
 class ConversationUpdate(_ConversationFields):
-    """What is to be otherwise; what is not given stays."""
+    """The fields to change; omitted fields stay as they are."""
 
     current: Annotated[
-        str | None, Field(max_length=200, description="The message to go on from.")
+        str | None, Field(max_length=200, description="The last message of the branch to continue.")
     ] = None
     sent_from: Annotated[
         str | None,
-        Field(max_length=200, description="The message before which nothing is sent any more."),
+        Field(max_length=200, description="The first message to send to the model; null is all."),
     ] = None
 
 
 class ConversationPage(BaseModel):
     object: Literal["list"] = "list"
     data: list[ConversationSummary]
-    has_more: Annotated[bool, Field(description="Whether more follow `after` the last of these.")]
+    has_more: Annotated[bool, Field(description="Whether there is a next page.")]
 
 
 class ImportResult(BaseModel):
@@ -90,37 +90,38 @@ class ImportResult(BaseModel):
 
 @router.get("", responses=error_responses(404))
 async def list_conversations(
-    store: ConversationRepositoryDep,
+    repository: ConversationRepositoryDep,
     search: Annotated[
-        str, Query(max_length=200, description="Text in the title or in what was said.")
+        str, Query(max_length=200, description="Text to find in titles and messages.")
     ] = "",
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    after: Annotated[str | None, Query(max_length=200, description="The last one seen.")] = None,
+    after: Annotated[
+        str | None, Query(max_length=200, description="The last id of the previous page.")
+    ] = None,
 ) -> ConversationPage:
-    """List conversations, the last used first."""
-    found = await store.list_page(limit + 1, search=search, after=after)
-    return ConversationPage(data=found[:limit], has_more=len(found) > limit)
+    """List conversations, most recently used first."""
+    summaries = await repository.list_page(limit + 1, search=search, after=after)
+    return ConversationPage(data=summaries[:limit], has_more=len(summaries) > limit)
 
 
 @router.post("", status_code=201, responses=_WITH_BODY)
 async def create_conversation(
-    new: NewConversation, store: ConversationRepositoryDep
+    new: NewConversation, repository: ConversationRepositoryDep
 ) -> Conversation:
-    """Begin a conversation; `POST /chat` with its id in `smolchat.conversation` fills it."""
-    [head] = await store.insert_many([Conversation(**new.model_dump())])
-    return await store.get(head.id)
+    """Create a conversation. `POST /chat` with its id in `smolchat.conversation` adds messages."""
+    return await repository.insert(Conversation(**new.model_dump()))
 
 
 @router.get(
     "/export",
     response_class=StreamingResponse,
-    responses={200: {"model": Export, "description": "All conversations, with all there is."}},
+    responses={200: {"model": Export, "description": "All conversations with all their messages."}},
 )
-async def export_conversations(store: ConversationRepositoryDep) -> StreamingResponse:
-    """Take all conversations out, as JSON that `/conversations/import` takes."""
+async def export_conversations(repository: ConversationRepositoryDep) -> StreamingResponse:
+    """Export all conversations as JSON that `/conversations/import` accepts."""
     headers = {"Content-Disposition": content_disposition("conversations", "json")}
-    pieces = _stream_export(await store.list_ids(), store)
-    return StreamingResponse(pieces, media_type=MEDIA_TYPES["json"], headers=headers)
+    chunks = _stream_export(await repository.list_ids(), repository)
+    return StreamingResponse(chunks, media_type=MEDIA_TYPES["json"], headers=headers)
 
 
 @router.post(
@@ -130,56 +131,58 @@ async def export_conversations(store: ConversationRepositoryDep) -> StreamingRes
     openapi_extra={
         "requestBody": {
             "required": True,
-            "description": "What `/conversations/export` gave, or a JSON export of Open WebUI.",
+            "description": "A file from `/conversations/export`, or a JSON export of Open WebUI.",
             "content": {"application/json": {"schema": {"type": ["object", "array"]}}},
         }
     },
 )
-async def import_conversations(request: Request, store: ConversationRepositoryDep) -> ImportResult:
-    """Bring conversations in: a JSON export of SmolChat or of Open WebUI.
+async def import_conversations(
+    request: Request, repository: ConversationRepositoryDep
+) -> ImportResult:
+    """Import conversations from a JSON export of SmolChat or Open WebUI.
 
-    They come beside those that are there, under new ids; all of a file, or nothing.
+    They are added under new ids: all conversations of the file, or none if one is invalid.
     """
     conversations = await asyncio.to_thread(parse_import, await request.body())
-    return ImportResult(data=await store.insert_many(conversations))
+    return ImportResult(data=await repository.insert_many(conversations))
 
 
 @router.get("/{conversation}", responses=_NOT_FOUND)
-async def read_conversation(conversation: str, store: ConversationRepositoryDep) -> Conversation:
-    """Give a conversation with its whole tree of messages, parents first."""
-    return await store.get(conversation)
+async def read_conversation(
+    conversation: str, repository: ConversationRepositoryDep
+) -> Conversation:
+    """Return a conversation with its tree of messages, parents first."""
+    return await repository.get(conversation)
 
 
 @router.patch("/{conversation}", responses=_NOT_FOUND | _WITH_BODY)
 async def change_conversation(
-    conversation: str, changes: ConversationUpdate, store: ConversationRepositoryDep
+    conversation: str, changes: ConversationUpdate, repository: ConversationRepositoryDep
 ) -> Conversation:
-    """Rename a conversation, or set what it goes on with."""
-    return await store.update(conversation, changes.model_dump(exclude_unset=True))
+    """Rename a conversation, or change its model, parameters or active branch."""
+    return await repository.update(conversation, changes.model_dump(exclude_unset=True))
 
 
 @router.delete("/{conversation}", status_code=204, responses=_NOT_FOUND)
-async def delete_conversation(conversation: str, store: ConversationRepositoryDep) -> None:
-    """Delete a conversation and all that was said in it."""
-    await store.delete(conversation)
+async def delete_conversation(conversation: str, repository: ConversationRepositoryDep) -> None:
+    """Delete a conversation and all its messages."""
+    await repository.delete(conversation)
 
 
 @router.post("/{conversation}/duplicate", status_code=201, responses=_NOT_FOUND | _WITH_BODY)
 async def duplicate_conversation(
-    conversation: str, store: ConversationRepositoryDep
+    conversation: str, repository: ConversationRepositoryDep
 ) -> Conversation:
-    """Copy a conversation, to go on with it in another way."""
-    found = await store.get(conversation)
-    [head] = await store.insert_many(
-        [found.model_copy(update={"title": f"{found.title[:190]} (copy)".strip()})]
-    )
-    return await store.get(head.id)
+    """Copy a conversation under a new id."""
+    return await repository.duplicate(conversation)
 
 
 @router.delete("/{conversation}/messages/{message}", status_code=204, responses=_NOT_FOUND)
-async def delete_message(conversation: str, message: str, store: ConversationRepositoryDep) -> None:
-    """Delete a message and all that follows it."""
-    await store.delete_message(conversation, message)
+async def delete_message(
+    conversation: str, message: str, repository: ConversationRepositoryDep
+) -> None:
+    """Delete a message and everything after it."""
+    await repository.delete_message(conversation, message)
 
 
 @router.get(
@@ -188,7 +191,7 @@ async def delete_message(conversation: str, message: str, store: ConversationRep
     responses=_NOT_FOUND
     | {
         200: {
-            "description": "A file. JSON holds everything, the others the thread that was left.",
+            "description": "A file. JSON holds all messages, the others the active branch.",
             "content": {
                 "application/json": {"schema": {"$ref": "#/components/schemas/Export"}},
                 "text/markdown": {"schema": {"type": "string"}},
@@ -199,27 +202,28 @@ async def delete_message(conversation: str, message: str, store: ConversationRep
 )
 async def export_conversation(
     conversation: str,
-    store: ConversationRepositoryDep,
-    form: Annotated[ExportFormat, Query(alias="format")] = "json",
+    repository: ConversationRepositoryDep,
+    file_format: Annotated[ExportFormat, Query(alias="format")] = "json",
 ) -> Response:
-    """Take a conversation out: JSON for programs, Markdown and HTML for people."""
-    found = await store.get(conversation)
+    """Export a conversation as JSON, Markdown or HTML."""
+    exported = await repository.get(conversation)
     headers = {
-        "Content-Disposition": content_disposition(found.title, form),
+        "Content-Disposition": content_disposition(exported.title, file_format),
         "X-Content-Type-Options": "nosniff",
         "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'",
     }
-    return Response(_EXPORTERS[form](found), media_type=MEDIA_TYPES[form], headers=headers)
+    body = _EXPORTERS[file_format](exported)
+    return Response(body, media_type=MEDIA_TYPES[file_format], headers=headers)
 
 
-async def _stream_export(ids: list[str], store: ConversationRepository) -> AsyncIterator[str]:
-    """Write conversations one at a time, however many there are."""
-    start, end = Export(conversations=[]).model_dump_json().split("[]")
-    yield start + "["
-    between = ""
-    for conversation in ids:
-        with suppress(ConversationNotFoundError):  # deleted meanwhile
-            found = await store.get(conversation)
-            yield between + found.model_dump_json()
-            between = ","
-    yield "]" + end
+async def _stream_export(ids: list[str], repository: ConversationRepository) -> AsyncIterator[str]:
+    """Serialize conversations one at a time, so that an export needs little memory."""
+    prefix, suffix = Export(conversations=[]).model_dump_json().split("[]")
+    yield prefix + "["
+    separator = ""
+    for conversation_id in ids:
+        with suppress(ConversationNotFoundError):  # deleted since the ids were listed
+            conversation = await repository.get(conversation_id)
+            yield separator + conversation.model_dump_json()
+            separator = ","
+    yield "]" + suffix

@@ -1,4 +1,4 @@
-"""The database: opened, migrated, and closed; its errors turned into ours."""
+"""Open, migrate and close the database, run transactions, and map its errors."""
 
 import logging
 from collections.abc import AsyncIterator, Iterator
@@ -19,24 +19,24 @@ from backend.settings import Settings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 FILE_NAME = "smolchat.db"
-BUSY_TIMEOUT_SECONDS = 30  # how long one writer may wait for another
+BUSY_TIMEOUT_SECONDS = 30  # how long a SQLite writer waits for another one
 _DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
     "postgres": "postgresql+psycopg",
     "postgresql": "postgresql+psycopg",
 }
-_MIGRATION_LOCK = 6_027_315  # the number of a lock, for several that start at once
+_MIGRATION_LOCK = 6_027_315  # advisory lock key, for processes that start at the same time
 
 logger = logging.getLogger(__name__)
 
 
 class Database:
-    """Gives transactions: many that read, and in SQLite one after the other that write."""
+    """Opens transactions. Readers run in parallel; SQLite runs one writer at a time."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         is_sqlite = engine.dialect.name == "sqlite"
-        snapshot = {"reads": True} if is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        snapshot = {"read_only": True} if is_sqlite else {"isolation_level": "REPEATABLE READ"}
         self._reader = engine.execution_options(**snapshot)
         self.dialect = engine.dialect.name
         self.location = database_location(engine.url)
@@ -44,10 +44,10 @@ class Database:
 
     @asynccontextmanager
     async def read_transaction(self) -> AsyncIterator[AsyncConnection]:
-        """Look at the database as it is at one moment.
+        """Read from one consistent snapshot.
 
         Raises:
-            StoreUnavailableError: the database is not to be had.
+            DatabaseUnavailableError: The database failed.
         """
         with _map_errors():
             async with self._reader.begin() as connection:
@@ -55,10 +55,10 @@ class Database:
 
     @asynccontextmanager
     async def write_transaction(self) -> AsyncIterator[AsyncConnection]:
-        """Change the database, wholly or not at all.
+        """Write, and commit at the end or roll back on an error.
 
         Raises:
-            StoreUnavailableError: the database is not to be had, or does not take it.
+            DatabaseUnavailableError: The database failed or rejected a statement.
         """
         with _map_errors():
             async with self._engine.begin() as connection:
@@ -67,10 +67,10 @@ class Database:
 
 @asynccontextmanager
 async def open_database(settings: Settings) -> AsyncIterator[Database]:
-    """Open the database for the life of the process, with this version's tables.
+    """Open the database, and migrate it to this version's tables.
 
     Raises:
-        SystemExit: it cannot be had; the message names the setting.
+        SystemExit: It cannot be opened or migrated; the message names the setting.
     """
     engine = _engine(settings)
     try:
@@ -83,12 +83,12 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
 
 
 def _engine(settings: Settings) -> AsyncEngine:
-    told = settings.database_url.get_secret_value()
+    database_url = settings.database_url.get_secret_value()
     with _startup_errors(settings):
-        if not told:
+        if not database_url:
             settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             return _sqlite(f"sqlite+aiosqlite:///{settings.data_dir / FILE_NAME}")
-        url = make_url(told)
+        url = make_url(database_url)
         url = url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
         if url.get_backend_name() == "sqlite":
             return _sqlite(url.render_as_string(hide_password=False))
@@ -96,10 +96,10 @@ def _engine(settings: Settings) -> AsyncEngine:
 
 
 def database_location(url: URL) -> str:
-    """Say where a database is, without who is let in: the file, or the host and the name."""
+    """Return where a database is, without credentials: the file, or the host and the name."""
     if url.get_backend_name() == "sqlite":
         return url.database or ":memory:"
-    # A host may stand behind the ?, and an unquoted @ in a password would be taken for its end.
+    # The host may be a query parameter, and an unquoted @ in a password ends up in the host.
     host = url.host or url.query.get("host", "localhost")
     host = host if isinstance(host, str) else ",".join(host)
     port = f":{url.port}" if url.port else ""
@@ -113,8 +113,8 @@ def _sqlite(url: str) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # transactions begin where we say so
-        # SQLite's own knows ASCII only.
+        connection.isolation_level = None  # no implicit BEGIN: the listener below sends it
+        # SQLite's own lower() handles only ASCII.
         connection.create_function("lower", 1, str.lower, deterministic=True)
         cursor = connection.cursor()
         cursor.execute("PRAGMA journal_mode = WAL")
@@ -123,9 +123,9 @@ def _sqlite(url: str) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "begin")
     def begin(connection: Connection) -> None:
-        # A writer that began as a reader would fail where another was quicker, and not wait.
-        reads = connection.get_execution_options().get("reads")
-        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+        # A reader that starts to write fails if another writer was faster, instead of waiting.
+        is_read_only = connection.get_execution_options().get("read_only")
+        connection.exec_driver_sql("BEGIN" if is_read_only else "BEGIN IMMEDIATE")
 
     return engine
 
@@ -141,33 +141,33 @@ def _migrate(connection: Connection) -> None:
 
 @contextmanager
 def _map_errors() -> Iterator[None]:
-    """Turn the database's errors into ours."""
+    """Log the database's errors and raise DatabaseUnavailableError instead."""
     try:
         yield
     except (DBAPIError, PoolTimeoutError) as error:
-        logger.error("The database failed: %s", error)  # noqa: TRY400  # its words, no stack
+        logger.error("The database failed: %s", error)  # noqa: TRY400  # no stack trace
         raise DatabaseUnavailableError(
-            "The conversations cannot be read or written now; the API's log says why. Try again."
+            "The database is unavailable. Try again; the API's log has the details."
         ) from error
 
 
 @contextmanager
 def _startup_errors(settings: Settings) -> Iterator[None]:
-    """End the program with a line that says what to do."""
-    place = "SMOLCHAT_DATABASE_URL"
+    """Exit with a message that says which setting to change."""
+    source = "SMOLCHAT_DATABASE_URL"
     if not settings.database_url.get_secret_value():
-        place = f"SMOLCHAT_DATA_DIR ({settings.data_dir})"
+        source = f"SMOLCHAT_DATA_DIR ({settings.data_dir})"
     try:
         yield
     except CommandError:
         raise SystemExit(
-            f"The conversations in {place} were kept by a newer SmolChat. Update this one."
+            f"The database in {source} was created by a newer version of SmolChat. Update SmolChat."
         ) from None
     except (DBAPIError, OSError) as error:
-        why = error.orig if isinstance(error, DBAPIError) else error
-        raise SystemExit(f"The conversations cannot be kept in {place}: {why}.") from None
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        raise SystemExit(f"Cannot open the database in {source}: {cause}.") from None
     except (ImportError, NoSuchModuleError) as error:
         raise SystemExit(
-            f"{place} wants a driver that is not here ({error}). For Postgres: "
+            f"{source} needs a database driver that is not installed ({error}). For Postgres: "
             "pip install 'smolchat[postgres]'."
         ) from None

@@ -1,4 +1,4 @@
-"""The tables, as they are after the last migration."""
+"""The tables as they are after the last migration."""
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, MetaData, Table
 
@@ -24,7 +24,7 @@ conversations = Table(
 messages = Table(
     "messages",
     metadata,
-    # Counts up, so that siblings keep their order.
+    # Ascending, so that siblings keep their order.
     Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
     Column("id", SafeText, nullable=False, unique=True),
     Column("conversation", SafeText, ForeignKey("conversations.id"), nullable=False, index=True),

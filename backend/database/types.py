@@ -1,4 +1,4 @@
-"""Column types that hold the same values in SQLite and Postgres; new ids and the time."""
+"""Column types that behave the same in SQLite and Postgres; new ids and the current time."""
 
 import secrets
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class SafeText(TypeDecorator[str]):
-    """Text without NUL, which Postgres does not take."""
+    """Text with NUL replaced, which Postgres rejects."""
 
     impl = Text
     cache_ok = True
@@ -22,7 +22,7 @@ class SafeText(TypeDecorator[str]):
 
 
 class JsonText(TypeDecorator[Any]):
-    """JSON as text: written and read by the same parser as everything else here."""
+    """JSON stored as text, serialized and parsed by the same library as the rest of the API."""
 
     impl = Text
     cache_ok = True
@@ -35,7 +35,7 @@ class JsonText(TypeDecorator[Any]):
 
 
 class UtcMicroseconds(TypeDecorator[datetime]):
-    """A moment; SQLite knows none with a zone."""
+    """A UTC time as microseconds since 1970: SQLite has no type with a time zone."""
 
     impl = BigInteger
     cache_ok = True

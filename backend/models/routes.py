@@ -1,4 +1,4 @@
-"""What the model server offers."""
+"""HTTP route that lists the models of the model server."""
 
 import re
 from typing import Any, Literal
@@ -15,7 +15,7 @@ router = APIRouter(tags=["models"])
 
 
 class ModelMetadata(BaseModel):
-    """What is known of a model; what the server does not tell is null."""
+    """Metadata of a model; null if the model server does not report it."""
 
     parameters: str | None = None
     quantization: str | None = None
@@ -40,8 +40,8 @@ class ModelList(BaseModel):
 @router.get("/v1/models", responses=MODEL_SERVER_RESPONSES)
 @router.get("/models", responses=MODEL_SERVER_RESPONSES)
 async def list_models(state: AppStateDep) -> ModelList:
-    """List the models that can be asked for, with what is known of each."""
-    return ModelList(data=[_model(entry) for entry in await state.model_server.models()])
+    """List the models that can be requested, with their metadata."""
+    return ModelList(data=[_model(entry) for entry in await state.model_server.discovery.models()])
 
 
 def _model(entry: dict[str, Any]) -> Model:
@@ -55,31 +55,32 @@ def _model(entry: dict[str, Any]) -> Model:
 
 
 def _metadata(entry: dict[str, Any]) -> ModelMetadata:
-    """Read what Docker Model Runner (`dmr`) or llama.cpp (`meta`) adds to an entry."""
-    if isinstance(told := entry.get("dmr"), dict):
+    """Parse the fields that Docker Model Runner (`dmr`) or llama.cpp (`meta`) adds to an entry."""
+    if isinstance(docker := entry.get("dmr"), dict):
         return ModelMetadata(
-            parameters=_space_unit(told.get("parameters")),
-            quantization=as_str(told.get("quantization")).removeprefix("MOSTLY_") or None,
-            size=_space_unit(told.get("size")),
-            context_window=as_count(told.get("context_window")) or None,
-            architecture=as_str(told.get("architecture")) or None,
+            parameters=_space_unit(docker.get("parameters")),
+            quantization=as_str(docker.get("quantization")).removeprefix("MOSTLY_") or None,
+            size=_space_unit(docker.get("size")),
+            context_window=as_count(docker.get("context_window")) or None,
+            architecture=as_str(docker.get("architecture")) or None,
         )
-    if isinstance(told := entry.get("meta"), dict):
-        parameters, size = as_count(told.get("n_params")), as_count(told.get("size"))
+    if isinstance(llama_cpp := entry.get("meta"), dict):
+        parameters, size = as_count(llama_cpp.get("n_params")), as_count(llama_cpp.get("size"))
+        context_window = as_count(llama_cpp.get("n_ctx")) or as_count(llama_cpp.get("n_ctx_train"))
         return ModelMetadata(
             parameters=_format_count(parameters) if parameters else None,
-            quantization=as_str(told.get("ftype")) or None,
+            quantization=as_str(llama_cpp.get("ftype")) or None,
             size=f"{size / 2**20:.2f} MiB" if size else None,
-            context_window=as_count(told.get("n_ctx")) or as_count(told.get("n_ctx_train")) or None,
+            context_window=context_window or None,
         )
     return ModelMetadata()
 
 
 def _format_count(count: int) -> str:
-    """Write a number of parameters as Docker Model Runner does: 134.52 M, 1.71 B."""
+    """Format a number of parameters as Docker Model Runner does: 134.52 M, 1.71 B."""
     return f"{count / 1e6:.2f} M" if count < 1e9 else f"{count / 1e9:.2f} B"
 
 
 def _space_unit(value: object) -> str | None:
-    """Write a quantity with a space before its unit: 134.52M as 134.52 M."""
+    """Insert a space before the unit of a quantity: 134.52M becomes 134.52 M."""
     return re.sub(r"(?<=\d)(?=[A-Za-z])", " ", value) if isinstance(value, str) and value else None

@@ -1,4 +1,4 @@
-"""Whether the API is alive, and whether a chat would be answered now. Neither runs the model."""
+"""Liveness and readiness probes. Neither runs the model."""
 
 from typing import Literal
 
@@ -30,14 +30,14 @@ class Readiness(BaseModel):
 @router.head("/healthz", include_in_schema=False)
 @router.get("/healthz")
 async def healthz(model_server: ModelServerHealthDep, state: AppStateDep) -> Health:
-    """Say that the API is alive, and what it knows of the model server."""
+    """Return 200 while the API is running, with the state of the model server."""
     return Health(model=strip_docker_hub(state.settings.model_id), model_server=model_server)
 
 
 @router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", responses=error_responses(503))
 async def readyz(model_server: ModelServerHealthDep, state: AppStateDep) -> Readiness:
-    """Answer 200 only when a chat would be answered now."""
+    """Return 200 only if a chat request would be served now."""
     if state.shutting_down.is_set():
         raise NotReadyError("The API is shutting down.")
     if state.queue.is_full:

@@ -1,4 +1,4 @@
-"""What the API has counted since it started."""
+"""HTTP route that exposes the metrics to Prometheus."""
 
 from fastapi import APIRouter, Response
 
@@ -14,5 +14,5 @@ router = APIRouter(tags=["health"])
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
 async def metrics(state: AppStateDep) -> Response:
-    """Give the counters in Prometheus' text format."""
+    """Return the metrics in Prometheus' text format."""
     return Response(state.metrics.render(), media_type=CONTENT_TYPE)

@@ -1,4 +1,4 @@
-"""A look at the model server: whether it is there and has the model. It never runs one."""
+"""Check that the model server is reachable and has the model, without running it."""
 
 import asyncio
 from typing import Annotated, Literal
@@ -25,7 +25,7 @@ _STATES: dict[type[SmolChatError], ModelServerState] = {
 
 
 class ModelServerHealth(BaseModel):
-    """What is known of the model server; `name` where it can be told which one it is."""
+    """The state of the model server; `name` is null if its kind could not be detected."""
 
     url: str
     state: ModelServerState
@@ -34,27 +34,27 @@ class ModelServerHealth(BaseModel):
 
 
 async def check_model_server(state: AppStateDep) -> ModelServerHealth:
-    """Look at the model server's list of models, which costs it nothing."""
-    upstream, settings = state.model_server, state.settings
+    """Check the model server by listing its models, which costs it nothing."""
+    discovery, settings = state.model_server.discovery, state.settings
+    url, model = discovery.url, settings.model_id
 
-    def found(state: ModelServerState, message: str, name: str | None = None) -> ModelServerHealth:
-        return ModelServerHealth(url=upstream.url, state=state, message=message, name=name)
+    def health(state: ModelServerState, message: str, name: str | None = None) -> ModelServerHealth:
+        return ModelServerHealth(url=url, state=state, message=message, name=name)
 
     try:
         async with asyncio.timeout(settings.probe_timeout_seconds):
-            models = await upstream.models()
+            models = await discovery.models()
     except TimeoutError:
-        return found("silent", f"The model server at {upstream.url} does not answer. Restart it.")
+        return health("silent", f"The model server at {url} does not respond. Restart it.")
     except SmolChatError as error:
-        return found(_STATES.get(type(error), "invalid"), error.message)
-    model = settings.model_id
+        return health(_STATES.get(type(error), "invalid"), error.message)
     if find_model(model, models) is None:
-        return found(
+        return health(
             "model_missing",
             f"The model server has no {model}. Pull it there (`docker model pull {model}`), or set "
             "MODEL_ID to a model that it has.",
         )
-    return found("ready", f"{model} is ready.", SERVER_NAMES.get(str(models[0].get("owned_by"))))
+    return health("ready", f"{model} is ready.", SERVER_NAMES.get(str(models[0].get("owned_by"))))
 
 
 ModelServerHealthDep = Annotated[ModelServerHealth, Depends(check_model_server)]

@@ -1,4 +1,4 @@
-"""How much is kept, and what the last answers cost."""
+"""Count what the database holds, and collect the receipts of recent answers."""
 
 import asyncio
 from contextlib import suppress
@@ -14,14 +14,14 @@ from backend.database.tables import conversations, messages
 from backend.errors import DatabaseUnavailableError
 
 MAX_RECENT_ANSWERS = 50
-# Ours have 400 and the model's id twice; one that was imported may have megabytes.
-RECEIPT_CHARACTERS = 4000
-_CLOSING_SECONDS = 1.0
+# Our own receipts have about 400 besides the model's id; an imported one may have megabytes.
+MAX_RECEIPT_CHARACTERS = 4000
+_CLOSE_TIMEOUT_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
 class FinishedAnswer:
-    """An answer that was finished, and its receipt as it was stored."""
+    """A finished answer with its receipt as stored."""
 
     model: str | None
     ended_at: datetime
@@ -30,7 +30,7 @@ class FinishedAnswer:
 
 @dataclass(frozen=True)
 class Statistics:
-    """What was found; `size_bytes` is None where the database is no file of ours."""
+    """Counts and recent answers; `size_bytes` is None if the database is not a local file."""
 
     size_bytes: int | None
     conversations: int
@@ -39,7 +39,7 @@ class Statistics:
 
 
 class DatabaseStatistics:
-    """Looks at the whole database; all who want to know wait for one look."""
+    """Runs one statistics query at a time, shared by all concurrent callers."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -48,13 +48,13 @@ class DatabaseStatistics:
         self._query_task: asyncio.Task[Statistics] | None = None
 
     async def collect(self, within_seconds: float) -> Statistics:
-        """Count.
+        """Return the statistics.
 
-        A look that takes longer goes on for those who ask later: to break it off could take as
-        long again, and to begin another each time would take all connections.
+        A query that takes longer keeps running, and later callers wait for its result: cancelling
+        it could block as long again, and one query per caller would exhaust the connections.
 
         Raises:
-            StoreUnavailableError: the database is not to be had within that time.
+            DatabaseUnavailableError: The database failed or did not respond in time.
         """
         if self._query_task is None or self._query_task.done():
             self._query_task = asyncio.create_task(self._query())
@@ -67,30 +67,36 @@ class DatabaseStatistics:
 
     async def close(self) -> None:
         if self._query_task is not None and self._query_task.cancel():
-            await asyncio.wait([self._query_task], timeout=_CLOSING_SECONDS)
+            await asyncio.wait([self._query_task], timeout=_CLOSE_TIMEOUT_SECONDS)
 
     async def _query(self) -> Statistics:
         receipt = messages.c.receipt
-        short = case((func.length(receipt) <= RECEIPT_CHARACTERS, receipt))
+        short_receipt = case((func.length(receipt) <= MAX_RECEIPT_CHARACTERS, receipt))
         query = (
-            select(messages.c.model, messages.c.updated_at, short)
+            select(messages.c.model, messages.c.updated_at, short_receipt)
             .where(messages.c.state == "finished", receipt.is_not(None))
             .order_by(messages.c.updated_at.desc(), messages.c.number.desc())
             .limit(MAX_RECENT_ANSWERS)
         )
-        counts = [select(func.count()).select_from(table) for table in (conversations, messages)]
+        count_queries = [
+            select(func.count()).select_from(table) for table in (conversations, messages)
+        ]
         async with self._database.read_transaction() as connection:
-            kept = [(await connection.execute(count)).scalar_one() for count in counts]
+            counts = [(await connection.execute(count)).scalar_one() for count in count_queries]
             answers = [FinishedAnswer(*row) for row in await connection.execute(query)]
         file = self._database.file
-        size = await asyncio.to_thread(_size, file) if file else None
-        return Statistics(size, kept[0], kept[1], answers)
+        return Statistics(
+            size_bytes=await asyncio.to_thread(_file_size, file) if file else None,
+            conversations=counts[0],
+            messages=counts[1],
+            answers=answers,
+        )
 
 
-def _size(file: Path) -> int | None:
-    """Give the bytes of a database, with what is written ahead of it; None where it is no file."""
-    found = None
-    for part in (file, file.with_name(f"{file.name}-wal")):
+def _file_size(file: Path) -> int | None:
+    """Return the bytes of a SQLite file and its write-ahead log, or None if there is no file."""
+    size = None
+    for path in (file, file.with_name(f"{file.name}-wal")):
         with suppress(OSError):
-            found = (found or 0) + part.stat().st_size
-    return found
+            size = (size or 0) + path.stat().st_size
+    return size

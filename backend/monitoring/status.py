@@ -1,4 +1,4 @@
-"""What runs where, with which settings, and how the last answers went. It never runs the model."""
+"""HTTP route that reports versions, settings, queue, model server, database and recent answers."""
 
 import asyncio
 import platform
@@ -8,19 +8,20 @@ from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as package_version
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from backend import VERSION
 from backend.completions.receipt import Receipt
 from backend.errors import DatabaseUnavailableError
+from backend.monitoring.lifespan import DatabaseStatisticsDep
 from backend.monitoring.model_server_check import ModelServerHealth, ModelServerHealthDep
-from backend.monitoring.statistics import MAX_RECENT_ANSWERS, DatabaseStatistics, FinishedAnswer
+from backend.monitoring.statistics import MAX_RECENT_ANSWERS, FinishedAnswer
 from backend.settings import SettingValue
 from backend.state import AppStateDep
 
-# With the look at the model server less than two seconds: whoever asks may wait for three.
-STORE_SECONDS = 1.0
+# Together with the model server check under two seconds: clients may time out after three.
+DATABASE_TIMEOUT_SECONDS = 1.0
 _PACKAGES = (
     "aiohttp", "aiosqlite", "alembic", "fastapi", "httpx", "jiter", "jsonschema-rs", "psycopg",
     "pydantic", "sqlalchemy", "starlette", "uvicorn", "uvloop",
@@ -30,33 +31,33 @@ router = APIRouter(tags=["health"])
 
 
 class RuntimeInfo(BaseModel):
-    """What this process is made of."""
+    """Versions of this process."""
 
     version: str = VERSION
     python: str
     platform: str
-    packages: Annotated[dict[str, str], Field(description="Versions of those that are here.")]
+    packages: Annotated[dict[str, str], Field(description="Versions of the installed packages.")]
 
 
 class ModelServerStatus(ModelServerHealth):
     context_size: Annotated[
-        int | None, Field(description="Tokens that `MODEL_ID` has room for, where it was told.")
+        int | None, Field(description="The context window of `MODEL_ID` in tokens, if known.")
     ] = None
 
 
 class StoreStatus(BaseModel):
-    """Where conversations are kept, and how many; what could not be counted is null."""
+    """Where the database is and what it holds; counts are null if it did not respond."""
 
     kind: Literal["sqlite", "postgresql"]
     place: Annotated[str, Field(description="The file, or host and database.")]
     bytes: int | None = None
     conversations: int | None = None
     messages: int | None = None
-    problem: Annotated[str | None, Field(description="Why nothing could be counted.")] = None
+    problem: Annotated[str | None, Field(description="Why the counts are missing.")] = None
 
 
 class _FiniteReceipt(Receipt):
-    """JSON has no infinite number."""
+    """A receipt without infinite numbers, which JSON does not have."""
 
     model_config = ConfigDict(allow_inf_nan=False)
 
@@ -68,7 +69,7 @@ class RecentAnswer(BaseModel):
 
 
 class DatabaseInfo(BaseModel):
-    """What the store told."""
+    """Database statistics and recent answers."""
 
     store: StoreStatus
     recent: Annotated[
@@ -78,59 +79,54 @@ class DatabaseInfo(BaseModel):
 
 
 class Status(RuntimeInfo, DatabaseInfo):
-    """All of it."""
-
     started_at: AwareDatetime
     model_server: ModelServerStatus
-    running: Annotated[int, Field(description="Requests that the model server has now.")]
-    waiting: Annotated[int, Field(description="Requests that wait for their turn.")]
+    running: Annotated[int, Field(description="Requests being processed by the model server.")]
+    waiting: Annotated[int, Field(description="Requests waiting in the queue.")]
     settings: Annotated[
         dict[str, SettingValue],
-        Field(description="Each value in effect; of a secret only `set` or `not set`."),
+        Field(description="Each effective value; a secret is only `set` or `not set`."),
     ]
 
 
-async def _about() -> RuntimeInfo:
+async def _runtime_info() -> RuntimeInfo:
     return await asyncio.to_thread(_read_runtime_info)
 
 
-async def _model_server(found: ModelServerHealthDep, state: AppStateDep) -> ModelServerStatus:
-    context_size = state.model_server.context_size(state.settings.model_id)
-    return ModelServerStatus(**found.model_dump(), context_size=context_size)
+async def _model_server_status(
+    health: ModelServerHealthDep, state: AppStateDep
+) -> ModelServerStatus:
+    context_size = state.model_server.discovery.context_size(state.settings.model_id)
+    return ModelServerStatus(**health.model_dump(), context_size=context_size)
 
 
-async def _statistics(request: Request) -> DatabaseStatistics:
-    statistics: DatabaseStatistics = request.app.state.statistics
-    return statistics
-
-
-async def _database_info(
-    statistics: Annotated[DatabaseStatistics, Depends(_statistics)],
-) -> DatabaseInfo:
-    told = StoreStatus.model_validate({"kind": statistics.dialect, "place": statistics.location})
+async def _database_info(statistics: DatabaseStatisticsDep) -> DatabaseInfo:
+    store = StoreStatus.model_validate({"kind": statistics.dialect, "place": statistics.location})
     try:
-        counted = await statistics.collect(STORE_SECONDS)
+        counts = await statistics.collect(DATABASE_TIMEOUT_SECONDS)
     except DatabaseUnavailableError as error:
-        return DatabaseInfo(store=told.model_copy(update={"problem": error.message}))
-    told.bytes, told.conversations = counted.size_bytes, counted.conversations
-    told.messages = counted.messages
-    return DatabaseInfo(store=told, recent=[_recent_answer(answer) for answer in counted.answers])
+        store.problem = error.message
+        return DatabaseInfo(store=store)
+    store.bytes, store.conversations = counts.size_bytes, counts.conversations
+    store.messages = counts.messages
+    return DatabaseInfo(store=store, recent=[_recent_answer(answer) for answer in counts.answers])
 
 
 @router.get("/status")
 async def status(
-    about: Annotated[RuntimeInfo, Depends(_about)],
-    model_server: Annotated[ModelServerStatus, Depends(_model_server)],
-    kept: Annotated[DatabaseInfo, Depends(_database_info)],
+    runtime: Annotated[RuntimeInfo, Depends(_runtime_info)],
+    model_server: Annotated[ModelServerStatus, Depends(_model_server_status)],
+    database: Annotated[DatabaseInfo, Depends(_database_info)],
     state: AppStateDep,
 ) -> Status:
-    """Tell what runs where, with which settings, and what the last answers cost.
+    """Return versions, settings, services, and the receipts of recent answers.
 
-    No secret is told. What is not known, or could not be had within two seconds, is null.
+    Secrets are never included. Values that are unknown, or not available within two seconds, are
+    null.
     """
     return Status(
-        **dict(about),
-        **dict(kept),
+        **dict(runtime),
+        **dict(database),
         started_at=state.started_at,
         model_server=model_server,
         running=state.queue.running,
@@ -151,7 +147,7 @@ def _read_runtime_info() -> RuntimeInfo:
 
 
 def _recent_answer(answer: FinishedAnswer) -> RecentAnswer:
-    """Tell of an answer; a receipt that was imported may be none of ours."""
+    """Convert a stored answer; an imported receipt may be invalid and becomes null."""
     receipt = None
     with suppress(ValidationError):
         receipt = _FiniteReceipt.model_validate(answer.receipt)

@@ -1,4 +1,4 @@
-"""Named sets of sampling parameters, as they are kept."""
+"""Store presets, which are named sets of sampling parameters."""
 
 from typing import Any
 
@@ -11,63 +11,57 @@ from backend.database.tables import presets
 from backend.database.types import utc_now
 from backend.errors import InvalidRequestError, PresetNotFoundError
 
-MAX_PRESETS = 100  # a list that a person chooses from
+MAX_PRESETS = 100  # more would not be usable as a list to choose from
 
 
 class Preset(BaseModel):
-    """Sampling parameters under a name."""
-
     name: str
     parameters: dict[str, Any]
     updated_at: AwareDatetime
 
 
 class PresetRepository:
-    """The presets of this database."""
-
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def list_all(self) -> list[Preset]:
-        """List them by name, in whatever order the database sorts its texts."""
+        """Return all presets, sorted by name in code point order, whatever the collation."""
         async with self._database.read_transaction() as connection:
             rows = (await connection.execute(select(presets))).mappings()
-            found = [Preset.model_validate(row) for row in rows]
-        return sorted(found, key=lambda preset: preset.name)
+            stored = [Preset.model_validate(row) for row in rows]
+        return sorted(stored, key=lambda preset: preset.name)
 
     async def upsert(self, name: str, parameters: dict[str, Any]) -> Preset:
-        """Keep parameters under a name, in place of those that were kept under it.
+        """Store a preset, replacing one of the same name.
 
         Raises:
-            InvalidRequestError: there are as many as there may be.
+            InvalidRequestError: The limit of `MAX_PRESETS` is reached.
         """
-        kept = Preset(name=name, parameters=parameters, updated_at=utc_now())
-        query = update(presets).where(presets.c.name == name).values(kept.model_dump())
+        preset = Preset(name=name, parameters=parameters, updated_at=utc_now())
+        query = update(presets).where(presets.c.name == name).values(preset.model_dump())
         async with self._database.write_transaction() as connection:
             await _lock_table(connection)
             if (await connection.execute(query)).rowcount == 0:
                 await _check_limit(connection)
-                await connection.execute(insert(presets), kept.model_dump())
-        return kept
+                await connection.execute(insert(presets), preset.model_dump())
+        return preset
 
     async def delete(self, name: str) -> None:
-        """Forget a preset.
+        """Delete a preset.
 
         Raises:
-            PresetNotFoundError: there is none of this name.
+            PresetNotFoundError: No preset has this name.
         """
         async with self._database.write_transaction() as connection:
-            gone = await connection.execute(delete(presets).where(presets.c.name == name))
-            if gone.rowcount == 0:
-                raise PresetNotFoundError(
-                    "There is no preset of this name; GET /presets lists all."
-                )
+            result = await connection.execute(delete(presets).where(presets.c.name == name))
+            if result.rowcount == 0:
+                raise PresetNotFoundError("Preset not found. GET /presets lists all presets.")
 
 
 async def _lock_table(connection: AsyncConnection) -> None:
-    """Wait until nobody else writes presets: of two that add the last one, one is too many.
+    """Block other writers, so that concurrent inserts cannot exceed the limit.
 
-    SQLite has one writer at a time anyway.
+    SQLite allows only one writer at a time anyway.
     """
     if connection.dialect.name == "postgresql":
         await connection.execute(text("LOCK TABLE presets IN SHARE ROW EXCLUSIVE MODE"))
@@ -77,5 +71,5 @@ async def _check_limit(connection: AsyncConnection) -> None:
     count = (await connection.execute(select(func.count()).select_from(presets))).scalar_one()
     if count >= MAX_PRESETS:
         raise InvalidRequestError(
-            f"There are {MAX_PRESETS} presets already. Delete one, or replace one.", param="name"
+            f"The limit of {MAX_PRESETS} presets is reached. Delete or replace one.", param="name"
         )

@@ -1,11 +1,18 @@
-"""Presets: named sets of sampling parameters, listed, kept and deleted."""
+"""HTTP routes of presets: list, save and delete named sets of sampling parameters."""
 
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Path
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, WrapValidator, create_model
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    create_model,
+)
 from pydantic_core import PydanticCustomError, from_json, to_json
-from starlette.convertors import Convertor, register_url_convertor
 
 from backend.http.error_handlers import DATABASE_RESPONSES, error_responses
 from backend.http.json_route import MAX_VALIDATION_ERRORS
@@ -15,45 +22,31 @@ from backend.protocol import CompletionRequest
 from backend.state import AppStateDep
 
 MAX_PARAMETER_BYTES = 64 * 1024
-# What is said, to whom, and how the answer comes, is not how it is drawn.
+# Fields of a completion request that do not affect sampling.
 _NON_PARAMETERS = {"messages", "model", "stream", "smolchat"}
 
-
-class _AnyText(Convertor[str]):
-    """Takes what follows with its slashes and line ends, which Starlette's own `path` cuts off."""
-
-    regex = r"[\s\S]*"
-
-    def convert(self, value: str) -> str:
-        return value
-
-    def to_string(self, value: str) -> str:
-        return value
-
-
-register_url_convertor("text", _AnyText())
 router = StrictJsonRouter(prefix="/presets", tags=["presets"], responses=DATABASE_RESPONSES)
 
 
-async def _presets(state: AppStateDep) -> PresetRepository:
+async def _repository(state: AppStateDep) -> PresetRepository:
     return PresetRepository(state.database)
 
 
-PresetRepositoryDep = Annotated[PresetRepository, Depends(_presets)]
+PresetRepositoryDep = Annotated[PresetRepository, Depends(_repository)]
 Name = Annotated[
     str,
     Path(
         min_length=1,
         max_length=60,
         pattern=r"^[^\x00-\x1f\x7f-\x9f]+$",
-        description="The preset's name: no control characters.",
+        description="The name of the preset, without control characters.",
     ),
 ]
 PresetParameters: type[BaseModel] = create_model(
     "PresetParameters",
     __config__=ConfigDict(extra="allow", allow_inf_nan=False),
-    __doc__="Fields of a chat request; those that are not named here are kept as they are.",
-    **{  # type: ignore[call-overload]  # what create_model takes, mypy cannot see
+    __doc__="Fields of a chat request. Fields that are not listed here are stored as they are.",
+    **{  # type: ignore[call-overload]  # mypy cannot check create_model's fields
         name: (field.annotation, field)
         for name, field in CompletionRequest.model_fields.items()
         if name not in _NON_PARAMETERS
@@ -61,45 +54,45 @@ PresetParameters: type[BaseModel] = create_model(
 )
 
 
-def _check_size(told: Any, validate: Any) -> Any:
-    """Refuse what is no set of parameters before it costs much."""
-    if isinstance(told, dict) and (other := sorted(_NON_PARAMETERS & told.keys())):
+def _check_parameters(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    """Check the whole value, cheapest checks first, before validating each parameter."""
+    if isinstance(value, dict) and (unsupported := sorted(_NON_PARAMETERS & value.keys())):
         raise PydanticCustomError(
-            "no_parameter", f"{other[0]} is no sampling parameter; leave it out"
+            "not_a_parameter", f"{unsupported[0]} is not a sampling parameter; remove it"
         )
-    if len(raw := to_json(told)) > MAX_PARAMETER_BYTES:
+    if len(raw := to_json(value)) > MAX_PARAMETER_BYTES:
         raise PydanticCustomError(
             "too_large", f"must be at most {MAX_PARAMETER_BYTES:,} bytes of JSON"
         )
     try:
-        from_json(raw, allow_inf_nan=False)  # 1e999 was read as infinite
+        from_json(raw, allow_inf_nan=False)  # 1e999 was parsed as infinity
     except ValueError:
-        raise PydanticCustomError("infinite", "holds a number that is too large") from None
+        raise PydanticCustomError("infinite", "contains a number that is too large") from None
     try:
-        return validate(told)
+        return validate(value)
     except ValidationError as error:
         if error.error_count() > MAX_VALIDATION_ERRORS:
             raise PydanticCustomError(
-                "too_wrong", "are wrong in very many places; see /docs"
+                "too_many_errors", "has too many errors; see /docs for the parameters"
             ) from None
         raise
 
 
 class NewPreset(BaseModel):
-    """What is kept under a name."""
+    """The parameters to save under the preset's name."""
 
     model_config = ConfigDict(extra="forbid")
 
     parameters: Annotated[
-        PresetParameters,  # type: ignore[valid-type]  # made above
-        WrapValidator(_check_size),
+        PresetParameters,  # type: ignore[valid-type]  # created above
+        WrapValidator(_check_parameters),
         Field(description=f"Sampling parameters: at most {MAX_PARAMETER_BYTES:,} bytes of JSON."),
     ]
 
     def parameters_json(self) -> dict[str, Any]:
-        """Give what was set, as JSON."""
-        told: dict[str, Any] = self.model_dump(mode="json", exclude_unset=True)["parameters"]
-        return told
+        """Return the parameters that were set, as JSON values."""
+        parameters: dict[str, Any] = self.model_dump(mode="json", exclude_unset=True)["parameters"]
+        return parameters
 
 
 class PresetList(BaseModel):
@@ -108,21 +101,21 @@ class PresetList(BaseModel):
 
 
 @router.get("")
-async def list_presets(presets: PresetRepositoryDep) -> PresetList:
-    """List the presets by name."""
-    return PresetList(data=await presets.list_all())
+async def list_presets(repository: PresetRepositoryDep) -> PresetList:
+    """List all presets, sorted by name."""
+    return PresetList(data=await repository.list_all())
 
 
 @router.put(
-    "/{name:text}",
+    "/{name:path}",
     responses=error_responses(415),
-    description=f"Keep a set of parameters, in place of one of this name; at most {MAX_PRESETS}.",
+    description=f"Save a preset, replacing one of the same name. At most {MAX_PRESETS} are stored.",
 )
-async def put_preset(name: Name, preset: NewPreset, presets: PresetRepositoryDep) -> Preset:
-    return await presets.upsert(name, preset.parameters_json())
+async def put_preset(name: Name, preset: NewPreset, repository: PresetRepositoryDep) -> Preset:
+    return await repository.upsert(name, preset.parameters_json())
 
 
-@router.delete("/{name:text}", status_code=204, responses=error_responses(404))
-async def delete_preset(name: Name, presets: PresetRepositoryDep) -> None:
-    """Forget a preset."""
-    await presets.delete(name)
+@router.delete("/{name:path}", status_code=204, responses=error_responses(404))
+async def delete_preset(name: Name, repository: PresetRepositoryDep) -> None:
+    """Delete a preset."""
+    await repository.delete(name)

@@ -1,4 +1,4 @@
-"""The API keeps what its own description says, whatever it is sent."""
+"""The API behaves as its OpenAPI schema says, with generated requests."""
 
 from collections.abc import Iterator
 from copy import deepcopy
@@ -19,91 +19,93 @@ from backend.protocol import ChatCompletionRequest
 from backend.settings import Settings
 from tests.support.fake_model_server import FakeModelServer, Reply, replay
 
-DESCRIPTION: dict[str, Any] = create_app(Settings.load()).openapi()
-SCHEMAS = DESCRIPTION["components"]["schemas"]
+OPENAPI: dict[str, Any] = create_app(Settings.load()).openapi()
+SCHEMAS = OPENAPI["components"]["schemas"]
 OPERATIONS = {
     (path, method): operation
-    for path, methods in DESCRIPTION["paths"].items()
+    for path, methods in OPENAPI["paths"].items()
     for method, operation in methods.items()
 }
 CHAT = OPERATIONS["/chat", "post"]
 IMPORT = "/conversations/import"
-ASKING = ["/chat", "/v1/chat/completions", "/structured", "/models", "/v1/models"]
+MODEL_SERVER_PATHS = ["/chat", "/v1/chat/completions", "/structured", "/models", "/v1/models"]
 HELLO = {"messages": [{"role": "user", "content": "Hello"}]}
 
-# All checks but one: "0.5" is read as the number that was meant, though the description, which is
-# for whoever writes a client, says number.
+# All checks but one: "0.5" is accepted where the schema, which is written for authors of clients,
+# says number.
 CONFIG = {
     "continue-on-failure": True,
     "checks": {"negative_data_rejection": {"enabled": False}},
 }
 
 
-def _listed() -> dict[str, Any]:
-    """Leave `default` out, which stands for every status: each that is met has to be listed."""
-    listed = deepcopy(DESCRIPTION)
-    for methods in listed["paths"].values():
+def _without_default_responses() -> dict[str, Any]:
+    """Return the schema without `default` responses, so that each status must be listed."""
+    schema = deepcopy(OPENAPI)
+    for methods in schema["paths"].values():
         for operation in methods.values():
             operation["responses"].pop("default", None)
-    return listed
+    return schema
 
 
-contract = schemathesis.openapi.from_dict(_listed(), config=SchemathesisConfig.from_dict(CONFIG))
-# The same examples each time, however slow the machine; those of one test share its API.
-steady = settings(
+contract = schemathesis.openapi.from_dict(
+    _without_default_responses(), config=SchemathesisConfig.from_dict(CONFIG)
+)
+# The same examples on every run, on slow machines too; the examples of one test share its API.
+deterministic = settings(
     max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
 )
 Case = schemathesis.Case[Any]
-Seen = set[tuple[GenerationMode, int]]
+Outcomes = set[tuple[GenerationMode, int]]
 
 
 @pytest.fixture
-def seen() -> Iterator[Seen]:
-    """Hold what was sent and what came back: what is right has to have been answered too."""
-    seen: Seen = set()
-    yield seen
-    assert {(GenerationMode.POSITIVE, 200), (GenerationMode.NEGATIVE, 400)} <= seen
+def outcomes() -> Iterator[Outcomes]:
+    """Collect what was sent and returned: valid and invalid requests must both have occurred."""
+    outcomes: Outcomes = set()
+    yield outcomes
+    assert {(GenerationMode.POSITIVE, 200), (GenerationMode.NEGATIVE, 400)} <= outcomes
 
 
 @contract.include(tag="chat").parametrize()
-@steady
-def test_chats_are_answered_as_described(case: Case, api_url: str, seen: Seen) -> None:
+@deterministic
+def test_chat_responses_match_the_schema(case: Case, api_url: str, outcomes: Outcomes) -> None:
     response = case.call_and_validate(base_url=api_url)
     assert case.meta
-    seen.add((case.meta.generation.mode, response.status_code))
+    outcomes.add((case.meta.generation.mode, response.status_code))
 
 
 @contract.include(path="/chat").parametrize()
-@steady
-def test_streams_are_as_described(case: Case, api_url: str, seen: Seen) -> None:
+@deterministic
+def test_chat_streams_match_the_schema(case: Case, api_url: str, outcomes: Outcomes) -> None:
     if isinstance(case.body, dict):
         case.body = case.body | {"stream": True}
     response = case.call_and_validate(base_url=api_url)
     if response.status_code == 200:
         assert response.headers["content-type"] == ["text/event-stream; charset=utf-8"]
     assert case.meta
-    seen.add((case.meta.generation.mode, response.status_code))
+    outcomes.add((case.meta.generation.mode, response.status_code))
 
 
 @contract.include(path="/structured").parametrize()
-@steady
-def test_forms_are_as_described(case: Case, api_url: str) -> None:
-    # The scripted model server fills in no form, and not everything that is a schema can be used.
+@deterministic
+def test_structured_responses_match_the_schema(case: Case, api_url: str) -> None:
+    # The fake model server returns no matching JSON, and not every JSON schema is supported.
     response = case.call(base_url=api_url)
     case.validate_response(response, excluded_checks=[not_a_server_error, positive_data_acceptance])
     assert response.status_code != 500
 
 
 @contract.exclude(tag="chat").exclude(path=["/structured", IMPORT]).parametrize()
-@steady
-def test_everything_else_is_as_described(case: Case, api_url: str) -> None:
+@deterministic
+def test_all_other_responses_match_the_schema(case: Case, api_url: str) -> None:
     case.call_and_validate(base_url=api_url)
 
 
 @contract.include(path=IMPORT).parametrize()
-@steady
-def test_imports_are_as_described(case: Case, api_url: str) -> None:
-    """What an export is, no schema says: what is none is refused."""
+@deterministic
+def test_import_responses_match_the_schema(case: Case, api_url: str) -> None:
+    """The schema does not define an export file, so valid requests may be refused."""
     case.call_and_validate(base_url=api_url, excluded_checks=[positive_data_acceptance])
 
 
@@ -117,7 +119,7 @@ def test_imports_are_as_described(case: Case, api_url: str) -> None:
     ],
 )
 @pytest.mark.anyio
-async def test_failures_are_as_described(
+async def test_model_server_errors_match_the_schema(
     api_client: httpx.AsyncClient,
     model_server: FakeModelServer,
     body: dict[str, Any],
@@ -125,7 +127,7 @@ async def test_failures_are_as_described(
     status: int,
 ) -> None:
     model_server.replies.append(reply)
-    _is_described(await api_client.post("/chat", json=body), status)
+    _assert_matches_schema(await api_client.post("/chat", json=body), status)
 
 
 @pytest.mark.parametrize(
@@ -138,18 +140,18 @@ async def test_failures_are_as_described(
     ],
 )
 @pytest.mark.anyio
-async def test_refusals_at_the_door_are_as_described(
+async def test_security_errors_match_the_schema(
     api_client: httpx.AsyncClient, headers: dict[str, str], status: int
 ) -> None:
-    _is_described(await api_client.post("/chat", json=HELLO, headers=headers), status)
+    _assert_matches_schema(await api_client.post("/chat", json=HELLO, headers=headers), status)
 
 
 @pytest.mark.anyio
-async def test_the_description_is_served(api_client: httpx.AsyncClient) -> None:
-    assert (await api_client.get("/openapi.json")).json() == DESCRIPTION
+async def test_openapi_schema_is_served(api_client: httpx.AsyncClient) -> None:
+    assert (await api_client.get("/openapi.json")).json() == OPENAPI
 
 
-def test_the_request_is_described_with_every_field() -> None:
+def test_chat_request_schema_has_every_field() -> None:
     [media_type] = CHAT["requestBody"]["content"].items()
     reference = {"$ref": "#/components/schemas/ChatCompletionRequest"}
     assert media_type == ("application/json", {"schema": reference})
@@ -159,37 +161,37 @@ def test_the_request_is_described_with_every_field() -> None:
     assert all(field["description"] for field in request["properties"].values())
 
 
-def test_both_names_of_a_route_are_described_alike() -> None:
-    def told(operation: dict[str, Any]) -> dict[str, Any]:
+def test_route_aliases_have_the_same_schema() -> None:
+    def without_id(operation: dict[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in operation.items() if name != "operationId"}
 
-    assert told(CHAT) == told(OPERATIONS["/v1/chat/completions", "post"])
-    assert told(OPERATIONS["/models", "get"]) == told(OPERATIONS["/v1/models", "get"])
+    assert without_id(CHAT) == without_id(OPERATIONS["/v1/chat/completions", "post"])
+    assert without_id(OPERATIONS["/models", "get"]) == without_id(OPERATIONS["/v1/models", "get"])
 
 
-def test_an_answer_is_json_or_a_stream() -> None:
+def test_chat_response_is_json_or_an_event_stream() -> None:
     assert set(CHAT["responses"]["200"]["content"]) == {"application/json", "text/event-stream"}
 
 
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)
-def test_statuses_are_listed(path: str, method: str) -> None:
-    wanted = {"400", "401", "403", "413", "500"}
+def test_every_possible_status_is_listed(path: str, method: str) -> None:
+    expected = {"400", "401", "403", "413", "500"}
     if path.startswith(("/conversations", "/presets")):
-        wanted |= {"503"}
-    if path in ASKING:
-        wanted |= {"404", "429", "502", "503", "504"}
+        expected |= {"503"}
+    if path in MODEL_SERVER_PATHS:
+        expected |= {"404", "429", "502", "503", "504"}
     if method in ("post", "put", "patch"):
-        wanted |= {"415"}
+        expected |= {"415"}
     listed = set(OPERATIONS[path, method]["responses"])
-    assert wanted <= listed
+    assert expected <= listed
     assert listed & {"200", "201", "204"}
 
 
-def test_every_error_has_the_one_shape() -> None:
-    answers = [
-        answer for operation in OPERATIONS.values() for answer in operation["responses"].items()
+def test_all_errors_have_the_openai_shape() -> None:
+    responses = [
+        response for operation in OPERATIONS.values() for response in operation["responses"].items()
     ]
-    errors = [answer["content"] for status, answer in answers if not status.startswith("2")]
+    errors = [response["content"] for status, response in responses if not status.startswith("2")]
     schema = {"$ref": "#/components/schemas/ErrorBody"}
     assert errors
     assert all(content == {"application/json": {"schema": schema}} for content in errors)
@@ -197,7 +199,7 @@ def test_every_error_has_the_one_shape() -> None:
     assert SCHEMAS["ErrorDetail"]["required"] == ["message", "type", "code", "param"]
 
 
-def _is_described(response: httpx.Response, status: int) -> None:
+def _assert_matches_schema(response: httpx.Response, status: int) -> None:
     assert response.status_code == status
     assert str(status) in CHAT["responses"]
     assert response.headers["content-type"] == "application/json"

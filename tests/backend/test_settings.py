@@ -1,3 +1,5 @@
+"""Settings of the API: precedence, validation, and secrets."""
+
 import pytest
 
 from backend.settings import PROJECT_ROOT, Settings
@@ -9,23 +11,23 @@ def load(monkeypatch: pytest.MonkeyPatch, **environment: str) -> Settings:
     return Settings.load()
 
 
-def test_the_environment_beats_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_overrides_the_env_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MODEL_ID")
     assert f"\nMODEL_ID={load(monkeypatch).model_id}\n" in (PROJECT_ROOT / ".env").read_text()
     assert load(monkeypatch, MODEL_ID="ai/other").model_id == "ai/other"
 
 
-def test_a_model_that_loads_for_five_minutes_is_waited_for() -> None:
+def test_read_timeout_allows_five_minutes_of_model_loading() -> None:
     assert Settings(model_id="m").read_timeout_seconds >= 310
 
 
-def test_an_empty_value_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_empty_value_means_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = load(monkeypatch, MODEL_ID="", SMOLCHAT_MAX_TOKENS="")
     assert settings.model_id.startswith("ai/")
     assert settings.max_tokens == 1024
 
 
-def test_a_slash_at_the_end_of_the_address_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trailing_slash_of_the_base_url_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = load(monkeypatch, DMR_BASE_URL=" http://172.17.0.1:12434/v1/ ")
     assert settings.dmr_base_url == "http://172.17.0.1:12434/v1"
 
@@ -64,24 +66,26 @@ def test_a_slash_at_the_end_of_the_address_does_not_matter(monkeypatch: pytest.M
         ("SMOLCHAT_ALLOWED_ORIGINS", "https://user@notes.example"),
     ],
 )
-def test_a_wrong_value_stops_the_start_and_names_itself(
+def test_invalid_value_exits_with_the_variable_name(
     monkeypatch: pytest.MonkeyPatch, variable: str, value: str
 ) -> None:
-    with pytest.raises(SystemExit) as stop:
+    with pytest.raises(SystemExit) as exit_info:
         load(monkeypatch, **{variable: value})
-    assert variable in str(stop.value)
-    assert "secret" not in str(stop.value)
+    assert variable in str(exit_info.value)
+    assert "secret" not in str(exit_info.value)
 
 
 @pytest.mark.parametrize("value", ["api, Notes.Example.", '["api", "notes.example"]'])
-def test_hosts_are_listed_with_commas_or_as_json(
+def test_allowed_hosts_are_parsed_from_commas_or_json(
     value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = load(monkeypatch, SMOLCHAT_ALLOWED_HOSTS=value)
     assert settings.allowed_hosts == ("api", "notes.example")
 
 
-def test_origins_are_kept_as_browsers_write_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_allowed_origins_are_normalized_as_browsers_send_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     value = "https://Notes.Example:443/,http://localhost:5173,http://[::1]:80"
     settings = load(monkeypatch, SMOLCHAT_ALLOWED_ORIGINS=value)
     origins = ("https://notes.example", "http://localhost:5173", "http://[::1]")
@@ -89,5 +93,5 @@ def test_origins_are_kept_as_browsers_write_them(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("name", ["dmr_api_key", "api_key"])
-def test_the_key_is_not_shown(name: str) -> None:
+def test_api_keys_are_not_in_the_repr(name: str) -> None:
     assert "hunter2" not in repr(Settings(model_id="m", **{name: "hunter2"}))  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""What Alembic runs to migrate: on the connection that it is given."""
+"""Alembic's entry point: run the migrations on the connection that the caller provides."""
 
 from alembic import context
 

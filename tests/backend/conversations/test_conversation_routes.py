@@ -1,4 +1,4 @@
-"""Stored conversations over HTTP: listed, read, changed, deleted."""
+"""The HTTP routes of stored conversations, except export and import."""
 
 from pathlib import Path
 from typing import Any
@@ -15,36 +15,38 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def settings(model_server: FakeModelServer, tmp_path: Path) -> Settings:
-    """Keep the conversations of each test apart."""
+    """Give each test its own database."""
     return Settings(model_id=MODEL_ID, dmr_base_url=model_server.base_url, data_dir=tmp_path)
 
 
-async def begun(api: httpx.AsyncClient, **told: Any) -> str:
-    response = await api.post("/conversations", json=told)
+async def create_conversation(api: httpx.AsyncClient, **fields: Any) -> str:
+    response = await api.post("/conversations", json=fields)
     assert response.status_code == 201
     conversation: str = response.json()["id"]
     return conversation
 
 
-async def turn(api: httpx.AsyncClient, conversation: str, text: str, **told: Any) -> dict[str, str]:
-    smolchat = {"conversation": conversation} | told
+async def send_message(
+    api: httpx.AsyncClient, conversation: str, text: str, **options: Any
+) -> dict[str, str]:
+    smolchat = {"conversation": conversation} | options
     body = {"messages": [{"role": "user", "content": text}], "smolchat": smolchat}
     ids: dict[str, str] = (await api.post("/chat", json=body)).json()["smolchat"]["conversation"]
     return ids
 
 
-async def test_a_conversation_begins_with_what_it_is_given(api_client: httpx.AsyncClient) -> None:
-    told = {"title": "T", "model": "m", "system_prompt": "S", "parameters": {"top_k": 1}}
-    conversation = await begun(api_client, **told)
-    found = (await api_client.get(f"/conversations/{conversation}")).json()
-    assert told.items() <= found.items()
-    assert (found["messages"], found["current"]) == ([], None)
-    assert found["created_at"].endswith("Z")
+async def test_new_conversation_has_the_given_fields(api_client: httpx.AsyncClient) -> None:
+    fields = {"title": "T", "model": "m", "system_prompt": "S", "parameters": {"top_k": 1}}
+    conversation = await create_conversation(api_client, **fields)
+    stored = (await api_client.get(f"/conversations/{conversation}")).json()
+    assert fields.items() <= stored.items()
+    assert (stored["messages"], stored["current"]) == ([], None)
+    assert stored["created_at"].endswith("Z")
 
 
-async def test_only_what_is_given_is_changed(api_client: httpx.AsyncClient) -> None:
-    conversation = await begun(api_client, title="Old", model="m")
-    ids = await turn(api_client, conversation, "Hello")
+async def test_patch_changes_only_the_given_fields(api_client: httpx.AsyncClient) -> None:
+    conversation = await create_conversation(api_client, title="Old", model="m")
+    ids = await send_message(api_client, conversation, "Hello")
     changes = {"title": "New", "system_prompt": None, "current": ids["user_message"]}
     changed = (await api_client.patch(f"/conversations/{conversation}", json=changes)).json()
     assert changes.items() <= changed.items()
@@ -52,11 +54,11 @@ async def test_only_what_is_given_is_changed(api_client: httpx.AsyncClient) -> N
     assert (await api_client.patch(f"/conversations/{conversation}", json={})).json() == changed
 
 
-async def test_from_which_message_on_is_sent_is_kept(api_client: httpx.AsyncClient) -> None:
-    conversation = await begun(api_client)
+async def test_sent_from_is_stored_copied_and_validated(api_client: httpx.AsyncClient) -> None:
+    conversation = await create_conversation(api_client)
     path = f"/conversations/{conversation}"
-    await turn(api_client, conversation, "Hello")
-    later = (await turn(api_client, conversation, "And now?"))["user_message"]
+    await send_message(api_client, conversation, "Hello")
+    later = (await send_message(api_client, conversation, "And now?"))["user_message"]
     assert (await api_client.get(path)).json()["sent_from"] is None
     assert (await api_client.patch(path, json={"sent_from": later})).json()["sent_from"] == later
     copy = (await api_client.post(f"{path}/duplicate")).json()
@@ -64,25 +66,25 @@ async def test_from_which_message_on_is_sent_is_kept(api_client: httpx.AsyncClie
     assert (await api_client.patch(path, json={"sent_from": "nobody"})).status_code == 404
     assert (await api_client.patch(path, json={"sent_from": copy["sent_from"]})).status_code == 404
     assert (await api_client.delete(f"{path}/messages/{later}")).status_code == 204
-    left = (await api_client.get(path)).json()
-    assert (left["sent_from"], len(left["messages"])) == (None, 2)
+    stored = (await api_client.get(path)).json()
+    assert (stored["sent_from"], len(stored["messages"])) == (None, 2)
 
 
-async def test_the_list_is_searched_and_paged(api_client: httpx.AsyncClient) -> None:
-    made = [await begun(api_client, title=f"Chat {number}") for number in range(3)]
-    await turn(api_client, made[0], "Something about LLAMAS")
+async def test_list_is_searched_and_paged(api_client: httpx.AsyncClient) -> None:
+    ids = [await create_conversation(api_client, title=f"Chat {number}") for number in range(3)]
+    await send_message(api_client, ids[0], "Something about LLAMAS")
     page = (await api_client.get("/conversations", params={"limit": 2})).json()
-    assert [head["id"] for head in page["data"]] == [made[0], made[2]]
+    assert [summary["id"] for summary in page["data"]] == [ids[0], ids[2]]
     assert page["has_more"]
-    page = (await api_client.get(f"/conversations?limit=2&after={made[2]}")).json()
-    assert ([head["id"] for head in page["data"]], page["has_more"]) == ([made[1]], False)
-    found = (await api_client.get("/conversations", params={"search": "llamas"})).json()["data"]
-    assert [head["title"] for head in found] == ["Chat 0"]
+    page = (await api_client.get(f"/conversations?limit=2&after={ids[2]}")).json()
+    assert ([summary["id"] for summary in page["data"]], page["has_more"]) == ([ids[1]], False)
+    matches = (await api_client.get("/conversations", params={"search": "llamas"})).json()["data"]
+    assert [summary["title"] for summary in matches] == ["Chat 0"]
 
 
-async def test_a_copy_is_a_conversation_of_its_own(api_client: httpx.AsyncClient) -> None:
-    conversation = await begun(api_client)
-    await turn(api_client, conversation, "Hello")
+async def test_duplicate_is_independent_of_the_original(api_client: httpx.AsyncClient) -> None:
+    conversation = await create_conversation(api_client)
+    await send_message(api_client, conversation, "Hello")
     response = await api_client.post(f"/conversations/{conversation}/duplicate")
     copy = response.json()
     original = (await api_client.get(f"/conversations/{conversation}")).json()
@@ -94,29 +96,29 @@ async def test_a_copy_is_a_conversation_of_its_own(api_client: httpx.AsyncClient
     assert (await api_client.get(f"/conversations/{copy['id']}")).json() == copy
 
 
-async def test_deleted_is_gone(api_client: httpx.AsyncClient) -> None:
-    conversation = await begun(api_client)
-    ids = await turn(api_client, conversation, "Hello")
+async def test_deleted_message_and_conversation_are_gone(api_client: httpx.AsyncClient) -> None:
+    conversation = await create_conversation(api_client)
+    ids = await send_message(api_client, conversation, "Hello")
     path = f"/conversations/{conversation}"
     assert (await api_client.delete(f"{path}/messages/{ids['answer_message']}")).status_code == 204
-    left = (await api_client.get(path)).json()
-    assert [message["id"] for message in left["messages"]] == [ids["user_message"]]
-    assert left["current"] == ids["user_message"]
+    stored = (await api_client.get(path)).json()
+    assert [message["id"] for message in stored["messages"]] == [ids["user_message"]]
+    assert stored["current"] == ids["user_message"]
     assert (await api_client.delete(path)).status_code == 204
     assert (await api_client.get(path)).status_code == 404
     assert (await api_client.get("/conversations")).json()["data"] == []
 
 
-async def test_what_else_was_said_is_read_when_the_newest_is_deleted(
+async def test_current_moves_to_the_sibling_when_a_message_is_deleted(
     api_client: httpx.AsyncClient,
 ) -> None:
-    conversation = await begun(api_client)
+    conversation = await create_conversation(api_client)
     path = f"/conversations/{conversation}"
-    first = await turn(api_client, conversation, "Hello")
-    other = await turn(api_client, conversation, "Good morning", parent=None)
-    messages = [first["answer_message"], other["user_message"]]
-    assert (await api_client.delete(f"{path}/messages/{messages[1]}")).status_code == 204
-    assert (await api_client.get(path)).json()["current"] == messages[0]
+    first = await send_message(api_client, conversation, "Hello")
+    second = await send_message(api_client, conversation, "Good morning", parent=None)
+    response = await api_client.delete(f"{path}/messages/{second['user_message']}")
+    assert response.status_code == 204
+    assert (await api_client.get(path)).json()["current"] == first["answer_message"]
 
 
 @pytest.mark.parametrize(
@@ -131,7 +133,7 @@ async def test_what_else_was_said_is_read_when_the_newest_is_deleted(
     ],
 )
 @pytest.mark.parametrize("unknown", ["x", "%00", "...", "%F0%9F", "'--", "0" * 5000])
-async def test_an_unknown_conversation_is_404(
+async def test_unknown_conversation_returns_404(
     api_client: httpx.AsyncClient, method: str, path: str, unknown: str
 ) -> None:
     json: dict[str, Any] | None = {} if method == "PATCH" else None
@@ -155,8 +157,8 @@ async def test_an_unknown_conversation_is_404(
         b"null",
     ],
 )
-async def test_what_is_no_conversation_is_400(api_client: httpx.AsyncClient, body: bytes) -> None:
-    conversation = await begun(api_client)
+async def test_invalid_conversation_returns_400(api_client: httpx.AsyncClient, body: bytes) -> None:
+    conversation = await create_conversation(api_client)
     headers = {"Content-Type": "application/json"}
     for method, path in (("POST", ""), ("PATCH", f"/{conversation}")):
         response = await api_client.request(
@@ -168,22 +170,26 @@ async def test_what_is_no_conversation_is_400(api_client: httpx.AsyncClient, bod
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=1000", "search=" + "x" * 201, "limit=x"])
-async def test_a_list_has_its_bounds(api_client: httpx.AsyncClient, query: str) -> None:
+async def test_list_parameters_out_of_bounds_return_400(
+    api_client: httpx.AsyncClient, query: str
+) -> None:
     assert (await api_client.get(f"/conversations?{query}")).status_code == 400
 
 
-async def test_hostile_text_is_only_text(api_client: httpx.AsyncClient) -> None:
+async def test_hostile_text_is_stored_as_text(api_client: httpx.AsyncClient) -> None:
     text = "'; DROP TABLE messages; -- \0 <script>alert(1)</script> %s {0} \u202e"
-    conversation = await begun(api_client, title=text, parameters={text: [text, {"a": 10**30}]})
-    await turn(api_client, conversation, text)
-    found = (await api_client.get(f"/conversations/{conversation}")).json()
-    kept = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
-    assert (found["title"], found["messages"][0]["content"]) == (kept, kept)
-    assert found["parameters"] == {text: [text, {"a": 10**30}]}
+    conversation = await create_conversation(
+        api_client, title=text, parameters={text: [text, {"a": 10**30}]}
+    )
+    await send_message(api_client, conversation, text)
+    stored = (await api_client.get(f"/conversations/{conversation}")).json()
+    stored_text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    assert (stored["title"], stored["messages"][0]["content"]) == (stored_text, stored_text)
+    assert stored["parameters"] == {text: [text, {"a": 10**30}]}
     assert (await api_client.get("/conversations", params={"search": text})).status_code == 200
 
 
-async def test_pages_elsewhere_and_strangers_get_nothing(api_client: httpx.AsyncClient) -> None:
+async def test_requests_from_foreign_origins_are_refused(api_client: httpx.AsyncClient) -> None:
     origin = {"Origin": "https://elsewhere.example"}
     assert (await api_client.get("/conversations", headers=origin)).status_code == 403
     assert (await api_client.get("/conversations/export", headers=origin)).status_code == 403

@@ -1,4 +1,4 @@
-"""Conversations taken out and brought in."""
+"""Export and import of conversations."""
 
 import re
 import time
@@ -33,59 +33,65 @@ def settings(model_server: FakeModelServer, tmp_path: Path) -> Settings:
     )
 
 
-def talk(text: str = "Hello") -> Conversation:
-    asked = Message(role="user", content=text)
-    first = Message(role="assistant", parent=asked.id, content="First", receipt={"total_ms": 1.5})
-    second = Message(role="assistant", parent=asked.id, model=text, content=text, state="failed")
+def sample_conversation(text: str = "Hello") -> Conversation:
+    question = Message(role="user", content=text)
+    first = Message(role="assistant", parent=question.id, content="First")
+    first.receipt = {"total_ms": 1.5}
+    second = Message(role="assistant", parent=question.id, model=text, content=text, state="failed")
     second.error, second.logprobs = {"message": text}, [{"token": "x"}]
-    messages = [asked, first, second]
-    kept = Conversation(title=text, system_prompt=text, messages=messages, current=second.id)
-    kept.sent_from = asked.id
-    return kept
+    return Conversation(
+        title=text,
+        system_prompt=text,
+        messages=[question, first, second],
+        current=second.id,
+        sent_from=question.id,
+    )
 
 
-def without_ids(found: dict[str, Any]) -> dict[str, Any]:
-    """Name messages by their place, so that what is left can be compared."""
-    ids = {message["id"]: number for number, message in enumerate(found["messages"])}
+def without_ids(conversation: dict[str, Any]) -> dict[str, Any]:
+    """Replace message ids with positions, so that conversations can be compared."""
+    positions = {message["id"]: number for number, message in enumerate(conversation["messages"])}
     messages = [
-        message | {"id": ids[message["id"]], "parent": ids.get(message["parent"])}
-        for message in found["messages"]
+        message | {"id": positions[message["id"]], "parent": positions.get(message["parent"])}
+        for message in conversation["messages"]
     ]
-    ends = {name: ids.get(found[name]) for name in ("current", "sent_from")}
-    return found | {"id": None, "messages": messages} | ends
+    references = {name: positions.get(conversation[name]) for name in ("current", "sent_from")}
+    return conversation | {"id": None, "messages": messages} | references
 
 
-async def brought_in(api: httpx.AsyncClient, body: bytes) -> list[dict[str, Any]]:
+async def import_file(api: httpx.AsyncClient, body: bytes) -> list[dict[str, Any]]:
     response = await api.post("/conversations/import", content=body, headers=JSON)
     assert response.status_code == 201, response.text
-    heads = response.json()["data"]
-    return [(await api.get(f"/conversations/{head['id']}")).json() for head in heads]
+    summaries = response.json()["data"]
+    return [(await api.get(f"/conversations/{summary['id']}")).json() for summary in summaries]
 
 
 @pytest.mark.anyio
-async def test_json_holds_everything(api_client: httpx.AsyncClient) -> None:
-    made = [talk(), talk(HOSTILE), Conversation()]
-    body = {"format": "smolchat", "conversations": [m.model_dump(mode="json") for m in made]}
-    found = await brought_in(api_client, to_json(body))
-    assert [without_ids(one) for one in found] == [
-        without_ids(one.model_dump(mode="json")) for one in made
+async def test_json_export_can_be_imported_without_loss(api_client: httpx.AsyncClient) -> None:
+    originals = [sample_conversation(), sample_conversation(HOSTILE), Conversation()]
+    originals_json = [conversation.model_dump(mode="json") for conversation in originals]
+    body = to_json({"format": "smolchat", "conversations": originals_json})
+    imported = await import_file(api_client, body)
+    assert [without_ids(conversation) for conversation in imported] == [
+        without_ids(conversation) for conversation in originals_json
     ]
-    response = await api_client.get(f"/conversations/{found[0]['id']}/export")
-    assert response.json()["conversations"] == [found[0]]
-    everything = await api_client.get("/conversations/export")
-    told = {one["id"]: one for one in everything.json()["conversations"]}
-    assert told == {one["id"]: one for one in found}
-    assert len(await brought_in(api_client, everything.content)) == 3
+    response = await api_client.get(f"/conversations/{imported[0]['id']}/export")
+    assert response.json()["conversations"] == [imported[0]]
+    export = await api_client.get("/conversations/export")
+    exported = {conversation["id"]: conversation for conversation in export.json()["conversations"]}
+    assert exported == {conversation["id"]: conversation for conversation in imported}
+    assert len(await import_file(api_client, export.content)) == 3
 
 
 @pytest.mark.anyio
-async def test_a_file_is_saved_under_the_title(api_client: httpx.AsyncClient) -> None:
-    body = {"format": "smolchat", "conversations": [talk().model_dump(mode="json")]}
-    [found] = await brought_in(api_client, to_json(body))
-    for form, kind in (("json", "application/json"), ("markdown", "text/markdown; charset=utf-8")):
-        path = f"/conversations/{found['id']}/export"
-        response = await api_client.get(path, params={"format": form})
-        assert response.headers["content-type"] == kind
+async def test_export_is_a_download_of_its_media_type(api_client: httpx.AsyncClient) -> None:
+    body = {"format": "smolchat", "conversations": [sample_conversation().model_dump(mode="json")]}
+    [imported] = await import_file(api_client, to_json(body))
+    path = f"/conversations/{imported['id']}/export"
+    media_types = {"json": "application/json", "markdown": "text/markdown; charset=utf-8"}
+    for file_format, media_type in media_types.items():
+        response = await api_client.get(path, params={"format": file_format})
+        assert response.headers["content-type"] == media_type
         assert "attachment" in response.headers["content-disposition"]
         assert response.headers["x-content-type-options"] == "nosniff"
     assert (await api_client.get(path, params={"format": "pdf"})).status_code == 400
@@ -101,12 +107,12 @@ async def test_a_file_is_saved_under_the_title(api_client: httpx.AsyncClient) ->
         ("", "conversation.json"),
     ],
 )
-def test_a_file_name_is_harmless(title: str, name: str) -> None:
+def test_file_name_has_no_special_characters(title: str, name: str) -> None:
     assert content_disposition(title, "json") == f"attachment; filename*=UTF-8''{name}"
 
 
-def test_the_page_is_escaped_and_loads_nothing() -> None:
-    page = to_html(talk(HOSTILE))
+def test_html_export_is_escaped_and_loads_nothing() -> None:
+    page = to_html(sample_conversation(HOSTILE))
     body = page.partition("<body>")[2]
     assert set(re.findall(r"<[^>]*>", body)) == {
         *("<h1>", "</h1>", "<h2>", "</h2>", "<pre>", "</pre>", "<p>", "</p>", "</body>", "</html>")
@@ -116,16 +122,16 @@ def test_the_page_is_escaped_and_loads_nothing() -> None:
     assert "{0}" in body
 
 
-def test_markdown_holds_the_thread() -> None:
-    text = to_markdown(talk("Line\none"))
+def test_markdown_export_holds_the_active_branch() -> None:
+    text = to_markdown(sample_conversation("Line\none"))
     assert text == (
         "# Line one\n\n## System\n\nLine\none\n\n## You\n\nLine\none\n\n"
-        "## Answer (Line one)\n\nLine\none\n\n*Failed: Line one*\n"
+        "## Assistant (Line one)\n\nLine\none\n\n*Failed: Line one*\n"
     )
 
 
-def open_webui(*changes: dict[str, Any]) -> dict[str, Any]:
-    """Give a chat as Open WebUI exports one: two answers to a question, and a third begun."""
+def open_webui_chat(*changes: dict[str, Any]) -> dict[str, Any]:
+    """Return a chat as Open WebUI exports it, with branches, a failure and an unfinished answer."""
     messages: dict[str, Any] = {
         "u": {"parentId": None, "childrenIds": ["a", "b"], "role": "user", "content": "Hi"},
         "a": {"parentId": "u", "role": "assistant", "content": "One", "model": "m", "done": True},
@@ -152,10 +158,12 @@ def open_webui(*changes: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.anyio
-async def test_open_webuis_export_comes_in(api_client: httpx.AsyncClient) -> None:
-    [found] = await brought_in(api_client, to_json([open_webui()]))
-    told = without_ids(found)
-    assert [(m["parent"], m["role"], m["content"], m["state"]) for m in told["messages"]] == [
+async def test_open_webui_export_is_imported_with_its_branches(
+    api_client: httpx.AsyncClient,
+) -> None:
+    [imported] = await import_file(api_client, to_json([open_webui_chat()]))
+    chat = without_ids(imported)
+    assert [(m["parent"], m["role"], m["content"], m["state"]) for m in chat["messages"]] == [
         (None, "user", "Hi", None),
         (0, "assistant", "One", "finished"),
         (0, "assistant", "Two", "finished"),
@@ -163,39 +171,40 @@ async def test_open_webuis_export_comes_in(api_client: httpx.AsyncClient) -> Non
         (3, "assistant", "", "failed"),
         (3, "assistant", "Th", "interrupted"),
     ]
-    assert (told["title"], told["model"], told["current"]) == ("Old talk", "m", 5)
-    assert (told["system_prompt"], told["parameters"]) == ("Be brief.", {"temperature": 0.2})
-    assert told["messages"][2]["reasoning"] == "Hm."
-    assert told["messages"][4]["error"]["message"] == "No!"
-    assert (told["created_at"], told["updated_at"]) == (
+    assert (chat["title"], chat["model"], chat["current"]) == ("Old talk", "m", 5)
+    assert (chat["system_prompt"], chat["parameters"]) == ("Be brief.", {"temperature": 0.2})
+    assert chat["messages"][2]["reasoning"] == "Hm."
+    assert chat["messages"][4]["error"]["message"] == "No!"
+    assert (chat["created_at"], chat["updated_at"]) == (
         "2023-11-14T22:13:20Z",
         "2023-11-14T22:13:30Z",
     )
 
 
-def test_older_exports_come_in_too() -> None:
-    said = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yes?"}]
-    [found] = parse_import(to_json({"title": "T", "messages": said, "timestamp": 1700000000000}))
-    assert [message.content for message in found.active_branch()] == ["Hi", "Yes?"]
-    assert found.created_at.year == 2023
+def test_open_webui_message_list_is_imported_as_one_branch() -> None:
+    messages = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yes?"}]
+    chat = {"title": "T", "messages": messages, "timestamp": 1700000000000}
+    [conversation] = parse_import(to_json(chat))
+    assert [message.content for message in conversation.active_branch()] == ["Hi", "Yes?"]
+    assert conversation.created_at.year == 2023
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        {"u": {"parentId": "d", "role": "user", "content": "In a circle"}},
-        {"u": {"parentId": "u", "role": "user", "content": "Its own"}},
-        {"u": {"parentId": "lost", "role": "user", "content": "Of nobody"}},
+        {"u": {"parentId": "d", "role": "user", "content": "Cycle"}},
+        {"u": {"parentId": "u", "role": "user", "content": "Own parent"}},
+        {"u": {"parentId": "missing", "role": "user", "content": "Missing parent"}},
         {"u": None, "v": 7, "a": []},
         {"u": {"role": None, "content": {"x": 1}, "timestamp": "now", "model": 5, "error": 1}},
         {"b": {"role": "assistant", "content": [{"text": 1}], "timestamp": 1e300, "done": "x"}},
         {"x" * 10_000: {"role": "user", "content": None, "timestamp": -1, "parentId": ["u"]}},
     ],
 )
-def test_what_is_odd_in_open_webuis_does_not_hinder(change: dict[str, Any]) -> None:
-    [found] = parse_import(to_json([open_webui(change)]))
-    assert Conversation.model_validate(found.model_dump()) == found
-    assert found.messages
+def test_invalid_fields_in_an_open_webui_export_are_skipped(change: dict[str, Any]) -> None:
+    [conversation] = parse_import(to_json([open_webui_chat(change)]))
+    assert Conversation.model_validate(conversation.model_dump()) == conversation
+    assert conversation.messages
 
 
 @pytest.mark.parametrize(
@@ -218,7 +227,7 @@ def test_what_is_odd_in_open_webuis_does_not_hinder(change: dict[str, Any]) -> N
     ],
 )
 @pytest.mark.anyio
-async def test_what_is_no_export_is_refused_whole(
+async def test_invalid_file_is_refused_as_a_whole(
     api_client: httpx.AsyncClient, body: bytes
 ) -> None:
     response = await api_client.post("/conversations/import", content=body, headers=JSON)
@@ -228,31 +237,34 @@ async def test_what_is_no_export_is_refused_whole(
 
 
 @pytest.mark.anyio
-async def test_an_error_names_the_place(api_client: httpx.AsyncClient) -> None:
+async def test_import_error_names_the_invalid_field(api_client: httpx.AsyncClient) -> None:
     body = {"format": "smolchat", "conversations": [{"messages": [{"role": "wizard"}]}]}
     response = await api_client.post("/conversations/import", json=body)
     assert response.json()["error"]["param"] == "conversations.0.messages.0.role"
 
 
 @pytest.mark.anyio
-async def test_an_import_may_be_longer_than_other_requests(api_client: httpx.AsyncClient) -> None:
+async def test_import_has_its_own_body_limit(api_client: httpx.AsyncClient) -> None:
     text = "x" * 900_000
-    [found] = await brought_in(
-        api_client, to_json([open_webui({"u": {"role": "user", "content": text}})])
-    )
-    assert found["messages"][0]["content"] == text
-    body = to_json([open_webui({"u": {"content": "x" * 1_000_000}})])
+    chat = open_webui_chat({"u": {"role": "user", "content": text}})
+    [imported] = await import_file(api_client, to_json([chat]))
+    assert imported["messages"][0]["content"] == text
+    body = to_json([open_webui_chat({"u": {"content": "x" * 1_000_000}})])
     response = await api_client.post("/conversations/import", content=body, headers=JSON)
     assert response.status_code == 413
 
 
-def test_a_long_export_is_read_in_a_moment() -> None:
-    chain: dict[str, Any] = {}
-    for number in range(20_000):
-        said = {"role": "user", "content": "<details " * 20, "parentId": str(number + 1)}
-        chain[str(number)] = said
-    chain["nested"] = {"role": "assistant", "content": '<details type="reasoning"' * 20_000}
-    start = time.monotonic()
-    [found] = parse_import(to_json([open_webui(chain)]))
-    assert time.monotonic() - start < 10
-    assert len(found.messages) > 20_000
+def test_long_branch_is_parsed_in_linear_time() -> None:
+    messages: dict[str, Any] = {
+        str(number): {
+            "role": "user",
+            "content": "<details " * 20,
+            "parentId": str(number + 1),
+        }
+        for number in range(20_000)
+    }
+    messages["nested"] = {"role": "assistant", "content": '<details type="reasoning"' * 20_000}
+    started_at = time.monotonic()
+    [conversation] = parse_import(to_json([open_webui_chat(messages)]))
+    assert time.monotonic() - started_at < 10
+    assert len(conversation.messages) > 20_000

@@ -1,85 +1,42 @@
-"""Conversations in SQLite, and in Postgres where there is one."""
+"""The conversation repository, in both databases."""
 
 import asyncio
-import sqlite3
-import threading
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
-from alembic import command
-from alembic.autogenerate import compare_metadata
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from sqlalchemy import create_engine
 
 from backend.conversations.conversation import Conversation, Message
 from backend.conversations.repository import ConversationRepository, Turn
-from backend.database.database import FILE_NAME, MIGRATIONS, Database, open_database
-from backend.database.tables import metadata
-from backend.database.types import utc_now
-from backend.errors import (
-    ConversationNotFoundError,
-    DatabaseUnavailableError,
-    InvalidRequestError,
-    MessageNotFoundError,
-    PresetNotFoundError,
-)
-from backend.monitoring.statistics import DatabaseStatistics
-from backend.presets.repository import MAX_PRESETS, PresetRepository
+from backend.database.database import Database, open_database
+from backend.errors import ConversationNotFoundError, MessageNotFoundError
 from backend.settings import Settings
-from tests.support.requests import MODEL_ID
-from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
-    """Settings that keep conversations in one of the databases."""
-    if request.param == "sqlite":
-        return in_folder(tmp_path)
-    url = request.getfixturevalue("postgres")
-    return Settings(model_id=MODEL_ID, database_url=url)
-
-
 @pytest.fixture
-async def database(kept: Settings) -> AsyncIterator[Database]:
-    async with open_database(kept) as database:
-        yield database
+async def repository(database: Database) -> AsyncIterator[ConversationRepository]:
+    repository = ConversationRepository(database)
+    yield repository
+    for conversation_id in await repository.list_ids():
+        await repository.delete(conversation_id)
 
 
-@pytest.fixture
-async def store(database: Database) -> AsyncIterator[ConversationRepository]:
-    store = ConversationRepository(database)
-    yield store
-    for conversation in await store.list_ids():
-        await store.delete(conversation)
+async def create_conversation(repository: ConversationRepository, title: str = "") -> str:
+    return (await repository.insert(Conversation(title=title))).id
 
 
-def in_folder(folder: Path) -> Settings:
-    return Settings(model_id=MODEL_ID, data_dir=folder)
-
-
-def wait_for_threads() -> None:
-    """Let aiosqlite's thread say that it failed; it would fail again where the loop is closed."""
-    wait_until(lambda: not any("_connection_worker" in one.name for one in threading.enumerate()))
-
-
-async def begun(store: ConversationRepository, title: str = "") -> str:
-    [head] = await store.insert_many([Conversation(title=title)])
-    return head.id
-
-
-async def asked(
-    store: ConversationRepository, conversation: str, text: str, parent: str | None = None
+async def create_turn(
+    repository: ConversationRepository, conversation_id: str, text: str, parent: str | None = None
 ) -> Turn:
     question = Message(role="user", content=text, parent=parent)
     answer = Message(role="assistant", state="writing")
-    return await store.create_turn(conversation, question, answer)
+    return await repository.create_turn(conversation_id, question, answer)
 
 
-async def test_everything_is_kept_as_it_was(store: ConversationRepository) -> None:
+async def test_inserted_conversation_is_returned_unchanged(
+    repository: ConversationRepository,
+) -> None:
     message = Message(
         role="assistant",
         content='Grüße "\\" \U0001f600\n',
@@ -93,346 +50,198 @@ async def test_everything_is_kept_as_it_was(store: ConversationRepository) -> No
         receipt={"total_ms": 1.5},
         error={"message": "No."},
     )
-    kept = Conversation(title="T", model="m", system_prompt="S", parameters={"top_p": 0.5})
-    kept.messages, kept.current, kept.sent_from = [message], message.id, message.id
-    [head] = await store.insert_many([kept])
-    found = await store.get(head.id)
-    ids = {"id", "current", "sent_from", "messages"}
-    assert found.model_dump(exclude=ids) == kept.model_dump(exclude=ids)
-    assert found.messages[0].model_dump(exclude={"id"}) == message.model_dump(exclude={"id"})
-    assert found.current == found.sent_from == found.messages[0].id
+    original = Conversation(title="T", model="m", system_prompt="S", parameters={"top_p": 0.5})
+    original.messages, original.current, original.sent_from = [message], message.id, message.id
+    [summary] = await repository.insert_many([original])
+    stored = await repository.get(summary.id)
+    references = {"id", "current", "sent_from", "messages"}
+    assert stored.model_dump(exclude=references) == original.model_dump(exclude=references)
+    assert stored.messages[0].model_dump(exclude={"id"}) == message.model_dump(exclude={"id"})
+    assert stored.current == stored.sent_from == stored.messages[0].id
 
 
-async def test_a_turn_goes_under_its_parent_and_names_the_conversation(
-    store: ConversationRepository,
+async def test_turn_is_stored_below_its_parent_and_sets_the_title(
+    repository: ConversationRepository,
 ) -> None:
-    conversation = await begun(store)
-    first = await asked(store, conversation, "What is\n a llama?")
-    second = await asked(store, conversation, "And a camel?", first.answer_message)
-    found = await store.get(conversation)
-    assert [message.parent for message in found.messages] == [
+    conversation = await create_conversation(repository)
+    first = await create_turn(repository, conversation, "What is\n a llama?")
+    second = await create_turn(repository, conversation, "And a camel?", first.answer_message_id)
+    stored = await repository.get(conversation)
+    assert [message.parent for message in stored.messages] == [
         None,
-        first.user_message,
-        first.answer_message,
-        second.user_message,
+        first.user_message_id,
+        first.answer_message_id,
+        second.user_message_id,
     ]
-    assert found.title == "What is a llama?"
-    assert found.current == second.answer_message
-    assert found.active_branch() == found.messages
+    assert stored.title == "What is a llama?"
+    assert stored.current == second.answer_message_id
+    assert stored.active_branch() == stored.messages
 
 
-async def test_asked_again_and_edited_are_siblings(store: ConversationRepository) -> None:
-    conversation = await begun(store)
-    first = await asked(store, conversation, "Hello")
-    again = await asked(store, conversation, "Hello", first.user_message)
-    edited = await asked(store, conversation, "Hello you")
-    assert again.user_message == first.user_message
-    found = await store.get(conversation)
-    assert [message.id for message in found.messages if message.parent is None] == [
-        first.user_message,
-        edited.user_message,
-    ]
-    answers = [first.answer_message, again.answer_message]
-    assert [said.id for said in found.messages if said.parent == first.user_message] == answers
-    assert [message.content for message in found.active_branch()] == ["Hello you", ""]
-
-
-async def test_a_deleted_message_takes_along_what_follows(store: ConversationRepository) -> None:
-    conversation = await begun(store)
-    first = await asked(store, conversation, "One")
-    second = await asked(store, conversation, "Two", first.answer_message)
-    await store.delete_message(conversation, second.user_message)
-    found = await store.get(conversation)
-    assert [message.id for message in found.messages] == [first.user_message, first.answer_message]
-    assert found.current == first.answer_message
-    with pytest.raises(MessageNotFoundError):
-        await store.delete_message(conversation, second.answer_message)
-
-
-async def test_what_is_left_out_stays_so_when_another_version_marks_it(
-    store: ConversationRepository,
+async def test_regenerated_answers_and_edited_questions_are_siblings(
+    repository: ConversationRepository,
 ) -> None:
-    conversation = await begun(store)
-    first = await asked(store, conversation, "One")
-    old = await asked(store, conversation, "Two", first.answer_message)
-    new = await asked(store, conversation, "Two!", first.answer_message)
-    await store.update(conversation, {"sent_from": old.user_message})
-    await store.delete_message(conversation, old.user_message)
-    assert (await store.get(conversation)).sent_from == new.user_message
-    await store.delete_message(conversation, new.user_message)
-    assert (await store.get(conversation)).sent_from is None
+    conversation = await create_conversation(repository)
+    first = await create_turn(repository, conversation, "Hello")
+    regenerated = await create_turn(repository, conversation, "Hello", first.user_message_id)
+    edited = await create_turn(repository, conversation, "Hello you")
+    assert regenerated.user_message_id == first.user_message_id
+    stored = await repository.get(conversation)
+    assert [message.id for message in stored.messages if message.parent is None] == [
+        first.user_message_id,
+        edited.user_message_id,
+    ]
+    answers = [first.answer_message_id, regenerated.answer_message_id]
+    siblings = [
+        message.id for message in stored.messages if message.parent == first.user_message_id
+    ]
+    assert siblings == answers
+    assert [message.content for message in stored.active_branch()] == ["Hello you", ""]
 
 
-async def test_nothing_is_named_that_is_deleted_meanwhile(store: ConversationRepository) -> None:
-    conversation = await begun(store)
-    first = await asked(store, conversation, "One")
+async def test_delete_message_deletes_its_descendants(repository: ConversationRepository) -> None:
+    conversation = await create_conversation(repository)
+    first = await create_turn(repository, conversation, "One")
+    second = await create_turn(repository, conversation, "Two", first.answer_message_id)
+    await repository.delete_message(conversation, second.user_message_id)
+    stored = await repository.get(conversation)
+    assert [message.id for message in stored.messages] == [
+        first.user_message_id,
+        first.answer_message_id,
+    ]
+    assert stored.current == first.answer_message_id
+    with pytest.raises(MessageNotFoundError):
+        await repository.delete_message(conversation, second.answer_message_id)
+
+
+async def test_sent_from_moves_to_the_edited_version_when_its_message_is_deleted(
+    repository: ConversationRepository,
+) -> None:
+    conversation = await create_conversation(repository)
+    first = await create_turn(repository, conversation, "One")
+    old = await create_turn(repository, conversation, "Two", first.answer_message_id)
+    new = await create_turn(repository, conversation, "Two!", first.answer_message_id)
+    await repository.update(conversation, {"sent_from": old.user_message_id})
+    await repository.delete_message(conversation, old.user_message_id)
+    assert (await repository.get(conversation)).sent_from == new.user_message_id
+    await repository.delete_message(conversation, new.user_message_id)
+    assert (await repository.get(conversation)).sent_from is None
+
+
+async def test_concurrent_delete_leaves_no_reference_to_a_deleted_message(
+    repository: ConversationRepository,
+) -> None:
+    conversation = await create_conversation(repository)
+    first = await create_turn(repository, conversation, "One")
     for _ in range(10):
-        turn = await asked(store, conversation, "Two", first.answer_message)
-        ends = {"current": turn.answer_message, "sent_from": turn.user_message}
-        await store.update(conversation, {"current": first.answer_message})
+        turn = await create_turn(repository, conversation, "Two", first.answer_message_id)
+        references = {"current": turn.answer_message_id, "sent_from": turn.user_message_id}
+        await repository.update(conversation, {"current": first.answer_message_id})
         await asyncio.gather(
-            store.update(conversation, ends),
-            store.delete_message(conversation, turn.user_message),
+            repository.update(conversation, references),
+            repository.delete_message(conversation, turn.user_message_id),
             return_exceptions=True,
         )
-        found = await store.get(conversation)
-        assert found.current == first.answer_message
-        assert found.sent_from is None
+        stored = await repository.get(conversation)
+        assert stored.current == first.answer_message_id
+        assert stored.sent_from is None
 
 
-async def test_an_id_without_a_character_is_one(store: ConversationRepository) -> None:
+async def test_empty_message_id_is_valid(repository: ConversationRepository) -> None:
     messages = [Message(id="", role="user", content="One"), Message(role="assistant", parent="")]
-    [head] = await store.insert_many([Conversation(messages=messages)])
-    one, two = (await store.get(head.id)).messages
-    assert (one.parent, two.parent) == (None, one.id)
+    [summary] = await repository.insert_many([Conversation(messages=messages)])
+    first, second = (await repository.get(summary.id)).messages
+    assert (first.parent, second.parent) == (None, first.id)
 
 
-async def test_a_thread_of_thousands_can_be_deleted(store: ConversationRepository) -> None:
+async def test_branch_of_thousands_of_messages_can_be_deleted(
+    repository: ConversationRepository,
+) -> None:
     messages = [Message(role="user", content="Hi")]
     for _ in range(3000):
         messages.append(Message(role="user", content="Hi", parent=messages[-1].id))
-    [head] = await store.insert_many([Conversation(messages=messages)])
-    found = await store.get(head.id)
-    assert len(found.active_branch()) == 3001
-    await store.delete_message(head.id, found.messages[0].id)
-    assert (await store.get(head.id)).messages == []
+    [summary] = await repository.insert_many([Conversation(messages=messages)])
+    stored = await repository.get(summary.id)
+    assert len(stored.active_branch()) == 3001
+    await repository.delete_message(summary.id, stored.messages[0].id)
+    assert (await repository.get(summary.id)).messages == []
 
 
-async def test_a_message_of_another_conversation_is_not_found(
-    store: ConversationRepository,
+async def test_message_of_another_conversation_is_not_found(
+    repository: ConversationRepository,
 ) -> None:
-    one, other = await begun(store), await begun(store)
-    turn = await asked(store, one, "Hello")
+    first_id = await create_conversation(repository)
+    second_id = await create_conversation(repository)
+    turn = await create_turn(repository, first_id, "Hello")
     with pytest.raises(MessageNotFoundError):
-        await asked(store, other, "Hello", turn.answer_message)
+        await create_turn(repository, second_id, "Hello", turn.answer_message_id)
     with pytest.raises(MessageNotFoundError):
-        await store.delete_message(other, turn.user_message)
+        await repository.delete_message(second_id, turn.user_message_id)
     with pytest.raises(MessageNotFoundError):
-        await store.update(other, {"current": turn.user_message})
-    assert (await store.get(other)).messages == []
+        await repository.update(second_id, {"current": turn.user_message_id})
+    assert (await repository.get(second_id)).messages == []
 
 
-async def test_what_is_not_there_is_not_found(store: ConversationRepository) -> None:
-    for unknown in ("", "x", "\0", "' OR 1=1 --", "x" * 100_000):
+async def test_unknown_id_conversation_is_not_found(repository: ConversationRepository) -> None:
+    for unknown_id in ("", "x", "\0", "' OR 1=1 --", "x" * 100_000):
         with pytest.raises(ConversationNotFoundError):
-            await store.get(unknown)
+            await repository.get(unknown_id)
         with pytest.raises(ConversationNotFoundError):
-            await store.delete(unknown)
+            await repository.delete(unknown_id)
         with pytest.raises(ConversationNotFoundError):
-            await asked(store, unknown, "Hello")
+            await create_turn(repository, unknown_id, "Hello")
 
 
-@pytest.mark.parametrize("wanted", ["llama", "GRÜN", "100%", "a_b", "\\", "'", "\0"])
-async def test_search_finds_text_whatever_it_is(store: ConversationRepository, wanted: str) -> None:
-    said = await begun(store, "One")
-    await asked(store, said, "A Llama is grün, 100% a_b \\ ' \0.")
-    other = await begun(store, "Axb 1000 Lama")
-    named = await begun(store, "llama grün 100% a_b \\ ' \0")
-    found = [head.id for head in await store.list_page(10, search=wanted)]
-    assert found[:2] == [named, said] if wanted != "\0" else other in found
-    assert wanted == "\0" or other not in found
+@pytest.mark.parametrize("search", ["llama", "GRÜN", "100%", "a_b", "\\", "'", "\0"])
+async def test_search_matches_titles_and_messages_literally(
+    repository: ConversationRepository, search: str
+) -> None:
+    in_message = await create_conversation(repository, "One")
+    await create_turn(repository, in_message, "A Llama is grün, 100% a_b \\ ' \0.")
+    unrelated = await create_conversation(repository, "Axb 1000 Lama")
+    in_title = await create_conversation(repository, "llama grün 100% a_b \\ ' \0")
+    matches = [summary.id for summary in await repository.list_page(10, search=search)]
+    assert matches[:2] == [in_title, in_message] if search != "\0" else unrelated in matches
+    assert search == "\0" or unrelated not in matches
 
 
-async def test_pages_follow_one_another(store: ConversationRepository) -> None:
-    made = [await begun(store, str(number)) for number in range(5)]
-    await asked(store, made[0], "Now the newest")
-    wanted = [made[0], *made[:0:-1]]
-    first = await store.list_page(2)
-    second = await store.list_page(2, after=first[-1].id)
-    third = await store.list_page(2, after=second[-1].id)
-    assert [head.id for head in [*first, *second, *third]] == wanted
+async def test_pages_follow_each_other_newest_first(repository: ConversationRepository) -> None:
+    ids = [await create_conversation(repository, str(number)) for number in range(5)]
+    await create_turn(repository, ids[0], "Now the newest")
+    newest_first = [ids[0], *ids[:0:-1]]
+    first = await repository.list_page(2)
+    second = await repository.list_page(2, after=first[-1].id)
+    third = await repository.list_page(2, after=second[-1].id)
+    assert [summary.id for summary in [*first, *second, *third]] == newest_first
     with pytest.raises(ConversationNotFoundError):
-        await store.list_page(2, after="unknown")
+        await repository.list_page(2, after="unknown")
 
 
-async def test_many_write_at_once(store: ConversationRepository) -> None:
-    conversation = await begun(store)
-    turns = await asyncio.gather(*(asked(store, conversation, str(n)) for n in range(40)))
-    await asyncio.gather(
-        *(store.update_answer(turn.answer_message, {"state": "finished"}) for turn in turns)
+async def test_concurrent_writes_all_succeed(repository: ConversationRepository) -> None:
+    conversation = await create_conversation(repository)
+    turns = await asyncio.gather(
+        *(create_turn(repository, conversation, str(n)) for n in range(40))
     )
-    found = await store.get(conversation)
-    assert [said.state for said in found.messages].count("finished") == 40
+    await asyncio.gather(
+        *(repository.update_answer(turn.answer_message_id, {"state": "finished"}) for turn in turns)
+    )
+    stored = await repository.get(conversation)
+    assert [message.state for message in stored.messages].count("finished") == 40
 
 
-async def test_what_was_being_written_is_interrupted_at_the_next_start(kept: Settings) -> None:
-    async with open_database(kept) as database:
-        store = ConversationRepository(database)
-        conversation = await begun(store)
-        turn = await asked(store, conversation, "Hello")
-        await store.update_answer(turn.answer_message, {"content": "Hel", "state": "writing"})
-    async with open_database(kept) as database:
-        store = ConversationRepository(database)
-        await store.mark_interrupted()
-        answer = (await store.get(conversation)).messages[1]
+async def test_unfinished_answer_is_marked_interrupted_at_the_next_start(
+    database_settings: Settings,
+) -> None:
+    async with open_database(database_settings) as database:
+        repository = ConversationRepository(database)
+        conversation = await create_conversation(repository)
+        turn = await create_turn(repository, conversation, "Hello")
+        await repository.update_answer(
+            turn.answer_message_id, {"content": "Hel", "state": "writing"}
+        )
+    async with open_database(database_settings) as database:
+        repository = ConversationRepository(database)
+        await repository.mark_interrupted()
+        answer = (await repository.get(conversation)).messages[1]
         assert (answer.content, answer.state) == ("Hel", "interrupted")
-        await store.delete(conversation)
-
-
-async def test_the_migrations_make_the_tables(kept: Settings) -> None:
-    async with open_database(kept):
-        pass
-    url = kept.database_url.get_secret_value() or f"sqlite:///{kept.data_dir / FILE_NAME}"
-    engine = create_engine(url.replace("postgres:", "postgresql+psycopg:"))
-    with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": False})
-        assert compare_metadata(context, metadata) == []
-    engine.dispose()
-
-
-async def test_a_database_of_the_first_version_is_taken_over_without_loss(kept: Settings) -> None:
-    conversation = Conversation(
-        title="T", messages=[Message(role="user", content="Grüße"), Message(role="assistant")]
-    )
-    async with open_database(kept) as database:
-        store = ConversationRepository(database)
-        [head] = await store.insert_many([conversation])
-        before = await store.get(head.id)
-        await PresetRepository(database).upsert("mine", {})
-    _migrate(kept, "0001")
-    async with open_database(kept) as database:
-        store = ConversationRepository(database)
-        assert await store.get(head.id) == before
-        assert await PresetRepository(database).list_all() == []  # the first version had none
-        await PresetRepository(database).upsert("mine", {"top_k": 1})
-        await store.delete(head.id)
-        await PresetRepository(database).delete("mine")
-
-
-async def test_a_file_that_the_first_version_made_is_taken_over(tmp_path: Path) -> None:
-    _migrate(in_folder(tmp_path), "0001")
-    connection = sqlite3.connect(tmp_path / FILE_NAME)
-    connection.execute("INSERT INTO conversations VALUES ('c', 'T', NULL, NULL, NULL, 'a', 1, 2)")
-    message = "INSERT INTO messages (id, conversation, parent, role, content, state, receipt, "
-    message += "created_at, updated_at) VALUES (?, 'c', ?, ?, 'Hi', ?, ?, 1, 2)"
-    connection.execute(message, ("q", None, "user", None, None))
-    connection.execute(message, ("a", "q", "assistant", "finished", '{"total_ms": 1.5}'))
-    connection.commit()
-    connection.close()
-    async with open_database(in_folder(tmp_path)) as database:
-        store = ConversationRepository(database)
-        found = await store.get("c")
-        assert [(said.id, said.parent) for said in found.messages] == [("q", None), ("a", "q")]
-        counted = await DatabaseStatistics(database).collect(5)
-        assert [answer.receipt for answer in counted.answers] == [{"total_ms": 1.5}]
-
-
-def _migrate(kept: Settings, revision: str) -> None:
-    """Bring a database up or down to a revision."""
-    url = kept.database_url.get_secret_value() or f"sqlite:///{kept.data_dir / FILE_NAME}"
-    engine = create_engine(url.replace("postgres:", "postgresql+psycopg:"))
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        at = MigrationContext.configure(connection).get_current_revision()
-        (command.downgrade if at and at > revision else command.upgrade)(config, revision)
-    engine.dispose()
-
-
-async def test_of_many_presets_at_once_none_is_one_too_many(database: Database) -> None:
-    for number in range(MAX_PRESETS - 1):
-        await PresetRepository(database).upsert(f"p{number}", {})
-    puts = (
-        PresetRepository(database).upsert(f"late {number}", {"top_k": number})
-        for number in range(5)
-    )
-    found = await asyncio.gather(*puts, return_exceptions=True)
-    assert [type(one) for one in found].count(InvalidRequestError) == 4
-    await asyncio.gather(
-        *(PresetRepository(database).upsert("p1", {"top_k": number}) for number in range(5))
-    )
-    kept = await PresetRepository(database).list_all()
-    assert [preset.name for preset in kept] == sorted(preset.name for preset in kept)
-    assert len(kept) == MAX_PRESETS
-    for preset in kept:
-        await PresetRepository(database).delete(preset.name)
-    with pytest.raises(PresetNotFoundError):
-        await PresetRepository(database).delete("p1")
-
-
-async def test_a_store_is_closed_while_it_counts(kept: Settings) -> None:
-    async with open_database(kept) as database:
-        statistics = DatabaseStatistics(database)
-        with pytest.raises(DatabaseUnavailableError, match="busy"):
-            await statistics.collect(0)
-        await statistics.close()
-
-
-async def test_several_start_at_once(kept: Settings) -> None:
-    async def start() -> None:
-        async with open_database(kept) as database:
-            store = ConversationRepository(database)
-            await store.delete(await begun(store))
-
-    await asyncio.gather(*(start() for _ in range(3)))
-
-
-async def test_the_file_is_for_its_owner_and_written_ahead(tmp_path: Path) -> None:
-    folder = tmp_path / "new %s" / "data"
-    async with open_database(in_folder(folder)) as database:
-        store = ConversationRepository(database)
-        await begun(store)
-        assert folder.stat().st_mode & 0o777 == 0o700
-        connection = sqlite3.connect(folder / FILE_NAME)
-        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-        connection.close()
-
-
-async def test_a_newer_database_is_refused(tmp_path: Path) -> None:
-    async with open_database(in_folder(tmp_path)):
-        pass
-    connection = sqlite3.connect(tmp_path / FILE_NAME)
-    connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    connection.commit()
-    connection.close()
-    with pytest.raises(SystemExit, match="newer SmolChat"):
-        async with open_database(in_folder(tmp_path)):
-            pass
-
-
-@pytest.mark.parametrize(
-    ("settings", "why"),
-    [
-        ({"data_dir": "/proc/nothing"}, r"cannot be kept in SMOLCHAT_DATA_DIR \(/proc/nothing\)"),
-        ({"database_url": "sqlite:////proc/none/x.db"}, "SMOLCHAT_DATABASE_URL: unable to open"),
-        ({"database_url": "postgresql+nothing://host/x"}, "SMOLCHAT_DATABASE_URL wants a driver"),
-    ],
-)
-async def test_what_cannot_be_opened_is_said(settings: dict[str, str], why: str) -> None:
-    with pytest.raises(SystemExit, match=why):
-        async with open_database(Settings.model_validate({"model_id": MODEL_ID} | settings)):
-            pass
-    wait_for_threads()
-
-
-async def test_a_file_that_is_no_database_is_said(tmp_path: Path) -> None:
-    (tmp_path / FILE_NAME).write_bytes(b"Something else entirely. " * 100)
-    with pytest.raises(SystemExit, match="SMOLCHAT_DATA_DIR"):
-        async with open_database(in_folder(tmp_path)):
-            pass
-    wait_for_threads()
-
-
-async def test_a_failing_database_is_an_error_of_ours(tmp_path: Path) -> None:
-    async with open_database(in_folder(tmp_path)) as database:
-        store = ConversationRepository(database)
-        connection = sqlite3.connect(tmp_path / FILE_NAME)
-        connection.execute("DROP TABLE messages")
-        connection.close()
-        conversation = await begun(store)
-        with pytest.raises(DatabaseUnavailableError, match="log says why"):
-            await store.get(conversation)
-
-
-def test_a_message_follows_an_earlier_one() -> None:
-    lost = Message(role="user", parent="nobody")
-    with pytest.raises(ValueError, match=r"messages\.0 has a parent"):
-        Conversation(messages=[lost])
-    twice = Message(role="user", created_at=utc_now())
-    with pytest.raises(ValueError, match=r"messages\.1 has the id"):
-        Conversation(messages=[twice, twice])
-    with pytest.raises(ValueError, match="current is none"):
-        Conversation(current="nobody")
-    with pytest.raises(ValueError, match="sent_from is none"):
-        Conversation(sent_from="nobody")
+        await repository.delete(conversation)

@@ -1,3 +1,5 @@
+"""The list of models, for each kind of model server."""
+
 import httpx
 import pytest
 
@@ -14,12 +16,12 @@ OLLAMA = b"""{"object": "list", "data": [
 
 
 @pytest.mark.parametrize("path", ["/models", "/v1/models"])
-async def test_docker_model_runners_models_are_listed_with_what_is_known(
+async def test_docker_model_runner_models_are_listed_with_metadata(
     path: str, api_client: httpx.AsyncClient
 ) -> None:
-    listed = (await api_client.get(path)).json()
-    assert listed["object"] == "list"
-    assert listed["data"][0] == {
+    payload = (await api_client.get(path)).json()
+    assert payload["object"] == "list"
+    assert payload["data"][0] == {
         "id": "ai/smollm2:latest",
         "object": "model",
         "created": 1795475043,
@@ -34,20 +36,20 @@ async def test_docker_model_runners_models_are_listed_with_what_is_known(
     }
 
 
-async def test_llama_servers_numbers_are_read(
+async def test_llama_server_metadata_is_parsed(
     api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     model_server.models = Reply(pieces=[LLAMA_SERVER])
-    facts = (await api_client.get("/models")).json()["data"][0]["smolchat"]
-    assert (facts["parameters"], facts["size"]) == ("134.52 M", "92.10 MiB")
-    assert (facts["context_window"], facts["quantization"]) == (4096, "Q4_1")
+    metadata = (await api_client.get("/models")).json()["data"][0]["smolchat"]
+    assert (metadata["parameters"], metadata["size"]) == ("134.52 M", "92.10 MiB")
+    assert (metadata["context_window"], metadata["quantization"]) == (4096, "Q4_1")
     larger = LLAMA_SERVER.replace(b"134515008", b"1711376384")
     model_server.models = Reply(pieces=[larger])
-    facts = (await api_client.get("/models")).json()["data"][0]["smolchat"]
-    assert facts["parameters"] == "1.71 B"
+    metadata = (await api_client.get("/models")).json()["data"][0]["smolchat"]
+    assert metadata["parameters"] == "1.71 B"
 
 
-async def test_what_a_server_does_not_tell_is_null(
+async def test_missing_metadata_is_null(
     api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     model_server.models = Reply(pieces=[OLLAMA])
@@ -66,25 +68,25 @@ async def test_what_a_server_does_not_tell_is_null(
         % ((10**400,) * 4),
     ],
 )
-async def test_odd_entries_are_listed_without_what_is_odd(
+async def test_invalid_metadata_is_null(
     entry: bytes, api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     model_server.models = Reply(pieces=[b'{"data": [' + entry + b"]}"])
-    listed = await api_client.get("/models")
-    assert listed.status_code == 200
-    assert set(listed.json()["data"][0]["smolchat"].values()) == {None}
+    response = await api_client.get("/models")
+    assert response.status_code == 200
+    assert set(response.json()["data"][0]["smolchat"].values()) == {None}
 
 
-async def test_a_failed_model_is_listed_too(
+async def test_failed_model_is_listed(
     api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     model_server.models = replay("v1-models-with-broken")
     assert len((await api_client.get("/models")).json()["data"]) == 2
 
 
-async def test_no_list_is_a_typed_error(
+async def test_invalid_model_list_returns_502(
     api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     model_server.models = Reply(pieces=[b"[]"])
-    answer = await api_client.get("/models")
-    assert (answer.status_code, answer.json()["error"]["code"]) == (502, "model_server_failed")
+    response = await api_client.get("/models")
+    assert (response.status_code, response.json()["error"]["code"]) == (502, "model_server_failed")

@@ -15,10 +15,12 @@ pytestmark = pytest.mark.anyio
 
 OTHER_MODEL = Reply(pieces=[b'{"data": [{"id": "docker.io/ai/other:latest"}]}'])
 NO_MODEL = Reply(pieces=[b'{"data": []}'])
-ONE_FILE = Reply(pieces=[b'{"data": [{"id": "/models/tiny.gguf", "owned_by": "llamacpp"}]}'])
+SINGLE_FILE = Reply(pieces=[b'{"data": [{"id": "/models/tiny.gguf", "owned_by": "llamacpp"}]}'])
 
 
-async def test_both_are_glad_when_the_model_is_there(api_client: httpx.AsyncClient) -> None:
+async def test_health_and_readiness_are_200_when_the_model_is_available(
+    api_client: httpx.AsyncClient,
+) -> None:
     health = (await api_client.get("/healthz")).json()
     assert health["status"] == "ok"
     assert health["model_server"]["state"] == "ready"
@@ -40,30 +42,30 @@ async def test_both_are_glad_when_the_model_is_there(api_client: httpx.AsyncClie
         (Reply(first_seconds=60), "silent"),
     ],
 )
-async def test_the_state_of_the_model_server_is_told(
+async def test_model_server_state_is_reported(
     models: Reply, state: str, api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     model_server.models = models
-    started = time.monotonic()
+    started_at = time.monotonic()
     health = await api_client.get("/healthz")
-    healthy = time.monotonic()
+    health_at = time.monotonic()
     readiness = await api_client.get("/readyz")
     assert health.status_code == 200
     assert health.json()["model_server"]["state"] == state
     assert readiness.status_code == 503
     assert readiness.json()["error"]["message"] == health.json()["model_server"]["message"]
-    # Each within 1 s, on a machine that is not busy.
-    assert max(healthy - started, time.monotonic() - healthy) < 3
+    # Each takes about 1 s on an idle machine.
+    assert max(health_at - started_at, time.monotonic() - health_at) < 3
 
 
-async def test_a_llama_server_with_one_file_answers_for_every_name(
+async def test_readiness_accepts_any_model_name_from_llama_server_with_one_file(
     api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
-    model_server.models = ONE_FILE
+    model_server.models = SINGLE_FILE
     assert (await api_client.get("/readyz")).status_code == 200
 
 
-def test_a_model_server_that_is_down_is_told_with_the_next_step() -> None:
+def test_unreachable_model_server_is_reported_with_the_setting_to_change() -> None:
     settings = Settings(model_id="m", dmr_base_url="http://127.0.0.1:9/v1")
     with running_api(settings) as url:
         health = httpx.get(f"{url}/healthz")
@@ -73,12 +75,12 @@ def test_a_model_server_that_is_down_is_told_with_the_next_step() -> None:
     assert "set DMR_BASE_URL" in readiness.json()["error"]["message"]
 
 
-async def test_a_probe_may_ask_for_the_head_alone(api_client: httpx.AsyncClient) -> None:
+async def test_probes_accept_head_requests(api_client: httpx.AsyncClient) -> None:
     assert (await api_client.head("/healthz")).status_code == 200
     assert (await api_client.head("/readyz")).status_code == 200
 
 
-async def test_neither_runs_the_model(
+async def test_probes_never_run_the_model(
     api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     await api_client.get("/healthz")
@@ -87,26 +89,26 @@ async def test_neither_runs_the_model(
     assert {request.method for request in model_server.requests} == {"GET"}
 
 
-async def test_no_chat_would_be_answered_where_the_line_is_full_or_the_process_stops(
+async def test_readiness_is_503_when_the_queue_is_full_or_the_api_is_shutting_down(
     app: FastAPI, api_client: httpx.AsyncClient, settings: Settings
 ) -> None:
-    places = [
+    slots = [
         app.state.core.queue.enqueue()
         for _ in range(settings.max_concurrent + settings.max_waiting)
     ]
     full = await api_client.get("/readyz")
     assert (full.status_code, full.json()["error"]["code"]) == (503, "not_ready")
-    for place in reversed(places):
-        place.release()
+    for slot in reversed(slots):
+        slot.release()
     assert (await api_client.get("/readyz")).status_code == 200
     app.state.core.shutting_down.set()
     assert (await api_client.get("/readyz")).status_code == 503
 
 
-def test_it_is_well_again_when_the_model_server_is_back(model_server: FakeModelServer) -> None:
+def test_readiness_recovers_when_the_model_server_is_back(model_server: FakeModelServer) -> None:
     settings = Settings(model_id="ai/smollm2", dmr_base_url=model_server.base_url)
-    back, model_server.models = model_server.models, LOADING
+    loaded_models, model_server.models = model_server.models, LOADING
     with running_api(settings) as url:
         assert httpx.get(f"{url}/readyz").status_code == 503
-        model_server.models = back
+        model_server.models = loaded_models
         assert httpx.get(f"{url}/readyz").status_code == 200

@@ -1,4 +1,4 @@
-"""What Prometheus can read."""
+"""The metrics for Prometheus."""
 
 import re
 
@@ -12,12 +12,12 @@ pytestmark = pytest.mark.anyio
 HELLO = {"messages": [{"role": "user", "content": "Hello"}]}
 
 
-async def counted(api: httpx.AsyncClient) -> dict[str, float]:
-    answer = await api.get("/metrics")
-    assert answer.status_code == 200
-    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
-    lines = [line for line in answer.text.splitlines() if not line.startswith("#")]
-    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
+async def read_metrics(api: httpx.AsyncClient) -> dict[str, float]:
+    response = await api.get("/metrics")
+    assert response.status_code == 200
+    assert response.headers["content-type"].startswith("text/plain; version=0.0.4")
+    samples = [sample for sample in response.text.splitlines() if not sample.startswith("#")]
+    return {name: float(value) for name, value in (sample.rsplit(" ", 1) for sample in samples)}
 
 
 async def test_requests_are_counted_by_route_and_status(
@@ -28,8 +28,8 @@ async def test_requests_are_counted_by_route_and_status(
         await api_client.post(path, json=HELLO)
     for path in ("/nowhere", "/nowhere/else", "/healthz"):
         await api_client.get(path)
-    found = await counted(api_client)
-    requests = {name: value for name, value in found.items() if "requests_total" in name}
+    metrics = await read_metrics(api_client)
+    requests = {name: value for name, value in metrics.items() if "requests_total" in name}
     assert requests == {
         'smolchat_requests_total{route="/chat",status="200"}': 1,
         'smolchat_requests_total{route="/v1/chat/completions",status="400"}': 1,
@@ -39,22 +39,22 @@ async def test_requests_are_counted_by_route_and_status(
 
 
 @pytest.mark.parametrize("case", ["stream", "stream-usage", "chat"])
-async def test_tokens_are_those_that_the_model_server_told(
+async def test_token_counts_are_those_of_the_model_server(
     case: str, api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     reply = replay(case)
     model_server.replies.append(reply)
     await api_client.post("/chat", json=HELLO | {"stream": case != "chat"})
-    found = await counted(api_client)
+    metrics = await read_metrics(api_client)
     text = b"".join(reply.pieces).decode()
     completion = int(re.search(r'"predicted_n":(\d+)', text)[1])  # type: ignore[index]
-    assert found["smolchat_completion_tokens_total"] == completion
-    assert found["smolchat_prompt_tokens_total"] > 0
-    assert found["smolchat_first_token_seconds_count"] == (case != "chat")
-    assert (found["smolchat_running"], found["smolchat_waiting"]) == (0, 0)
+    assert metrics["smolchat_completion_tokens_total"] == completion
+    assert metrics["smolchat_prompt_tokens_total"] > 0
+    assert metrics["smolchat_first_token_seconds_count"] == (case != "chat")
+    assert (metrics["smolchat_running"], metrics["smolchat_waiting"]) == (0, 0)
 
 
-async def test_failures_of_the_model_server_are_counted_by_kind(
+async def test_model_server_errors_are_counted_by_code(
     api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     model_server.replies += [
@@ -64,6 +64,6 @@ async def test_failures_of_the_model_server_are_counted_by_kind(
     ]
     for _ in range(3):
         await api_client.post("/chat", json=HELLO | {"stream": True})
-    found = await counted(api_client)
-    errors = {name: value for name, value in found.items() if "errors_total" in name}
+    metrics = await read_metrics(api_client)
+    errors = {name: value for name, value in metrics.items() if "errors_total" in name}
     assert errors == {'smolchat_model_server_errors_total{code="model_server_failed"}': 2}

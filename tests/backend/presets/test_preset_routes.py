@@ -1,4 +1,4 @@
-"""Presets over HTTP: kept, replaced, listed, deleted, and what is refused."""
+"""The HTTP routes of presets."""
 
 import asyncio
 from pathlib import Path
@@ -19,48 +19,49 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def settings(model_server: FakeModelServer, tmp_path: Path) -> Settings:
-    """Keep the presets of each test apart."""
+    """Give each test its own database."""
     return Settings(model_id=MODEL_ID, dmr_base_url=model_server.base_url, data_dir=tmp_path)
 
 
-async def put(api: httpx.AsyncClient, name: str, parameters: Any) -> httpx.Response:
+async def put_preset(api: httpx.AsyncClient, name: str, parameters: Any) -> httpx.Response:
     path = f"/presets/{quote(name, safe='')}"
     return await api.put(path, json={"parameters": parameters})
 
 
-async def listed(api: httpx.AsyncClient) -> list[dict[str, Any]]:
-    answer = (await api.get("/presets")).json()
-    assert answer["object"] == "list"
-    data: list[dict[str, Any]] = answer["data"]
-    return data
+async def list_presets(api: httpx.AsyncClient) -> list[dict[str, Any]]:
+    payload = (await api.get("/presets")).json()
+    assert payload["object"] == "list"
+    presets: list[dict[str, Any]] = payload["data"]
+    return presets
 
 
-async def test_presets_are_kept_and_listed_by_name(api_client: httpx.AsyncClient) -> None:
+async def test_presets_are_listed_by_name(api_client: httpx.AsyncClient) -> None:
     for name in ("precise", "Wild", "balanced"):
-        response = await put(api_client, name, {"temperature": 0.5, "seed": 7})
+        response = await put_preset(api_client, name, {"temperature": 0.5, "seed": 7})
         assert response.status_code == 200
-    found = await listed(api_client)
-    assert [preset["name"] for preset in found] == ["Wild", "balanced", "precise"]
-    assert found[2] == response.json() | {"name": "precise", "updated_at": found[2]["updated_at"]}
-    assert found[1]["updated_at"].endswith("Z")
+    presets = await list_presets(api_client)
+    assert [preset["name"] for preset in presets] == ["Wild", "balanced", "precise"]
+    precise = response.json() | {"name": "precise", "updated_at": presets[2]["updated_at"]}
+    assert presets[2] == precise
+    assert presets[1]["updated_at"].endswith("Z")
 
 
-async def test_a_preset_is_replaced_as_a_whole(api_client: httpx.AsyncClient) -> None:
-    first = (await put(api_client, "mine", {"temperature": 0.5, "top_k": 3})).json()
-    second = (await put(api_client, "mine", {"top_p": 0.9})).json()
-    assert await listed(api_client) == [second]
+async def test_put_replaces_all_parameters(api_client: httpx.AsyncClient) -> None:
+    first = (await put_preset(api_client, "mine", {"temperature": 0.5, "top_k": 3})).json()
+    second = (await put_preset(api_client, "mine", {"top_p": 0.9})).json()
+    assert await list_presets(api_client) == [second]
     assert second["parameters"] == {"top_p": 0.9}
     assert second["updated_at"] > first["updated_at"]
 
 
-async def test_deleted_is_gone(api_client: httpx.AsyncClient) -> None:
-    await put(api_client, "mine", {})
+async def test_deleted_preset_is_gone(api_client: httpx.AsyncClient) -> None:
+    await put_preset(api_client, "mine", {})
     response = await api_client.delete("/presets/mine")
     assert (response.status_code, response.content) == (204, b"")
-    assert await listed(api_client) == []
-    again = await api_client.delete("/presets/mine")
-    assert again.status_code == 404
-    assert again.json()["error"]["code"] == "preset_not_found"
+    assert await list_presets(api_client) == []
+    repeated = await api_client.delete("/presets/mine")
+    assert repeated.status_code == 404
+    assert repeated.json()["error"]["code"] == "preset_not_found"
 
 
 @pytest.mark.parametrize(
@@ -78,22 +79,24 @@ async def test_deleted_is_gone(api_client: httpx.AsyncClient) -> None:
         "ü",
     ],
 )
-async def test_any_text_can_be_a_name(api_client: httpx.AsyncClient, name: str) -> None:
-    assert (await put(api_client, name, {})).json()["name"] == name
-    assert [preset["name"] for preset in await listed(api_client)] == [name]
+async def test_name_may_contain_slashes_and_special_characters(
+    api_client: httpx.AsyncClient, name: str
+) -> None:
+    assert (await put_preset(api_client, name, {})).json()["name"] == name
+    assert [preset["name"] for preset in await list_presets(api_client)] == [name]
     assert (await api_client.delete(f"/presets/{quote(name, safe='')}")).status_code == 204
 
 
 @pytest.mark.parametrize("name", ["", "x" * 61, "a\nb", "\0", "\x1b[31m", "a\x7f", "a\x85", "a\n"])
-async def test_what_is_no_name_is_400(api_client: httpx.AsyncClient, name: str) -> None:
-    response = await put(api_client, name, {})
-    gone = await api_client.delete(f"/presets/{quote(name, safe='')}")
-    assert (response.status_code, gone.status_code) == (400, 400)
+async def test_invalid_name_returns_400(api_client: httpx.AsyncClient, name: str) -> None:
+    response = await put_preset(api_client, name, {})
+    deletion = await api_client.delete(f"/presets/{quote(name, safe='')}")
+    assert (response.status_code, deletion.status_code) == (400, 400)
     assert response.json()["error"]["param"] == "name"
-    assert await listed(api_client) == []
+    assert await list_presets(api_client) == []
 
 
-async def test_parameters_stay_as_they_were_set(api_client: httpx.AsyncClient) -> None:
+async def test_parameters_are_stored_unchanged(api_client: httpx.AsyncClient) -> None:
     parameters = {
         "temperature": None,
         "stop": ["\n", "</s>"],
@@ -101,9 +104,9 @@ async def test_parameters_stay_as_they_were_set(api_client: httpx.AsyncClient) -
         "stream_options": {"include_usage": True},
         "samplers": {"unknown": [1, {"deep": "\u202e<script>"}], "large": 10**30},
     }
-    assert (await put(api_client, "mine", parameters)).json()["parameters"] == parameters
-    [kept] = await listed(api_client)
-    assert kept["parameters"] == parameters
+    assert (await put_preset(api_client, "mine", parameters)).json()["parameters"] == parameters
+    [stored] = await list_presets(api_client)
+    assert stored["parameters"] == parameters
 
 
 @pytest.mark.parametrize(
@@ -123,14 +126,14 @@ async def test_parameters_stay_as_they_were_set(api_client: httpx.AsyncClient) -
         ("temperature", "parameters"),
     ],
 )
-async def test_what_are_no_parameters_is_400(
+async def test_invalid_parameters_return_400(
     api_client: httpx.AsyncClient, parameters: Any, param: str
 ) -> None:
-    response = await put(api_client, "mine", parameters)
+    response = await put_preset(api_client, "mine", parameters)
     assert response.status_code == 400
     error = response.json()["error"]
     assert (error["type"], error["param"]) == ("invalid_request_error", param)
-    assert await listed(api_client) == []
+    assert await list_presets(api_client) == []
 
 
 @pytest.mark.parametrize(
@@ -151,35 +154,38 @@ async def test_what_are_no_parameters_is_400(
         b"[" * 100_000,
     ],
 )
-async def test_what_is_no_preset_is_400(api_client: httpx.AsyncClient, body: bytes) -> None:
+async def test_invalid_body_returns_400(api_client: httpx.AsyncClient, body: bytes) -> None:
     headers = {"Content-Type": "application/json"}
     response = await api_client.put("/presets/mine", content=body, headers=headers)
     assert response.status_code == 400
     assert response.json()["error"]["type"] == "invalid_request_error"
-    assert await listed(api_client) == []
+    assert await list_presets(api_client) == []
 
 
-async def test_there_are_a_hundred_at_most_however_many_come_at_once(
+async def test_preset_limit_holds_under_concurrent_requests(
     api_client: httpx.AsyncClient,
 ) -> None:
-    await asyncio.gather(*(put(api_client, f"p{number}", {}) for number in range(MAX_PRESETS - 1)))
-    answers = await asyncio.gather(*(put(api_client, f"late {number}", {}) for number in range(5)))
-    assert sorted(answer.status_code for answer in answers) == [200, 400, 400, 400, 400]
-    refused = next(answer for answer in answers if answer.status_code == 400)
-    assert "Delete one" in refused.json()["error"]["message"]
-    assert len(await listed(api_client)) == MAX_PRESETS
-    assert (await put(api_client, "p1", {"top_k": 1})).status_code == 200
+    await asyncio.gather(
+        *(put_preset(api_client, f"p{number}", {}) for number in range(MAX_PRESETS - 1))
+    )
+    late_puts = (put_preset(api_client, f"late {number}", {}) for number in range(5))
+    responses = await asyncio.gather(*late_puts)
+    assert sorted(response.status_code for response in responses) == [200, 400, 400, 400, 400]
+    refused = next(response for response in responses if response.status_code == 400)
+    assert "Delete or replace one" in refused.json()["error"]["message"]
+    assert len(await list_presets(api_client)) == MAX_PRESETS
+    assert (await put_preset(api_client, "p1", {"top_k": 1})).status_code == 200
 
 
-async def test_other_methods_are_told_what_can_be_done(api_client: httpx.AsyncClient) -> None:
-    one = await api_client.post("/presets/mine", json={})
-    assert (one.status_code, one.headers["Allow"]) == (405, "DELETE, PUT")
-    every = await api_client.put("/presets", json={})
-    assert (every.status_code, every.headers["Allow"]) == (405, "GET")
+async def test_405_lists_the_allowed_methods(api_client: httpx.AsyncClient) -> None:
+    single = await api_client.post("/presets/mine", json={})
+    assert (single.status_code, single.headers["Allow"]) == (405, "DELETE, PUT")
+    collection = await api_client.put("/presets", json={})
+    assert (collection.status_code, collection.headers["Allow"]) == (405, "GET")
 
 
-async def test_pages_elsewhere_get_nothing(api_client: httpx.AsyncClient) -> None:
+async def test_requests_from_foreign_origins_are_refused(api_client: httpx.AsyncClient) -> None:
     origin = {"Origin": "https://elsewhere.example"}
     response = await api_client.put("/presets/mine", json={"parameters": {}}, headers=origin)
     assert response.status_code == 403
-    assert await listed(api_client) == []
+    assert await list_presets(api_client) == []

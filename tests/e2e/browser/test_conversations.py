@@ -1,4 +1,4 @@
-"""Kept conversations in a real browser: versions, reloads, closed tabs, a killed API, files."""
+"""Stored conversations in a browser: versions, reloads, closed tabs, a killed API, files."""
 
 import json
 from collections.abc import Iterator
@@ -33,13 +33,13 @@ from tests.support.fake_model_server import (
 
 pytestmark = needs_chromium
 
-BEGUN = Reply(headers=EVENTS, pieces=[chunk({"content": "Once upon"})], end="hang")
+UNFINISHED = Reply(headers=EVENTS, pieces=[chunk({"content": "Once upon"})], end="hang")
 SIDEBAR = "[data-testid=stSidebar]"
 
 
 @pytest.fixture(scope="module")
-def frail() -> Iterator[Stack]:
-    """A stack whose API each test starts and ends by itself, and which forsakes answers soon."""
+def fragile_stack() -> Iterator[Stack]:
+    """A stack whose API is started and killed by each test, with a short abandon timeout."""
     api_url = f"http://127.0.0.1:{free_port()}"
     with (
         running_fake_model_server() as model,
@@ -49,8 +49,8 @@ def frail() -> Iterator[Stack]:
 
 
 @pytest.fixture(autouse=True)
-def model(stack: Stack, frail: Stack) -> FakeModelServer:
-    for server in (stack.model, frail.model):
+def model(stack: Stack, fragile_stack: Stack) -> FakeModelServer:
+    for server in (stack.model, fragile_stack.model):
         server.requests.clear()
         server.replies.clear()
     return stack.model
@@ -62,9 +62,9 @@ def page(stack: Stack, browser: Browser) -> Iterator[Page]:
         yield page
 
 
-def begin(page: Page, model: FakeModelServer) -> None:
-    """Ask for an answer that begins and does not end."""
-    model.replies.append(BEGUN)
+def start_answer(page: Page, model: FakeModelServer) -> None:
+    """Send a question whose answer starts and does not end."""
+    model.replies.append(UNFINISHED)
     ask(page, "Hello")
     wait_until(lambda: answer_text(page) == "Once upon", page)
 
@@ -73,38 +73,38 @@ def titles(page: Page) -> list[str]:
     return page.locator(".st-key-chat_list button:visible").all_inner_texts()
 
 
-def stored(stack: Stack, page: Page) -> list[tuple[str, str | None]]:
-    """Give what the API keeps of the open conversation."""
+def stored_messages(stack: Stack, page: Page) -> list[tuple[str, str | None]]:
+    """Return the content and state of the stored messages of the open conversation."""
     conversation = page.url.rpartition("chat=")[2]
     messages = httpx.get(f"{stack.api_url}/conversations/{conversation}").json()["messages"]
     return [(message["content"], message["state"]) for message in messages]
 
 
-def steps(page: Page) -> list[str]:
+def versions(page: Page) -> list[str]:
     return page.locator("[class*=st-key-chat_step_] [data-testid=stText]").all_inner_texts()
 
 
-def test_the_sidebar_shows_nothing_twice_while_the_first_answer_is_written(
+def test_sidebar_has_no_stale_elements_during_the_first_answer(
     stack: Stack, browser: Browser, model: FakeModelServer
 ) -> None:
-    for head in httpx.get(f"{stack.api_url}/conversations?limit=200").json()["data"]:
-        httpx.delete(f"{stack.api_url}/conversations/{head['id']}")
+    for summary in httpx.get(f"{stack.api_url}/conversations?limit=200").json()["data"]:
+        httpx.delete(f"{stack.api_url}/conversations/{summary['id']}")
     with opened(browser, stack.url) as page:
-        assert "Chats are kept here." in page.locator(SIDEBAR).inner_text()
-        begin(page, model)
-        page.wait_for_timeout(500)  # Streamlit would dim what is left over now
-        assert page.locator(SIDEBAR).inner_text().count("Import, export") == 1
+        assert "No chats yet" in page.locator(SIDEBAR).inner_text()
+        start_answer(page, model)
+        page.wait_for_timeout(500)  # by now Streamlit would dim stale elements
+        assert page.locator(SIDEBAR).inner_text().count("Import / export") == 1
         assert page.locator(f"{SIDEBAR} [data-stale=true]:visible").count() == 0
         page.click(".st-key-chat_stop button")
         answered(page)
 
 
-def test_a_shorter_list_leaves_nothing_while_an_answer_is_written(
+def test_filtered_list_has_no_stale_elements_during_an_answer(
     stack: Stack, page: Page, model: FakeModelServer
 ) -> None:
     for title in ("Alpha one", "Alpha two", "Beta"):
         httpx.post(f"{stack.api_url}/conversations", json={"title": title}).raise_for_status()
-    begin(page, model)
+    start_answer(page, model)
     wait_until(lambda: "Beta" in titles(page), page)
     page.fill(f"{SIDEBAR} .st-key-chat_search input", "beta")
     page.keyboard.press("Enter")
@@ -115,38 +115,38 @@ def test_a_shorter_list_leaves_nothing_while_an_answer_is_written(
     answered(page)
 
 
-def test_a_chat_is_deleted_while_its_answer_is_written(
+def test_delete_of_a_chat_stops_its_answer(
     stack: Stack, page: Page, model: FakeModelServer
 ) -> None:
-    begin(page, model)
+    start_answer(page, model)
     conversation = page.url.rpartition("chat=")[2]
     page.click(".st-key-chat_menu button")
     page.click(".st-key-chat_delete button")
     page.click(".st-key-chat_delete_now button")
-    address = f"{stack.api_url}/conversations/{conversation}"
-    wait_until(lambda: httpx.get(address).status_code == 404, page)
+    url = f"{stack.api_url}/conversations/{conversation}"
+    wait_until(lambda: httpx.get(url).status_code == 404, page)
     assert model.chats[0].left.wait(10)
     page.wait_for_selector(".st-key-chat_starters")
 
 
-def test_a_chats_model_is_the_one_choice_of_all_pages(
+def test_model_of_a_chat_is_selected_on_all_pages(
     stack: Stack, browser: Browser, model: FakeModelServer
 ) -> None:
     model.models = Reply(pieces=[b'{"data": [{"id": "ai/smollm2"}, {"id": "ai/other"}]}'])
-    told = {"title": "By other", "model": "ai/other"}
-    conversation = httpx.post(f"{stack.api_url}/conversations", json=told).json()["id"]
+    fields = {"title": "By other", "model": "ai/other"}
+    conversation = httpx.post(f"{stack.api_url}/conversations", json=fields).json()["id"]
     with opened(browser, f"{stack.url}/?chat={conversation}") as page:
-        choice = page.locator(f"{SIDEBAR} .st-key-model_choice input")
-        wait_until(lambda: choice.input_value() == "ai/other", page)
+        picker = page.locator(f"{SIDEBAR} .st-key-model_choice input")
+        wait_until(lambda: picker.input_value() == "ai/other", page)
         for name in ("Structured", "Chat"):
             page.click(f"[data-testid=stTopNavLink] >> text={name}")
             page.wait_for_timeout(500)
             drawn(page) if name == "Chat" else page.wait_for_selector(IDLE)
-            wait_until(lambda: choice.input_value() == "ai/other", page)
+            wait_until(lambda: picker.input_value() == "ai/other", page)
     model.models = model.flavour.models
 
 
-def test_versions_are_stepped_through_and_outlive_a_reload(
+def test_version_switcher_survives_a_reload(
     page: Page, model: FakeModelServer, browser: Browser
 ) -> None:
     model.replies += [stream_of(["Red."]), stream_of(["Cat."]), stream_of(["Dog."])]
@@ -158,18 +158,18 @@ def test_versions_are_stepped_through_and_outlive_a_reload(
     wait_until(lambda: said(page) == ["An animal?", "Cat."], page)
     answered(page)
     page.click(".st-key-chat_again button")
-    wait_until(lambda: steps(page) == ["2/2", "2/2"], page)
+    wait_until(lambda: versions(page) == ["2/2", "2/2"], page)
     answered(page)
     assert said(page) == ["An animal?", "Dog."]
     with opened(browser, page.url) as again:
-        wait_until(lambda: steps(again) == ["2/2", "2/2"], again)
+        wait_until(lambda: versions(again) == ["2/2", "2/2"], again)
         answered(again)
         assert said(again) == ["An animal?", "Dog."]
         again.locator("[class*=st-key-chat_step_earlier_] button").last.click()
         wait_until(lambda: said(again) == ["An animal?", "Cat."], again)
         again.locator("[class*=st-key-chat_step_earlier_] button").first.click()
         wait_until(lambda: said(again) == ["A colour?", "Red."], again)
-        assert steps(again) == ["1/2"]
+        assert versions(again) == ["1/2"]
         again.reload()
         wait_until(lambda: said(again) == ["A colour?", "Red."], again)
         again.click("[class*=st-key-chat_step_later_] button")
@@ -177,7 +177,7 @@ def test_versions_are_stepped_through_and_outlive_a_reload(
     assert len(model.chats) == 3
 
 
-def test_a_reload_in_the_middle_of_an_answer_loses_none_of_it(
+def test_reload_mid_answer_keeps_the_answer_streaming(
     page: Page, model: FakeModelServer, stack: Stack
 ) -> None:
     words = [f"word{number} " for number in range(60)]
@@ -187,130 +187,135 @@ def test_a_reload_in_the_middle_of_an_answer_loses_none_of_it(
     page.reload()
     page.wait_for_selector(".st-key-chat_stop button")
     answered(page)
-    whole = "".join(words)
-    assert said(page) == ["A long one?", whole.strip()]
-    assert stored(stack, page) == [("A long one?", None), (whole, "finished")]
+    text = "".join(words)
+    assert said(page) == ["A long one?", text.strip()]
+    assert stored_messages(stack, page) == [("A long one?", None), (text, "finished")]
     assert len(model.chats) == 1
 
 
-def test_a_closed_tab_leaves_what_was_written(
-    browser: Browser, frail: Stack, tmp_path: Path
+def test_closed_tab_stores_the_partial_answer(
+    browser: Browser, fragile_stack: Stack, tmp_path: Path
 ) -> None:
-    frail.model.replies.append(BEGUN)
-    with api_process(frail.model, tmp_path, port=httpx.URL(frail.api_url).port):
-        with opened(browser, frail.url) as page:
+    fragile_stack.model.replies.append(UNFINISHED)
+    with api_process(fragile_stack.model, tmp_path, port=httpx.URL(fragile_stack.api_url).port):
+        with opened(browser, fragile_stack.url) as page:
             ask(page, "A story?")
             wait_until(lambda: answer_text(page) == "Once upon", page)
-        assert frail.model.chats[0].left.wait(20)
-        with opened(browser, frail.url) as other:
-            other.click(".st-key-chat_list button:has-text('A story?')")
-            wait_until(lambda: said(other) == ["A story?", "Once upon"], other)
-            facts = other.locator("[class*=st-key-chat_facts_]")
-            wait_until(lambda: "stopped" in facts.inner_text(), other)
-            assert stored(frail, other)[1] == ("Once upon", "stopped")
+        assert fragile_stack.model.chats[0].left.wait(20)
+        with opened(browser, fragile_stack.url) as reopened:
+            reopened.click(".st-key-chat_list button:has-text('A story?')")
+            wait_until(lambda: said(reopened) == ["A story?", "Once upon"], reopened)
+            facts = reopened.locator("[class*=st-key-chat_facts_]")
+            wait_until(lambda: "stopped" in facts.inner_text(), reopened)
+            assert stored_messages(fragile_stack, reopened)[1] == ("Once upon", "stopped")
 
 
-def test_a_killed_api_is_told_and_what_was_said_is_there_when_it_is_back(
-    browser: Browser, frail: Stack, tmp_path: Path
+def test_killed_api_is_reported_and_the_partial_answer_is_stored(
+    browser: Browser, fragile_stack: Stack, tmp_path: Path
 ) -> None:
-    port = httpx.URL(frail.api_url).port
-    frail.model.replies += [stream_of(["Red."]), BEGUN]
-    with api_process(frail.model, tmp_path, port=port):
+    port = httpx.URL(fragile_stack.api_url).port
+    fragile_stack.model.replies += [stream_of(["Red."]), UNFINISHED]
+    with api_process(fragile_stack.model, tmp_path, port=port):
         context = browser.new_context()
         page = context.new_page()
-        page.goto(frail.url)
+        page.goto(fragile_stack.url)
         drawn(page)
         ask(page, "A colour?")
         answered(page)
         ask(page, "A story?")
         wait_until(lambda: answer_text(page) == "Once upon", page)
-        wait_until(lambda: ("Once upon", "writing") in stored(frail, page), page)
-    page.wait_for_selector(f"{SIDEBAR} >> text=API is down")
+        wait_until(lambda: ("Once upon", "writing") in stored_messages(fragile_stack, page), page)
+    page.wait_for_selector(f"{SIDEBAR} >> text=API offline")
     page.wait_for_selector(f"[data-testid=stAlert]:has-text('{port}')")
     assert said(page)[:2] == ["A colour?", "Red."]
-    with api_process(frail.model, tmp_path, port=port):
+    with api_process(fragile_stack.model, tmp_path, port=port):
         page.wait_for_selector(f"{SIDEBAR} >> text=Ready")
-        page.wait_for_selector("text=Interrupted: the API ended")
+        page.wait_for_selector("text=Interrupted: the API stopped")
         for _ in range(2):
             wait_until(lambda: len(said(page)) == 4, page)
             assert said(page) == ["A colour?", "Red.", "A story?", "Once upon"]
-            page.wait_for_selector("text=Interrupted: the API ended")
+            page.wait_for_selector("text=Interrupted: the API stopped")
             page.reload()
     context.close()
 
 
-def test_every_tab_and_browser_sees_the_same_list(
+def test_every_tab_and_browser_has_the_same_list(
     page: Page, browser: Browser, stack: Stack
 ) -> None:
     ask(page, "Asked here?")
     answered(page)
     wait_until(lambda: "Asked here?" in titles(page), page)
-    here = titles(page)
+    expected = titles(page)
     tab = page.context.new_page()
     tab.goto(stack.url)
-    wait_until(lambda: titles(tab) == here, tab)
-    with opened(browser, stack.url) as other:
-        wait_until(lambda: titles(other) == here, other)
-        ask(other, "Asked there?")
-        answered(other)
-        wait_until(lambda: titles(other) == ["Asked there?", *here], other)
+    wait_until(lambda: titles(tab) == expected, tab)
+    with opened(browser, stack.url) as other_page:
+        wait_until(lambda: titles(other_page) == expected, other_page)
+        ask(other_page, "Asked there?")
+        answered(other_page)
+        wait_until(lambda: titles(other_page) == ["Asked there?", *expected], other_page)
     page.click(".st-key-chat_new button")
-    wait_until(lambda: titles(page) == ["Asked there?", *here], page)
+    wait_until(lambda: titles(page) == ["Asked there?", *expected], page)
 
 
-def test_a_file_carries_a_chat_into_another_house(
-    page: Page, model: FakeModelServer, browser: Browser, frail: Stack, tmp_path: Path
+def test_exported_chat_can_be_imported_elsewhere(
+    page: Page, model: FakeModelServer, browser: Browser, fragile_stack: Stack, tmp_path: Path
 ) -> None:
     model.replies += [stream_of(["Red."]), stream_of(["**Blue**."])]
-    ask(page, "A colour to carry")
+    ask(page, "A colour to export")
     answered(page)
     page.click(".st-key-chat_again button")
-    wait_until(lambda: said(page) == ["A colour to carry", "Blue."], page)
+    wait_until(lambda: said(page) == ["A colour to export", "Blue."], page)
     page.click(".st-key-chat_menu button")
     with page.expect_download() as download:
         page.click(".st-key-chat_export_json button")
-    assert download.value.suggested_filename == "A colour to carry.json"
+    assert download.value.suggested_filename == "A colour to export.json"
     file = tmp_path / "exported.json"
     download.value.save_as(file)
     with (
-        api_process(frail.model, tmp_path, port=httpx.URL(frail.api_url).port),
-        opened(browser, frail.url) as other,
+        api_process(fragile_stack.model, tmp_path, port=httpx.URL(fragile_stack.api_url).port),
+        opened(browser, fragile_stack.url) as target,
     ):
-        wait_until(lambda: "Chats are kept here." in other.inner_text(SIDEBAR), other)
-        bring_in(other, file)
-        other.wait_for_selector("text=1 chats were imported.")
-        other.keyboard.press("Escape")
-        other.click(".st-key-chat_list button")
-        wait_until(lambda: said(other) == ["A colour to carry", "Blue."], other)
-        wait_until(lambda: steps(other) == ["2/2"], other)
-        told = json.loads(file.read_text())["conversations"][0]["messages"]
-        assert stored(frail, other) == [(m["content"], m["state"]) for m in told]
+        wait_until(lambda: "No chats yet" in target.inner_text(SIDEBAR), target)
+        import_file(target, file)
+        target.wait_for_selector("text=1 chat imported")
+        target.keyboard.press("Escape")
+        target.click(".st-key-chat_list button")
+        wait_until(lambda: said(target) == ["A colour to export", "Blue."], target)
+        wait_until(lambda: versions(target) == ["2/2"], target)
+        exported = json.loads(file.read_text())["conversations"][0]["messages"]
+        assert stored_messages(fragile_stack, target) == [
+            (m["content"], m["state"]) for m in exported
+        ]
 
 
-def test_a_file_that_is_no_export_is_told_and_changes_nothing(
+def test_invalid_import_shows_an_error_and_changes_nothing(
     page: Page, stack: Stack, tmp_path: Path
 ) -> None:
     ask(page, "Still here?")
     answered(page)
     before = httpx.get(f"{stack.api_url}/conversations/export").json()
-    file = tmp_path / "other.json"
-    for text, told in (('{"some": "thing"}', "is no conversation of SmolChat"), ("{", "Not JSON")):
+    file = tmp_path / "invalid.json"
+    for text, message in (
+        ('{"some": "thing"}', "is not a SmolChat or Open WebUI export"),
+        ("{", "Not JSON"),
+    ):
         file.write_text(text)
-        bring_in(page, file)
-        page.wait_for_selector(f"[data-testid=stAlert]:has-text('{told}')")
+        import_file(page, file)
+        page.wait_for_selector(f"[data-testid=stAlert]:has-text('{message}')")
         assert said(page)[0] == "Still here?"
         assert httpx.get(f"{stack.api_url}/conversations/export").json() == before
         page.reload()
         drawn(page)
 
 
-def bring_in(page: Page, file: Path) -> None:
+def import_file(page: Page, file: Path) -> None:
     page.click(".st-key-chat_files button")
     page.set_input_files(".st-key-chat_import input[type=file]", file)
     page.click(".st-key-chat_import_now button")
 
 
-def test_a_question_from_a_second_tab_is_not_lost_while_an_answer_is_written(
+def test_question_from_a_second_tab_is_kept_while_an_answer_streams(
     page: Page, stack: Stack
 ) -> None:
     stack.model.replies.append(stream_of(["Red."]))
@@ -319,14 +324,14 @@ def test_a_question_from_a_second_tab_is_not_lost_while_an_answer_is_written(
     second = page.context.new_page()
     second.goto(page.url)
     answered(second)
-    stack.model.replies += [BEGUN, stream_of(["Round."])]
+    stack.model.replies += [UNFINISHED, stream_of(["Round."])]
     ask(page, "A story?")
     page.wait_for_selector("text=Once upon")
     ask(second, "A shape?")
-    second.wait_for_selector("text=An answer is being written in this chat")
+    second.wait_for_selector("text=This chat is already generating a response")
     page.click(".st-key-chat_stop button")
     answered(page)
-    second.click(".st-key-chat_unsent_ask_0 button")
+    second.click(".st-key-chat_unsent_send_0 button")
     second.wait_for_selector("text=Round.")
     answered(second)
     assert said(second) == ["A colour?", "Red.", "A story?", "Once upon", "A shape?", "Round."]

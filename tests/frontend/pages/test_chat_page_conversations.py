@@ -58,7 +58,7 @@ def test_chat_is_listed_and_has_its_own_url(
 def test_url_of_an_unknown_chat_shows_an_error(page: AppTest) -> None:
     page.query_params["chat"] = "nosuch"
     page.run()
-    assert "no such conversation" in warnings(page)
+    assert "Conversation not found" in warnings(page)
     assert "chat" not in page.query_params
     assert not page.exception
 
@@ -283,7 +283,7 @@ def test_question_to_a_deleted_chat_starts_a_new_one(page: AppTest, api_url: str
     deleted_id = conversation_id(page)
     httpx.delete(f"{api_url}/conversations/{deleted_id}").raise_for_status()
     ask(page, "Second")
-    assert "no such conversation" in warnings(page)
+    assert "Conversation not found" in warnings(page)
     next(button for button in page.button if button.label == "Retry").click().run()
     assert said(page, "user") == ["Second"]
     assert conversation_id(page) != deleted_id

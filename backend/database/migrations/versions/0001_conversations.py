@@ -1,4 +1,4 @@
-"""Conversations and their messages."""
+"""Create conversations and their messages."""
 
 import sqlalchemy as sa
 from alembic import op

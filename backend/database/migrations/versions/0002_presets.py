@@ -1,4 +1,4 @@
-"""Named sets of sampling parameters; and an index that finds the last answers."""
+"""Add presets, and an index for finding recent answers."""
 
 import sqlalchemy as sa
 from alembic import op

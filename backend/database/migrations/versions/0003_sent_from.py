@@ -1,4 +1,4 @@
-"""From which message on a conversation is sent to the model."""
+"""Add the message from which a conversation is sent to the model."""
 
 import sqlalchemy as sa
 from alembic import op
