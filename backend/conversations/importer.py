@@ -39,7 +39,7 @@ def parse_import(body: bytes) -> list[Conversation]:
     try:
         payload = from_json(body, allow_inf_nan=False)
     except ValueError as error:
-        raise InvalidRequestError(f"Not JSON: {error}.") from None
+        raise InvalidRequestError(f"Invalid JSON: {error}.") from None
     if isinstance(payload, dict) and payload.get("format") == "smolchat":
         return validate_request(Export, payload).conversations
     entries = payload if isinstance(payload, list) else [payload]

@@ -1,7 +1,6 @@
-"""A route for many requests: it reads its JSON with Pydantic's parser, and solves nothing.
+"""A fast route for requests with a JSON body; FastAPI only describes it.
 
-FastAPI's own way from the bytes to the endpoint costs as much as all the rest of a request. Here
-FastAPI only describes the route.
+FastAPI's own way from the bytes to the endpoint costs as much as all the rest of a request.
 """
 
 import inspect
@@ -18,13 +17,13 @@ from starlette.types import Receive, Scope, Send
 
 from backend.errors import InvalidRequestError
 
-MAX_VALIDATION_ERRORS = 100  # telling a million of them would take seconds and gigabytes
+MAX_VALIDATION_ERRORS = 100  # listing a million of them would take seconds and gigabytes
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
 class FastJsonRoute(APIRoute):
-    """Calls its endpoint with the validated request and the `AppState`."""
+    """Call the endpoint with the validated request and the `AppState`."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, endpoint, **options)
@@ -35,66 +34,68 @@ class FastJsonRoute(APIRoute):
         if scope["method"] not in (self.methods or ()):
             raise HTTPException(405, headers={"Allow": ", ".join(self.methods or ())})
         if (body := await _read_body(receive)) is None:
-            return  # the client has left, and nobody is there to be answered
+            return  # the client has left
         request = parse_request(self._request_model, body)
         response = await self.endpoint(request, scope["app"].state.core)
         await response(scope, receive, send)
 
 
 def parse_request(model: type[Model], body: bytes) -> Model:
-    """Read a request.
+    """Parse and validate a request.
 
     Raises:
-        InvalidRequestError: it is no JSON, or wrong in very many places.
-        RequestValidationError: it is not of the model's shape.
+        InvalidRequestError: It is not JSON, or has too many errors to list.
+        RequestValidationError: It does not match the model.
     """
     try:
-        found = parse_strict_json(body)
+        payload = parse_strict_json(body)
     except ValueError as error:
-        raise InvalidRequestError(f"Not JSON: {error}.") from None
-    return validate_request(model, found)
+        raise InvalidRequestError(f"Invalid JSON: {error}.") from None
+    return validate_request(model, payload)
 
 
 def parse_strict_json(body: bytes) -> Any:
-    """Read JSON that every reader takes.
+    """Parse JSON that every parser accepts.
 
     Nesting beyond 200 levels is refused, where the standard library fails, and so are NaN, Infinity
-    and 1e400, which is read as no other.
+    and 1e400, which would be read as Infinity.
 
     Raises:
-        ValueError: it is none.
+        ValueError: It is not such JSON.
     """
-    found = from_json(body, allow_inf_nan=False)
-    if b"Infinity" in to_json(found, inf_nan_mode="constants"):  # as a number, or in a text
-        json.dumps(found, allow_nan=False)
-    return found
+    payload = from_json(body, allow_inf_nan=False)
+    if b"Infinity" in to_json(payload, inf_nan_mode="constants"):  # a number, or in a string
+        json.dumps(payload, allow_nan=False)
+    return payload
 
 
-def validate_request(model: type[Model], found: Any) -> Model:
-    """Take what was read for a request.
+def validate_request(model: type[Model], payload: Any) -> Model:
+    """Validate a parsed request.
 
     Raises:
-        RequestValidationError: it is not of the model's shape.
+        InvalidRequestError: It has too many errors to list.
+        RequestValidationError: It does not match the model.
     """
     try:
-        return model.model_validate(found)
+        return model.model_validate(payload)
     except ValidationError as error:
         if error.error_count() > MAX_VALIDATION_ERRORS:
             raise InvalidRequestError(
-                f"The request has {error.error_count():,} mistakes. See /docs for what it may hold."
+                f"The request has {error.error_count():,} errors. See /docs for its fields."
             ) from None
         details = [{**detail, "loc": ("body", *detail["loc"])} for detail in error.errors()]
-        raise RequestValidationError(details, body=found) from None
+        raise RequestValidationError(details, body=payload) from None
 
 
 async def _read_body(receive: Receive) -> bytes | None:
+    """Return the request's body, or None if the client disconnected."""
     message = await receive()
     if not message.get("more_body") and "body" in message:
         return bytes(message["body"])
-    parts = bytearray()
+    body = bytearray()
     while message["type"] == "http.request":
-        parts += message.get("body", b"")
+        body += message.get("body", b"")
         if not message.get("more_body"):
-            return bytes(parts)
+            return bytes(body)
         message = await receive()
     return None

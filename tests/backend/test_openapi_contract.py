@@ -18,6 +18,7 @@ from backend.main import create_app
 from backend.protocol import ChatCompletionRequest
 from backend.settings import Settings
 from tests.support.fake_model_server import FakeModelServer, Reply, replay
+from tests.support.requests import HELLO
 
 OPENAPI: dict[str, Any] = create_app(Settings.load()).openapi()
 SCHEMAS = OPENAPI["components"]["schemas"]
@@ -29,7 +30,6 @@ OPERATIONS = {
 CHAT = OPERATIONS["/chat", "post"]
 IMPORT = "/conversations/import"
 MODEL_SERVER_PATHS = ["/chat", "/v1/chat/completions", "/structured", "/models", "/v1/models"]
-HELLO = {"messages": [{"role": "user", "content": "Hello"}]}
 
 # All checks but one: "0.5" is accepted where the schema, which is written for authors of clients,
 # says number.

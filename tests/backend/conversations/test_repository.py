@@ -182,7 +182,7 @@ async def test_message_of_another_conversation_is_not_found(
     assert (await repository.get(second_id)).messages == []
 
 
-async def test_unknown_id_conversation_is_not_found(repository: ConversationRepository) -> None:
+async def test_unknown_conversation_is_not_found(repository: ConversationRepository) -> None:
     for unknown_id in ("", "x", "\0", "' OR 1=1 --", "x" * 100_000):
         with pytest.raises(ConversationNotFoundError):
             await repository.get(unknown_id)

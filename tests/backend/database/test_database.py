@@ -100,7 +100,7 @@ async def test_file_of_the_first_version_is_migrated(tmp_path: Path) -> None:
         assert [answer.receipt for answer in statistics.answers] == [{"total_ms": 1.5}]
 
 
-async def test_concurrent_starts_migrate_once(database_settings: Settings) -> None:
+async def test_concurrent_starts_do_not_conflict(database_settings: Settings) -> None:
     async def start() -> None:
         async with open_database(database_settings) as database:
             repository = ConversationRepository(database)

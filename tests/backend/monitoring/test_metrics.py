@@ -6,10 +6,9 @@ import httpx
 import pytest
 
 from tests.support.fake_model_server import FakeModelServer, replay
+from tests.support.requests import HELLO
 
 pytestmark = pytest.mark.anyio
-
-HELLO = {"messages": [{"role": "user", "content": "Hello"}]}
 
 
 async def read_metrics(api: httpx.AsyncClient) -> dict[str, float]:

@@ -298,7 +298,7 @@ def test_invalid_import_shows_an_error_and_changes_nothing(
     file = tmp_path / "invalid.json"
     for text, message in (
         ('{"some": "thing"}', "is not a SmolChat or Open WebUI export"),
-        ("{", "Not JSON"),
+        ("{", "Invalid JSON"),
     ):
         file.write_text(text)
         import_file(page, file)
