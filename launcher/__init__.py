@@ -1,1 +1,1 @@
-"""What `make run` runs: starts the model, the API and the page together, and ends them together."""
+"""`make run`: starts the model, the API and the page together, and stops them together."""

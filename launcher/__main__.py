@@ -1,11 +1,12 @@
-"""The launcher's command line, `python -m launcher`: wires it, and hands signals on."""
+"""The launcher's command line: `python -m launcher` starts everything and handles signals."""
 
 import signal
-import sys
 
-if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-    # Until someone listens to it, a Ctrl-C ends this without a word, also during the imports.
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    # Until the handlers are installed, Ctrl-C exits without a traceback, even during the imports.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+import sys
 
 from engine.settings import Settings as EngineSettings
 from launcher.ports import check_distinct_ports, check_free_ports
@@ -20,14 +21,14 @@ def main() -> int:
     check_distinct_ports(settings, engine)
     check_free_ports(settings)
     terminal = Terminal()
-    programs = ProcessGroup(settings, terminal)
+    processes = ProcessGroup(settings, terminal)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) != signal.SIG_IGN:  # as `nohup` leaves it
-            signal.signal(number, programs.stop)
-    announcer = ReadyBanner(settings, engine, terminal)
-    announcer.start()
-    code = programs.wait()
-    announcer.stop()
+        if signal.getsignal(number) != signal.SIG_IGN:  # `nohup` ignores SIGHUP
+            signal.signal(number, processes.stop)
+    banner = ReadyBanner(settings, engine, terminal)
+    banner.start()
+    code = processes.wait()
+    banner.stop()
     return code
 
 

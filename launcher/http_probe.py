@@ -1,15 +1,15 @@
-"""Looks at what answers on this machine."""
+"""HTTP requests to the programs on this machine."""
 
 import http.client
 import json
 from typing import Any
 
-LOOK_SECONDS = 2.0
+TIMEOUT_SECONDS = 2.0
 
 
 def get(port: int, path: str) -> bytes | None:
-    """Give what is answered there, or nothing."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LOOK_SECONDS)
+    """Return the body of a 200 response, or None."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS)
     try:
         connection.request("GET", path)
         response = connection.getresponse()
@@ -21,7 +21,7 @@ def get(port: int, path: str) -> bytes | None:
 
 
 def get_json(port: int, path: str) -> Any:
-    """Give the JSON that is answered there, or nothing."""
+    """Return the JSON of a 200 response, or None."""
     try:
         return json.loads(get(port, path) or b"null")
     except ValueError:

@@ -1,4 +1,4 @@
-"""Looks at the ports before anything is started, and says what to do where one cannot be had."""
+"""Checks the ports before anything is started, and says what to do if one cannot be used."""
 
 import socket
 
@@ -11,43 +11,43 @@ OTHER_UI_PORT = "SMOLCHAT_UI_PORT=8502"
 
 
 def check_distinct_ports(settings: Settings, engine: EngineSettings) -> None:
-    """Compare the ports of the programs.
+    """Check that no two programs have the same port.
 
     Raises:
-        SystemExit: two have the same; the message names both variables.
+        SystemExit: Two have the same port; the message names both variables.
     """
     ports = {"API_BASE_URL": settings.api_port, "SMOLCHAT_UI_PORT": settings.ui_port}
     if engine.is_target:
         ports["SMOLCHAT_ENGINE_PORT"] = engine.port
-    seen: dict[int, str] = {}
+    variables: dict[int, str] = {}
     for variable, port in ports.items():
-        if port in seen:
+        if port in variables:
             raise SystemExit(
-                f"{seen[port]} and {variable} name the same port, {port}. Give each program a port "
-                "of its own."
+                f"{variables[port]} and {variable} have the same port, {port}. Give each program "
+                "its own port."
             )
-        seen[port] = variable
+        variables[port] = variable
 
 
 def check_free_ports(settings: Settings) -> None:
-    """Look whether the API's and the page's port are free; the engine looks at its own.
+    """Check that the ports of the API and the page are free; the engine checks its own.
 
     Raises:
-        SystemExit: one is taken; the message says what to do.
+        SystemExit: A port is taken; the message says what to do.
     """
     for port, other in ((settings.api_port, OTHER_API_PORT), (settings.ui_port, OTHER_UI_PORT)):
         if not _is_taken(port):
             continue
-        if _is_our_api(port):
-            raise SystemExit(_already_there(settings))
+        if _is_smolchat_api(port):
+            raise SystemExit(_already_running_message(settings))
         raise SystemExit(
-            f"Port {port} is taken by another program. End that program, or choose another port: "
-            f"{other} make run"
+            f"Port {port} is already in use. Stop the program that uses it, or choose another "
+            f"port: {other} make run"
         )
 
 
 def _is_taken(port: int) -> bool:
-    """Try to listen, and before that to connect: macOS lets two programs listen on one port."""
+    """Try to connect, then to listen: on macOS two programs can listen on the same port."""
     try:
         socket.create_connection(("localhost", port), timeout=1).close()
     except OSError:
@@ -61,15 +61,15 @@ def _is_taken(port: int) -> bool:
     return True
 
 
-def _is_our_api(port: int) -> bool:
+def _is_smolchat_api(port: int) -> bool:
     health = get_json(port, "/healthz")
     return isinstance(health, dict) and {"version", "model", "model_server"} <= health.keys()
 
 
-def _already_there(settings: Settings) -> str:
-    is_page_there = is_ui_ready(settings.ui_port)
-    opened = f"Open {settings.page_url}, or end" if is_page_there else "End"
+def _already_running_message(settings: Settings) -> str:
+    action = f"Open {settings.page_url}, or stop" if is_ui_ready(settings.ui_port) else "Stop"
     return (
-        f"SmolChat already runs at http://localhost:{settings.api_port}. {opened} it first (Ctrl-C "
-        f"where it was started). For a second one: {OTHER_API_PORT} {OTHER_UI_PORT} make run"
+        f"SmolChat is already running at http://localhost:{settings.api_port}. {action} it first "
+        "(Ctrl-C in its terminal). To run a second one: "
+        f"{OTHER_API_PORT} {OTHER_UI_PORT} make run"
     )

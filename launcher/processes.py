@@ -1,126 +1,119 @@
-"""Runs the programs of Procfile with honcho: their labelled log, and how they end."""
+"""Runs the programs of Procfile: starts them, prints their log, and stops all when one exits."""
 
 import math
 import os
-import re
 import signal
-import subprocess
 import sys
 import threading
 import time
 from collections import defaultdict, deque
+from contextlib import suppress
 from pathlib import Path
+from queue import SimpleQueue
 from types import FrameType
+from typing import Any
+
+from honcho.environ import parse_procfile  # type: ignore[import-untyped]
+from honcho.process import Process  # type: ignore[import-untyped]
 
 from launcher.reaper import Reaper
 from launcher.settings import PROJECT_ROOT, Settings
 from launcher.terminal import Terminal
 
-NAMES = {"engine", "api", "ui"}  # as in Procfile
-GRACE_SECONDS = 4.0  # between asking the programs to end and killing what is left
+GRACE_SECONDS = 4.0  # between SIGTERM and SIGKILL
 POLL_SECONDS = 0.2
 LAST_LINES = 6
 
-_LABELLED = re.compile(r"^\S+ (\w+)(?:\.1)? +\| (.*)$")
-_STARTED = re.compile(r"^(\w+)\.1 started \(pid=\d+\)$")
-_STOPPED = re.compile(r"^(\w+)\.1 stopped \(rc=(-?\d+)\)$")
-
 
 class ProcessGroup:
-    """The running programs.
+    """The running programs, each in a session of its own: Ctrl-C reaches only the launcher.
 
-    honcho ends them gently; where it cannot, or dies itself, the reaper does it.
+    honcho's `Process` runs each of them, but not its `Manager`: that one crashes on a signal during
+    the start, and leaves the programs running when it is killed or its terminal is closed.
     """
 
     def __init__(self, settings: Settings, terminal: Terminal) -> None:
         self._terminal = terminal
         self._reaper = Reaper()
-        # A session of their own: Ctrl-C and the terminal's end reach the launcher only. Without
-        # the empty file honcho would let .env beat the environment; PROCFILE would name another.
-        honcho = ["-m", "honcho", "--env", os.devnull, "--procfile", "Procfile", "start"]
-        self._honcho = subprocess.Popen(
-            [sys.executable, *honcho],
-            cwd=PROJECT_ROOT,
-            env=_environment(settings, self._reaper.folder),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-        )
-        self._reaper.add(self._honcho.pid)
-        self._started: set[str] = set()
+        procfile = parse_procfile((PROJECT_ROOT / "Procfile").read_text())
+        environment = _environment(settings)
+        self._processes = [
+            Process(self._reaper.register(command), name=name, env=environment, cwd=PROJECT_ROOT)
+            for name, command in procfile.processes.items()
+        ]
+        self._messages: SimpleQueue[Any] = SimpleQueue()
+        self._pids: dict[str, int] = {}
+        self._exit_codes: dict[str, int] = {}  # the first program to exit comes first
         self._last_lines: dict[str, deque[str]] = defaultdict(lambda: deque(maxlen=LAST_LINES))
-        self._first_to_end: tuple[str, int] | None = None
-        self._is_asked_to_stop = False
+        self._is_stopping = False
         self._kill_at = math.inf
 
     def stop(self, _number: int = 0, _frame: FrameType | None = None) -> None:
-        """End all programs; they have some seconds before they are killed."""
-        if self._is_asked_to_stop:
-            return
-        self._is_asked_to_stop = True
-        if self._started == NAMES:
-            self._schedule_kill(GRACE_SECONDS)
-            self._honcho.terminate()
-        else:  # honcho falls over a signal before it has started all, and they have done nothing
-            self._schedule_kill(0)
+        """Stop all programs; those still running after a grace period are killed."""
+        if not self._is_stopping:
+            self._is_stopping = True
+            self._terminate_all()
 
     def wait(self) -> int:
-        """Print the log until everything has ended; give the exit code."""
-        log = threading.Thread(target=self._print_log, daemon=True)
+        """Run the programs and print their log until all have exited; return the exit code."""
+        for process in self._processes:
+            threading.Thread(target=process.run, args=[self._messages], daemon=True).start()
+        log = threading.Thread(target=self._handle_messages, daemon=True)
         log.start()
-        while self._honcho.poll() is None and time.monotonic() < self._kill_at:
+        while log.is_alive() and time.monotonic() < self._kill_at:
             if self._terminal.is_closed():
                 self.stop()
-            time.sleep(POLL_SECONDS)
-        self._reaper.end_all()
-        code = self._honcho.wait()
-        log.join(GRACE_SECONDS)  # its writers have ended; but a terminal can be paused
-        if self._is_asked_to_stop:
-            return 0
-        self._report_exit(code)
-        return code if code > 0 else 1
+            log.join(POLL_SECONDS)
+        self._reaper.kill_all()
+        log.join(GRACE_SECONDS)  # no program is left to write, but the terminal can be paused
+        return 0 if self._is_stopping else self._report_exit()
 
-    def _schedule_kill(self, seconds: float) -> None:
-        self._kill_at = min(self._kill_at, time.monotonic() + seconds)
+    def _terminate_all(self) -> None:
+        self._kill_at = min(self._kill_at, time.monotonic() + GRACE_SECONDS)
+        for name in self._pids.keys() - self._exit_codes.keys():
+            self._terminate(name)
 
-    def _print_log(self) -> None:
-        assert self._honcho.stdout  # noqa: S101  # it is a pipe
-        for line in self._honcho.stdout:
-            self._handle_line(line)
-            self._terminal.write(line)
+    def _terminate(self, name: str) -> None:
+        with suppress(ProcessLookupError, PermissionError):  # it has just exited
+            os.killpg(self._pids[name], signal.SIGTERM)
 
-    def _handle_line(self, line: str) -> None:
-        if not (labelled := _LABELLED.match(line)):
-            return
-        program, text = labelled.groups()
-        if program != "system":
-            self._last_lines[program].append(text)
-        elif started := _STARTED.match(text):
-            self._started.add(started[1])
-        elif stopped := _STOPPED.match(text):
-            self._first_to_end = self._first_to_end or (stopped[1], int(stopped[2]))
-            self._schedule_kill(GRACE_SECONDS)  # honcho now asks the others to end
+    def _handle_messages(self) -> None:
+        while len(self._exit_codes) < len(self._processes):
+            message = self._messages.get()
+            if message.type == "line":
+                self._print(message, message.data.decode(errors="replace"))
+            elif message.type == "start":
+                self._pids[message.name] = message.data["pid"]
+                if self._kill_at < math.inf:
+                    self._terminate(message.name)
+            else:
+                self._exit_codes[message.name] = code = message.data["returncode"]
+                self._terminate_all()
+                self._print(message, f"stopped ({_exit_description(code)})")
 
-    def _report_exit(self, code: int) -> None:
-        """Repeat the last words of the program that ended first, which the others' have buried."""
-        program, code = self._first_to_end or ("honcho, which runs the programs,", code)
-        words = "".join(f"  {line}\n" for line in self._last_lines[program])
-        said = f" It said:\n{words}" if words else "\n"
+    def _print(self, message: Any, text: str) -> None:
+        for line in text.splitlines():
+            if message.type == "line":
+                self._last_lines[message.name].append(line)
+            self._terminal.write(f"{message.time:%H:%M:%S} {message.name:6} | {line}\n")
+
+    def _report_exit(self) -> int:
+        """Repeat the last lines of the first program to exit, buried under those of the others."""
+        name, code = next(iter(self._exit_codes.items()))
+        lines = "".join(f"  {line}\n" for line in self._last_lines[name])
+        log = f" Its last log lines:\n{lines}" if lines else "\n"
         self._terminal.write(
-            f"\nSmolChat ended because {program} stopped ({_exit_description(code)}).{said}"
+            f"\nSmolChat stopped because {name} stopped ({_exit_description(code)}).{log}"
         )
+        return code if code > 0 else 1
 
 
 def _exit_description(code: int) -> str:
     return signal.Signals(-code).name if code < 0 else f"exit code {code}"
 
 
-def _environment(settings: Settings, running: Path) -> dict[str, str]:
-    """Give the programs' environment: ours, with this Python first on the path."""
+def _environment(settings: Settings) -> dict[str, str]:
+    """Return the programs' environment: the launcher's, with this Python first in PATH."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-    own = {"API_PORT": str(settings.api_port), "UI_PORT": str(settings.ui_port)}
-    own |= {"RUNNING": str(running), "PATH": path, "PYTHONUNBUFFERED": "1"}
-    return os.environ | own
+    ports = {"API_PORT": str(settings.api_port), "UI_PORT": str(settings.ui_port)}
+    return os.environ | ports | {"PATH": path, "PYTHONUNBUFFERED": "1"}

@@ -1,4 +1,4 @@
-"""Says once, in one block, that everything answers, where, and with which model."""
+"""Prints once that everything is ready: the addresses, and the model."""
 
 import math
 import threading
@@ -11,11 +11,11 @@ from launcher.settings import Settings
 from launcher.terminal import Terminal
 
 POLL_SECONDS = 0.3
-PATIENCE_SECONDS = 60.0
+TIMEOUT_SECONDS = 60.0
 
 
 class ReadyBanner(threading.Thread):
-    """Looks until everything answers; when that takes long, it says once what does not."""
+    """Polls until everything is ready; after a timeout, prints once what is not."""
 
     def __init__(
         self,
@@ -23,32 +23,32 @@ class ReadyBanner(threading.Thread):
         engine: EngineSettings,
         terminal: Terminal,
         *,
-        patience_seconds: float = PATIENCE_SECONDS,
+        timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
         super().__init__(daemon=True)
         self._settings = settings
         self._engine = engine
         self._terminal = terminal
-        self._patience_seconds = patience_seconds
-        self._is_over = threading.Event()
+        self._timeout_seconds = timeout_seconds
+        self._stopped = threading.Event()
 
     def run(self) -> None:
-        patient_until = time.monotonic() + self._patience_seconds
-        while not self._is_over.wait(POLL_SECONDS):
-            is_page_there = is_ui_ready(self._settings.ui_port)
+        deadline = time.monotonic() + self._timeout_seconds
+        while not self._stopped.wait(POLL_SECONDS):
+            is_page_ready = is_ui_ready(self._settings.ui_port)
             health = get_json(self._settings.api_port, "/healthz")
-            if is_page_there and health and self._is_settled(health["model_server"]["state"]):
+            if is_page_ready and health and self._is_final(health["model_server"]["state"]):
                 return self._terminal.write(self._ready(health))
-            if time.monotonic() > patient_until:
-                self._terminal.write(self._not_ready(health, is_page_there=is_page_there))
-                patient_until = math.inf
+            if time.monotonic() > deadline:
+                self._terminal.write(self._not_ready(health, is_page_ready=is_page_ready))
+                deadline = math.inf
         return None
 
     def stop(self) -> None:
-        self._is_over.set()
+        self._stopped.set()
 
-    def _is_settled(self, state: str) -> bool:
-        """Tell whether waiting longer would change what is to be said of the model server."""
+    def _is_final(self, state: str) -> bool:
+        """Return False if the model server's state will change without the user's action."""
         if self._engine.is_target:
             return state not in ("unreachable", "loading", "silent")
         return state != "loading"
@@ -57,47 +57,46 @@ class ReadyBanner(threading.Thread):
         api = f"http://localhost:{self._settings.api_port}"
         title = "SmolChat is ready."
         if health["model_server"]["state"] != "ready":
-            title = "SmolChat is up, but no model answers yet."
+            title = "SmolChat is running, but no model is available yet."
         return _block(
             title,
             f"Page   {self._settings.page_url}",
-            f"API    {api}, described at {api}/docs",
+            f"API    {api} (docs: {api}/docs)",
             *self._model_lines(health["model"], health["model_server"]),
         )
 
-    def _not_ready(self, health: dict[str, Any] | None, *, is_page_there: bool) -> str:
+    def _not_ready(self, health: dict[str, Any] | None, *, is_page_ready: bool) -> str:
         return _block(
-            f"SmolChat is not ready after {self._patience_seconds:.0f} s. It goes on waiting.",
-            f"Page   {'answers' if is_page_there else 'does not answer yet'}",
-            f"API    {'answers' if health else 'does not answer yet'}",
-            f"Model  {_doubt(health['model_server']) if health else 'is not known yet'}",
+            f"SmolChat is not ready after {self._timeout_seconds:.0f} s. Still waiting.",
+            f"Page   {'ready' if is_page_ready else 'not responding yet'}",
+            f"API    {'ready' if health else 'not responding yet'}",
+            f"Model  {_model_problem(health['model_server']) if health else 'unknown'}",
         )
 
     def _model_lines(self, model: str, server: dict[str, Any]) -> list[str]:
-        if server["state"] == "unreachable":  # the API's own message advises to `make run`
+        if server["state"] == "unreachable":  # the API's own message suggests `make run`
             return [
-                f"Model  Nothing answers at {server['url']}. Start the model server there,",
-                f"       or use SmolChat's own: {self._engine.override_hint} make run",
+                f"Model  Can't reach the model server at {server['url']}. Start it,",
+                f"       or use the built-in one: {self._engine.override_hint} make run",
             ]
         if server["state"] != "ready":
             return [f"Model  {server['message']}"]
-        listed = get_json(self._settings.api_port, "/models") or {"data": []}
-        facts: dict[str, str | None] = listed["data"][0]["smolchat"] if listed["data"] else {}
-        known = [facts.get("parameters"), facts.get("quantization"), facts.get("size")]
-        described = ", ".join([model, *(str(fact) for fact in known if fact)])
+        models = get_json(self._settings.api_port, "/models") or {"data": []}
+        facts: dict[str, str | None] = models["data"][0]["smolchat"] if models["data"] else {}
+        details = [facts.get("parameters"), facts.get("quantization"), facts.get("size")]
         return [
-            f"Model  {described}",
+            f"Model  {', '.join([model, *(str(detail) for detail in details if detail)])}",
             f"       from {server['name'] or 'the server'} at {server['url']}",
         ]
 
 
-def _doubt(server: dict[str, Any]) -> str:
+def _model_problem(server: dict[str, Any]) -> str:
     if server["state"] == "unreachable":
-        return f"does not answer yet at {server['url']}"
+        return f"not responding yet at {server['url']}"
     return str(server["message"])
 
 
 def _block(title: str, *lines: str) -> str:
-    """Set it apart from the log around it."""
-    indented = "".join(f"    {line}".rstrip() + "\n" for line in (*lines, "", "Ctrl-C ends it."))
+    """Format a block that stands out in the log."""
+    indented = "".join(f"    {line}".rstrip() + "\n" for line in (*lines, "", "Ctrl-C stops it."))
     return f"\n  {title}\n\n{indented}\n"

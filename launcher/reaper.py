@@ -1,12 +1,13 @@
-"""Ends every process that was started, for certain, however the launcher itself ends."""
+"""Kills every started process, even if the launcher itself is killed."""
 
+import shlex
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-# The folder gets its other name first: whoever comes later finds it gone, and is not started.
-_END_ALL = """
+# The folder is renamed first: a program that registers after that fails, and is not started.
+_KILL_ALL = """
 read -r _
 mv "$1" "$1.ended" && cd "$1.ended" || exit
 for group in *; do kill -s KILL -- "-$group"; done
@@ -15,24 +16,25 @@ cd / && rm -r "$1.ended"
 
 
 class Reaper:
-    """A shell that waits for the end of the launcher, by a pipe of which that holds the other end.
+    """A shell that waits for the launcher's exit, on a pipe of which the launcher holds one end.
 
-    It kills the process groups that have left their number as the name of a file in `folder`.
+    It kills the process groups that have registered: each is a file in `folder`, named by its id.
     """
 
     def __init__(self) -> None:
-        # Not in /tmp: some systems remove there what is some days old.
+        # Not in /tmp: some systems delete files there that are some days old.
         self.folder = Path(tempfile.mkdtemp(prefix="running-", dir=sys.prefix))
         self._shell = subprocess.Popen(
-            ["/bin/sh", "-c", _END_ALL, "reaper", str(self.folder)],
+            ["/bin/sh", "-c", _KILL_ALL, "reaper", str(self.folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
 
-    def add(self, group: int) -> None:
-        (self.folder / str(group)).touch()
+    def register(self, command: str) -> str:
+        """Return a shell command that registers its process group before it runs `command`."""
+        return f"touch {shlex.quote(str(self.folder))}/$$ && exec {command} </dev/null"
 
-    def end_all(self) -> None:
+    def kill_all(self) -> None:
         self._shell.communicate()

@@ -1,4 +1,4 @@
-"""The terminal that SmolChat was started from: writes to it, and tells whether it was closed."""
+"""The terminal that SmolChat was started in: prints the log, and notices when it is closed."""
 
 import errno
 import io
@@ -8,34 +8,33 @@ import sys
 
 
 class Terminal:
-    """Where the log goes, which need not be a terminal.
+    """The destination of the log, which can also be a pipe or a file.
 
-    A closed one is told by SIGHUP to the leader of its session only. That may be make, which keeps
-    it to itself, so it has to be noticed here.
+    Only the session leader gets SIGHUP when its terminal is closed. That can be make, which does
+    not pass it on, so the launcher has to check for itself.
     """
 
     def __init__(self) -> None:
-        if isinstance(sys.stdout, io.TextIOWrapper):  # the log may have what it cannot show
+        if isinstance(sys.stdout, io.TextIOWrapper):  # the log may have characters it cannot show
             sys.stdout.reconfigure(errors="replace")
         self._parent = os.getppid()
-        self._is_gone = False
+        self._is_broken = False
         self._descriptors = [number for number in (0, 1, 2) if os.isatty(number)]
         self._poll = select.poll()
         for descriptor in self._descriptors:
-            self._poll.register(descriptor, 0)  # a hang-up is told unasked
+            self._poll.register(descriptor, 0)  # POLLHUP is always reported
 
     def write(self, text: str) -> None:
         try:
             sys.stdout.write(text)
             sys.stdout.flush()
         except OSError as error:
-            # The terminal, or the reader of the pipe that stands for it. A full disk is neither.
-            self._is_gone = error.errno in (errno.EIO, errno.EPIPE)
-            sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123  # until the process ends
+            # The terminal is closed, or the reader of the pipe has exited; a full disk is neither.
+            self._is_broken = error.errno in (errno.EIO, errno.EPIPE)
+            sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123  # until the process exits
 
     def is_closed(self) -> bool:
-        """Tell whether the person who started SmolChat has closed what it was started from."""
-        if self._is_gone or not self._descriptors:
-            return self._is_gone
-        is_hung_up = any(events & select.POLLHUP for _, events in self._poll.poll(0))
-        return is_hung_up or os.getppid() != self._parent
+        if self._is_broken or not self._descriptors:
+            return self._is_broken
+        has_hung_up = any(events & select.POLLHUP for _, events in self._poll.poll(0))
+        return has_hung_up or os.getppid() != self._parent

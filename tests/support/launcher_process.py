@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import psutil
 
@@ -20,7 +21,7 @@ from tests.support.waiting import wait_until
 LAUNCHER = (sys.executable, "-m", "launcher")
 START_SECONDS = 90
 END_SECONDS = 30  # the machine may be busy
-READY = "Ctrl-C ends it."
+READY = "Ctrl-C stops it."
 
 
 class LauncherProcess:
@@ -90,9 +91,10 @@ class LauncherProcess:
     def processes(self) -> list[psutil.Process]:
         return psutil.Process(self.process.pid).children(recursive=True)
 
-    def honcho(self) -> psutil.Process:
+    def reaper_folder(self) -> Path:
         children = psutil.Process(self.process.pid).children()
-        return next(child for child in children if "honcho" in child.cmdline())
+        reaper = next(child for child in children if "reaper" in child.cmdline())
+        return Path(reaper.cmdline()[-1])
 
     def assert_nothing_is_left(self, processes: list[psutil.Process]) -> None:
         wait_until(
