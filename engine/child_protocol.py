@@ -1,16 +1,16 @@
-"""What the supervisor and the model's process say to each other."""
+"""The protocol between the supervisor and the model's process."""
 
 import json
 from dataclasses import asdict, dataclass
 from typing import Self
 
-READY = "engine: ready"  # the line that says that the model is loaded and answers
-EXIT_MODEL_NOT_LOADED = 3  # the exit code that says that it cannot be
+READY = "engine: ready"  # the log line of a loaded model
+EXIT_MODEL_NOT_LOADED = 3  # the exit code if llama.cpp cannot load the model
 
 
 @dataclass(frozen=True)
 class ServeConfig:
-    """What to serve, where, and with how much of the machine."""
+    """What to serve, on which address, with which resources."""
 
     path: str
     model_id: str

@@ -1,6 +1,6 @@
-"""The model's process: llama.cpp's own HTTP server, for as long as its owner lives.
+"""The model's process: llama.cpp's own HTTP server, for as long as the supervisor lives.
 
-It never deletes the server, which can hang: SIGTERM's default, or the owner's end, ends everything.
+It never deletes the server object, which can hang: SIGTERM or the supervisor's exit ends it.
 """
 
 import ctypes
@@ -14,18 +14,18 @@ import xllamacpp  # type: ignore[import-untyped]
 
 from engine.child_protocol import EXIT_MODEL_NOT_LOADED, READY, ServeConfig
 
-# Whether a reader has left is looked at between batches. A prompt of 6,000 tokens kept the machine
-# busy for 7 s after its reader had gone with the default of 2048, and for 1 s with this.
+# llama.cpp checks for disconnected clients between batches. With the default of 2048, a prompt of
+# 6,000 tokens kept the machine busy for 7 s after the disconnect; with this, for 1 s.
 BATCH_TOKENS = 192
-# Left alone, the prompt cache in memory grows to 8 GiB.
+# By default, the prompt cache in memory grows to 8 GiB.
 PROMPT_CACHE_MIB = 96
-# Each open stream holds a thread. With the default (twice the slots) requests that wait for a slot
-# take them all, and then nobody can even ask which models there are.
+# Each open stream holds a thread. With the default (twice the slots), requests that wait for a slot
+# take all of them, and then even /models does not respond.
 HTTP_THREADS = 64
 ERRORS_ONLY = 1
-# glibc keeps what many long requests at once have left in pieces: 60 of 1 MB left 2.7 GB for good,
-# and with this 340 MB, as at rest. Fewer arenas lower the peak of 32 of 150 KB from 600 to 540 MB.
-# Neither costs time that could be measured.
+# glibc keeps the fragmented memory of many long concurrent requests: 60 of 1 MB left 2.7 GB
+# allocated; with trimming 340 MB, as when idle. Fewer arenas lower the peak of 32 requests of
+# 150 KB from 600 to 540 MB. Neither has a measurable cost in time.
 TRIM_SECONDS = 5.0
 ARENAS = 2
 TRIM_BYTES = 128 << 10
@@ -33,25 +33,25 @@ _M_ARENA_MAX, _M_TRIM_THRESHOLD = -8, -1  # glibc's malloc.h
 
 
 def main() -> None:
-    # A Ctrl-C reaches the whole process group; the supervisor is the one to act on it.
+    # Ctrl-C reaches the whole process group; only the supervisor acts on it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _exit_with_parent()
     _limit_malloc_arenas()
     try:
         _server = xllamacpp.Server(_parameters(ServeConfig.from_json(sys.argv[1])))
-    except RuntimeError:  # llama.cpp has written the reason
-        os._exit(EXIT_MODEL_NOT_LOADED)
+    except RuntimeError:  # the reason is in llama.cpp's log, which a normal exit flushes
+        sys.exit(EXIT_MODEL_NOT_LOADED)
     try:
         print(READY, flush=True)
-        # The pipe can be read when it ends: when the owner does, however that happens.
+        # The pipe becomes readable when the supervisor exits, however that happens.
         while not select.select([sys.stdin], [], [], TRIM_SECONDS)[0]:
             _trim_memory()
-    finally:  # also where the owner ended before it could be told
+    finally:  # even if READY cannot be printed because the supervisor is gone
         os._exit(0)
 
 
 def _limit_malloc_arenas() -> None:
-    """Set up glibc's memory before there are threads; other C libraries have no such knobs."""
+    """Configure glibc's malloc before there are threads; other C libraries have no such options."""
     library = ctypes.CDLL(None)
     if hasattr(library, "mallopt"):
         library.mallopt(_M_ARENA_MAX, ARENAS)
@@ -65,31 +65,31 @@ def _trim_memory() -> None:
 
 
 def _exit_with_parent() -> None:
-    """Let the kernel end this process when the pipe from its owner closes.
+    """Make the kernel end this process when the pipe from the supervisor closes.
 
-    No thread could: the interpreter is locked while a model is loaded. Only Linux ends a process by
-    SIGIO; elsewhere it takes until the model is loaded.
+    A thread could not: loading a model holds the interpreter lock. Only Linux ends a process by
+    SIGIO; elsewhere the process exits after the model is loaded.
     """
     if sys.platform == "linux":
         pipe = sys.stdin.fileno()
         fcntl.fcntl(pipe, fcntl.F_SETOWN, os.getpid())
         fcntl.fcntl(pipe, fcntl.F_SETFL, fcntl.fcntl(pipe, fcntl.F_GETFL) | os.O_ASYNC)
-        if select.select([pipe], [], [], 0)[0]:  # it has closed before: no signal will tell
+        if select.select([pipe], [], [], 0)[0]:  # already closed: no signal follows
             os._exit(0)
 
 
-def _parameters(order: ServeConfig) -> "xllamacpp.CommonParams":
+def _parameters(config: ServeConfig) -> "xllamacpp.CommonParams":
     parameters = xllamacpp.CommonParams()
-    parameters.model.path = order.path
-    parameters.model_alias = {order.model_id}
-    parameters.hostnames = [order.host]
-    parameters.port = order.port
-    parameters.n_ctx = order.context
-    parameters.n_parallel = order.parallel
+    parameters.model.path = config.path
+    parameters.model_alias = {config.model_id}
+    parameters.hostnames = [config.host]
+    parameters.port = config.port
+    parameters.n_ctx = config.context
+    parameters.n_parallel = config.parallel
     for threads in (parameters.cpuparams, parameters.cpuparams_batch):
-        threads.n_threads = order.threads
+        threads.n_threads = config.threads
     _match_docker_model_runner(parameters)
-    # Each takes seconds of a busy machine at start, and saves none later.
+    # Each takes seconds at start on a busy machine, and saves none later.
     parameters.warmup = parameters.fit_params = False
     parameters.verbosity = ERRORS_ONLY
     return parameters
@@ -97,13 +97,13 @@ def _parameters(order: ServeConfig) -> "xllamacpp.CommonParams":
 
 def _match_docker_model_runner(parameters: "xllamacpp.CommonParams") -> None:
     parameters.api_prefix = "/engines/llama.cpp"
-    parameters.kv_unified = True  # all slots share the context, and each may use all of it
+    parameters.kv_unified = True  # the slots share the context, and each may use all of it
     parameters.n_batch = parameters.n_ubatch = BATCH_TOKENS
     parameters.cache_ram_mib = PROMPT_CACHE_MIB
     parameters.n_threads_http = HTTP_THREADS
     parameters.endpoint_metrics = parameters.endpoint_props = True
     parameters.ui = False
-    # There is no key, so no page of any other origin may read what is said here.
+    # There is no API key, so pages of other origins must not read the responses.
     parameters.cors_origins = ""
     parameters.cors_origins_explicit = True
     parameters.cors_credentials = False

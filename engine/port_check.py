@@ -1,7 +1,4 @@
-"""Looks whether the engine can listen where it should, and says what to do where it cannot.
-
-llama.cpp says the same few words for a taken port as for a broken file.
-"""
+"""Checks that the engine can listen on its address; llama.cpp does not say why if it cannot."""
 
 import contextlib
 import errno
@@ -12,14 +9,14 @@ CONNECT_SECONDS = 1.0
 
 
 class PortUnavailableError(Exception):
-    """The address cannot be had; the message says why and what to do."""
+    """The engine cannot listen on its address; the message says why, and what to do."""
 
 
 def check_port_available(host: str, port: int) -> None:
-    """Take the address and give it back, then look whether someone answers there.
+    """Bind the address and release it, then check that no other program responds there.
 
     Raises:
-        ListeningError: the port is taken, or the address cannot be had at all.
+        PortUnavailableError: The port is taken, or the address cannot be bound.
     """
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -29,19 +26,17 @@ def check_port_available(host: str, port: int) -> None:
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise PortUnavailableError(_port_taken_message(port)) from error
-        raise PortUnavailableError(
-            _cannot_bind_message(host, port, error.strerror or "unknown")
-        ) from error
-    except ValueError as error:  # no name of a host can be so long, or have such letters
-        raise PortUnavailableError(
-            _cannot_bind_message(host, port, "this is no address")
-        ) from error
-    if _is_answered(host, port):
+        reason = error.strerror or "unknown error"
+        raise PortUnavailableError(_cannot_bind_message(host, port, reason)) from error
+    except ValueError as error:  # too long for a host name, or invalid characters
+        reason = "not a valid address"
+        raise PortUnavailableError(_cannot_bind_message(host, port, reason)) from error
+    if _accepts_connections(host, port):
         raise PortUnavailableError(_port_taken_message(port))
 
 
-def _is_answered(host: str, port: int) -> bool:
-    """Tell whether someone is there whom binding would not notice: `localhost` is two addresses."""
+def _accepts_connections(host: str, port: int) -> bool:
+    """Return True if a program listens there that binding misses: `localhost` is two addresses."""
     for target in {host, "localhost"} if host in LOCAL_HOSTS else {host}:
         with contextlib.suppress(OSError):
             socket.create_connection((target, port), timeout=CONNECT_SECONDS).close()
@@ -51,15 +46,15 @@ def _is_answered(host: str, port: int) -> bool:
 
 def _cannot_bind_message(host: str, port: int, reason: str) -> str:
     return (
-        f"Cannot listen at {host[:80]!r}, port {port}: {reason}. Set another SMOLCHAT_ENGINE_HOST "
+        f"Cannot listen on {host[:80]!r}, port {port}: {reason}. Set another SMOLCHAT_ENGINE_HOST "
         "or SMOLCHAT_ENGINE_PORT."
     )
 
 
 def _port_taken_message(port: int) -> str:
-    other = port + 1 if port < 65535 else port - 1
+    free = port + 1 if port < 65535 else port - 1
     return (
-        f"Port {port} is taken by another program. End that program, or choose another port: "
-        f"SMOLCHAT_ENGINE_PORT={other} "
-        f"DMR_BASE_URL=http://localhost:{other}/engines/llama.cpp/v1"
+        f"Port {port} is already in use. Stop the program that uses it, or choose another port: "
+        f"SMOLCHAT_ENGINE_PORT={free} "
+        f"DMR_BASE_URL=http://localhost:{free}/engines/llama.cpp/v1"
     )

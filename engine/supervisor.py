@@ -1,4 +1,4 @@
-"""Keeps the model's process running, and ends it for certain."""
+"""Runs the model's process, restarts it after a crash, and makes sure that it exits."""
 
 import re
 import signal
@@ -10,21 +10,21 @@ from collections.abc import Callable
 from types import FrameType
 
 from engine.child_protocol import EXIT_MODEL_NOT_LOADED, READY, ServeConfig
-from engine.model_file import WHAT_TO_DO
+from engine.model_file import OTHER_FILE_HINT
 from engine.settings import PROJECT_ROOT
 
-END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-GRACE_SECONDS = 2.0  # between asking the model's process to end and ending it
-BACK_OFF_SECONDS = 0.5  # before it is started again; doubles
-MAX_RESTARTS = 3
-DEATHS_WITHIN_SECONDS = 60.0
+EXIT_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+GRACE_SECONDS = 2.0  # between SIGTERM and SIGKILL
+BACK_OFF_SECONDS = 0.5  # before the first restart; doubles
+MAX_CRASHES = 3
+CRASH_WINDOW_SECONDS = 60.0
 
 _LOG_ERROR = re.compile(r"^[\d.]+ E (?:srv|slot|cmn)? *[\w()]+: (?P<reason>.*)$")
 
 
-def on_end_signals(handler: Callable[[int, FrameType | None], None]) -> None:
-    """Call the handler when someone asks for the end; a signal that `nohup` ignores stays so."""
-    for number in END_SIGNALS:
+def on_exit_signals(handler: Callable[[int, FrameType | None], None]) -> None:
+    """Install the handler for the exit signals, except one that `nohup` has set to be ignored."""
+    for number in EXIT_SIGNALS:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, handler)
 
@@ -32,41 +32,40 @@ def on_end_signals(handler: Callable[[int, FrameType | None], None]) -> None:
 class Supervisor:
     """Owns the model's process.
 
-    It holds the only end of a pipe which that process watches, so even a supervisor that is killed
-    leaves nothing behind. Handlers of signals do nothing here but pass them on: what follows from a
-    death is decided in one place.
+    It holds the only write end of a pipe that the process watches, so the process exits even if the
+    supervisor is killed. Signal handlers only forward the signal: `run` decides what follows.
     """
 
-    def __init__(self, order: ServeConfig, announcement: str) -> None:
-        self._order = order
+    def __init__(self, config: ServeConfig, announcement: str) -> None:
+        self._config = config
         self._announcement = announcement
         self._child: subprocess.Popen[str] | None = None
-        self._is_ending = False
+        self._is_stopping = False
         self._was_ready = False
         self._first_error = ""
         self._last_line = ""
-        self._deaths: deque[float] = deque(maxlen=MAX_RESTARTS)
+        self._crash_times: deque[float] = deque(maxlen=MAX_CRASHES)
 
     def run(self) -> str | None:
-        """Serve until someone asks for the end (None), or until it is hopeless (the reason)."""
-        on_end_signals(self._end)
+        """Serve until a signal stops it (return None) or restarting is pointless (the reason)."""
+        on_exit_signals(self._stop)
         signal.signal(signal.SIGALRM, self._kill)
         while True:
             code = self._run_child()
-            if self._is_ending:
+            if self._is_stopping:
                 return None
             if reason := self._give_up_reason(code):
                 return reason
-            # A signal to the whole process group may have killed the child first: wait, then look.
-            self._pause(BACK_OFF_SECONDS * 2 ** (len(self._deaths) - 1))
-            if self._is_ending:
+            # A signal to the whole process group may have reached the child first: wait for ours.
+            self._pause(BACK_OFF_SECONDS * 2 ** (len(self._crash_times) - 1))
+            if self._is_stopping:
                 return None
-            _log(f"The model's process died ({_exit_description(code)}). Starting it again.")
+            _log(f"The model's process died ({_exit_description(code)}). Restarting it.")
 
     def _run_child(self) -> int:
         self._first_error = self._last_line = ""
         with subprocess.Popen(
-            [sys.executable, "-m", "engine.llama_server", self._order.to_json()],
+            [sys.executable, "-m", "engine.llama_server", self._config.to_json()],
             cwd=PROJECT_ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -74,8 +73,8 @@ class Supervisor:
             text=True,
             errors="replace",
         ) as self._child:
-            if self._is_ending:  # asked while it was being started
-                self._end()
+            if self._is_stopping:  # the signal came before the child existed
+                self._stop()
             assert self._child.stdout  # noqa: S101  # it is a pipe
             for line in self._child.stdout:
                 self._handle_line(line.rstrip())
@@ -85,40 +84,40 @@ class Supervisor:
         if line == READY:
             self._was_ready = True
             print(self._announcement, flush=True)
-        elif not self._is_ending:
+        elif not self._is_stopping:
             _log(line)
             self._last_line = line
-            if error := _LOG_ERROR.match(line):
-                self._first_error = self._first_error or error["reason"]
+            if match := _LOG_ERROR.match(line):
+                self._first_error = self._first_error or match["reason"]
 
     def _give_up_reason(self, code: int) -> str | None:
         now = time.monotonic()
-        while self._deaths and now - self._deaths[0] > DEATHS_WITHIN_SECONDS:
-            self._deaths.popleft()
-        self._deaths.append(now)
+        while self._crash_times and now - self._crash_times[0] > CRASH_WINDOW_SECONDS:
+            self._crash_times.popleft()
+        self._crash_times.append(now)
         if code == EXIT_MODEL_NOT_LOADED and not self._was_ready:
-            # Of llama.cpp's errors the first is the cause; the others follow from it.
-            reason = self._first_error or self._last_line or "it does not say why"
-            return f"llama.cpp cannot serve {self._order.path}: {reason}. {WHAT_TO_DO}"
-        if len(self._deaths) < MAX_RESTARTS:
+            # llama.cpp's first error is the cause; the others follow from it.
+            reason = self._first_error or self._last_line or "unknown reason"
+            return f"llama.cpp cannot load {self._config.path}: {reason}. {OTHER_FILE_HINT}"
+        if len(self._crash_times) < MAX_CRASHES:
             return None
-        last_words = f" Its last words: {self._last_line}" if self._last_line else ""
+        last_line = f" Its last log line: {self._last_line}" if self._last_line else ""
         return (
-            f"The model's process died {MAX_RESTARTS} times within {DEATHS_WITHIN_SECONDS:.0f} s, "
-            f"last of {_exit_description(code)}.{last_words} If memory is short, take a smaller "
+            f"The model's process died {MAX_CRASHES} times within {CRASH_WINDOW_SECONDS:.0f} s, "
+            f"last with {_exit_description(code)}.{last_line} If memory is short, use a smaller "
             "model or context: SMOLCHAT_ENGINE_MODEL, SMOLCHAT_ENGINE_CONTEXT."
         )
 
     def _pause(self, seconds: float) -> None:
         until = time.monotonic() + seconds
-        while not self._is_ending and time.monotonic() < until:
+        while not self._is_stopping and time.monotonic() < until:
             time.sleep(0.05)
 
-    def _end(self, _number: int = 0, _frame: FrameType | None = None) -> None:
-        self._is_ending = True
+    def _stop(self, _number: int = 0, _frame: FrameType | None = None) -> None:
+        self._is_stopping = True
         if self._child:
             self._child.terminate()
-            if not signal.getitimer(signal.ITIMER_REAL)[0]:  # asking again is not waiting longer
+            if not signal.getitimer(signal.ITIMER_REAL)[0]:  # a second signal does not add time
                 signal.setitimer(signal.ITIMER_REAL, GRACE_SECONDS)
 
     def _kill(self, _number: int, _frame: FrameType | None) -> None:

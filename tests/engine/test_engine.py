@@ -1,7 +1,8 @@
-"""The real engine: what it answers, how it ends, and what it says when it cannot serve."""
+"""The real engine: its responses, how it stops, and its messages when it cannot serve."""
 
 import http.server
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -26,13 +27,14 @@ from tests.support.engine_process import (
     running_engine,
     started_engine,
 )
+from tests.support.gguf import DAMAGED
 from tests.support.paths import ROOT
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[EngineProcess]:
-    """One engine for the tests that leave it as it was."""
+    """Share one engine among the tests that do not change it."""
     with running_engine() as engine:
         yield engine
 
@@ -43,51 +45,53 @@ def client() -> Iterator[httpx.Client]:
         yield client
 
 
-def test_it_answers_to_the_models_id(engine: EngineProcess, client: httpx.Client) -> None:
+def test_model_list_has_the_configured_id(engine: EngineProcess, client: httpx.Client) -> None:
     [model] = client.get(f"{engine.base_url}/models").json()["data"]
     assert model["id"] == "ai/smollm2:latest"
     assert model["meta"]["n_ctx"] == 8192
 
 
-def test_it_is_reached_by_the_name_localhost(engine: EngineProcess, client: httpx.Client) -> None:
+def test_engine_is_reachable_as_localhost(engine: EngineProcess, client: httpx.Client) -> None:
     assert client.get(f"http://localhost:{engine.port}{PREFIX}/v1/models").status_code == 200
 
 
-def test_it_says_what_it_serves(engine: EngineProcess) -> None:
+def test_announcement_describes_the_served_model(engine: EngineProcess) -> None:
     wait_until(lambda: engine.has_said("threads"))
     said = "\n".join(engine.said)
     assert f"ai/smollm2:latest at http://localhost:{engine.port}{PREFIX}/v1" in said
-    for fact in ("SmolLM2-135M-Instruct.Q4_1.gguf, 98 MB", "134.5 million", "Q4_1", "apache-2.0"):
+    for fact in ("SmolLM2-135M-Instruct.Q4_1.gguf, 98 MB", "135M parameters", "apache-2.0"):
         assert fact in said
     assert "8192 tokens, shared by 4 slots" in said
 
 
-def test_it_answers_a_chat(engine: EngineProcess, client: httpx.Client) -> None:
-    answer = client.send(chat(engine.base_url, "Say hello.", temperature=0)).json()
-    assert answer["choices"][0]["message"]["content"].strip()
-    assert answer["usage"]["completion_tokens"] > 0
+def test_chat_completion_has_content_and_usage(engine: EngineProcess, client: httpx.Client) -> None:
+    response = client.send(chat(engine.base_url, "Say hello.", temperature=0)).json()
+    assert response["choices"][0]["message"]["content"].strip()
+    assert response["usage"]["completion_tokens"] > 0
 
 
-def test_it_streams_a_chat(engine: EngineProcess, client: httpx.Client) -> None:
+def test_streamed_chat_has_several_chunks_and_done(
+    engine: EngineProcess, client: httpx.Client
+) -> None:
     raw = client.send(chat(engine.base_url, "Say hello.", stream=True)).text
     *events, done = [line.removeprefix("data: ") for line in raw.splitlines() if line]
-    pieces = [json.loads(event)["choices"][0]["delta"].get("content") for event in events]
-    assert len([piece for piece in pieces if piece]) > 1
+    deltas = [json.loads(event)["choices"][0]["delta"].get("content") for event in events]
+    assert len([delta for delta in deltas if delta]) > 1
     assert done == "[DONE]"
 
 
 @pytest.mark.parametrize("path", ["/", "/v1/models", "/health", "/engines/v1/models", PREFIX])
-def test_it_serves_docker_model_runners_prefix_only(
+def test_paths_outside_docker_model_runners_prefix_are_not_found(
     engine: EngineProcess, client: httpx.Client, path: str
 ) -> None:
     assert client.get(engine.root + path).status_code == 404
 
 
-def test_no_page_of_another_origin_may_read_it(engine: EngineProcess, client: httpx.Client) -> None:
+def test_responses_do_not_allow_other_origins(engine: EngineProcess, client: httpx.Client) -> None:
     origin = {"Origin": "http://evil.example", "Access-Control-Request-Method": "POST"}
     for method, path in (("GET", "/models"), ("OPTIONS", "/chat/completions")):
-        answer = client.request(method, engine.base_url + path, headers=origin)
-        assert not answer.headers.get("Access-Control-Allow-Origin")
+        response = client.request(method, engine.base_url + path, headers=origin)
+        assert not response.headers.get("Access-Control-Allow-Origin")
 
 
 def busy_slots(engine: EngineProcess, client: httpx.Client) -> int:
@@ -95,65 +99,65 @@ def busy_slots(engine: EngineProcess, client: httpx.Client) -> int:
     return sum(slot["is_processing"] for slot in slots)
 
 
-def test_a_reader_who_leaves_frees_the_engine(engine: EngineProcess, client: httpx.Client) -> None:
+def test_disconnect_frees_the_slot(engine: EngineProcess, client: httpx.Client) -> None:
     request = chat(engine.base_url, "A long story. " * 1500, stream=True)
-    leaving = threading.Thread(target=send_and_leave, args=[request])
-    leaving.start()
+    disconnecting = threading.Thread(target=send_and_disconnect, args=[request])
+    disconnecting.start()
     wait_until(lambda: busy_slots(engine, client) == 1)
-    leaving.join()
-    # llama.cpp looks for readers who left after a second without news; /slots is news to it too.
+    disconnecting.join()
+    # llama.cpp checks for disconnects after a second without events; /slots is an event too.
     wait_until(lambda: busy_slots(engine, client) == 0, seconds=20, pause_seconds=1.5)
 
 
-def send_and_leave(request: httpx.Request) -> None:
+def send_and_disconnect(request: httpx.Request) -> None:
     with httpx.Client(timeout=2) as client, pytest.raises(httpx.ReadTimeout):
         client.send(request)
 
 
-def test_many_who_wait_do_not_keep_others_from_asking(
+def test_model_list_responds_while_many_requests_wait(
     engine: EngineProcess, client: httpx.Client
 ) -> None:
     request = chat(engine.base_url, "A long story. " * 300, stream=True, max_tokens=500)
-    waiting = [threading.Thread(target=send_and_leave, args=[request]) for _ in range(12)]
-    for thread in waiting:
+    threads = [threading.Thread(target=send_and_disconnect, args=[request]) for _ in range(12)]
+    for thread in threads:
         thread.start()
     wait_until(lambda: busy_slots(engine, client) == 4)
     assert client.get(f"{engine.base_url}/models", timeout=10).status_code == 200
-    for thread in waiting:
+    for thread in threads:
         thread.join()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems give memory back themselves")
-def test_memory_is_given_back_after_many_long_requests(engine: EngineProcess) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems release memory themselves")
+def test_memory_is_released_after_many_long_requests(engine: EngineProcess) -> None:
     def memory_mib() -> int:
         return int(engine.model_process.memory_info().rss >> 20)
 
-    at_rest = memory_mib()
+    idle_mib = memory_mib()
     request = chat(engine.base_url, "A long story. " * 12_000)
     with ThreadPoolExecutor(32) as threads, httpx.Client(timeout=60) as client:
-        answers = list(threads.map(client.send, [request] * 32))
-    assert {answer.status_code for answer in answers} == {400}  # longer than the context
-    wait_until(lambda: memory_mib() < at_rest + 60)
+        responses = list(threads.map(client.send, [request] * 32))
+    assert {response.status_code for response in responses} == {400}  # longer than the context
+    wait_until(lambda: memory_mib() < idle_mib + 60)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_it_ends_at_once_with_a_stream_open(number: signal.Signals) -> None:
+def test_signal_stops_the_engine_with_an_open_stream(number: signal.Signals) -> None:
     with running_engine() as engine, httpx.Client(timeout=60) as client:
         model_process = engine.model_process
-        answer = client.send(
+        response = client.send(
             chat(engine.base_url, "A story.", stream=True, max_tokens=4000), stream=True
         )
-        pieces = answer.iter_raw()
-        next(pieces)
+        chunks = response.iter_raw()
+        next(chunks)
         engine.popen.send_signal(number)
         assert engine.popen.wait(4) == 0
         assert not model_process.is_running()
         assert not engine.is_answering()
         with pytest.raises(httpx.TransportError):
-            list(pieces)
+            list(chunks)
 
 
-def test_it_ends_at_once_while_it_loads() -> None:
+def test_signal_stops_the_engine_while_it_loads() -> None:
     with started_engine() as engine:
         wait_until(lambda: bool(psutil.Process(engine.popen.pid).children()))
         model_process = engine.model_process
@@ -169,20 +173,20 @@ def kill_model(engine: EngineProcess) -> None:
     wait_until(lambda: not model_process.is_running())
 
 
-def test_a_model_that_keeps_dying_is_started_again_twice() -> None:
+def test_crashing_model_is_restarted_twice() -> None:
     with running_engine() as engine:
         kill_model(engine)
         kill_model(engine)
         assert engine.popen.poll() is None
         kill_model(engine)
         assert engine.wait() == 1
-    assert len([line for line in engine.said if "Starting it again" in line]) == 2
-    assert "died 3 times within 60 s, last of SIGKILL" in engine.said[-1]
+    assert len([line for line in engine.said if "Restarting it" in line]) == 2
+    assert "died 3 times within 60 s, last with SIGKILL" in engine.said[-1]
     assert "SMOLCHAT_ENGINE_CONTEXT" in engine.said[-1]
 
 
 @pytest.mark.parametrize("state", ["loading", "serving"])
-def test_a_killed_supervisor_leaves_nothing(state: str) -> None:
+def test_killed_supervisor_leaves_no_process(state: str) -> None:
     with started_engine() as engine:
         wait_until(lambda: bool(psutil.Process(engine.popen.pid).children()))
         model_process = engine.model_process
@@ -193,12 +197,12 @@ def test_a_killed_supervisor_leaves_nothing(state: str) -> None:
         assert not engine.is_answering()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells while a model is loaded")
-def test_a_model_whose_owner_is_gone_before_it_begins_is_not_loaded() -> None:
-    order = ServeConfig(
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process that is loading")
+def test_model_is_not_loaded_if_the_supervisor_has_exited() -> None:
+    config = ServeConfig(
         str(inspect_model_file(None).path), "m", "127.0.0.1", free_port(), 512, 1, 1
     )
-    command = [sys.executable, "-m", "engine.llama_server", order.to_json()]
+    command = [sys.executable, "-m", "engine.llama_server", config.to_json()]
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as model:
@@ -209,55 +213,64 @@ def test_a_model_whose_owner_is_gone_before_it_begins_is_not_loaded() -> None:
         assert model.wait(PATIENCE_SECONDS) == 0
 
 
-def refused(*arguments: str, env: dict[str, str] | None = None, port: int | None = None) -> str:
-    """Start an engine that cannot serve; give its last words."""
+def failed_start(
+    *arguments: str, env: dict[str, str] | None = None, port: int | None = None
+) -> str:
+    """Start an engine that cannot serve; return its last log line."""
     with started_engine(*arguments, env=env, port=port) as engine:
         assert engine.wait() == 1
     return engine.said[-1]
 
 
-def test_a_taken_port_is_named_with_what_to_do(engine: EngineProcess) -> None:
-    last = refused(port=engine.port)
-    assert f"Port {engine.port} is taken" in last
-    assert "SMOLCHAT_ENGINE_PORT=" in last
-    assert "DMR_BASE_URL=" in last
+def test_taken_port_is_reported_with_what_to_do(engine: EngineProcess) -> None:
+    message = failed_start(port=engine.port)
+    assert f"Port {engine.port} is already in use" in message
+    assert "SMOLCHAT_ENGINE_PORT=" in message
+    assert "DMR_BASE_URL=" in message
 
 
-def test_an_address_of_another_machine_is_refused() -> None:
-    assert "192.0.2.1" in refused("--host", "192.0.2.1")
+def test_address_of_another_machine_is_rejected() -> None:
+    assert "192.0.2.1" in failed_start("--host", "192.0.2.1")
 
 
 @pytest.mark.parametrize("host", ["a" * 300, "a..b", "\u200b", "no such host"])
-def test_what_is_no_address_is_refused_in_one_line(host: str) -> None:
+def test_invalid_address_is_rejected_in_one_line(host: str) -> None:
     with started_engine("--host", host) as engine:
         assert engine.wait() == 1
-    [said] = engine.said
-    assert "Cannot listen at" in said
-    assert "SMOLCHAT_ENGINE_HOST" in said
+    [message] = engine.said
+    assert "Cannot listen on" in message
+    assert "SMOLCHAT_ENGINE_HOST" in message
 
 
-def test_a_wrong_option_is_refused() -> None:
-    assert "--threads" in refused("--threads", "none")
+def test_invalid_option_is_rejected() -> None:
+    assert "--threads" in failed_start("--threads", "none")
 
 
-def test_a_broken_model_is_named_with_what_to_do(tmp_path: Path) -> None:
-    path = tmp_path / "broken.gguf"
-    path.write_text("this is no model")
-    last = refused("--model", str(path))
-    assert f"{path} is no GGUF file" in last
-    assert "--model PATH" in last
+@pytest.mark.parametrize("case", DAMAGED)
+def test_damaged_model_is_reported_with_the_reason_and_what_to_do(
+    tmp_path: Path, case: str
+) -> None:
+    path = tmp_path / "damaged.gguf"
+    path.write_bytes(DAMAGED[case])
+    message = failed_start("--model", str(path))
+    assert re.search(rf"llama.cpp cannot load {re.escape(str(path))}: \w.*\. Use another", message)
+    assert "unknown reason" not in message
+    assert "--model PATH" in message
 
 
-def test_what_llama_cpp_says_of_a_model_is_passed_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("missing_bytes", [20, 50_000_000])
+def test_truncated_model_is_reported_with_llama_cpps_reason(
+    tmp_path: Path, missing_bytes: int
+) -> None:
     path = tmp_path / "cut.gguf"
-    path.write_bytes(inspect_model_file(None).path.read_bytes()[:-20])
-    last = refused("--model", str(path))
-    assert f"{path}: error loading model" in last
-    assert "corrupted or incomplete" in last
-    assert "--model PATH" in last
+    path.write_bytes(inspect_model_file(None).path.read_bytes()[:-missing_bytes])
+    message = failed_start("--model", str(path))
+    assert f"{path}: error loading model" in message
+    assert "corrupted or incomplete" in message
+    assert "--model PATH" in message
 
 
-def test_more_context_than_the_model_was_trained_for_is_not_taken() -> None:
+def test_context_is_limited_to_the_models_training_context() -> None:
     with running_engine("--context", "100000", "--parallel", "2") as engine:
         assert engine.has_said("trained for 8192 tokens")
         [model] = httpx.get(f"{engine.base_url}/models").json()["data"]
@@ -265,8 +278,8 @@ def test_more_context_than_the_model_was_trained_for_is_not_taken() -> None:
 
 
 @contextmanager
-def other_server(models: object, path: str, status: int = 200) -> Iterator[int]:
-    """Serve a model list, as another model server would; give the port."""
+def running_model_list(models: object, path: str, status: int = 200) -> Iterator[int]:
+    """Serve a model list, as another model server does; yield the port."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -294,23 +307,23 @@ def other_server(models: object, path: str, status: int = 200) -> Iterator[int]:
         ("/own/v1/models", "someone", "OpenAI-compatible"),
     ],
 )
-def test_it_steps_aside_for_a_server_that_is_there(path: str, owner: str, name: str) -> None:
+def test_engine_stays_idle_for_a_running_server(path: str, owner: str, name: str) -> None:
     models = {"object": "list", "data": [{"id": "m", "owned_by": owner}]}
-    with other_server(models, path) as port:
+    with running_model_list(models, path) as port:
         env = {"DMR_BASE_URL": f"http://localhost:{port}/own/v1/"}
         with started_engine("--stand-in", port=port, env=env) as engine:
-            wait_until(lambda: engine.has_said("steps aside"))
+            wait_until(lambda: engine.has_said("stays idle"))
             assert name in engine.said[-1]
             assert path.removesuffix("/models") in engine.said[-1]
             assert_is_idle(engine)
 
 
-def test_it_steps_aside_for_a_llama_cpp_that_still_loads() -> None:
+def test_engine_stays_idle_for_a_loading_llama_cpp() -> None:
     loading = {"error": {"code": 503, "message": "Loading model", "type": "unavailable_error"}}
-    with other_server(loading, "/v1/models", status=503) as port:
+    with running_model_list(loading, "/v1/models", status=503) as port:
         env = {"DMR_BASE_URL": f"http://localhost:{port}/v1"}
         with started_engine("--stand-in", port=port, env=env) as engine:
-            wait_until(lambda: engine.has_said("llama.cpp already answers"))
+            wait_until(lambda: engine.has_said("llama.cpp is already running"))
             assert_is_idle(engine)
 
 
@@ -322,29 +335,29 @@ def assert_is_idle(engine: EngineProcess) -> None:
 
 
 @pytest.mark.parametrize("url", ["http://model-runner.docker.internal/v1", "http://localhost:9/v1"])
-def test_it_steps_aside_when_another_address_is_meant(url: str) -> None:
+def test_engine_stays_idle_if_another_address_is_configured(url: str) -> None:
     with started_engine("--stand-in", env={"DMR_BASE_URL": url}) as engine:
-        wait_until(lambda: engine.has_said("steps aside"))
+        wait_until(lambda: engine.has_said("stays idle"))
         assert url in engine.said[-1]
         assert f"SMOLCHAT_ENGINE_PORT={engine.port} DMR_BASE_URL=http://" in engine.said[-1]
         assert_is_idle(engine)
 
 
-def test_a_stand_in_serves_at_its_own_address() -> None:
+def test_stand_in_serves_at_its_own_address() -> None:
     port = free_port()
     env = {"DMR_BASE_URL": f"http://localhost:{port}{PREFIX}/v1"}
     with running_engine("--stand-in", port=port, env=env) as engine:
         assert engine.model_process.is_running()
 
 
-def test_what_never_answers_is_not_stepped_aside_for() -> None:
+def test_unresponsive_server_is_reported_as_a_taken_port() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         env = {"DMR_BASE_URL": f"http://localhost:{port}/v1"}
-        assert f"Port {port} is taken" in refused("--stand-in", port=port, env=env)
+        assert f"Port {port} is already in use" in failed_start("--stand-in", port=port, env=env)
 
 
-def test_what_is_no_model_server_is_not_stepped_aside_for() -> None:
-    with other_server({"hello": "world"}, "/v1/models") as port:
+def test_server_without_a_model_list_is_reported_as_a_taken_port() -> None:
+    with running_model_list({"hello": "world"}, "/v1/models") as port:
         env = {"DMR_BASE_URL": f"http://localhost:{port}/v1"}
-        assert f"Port {port} is taken" in refused("--stand-in", port=port, env=env)
+        assert f"Port {port} is already in use" in failed_start("--stand-in", port=port, env=env)

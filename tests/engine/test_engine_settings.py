@@ -1,17 +1,17 @@
-"""Where the engine's settings come from, and what it says of wrong ones."""
+"""The sources of the engine's settings, and its messages for invalid ones."""
 
 import pytest
 
 from engine.settings import Settings
 
 
-def load(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], **given: str) -> Settings:
+def load(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], **options: str) -> Settings:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    return Settings.load(**given)
+    return Settings.load(**options)
 
 
-def test_the_command_line_beats_the_environment_beats_the_defaults(
+def test_command_line_beats_environment_beats_defaults(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     settings = load(
@@ -23,24 +23,24 @@ def test_the_command_line_beats_the_environment_beats_the_defaults(
     assert settings.model_id == "ai/other"
 
 
-def test_the_model_id_comes_from_the_file() -> None:
+def test_model_id_comes_from_the_env_file() -> None:
     assert Settings.load().model_id == "ai/smollm2:latest"
 
 
-def test_it_listens_at_docker_model_runners_address_for_this_machine_only() -> None:
+def test_default_address_is_docker_model_runners_on_loopback() -> None:
     settings = Settings.load()
     assert settings.url == "http://localhost:12434/engines/llama.cpp/v1"
     assert settings.host == "127.0.0.1"
 
 
-def test_an_address_is_written_as_a_client_needs_it() -> None:
+def test_url_is_reachable_by_clients() -> None:
     assert Settings.load(host="::", port=1).url.startswith("http://localhost:1/")
     assert Settings.load(host="fd00::1", port=1).url.startswith("http://[fd00::1]:1/")
     assert Settings.load(host="::1", port=1).url.startswith("http://[::1]:1/")
 
 
 @pytest.mark.parametrize(
-    ("host", "url", "is_meant"),
+    ("host", "url", "is_target"),
     [
         ("127.0.0.1", "http://LOCALHOST:1234", True),
         ("0.0.0.0", "http://127.0.0.1:1234/v1", True),
@@ -53,20 +53,20 @@ def test_an_address_is_written_as_a_client_needs_it() -> None:
         ("192.0.2.1", "http://192.0.2.1:1234", True),
     ],
 )
-def test_it_knows_whether_it_is_meant(
-    monkeypatch: pytest.MonkeyPatch, host: str, url: str, *, is_meant: bool
+def test_is_target_compares_the_address_of_dmr_base_url(
+    monkeypatch: pytest.MonkeyPatch, host: str, url: str, *, is_target: bool
 ) -> None:
     settings = load(monkeypatch, {"DMR_BASE_URL": url}, host=host, port="1234")
-    assert settings.is_target == is_meant
+    assert settings.is_target == is_target
 
 
-def test_what_is_advised_makes_it_meant(monkeypatch: pytest.MonkeyPatch) -> None:
-    advised = Settings.load(host="::1", port=1234).override_hint
-    environment = dict(setting.split("=") for setting in advised.split())
+def test_override_hint_makes_the_engine_the_target(monkeypatch: pytest.MonkeyPatch) -> None:
+    hint = Settings.load(host="::1", port=1234).override_hint
+    environment = dict(setting.split("=") for setting in hint.split())
     assert load(monkeypatch, environment).is_target
 
 
-def test_an_empty_value_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_empty_value_means_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     names = ("MODEL_ID", "DMR_BASE_URL", "SMOLCHAT_ENGINE_HOST", "SMOLCHAT_ENGINE_MODEL")
     settings = load(monkeypatch, dict.fromkeys(names, ""))
     assert (settings.model_id, settings.host) == ("ai/smollm2:latest", "127.0.0.1")
@@ -88,18 +88,18 @@ def test_an_empty_value_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
         ("SMOLCHAT_ENGINE_PARALLEL", "-1"),
     ],
 )
-def test_a_wrong_value_stops_the_start_and_names_itself(
+def test_invalid_value_stops_the_start_and_names_the_variable(
     monkeypatch: pytest.MonkeyPatch, variable: str, value: str
 ) -> None:
-    with pytest.raises(SystemExit) as stop:
+    with pytest.raises(SystemExit) as error:
         load(monkeypatch, {variable: value})
-    assert variable in str(stop.value)
-    assert "secret" not in str(stop.value)
+    assert variable in str(error.value)
+    assert "secret" not in str(error.value)
 
 
-def test_a_wrong_option_is_named_as_it_was_typed(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(SystemExit) as stop:
+def test_invalid_option_is_named_as_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SystemExit) as error:
         load(monkeypatch, {"SMOLCHAT_ENGINE_THREADS": "none"}, port="x")
-    option, variable = str(stop.value).splitlines()
-    assert option.startswith("Wrong option --port")
-    assert "SMOLCHAT_ENGINE_THREADS" in variable
+    option, variable = str(error.value).splitlines()
+    assert option.startswith("Invalid option --port")
+    assert variable.startswith("Invalid setting SMOLCHAT_ENGINE_THREADS")
