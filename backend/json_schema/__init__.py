@@ -1,1 +1,1 @@
-"""JSON Schema for small models: vetted, narrowed, shown, and judged. No HTTP inside."""
+"""JSON Schema for small models: limits, narrowing, prompt text and validation. No HTTP inside."""

@@ -1,4 +1,4 @@
-"""What arrays may hold, and how many; and those in which no value comes twice."""
+"""Read the shape of an array schema, and enumerate arrays without duplicate values."""
 
 from itertools import combinations
 from math import comb
@@ -12,36 +12,36 @@ Schema = dict[str, Any]
 
 
 def array_shape(schema: Schema) -> tuple[list[Any], Any, int, int]:
-    """Give what the first items are, what the others are, and how many there are to be."""
-    prefix, rest = schema.get("prefixItems", []), schema.get("items", True)
-    if isinstance(rest, list):  # as before 2020-12
-        prefix, rest = rest, schema.get("additionalItems", True)
-    least, most = schema.get("minItems", 0), schema.get("maxItems", MAX_ITEMS)
+    """Return the schemas of the first items, the schema of all others, and the count's bounds."""
+    prefix, items = schema.get("prefixItems", []), schema.get("items", True)
+    if isinstance(items, list):  # before draft 2020-12
+        prefix, items = items, schema.get("additionalItems", True)
+    minimum, maximum = schema.get("minItems", 0), schema.get("maxItems", MAX_ITEMS)
     if "contains" in schema:
-        least = max(least, schema.get("minContains", 1))
-        most = min(most, schema.get("maxContains", most))
-    return prefix, rest, least, most
+        minimum = max(minimum, schema.get("minContains", 1))
+        maximum = min(maximum, schema.get("maxContains", maximum))
+    return prefix, items, minimum, maximum
 
 
 def is_finite(item: Schema) -> bool:
     return "enum" in item or item.get("type") in _VALUES
 
 
-def unique_arrays(item: Schema, least: int, most: int) -> Schema | None:
-    """Give arrays of `least` to `most` values, none of them twice; None if there are none."""
+def unique_arrays(item: Schema, minimum: int, maximum: int) -> Schema | None:
+    """Return a schema of arrays of distinct values; None if there are too few values."""
     values: list[Any] = item.get("enum") or _VALUES[item["type"]]
-    counts = range(least, min(most, len(values)) + 1)
+    counts = range(minimum, min(maximum, len(values)) + 1)
     if not counts:
         return None
     if sum(comb(len(values), count) for count in counts) <= MAX_ARRAYS:
-        return {"enum": [list(some) for count in counts for some in combinations(values, count)]}
-    shared = [_partition_values(values, count) for count in counts]
-    return shared[0] if len(shared) == 1 else {"anyOf": shared}
+        return {"enum": [list(items) for count in counts for items in combinations(values, count)]}
+    arrays = [_partition_values(values, count) for count in counts]
+    return arrays[0] if len(arrays) == 1 else {"anyOf": arrays}
 
 
 def _partition_values(values: list[Any], count: int) -> Schema:
-    """Let each place in an array have a share of the values for itself."""
+    """Return arrays of `count` items, each position with its own share of the values."""
     if count == 0:
         return {"enum": [[]]}
-    shares = [{"enum": values[place::count]} for place in range(count)]
+    shares = [{"enum": values[index::count]} for index in range(count)]
     return {"type": "array", "prefixItems": shares, "minItems": count, "maxItems": count}

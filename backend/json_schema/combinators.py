@@ -1,4 +1,4 @@
-"""What is said of a value by several schemas, where it could not be said in a plain way."""
+"""Simplify schemas that combine others, if canonicalization left such combinations."""
 
 from typing import Any
 
@@ -18,35 +18,43 @@ COMBINATORS = frozenset(
         "unevaluatedProperties",
     ]
 )
-MANY_TYPES = 5  # a keyword without a type says nothing of so many other types, and means its own
+MANY_TYPES = 5  # canonicalizing a keyword without a type adds the other types: this many or more
 
 
 def distribute_any_of(schema: Schema) -> tuple[Schema, list[Any] | None]:
-    """Part what is said of every value from the alternatives of which it has to fit one."""
-    rest = {word: one for word, one in schema.items() if word == "allOf" or word not in COMBINATORS}
-    for word in ("anyOf", "oneOf"):
-        if word in schema:
-            return rest, schema[word]
-    parts = rest.pop("allOf", [])
-    for number, part in enumerate(parts):
+    """Split a schema into what applies to every value and its alternatives, or None."""
+    base = {
+        keyword: value
+        for keyword, value in schema.items()
+        if keyword == "allOf" or keyword not in COMBINATORS
+    }
+    for keyword in ("anyOf", "oneOf"):
+        if keyword in schema:
+            return base, schema[keyword]
+    parts = base.pop("allOf", [])
+    for index, part in enumerate(parts):
         if isinstance(part, dict) and part.keys() & {"anyOf", "oneOf"}:
-            inner, several = distribute_any_of(part)
-            others = [*parts[:number], *parts[number + 1 :], *([inner] if inner else [])]
-            return rest | ({"allOf": others} if others else {}), several
-    return _merge_keywords([*parts, rest]), None
+            part_base, alternatives = distribute_any_of(part)
+            remaining = [
+                *parts[:index],
+                *parts[index + 1 :],
+                *([part_base] if part_base else []),
+            ]
+            return base | ({"allOf": remaining} if remaining else {}), alternatives
+    return _merge_keywords([*parts, base]), None
 
 
-def _merge_keywords(parts: list[Any]) -> Schema:
-    """Say in one what several schemas do, as far as they do not speak of the same."""
+def _merge_keywords(schemas: list[Any]) -> Schema:
+    """Merge schemas keyword by keyword; of two equal keywords the later wins."""
     merged: Schema = {}
-    for part in parts:
-        merged |= part if isinstance(part, dict) else {}
-    return {word: value for word, value in merged.items() if word not in COMBINATORS}
+    for schema in schemas:
+        merged |= schema if isinstance(schema, dict) else {}
+    return {keyword: value for keyword, value in merged.items() if keyword not in COMBINATORS}
 
 
 def drop_vacuous_types(schemas: list[Any]) -> list[Any]:
-    """Leave out the types of which a keyword says nothing because it is meant for another."""
-    return [one for one in schemas if not _is_vacuous(one)] or schemas
+    """Drop alternatives that only list the types to which a keyword does not apply."""
+    return [schema for schema in schemas if not _is_vacuous(schema)] or schemas
 
 
 def _is_vacuous(schema: Any) -> bool:

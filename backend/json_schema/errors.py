@@ -1,8 +1,15 @@
-"""Why no answer can be had for a schema."""
+"""The reasons why a schema is rejected.
+
+SchemaError
+├── SchemaInvalidError
+├── SchemaUnsupportedError
+├── SchemaTooLargeError
+└── SchemaUnsatisfiableError
+"""
 
 
 class SchemaError(Exception):
-    """Something in a schema; `pointer` is the JSON pointer to it, "" the root."""
+    """An error at `pointer` in a schema, a JSON pointer; "" is the root."""
 
     code = "schema_invalid"
 
@@ -13,22 +20,22 @@ class SchemaError(Exception):
 
 
 class SchemaInvalidError(SchemaError):
-    """It is no JSON Schema."""
+    """The value is not a JSON Schema."""
 
 
 class SchemaUnsupportedError(SchemaError):
-    """It is one, and has something that cannot be used here."""
+    """The schema uses something that is not supported."""
 
     code = "schema_unsupported"
 
 
 class SchemaTooLargeError(SchemaError):
-    """It, or every answer that fits it, is too large."""
+    """The schema, or every value that is valid against it, is too large."""
 
     code = "schema_too_large"
 
 
 class SchemaUnsatisfiableError(SchemaError):
-    """Nothing fits it."""
+    """No value is valid against the schema."""
 
     code = "schema_unsatisfiable"

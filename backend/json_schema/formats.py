@@ -1,4 +1,4 @@
-"""JSON Schema's formats as patterns: of each some of its values, and no others."""
+"""Patterns for the formats of JSON Schema: each matches only valid values, but not all of them."""
 
 _DAY = r"(0[1-9]|[12][0-9])"
 _DATE = (
@@ -6,8 +6,8 @@ _DATE = (
     rf"((0[13578]|1[02])-({_DAY}|3[01])|(0[469]|11)-({_DAY}|30)|02-(0[1-9]|1[0-9]|2[0-8]))"
 )
 _TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])"
-_WORD = r"[A-Za-z0-9][a-z0-9]{0,18}"  # three and two dots are no more than the 64 that may be
-_LABEL = r"[a-z0-9][a-z0-9]{0,16}"  # with hyphens between them no more than the 63 that may be
+_WORD = r"[A-Za-z0-9][a-z0-9]{0,18}"  # three and two dots: 59 characters of 64 allowed
+_LABEL = r"[a-z0-9][a-z0-9]{0,16}"  # three and two hyphens: 53 characters of 63 allowed
 _DOMAIN = rf"{_LABEL}([.-]{_LABEL}){{0,2}}\.[a-z]{{2,6}}"
 _BYTE = r"(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]{0,1}[0-9])"
 _PATH = r"(/[A-Za-z0-9_.=&-]{1,20}){0,4}/{0,1}"

@@ -1,8 +1,8 @@
-"""What llama.cpp would do with a schema, gone through step by step to see that it ends soon.
+"""Estimate what it costs llama.cpp to convert a schema to a grammar, by simulating the conversion.
 
-Its converter (common/json-schema-to-grammar.cpp) writes a grammar. It follows a `$ref` once, but
-what an `allOf` refers to it writes in the reference's place each time, without an end where that
-leads back: that has ended model servers. Costs are microseconds, as measured.
+Its converter (common/json-schema-to-grammar.cpp) follows a `$ref` once, but expands a `$ref` inside
+an `allOf` every time, without end if it is recursive: that has crashed model servers. Costs are in
+microseconds, as measured.
 """
 
 from collections.abc import Iterator
@@ -14,21 +14,21 @@ from backend.json_schema.references import Path, References, json_pointer
 from backend.json_schema.regex_cost import MAX_OPTIONAL, pattern_cost
 
 MAX_COST = 1_000_000.0
-MAX_DEPTH = 200  # of one schema in another, with the references followed
-MAX_REPEATED = 2000  # more than that the grammar does not count
-_SCHEMA = 20.0
-_NAME = 0.1  # a character of a rule's name, which has all names on the way to it
-_PAIR = 1.5  # each optional property is written once for each before it, with its name:
-_PAIR_NAME = 0.015
-_REPEATED = 1.5
+MAX_DEPTH = 200  # of nested schemas, with references followed
+MAX_REPETITIONS = 2000  # the grammar does not count further
+_SCHEMA_COST = 20.0
+_NAME_COST = 0.1  # per character of a rule's name, which contains the names of all its parents
+_PAIR_COST = 1.5  # an optional property is repeated for each one before it, with its name:
+_PAIR_NAME_COST = 0.015
+_REPETITION_COST = 1.5
 
 
 def check_grammar_cost(schema: dict[str, Any]) -> None:
-    """Go through a schema as the converter does.
+    """Check that the model server converts a schema quickly.
 
     Raises:
-        SchemaUnsupportedError: the model server would not come to an end.
-        SchemaTooLargeError: it would be busy with it for seconds, and answer nobody meanwhile.
+        SchemaUnsupportedError: The conversion would not terminate.
+        SchemaTooLargeError: It would block the model server for seconds.
     """
     _GrammarCost(schema, References(schema)).run()
 
@@ -36,11 +36,11 @@ def check_grammar_cost(schema: dict[str, Any]) -> None:
 @dataclass(frozen=True)
 class _Step:
     schema: Any
-    name: int = 0  # characters
+    name_length: int = 0  # of the rule's name
     depth: int = 0
 
-    def child(self, schema: Any, name: int = 6) -> "_Step":
-        return _Step(schema, self.name + name, self.depth + 1)
+    def child(self, schema: Any, name_length: int = 6) -> "_Step":
+        return _Step(schema, self.name_length + name_length, self.depth + 1)
 
 
 @dataclass
@@ -49,105 +49,106 @@ class _GrammarCost:
     references: References
     cost: float = 0.0
     followed: set[str] = field(default_factory=set)
-    place: Path = ()  # what was last referred to
+    target_path: Path = ()  # of the last reference followed
 
     def run(self) -> None:
-        todo = [_Step(self.root)]
-        while todo:
-            step = todo.pop()
-            self.cost += _SCHEMA + step.name * _NAME
+        pending = [_Step(self.root)]
+        while pending:
+            step = pending.pop()
+            self.cost += _SCHEMA_COST + step.name_length * _NAME_COST
             if step.depth > MAX_DEPTH:
                 raise SchemaUnsupportedError(
-                    "The model server would nest it without an end. Most likely an allOf refers to "
-                    "a schema that it is part of: put the $ref in the allOf's place, or ask "
-                    "/structured, which takes such a schema.",
-                    json_pointer(self.place),
+                    "The model server would expand the schema without end, most likely because an "
+                    "allOf contains a recursive $ref. Use the $ref without allOf, or send the "
+                    "schema to /structured, which accepts it.",
+                    json_pointer(self.target_path),
                 )
             if isinstance(step.schema, dict):
-                todo.extend(self._visit(step, step.schema))
+                pending.extend(self._visit(step, step.schema))
             if self.cost > MAX_COST:
                 raise SchemaTooLargeError(
-                    "The model server would be busy with it for seconds. Make it smaller: fewer "
-                    "optional properties, shorter names, smaller counts, fewer references in allOf."
+                    "The schema would keep the model server busy for seconds. Use fewer optional "
+                    "properties, shorter names, smaller counts or fewer references in allOf."
                 )
 
     def _visit(self, step: _Step, schema: dict[str, Any]) -> Iterator[_Step]:
-        kind = schema.get("type")
+        type_name = schema.get("type")
         if isinstance(reference := schema.get("$ref"), str):
             yield from self._follow(step, reference)
         elif alternatives := _list(schema, "oneOf") or _list(schema, "anyOf"):
-            yield from (step.child(one) for one in alternatives)
-        elif isinstance(kind, list):
-            yield from (step.child(schema | {"type": one}) for one in kind)
+            yield from (step.child(alternative) for alternative in alternatives)
+        elif isinstance(type_name, list):
+            yield from (step.child(schema | {"type": name}) for name in type_name)
         elif "const" in schema or "enum" in schema:
             self.cost += len(_list(schema, "enum"))
-        elif kind in (None, "object") and _has_properties(schema):
+        elif type_name in (None, "object") and _has_properties(schema):
             yield from self._object(step, [schema])
-        elif kind in (None, "object", "string") and (parts := _list(schema, "allOf")):
-            yield from self._merge(step, parts)
-        elif kind in (None, "array") and ("items" in schema or "prefixItems" in schema):
-            self._count(schema, "minItems", "maxItems")
+        elif type_name in (None, "object", "string") and (subschemas := _list(schema, "allOf")):
+            yield from self._merge(step, subschemas)
+        elif type_name in (None, "array") and ("items" in schema or "prefixItems" in schema):
+            self._add_count(schema, "minItems", "maxItems")
             items = schema.get("items", schema.get("prefixItems"))
-            yield from (step.child(one) for one in (items if isinstance(items, list) else [items]))
-        elif kind in (None, "string"):
-            self._text(schema)
+            items = items if isinstance(items, list) else [items]
+            yield from (step.child(item) for item in items)
+        elif type_name in (None, "string"):
+            self._add_string(schema)
 
     def _follow(self, step: _Step, reference: str) -> Iterator[_Step]:
         if reference not in self.followed:
             self.followed.add(reference)
-            self.place, found = self.references.resolve(reference)
-            yield _Step(found, len(reference), step.depth + 1)
+            self.target_path, target = self.references.resolve(reference)
+            yield _Step(target, len(reference), step.depth + 1)
 
-    def _merge(self, step: _Step, parts: list[Any]) -> Iterator[_Step]:
-        """Take an `allOf` for one object that has the properties of all parts."""
+    def _merge(self, step: _Step, subschemas: list[Any]) -> Iterator[_Step]:
+        """Treat an `allOf` as one object with the properties of all its subschemas."""
         merged = []
-        todo = [(part, step.depth) for part in parts]
-        while todo:
-            part, depth = todo.pop()
-            if not isinstance(part, dict):
+        pending = [(subschema, step.depth) for subschema in subschemas]
+        while pending:
+            subschema, depth = pending.pop()
+            if not isinstance(subschema, dict):
                 continue
-            if isinstance(reference := part.get("$ref"), str):
-                self.cost += _SCHEMA
+            if isinstance(reference := subschema.get("$ref"), str):
+                self.cost += _SCHEMA_COST
                 if depth <= MAX_DEPTH:
-                    self.place, found = self.references.resolve(reference)
-                    todo.append((found, depth + 1))
+                    self.target_path, target = self.references.resolve(reference)
+                    pending.append((target, depth + 1))
                 else:
-                    yield _Step(part, 0, depth)
-            elif _has_properties(part):
-                merged.append(part)
-            elif alternatives := _list(part, "anyOf") or _list(part, "oneOf"):
-                todo.extend((one, depth + 1) for one in alternatives)
+                    yield _Step(subschema, 0, depth)
+            elif _has_properties(subschema):
+                merged.append(subschema)
+            elif alternatives := _list(subschema, "anyOf") or _list(subschema, "oneOf"):
+                pending.extend((alternative, depth + 1) for alternative in alternatives)
             else:
-                yield step.child(part)
+                yield step.child(subschema)
         yield from self._object(step, merged)
 
-    def _object(self, step: _Step, parts: list[dict[str, Any]]) -> Iterator[_Step]:
-        optional, longest = 0, 0
-        for part in parts:
-            properties = part.get("properties")
-            required = _list(part, "required")
-            needed = {name for name in required if isinstance(name, str)}
-            for name, inner in (properties if isinstance(properties, dict) else {}).items():
-                optional += name not in needed
-                longest = max(longest, len(name))
-                yield step.child(inner, len(name) + 1)
-            yield step.child(part.get("additionalProperties"), 18)
-        self.cost += optional**2 * (_PAIR + _PAIR_NAME * (step.name + longest))
+    def _object(self, step: _Step, schemas: list[dict[str, Any]]) -> Iterator[_Step]:
+        optional_count, max_name_length = 0, 0
+        for schema in schemas:
+            properties = schema.get("properties")
+            required = {name for name in _list(schema, "required") if isinstance(name, str)}
+            for name, child in (properties if isinstance(properties, dict) else {}).items():
+                optional_count += name not in required
+                max_name_length = max(max_name_length, len(name))
+                yield step.child(child, len(name) + 1)
+            yield step.child(schema.get("additionalProperties"), 18)
+        pair_cost = _PAIR_COST + _PAIR_NAME_COST * (step.name_length + max_name_length)
+        self.cost += optional_count**2 * pair_cost
 
-    def _text(self, schema: dict[str, Any]) -> None:
-        self._count(schema, "minLength", "maxLength")
+    def _add_string(self, schema: dict[str, Any]) -> None:
+        self._add_count(schema, "minLength", "maxLength")
         if isinstance(pattern := schema.get("pattern"), str):
             cost = pattern_cost(pattern)
-            self.cost += cost.repeated * _REPEATED
+            self.cost += cost.repeated * _REPETITION_COST
             if cost.optional > MAX_OPTIONAL:
                 raise SchemaTooLargeError(
-                    f"More than {MAX_OPTIONAL} parts of a pattern may be left out, which takes the "
-                    f"model server too long: simplify {pattern[:100]!r}."
+                    f"The pattern {pattern[:100]!r} has more than {MAX_OPTIONAL} optional parts, "
+                    "which takes the model server too long. Simplify it."
                 )
 
-    def _count(self, schema: dict[str, Any], *keywords: str) -> None:
+    def _add_count(self, schema: dict[str, Any], *keywords: str) -> None:
         counts = [schema[keyword] for keyword in keywords if isinstance(schema.get(keyword), int)]
-        self.cost += min(max(counts, default=0), MAX_REPEATED) * _REPEATED
+        self.cost += min(max(counts, default=0), MAX_REPETITIONS) * _REPETITION_COST
 
 
 def _list(schema: dict[str, Any], keyword: str) -> list[Any]:

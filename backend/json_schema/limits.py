@@ -1,7 +1,7 @@
-"""Whether a schema that somebody else wrote may be worked with.
+"""Check that an untrusted schema stays within the limits that make it safe to process.
 
-What gets past here is of a bounded size, refers to nothing outside itself, and does not go round in
-circles, so that whoever follows it comes to an end.
+A schema that passes has a bounded size, refers to nothing outside itself, and has no reference
+cycle that applies to one and the same value, so following it always terminates.
 """
 
 from typing import Any
@@ -22,27 +22,28 @@ from backend.json_schema.regex_cost import matcher_cost
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 32
 MAX_PROPERTIES = 300  # of an object
-MAX_ALL_PROPERTIES = 1000
+MAX_TOTAL_PROPERTIES = 1000
 MAX_ENUM = 1000
-MAX_ALL_ENUM = 5000
+MAX_TOTAL_ENUM = 5000
 MAX_ALTERNATIVES = 64
-MAX_PATTERN = 1000  # characters
-MAX_MATCHING = 200_000  # of all patterns, see matching_cost
-_LISTS = (
+MAX_PATTERN_CHARACTERS = 1000
+MAX_MATCHER_COST = 200_000  # of all patterns together, see matcher_cost
+_MAX_ENTRIES = (
     ("enum", MAX_ENUM),
     ("type", 7),
     *((keyword, MAX_ALTERNATIVES) for keyword in ("allOf", "anyOf", "oneOf")),
 )
-_FOREIGN_REFERENCES = ("$dynamicRef", "$recursiveRef")
+_DYNAMIC_REFERENCES = ("$dynamicRef", "$recursiveRef")
+_NOT_A_SCHEMA = "A schema must be an object or a boolean."
 
 
 def check_schema(schema: Any) -> None:
-    """Look through a JSON Schema of draft 4 to 2020-12.
+    """Check a JSON Schema of draft 4 to 2020-12.
 
     Raises:
-        SchemaInvalidError: it is none.
-        SchemaUnsupportedError: it refers to another document, or in a circle.
-        SchemaTooLargeError: it is beyond one of the limits here.
+        SchemaInvalidError: It is not a JSON Schema.
+        SchemaUnsupportedError: It refers to another document, or to itself without end.
+        SchemaTooLargeError: It exceeds a limit.
     """
     _check_limits(schema)
     if isinstance(schema, dict):
@@ -50,13 +51,13 @@ def check_schema(schema: Any) -> None:
 
 
 def check_passthrough_schema(schema: Any) -> None:
-    """Look through a schema that the model server gets as it is.
+    """Check a schema that is sent to the model server unchanged.
 
-    Whether all of it means something is left to the model server; what would end it, or hold it up
-    for everybody, is not.
+    Whether its keywords are valid is left to the model server. What would crash the server, or
+    block it for every client, is rejected.
 
     Raises:
-        SchemaError: as `vet`, and SchemaTooLargeError where the model server would not cope.
+        SchemaError: As in check_schema, and SchemaTooLargeError if the grammar costs too much.
     """
     _check_limits(schema)
     if isinstance(schema, dict):
@@ -67,9 +68,9 @@ def _check_limits(schema: Any) -> None:
     if isinstance(schema, bool):
         return
     if not isinstance(schema, dict):
-        raise SchemaInvalidError("A schema is an object, or true or false.")
+        raise SchemaInvalidError(_NOT_A_SCHEMA)
     _check_size(schema)
-    _SchemaWalker(schema).all()
+    _SchemaWalker(schema).check_all()
     max_applied_subschemas(schema)
 
 
@@ -77,110 +78,117 @@ def _check_size(schema: dict[str, Any]) -> None:
     try:
         size = len(to_json(schema))
     except (PydanticSerializationError, ValueError):
-        raise SchemaTooLargeError("It is nested too deep, or no JSON.") from None
+        raise SchemaTooLargeError("The schema is nested too deeply or is not JSON.") from None
     if size > MAX_BYTES:
-        raise SchemaTooLargeError(f"It has {size:,} bytes, and {MAX_BYTES:,} are the most.")
+        raise SchemaTooLargeError(
+            f"The schema has {size:,} bytes; the limit is {MAX_BYTES:,}. Make it smaller."
+        )
 
 
 class _SchemaWalker:
-    """Goes to every schema once, also to what only a reference makes one."""
+    """Visits every schema once, including those that only a reference reaches."""
 
     def __init__(self, root: dict[str, Any]) -> None:
         self._root = root
         self._references = References(root)
-        self._properties = self._enum = self._matching = 0
+        self._property_count = self._enum_count = self._matcher_cost = 0
 
-    def all(self) -> None:
+    def check_all(self) -> None:
         visited = set[int]()
-        todo: list[tuple[Path, Any, int]] = [((), self._root, 1)]
-        referred = list[tuple[Path, Any]]()
-        while todo or referred:
-            path, schema, depth = todo.pop() if todo else (*referred.pop(), 1)
+        pending: list[tuple[Path, Any, int]] = [((), self._root, 1)]
+        targets = list[tuple[Path, Any]]()
+        while pending or targets:
+            path, schema, depth = pending.pop() if pending else (*targets.pop(), 1)
             if isinstance(schema, bool) or id(schema) in visited:
                 continue
             if not isinstance(schema, dict):
-                raise SchemaInvalidError(
-                    "A schema is an object, or true or false.", json_pointer(path)
-                )
+                raise SchemaInvalidError(_NOT_A_SCHEMA, json_pointer(path))
             if depth > MAX_DEPTH:
                 raise SchemaTooLargeError(
-                    f"It is nested more than {MAX_DEPTH} deep: use $ref.", json_pointer(path)
+                    f"The schema is nested more than {MAX_DEPTH} levels deep. Use $ref instead.",
+                    json_pointer(path),
                 )
             visited.add(id(schema))
             self._check(schema, json_pointer(path))
             if isinstance(reference := schema.get("$ref"), str):
-                referred.append(self._references.resolve(reference))
-            todo.extend((path + place, child, depth + 1) for place, child in subschemas(schema))
+                targets.append(self._references.resolve(reference))
+            pending.extend((path + step, child, depth + 1) for step, child in subschemas(schema))
 
-    def _check(self, schema: dict[str, Any], place: str) -> None:
-        for keyword in _FOREIGN_REFERENCES:
+    def _check(self, schema: dict[str, Any], pointer: str) -> None:
+        for keyword in _DYNAMIC_REFERENCES:
             if keyword in schema:
-                raise SchemaUnsupportedError(f"{keyword} is not followed: use $ref.", place)
+                raise SchemaUnsupportedError(f"{keyword} is not supported. Use $ref.", pointer)
         if schema is not self._root and _has_own_id(schema) and _has_reference(schema):
             raise SchemaUnsupportedError(
-                "A $ref inside a schema with an $id of its own is not followed: leave the $id out.",
-                place,
+                "A $ref inside a subschema with its own $id is not supported. Remove the $id.",
+                pointer,
             )
-        for keyword, most in _LISTS:
-            if isinstance(value := schema.get(keyword), list) and len(value) > most:
-                raise SchemaTooLargeError(f"{keyword} may have {most:,} entries.", place)
-        self._check_totals(schema, place)
+        for keyword, limit in _MAX_ENTRIES:
+            if isinstance(value := schema.get(keyword), list) and len(value) > limit:
+                raise SchemaTooLargeError(
+                    f"{keyword} has {len(value):,} entries; the limit is {limit:,}.", pointer
+                )
+        self._check_totals(schema, pointer)
 
-    def _check_totals(self, schema: dict[str, Any], place: str) -> None:
+    def _check_totals(self, schema: dict[str, Any], pointer: str) -> None:
         properties, values = schema.get("properties"), schema.get("enum")
         count = len(properties) if isinstance(properties, dict) else 0
-        self._properties += count
-        if count > MAX_PROPERTIES or self._properties > MAX_ALL_PROPERTIES:
+        self._property_count += count
+        if count > MAX_PROPERTIES or self._property_count > MAX_TOTAL_PROPERTIES:
             raise SchemaTooLargeError(
-                f"An object may have {MAX_PROPERTIES} properties, and a schema "
-                f"{MAX_ALL_PROPERTIES:,} in all.",
-                place,
+                f"Too many properties: the limit is {MAX_PROPERTIES} per object and "
+                f"{MAX_TOTAL_PROPERTIES:,} in total.",
+                pointer,
             )
-        self._enum += len(values) if isinstance(values, list) else 0
-        if self._enum > MAX_ALL_ENUM:
-            raise SchemaTooLargeError(f"All enums may have {MAX_ALL_ENUM:,} entries.", place)
-        for pattern in _patterns(schema):
-            if len(pattern) > MAX_PATTERN:
-                raise SchemaTooLargeError(f"A pattern may have {MAX_PATTERN:,} characters.", place)
-            self._matching += matcher_cost(pattern)
-        if self._matching > MAX_MATCHING:
+        self._enum_count += len(values) if isinstance(values, list) else 0
+        if self._enum_count > MAX_TOTAL_ENUM:
             raise SchemaTooLargeError(
-                "Its patterns are too costly: repeat less, and leave lookaround out.", place
+                f"Too many enum values: the limit is {MAX_TOTAL_ENUM:,} in total.", pointer
+            )
+        for pattern in _patterns(schema):
+            if len(pattern) > MAX_PATTERN_CHARACTERS:
+                raise SchemaTooLargeError(
+                    f"A pattern may have at most {MAX_PATTERN_CHARACTERS:,} characters.", pointer
+                )
+            self._matcher_cost += matcher_cost(pattern)
+        if self._matcher_cost > MAX_MATCHER_COST:
+            raise SchemaTooLargeError(
+                "The patterns are too expensive. Use smaller repetition counts and no lookaround.",
+                pointer,
             )
 
 
 def _patterns(schema: dict[str, Any]) -> list[str]:
-    named = schema.get("patternProperties")
-    found = [schema.get("pattern"), *(named if isinstance(named, dict) else ())]
-    return [pattern for pattern in found if isinstance(pattern, str)]
+    by_pattern = schema.get("patternProperties")
+    patterns = [schema.get("pattern"), *(by_pattern if isinstance(by_pattern, dict) else ())]
+    return [pattern for pattern in patterns if isinstance(pattern, str)]
 
 
 def _has_own_id(schema: dict[str, Any]) -> bool:
-    address = schema.get("$id")
-    return isinstance(address, str) and not address.startswith("#")
+    uri = schema.get("$id")
+    return isinstance(uri, str) and not uri.startswith("#")
 
 
 def _has_reference(schema: dict[str, Any]) -> bool:
-    todo: list[Any] = [schema]
-    while todo:
-        if isinstance(inner := todo.pop(), dict):
-            if "$ref" in inner:
+    pending: list[Any] = [schema]
+    while pending:
+        if isinstance(subschema := pending.pop(), dict):
+            if "$ref" in subschema:
                 return True
-            todo.extend(child for _, child in subschemas(inner))
+            pending.extend(child for _, child in subschemas(subschema))
     return False
 
 
 def _check_metaschema(schema: dict[str, Any]) -> None:
-    """Hold it against its draft's own schema. Nothing is fetched, and no file is read."""
+    """Validate a schema against its draft's metaschema, without network or file access."""
     try:
         jsonschema_rs.validator_for(schema, validate_formats=True, offline=True)
     except jsonschema_rs.ValidationError as error:
-        place = json_pointer(error.instance_path)
+        pointer = json_pointer(error.instance_path)
         if error.message.startswith("Unknown meta-schema"):
             raise SchemaUnsupportedError(
-                "Its $schema is none of draft 4, 6, 7, 2019-09 and 2020-12: name one, or none.",
-                "/$schema",
+                "$schema must be draft 4, 6, 7, 2019-09 or 2020-12, or be left out.", "/$schema"
             ) from None
-        raise SchemaInvalidError(f"It is no JSON Schema: {error.message[:300]}.", place) from None
+        raise SchemaInvalidError(f"Not a JSON Schema: {error.message[:300]}.", pointer) from None
     except (jsonschema_rs.ReferencingError, ValueError) as error:
-        raise SchemaInvalidError(f"It is no JSON Schema: {str(error)[:300]}.") from None
+        raise SchemaInvalidError(f"Not a JSON Schema: {str(error)[:300]}.") from None

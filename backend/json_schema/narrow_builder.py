@@ -1,4 +1,4 @@
-"""One narrowing of a plain schema into one room."""
+"""Build the narrowed form of a normalized schema within one size budget."""
 
 import json
 from dataclasses import dataclass, replace
@@ -19,297 +19,317 @@ from backend.json_schema.objects import ObjectProperties
 from backend.json_schema.strings import narrow_string
 
 Schema = dict[str, Any]
-SizedSchema = tuple[Schema, int]  # a schema, and how many characters what fits it may have
-ReferencePath = tuple[str, ...]  # of the references in circles that did
+SizedSchema = tuple[Schema, int]  # a schema, and the characters of its longest output
+ReferencePath = tuple[str, ...]  # the recursive references that were followed
 
 MAX_BUILT = 5_000  # schemas
-ITEM_SPACE = 2  # white space that a model writes around an item, and around a property
+ITEM_SPACE = 2  # whitespace that a model writes around an item, and around a property
 PROPERTY_SPACE = 4
-LONGEST_NUMBER = 24  # as a model writes one; llama.cpp's grammar has 52 for it
-DEFAULT_TYPES = ("string", "integer", "boolean")  # what is asked for where anything may be
+NUMBER_LENGTH = 24  # as a model writes one; llama.cpp's grammar allows 52
+DEFAULT_TYPES = ("string", "integer", "boolean")  # generated if any type is allowed
 _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
 _CONDITION = ("if", "then", "else")
 
 
 class UnsatisfiableSchemaError(Exception):
-    """Nothing fits, or nothing that ends."""
+    """No finite value is valid within the budget."""
 
 
 @dataclass(frozen=True)
 class SizeBudget:
-    """How much there may be: characters of a text, items, properties that may be left out."""
+    """Limits on the output: characters of a string, items of an array, optional properties."""
 
-    text: int
+    string_length: int
     items: int
     optional: int
-    depth: int  # how often a schema may be met inside itself
-    has_decimals: bool  # also where nothing keeps them short
+    recursion: int  # how often a schema may be nested in itself
+    has_decimals: bool  # decimals of any length, if no range limits them
 
-    def within(self, most: int) -> Self:
-        return replace(self, text=min(self.text, max(most, 1)))
+    def with_max_string(self, length: int) -> Self:
+        return replace(self, string_length=min(self.string_length, max(length, 1)))
 
 
 class NarrowSchemaBuilder:
-    """Builds the narrower schema; a loose one leaves to the judge what would cost too much."""
+    """Builds the narrowed schema.
 
-    def __init__(self, plain: NormalizedSchema, room: SizeBudget, *, is_loose: bool) -> None:
-        self._plain = plain
-        self._room = room
+    A loose one leaves to validation what could only be enforced by excluding many valid values.
+    """
+
+    def __init__(self, normalized: NormalizedSchema, budget: SizeBudget, *, is_loose: bool) -> None:
+        self._normalized = normalized
+        self._budget = budget
         self._is_loose = is_loose
-        self._unenforced: dict[tuple[PropertyPath, str], None] = {}  # in the order found
-        self._count = 0
+        self._unenforced: dict[tuple[PropertyPath, str], None] = {}  # in order of discovery
+        self._built_count = 0
 
     def unenforced(self) -> tuple[tuple[str, str], ...]:
-        """Say where in the original what is not carried is."""
-        found = {
+        """Return JSON pointers into the original and keywords that are not enforced."""
+        pairs = {
             (pointer, keyword): None
-            for place, keyword in self._unenforced
-            for pointer in self._plain.keyword_pointers(keyword, place)
+            for path, keyword in self._unenforced
+            for pointer in self._normalized.keyword_pointers(keyword, path)
         }
-        return tuple(found)
+        return tuple(pairs)
 
     def build(
-        self, schema: Any, place: PropertyPath = (), trail: ReferencePath = ()
+        self, schema: Any, path: PropertyPath = (), references: ReferencePath = ()
     ) -> SizedSchema:
-        """Narrow a schema at a place.
+        """Narrow a schema at a property path.
 
         Raises:
-            UnfitError: nothing fits it, or nothing that ends.
-            SchemaTooLargeError: it is too much to look through.
+            UnsatisfiableSchemaError: No finite value is valid within the budget.
+            SchemaTooLargeError: It expands to too many schemas.
         """
-        self._count += 1
-        if self._count > MAX_BUILT:
-            raise SchemaTooLargeError(f"It unfolds into more than {MAX_BUILT:,} schemas.")
+        self._built_count += 1
+        if self._built_count > MAX_BUILT:
+            raise SchemaTooLargeError(
+                f"The schema expands to more than {MAX_BUILT:,} subschemas. Simplify it."
+            )
         if schema is True:
             schema = {}
-        if not isinstance(schema, dict) or schema.get("not") == {}:  # what draft 4 has for false
+        if not isinstance(schema, dict) or schema.get("not") == {}:  # draft 4 for false
             raise UnsatisfiableSchemaError
         if "$ref" in schema:
-            trail, referred = self._enter_reference(schema["$ref"], trail)
-            return self.build(referred, (schema["$ref"],), trail)
+            references, target = self._enter_reference(schema["$ref"], references)
+            return self.build(target, (schema["$ref"],), references)
         if "const" in schema or "enum" in schema:
             return self._enum(schema)
-        words = schema.keys() & COMBINATORS
-        if words and not (schema.get("type") == "string" and words <= {"allOf", "not"}):
-            return self._combinators(schema, place, trail)
-        return self._typed(schema, place, trail)
+        combinators = schema.keys() & COMBINATORS
+        if combinators and not (schema.get("type") == "string" and combinators <= {"allOf", "not"}):
+            return self._combinators(schema, path, references)
+        return self._typed(schema, path, references)
 
-    def _enter_reference(self, reference: str, trail: ReferencePath) -> tuple[ReferencePath, Any]:
-        if trail.count(reference) > self._room.depth:
+    def _enter_reference(
+        self, reference: str, references: ReferencePath
+    ) -> tuple[ReferencePath, Any]:
+        if references.count(reference) > self._budget.recursion:
             raise UnsatisfiableSchemaError
-        return (*trail, reference), self._plain.resolve_recursive(reference)
+        return (*references, reference), self._normalized.resolve_recursive(reference)
 
-    def _typed(self, schema: Schema, place: PropertyPath, trail: ReferencePath) -> SizedSchema:
-        kinds = schema.get("type") or DEFAULT_TYPES
-        if isinstance(kinds, str):
-            return self._of_type(kinds, schema, place, trail)
-        if len(kinds) >= MANY_TYPES:
-            kinds = [kind for kind in (*DEFAULT_TYPES, "number") if kind in kinds]
-        kinds = sorted(kinds, key=lambda kind: kind == "null")
-        return self._any_of([schema | {"type": kind} for kind in kinds], place, trail)
+    def _typed(self, schema: Schema, path: PropertyPath, references: ReferencePath) -> SizedSchema:
+        types = schema.get("type") or DEFAULT_TYPES
+        if isinstance(types, str):
+            return self._of_type(types, schema, path, references)
+        if len(types) >= MANY_TYPES:
+            types = [name for name in (*DEFAULT_TYPES, "number") if name in types]
+        types = sorted(types, key=lambda name: name == "null")
+        return self._any_of([schema | {"type": name} for name in types], path, references)
 
     def _of_type(
-        self, kind: str, schema: Schema, place: PropertyPath, trail: ReferencePath
+        self, type_name: str, schema: Schema, path: PropertyPath, references: ReferencePath
     ) -> SizedSchema:
-        match kind:
+        match type_name:
             case "object":
-                return self._object(schema, place, trail)
+                return self._object(schema, path, references)
             case "array":
-                return self._array(schema, place, trail)
+                return self._array(schema, path, references)
             case "string":
-                return self._string(schema, place)
+                return self._string(schema, path)
             case "integer":
                 return _with_size(NumberRange.from_schema(schema).integer_schema())
             case "number":
-                return self._number(schema, place)
+                return self._number(schema, path)
             case _:
-                return {"type": kind}, len("false")
+                return {"type": type_name}, len("false")
 
-    def _any_of(self, schemas: list[Any], place: PropertyPath, trail: ReferencePath) -> SizedSchema:
-        """Let a value fit one of them, of those that something fits."""
+    def _any_of(
+        self, schemas: list[Any], path: PropertyPath, references: ReferencePath
+    ) -> SizedSchema:
+        """Build the union of those alternatives that are satisfiable."""
         built: list[SizedSchema] = []
         for schema in schemas:
-            before = dict(self._unenforced)
+            unenforced_before = dict(self._unenforced)
             try:
-                one = self.build(schema, place, trail)
+                alternative = self.build(schema, path, references)
             except UnsatisfiableSchemaError:
-                self._unenforced = before
+                self._unenforced = unenforced_before
                 continue
-            if one not in built:
-                built.append(one)
+            if alternative not in built:
+                built.append(alternative)
         if not built:
             raise UnsatisfiableSchemaError
         if len(built) == 1:
             return built[0]
-        flat = [part for one, _ in built for part in one.get("anyOf", [one])]
-        return {"anyOf": flat}, max(longest for _, longest in built)
+        flat = [option for schema, _ in built for option in schema.get("anyOf", [schema])]
+        return {"anyOf": flat}, max(size for _, size in built)
 
     def _combinators(
-        self, schema: Schema, place: PropertyPath, trail: ReferencePath
+        self, schema: Schema, path: PropertyPath, references: ReferencePath
     ) -> SizedSchema:
-        """Narrow what is said by several schemas."""
-        inner, unfolded = self._expand_recursion(schema, trail)
-        if unfolded != schema:
-            return self.build(self._plain.canonicalize(unfolded), place, inner)
-        rest, several = distribute_any_of(schema)
-        if several is None:
-            built = self._typed(rest, place, trail)
-        elif rest:
-            built = self._any_of([self._intersect(rest, one) for one in several], place, trail)
+        """Build a schema that combines several others."""
+        inner_references, expanded = self._expand_recursion(schema, references)
+        if expanded != schema:
+            return self.build(self._normalized.canonicalize(expanded), path, inner_references)
+        base, alternatives = distribute_any_of(schema)
+        if alternatives is None:
+            built = self._typed(base, path, references)
+        elif base:
+            schemas = [self._intersect(base, alternative) for alternative in alternatives]
+            built = self._any_of(schemas, path, references)
         else:
-            built = self._any_of(drop_vacuous_types(several), place, trail)
-        for word in schema.keys() & COMBINATORS - {"anyOf"}:
-            self._mark_unenforced(schema, word, built, place)
+            built = self._any_of(drop_vacuous_types(alternatives), path, references)
+        for keyword in schema.keys() & COMBINATORS - {"anyOf"}:
+            self._mark_unenforced(schema, keyword, built, path)
         return built
 
     def _expand_recursion(
-        self, schema: Schema, trail: ReferencePath
+        self, schema: Schema, references: ReferencePath
     ) -> tuple[ReferencePath, Schema]:
-        """Follow the references in circles that a value has to fit with something else."""
+        """Follow recursive references that are combined with other schemas."""
         if set(schema) == {"anyOf"}:
-            return trail, schema
-        unfolded = dict(schema)
-        for word in ("allOf", "anyOf", "oneOf"):
-            parts = list(schema.get(word, ()))
-            for number, part in enumerate(parts):
-                if isinstance(part, dict) and "$ref" in part:
-                    trail, parts[number] = self._enter_reference(part["$ref"], trail)
-            if parts:
-                unfolded[word] = parts
-        return trail, unfolded
+            return references, schema
+        expanded = dict(schema)
+        for keyword in ("allOf", "anyOf", "oneOf"):
+            schemas = list(schema.get(keyword, ()))
+            for index, subschema in enumerate(schemas):
+                if isinstance(subschema, dict) and "$ref" in subschema:
+                    references, schemas[index] = self._enter_reference(
+                        subschema["$ref"], references
+                    )
+            if schemas:
+                expanded[keyword] = schemas
+        return references, expanded
 
-    def _intersect(self, one: Any, other: Any) -> Any:
-        return self._plain.canonicalize({"allOf": [one, other]})
+    def _intersect(self, left: Any, right: Any) -> Any:
+        return self._normalized.canonicalize({"allOf": [left, right]})
 
     def _enum(self, schema: Schema) -> SizedSchema:
-        values = self._plain.order_values(schema.get("enum", [schema.get("const")]))
+        values = self._normalized.order_values(schema.get("enum", [schema.get("const")]))
         if len(schema) > 1:
-            values = [value for value in values if self._plain.accepts(schema, value)]
+            values = [value for value in values if self._normalized.accepts(schema, value)]
         if not values:
             raise UnsatisfiableSchemaError
-        lengths = [len(_written(value)) for value in values]
-        most = max(self._room.text * 2, min(lengths))
-        short = [value for value, length in zip(values, lengths, strict=True) if length <= most]
-        return {"enum": short}, max(length for length in lengths if length <= most)
+        lengths = [len(_to_json(value)) for value in values]
+        limit = max(self._budget.string_length * 2, min(lengths))
+        short = [value for value, length in zip(values, lengths, strict=True) if length <= limit]
+        return {"enum": short}, max(length for length in lengths if length <= limit)
 
-    def _number(self, schema: Schema, place: PropertyPath) -> SizedSchema:
+    def _number(self, schema: Schema, path: PropertyPath) -> SizedSchema:
         numbers = NumberRange.from_schema(schema)
-        if (few := numbers.decimal_schema()) is not None:
-            return _with_size(few)
-        whole = numbers.integer_schema()
+        if (decimals := numbers.decimal_schema()) is not None:
+            return _with_size(decimals)
+        integers = numbers.integer_schema()
         is_open = numbers.is_unbounded or (self._is_loose and not numbers.is_integral)
-        if numbers.is_integral or (whole and not (is_open and self._room.has_decimals)):
-            return _with_size(whole)
-        built: SizedSchema = {"type": "number"}, LONGEST_NUMBER
-        for word in schema.keys() & set(_BOUNDS):
-            self._mark_unenforced(schema, word, built, place)
+        if numbers.is_integral or (integers and not (is_open and self._budget.has_decimals)):
+            return _with_size(integers)
+        built: SizedSchema = {"type": "number"}, NUMBER_LENGTH
+        for keyword in schema.keys() & set(_BOUNDS):
+            self._mark_unenforced(schema, keyword, built, path)
         return built
 
-    def _string(self, schema: Schema, place: PropertyPath) -> SizedSchema:
-        found = narrow_string(schema, self._room.text)
-        if found is None:
+    def _string(self, schema: Schema, path: PropertyPath) -> SizedSchema:
+        result = narrow_string(schema, self._budget.string_length)
+        if result is None:
             raise UnsatisfiableSchemaError
-        narrowed, longest, left = found
-        self._unenforced |= {(place, word): None for word in left}
-        for part in (schema, *schema.get("allOf", ())):
-            if "not" in part:
-                self._mark_unenforced(part, "not", (narrowed, longest), place)
-        return narrowed, longest
+        narrowed, size, unenforced = result
+        self._unenforced |= {(path, keyword): None for keyword in unenforced}
+        for subschema in (schema, *schema.get("allOf", ())):
+            if "not" in subschema:
+                self._mark_unenforced(subschema, "not", (narrowed, size), path)
+        return narrowed, size
 
-    def _array(self, schema: Schema, place: PropertyPath, trail: ReferencePath) -> SizedSchema:
-        prefix, rest, least, most = array_shape(schema)
-        if (wanted := schema.get("contains")) is not None and schema.get("minContains", 1):
-            prefix, rest = (
-                [self._intersect(one, wanted) for one in prefix],
-                self._intersect(rest, wanted),
-            )
-        if least > most:
+    def _array(self, schema: Schema, path: PropertyPath, references: ReferencePath) -> SizedSchema:
+        prefix, items, minimum, maximum = array_shape(schema)
+        if (contains := schema.get("contains")) is not None and schema.get("minContains", 1):
+            prefix = [self._intersect(item, contains) for item in prefix]
+            items = self._intersect(items, contains)
+        if minimum > maximum:
             raise UnsatisfiableSchemaError
         if prefix:
-            count = max(least, min(len(prefix), most))
-            return self._tuple(schema, [*prefix, *[rest] * count][:count], place, trail)
-        most = min(most, max(least, self._room.items))
+            count = max(minimum, min(len(prefix), maximum))
+            return self._tuple(schema, [*prefix, *[items] * count][:count], path, references)
+        maximum = min(maximum, max(minimum, self._budget.items))
         try:
-            item = self.build(rest, place, trail) if most else None
+            item = self.build(items, path, references) if maximum else None
         except UnsatisfiableSchemaError:
-            if least:
+            if minimum:
                 raise
             item = None
         if item is None:
             return {"enum": [[]]}, 2
-        return self._list(schema, item, (least, most), place)
+        return self._list(schema, item, (minimum, maximum), path)
 
     def _tuple(
-        self, schema: Schema, items: list[Any], place: PropertyPath, trail: ReferencePath
+        self, schema: Schema, items: list[Any], path: PropertyPath, references: ReferencePath
     ) -> SizedSchema:
-        built = [self.build(one, place, trail) for one in items]
-        fixed: Schema = {"type": "array", "prefixItems": [one for one, _ in built]}
-        fixed |= {"minItems": len(built), "maxItems": len(built)}
-        longest = 2 + sum(most + 1 + ITEM_SPACE for _, most in built)
-        whole: SizedSchema = (fixed, longest) if built else ({"enum": [[]]}, 2)
+        built = [self.build(item, path, references) for item in items]
+        array: Schema = {"type": "array", "prefixItems": [item for item, _ in built]}
+        array |= {"minItems": len(built), "maxItems": len(built)}
+        size = 2 + sum(item_size + 1 + ITEM_SPACE for _, item_size in built)
+        narrowed: SizedSchema = (array, size) if built else ({"enum": [[]]}, 2)
         if schema.get("uniqueItems"):
-            self._mark_unenforced(schema, "uniqueItems", whole, place)
-        return whole
+            self._mark_unenforced(schema, "uniqueItems", narrowed, path)
+        return narrowed
 
     def _list(
-        self, schema: Schema, item: SizedSchema, bounds: tuple[int, int], place: PropertyPath
+        self, schema: Schema, item: SizedSchema, bounds: tuple[int, int], path: PropertyPath
     ) -> SizedSchema:
-        (one, length), (least, most) = item, bounds
-        is_unique = bool(schema.get("uniqueItems")) and most > 1
-        if is_unique and is_finite(one):
-            found = unique_arrays(one, least, most)
-            if found is None:
+        (items, item_size), (minimum, maximum) = item, bounds
+        is_unique = bool(schema.get("uniqueItems")) and maximum > 1
+        if is_unique and is_finite(items):
+            arrays = unique_arrays(items, minimum, maximum)
+            if arrays is None:
                 raise UnsatisfiableSchemaError
-            return found, 2 + most * (length + 1 + ITEM_SPACE)
+            return arrays, 2 + maximum * (item_size + 1 + ITEM_SPACE)
         if is_unique and not self._is_loose:
-            most = max(least, 1)
-        if is_unique and most > 1:
-            self._unenforced[place, "uniqueItems"] = None
-        narrowed = {"type": "array", "items": one, "minItems": least, "maxItems": most}
-        return narrowed, 2 + most * (length + 1 + ITEM_SPACE)
+            maximum = max(minimum, 1)
+        if is_unique and maximum > 1:
+            self._unenforced[path, "uniqueItems"] = None
+        narrowed = {"type": "array", "items": items, "minItems": minimum, "maxItems": maximum}
+        return narrowed, 2 + maximum * (item_size + 1 + ITEM_SPACE)
 
-    def _object(self, schema: Schema, place: PropertyPath, trail: ReferencePath) -> SizedSchema:
-        form = ObjectProperties(schema, self._plain, place)
+    def _object(self, schema: Schema, path: PropertyPath, references: ReferencePath) -> SizedSchema:
+        properties = ObjectProperties(schema, self._normalized, path)
         built: dict[str, SizedSchema] = {}
-        spare = form.optional_limit(self._room.optional)
-        for name in form.candidate_names(self._room.optional):
-            is_required = name in form.required
-            if not is_required and spare <= 0:
+        optional_left = properties.optional_limit(self._budget.optional)
+        for name in properties.candidate_names(self._budget.optional):
+            is_required = name in properties.required
+            if not is_required and optional_left <= 0:
                 continue
-            before = dict(self._unenforced)
+            unenforced_before = dict(self._unenforced)
             try:
-                built[name] = self.build(form.property_schema(name), (*place, name), trail)
+                built[name] = self.build(
+                    properties.property_schema(name), (*path, name), references
+                )
             except UnsatisfiableSchemaError:
                 if is_required:
                     raise
-                self._unenforced = before
+                self._unenforced = unenforced_before
             else:
-                spare -= not is_required
-        required = form.required_names(built)
+                optional_left -= not is_required
+        required = properties.required_names(built)
         if required is None:
             raise UnsatisfiableSchemaError
-        longest = 2 + ITEM_SPACE
-        for name, (_, most) in built.items():
-            longest += len(_written(name)) + 2 + PROPERTY_SPACE + most
-        properties = {name: one for name, (one, _) in built.items()}
-        narrowed = {"type": "object", "properties": properties, "required": required}
-        return narrowed | {"additionalProperties": False}, longest
+        return _object_schema(built, required)
 
     def _mark_unenforced(
-        self, schema: Schema, word: str, built: SizedSchema, place: PropertyPath
+        self, schema: Schema, keyword: str, built: SizedSchema, path: PropertyPath
     ) -> None:
-        """Leave a keyword to the judge, unless it is certain to hold."""
-        words = _CONDITION if word == "if" else (word,)
-        said = {one: schema[one] for one in words if one in schema}
-        if not self._plain.is_superset_of(said, built[0]):
-            self._unenforced[place, word] = None
+        """Leave a keyword to validation, unless the narrowed schema already implies it."""
+        keywords = _CONDITION if keyword == "if" else (keyword,)
+        constraint = {name: schema[name] for name in keywords if name in schema}
+        if not self._normalized.is_superset_of(constraint, built[0]):
+            self._unenforced[path, keyword] = None
+
+
+def _object_schema(properties: dict[str, SizedSchema], required: list[str]) -> SizedSchema:
+    size = 2 + ITEM_SPACE
+    for name, (_, property_size) in properties.items():
+        size += len(_to_json(name)) + 2 + PROPERTY_SPACE + property_size
+    schema = {
+        "type": "object",
+        "properties": {name: property_schema for name, (property_schema, _) in properties.items()},
+        "required": required,
+        "additionalProperties": False,
+    }
+    return schema, size
 
 
 def _with_size(schema: Schema | None) -> SizedSchema:
     if schema is None:
         raise UnsatisfiableSchemaError
-    ends = schema["enum"] if "enum" in schema else (schema["minimum"], schema["maximum"])
-    return schema, max(len(_written(end)) for end in ends)
+    values = schema["enum"] if "enum" in schema else (schema["minimum"], schema["maximum"])
+    return schema, max(len(_to_json(value)) for value in values)
 
 
-_written = partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
+_to_json = partial(json.dumps, ensure_ascii=False, separators=(",", ":"))

@@ -1,7 +1,7 @@
-"""A schema in one plain form, of whatever draft it is: merged, in order, and without references.
+"""Normalize a schema of any draft: inline its references and reduce it to simple alternatives.
 
-Only references that go in circles stay. What `allOf`, `oneOf`, `not`, `if` and their like say of a
-value is said by plain alternatives, as far as jsonschema-rs can: it knows what each draft means.
+Only recursive references are left. jsonschema-rs knows what each draft means, and rewrites `allOf`,
+`oneOf`, `not`, `if` and similar keywords as far as it can.
 """
 
 import json
@@ -24,11 +24,11 @@ from backend.json_schema.references import (
     subschemas,
 )
 
-PropertyPath = tuple[str, ...]  # the names of the properties that lead there
+PropertyPath = tuple[str, ...]  # names of nested properties
 
 MAX_NODES = 20_000
-_CIRCLES = "#/$defs/"
-_OLD = ("draft-04", "draft-06", "draft-07")  # in these nothing counts beside a reference
+_RECURSIVE_PREFIX = "#/$defs/"
+_OLD_DRAFTS = ("draft-04", "draft-06", "draft-07")  # they ignore all keywords beside a $ref
 _ANNOTATIONS = frozenset(
     [
         "$anchor",
@@ -52,49 +52,51 @@ _ANNOTATIONS = frozenset(
 
 
 class NormalizedSchema:
-    """A vetted schema, and what belongs to it."""
+    """A checked schema in normalized form, with what its narrowing needs from the original."""
 
     def __init__(self, original: Any) -> None:
         self._original = original
         self._references = References(original)
         dialect = original.get("$schema") if isinstance(original, dict) else None
         self._dialect = {"$schema": dialect} if isinstance(dialect, str) else {}
-        self._is_old = any(draft in str(dialect) for draft in _OLD)
-        self._nodes = 0
-        self._names: dict[Path, str] = {}
+        self._is_old_draft = any(draft in str(dialect) for draft in _OLD_DRAFTS)
+        self._node_count = 0
+        self._recursive_names: dict[Path, str] = {}
         self._recursive_defs: dict[str, Any] = {}
-        self._simple: dict[str, Any] = {}
-        self._order: dict[PropertyPath, dict[str, int]] = {}  # of the properties at a place
+        self._canonical_defs: dict[str, Any] = {}
+        self._property_ranks: dict[PropertyPath, dict[str, int]] = {}
         self._unconstrained: dict[PropertyPath, dict[str, None]] = {}
-        unfolded = self._inline_references(original, (), ())
-        self._define()
-        self.root = self.canonicalize(unfolded)
+        inlined = self._inline_references(original, (), ())
+        self._inline_recursive_defs()
+        self.root = self.canonicalize(inlined)
 
     def canonicalize(self, schema: Any) -> Any:
-        """Give the same schema in alternatives that are as plain as can be."""
+        """Return an equivalent schema made of alternatives that are as simple as possible."""
         canonical = self._canonical(schema)
         if canonical is None:
             return schema
         simple = canonical.to_json_schema()
         if not isinstance(simple, dict):
             return simple
-        return {word: value for word, value in simple.items() if word not in ("$schema", "$defs")}
+        return {key: value for key, value in simple.items() if key not in ("$schema", "$defs")}
 
     def resolve_recursive(self, reference: str) -> Any:
-        """Give what one of the references that are left refers to."""
-        name = reference.removeprefix(_CIRCLES)
-        if name not in self._simple:
-            self._simple[name] = self.canonicalize(self._recursive_defs[name])
-        return self._simple[name]
+        """Return the canonical target of one of the remaining references."""
+        name = reference.removeprefix(_RECURSIVE_PREFIX)
+        if name not in self._canonical_defs:
+            self._canonical_defs[name] = self.canonicalize(self._recursive_defs[name])
+        return self._canonical_defs[name]
 
     def accepts(self, schema: dict[str, Any], value: Any) -> bool:
         try:
-            return bool(jsonschema_rs.is_valid(self._whole(schema), value, validate_formats=True))
+            return bool(
+                jsonschema_rs.is_valid(self._standalone(schema), value, validate_formats=True)
+            )
         except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError):
             return False
 
     def is_superset_of(self, schema: Any, narrower: Any) -> bool:
-        """Tell whether it is certain that what fits the narrower one fits the schema."""
+        """Return True if every value valid against `narrower` is certainly valid for `schema`."""
         wide = self._canonical(schema)
         try:
             narrow = jsonschema_rs.canonicalize(narrower, validate_formats=True)
@@ -102,42 +104,47 @@ class NormalizedSchema:
         except (CanonicalizationError, ValueError):
             return False
 
-    def order_properties(self, place: PropertyPath, given: Iterable[str]) -> list[str]:
-        """Put names of properties in the original's order, with those that may be anything there.
+    def order_properties(self, path: PropertyPath, names: Iterable[str]) -> list[str]:
+        """Return property names in the original's order, unconstrained ones included.
 
-        Of these nothing is left in a plain schema.
+        A canonical schema does not mention properties whose value may be anything.
         """
-        known = self._order.get(place, {})
-        wanted = dict.fromkeys([*given, *self._unconstrained.get(place, ())])
-        last = len(known)
-        return sorted(wanted, key=lambda name: known.get(name, last))
+        ranks = self._property_ranks.get(path, {})
+        all_names = dict.fromkeys([*names, *self._unconstrained.get(path, ())])
+        last = len(ranks)
+        return sorted(all_names, key=lambda name: ranks.get(name, last))
 
     def order_values(self, values: list[Any]) -> list[Any]:
         last = len(self._value_ranks)
         return sorted(values, key=lambda value: self._value_ranks.get(json.dumps(value), last))
 
-    def keyword_pointers(self, keyword: str, names: PropertyPath) -> list[str]:
-        """Find a keyword in the original, as JSON pointers; in properties so called, or all."""
-        found = [(path, _names(path)) for path, one in _schemas(self._original) if keyword in one]
-        alike = [path for path, led in found if led[-1:] == names[-1:]]
-        return [json_pointer(path) for path in alike or [path for path, _ in found]] or [""]
+    def keyword_pointers(self, keyword: str, path: PropertyPath) -> list[str]:
+        """Return JSON pointers to the schemas of the original that have a keyword.
+
+        Only those of properties with the same name as the last of `path`, if there are any.
+        """
+        paths = [path for path, schema in _walk(self._original) if keyword in schema]
+        same_name = [
+            schema_path for schema_path in paths if _property_path(schema_path)[-1:] == path[-1:]
+        ]
+        return [json_pointer(schema_path) for schema_path in same_name or paths] or [""]
 
     @cached_property
     def _value_ranks(self) -> dict[str, int]:
         ranks: dict[str, int] = {}
-        for _, schema in _schemas(self._original):
+        for _, schema in _walk(self._original):
             for value in schema.get("enum") or ():
                 ranks.setdefault(json.dumps(value), len(ranks))
         return ranks
 
     def _canonical(self, schema: Any) -> jsonschema_rs.CanonicalSchema | None:
         try:
-            return jsonschema_rs.canonicalize(self._whole(schema), validate_formats=True)
+            return jsonschema_rs.canonicalize(self._standalone(schema), validate_formats=True)
         except (CanonicalizationError, jsonschema_rs.ReferencingError, ValueError):
             return None
 
-    def _whole(self, schema: Any) -> Any:
-        """Add what a part of the schema needs to stand for itself."""
+    def _standalone(self, schema: Any) -> Any:
+        """Return a subschema with the dialect and definitions that it needs by itself."""
         if not isinstance(schema, dict):
             return schema
         return (
@@ -146,85 +153,87 @@ class NormalizedSchema:
             | ({"$defs": self._recursive_defs} if self._recursive_defs else {})
         )
 
-    def _define(self) -> None:
-        """Unfold what is referred to in circles; that may find more of it."""
+    def _inline_recursive_defs(self) -> None:
+        """Inline the targets of recursive references, which may contain further ones."""
         while missing := [
-            path for path, name in self._names.items() if name not in self._recursive_defs
+            path for path, name in self._recursive_names.items() if name not in self._recursive_defs
         ]:
             for path in missing:
-                _, found = self._references.resolve("#" + json_pointer(path))
-                name = self._names[path]
-                self._recursive_defs[name] = {}  # so that it is not begun twice
+                _, target = self._references.resolve("#" + json_pointer(path))
+                name = self._recursive_names[path]
+                self._recursive_defs[name] = {}  # so that it is not started twice
                 self._recursive_defs[name] = self._inline_references(
-                    found, (path,), (_CIRCLES + name,)
+                    target, (path,), (_RECURSIVE_PREFIX + name,)
                 )
 
-    def _inline_references(
-        self, schema: Any, entered: tuple[Path, ...], place: PropertyPath
-    ) -> Any:
-        """Put what references refer to in their places, but for those that go in circles."""
-        self._nodes += 1
-        if self._nodes > MAX_NODES:
-            raise SchemaTooLargeError("With its references followed it is too large.")
+    def _inline_references(self, schema: Any, entered: tuple[Path, ...], path: PropertyPath) -> Any:
+        """Replace references by their targets, except for recursive ones."""
+        self._node_count += 1
+        if self._node_count > MAX_NODES:
+            raise SchemaTooLargeError(
+                "The schema is too large once its references are followed. Use fewer of them."
+            )
         if not isinstance(schema, dict):
             return schema
         if not isinstance(reference := schema.get("$ref"), str):
-            return self._inline_children(schema, entered, place)
-        path, found = self._references.resolve(reference)
-        if path in entered:
-            name = self._names.setdefault(path, f"circle{len(self._names)}")
-            referred: Any = {"$ref": _CIRCLES + name}
+            return self._inline_children(schema, entered, path)
+        target_path, target = self._references.resolve(reference)
+        if target_path in entered:
+            name = self._recursive_names.setdefault(
+                target_path, f"circle{len(self._recursive_names)}"
+            )
+            inlined: Any = {"$ref": _RECURSIVE_PREFIX + name}
         else:
-            referred = self._inline_references(found, (*entered, path), place)
-        beside = {word: value for word, value in schema.items() if word != "$ref"}
-        if self._is_old or not beside.keys() - _ANNOTATIONS:
-            return referred
-        return {"allOf": [referred, self._inline_children(beside, entered, place)]}
+            inlined = self._inline_references(target, (*entered, target_path), path)
+        siblings = {keyword: value for keyword, value in schema.items() if keyword != "$ref"}
+        if self._is_old_draft or not siblings.keys() - _ANNOTATIONS:
+            return inlined
+        return {"allOf": [inlined, self._inline_children(siblings, entered, path)]}
 
-    def _inline_children(self, schema: Any, entered: tuple[Path, ...], place: PropertyPath) -> Any:
-        inside: dict[str, Any] = {}
-        for word, value in schema.items():
-            if word in _ANNOTATIONS:
+    def _inline_children(self, schema: Any, entered: tuple[Path, ...], path: PropertyPath) -> Any:
+        result: dict[str, Any] = {}
+        for keyword, value in schema.items():
+            if keyword in _ANNOTATIONS:
                 continue
-            if word == "properties" and isinstance(value, dict):
-                inside[word] = self._properties(value, entered, place)
-            elif word in SCHEMA_MAP_KEYWORDS and isinstance(value, dict):
-                inside[word] = {
-                    name: self._inline_references(one, entered, place)
-                    for name, one in value.items()
+            if keyword == "properties" and isinstance(value, dict):
+                result[keyword] = self._inline_properties(value, entered, path)
+            elif keyword in SCHEMA_MAP_KEYWORDS and isinstance(value, dict):
+                result[keyword] = {
+                    name: self._inline_references(child, entered, path)
+                    for name, child in value.items()
                 }
-            elif word in SCHEMA_LIST_KEYWORDS and isinstance(value, list):
-                inside[word] = [self._inline_references(one, entered, place) for one in value]
-            elif word in SCHEMA_KEYWORDS:
-                inside[word] = self._inline_references(value, entered, place)
+            elif keyword in SCHEMA_LIST_KEYWORDS and isinstance(value, list):
+                result[keyword] = [self._inline_references(child, entered, path) for child in value]
+            elif keyword in SCHEMA_KEYWORDS:
+                result[keyword] = self._inline_references(value, entered, path)
             else:
-                inside[word] = value
-        return inside
+                result[keyword] = value
+        return result
 
-    def _properties(
-        self, schemas: dict[str, Any], entered: tuple[Path, ...], place: PropertyPath
+    def _inline_properties(
+        self, properties: dict[str, Any], entered: tuple[Path, ...], path: PropertyPath
     ) -> dict[str, Any]:
-        order = self._order.setdefault(place, {})
-        inside: dict[str, Any] = {}
-        for name, schema in schemas.items():
-            order.setdefault(name, len(order))
-            inside[name] = self._inline_references(schema, entered, (*place, name))
-            if inside[name] in ({}, True):
-                self._unconstrained.setdefault(place, {})[name] = None
-        return inside
+        ranks = self._property_ranks.setdefault(path, {})
+        result: dict[str, Any] = {}
+        for name, schema in properties.items():
+            ranks.setdefault(name, len(ranks))
+            result[name] = self._inline_references(schema, entered, (*path, name))
+            if result[name] in ({}, True):
+                self._unconstrained.setdefault(path, {})[name] = None
+        return result
 
 
-def _names(path: Path) -> PropertyPath:
-    """Give the names of the properties on the way to a schema."""
-    return tuple(name for word, name in pairwise(path) if word == "properties")
+def _property_path(path: Path) -> PropertyPath:
+    """Return the names of the properties on the path to a schema."""
+    return tuple(name for keyword, name in pairwise(path) if keyword == "properties")
 
 
-def _schemas(root: Any) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Give every schema in one, in the order in which they are written, with its place."""
-    todo: list[tuple[Path, Any]] = [((), root)]
-    while todo:
-        path, schema = todo.pop()
+def _walk(root: Any) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Yield every schema in document order, with its path."""
+    pending: list[tuple[Path, Any]] = [((), root)]
+    while pending:
+        path, schema = pending.pop()
         if isinstance(schema, dict):
             yield path, schema
-            below = [(path + place, child) for place, child in subschemas(schema)]
-            todo.extend(reversed(below))
+            children = [(path + step, child) for step, child in subschemas(schema)]
+            pending.extend(reversed(children))

@@ -1,33 +1,34 @@
-"""Numbers as a grammar can carry them: whole ones by their bounds, others by their values."""
+"""Narrow a number schema to what a grammar can express: integer bounds or a list of values."""
 
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any, Self
 
 MAX_VALUES = 128  # more of them slow a grammar down
-MAX_WHOLE = 999_999_999
-MAX_CARRIED = 2**53  # beyond, not every reader has the same number
-STEPS = ("0.01", "0.05", "0.1")  # of decimals in a range; the finest that does not give too many
+MAX_INTEGER = 999_999_999  # of an unbounded range
+MAX_SAFE_INTEGER = 2**53  # parsers disagree on larger ones
+STEPS = ("0.01", "0.05", "0.1")  # of decimals in a range: the finest with few enough values
 
 Schema = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class NumberRange:
-    """The bounds of a number, each with whether it belongs to the range, and its divisor."""
+    """The bounds of a number, whether each is inclusive, and `multipleOf` as the step."""
 
     low: Decimal | None
     high: Decimal | None
-    has_low: bool
-    has_high: bool
+    is_low_inclusive: bool
+    is_high_inclusive: bool
     step: Decimal | None
 
     @classmethod
     def from_schema(cls, schema: Schema) -> Self:
-        low, has_low = _bound(schema, "minimum", "exclusiveMinimum", -1)
-        high, has_high = _bound(schema, "maximum", "exclusiveMaximum", 1)
-        step = schema.get("multipleOf")
-        return cls(low, high, has_low, has_high, None if step is None else _to_decimal(step))
+        low, is_low_inclusive = _bound(schema, "minimum", "exclusiveMinimum", -1)
+        high, is_high_inclusive = _bound(schema, "maximum", "exclusiveMaximum", 1)
+        divisor = schema.get("multipleOf")
+        step = None if divisor is None else _to_decimal(divisor)
+        return cls(low, high, is_low_inclusive, is_high_inclusive, step)
 
     @property
     def is_unbounded(self) -> bool:
@@ -35,52 +36,54 @@ class NumberRange:
 
     @property
     def is_integral(self) -> bool:
-        """Tell whether no number of it has decimals."""
+        """Return True if every number in the range is an integer."""
         return self.step is not None and self.step % 1 == 0
 
     def integer_schema(self) -> Schema | None:
-        """Give whole numbers of the range; None if it has none that is carried."""
-        whole = self._whole()
-        if whole is None:
+        """Return a schema of integers in the range, or None if it has none that can be enforced."""
+        bounds = self._integer_bounds()
+        if bounds is None:
             return None
-        least, most = whole
-        if least > MAX_CARRIED or most < -MAX_CARRIED:
-            end = least if self.low is not None else most
-            return {"enum": [end]} if self.step is None or end % self.step == 0 else None
-        least, most = max(least, -MAX_CARRIED), min(most, MAX_CARRIED)
+        minimum, maximum = bounds
+        if minimum > MAX_SAFE_INTEGER or maximum < -MAX_SAFE_INTEGER:
+            value = minimum if self.low is not None else maximum
+            return {"enum": [value]} if self.step is None or value % self.step == 0 else None
+        minimum, maximum = max(minimum, -MAX_SAFE_INTEGER), min(maximum, MAX_SAFE_INTEGER)
         if self.step is None or Decimal(1) % self.step == 0:
-            return {"type": "integer", "minimum": least, "maximum": most}
+            return {"type": "integer", "minimum": minimum, "maximum": maximum}
         return _enum(
             [value for value in self._multiples(self.step) if value == value.to_integral_value()]
         )
 
     def decimal_schema(self) -> Schema | None:
-        """Give numbers of the range at even steps; None if all that it has would be too many."""
+        """Return evenly spaced numbers of the range, or None if they would be too many."""
         if self.low is None or self.high is None:
             return None
         steps = map(Decimal, STEPS) if self.step is None else [self.step]
         for step in steps:
             if self.high - self.low <= step * (MAX_VALUES - 1):
-                ends = [] if self.step else [end for end in (self.low, self.high) if self._has(end)]
+                bounds = (self.low, self.high)
+                ends = [] if self.step else [end for end in bounds if self._contains(end)]
                 return _enum(sorted({*self._multiples(step), *ends}))
         return None
 
-    def _whole(self) -> tuple[int, int] | None:
+    def _integer_bounds(self) -> tuple[int, int] | None:
         low, high = self.low, self.high
-        least = None if low is None else int(low.to_integral_value(ROUND_CEILING))
-        most = None if high is None else int(high.to_integral_value(ROUND_FLOOR))
-        if least is not None and least == low and not self.has_low:
-            least += 1
-        if most is not None and most == high and not self.has_high:
-            most -= 1
-        if least is None:
-            least = -MAX_WHOLE if most is None or most > -MAX_WHOLE else most - MAX_WHOLE
-        if most is None:
-            most = MAX_WHOLE if least < MAX_WHOLE else least + MAX_WHOLE
-        return (least, most) if least <= most else None
+        minimum = None if low is None else int(low.to_integral_value(ROUND_CEILING))
+        maximum = None if high is None else int(high.to_integral_value(ROUND_FLOOR))
+        if minimum is not None and minimum == low and not self.is_low_inclusive:
+            minimum += 1
+        if maximum is not None and maximum == high and not self.is_high_inclusive:
+            maximum -= 1
+        if minimum is None:
+            is_low = maximum is not None and maximum <= -MAX_INTEGER
+            minimum = (maximum or 0) - MAX_INTEGER if is_low else -MAX_INTEGER
+        if maximum is None:
+            maximum = MAX_INTEGER if minimum < MAX_INTEGER else minimum + MAX_INTEGER
+        return (minimum, maximum) if minimum <= maximum else None
 
     def _multiples(self, step: Decimal) -> list[Decimal]:
-        """Give the multiples in the range, or those nearest to nothing where there are many."""
+        """Return the multiples in the range; if they are too many, those closest to zero."""
         low = -step * MAX_VALUES if self.low is None else self.low
         high = step * MAX_VALUES if self.high is None else self.high
         first = int((low / step).to_integral_value(ROUND_CEILING))
@@ -92,21 +95,27 @@ class NumberRange:
         if last - first >= MAX_VALUES:
             first = max(first, 0) if last >= 0 else last - MAX_VALUES + 1
             first = min(first, last)
-        multiples = [step * number for number in range(first, min(last, first + MAX_VALUES) + 1)]
-        return [value for value in multiples if self._has(value)]
+        multiples = [step * factor for factor in range(first, min(last, first + MAX_VALUES) + 1)]
+        return [value for value in multiples if self._contains(value)]
 
-    def _has(self, value: Decimal) -> bool:
-        is_above = self.low is None or value > self.low or (self.has_low and value == self.low)
-        is_below = self.high is None or value < self.high or (self.has_high and value == self.high)
+    def _contains(self, value: Decimal) -> bool:
+        is_above = (
+            self.low is None or value > self.low or (self.is_low_inclusive and value == self.low)
+        )
+        is_below = (
+            self.high is None
+            or value < self.high
+            or (self.is_high_inclusive and value == self.high)
+        )
         return is_above and is_below
 
 
 def _bound(
-    schema: Schema, name: str, exclusive_name: str, sign: int
+    schema: Schema, keyword: str, exclusive_keyword: str, sign: int
 ) -> tuple[Decimal | None, bool]:
-    """Give the bound that holds, and whether it belongs to the range."""
-    bound, exclusive = schema.get(name), schema.get(exclusive_name)
-    if isinstance(exclusive, bool):  # as in draft 4
+    """Return the effective bound, and whether it is inclusive."""
+    bound, exclusive = schema.get(keyword), schema.get(exclusive_keyword)
+    if isinstance(exclusive, bool):  # draft 4
         return (None if bound is None else _to_decimal(bound)), not exclusive
     if exclusive is None:
         return (None if bound is None else _to_decimal(bound)), True
@@ -116,9 +125,16 @@ def _bound(
 
 
 def _enum(values: list[Decimal]) -> Schema | None:
-    read = [int(one) if one == one.to_integral_value() else float(one) for one in values]
-    same = [number for number, one in zip(read, values, strict=True) if _to_decimal(number) == one]
-    return {"enum": same} if same else None
+    """Return an enum of the values that a JSON number represents exactly."""
+    numbers = [
+        int(value) if value == value.to_integral_value() else float(value) for value in values
+    ]
+    exact = [
+        number
+        for number, value in zip(numbers, values, strict=True)
+        if _to_decimal(number) == value
+    ]
+    return {"enum": exact} if exact else None
 
 
 def _to_decimal(number: Any) -> Decimal:

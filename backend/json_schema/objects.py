@@ -1,4 +1,4 @@
-"""Which properties an object gets, of those that it may and those that it has to have."""
+"""Choose the properties of a narrowed object among the allowed and the required ones."""
 
 from collections.abc import Collection
 from typing import Any
@@ -9,93 +9,99 @@ from backend.json_schema.normalize import NormalizedSchema, PropertyPath
 from backend.json_schema.regex_narrow import UnsupportedPatternError, example_match
 
 MAX_PROPERTIES = 1_000
-MAX_INVENTED = 2  # properties of an object that names none
-_REPEATED = "*"  # as a name that may be left out llama.cpp's converter takes it for any others
+MAX_GENERATED_NAMES = 2  # properties of an object that names none
+_WILDCARD = "*"  # llama.cpp's converter takes an optional property of this name for any others
 
 
 class ObjectProperties:
-    """The properties of an object, by name."""
+    """The properties that an object schema allows, by name."""
 
     def __init__(
-        self, schema: dict[str, Any], plain: NormalizedSchema, place: PropertyPath
+        self, schema: dict[str, Any], normalized: NormalizedSchema, path: PropertyPath
     ) -> None:
         self._schema = schema
-        self._plain = plain
-        self._place = place
-        self._named: dict[str, Any] = schema.get("properties", {})
+        self._normalized = normalized
+        self._path = path
+        self._properties: dict[str, Any] = schema.get("properties", {})
         self._patterns: dict[str, Any] = schema.get("patternProperties", {})
-        self._least: int = schema.get("minProperties", 0)
-        self._most: int = schema.get("maxProperties", MAX_PROPERTIES)
+        self._minimum: int = schema.get("minProperties", 0)
+        self._maximum: int = schema.get("maxProperties", MAX_PROPERTIES)
         self.required = dict.fromkeys(schema.get("required", []))
 
-    def optional_limit(self, room: int) -> int:
-        """Say how many of those that may be left out there are to be."""
-        missing = self._least - len(self.required)
-        return min(max(room, missing), self._most - len(self.required))
+    def optional_limit(self, budget: int) -> int:
+        """Return how many optional properties to include."""
+        missing = self._minimum - len(self.required)
+        return min(max(budget, missing), self._maximum - len(self.required))
 
-    def candidate_names(self, room: int) -> list[str]:
-        """Give the names that there may be, in the original's order, and then invented ones."""
-        names = self._plain.order_properties(self._place, {**self._named, **self.required})
+    def candidate_names(self, budget: int) -> list[str]:
+        """Return the allowed names in the original's order, then generated ones."""
+        names = self._normalized.order_properties(self._path, {**self._properties, **self.required})
         names = [name for name in names if self._is_allowed(name)]
-        wanted = self._least - len(names)
+        missing = self._minimum - len(names)
         if self._patterns or (not names and "additionalProperties" in self._schema):
-            wanted = max(wanted, min(MAX_INVENTED, self._most, room) - len(names))
-        return names + self._generated_names(wanted, names)
+            missing = max(missing, min(MAX_GENERATED_NAMES, self._maximum, budget) - len(names))
+        return names + self._generated_names(missing, names)
 
     def property_schema(self, name: str) -> Any:
-        """Give all that is said of a property."""
-        said = [self._named[name]] if name in self._named else []
-        said += [one for pattern, one in self._patterns.items() if _matches(pattern, name)]
-        if not said:
+        """Return the conjunction of the schemas that apply to a property."""
+        schemas = [self._properties[name]] if name in self._properties else []
+        schemas += [schema for pattern, schema in self._patterns.items() if _matches(pattern, name)]
+        if not schemas:
             return self._schema.get("additionalProperties", True)
-        return said[0] if len(said) == 1 else self._plain.canonicalize({"allOf": said})
+        return (
+            schemas[0] if len(schemas) == 1 else self._normalized.canonicalize({"allOf": schemas})
+        )
 
-    def required_names(self, built: Collection[str]) -> list[str] | None:
-        """Say which of those that could be had have to be there; None if they are too few."""
-        if self._least > len(built) or len(self.required) > self._most:
+    def required_names(self, available: Collection[str]) -> list[str] | None:
+        """Return which of the available names to require; None if there are too few."""
+        if self._minimum > len(available) or len(self.required) > self._maximum:
             return None
-        chosen = [name for name in built if name in self.required]
-        spare = [name for name in built if name not in self.required]
-        extra = set(spare[: max(0, self._least - len(chosen))])
-        return [name for name in built if name in self.required or name in extra]
+        required = [name for name in available if name in self.required]
+        optional = [name for name in available if name not in self.required]
+        extra = set(optional[: max(0, self._minimum - len(required))])
+        return [name for name in available if name in self.required or name in extra]
 
     def _is_allowed(self, name: str) -> bool:
         if name in self.required:
             return True
-        return name != _REPEATED and self._named.get(name) is not False and self._is_name(name)
+        return (
+            name != _WILDCARD
+            and self._properties.get(name) is not False
+            and self._is_valid_name(name)
+        )
 
-    def _is_name(self, name: str) -> bool:
-        rule = self._schema.get("propertyNames", True)
-        return rule is True or bool(jsonschema_rs.is_valid(rule, name, validate_formats=True))
+    def _is_valid_name(self, name: str) -> bool:
+        schema = self._schema.get("propertyNames", True)
+        return schema is True or bool(jsonschema_rs.is_valid(schema, name, validate_formats=True))
 
-    def _generated_names(self, count: int, taken: list[str]) -> list[str]:
-        """Make up names, by the rules that there are for them."""
-        candidates = list(self._plain.order_values(self._enumerated_names()))
+    def _generated_names(self, count: int, existing: list[str]) -> list[str]:
+        """Generate up to `count` new names that propertyNames and patternProperties allow."""
+        candidates = list(self._normalized.order_values(self._enumerated_names()))
         for pattern in self._name_patterns():
             try:
                 candidates += [example_match(pattern, size) for size in range(1, 9)]
             except UnsupportedPatternError:
                 continue
-        candidates += [f"key{number + 1}" for number in range(max(count, 0))]
+        candidates += [f"key{index + 1}" for index in range(max(count, 0))]
         names: list[str] = []
         for name in dict.fromkeys(candidates):
-            is_new = name not in taken and name not in self._named and name != _REPEATED
-            if len(names) < count and is_new and name and self._is_name(name):
+            is_new = name not in existing and name not in self._properties and name != _WILDCARD
+            if len(names) < count and is_new and name and self._is_valid_name(name):
                 names.append(name)
         return names
 
     def _enumerated_names(self) -> list[str]:
-        rule = self._schema.get("propertyNames")
-        if not isinstance(rule, dict) or not rule.keys() & {"enum", "const"}:
+        schema = self._schema.get("propertyNames")
+        if not isinstance(schema, dict) or not schema.keys() & {"enum", "const"}:
             return []
-        listed: list[str] = rule.get("enum", [rule.get("const")])
-        return listed
+        names: list[str] = schema.get("enum", [schema.get("const")])
+        return names
 
     def _name_patterns(self) -> list[str]:
-        rule = self._schema.get("propertyNames")
+        schema = self._schema.get("propertyNames")
         patterns = list(self._patterns)
-        if isinstance(rule, dict) and "pattern" in rule:
-            patterns.append(rule["pattern"])
+        if isinstance(schema, dict) and "pattern" in schema:
+            patterns.append(schema["pattern"])
         return patterns
 
 

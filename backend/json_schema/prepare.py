@@ -1,4 +1,4 @@
-"""All that is made of a schema before a model sees it; pure, so that a worker can do it."""
+"""Prepare a schema for a model: check it, narrow it, and write the prompt. Runs in a worker."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,28 +11,28 @@ from backend.json_schema.prompt import build_instruction
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """What is sent in a schema's place: every answer that fits it fits the original.
+class PreparedSchema:
+    """The schema to send: what is valid against it is valid against the original.
 
-    But for what `unenforced` lists, as pointers and keywords: that is left to the judge.
+    Except for `unenforced`, pairs of a JSON pointer and a keyword, which are left to validation.
     """
 
     schema: Any
     instruction: str
     unenforced: list[tuple[str, str]]
-    max_applied: int  # how many schemas of the original one value may be held to
+    max_applied: int  # the most schemas of the original that apply to one value
 
 
-def prepare(schema: Any, characters: int, level: int) -> Prepared:
-    """Vet a schema, narrow it to answers of at most `characters`, and say how to show it.
+def prepare(schema: Any, characters: int, level: int) -> PreparedSchema:
+    """Check a schema, narrow it to outputs of at most `characters`, and describe it for a prompt.
 
     Raises:
-        SchemaError: no answer can be had for it.
+        SchemaError: The schema is rejected.
     """
     check_schema(schema)
     narrowed = narrow(schema, characters=characters, level=level)
     check_grammar_cost(narrowed.schema)
-    return Prepared(
+    return PreparedSchema(
         narrowed.schema,
         build_instruction(narrowed.schema),
         list(narrowed.unenforced),

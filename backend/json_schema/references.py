@@ -1,4 +1,4 @@
-"""Where schemas stand inside a schema, and what a reference leads to. Nothing is ever fetched."""
+"""Find the subschemas of a schema and resolve its local references. Nothing is fetched."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -24,16 +24,14 @@ SCHEMA_KEYWORDS = frozenset(
     ]
 )
 SCHEMA_LIST_KEYWORDS = frozenset(["allOf", "anyOf", "items", "oneOf", "prefixItems"])
-DEFINITION_KEYWORDS = frozenset(
-    ["$defs", "definitions"]
-)  # what is here counts only where it is referred to
+DEFINITION_KEYWORDS = frozenset(["$defs", "definitions"])  # these apply only where referenced
 SCHEMA_MAP_KEYWORDS = DEFINITION_KEYWORDS | {
     "dependencies",
     "dependentSchemas",
     "patternProperties",
     "properties",
 }
-# The value that fits the outer schema has to fit these too: with them alone one goes in circles.
+# Keywords whose subschemas apply to the same value as the schema itself.
 IN_PLACE_APPLICATORS = frozenset(
     ["allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependencies", "dependentSchemas"]
 )
@@ -42,12 +40,12 @@ Path = tuple[str, ...]
 
 
 def json_pointer(path: Iterable[str | int]) -> str:
-    """Write a place as a JSON pointer."""
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+    """Format a path as a JSON pointer."""
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
 
 
 def subschemas(schema: dict[str, Any]) -> Iterator[tuple[Path, Any]]:
-    """Give the schemas right below one, with their places in it."""
+    """Yield the direct subschemas of a schema, with their paths in it."""
     for keyword, value in schema.items():
         if keyword in SCHEMA_MAP_KEYWORDS and isinstance(value, dict):
             for name, child in value.items():
@@ -61,76 +59,76 @@ def subschemas(schema: dict[str, Any]) -> Iterator[tuple[Path, Any]]:
 
 
 class References:
-    """What the references within a schema lead to."""
+    """Resolves the references within one schema."""
 
     def __init__(self, root: Any) -> None:
         self._root = root
-        self._found: dict[str, tuple[Path, Any]] = {}
-        self._names: dict[str, tuple[Path, Any]] | None = None
+        self._resolved: dict[str, tuple[Path, Any]] = {}
+        self._anchors: dict[str, tuple[Path, Any]] | None = None
 
     def resolve(self, reference: str) -> tuple[Path, Any]:
-        """Find what a reference leads to: `#/a/b`, `#`, or `#name`.
+        """Return the path and the target of a reference: `#/a/b`, `#` or `#name`.
 
         Raises:
-            SchemaUnsupportedError: it leads elsewhere.
-            SchemaInvalidError: it leads nowhere.
+            SchemaUnsupportedError: It points to another document.
+            SchemaInvalidError: It has no target.
         """
-        if reference not in self._found:
-            self._found[reference] = self._find(reference)
-        return self._found[reference]
+        if reference not in self._resolved:
+            self._resolved[reference] = self._find(reference)
+        return self._resolved[reference]
 
     def _find(self, reference: str) -> tuple[Path, Any]:
         document, _, fragment = reference.partition("#")
         if document and document != _base_uri(self._root):
             raise SchemaUnsupportedError(
-                f"{reference[:100]!r} is in another document, and none is fetched: put what it "
-                "refers to into the schema, below $defs, and refer to it as #/$defs/name."
+                f"{reference[:100]!r} refers to another document, which is not fetched. Copy its "
+                "target into $defs and refer to it as #/$defs/name."
             )
         fragment = unquote(fragment)
         try:
             if fragment and not fragment.startswith("/"):
-                return self._named()[fragment]
-            return self._pointed(fragment)
+                return self._find_anchors()[fragment]
+            return self._follow_pointer(fragment)
         except LookupError:
             raise SchemaInvalidError(
-                f"There is nothing at {reference[:100]!r}: put it there."
+                f"The $ref {reference[:100]!r} has no target. Correct it or add the definition."
             ) from None
 
-    def _pointed(self, fragment: str) -> tuple[Path, Any]:
-        parts = fragment.split("/")[1:]
-        path = tuple(part.replace("~1", "/").replace("~0", "~") for part in parts)
-        found = self._root
-        for part in path:
-            if isinstance(found, list) and part.isdecimal() and len(part) < 10:
-                found = found[int(part)]
-            elif isinstance(found, dict):
-                found = found[part]
+    def _follow_pointer(self, pointer: str) -> tuple[Path, Any]:
+        steps = pointer.split("/")[1:]
+        path = tuple(step.replace("~1", "/").replace("~0", "~") for step in steps)
+        target = self._root
+        for step in path:
+            if isinstance(target, list) and step.isdecimal() and len(step) < 10:
+                target = target[int(step)]
+            elif isinstance(target, dict):
+                target = target[step]
             else:
                 raise LookupError
-        return path, found
+        return path, target
 
-    def _named(self) -> dict[str, tuple[Path, Any]]:
-        if self._names is None:
-            self._names = {}
-            todo: list[tuple[Path, Any]] = [((), self._root)]
-            while todo:
-                path, schema = todo.pop()
+    def _find_anchors(self) -> dict[str, tuple[Path, Any]]:
+        if self._anchors is None:
+            self._anchors = {}
+            pending: list[tuple[Path, Any]] = [((), self._root)]
+            while pending:
+                path, schema = pending.pop()
                 if isinstance(schema, dict):
-                    if name := _name(schema):
-                        self._names[name] = (path, schema)
-                    todo.extend((path + place, child) for place, child in subschemas(schema))
-        return self._names
+                    if anchor := _anchor(schema):
+                        self._anchors[anchor] = (path, schema)
+                    pending.extend((path + step, child) for step, child in subschemas(schema))
+        return self._anchors
 
 
-def _name(schema: dict[str, Any]) -> str | None:
-    if isinstance(name := schema.get("$anchor"), str):
-        return name
-    for keyword in ("$id", "id"):  # so it was said before 2019-09
-        if isinstance(name := schema.get(keyword), str) and name.startswith("#"):
-            return name[1:]
+def _anchor(schema: dict[str, Any]) -> str | None:
+    if isinstance(anchor := schema.get("$anchor"), str):
+        return anchor
+    for keyword in ("$id", "id"):  # anchors of drafts before 2019-09
+        if isinstance(uri := schema.get(keyword), str) and uri.startswith("#"):
+            return uri[1:]
     return None
 
 
 def _base_uri(root: Any) -> Any:
-    address = root.get("$id", root.get("id")) if isinstance(root, dict) else None
-    return address.removesuffix("#") if isinstance(address, str) else None
+    uri = root.get("$id", root.get("id")) if isinstance(root, dict) else None
+    return uri.removesuffix("#") if isinstance(uri, str) else None

@@ -1,34 +1,32 @@
-"""What a regular expression costs those who compile it, told from its text.
+"""Estimate the cost of compiling a regular expression from its text.
 
-It errs on the high side where a pattern is unusual; it is no parser and refuses nothing.
+This is not a parser: it rejects nothing, and overestimates unusual patterns.
 """
 
 import re
 from dataclasses import dataclass
 
-MAX_OPTIONAL = 100  # in a grammar each letter tries all ways past them, 100 in 60 ms
-BACKTRACKING_FACTOR = (
-    400  # what a repetition costs more where there is lookaround or a backreference
-)
+MAX_OPTIONAL = 100  # a grammar tries every way past them for each letter: 60 ms for 100
+BACKTRACKING_FACTOR = 400  # how much more a repetition costs with lookaround or backreferences
 _BACKTRACKING = re.compile(r"\(\?<?[=!]|\\[1-9]|\\k<")
 _TOKEN = re.compile(
     r"\\.|\[\^?\]?(?:\\.|[^\]\\])*+\\?(?:\]|\Z)|\((?:\?(?:[:=!>]|<[=!]|P?<\w+>))?|\)"
-    r"|(?P<many>[?*+])|\{(?P<least>\d*+)(?P<open>,?)(?P<most>\d*+)\}|.",
+    r"|(?P<quantifier>[?*+])|\{(?P<minimum>\d*+)(?P<comma>,?)(?P<maximum>\d*+)\}|.",
     re.DOTALL,
 )
 
 
 @dataclass
 class PatternCost:
-    """How often a part is repeated at most, all in all; and how many parts may be left out."""
+    """What a pattern consists of."""
 
-    repeated: int = 0
-    optional: int = 0
-    expanded: int = 0  # the parts, with each repetition written out
+    repeated: int = 0  # the sum of all maximum repetition counts
+    optional: int = 0  # parts that may be missing
+    expanded: int = 0  # parts once each repetition is written out
 
 
 def pattern_cost(pattern: str) -> PatternCost:
-    """Count the parts of a pattern; those inside a counted group count as often as it does."""
+    """Count the parts of a pattern; a part in a repeated group counts once per repetition."""
     cost = PatternCost()
     groups = [(0, 0)]  # (parts, optional parts) of each open group
     last = (0, 0)
@@ -39,11 +37,11 @@ def pattern_cost(pattern: str) -> PatternCost:
             continue
         if text == ")" and len(groups) > 1:
             last = groups.pop()
-        elif token["many"] or token["least"] is not None:
-            least, most = _times(token)
-            cost.repeated += most
-            # What stands already counted once is counted `most` times.
-            last = (last[0] * (most - 1), last[1] * (most - 1) + (least == 0))
+        elif token["quantifier"] or token["minimum"] is not None:
+            minimum, maximum = _repetitions(token)
+            cost.repeated += maximum
+            # The repeated part is already counted once.
+            last = (last[0] * (maximum - 1), last[1] * (maximum - 1) + (minimum == 0))
         else:
             last = (1, 0)
         groups[-1] = (groups[-1][0] + last[0], groups[-1][1] + last[1])
@@ -53,15 +51,15 @@ def pattern_cost(pattern: str) -> PatternCost:
 
 
 def matcher_cost(pattern: str) -> int:
-    """Say what it costs to build a matcher, 1 being about half a microsecond."""
+    """Return the cost of building a matcher, in units of about half a microsecond."""
     cost = pattern_cost(pattern)
     return cost.expanded * (BACKTRACKING_FACTOR if _BACKTRACKING.search(pattern) else 1)
 
 
-def _times(token: re.Match[str]) -> tuple[int, int]:
-    if token["many"]:
-        return (0 if token["many"] in "?*" else 1), 1
-    least = int(token["least"][:6] or 0)
-    if not token["open"]:
-        return least, max(least, 1)
-    return least, max(int(token["most"][:6] or 0), least, 1)
+def _repetitions(token: re.Match[str]) -> tuple[int, int]:
+    if token["quantifier"]:
+        return (0 if token["quantifier"] in "?*" else 1), 1
+    minimum = int(token["minimum"][:6] or 0)
+    if not token["comma"]:
+        return minimum, max(minimum, 1)
+    return minimum, max(int(token["maximum"][:6] or 0), minimum, 1)

@@ -1,23 +1,23 @@
-"""A regular expression, read as far as a grammar could carry it."""
+"""Parse the subset of regular expressions that a grammar can express."""
 
 from dataclasses import dataclass
 from typing import NoReturn
 
 PRINTABLE = frozenset(map(chr, range(0x20, 0x7F))) - {'"', "\\"}
 _DIGITS = frozenset("0123456789")
-_WORD = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_") | _DIGITS
-_CLASSES = {"d": _DIGITS, "w": _WORD, "s": frozenset(" ")}
+_WORD_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_") | _DIGITS
+_CLASSES = {"d": _DIGITS, "w": _WORD_CHARACTERS, "s": frozenset(" ")}
 _ESCAPES = {"t": "\t", "n": "\n", "r": "\r", "f": "\f", "v": "\v", "0": "\0"}
-_CODES = {"x": 2, "u": 4}  # hexadecimal digits that follow
+_HEX_ESCAPES = {"x": 2, "u": 4}  # number of hexadecimal digits that follow
 
 
 class UnsupportedPatternError(ValueError):
-    """The expression has something that cannot be had in a grammar."""
+    """The expression uses something that no grammar can express."""
 
 
 @dataclass(frozen=True)
 class CharClass:
-    """One character out of several."""
+    """One of several characters."""
 
     options: frozenset[str]
 
@@ -51,10 +51,10 @@ EMPTY = Seq(())
 
 
 def parse(pattern: str) -> Node:
-    """Read a regular expression of JSON Schema's.
+    """Parse a regular expression as used in JSON Schema.
 
     Raises:
-        UncarriedError: it has something that no grammar carries.
+        UnsupportedPatternError: It uses something that no grammar can express.
     """
     return _Parser(pattern).parse()
 
@@ -62,31 +62,31 @@ def parse(pattern: str) -> Node:
 class _Parser:
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
-        self._at = 0
+        self._position = 0
 
     def parse(self) -> Node:
         node = self._alternatives()
-        if self._at < len(self._pattern):
+        if self._position < len(self._pattern):
             self._fail()
         return node
 
     def _fail(self) -> NoReturn:
-        raise UnsupportedPatternError(f"at {self._at} of {self._pattern!r:.100}")
+        raise UnsupportedPatternError(f"at {self._position} of {self._pattern!r:.100}")
 
-    def _next(self) -> str:
-        return self._pattern[self._at : self._at + 1]
+    def _peek(self) -> str:
+        return self._pattern[self._position : self._position + 1]
 
     def _take(self, count: int = 1) -> str:
-        taken = self._pattern[self._at : self._at + count]
-        if len(taken) < count:
+        text = self._pattern[self._position : self._position + count]
+        if len(text) < count:
             self._fail()
-        self._at += count
-        return taken
+        self._position += count
+        return text
 
     def _skip(self, text: str) -> bool:
-        is_there = self._pattern.startswith(text, self._at)
-        self._at += len(text) * is_there
-        return is_there
+        is_next = self._pattern.startswith(text, self._position)
+        self._position += len(text) * is_next
+        return is_next
 
     def _alternatives(self) -> Node:
         options = [self._sequence()]
@@ -96,7 +96,7 @@ class _Parser:
 
     def _sequence(self) -> Node:
         parts: list[Node] = []
-        while self._next() not in ("", "|", ")"):
+        while self._peek() not in ("", "|", ")"):
             parts.append(self._repeated(self._atom()))
         return parts[0] if len(parts) == 1 else Seq(tuple(parts))
 
@@ -117,11 +117,11 @@ class _Parser:
         return CharClass(frozenset(character))
 
     def _group(self) -> Node:
-        if self._skip("?<") and self._next() not in ("=", "!"):
+        if self._skip("?<") and self._peek() not in ("=", "!"):
             while self._take() != ">":
                 pass
-        elif not self._skip("?:") and self._next() == "?":
-            self._fail()  # looks ahead, or sets a flag
+        elif not self._skip("?:") and self._peek() == "?":
+            self._fail()  # lookaround or a flag
         node = self._alternatives()
         if not self._skip(")"):
             self._fail()
@@ -129,25 +129,25 @@ class _Parser:
 
     def _class(self) -> frozenset[str]:
         is_negated = self._skip("^")
-        found: set[str] = set()
+        members: set[str] = set()
         while not self._skip("]"):
             first = self._member()
-            if self._next() != "-" or self._pattern.startswith("-]", self._at):
-                found |= first
+            if self._peek() != "-" or self._pattern.startswith("-]", self._position):
+                members |= first
                 continue
             self._take()
             last = self._member()
             if len(first) != 1 or len(last) != 1:
-                found |= first | last | {"-"}
+                members |= first | last | {"-"}
                 continue
             [low], [high] = first, last
-            found |= {one for one in PRINTABLE if low <= one <= high} or first
-        return PRINTABLE - found if is_negated else frozenset(found)
+            members |= {char for char in PRINTABLE if low <= char <= high} or first
+        return PRINTABLE - members if is_negated else frozenset(members)
 
     def _member(self) -> frozenset[str]:
         character = self._take()
         if character == "[":
-            self._fail()  # in some dialects a class in a class
+            self._fail()  # a nested class in some dialects
         return self._escape(in_class=True) if character == "\\" else frozenset(character)
 
     def _escape(self, *, in_class: bool = False) -> frozenset[str]:
@@ -157,13 +157,13 @@ class _Parser:
             return members if character.islower() else PRINTABLE - members
         if character in _ESCAPES:
             return frozenset(_ESCAPES[character])
-        if character in _CODES:
+        if character in _HEX_ESCAPES:
             try:
-                return frozenset(chr(int(self._take(_CODES[character]), 16)))
+                return frozenset(chr(int(self._take(_HEX_ESCAPES[character]), 16)))
             except ValueError:
                 self._fail()
         if character.isalnum() and not (in_class and character == "b"):
-            self._fail()  # \b, \1, \p and the like
+            self._fail()  # \b, \1, \p and others
         return frozenset(character)
 
     def _repeated(self, node: Node) -> Node:
@@ -173,7 +173,7 @@ class _Parser:
                 return node
             if isinstance(node, Anchor):
                 self._fail()
-            self._skip("?")  # lazy: the same texts fit
+            self._skip("?")  # lazy quantifiers match the same texts
             node = Repeat(node, *bounds)
 
     def _bounds(self) -> tuple[int, int | None] | None:
@@ -183,11 +183,11 @@ class _Parser:
             return 1, None
         if self._skip("?"):
             return 0, 1
-        end = self._pattern.find("}", self._at)
-        if self._next() != "{" or end < 0:
+        end = self._pattern.find("}", self._position)
+        if self._peek() != "{" or end < 0:
             return None
-        low, comma, high = self._pattern[self._at + 1 : end].partition(",")
+        low, comma, high = self._pattern[self._position + 1 : end].partition(",")
         if not low.isdecimal() or not (high.isdecimal() or not high):
-            return None  # a brace that stands for itself
-        self._at = end + 1
+            return None  # a literal brace
+        self._position = end + 1
         return int(low), int(high) if high else (None if comma else int(low))

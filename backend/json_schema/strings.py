@@ -1,4 +1,4 @@
-"""Strings as a grammar can carry them: by a pattern, or by their length."""
+"""Narrow a string schema to what a grammar can express: a pattern or length bounds."""
 
 from typing import Any
 
@@ -6,50 +6,55 @@ from backend.json_schema.formats import ENCODINGS, FORMATS
 from backend.json_schema.regex_cost import MAX_OPTIONAL, pattern_cost
 from backend.json_schema.regex_narrow import UnsupportedPatternError, narrow_pattern
 
-MAX_PATTERNED = 256  # characters
-MIN_PATTERN_LENGTH = 16  # what has a pattern makes no sense when it is cut shorter
-LEAST_FORMATTED, MOST_FORMATTED = 40, 80
+MAX_PATTERN_LENGTH = 256  # characters of a match
+MIN_PATTERN_LENGTH = 16  # a match cut shorter makes no sense
+MIN_FORMAT_LENGTH, MAX_FORMAT_LENGTH = 40, 80
 
 Schema = dict[str, Any]
 
 
-def narrow_string(schema: Schema, room: int) -> tuple[Schema, int, list[str]] | None:
-    """Give strings that fit, of at most `room` characters where they may be so short.
+def narrow_string(schema: Schema, budget: int) -> tuple[Schema, int, list[str]] | None:
+    """Return the narrowed schema, its maximum length and the keywords it does not enforce.
 
-    With them come how long they may be and the keywords that are left out; None if nothing fits.
+    Strings get at most `budget` characters unless the schema asks for more. None if no string is
+    valid.
     """
-    parts: list[Schema] = [schema, *schema.get("allOf", ())]
-    patterned, left = None, ["contentMediaType"] if "contentMediaType" in schema else []
-    for word, pattern in _patterns(parts):
-        if patterned is None:
-            patterned = _by_pattern(pattern, schema, _length_limit(word, room))
-            if patterned is not None:
+    schemas: list[Schema] = [schema, *schema.get("allOf", ())]
+    narrowed, unenforced = None, ["contentMediaType"] if "contentMediaType" in schema else []
+    for keyword, pattern in _patterns(schemas):
+        if narrowed is None:
+            narrowed = _by_pattern(pattern, schema, _length_limit(keyword, budget))
+            if narrowed is not None:
                 continue
-        left.append(word)
-    found = patterned or _by_length(schema, room)
-    return None if found is None else (*found, left)
+        unenforced.append(keyword)
+    narrowed = narrowed or _by_length(schema, budget)
+    return None if narrowed is None else (*narrowed, unenforced)
 
 
-def _patterns(parts: list[Schema]) -> list[tuple[str, str]]:
-    """Give the pattern that each keyword means; of them only one can be carried."""
-    found = [("pattern", part["pattern"]) for part in parts if "pattern" in part]
-    for word, known in (("format", FORMATS), ("contentEncoding", ENCODINGS)):
-        found += [(word, f"^({known[part[word]]})$") for part in parts if part.get(word) in known]
-    return found
+def _patterns(schemas: list[Schema]) -> list[tuple[str, str]]:
+    """Return each keyword with the pattern it stands for; a grammar enforces only one of them."""
+    patterns = [("pattern", schema["pattern"]) for schema in schemas if "pattern" in schema]
+    for keyword, bodies in (("format", FORMATS), ("contentEncoding", ENCODINGS)):
+        patterns += [
+            (keyword, f"^({bodies[schema[keyword]]})$")
+            for schema in schemas
+            if schema.get(keyword) in bodies
+        ]
+    return patterns
 
 
-def _length_limit(word: str, room: int) -> int:
-    """Give what has a format twice the room: most of its parts stay short."""
-    if word == "format":
-        return max(LEAST_FORMATTED, min(2 * room, MOST_FORMATTED))
-    return max(MIN_PATTERN_LENGTH, room)
+def _length_limit(keyword: str, budget: int) -> int:
+    """Return the length limit; formats get twice the budget, as most of their parts stay short."""
+    if keyword == "format":
+        return max(MIN_FORMAT_LENGTH, min(2 * budget, MAX_FORMAT_LENGTH))
+    return max(MIN_PATTERN_LENGTH, budget)
 
 
-def _by_pattern(pattern: str, schema: Schema, room: int) -> tuple[Schema, int] | None:
-    shortest, longest = schema.get("minLength", 0), schema.get("maxLength", MAX_PATTERNED)
-    for most in (room, MAX_PATTERNED):
+def _by_pattern(pattern: str, schema: Schema, limit: int) -> tuple[Schema, int] | None:
+    minimum, maximum = schema.get("minLength", 0), schema.get("maxLength", MAX_PATTERN_LENGTH)
+    for max_length in (limit, MAX_PATTERN_LENGTH):
         try:
-            narrower, length = narrow_pattern(pattern, shortest, min(most, longest))
+            narrower, length = narrow_pattern(pattern, minimum, min(max_length, maximum))
         except UnsupportedPatternError:
             continue
         if pattern_cost(narrower).optional <= MAX_OPTIONAL:
@@ -57,10 +62,10 @@ def _by_pattern(pattern: str, schema: Schema, room: int) -> tuple[Schema, int] |
     return None
 
 
-def _by_length(schema: Schema, room: int) -> tuple[Schema, int] | None:
-    least, most = schema.get("minLength", 0), schema.get("maxLength")
-    if most is not None and least > most:
+def _by_length(schema: Schema, budget: int) -> tuple[Schema, int] | None:
+    minimum, maximum = schema.get("minLength", 0), schema.get("maxLength")
+    if maximum is not None and minimum > maximum:
         return None
-    most = max(least, room if most is None else min(most, room))
-    least = max(least, min(most, 1))  # nothing is rarely meant, and often written
-    return {"type": "string", "minLength": least, "maxLength": most}, most + 2
+    maximum = max(minimum, budget if maximum is None else min(maximum, budget))
+    minimum = max(minimum, min(maximum, 1))  # models often write "", which is rarely intended
+    return {"type": "string", "minLength": minimum, "maxLength": maximum}, maximum + 2

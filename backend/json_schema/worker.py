@@ -1,7 +1,11 @@
-"""Processes that may be killed, for work on schemas that somebody else wrote.
+"""Run functions on untrusted schemas in worker processes that are killed when they hang.
 
-`python -m backend.json_schema.worker` is such a process: it reads pickled calls and writes pickled
-results, each with its length in front, and ends when its input ends, as it does with its owner.
+`python -m backend.json_schema.worker` is such a process: it reads pickled calls from standard input
+and writes pickled results to standard output, each after its length, until its input ends.
+
+Not `anyio.to_process`: it runs the parent's `__main__` again in the worker, counts a restart
+towards the call's time limit, hides why a worker does not start, and cannot end an idle one. After
+a Ctrl-C in the terminal it returns a call's result to the next caller.
 """
 
 import asyncio
@@ -19,165 +23,153 @@ from backend.json_schema.errors import SchemaTooLargeError, SchemaUnsupportedErr
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 COMMAND = (sys.executable, "-m", "backend.json_schema.worker")
-START_SECONDS = 20.0  # a busy machine takes seconds to import anything
-ORPHAN_SECONDS = 60.0  # no call takes that long, unless its owner died
+START_SECONDS = 20.0  # imports take seconds on a busy machine
+ORPHAN_SECONDS = 60  # only a call whose parent died runs this long
 MAX_WAITING = 64
 LENGTH_BYTES = 4
 
-Arguments = ParamSpec("Arguments")
-Result = TypeVar("Result")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class WorkerBusyError(Exception):
-    """Too much waits already."""
+    """Too many calls are waiting."""
 
 
 class WorkerUnavailableError(Exception):
-    """No process starts; why not, it says itself on the standard error."""
+    """No worker process starts. It writes the reason to standard error itself."""
 
 
 class WorkerPool:
-    """Runs calls, each in a process by itself; one that takes too long ends with its process."""
+    """Runs each call in a worker process, and kills the process if the call takes too long."""
 
     def __init__(
         self, seconds: float = 1.0, processes: int = 2, *, command: Sequence[str] = COMMAND
     ) -> None:
-        self._seconds = seconds
-        self._free = [_WorkerProcess(command) for _ in range(processes)]
-        self._children = tuple(self._free)
-        self._turn = asyncio.Semaphore(processes)
+        self._processes = [_WorkerProcess(command, seconds) for _ in range(processes)]
+        self._idle = asyncio.LifoQueue[_WorkerProcess]()
+        for process in self._processes:
+            self._idle.put_nowait(process)
         self._calls = set[asyncio.Task[Any]]()
 
-    async def run(
-        self,
-        function: Callable[Arguments, Result],
-        *args: Arguments.args,
-        **kwargs: Arguments.kwargs,
-    ) -> Result:
-        """Call a module's function in a process; give or raise what it does.
+    async def run(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call a module-level function in a worker; return its result or raise its exception.
 
         Raises:
-            SchemaTooLargeError: it took too long.
-            SchemaUnsupportedError: its process died of it.
-            WorkerBusyError: too many wait already.
-            WorkerBrokenError: there is no process.
+            SchemaTooLargeError: The call took too long.
+            SchemaUnsupportedError: The worker process died.
+            WorkerBusyError: Too many calls are waiting.
+            WorkerUnavailableError: No worker process starts.
         """
-        if len(self._calls) >= len(self._children) + MAX_WAITING:
-            raise WorkerBusyError(f"{MAX_WAITING} schemas wait already: try again soon.")
-        call = asyncio.create_task(self._run(function, pickle.dumps((function, args, kwargs))))
+        if len(self._calls) >= len(self._processes) + MAX_WAITING:
+            raise WorkerBusyError(f"{MAX_WAITING} schemas are already queued. Try again soon.")
+        call = asyncio.create_task(self._run(pickle.dumps((function, args, kwargs))))
         self._calls.add(call)
         call.add_done_callback(self._discard)
-        # Whoever leaves does not take the process along, which others will need.
+        # A cancelled caller leaves the worker running: killing it would cost the next a restart.
         has_failed, result = await asyncio.shield(call)
         if has_failed:
             raise result
         return result  # type: ignore[no-any-return]
 
     async def close(self) -> None:
-        """End the processes, whatever they do."""
+        """Kill all worker processes, busy ones too."""
         for call in self._calls:
             call.cancel()
         await asyncio.gather(*self._calls, return_exceptions=True)
-        for child in self._children:
-            await child.kill()
+        for process in self._processes:
+            await process.kill()
+
+    async def _run(self, call: bytes) -> tuple[bool, Any]:
+        process = await self._idle.get()
+        try:
+            await process.start()
+            return await process.call(call)
+        except BaseException:
+            await process.kill()
+            raise
+        finally:
+            self._idle.put_nowait(process)
 
     def _discard(self, call: asyncio.Task[Any]) -> None:
         self._calls.discard(call)
         if not call.cancelled():
-            call.exception()  # nobody may be there to take it
-
-    async def _run(self, function: Callable[..., Any], call: bytes) -> tuple[bool, Any]:
-        await self._turn.acquire()
-        child = self._free.pop()
-        try:
-            await child.load(function.__module__)
-            async with asyncio.timeout(self._seconds):
-                return await child.call(call)
-        except TimeoutError:
-            await child.kill()
-            raise SchemaTooLargeError(
-                "It takes too long to look through: make the schema smaller or simpler."
-            ) from None
-        except (asyncio.IncompleteReadError, ConnectionError):
-            await child.kill()
-            raise SchemaUnsupportedError(
-                "It cannot be looked through: make the schema smaller or simpler."
-            ) from None
-        except BaseException:
-            await child.kill()
-            raise
-        finally:
-            self._free.append(child)
-            self._turn.release()
+            call.exception()  # retrieved, as the caller may have been cancelled
 
 
 class _WorkerProcess:
-    """One process, started when it is first needed, and again after it was killed."""
+    """One process: started by its first call, and again by the next one after a kill."""
 
-    def __init__(self, command: Sequence[str]) -> None:
+    def __init__(self, command: Sequence[str], seconds: float) -> None:
         self._command = command
+        self._seconds = seconds
         self._process: Process | None = None
-        self._loaded = set[str]()
 
-    async def load(self, module: str) -> None:
-        """Have the process import a module: that is no part of the first call's time."""
-        if self._is_alive() and module in self._loaded:
+    async def start(self) -> None:
+        """Start the process if it is not running, and wait until it has imported its modules.
+
+        Raises:
+            WorkerUnavailableError: It does not start.
+        """
+        if self._process and self._process.returncode is None and not self._pipes[1].at_eof():
             return
+        await self.kill()
         try:
-            if not self._is_alive():
-                await self._start()
+            self._process = await asyncio.create_subprocess_exec(
+                *self._command,
+                stdin=PIPE,
+                stdout=PIPE,
+                cwd=ROOT,
+                start_new_session=True,  # Ctrl-C is for the parent, which ends the worker
+            )
             async with asyncio.timeout(START_SECONDS):
-                await self.call(pickle.dumps((_load, (module,), {})))
-        except (OSError, asyncio.IncompleteReadError) as error:  # also of a time limit
-            raise WorkerUnavailableError(
-                "The process that looks at schemas did not start."
-            ) from error
-        self._loaded.add(module)
+                await self._pipes[1].readexactly(LENGTH_BYTES)  # an empty message
+        except (OSError, asyncio.IncompleteReadError) as error:  # TimeoutError is an OSError
+            raise WorkerUnavailableError("The schema worker did not start.") from error
 
     async def call(self, call: bytes) -> tuple[bool, Any]:
-        """Send a call; give whether it failed, and what it gave or raised."""
-        process = self._process
-        assert process  # noqa: S101  # it was loaded
-        assert process.stdin  # noqa: S101
-        assert process.stdout  # noqa: S101
-        process.stdin.write(len(call).to_bytes(LENGTH_BYTES) + call)
-        await process.stdin.drain()
-        length = int.from_bytes(await process.stdout.readexactly(LENGTH_BYTES))
-        return pickle.loads(await process.stdout.readexactly(length))  # type: ignore[no-any-return]  # noqa: S301
+        """Return whether a call raised, and its exception or result."""
+        calls, results = self._pipes
+        try:
+            async with asyncio.timeout(self._seconds):
+                calls.write(_with_length(call))
+                await calls.drain()
+                length = int.from_bytes(await results.readexactly(LENGTH_BYTES))
+                result = await results.readexactly(length)
+        except TimeoutError:
+            raise SchemaTooLargeError(
+                "Checking the schema takes too long. Make it smaller or simpler."
+            ) from None
+        except (asyncio.IncompleteReadError, ConnectionError):
+            raise SchemaUnsupportedError(
+                "The schema cannot be checked. Make it smaller or simpler."
+            ) from None
+        return pickle.loads(result)  # type: ignore[no-any-return]  # noqa: S301
 
     async def kill(self) -> None:
         process, self._process = self._process, None
-        self._loaded.clear()
         if process:
             with suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
 
-    def _is_alive(self) -> bool:
-        if self._process is None or self._process.returncode is not None:
-            return False
-        return bool(self._process.stdout and not self._process.stdout.at_eof())
-
-    async def _start(self) -> None:
-        await self.kill()
-        self._process = await asyncio.create_subprocess_exec(
-            *self._command,
-            stdin=PIPE,
-            stdout=PIPE,
-            cwd=ROOT,
-            start_new_session=True,  # a Ctrl-C is for its owner, which ends it
-        )
-
-
-def _load(module: str) -> None:
-    importlib.import_module(module)
+    @property
+    def _pipes(self) -> tuple[asyncio.StreamWriter, asyncio.StreamReader]:
+        process = self._process
+        assert process and process.stdin and process.stdout  # noqa: S101, PT018  # after start()
+        return process.stdin, process.stdout
 
 
 def _serve(calls: BinaryIO, results: BinaryIO) -> None:
-    while length := calls.read(LENGTH_BYTES):
-        written = _execute(calls.read(int.from_bytes(length)))
-        results.write(len(written).to_bytes(LENGTH_BYTES) + written)
+    importlib.import_module("backend.json_schema.prepare")  # not in the first call's time
+    message = b""
+    while True:
+        results.write(_with_length(message))
         results.flush()
+        length = calls.read(LENGTH_BYTES)
+        if not length:
+            break
+        message = _execute(calls.read(int.from_bytes(length)))
 
 
 def _execute(call: bytes) -> bytes:
@@ -185,16 +177,20 @@ def _execute(call: bytes) -> bytes:
     try:
         function, args, kwargs = pickle.loads(call)  # noqa: S301
         result = (False, function(*args, **kwargs))
-    except Exception as error:  # raised where it was called
+    except Exception as error:  # raised in the parent
         result = (True, error)
     _set_alarm(0)
     return pickle.dumps(result)
 
 
-def _set_alarm(seconds: float) -> None:
-    """Have the kernel end this process, should nobody else be left to do it; 0 takes it back."""
-    if hasattr(signal, "setitimer"):  # not on Windows
-        signal.setitimer(signal.ITIMER_REAL, seconds)
+def _set_alarm(seconds: int) -> None:
+    """Make the kernel end this process after `seconds`, or never if 0."""
+    if hasattr(signal, "alarm"):  # not on Windows
+        signal.alarm(seconds)
+
+
+def _with_length(message: bytes) -> bytes:
+    return len(message).to_bytes(LENGTH_BYTES) + message
 
 
 if __name__ == "__main__":

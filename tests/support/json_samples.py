@@ -1,6 +1,6 @@
-"""Texts that every judge of the stack takes for JSON, and texts that none does."""
+"""Texts that every validator of the stack accepts as JSON, and texts that none accepts."""
 
-JSON = [
+VALID_JSON = [
     "1e99",
     "1" * 300,
     '"1e999"',
@@ -15,7 +15,7 @@ JSON = [
         for closing in ("\n```", "```\n", " ``` \n")
     ),
 ]
-NO_JSON = [
+INVALID_JSON = [
     "",
     "NaN",
     '{"a": NaN}',

@@ -1,4 +1,4 @@
-"""Every answer that a narrowed schema allows fits the schema that was asked for."""
+"""Every output that a narrowed schema allows is valid against the original."""
 
 import json
 import random
@@ -15,49 +15,49 @@ from backend.json_schema.errors import SchemaError, SchemaTooLargeError, SchemaU
 from backend.json_schema.limits import check_schema
 from backend.json_schema.narrow import NarrowedSchema, narrow
 from tests.support.paths import DATA
-from tests.support.schema_instances import instance
+from tests.support.schema_instances import random_instance
 
 SCHEMAS = [json.loads(line) for line in (DATA / "schemas.jsonl").read_text().splitlines()]
-COMBINING = COMBINATORS | {"contains"}
-ROOM = 320  # characters: 160 tokens
+COMBINING_KEYWORDS = COMBINATORS | {"contains"}
+CHARACTERS = 320  # 160 tokens
 
 
-def faults(
-    schema: Any, narrowed: NarrowedSchema, *, times: int = 60, seed: int = 1
+def unreported_errors(
+    schema: Any, narrowed: NarrowedSchema, *, count: int = 60, seed: int = 1
 ) -> list[tuple[str, str]]:
-    """Say what instances of the narrowed schema the original refuses by what is not named."""
-    judge = jsonschema_rs.validator_for(schema, validate_formats=True)
-    named = {keyword for _, keyword in narrowed.unenforced}
-    chance = random.Random(seed)
-    found = []
-    for _ in range(times):
-        drawn = instance(narrowed.schema, chance)
-        found += [
+    """Return errors of random outputs by keywords that are not reported as unenforced."""
+    validator = jsonschema_rs.validator_for(schema, validate_formats=True)
+    unenforced = {keyword for _, keyword in narrowed.unenforced}
+    rng = random.Random(seed)
+    errors = []
+    for _ in range(count):
+        value = random_instance(narrowed.schema, rng)
+        errors += [
             (error.message, error.kind.name)
-            for error in judge.iter_errors(drawn)
-            if not named & {str(part) for part in (error.kind.name, *error.schema_path)}
+            for error in validator.iter_errors(value)
+            if not unenforced & {str(step) for step in (error.kind.name, *error.schema_path)}
         ]
-    return found
+    return errors
 
 
 @pytest.mark.parametrize("case", SCHEMAS, ids=[case["id"] for case in SCHEMAS])
 @pytest.mark.parametrize("level", [0, 1, 3])
-def test_what_a_narrowed_schema_allows_the_original_allows(
+def test_outputs_of_a_narrowed_schema_are_valid_against_the_original(
     case: dict[str, Any], level: int
 ) -> None:
     schema = case["schema"]
     check_schema(schema)
-    narrowed = narrow(schema, characters=ROOM, level=level)
-    assert faults(schema, narrowed) == []
+    narrowed = narrow(schema, characters=CHARACTERS, level=level)
+    assert unreported_errors(schema, narrowed) == []
     xllamacpp.json_schema_to_grammar(json.dumps(narrowed.schema))
-    assert narrowed.longest <= ROOM * 3
+    assert narrowed.max_characters <= CHARACTERS * 3
 
 
-def one(schema: dict[str, Any]) -> Any:
-    """Narrow to what carries all of the schema."""
-    narrowed = narrow(schema, characters=ROOM)
+def fully_enforced(schema: dict[str, Any]) -> Any:
+    """Return the narrowed schema, which must enforce everything."""
+    narrowed = narrow(schema, characters=CHARACTERS)
     assert narrowed.unenforced == ()
-    assert faults(schema, narrowed) == []
+    assert unreported_errors(schema, narrowed) == []
     return narrowed.schema
 
 
@@ -142,8 +142,8 @@ def one(schema: dict[str, Any]) -> Any:
     ],
     ids=str,
 )
-def test_what_no_grammar_knows_is_said_in_words_that_it_does(schema: Any) -> None:
-    one(schema)
+def test_unsupported_keywords_are_rewritten_for_the_grammar(schema: Any) -> None:
+    fully_enforced(schema)
 
 
 @pytest.mark.parametrize(
@@ -153,26 +153,26 @@ def test_what_no_grammar_knows_is_said_in_words_that_it_does(schema: Any) -> Non
         ({"type": "array", "items": {"type": "string"}, "uniqueItems": True}, "uniqueItems"),
     ],
 )
-def test_what_costs_answers_that_were_meant_is_carried_from_the_first_level_on(
+def test_keyword_that_excludes_valid_values_is_enforced_from_level_1(
     schema: dict[str, Any], keyword: str
 ) -> None:
-    assert narrow(schema, characters=ROOM).unenforced == (("", keyword),)
-    narrowed = narrow(schema, characters=ROOM, level=1)
+    assert narrow(schema, characters=CHARACTERS).unenforced == (("", keyword),)
+    narrowed = narrow(schema, characters=CHARACTERS, level=1)
     assert narrowed.unenforced == ()
-    assert faults(schema, narrowed) == []
+    assert unreported_errors(schema, narrowed) == []
 
 
 @pytest.mark.parametrize("level", [0, 1, 2, 3])
-def test_a_fine_range_without_whole_numbers_stays_one_of_numbers(level: int) -> None:
+def test_fine_range_without_integers_stays_a_number(level: int) -> None:
     schema = {"type": "number", "minimum": 0.01, "maximum": 0.99, "multipleOf": 0.001}
-    narrowed = narrow(schema, characters=ROOM, level=level)
+    narrowed = narrow(schema, characters=CHARACTERS, level=level)
     assert narrowed.schema == {"type": "number"}
     assert {keyword for _, keyword in narrowed.unenforced} == {"minimum", "maximum", "multipleOf"}
 
 
-def test_keys_keep_their_order() -> None:
+def test_properties_keep_their_order() -> None:
     schema = {"type": "object", "properties": {"z": {}, "a": {}, "m": {}}, "required": ["m", "z"]}
-    assert list(one(schema)["properties"]) == ["z", "a", "m"]
+    assert list(fully_enforced(schema)["properties"]) == ["z", "a", "m"]
 
 
 @pytest.mark.parametrize(
@@ -183,8 +183,8 @@ def test_keys_keep_their_order() -> None:
         ({"type": "array", "items": {}, "uniqueItems": True, "minItems": 3}, "uniqueItems"),
     ],
 )
-def test_what_is_not_carried_is_named(schema: dict[str, Any], keyword: str) -> None:
-    assert narrow(schema, characters=ROOM).unenforced == (("", keyword),)
+def test_unenforced_keyword_is_reported(schema: dict[str, Any], keyword: str) -> None:
+    assert narrow(schema, characters=CHARACTERS).unenforced == (("", keyword),)
 
 
 @pytest.mark.parametrize(
@@ -209,14 +209,14 @@ def test_what_is_not_carried_is_named(schema: dict[str, Any], keyword: str) -> N
     ],
     ids=str,
 )
-def test_what_nothing_fits_is_said(schema: Any) -> None:
+def test_unsatisfiable_schema_raises(schema: Any) -> None:
     with pytest.raises(SchemaUnsatisfiableError):
-        narrow(schema, characters=ROOM)
+        narrow(schema, characters=CHARACTERS)
 
 
-def test_levels_tighten_and_what_has_no_room_is_said() -> None:
+def test_levels_tighten_and_too_long_outputs_raise() -> None:
     schema = {"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "string"}}}
-    lengths = [narrow(schema, characters=1000, level=level).longest for level in range(4)]
+    lengths = [narrow(schema, characters=1000, level=level).max_characters for level in range(4)]
     assert lengths == sorted(lengths, reverse=True)
     assert lengths[0] > lengths[-1]
     with pytest.raises(SchemaTooLargeError):
@@ -253,8 +253,8 @@ leaves = st.one_of(
 names = st.sampled_from(["a", "b", "c"])
 
 
-def grown(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    parts = st.lists(inner, min_size=1, max_size=3)
+def combined_schemas(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    schema_lists = st.lists(inner, min_size=1, max_size=3)
     objects = st.fixed_dictionaries(
         {"type": st.just("object")},
         optional={
@@ -273,7 +273,7 @@ def grown(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         {"type": st.just("array")},
         optional={
             "items": inner,
-            "prefixItems": parts,
+            "prefixItems": schema_lists,
             "minItems": st.integers(0, 3),
             "maxItems": st.integers(0, 4),
             "uniqueItems": st.booleans(),
@@ -281,27 +281,31 @@ def grown(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
             "maxContains": st.integers(1, 3),
         },
     )
-    combined = st.one_of(
+    combinations = st.one_of(
         *(
-            st.builds(lambda found, name=name: {name: found}, parts)
-            for name in ("anyOf", "allOf", "oneOf")
+            st.builds(lambda schemas, keyword=keyword: {keyword: schemas}, schema_lists)
+            for keyword in ("anyOf", "allOf", "oneOf")
         ),
         st.fixed_dictionaries({"if": inner, "then": inner}, optional={"else": inner}),
-        st.builds(lambda one, other: {**one, "not": other}, inner, inner),
-        st.builds(lambda one, found: {**one, "anyOf": found}, objects, parts),
-        st.builds(lambda one, found: {**one, "oneOf": found}, objects, parts),
+        st.builds(lambda schema, negated: {**schema, "not": negated}, inner, inner),
+        st.builds(lambda schema, options: {**schema, "anyOf": options}, objects, schema_lists),
+        st.builds(lambda schema, options: {**schema, "oneOf": options}, objects, schema_lists),
     )
-    return st.one_of(objects, arrays, combined)
+    return st.one_of(objects, arrays, combinations)
 
 
 @settings(max_examples=400, deadline=None, derandomize=True)
-@given(st.recursive(leaves, grown, max_leaves=6), st.integers(0, 3))
-def test_no_schema_lets_a_wrong_answer_through(schema: dict[str, Any], level: int) -> None:
+@given(st.recursive(leaves, combined_schemas, max_leaves=6), st.integers(0, 3))
+def test_outputs_of_any_narrowed_schema_are_valid_against_the_original(
+    schema: dict[str, Any], level: int
+) -> None:
     try:
         check_schema(schema)
-        narrowed = narrow(schema, characters=ROOM, level=level)
+        narrowed = narrow(schema, characters=CHARACTERS, level=level)
     except SchemaError:
         return
-    # What combines schemas is said otherwise when it is narrowed, and may be named otherwise.
-    if not narrowed.unenforced or not any(f'"{word}"' in json.dumps(schema) for word in COMBINING):
-        assert faults(schema, narrowed, times=10) == []
+    # Normalization rewrites combining keywords, so another keyword may be reported for them.
+    if not narrowed.unenforced or not any(
+        f'"{keyword}"' in json.dumps(schema) for keyword in COMBINING_KEYWORDS
+    ):
+        assert unreported_errors(schema, narrowed, count=10) == []

@@ -1,4 +1,4 @@
-"""Numbers that are carried are numbers of the original's range."""
+"""Narrowed numbers stay within the original range."""
 
 from typing import Any
 
@@ -19,11 +19,11 @@ from backend.json_schema.numbers import MAX_VALUES, NumberRange
         ({"minimum": 0, "exclusiveMinimum": True, "maximum": 0.02}, [0.01, 0.02]),
     ],
 )
-def test_a_narrow_range_is_its_values(schema: dict[str, Any], values: list[float]) -> None:
+def test_small_range_becomes_an_enum(schema: dict[str, Any], values: list[float]) -> None:
     assert NumberRange.from_schema(schema).decimal_schema() == {"enum": values}
 
 
-def test_a_wide_range_has_no_list_of_decimals_but_bounded_integers() -> None:
+def test_large_range_has_bounded_integers_but_no_enum_of_decimals() -> None:
     numbers = NumberRange.from_schema({"minimum": -90.5, "maximum": 90})
     assert numbers.decimal_schema() is None
     assert numbers.integer_schema() == {"type": "integer", "minimum": -90, "maximum": 90}
@@ -48,12 +48,12 @@ ranges = st.fixed_dictionaries(
 
 @settings(max_examples=500, deadline=None, derandomize=True)
 @given(ranges)
-def test_every_number_that_is_carried_is_of_the_range(schema: dict[str, Any]) -> None:
+def test_narrowed_numbers_are_valid_against_the_original(schema: dict[str, Any]) -> None:
     numbers = NumberRange.from_schema(schema)
-    for found in (numbers.integer_schema(), numbers.decimal_schema()):
-        if found is None:
+    for narrowed in (numbers.integer_schema(), numbers.decimal_schema()):
+        if narrowed is None:
             continue
-        values = found.get("enum") or [found["minimum"], found["maximum"]]
+        values = narrowed.get("enum") or [narrowed["minimum"], narrowed["maximum"]]
         assert len(values) <= MAX_VALUES + 2
         for value in values:
             assert jsonschema_rs.is_valid(schema, value), value

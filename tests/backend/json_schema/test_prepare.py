@@ -1,4 +1,4 @@
-"""What is sent in a schema's place is looked through as what is sent as it is."""
+"""A prepared schema never costs the model server too much."""
 
 from typing import Any
 
@@ -9,16 +9,16 @@ from backend.json_schema.grammar_cost import check_grammar_cost
 from backend.json_schema.prepare import prepare
 
 
-@pytest.mark.parametrize("parts", [120, 200, 250])
+@pytest.mark.parametrize("optional_count", [120, 200, 250])
 @pytest.mark.parametrize("level", [0, 1, 3])
-def test_no_pattern_is_sent_that_would_hold_the_model_server_up(parts: int, level: int) -> None:
-    prepared = prepare({"type": "string", "pattern": f"^{'a?' * parts}$"}, 2000, level)
+def test_prepared_pattern_stays_within_the_grammar_cost(optional_count: int, level: int) -> None:
+    prepared = prepare({"type": "string", "pattern": f"^{'a?' * optional_count}$"}, 2000, level)
     check_grammar_cost(prepared.schema)
     assert ("pattern" in prepared.schema) == (not prepared.unenforced)
 
 
-def test_a_narrowed_schema_that_would_hold_the_model_server_up_is_refused() -> None:
-    inner: dict[str, Any] = {f"p{number}": {"type": "boolean"} for number in range(60)}
+def test_narrowed_schema_over_the_grammar_cost_is_rejected() -> None:
+    inner: dict[str, Any] = {f"p{index}": {"type": "boolean"} for index in range(60)}
     schema = {"type": "object", "properties": {"n" * 20_000: {"properties": inner}}}
     with pytest.raises(SchemaTooLargeError, match="busy"):
         prepare(schema, 100_000, 0)

@@ -1,4 +1,4 @@
-"""The form that a model is shown says what is asked for, and is short."""
+"""The form in the prompt names what to fill in, and is short."""
 
 from typing import Any
 
@@ -8,12 +8,12 @@ from backend.json_schema.narrow import narrow
 from backend.json_schema.prompt import build_instruction, skeleton
 
 
-def shown(schema: dict[str, Any]) -> str:
+def narrowed_skeleton(schema: dict[str, Any]) -> str:
     return skeleton(narrow(schema, characters=1000).schema)
 
 
 @pytest.mark.parametrize(
-    ("schema", "form"),
+    ("schema", "expected"),
     [
         ({"type": "string"}, '"<text>"'),
         ({"type": "array", "items": {"type": "string"}}, '["<text>", ...]'),
@@ -22,7 +22,7 @@ def shown(schema: dict[str, Any]) -> str:
             "[1, <true or false>]",
         ),
         ({"enum": ["red", "green"]}, '"<red or green>"'),
-        ({"enum": [f"v{number}" for number in range(20)]}, '"<text>"'),
+        ({"enum": [f"v{index}" for index in range(20)]}, '"<text>"'),
         ({"enum": [3, 5]}, "<number>"),
         ({"enum": [1, True]}, "1"),
         ({"const": "only"}, '"only"'),
@@ -31,19 +31,19 @@ def shown(schema: dict[str, Any]) -> str:
     ],
     ids=str,
 )
-def test_each_kind_of_value_has_its_words(schema: dict[str, Any], form: str) -> None:
-    assert shown(schema) == form
+def test_skeleton_has_a_placeholder_for_each_type(schema: dict[str, Any], expected: str) -> None:
+    assert narrowed_skeleton(schema) == expected
 
 
-def test_a_form_has_the_names_in_their_order() -> None:
+def test_skeleton_keeps_the_property_order() -> None:
     inner = {"type": "object", "properties": {"zip_code": {"type": "integer"}}}
     schema = {"type": "object", "properties": {"to": {"type": "string"}, "at": inner}}
-    assert shown(schema) == '{"to": "<to>", "at": {"zip_code": <number>}}'
+    assert narrowed_skeleton(schema) == '{"to": "<to>", "at": {"zip_code": <number>}}'
 
 
-def test_the_model_is_shown_the_form_and_no_schema() -> None:
+def test_instruction_has_the_skeleton_but_not_the_schema() -> None:
     schema = {"type": "object", "properties": {"city": {"type": "string", "maxLength": 9}}}
-    told = build_instruction(narrow(schema, characters=1000).schema)
-    assert '{"city": "<city>"}' in told
-    assert "maxLength" not in told
-    assert len(told) < 500
+    instruction = build_instruction(narrow(schema, characters=1000).schema)
+    assert '{"city": "<city>"}' in instruction
+    assert "maxLength" not in instruction
+    assert len(instruction) < 500

@@ -1,4 +1,4 @@
-"""A pattern that is carried lets through only what the original does, in words a grammar has."""
+"""A narrowed pattern matches a subset of the original, in syntax that a grammar supports."""
 
 import random
 import re
@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from backend.json_schema.formats import FORMATS
 from backend.json_schema.regex_narrow import UnsupportedPatternError, example_match, narrow_pattern
-from tests.support.schema_instances import instance
+from tests.support.schema_instances import random_instance
 
-PLAIN = re.compile(r"\^([^\\\"]|\\[\^$.\[\]()|{}*+?])*\$")
+SUPPORTED_SYNTAX = re.compile(r"\^([^\\\"]|\\[\^$.\[\]()|{}*+?])*\$")
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ PLAIN = re.compile(r"\^([^\\\"]|\\[\^$.\[\]()|{}*+?])*\$")
         (r"^$", 0, 9, "^$"),
     ],
 )
-def test_a_pattern_is_anchored_bounded_and_spelled_out(
+def test_narrowed_pattern_is_anchored_bounded_and_spelled_out(
     pattern: str, shortest: int, longest: int, narrower: str
 ) -> None:
     assert narrow_pattern(pattern, shortest, longest)[0] == narrower
@@ -37,31 +37,31 @@ def test_a_pattern_is_anchored_bounded_and_spelled_out(
 @pytest.mark.parametrize(
     "pattern", [r"^(?!a)b$", r"^\p{L}$", r"^(a)\1$", r"a\b", r"^a$b", "^[a", "^(a", "*"]
 )
-def test_what_cannot_be_carried_is_said(pattern: str) -> None:
+def test_unsupported_pattern_raises(pattern: str) -> None:
     with pytest.raises(UnsupportedPatternError):
         narrow_pattern(pattern, 0, 40)
 
 
-def test_no_text_of_a_fitting_length_is_said() -> None:
+def test_pattern_without_a_match_of_valid_length_raises() -> None:
     with pytest.raises(UnsupportedPatternError):
         narrow_pattern("^[a-f]{24}$", 0, 20)
 
 
-def test_an_example_fits() -> None:
+def test_example_matches_its_pattern() -> None:
     assert re.search(r"^x-\w+$", example_match(r"^x-\w+$", 6))
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_every_value_of_a_format_s_pattern_has_the_format(name: str) -> None:
+def test_matches_of_a_format_pattern_have_the_format(name: str) -> None:
     narrower, longest = narrow_pattern(f"^({FORMATS[name]})$", 0, 256)
-    chance = random.Random(1)
+    rng = random.Random(1)
     for _ in range(300):
-        drawn = instance({"type": "string", "pattern": narrower}, chance)
-        assert len(drawn) <= longest
-        assert jsonschema_rs.is_valid({"format": name}, drawn, validate_formats=True), drawn
+        text = random_instance({"type": "string", "pattern": narrower}, rng)
+        assert len(text) <= longest
+        assert jsonschema_rs.is_valid({"format": name}, text, validate_formats=True), text
 
 
-pieces = st.sampled_from(
+atoms = st.sampled_from(
     [
         "a",
         "[a-c]",
@@ -80,15 +80,15 @@ pieces = st.sampled_from(
         r"[\w.-]",
     ]
 )
-ends = st.sampled_from(["", "", "?", "*", "+", "{2}", "{1,3}", "{0,}", "+?"])
+quantifiers = st.sampled_from(["", "", "?", "*", "+", "{2}", "{1,3}", "{0,}", "+?"])
 patterns = st.recursive(
-    st.builds(lambda piece, end: piece + end, pieces, ends),
+    st.builds(lambda atom, quantifier: atom + quantifier, atoms, quantifiers),
     lambda inner: st.one_of(
         st.builds("".join, st.lists(inner, min_size=1, max_size=3)),
         st.builds(
-            lambda found, end: f"({'|'.join(found)}){end}",
+            lambda options, quantifier: f"({'|'.join(options)}){quantifier}",
             st.lists(inner, min_size=1, max_size=3),
-            ends,
+            quantifiers,
         ),
     ),
     max_leaves=6,
@@ -99,21 +99,21 @@ patterns = st.recursive(
 @given(
     patterns, st.sampled_from(["{}", "^{}", "{}$", "^{}$"]), st.integers(0, 5), st.integers(5, 30)
 )
-def test_every_text_of_a_narrower_pattern_fits_the_original(
-    pattern: str, frame: str, shortest: int, longest: int
+def test_matches_of_a_narrowed_pattern_match_the_original(
+    pattern: str, template: str, shortest: int, longest: int
 ) -> None:
     original = {
-        "pattern": frame.format(f"({pattern})"),
+        "pattern": template.format(f"({pattern})"),
         "minLength": shortest,
         "maxLength": longest,
     }
     try:
-        narrower, most = narrow_pattern(original["pattern"], shortest, longest)
+        narrower, max_length = narrow_pattern(original["pattern"], shortest, longest)
     except UnsupportedPatternError:
         return
-    assert PLAIN.fullmatch(narrower)
-    chance = random.Random(1)
+    assert SUPPORTED_SYNTAX.fullmatch(narrower)
+    rng = random.Random(1)
     for _ in range(20):
-        drawn = instance({"type": "string", "pattern": narrower}, chance)
-        assert len(drawn) <= most
-        assert jsonschema_rs.is_valid(original, drawn), (original, narrower, drawn)
+        text = random_instance({"type": "string", "pattern": narrower}, rng)
+        assert len(text) <= max_length
+        assert jsonschema_rs.is_valid(original, text), (original, narrower, text)

@@ -1,4 +1,4 @@
-"""What counts as an answer that fits, and what is shown of one that grows."""
+"""Validation of outputs, and the parsing of unfinished ones."""
 
 import json
 import time
@@ -17,7 +17,7 @@ from backend.json_schema.validator import (
     ValidationResult,
     parse_partial,
 )
-from tests.support.json_samples import JSON, NO_JSON
+from tests.support.json_samples import INVALID_JSON, VALID_JSON
 
 ANYTHING = SchemaValidator({})
 PERSON = SchemaValidator(
@@ -34,10 +34,10 @@ PERSON = SchemaValidator(
 )
 
 
-def test_what_fits_is_parsed_with_its_keys_in_order() -> None:
-    verdict = PERSON.validate(' {"tags": ["x"], "name": "Ann", "born": "2001-02-03"}\n')
-    assert verdict == ValidationResult({"tags": ["x"], "name": "Ann", "born": "2001-02-03"}, [])
-    assert list(verdict.parsed) == ["tags", "name", "born"]
+def test_valid_text_is_parsed_in_its_key_order() -> None:
+    result = PERSON.validate(' {"tags": ["x"], "name": "Ann", "born": "2001-02-03"}\n')
+    assert result == ValidationResult({"tags": ["x"], "name": "Ann", "born": "2001-02-03"}, [])
+    assert list(result.parsed) == ["tags", "name", "born"]
 
 
 @pytest.mark.parametrize(
@@ -51,70 +51,70 @@ def test_what_fits_is_parsed_with_its_keys_in_order() -> None:
         ("[]", "", "type"),
     ],
 )
-def test_what_does_not_fit_is_told_with_its_place(text: str, pointer: str, keyword: str) -> None:
-    verdict = PERSON.validate(text)
-    assert [(fault.pointer, fault.keyword) for fault in verdict.errors] == [(pointer, keyword)]
-    assert verdict.parsed is None
+def test_violation_has_its_pointer_and_keyword(text: str, pointer: str, keyword: str) -> None:
+    result = PERSON.validate(text)
+    assert [(issue.pointer, issue.keyword) for issue in result.errors] == [(pointer, keyword)]
+    assert result.parsed is None
 
 
-@pytest.mark.parametrize("text", NO_JSON)
-def test_what_is_not_json_is_not_mended(text: str) -> None:
-    [fault] = ANYTHING.validate(text).errors
-    assert (fault.pointer, fault.keyword) == ("", "json")
-    assert len(fault.message) < 200
+@pytest.mark.parametrize("text", INVALID_JSON)
+def test_invalid_json_is_rejected(text: str) -> None:
+    [issue] = ANYTHING.validate(text).errors
+    assert (issue.pointer, issue.keyword) == ("", "json")
+    assert len(issue.message) < 200
 
 
 @pytest.mark.parametrize("opening", ["```json\n", "```\n", "\n ```json ", "```"])
 @pytest.mark.parametrize("closing", ["\n```", "```\n", " ``` \n"])
-def test_a_whole_code_fence_is_taken_off(opening: str, closing: str) -> None:
+def test_complete_code_fence_is_removed(opening: str, closing: str) -> None:
     text = f'{opening}{{"a": "```"}}{closing}'
     assert ANYTHING.validate(text) == ValidationResult({"a": "```"})
 
 
-@pytest.mark.parametrize("text", JSON)
-def test_what_is_json_is_taken(text: str) -> None:
+@pytest.mark.parametrize("text", VALID_JSON)
+def test_valid_json_is_accepted(text: str) -> None:
     assert ANYTHING.validate(text).errors == []
 
 
-def test_faults_are_few_and_short() -> None:
-    judge = SchemaValidator({"items": {"type": "integer"}})
-    verdict = judge.validate(json.dumps(["x" * 500] * 30))
-    assert len(verdict.errors) == MAX_ISSUES
-    assert all(len(fault.message) < 400 for fault in verdict.errors)
+def test_issues_are_limited_in_number_and_length() -> None:
+    validator = SchemaValidator({"items": {"type": "integer"}})
+    result = validator.validate(json.dumps(["x" * 500] * 30))
+    assert len(result.errors) == MAX_ISSUES
+    assert all(len(issue.message) < 400 for issue in result.errors)
 
 
 @pytest.mark.parametrize("pattern", ["^(a+)+$", "^(a|a)*b$", r"^(a*)*\1b$", r"(?!x)(\w+\s?)*\1b"])
-def test_no_pattern_takes_long(pattern: str) -> None:
-    judge = SchemaValidator({"pattern": pattern})
-    began = time.monotonic()
-    verdict = judge.validate(json.dumps("a" * 5000 + "!"))
-    assert time.monotonic() - began < 1
-    assert [fault.keyword for fault in verdict.errors]
+def test_catastrophic_pattern_is_validated_quickly(pattern: str) -> None:
+    validator = SchemaValidator({"pattern": pattern})
+    started_at = time.monotonic()
+    result = validator.validate(json.dumps("a" * 5000 + "!"))
+    assert time.monotonic() - started_at < 1
+    assert [issue.keyword for issue in result.errors]
 
 
-def test_no_union_takes_long_to_be_at_fault() -> None:
+def test_violation_of_a_large_union_is_reported_quickly() -> None:
     levels: dict[str, Any] = {
         f"l{i}": {"anyOf": [{"$ref": f"#/$defs/l{i + 1}"}] * 2} for i in range(8)
     }
     schema = {"$defs": levels | {"l8": {"type": "string"}}, "items": {"$ref": "#/$defs/l0"}}
-    began = time.monotonic()
-    [fault] = SchemaValidator(schema).validate(json.dumps(list(range(300)))).errors
-    assert time.monotonic() - began < 1
-    assert (fault.pointer, fault.keyword) == ("/0", "anyOf")
+    started_at = time.monotonic()
+    [issue] = SchemaValidator(schema).validate(json.dumps(list(range(300)))).errors
+    assert time.monotonic() - started_at < 1
+    assert (issue.pointer, issue.keyword) == ("/0", "anyOf")
 
 
-@pytest.mark.parametrize("address", ["file:///etc/passwd", "http://127.0.0.1:9/a", "other.json"])
-def test_nothing_is_fetched(address: str) -> None:
+@pytest.mark.parametrize("uri", ["file:///etc/passwd", "http://127.0.0.1:9/a", "other.json"])
+def test_external_reference_is_not_fetched(uri: str) -> None:
     with pytest.raises(ValueError, match="retriev"):
-        SchemaValidator({"$ref": address})
+        SchemaValidator({"$ref": uri})
 
 
-def test_what_has_no_end_is_not_judged() -> None:
+def test_endlessly_recursive_schema_is_rejected() -> None:
     with pytest.raises(SchemaUnsupportedError):
         SchemaValidator({"not": {"$ref": "#"}})
 
 
-def test_a_schema_may_be_true_or_false() -> None:
+def test_boolean_schema_is_supported() -> None:
     assert SchemaValidator(schema=True).validate("1") == ValidationResult(1)
     assert SchemaValidator(schema=False).validate("1").errors == [
         ValidationIssue("", "falseSchema", "False schema does not allow 1")
@@ -133,27 +133,29 @@ json_values = st.recursive(
 
 
 @given(json_values, st.booleans(), st.sampled_from([None, 1]))
-def test_any_json_is_read_as_it_is(value: Any, is_ascii: bool, indent: int | None) -> None:
+def test_any_json_value_is_parsed_unchanged(value: Any, is_ascii: bool, indent: int | None) -> None:
     text = json.dumps(value, ensure_ascii=is_ascii, indent=indent)
     assert ANYTHING.validate(text) == ValidationResult(value)
     assert ANYTHING.validate(f"```json\n{text}\n```") == ValidationResult(value)
 
 
 @given(st.text() | st.text('{}[]",:0123456789eE+-.`tfn\\ \n'))
-def test_any_text_gives_a_verdict(text: str) -> None:
-    verdict = ANYTHING.validate(text)
-    assert verdict.errors or json.loads(json.dumps(verdict.parsed)) == verdict.parsed
+def test_any_text_is_either_rejected_or_parsed(text: str) -> None:
+    result = ANYTHING.validate(text)
+    assert result.errors or json.loads(json.dumps(result.parsed)) == result.parsed
     parse_partial(text)
 
 
-def is_part(part: Any, whole: Any) -> bool:
-    """Tell whether a value may grow into another: only containers grow, and only at their end."""
-    if isinstance(part, dict) and isinstance(whole, dict):
-        begun = list(whole)[: len(part)]
-        return list(part) == begun and all(is_part(part[name], whole[name]) for name in part)
-    if isinstance(part, list) and isinstance(whole, list):
-        return len(part) <= len(whole) and all(map(is_part, part, whole))
-    return type(part) is type(whole) and bool(part == whole)
+def is_prefix(partial: Any, full: Any) -> bool:
+    """Return True if a value may grow into another: only containers grow, and only at their end."""
+    if isinstance(partial, dict) and isinstance(full, dict):
+        names = list(full)[: len(partial)]
+        return list(partial) == names and all(
+            is_prefix(partial[name], full[name]) for name in partial
+        )
+    if isinstance(partial, list) and isinstance(full, list):
+        return len(partial) <= len(full) and all(map(is_prefix, partial, full))
+    return type(partial) is type(full) and bool(partial == full)
 
 
 @given(
@@ -163,23 +165,23 @@ def is_part(part: Any, whole: Any) -> bool:
     st.sampled_from([("", ""), ("```json\n", "\n```"), ("```\n", "\n```\n"), (" ```json ", "```")]),
 )
 @settings(deadline=2000)
-def test_what_is_shown_is_never_taken_back(
+def test_partial_result_is_never_retracted(
     value: Any, is_ascii: bool, indent: int | None, fence: tuple[str, str]
 ) -> None:
     text = fence[0] + json.dumps(value, ensure_ascii=is_ascii, indent=indent) + fence[1]
-    shown = ABSENT
+    previous = ABSENT
     for length in range(len(text) + 1):
-        now = parse_partial(text[:length])
-        assert now is not ABSENT or shown is ABSENT
-        assert now is ABSENT or is_part(now, value)
-        assert shown is ABSENT or is_part(shown, now)
-        shown = now
+        partial = parse_partial(text[:length])
+        assert partial is not ABSENT or previous is ABSENT
+        assert partial is ABSENT or is_prefix(partial, value)
+        assert previous is ABSENT or is_prefix(previous, partial)
+        previous = partial
     if isinstance(value, dict | list | str):
-        assert shown == value
+        assert previous == value
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "partial"),
     [
         ('{"a": 1', {}),
         ('{"a": 12.5', {}),
@@ -198,16 +200,16 @@ def test_what_is_shown_is_never_taken_back(
         ('{"a": 1, "a": 2,', ABSENT),
     ],
 )
-def test_what_is_shown_of_a_growing_text(text: str, shown: Any) -> None:
-    assert parse_partial(text) == shown
+def test_unfinished_text_is_parsed_up_to_its_last_final_value(text: str, partial: Any) -> None:
+    assert parse_partial(text) == partial
 
 
-def test_a_long_text_is_shown_as_it_grows_in_little_time() -> None:
+def test_long_unfinished_text_is_parsed_quickly() -> None:
     text = json.dumps([{"text": "word " * 20, "number": i} for i in range(300)])
     runaway = "```json" + " \n" * 20_000
-    began = time.monotonic()
+    started_at = time.monotonic()
     for length in range(0, len(text), 20):
         parse_partial(text[:length])
     assert parse_partial(runaway) is ABSENT
     assert ANYTHING.validate(runaway).errors
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - started_at < 3

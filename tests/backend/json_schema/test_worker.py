@@ -1,4 +1,4 @@
-"""The processes that look at schemas: quick, killed in time, and never left behind."""
+"""Schema workers are fast, killed on time, and never left behind."""
 
 import asyncio
 import os
@@ -46,49 +46,53 @@ def children() -> list[psutil.Process]:
     ]
 
 
-async def test_gives_what_the_function_gives(worker: WorkerPool) -> None:
+async def test_run_returns_the_result_of_the_function(worker: WorkerPool) -> None:
     assert await worker.run(sorted, [2, 1], reverse=True) == [2, 1]
     assert await worker.run(os.getpid) != os.getpid()
 
 
-async def test_raises_what_the_function_raises(worker: WorkerPool) -> None:
+async def test_run_raises_the_exception_of_the_function(worker: WorkerPool) -> None:
     with pytest.raises(SchemaInvalidError) as caught:
         await worker.run(check_schema, {"properties": {"a": {"type": "nothing"}}})
     assert caught.value.pointer == "/properties/a/type"
-    assert caught.value.message.startswith("It is no JSON Schema")
+    assert caught.value.message.startswith("Not a JSON Schema")
     with pytest.raises(ZeroDivisionError):
         await worker.run(divmod, 1, 0)
 
 
-async def test_what_takes_too_long_is_killed_and_the_next_call_works(worker: WorkerPool) -> None:
-    first = await worker.run(os.getpid)
-    began = time.monotonic()
+async def test_call_over_the_time_limit_is_killed_and_the_next_call_works(
+    worker: WorkerPool,
+) -> None:
+    pid = await worker.run(os.getpid)
+    started_at = time.monotonic()
     with pytest.raises(SchemaTooLargeError, match="too long"):
         await worker.run(time.sleep, 30)
-    assert time.monotonic() - began < 2
-    assert not psutil.pid_exists(first)
-    assert await worker.run(os.getpid) != first
+    assert time.monotonic() - started_at < 2
+    assert not psutil.pid_exists(pid)
+    assert await worker.run(os.getpid) != pid
 
 
-async def test_a_pattern_that_never_ends_is_killed_too(worker: WorkerPool) -> None:
+async def test_catastrophic_regex_is_killed(worker: WorkerPool) -> None:
     with pytest.raises(SchemaTooLargeError):
-        await worker.run(re.match, "(a+)+b", "a" * 60)  # holds the interpreter's lock all along
+        await worker.run(re.match, "(a+)+b", "a" * 60)  # holds the GIL
 
 
-async def test_a_process_that_dies_is_a_typed_error(worker: WorkerPool) -> None:
+async def test_worker_crash_raises_a_schema_error_and_the_next_call_works(
+    worker: WorkerPool,
+) -> None:
     with pytest.raises(SchemaUnsupportedError):
         await worker.run(os._exit, 3)
     assert await worker.run(abs, -1) == 1
 
 
-async def test_a_process_that_was_killed_while_idle_is_started_again(worker: WorkerPool) -> None:
+async def test_worker_killed_while_idle_is_restarted(worker: WorkerPool) -> None:
     pid = await worker.run(os.getpid)
     os.kill(pid, signal.SIGKILL)
     await asyncio.sleep(0.2)
     assert await worker.run(os.getpid) != pid
 
 
-async def test_whoever_leaves_does_not_disturb_the_others(worker: WorkerPool) -> None:
+async def test_cancelled_call_does_not_restart_the_worker(worker: WorkerPool) -> None:
     pid = await worker.run(os.getpid)
     call = asyncio.create_task(worker.run(time.sleep, 0.1))
     await asyncio.sleep(0.02)
@@ -96,7 +100,7 @@ async def test_whoever_leaves_does_not_disturb_the_others(worker: WorkerPool) ->
     assert await worker.run(os.getpid) == pid
 
 
-async def test_calls_at_once_share_two_processes() -> None:
+async def test_concurrent_calls_share_two_processes() -> None:
     worker = WorkerPool()
     pids = await asyncio.gather(*(worker.run(os.getpid) for _ in range(20)))
     await worker.close()
@@ -105,48 +109,50 @@ async def test_calls_at_once_share_two_processes() -> None:
 
 
 @pytest.mark.parametrize("is_warm", [False, True])
-async def test_only_so_many_wait(is_warm: bool, worker: WorkerPool) -> None:
+async def test_calls_beyond_the_queue_limit_raise_worker_busy(
+    is_warm: bool, worker: WorkerPool
+) -> None:
     if is_warm:
         await worker.run(abs, -1)
     calls = [worker.run(abs, -1) for _ in range(MAX_WAITING + 40)]
-    done = await asyncio.gather(*calls, return_exceptions=True)
-    assert done.count(1) == MAX_WAITING + 1
-    assert sum(isinstance(result, WorkerBusyError) for result in done) == 39
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    assert results.count(1) == MAX_WAITING + 1
+    assert sum(isinstance(result, WorkerBusyError) for result in results) == 39
     assert await worker.run(abs, -1) == 1
 
 
 @pytest.mark.parametrize(
-    ("command", "said"),
+    ("command", "reason"),
     [
         ([sys.executable, "-c", "raise SystemExit('no memory')"], "no memory"),
         (["/nowhere/python"], ""),
     ],
 )
-async def test_a_process_that_does_not_start_says_why_in_the_log(
-    command: list[str], said: str, capfd: pytest.CaptureFixture[str]
+async def test_worker_that_does_not_start_raises_and_logs_the_reason(
+    command: list[str], reason: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     worker = WorkerPool(command=command)
     for _ in range(2):
         with pytest.raises(WorkerUnavailableError, match="did not start"):
             await worker.run(abs, -1)
     await worker.close()
-    assert said in capfd.readouterr().err
+    assert reason in capfd.readouterr().err
 
 
-async def test_nothing_is_left_after_closing_while_it_works() -> None:
+async def test_close_kills_a_busy_worker() -> None:
     worker = WorkerPool(seconds=30, processes=1)
     call = asyncio.create_task(worker.run(time.sleep, 30))
     while not children():  # noqa: ASYNC110  # the system has no event for it
         await asyncio.sleep(0.01)
-    began = time.monotonic()
+    started_at = time.monotonic()
     await worker.close()
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - started_at < 1
     assert not children()
     with pytest.raises(asyncio.CancelledError):
         await call
 
 
-def test_ends_with_its_owner() -> None:
+def test_worker_exits_when_its_parent_is_killed() -> None:
     script = (
         "import asyncio, os\n"
         "from backend.json_schema.worker import WorkerPool\n"
@@ -157,18 +163,18 @@ def test_ends_with_its_owner() -> None:
     )
     with subprocess.Popen(
         [sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    ) as owner:
-        assert owner.stdout
-        pid = int(owner.stdout.readline())
-        owner.kill()
+    ) as parent:
+        assert parent.stdout
+        pid = int(parent.stdout.readline())
+        parent.kill()
     wait_until(lambda: not psutil.pid_exists(pid))
 
 
-async def test_a_warm_call_takes_less_than_a_millisecond(worker: WorkerPool) -> None:
+async def test_warm_call_takes_less_than_three_milliseconds(worker: WorkerPool) -> None:
     schema = {"type": "object", "properties": {"name": {"type": "string"}}}
-    times = []
+    durations = []
     for _ in range(200):
-        began = time.perf_counter()
+        started_at = time.perf_counter()
         await worker.run(check_schema, schema)
-        times.append(time.perf_counter() - began)
-    assert statistics.median(times) < 0.003  # 0.4 ms on an idle machine
+        durations.append(time.perf_counter() - started_at)
+    assert statistics.median(durations) < 0.003  # 0.4 ms on an idle machine
