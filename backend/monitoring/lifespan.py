@@ -12,7 +12,7 @@ from backend.monitoring.statistics import DatabaseStatistics
 
 @asynccontextmanager
 async def open_statistics(app: FastAPI, database: Database) -> AsyncIterator[None]:
-    """Give the app database statistics for as long as it runs."""
+    """Open the statistics as `app.state.statistics`, and close them when the app stops."""
     app.state.statistics = DatabaseStatistics(database)
     try:
         yield
