@@ -1,3 +1,3 @@
-"""The API: OpenAI's chat completions, in front of any model server."""
+"""The API: OpenAI-compatible chat completions in front of any model server."""
 
 VERSION = "0.1.0"

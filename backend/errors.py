@@ -1,10 +1,10 @@
-"""What can go wrong, and how a client is told.
+"""The API's errors, each with its HTTP status and its code in OpenAI's error shape.
 
 SmolChatError                          500  internal_error
 ├── InvalidRequestError                400  invalid_request
 │   ├── ContextLengthExceededError     400  context_length_exceeded
 │   ├── ChatTemplateError              400  invalid_request
-│   ├── UpgradeError                   400  invalid_request
+│   ├── UpgradeBodyLostError           400  invalid_request
 │   └── TooManyChoicesError            400  invalid_request
 ├── UnauthorizedError                  401  invalid_api_key
 ├── HostNotAllowedError                403  host_not_allowed
@@ -15,23 +15,22 @@ SmolChatError                          500  internal_error
 ├── PresetNotFoundError                404  preset_not_found
 ├── RequestTooLargeError               413  request_too_large
 ├── UnsupportedMediaTypeError          415  unsupported_media_type
-├── SchemaRefusedError                 422  schema_invalid, schema_unsupported, schema_too_large,
+├── SchemaRejectedError                422  schema_invalid, schema_unsupported, schema_too_large,
 │                                           schema_unsatisfiable
-├── SchemaWorkerError                  500  schema_worker_failed
+├── SchemaWorkerUnavailableError       500  schema_worker_failed
 ├── NotReadyError                      503  not_ready
 ├── ShuttingDownError                  503  shutting_down
 ├── TooManyRequestsError               429  too_many_requests
-├── StoreUnavailableError              503  store_unavailable
+├── DatabaseUnavailableError           503  store_unavailable
 └── ModelServerError                   502  model_server_failed
-    ├── UnknownRouteError              502  model_server_failed
+    ├── ModelServerRouteNotFoundError  502  model_server_failed
     ├── ModelServerUnreachableError    503  model_server_unreachable
     ├── ModelLoadingError              503  model_loading
+    ├── ModelServerTimeoutError        504  model_server_timeout
     ├── OutputTruncatedError           502  output_truncated
-    ├── ValidationFailedError          502  validation_failed
-    └── ModelServerTimeoutError        504  model_server_timeout
+    └── ValidationFailedError          502  validation_failed
 
-A message says what happened, to what, and what to try next. It never carries what a model server
-wrote in its log.
+A message says what happened, to what, and what to try next. It never quotes a model server's log.
 """
 
 from typing import Any, ClassVar, Self
@@ -40,7 +39,7 @@ from pydantic_core import to_json
 
 
 class SmolChatError(Exception):
-    """Something that a client is told in OpenAI's error shape."""
+    """An error that the client receives in OpenAI's error shape."""
 
     status: ClassVar[int] = 500
     code: str = "internal_error"
@@ -52,21 +51,26 @@ class SmolChatError(Exception):
         self.details = details
 
     def copy_with(self, **details: Any) -> Self:
-        """Give the same error with more details. This one may be told to others, too."""
-        other = type(self).__new__(type(self), *self.args)
-        vars(other).update(vars(self), details=self.details | details)
-        return other
+        """Return the same error with more details. Several requests may share this one."""
+        copy = type(self).__new__(type(self), *self.args)
+        vars(copy).update(vars(self), details=self.details | details)
+        return copy
 
     def payload(self) -> dict[str, Any]:
-        """Give the error in OpenAI's shape."""
-        kind = "invalid_request_error" if self.status < 500 else "server_error"
-        error = {"message": self.message, "type": kind, "code": self.code, "param": self.param}
+        """Return the error as a response body in OpenAI's shape."""
+        error_type = "invalid_request_error" if self.status < 500 else "server_error"
+        error = {
+            "message": self.message,
+            "type": error_type,
+            "code": self.code,
+            "param": self.param,
+        }
         return {"error": error | self.details}
 
     def sse_event(self) -> bytes:
-        """Give the error as the event that ends a stream.
+        """Return the error as the event that ends a stream.
 
-        The blank lines in front end an event that may have been left open.
+        The leading blank lines end an event that may have been left open.
         """
         return b"\n\ndata: " + to_json(self.payload()) + b"\n\n"
 
@@ -77,9 +81,25 @@ class InvalidRequestError(SmolChatError):
 
 
 class ContextLengthExceededError(InvalidRequestError):
-    """The prompt does not fit; `details` holds n_prompt_tokens and n_ctx where known."""
+    """The prompt does not fit; `details` holds n_prompt_tokens and n_ctx if known."""
 
     code = "context_length_exceeded"
+
+
+class ChatTemplateError(InvalidRequestError):
+    """The model's chat template does not accept these messages as they are."""
+
+
+class UpgradeBodyLostError(InvalidRequestError):
+    """The request asked to upgrade to another protocol, and its body was lost."""
+
+
+class TooManyChoicesError(InvalidRequestError):
+    """The request's `n` exceeds the `max_choices` that the model server returns at once."""
+
+    def __init__(self, message: str, *, max_choices: int) -> None:
+        super().__init__(message, param="n")
+        self.max_choices = max_choices
 
 
 class UnauthorizedError(SmolChatError):
@@ -95,22 +115,6 @@ class HostNotAllowedError(SmolChatError):
 class OriginNotAllowedError(SmolChatError):
     status = 403
     code = "origin_not_allowed"
-
-
-class ChatTemplateError(InvalidRequestError):
-    """The model's template does not take these messages as they are."""
-
-
-class UpgradeBodyLostError(InvalidRequestError):
-    """The request asked for another protocol, and its body was lost with that."""
-
-
-class TooManyChoicesError(InvalidRequestError):
-    """More answers were asked for than the model server gives at once: `most`."""
-
-    def __init__(self, message: str, *, most: int) -> None:
-        super().__init__(message, param="n")
-        self.max_choices = most
 
 
 class ModelNotFoundError(SmolChatError):
@@ -144,7 +148,7 @@ class UnsupportedMediaTypeError(SmolChatError):
 
 
 class SchemaRejectedError(SmolChatError):
-    """No answer can be had for this schema; `pointer` in the details says where it is at fault."""
+    """The schema cannot be used; `pointer` in the details is the location of the problem."""
 
     status = 422
 
@@ -154,7 +158,7 @@ class SchemaRejectedError(SmolChatError):
 
 
 class SchemaWorkerUnavailableError(SmolChatError):
-    """No process starts to look through a schema, and unseen none is sent on."""
+    """No worker process could be started to check a schema, and unchecked it is not sent."""
 
     code = "schema_worker_failed"
 
@@ -175,7 +179,7 @@ class TooManyRequestsError(SmolChatError):
 
 
 class DatabaseUnavailableError(SmolChatError):
-    """The database is not to be had, or does not take what it is given."""
+    """The database cannot be reached, or refused a query."""
 
     status = 503
     code = "store_unavailable"
@@ -187,7 +191,7 @@ class ModelServerError(SmolChatError):
 
 
 class ModelServerRouteNotFoundError(ModelServerError):
-    """There is a server, and it has no such route: its routes may be elsewhere."""
+    """The server answers but does not have this route: its routes may have another prefix."""
 
 
 class ModelServerUnreachableError(ModelServerError):
@@ -206,12 +210,12 @@ class ModelServerTimeoutError(ModelServerError):
 
 
 class OutputTruncatedError(ModelServerError):
-    """The last attempt was cut off; the details hold its `text` and all `attempts`."""
+    """The last attempt was truncated; the details hold its `text` and all `attempts`."""
 
     code = "output_truncated"
 
 
 class ValidationFailedError(ModelServerError):
-    """No attempt fits the schema; the details hold the last `text` and all `attempts`."""
+    """No attempt matches the schema; the details hold the last `text` and all `attempts`."""
 
     code = "validation_failed"

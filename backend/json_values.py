@@ -1,8 +1,8 @@
-"""Read values out of JSON that others wrote, whatever type they have there."""
+"""Typed access to values of untrusted JSON."""
 
 from typing import Any
 
-# JSON numbers have no limit; this is what a database column and a float hold.
+# JSON numbers have no limit; this one fits a database column and a float.
 MAX_NUMBER = 2**63 - 1
 
 
@@ -22,19 +22,19 @@ def as_str(value: object) -> str:
 
 
 def as_count(value: object) -> int | None:
-    """Return `value` if it is a plausible count, else None. JSON's true is an int in Python."""
+    """Return `value` if it is a count that fits, else None. JSON's true is an int in Python."""
     return value if type(value) is int and 0 <= value <= MAX_NUMBER else None
 
 
 def as_positive_number(value: object) -> float | None:
-    """Return `value` as a float if it is a plausible number above 0, else None."""
+    """Return `value` as a float if it is a number above 0 that fits, else None."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value) if 0 < value <= MAX_NUMBER else None
 
 
 def content_text(content: object) -> str:
-    """Return the text of a message's `content`: a string, or content parts as JSON."""
+    """Return the text of a message's `content`, which is a string or a list of content parts."""
     if isinstance(content, list):
         return "".join(as_str(part.get("text")) for part in as_dict_list(content))
     return as_str(content)

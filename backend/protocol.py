@@ -1,7 +1,7 @@
-"""The chat-completions request in OpenAI's shape, with llama.cpp's sampling fields.
+"""The chat completion request in OpenAI's shape, with llama.cpp's sampling fields.
 
 Fields that are not named here pass through to the model server. Defaults are the model server's:
-what a client does not set is not sent. Meanings of the sampling fields:
+a field that the client does not set is not sent. llama.cpp documents its sampling fields in
 https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md
 """
 
@@ -9,20 +9,20 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-MAX_COUNT = 2**31 - 1  # llama.cpp counts with 32 bits
-# llama.cpp sets aside memory for every token it is told to look back: 2**31 took 8 GB, and for DRY
-# the server's life. This is longer than any context here.
+MAX_COUNT = 2**31 - 1  # llama.cpp uses 32-bit integers
+# llama.cpp allocates memory for every token of the window: 2**31 took 8 GB for the penalties, and
+# crashed the server for DRY. This is longer than any context here.
 MAX_PENALTY_WINDOW = 1_000_000
 
-MAX_SAMPLER_STRENGTH = 100  # far beyond what makes a difference
+MAX_SAMPLER_STRENGTH = 100  # far beyond any value that makes a difference
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Penalty = Annotated[float, Field(ge=-2, le=2)]
-Strength = Annotated[float, Field(ge=0, le=MAX_SAMPLER_STRENGTH)]
+SamplerStrength = Annotated[float, Field(ge=0, le=MAX_SAMPLER_STRENGTH)]
 Bias = Annotated[float, Field(ge=-100, le=100)]
 TokenLimit = Annotated[int, Field(ge=1, le=MAX_COUNT)]
-LookBack = Annotated[int, Field(ge=-1, le=MAX_PENALTY_WINDOW)]
-# An empty text is found in everything: an answer would end before it began.
+PenaltyWindow = Annotated[int, Field(ge=-1, le=MAX_PENALTY_WINDOW)]
+# An empty stop sequence matches everywhere: the completion would end before its first token.
 NonEmptyStr = Annotated[str, Field(min_length=1)]
 
 
@@ -31,7 +31,7 @@ class _PassthroughModel(BaseModel):
 
 
 class ContentPart(_PassthroughModel):
-    """One part of a message: text, or whatever else the model takes (images, audio)."""
+    """One part of a message: text, or another type that the model accepts (image, audio)."""
 
     type: str
     text: str | None = None
@@ -50,16 +50,16 @@ class UserMessage(_ContentMessage):
 
 
 class ToolMessage(_ContentMessage):
-    """What a tool call gave."""
+    """The result of a tool call."""
 
     role: Literal["tool"]
     tool_call_id: str | None = None
 
 
 class AssistantMessage(_PassthroughModel):
-    """What the model said, or the tool calls it made instead."""
+    """A response of the model: content, tool calls, or both."""
 
-    # What `_says_something` wants, for readers of the API's description.
+    # `_has_content_or_tool_calls` as JSON Schema, for the OpenAPI description.
     model_config = ConfigDict(
         json_schema_extra={
             "anyOf": [
@@ -79,7 +79,7 @@ class AssistantMessage(_PassthroughModel):
     @model_validator(mode="after")
     def _has_content_or_tool_calls(self) -> Self:
         if self.content is None and not self.tool_calls:
-            raise ValueError("an assistant message needs content or tool_calls")
+            raise ValueError("an assistant message requires content or tool_calls")
         return self
 
 
@@ -90,52 +90,48 @@ Message = Annotated[
 
 class StreamOptions(_PassthroughModel):
     include_usage: Annotated[
-        bool, Field(description="End the stream with a chunk that has `usage` and no choices.")
+        bool, Field(description="End the stream with a chunk with `usage` and empty `choices`.")
     ] = False
 
 
 class ResponseFormat(_PassthroughModel):
-    """`text`, `json_object`, or `json_schema` with its schema beside it."""
+    """`text`, `json_object`, or `json_schema` with the schema in the field of that name."""
 
     type: Literal["text", "json_object", "json_schema"]
 
 
 class ExtensionOptions(BaseModel):
-    """What SmolChat adds to OpenAI's request; never sent to the model server."""
+    """SmolChat's extensions of OpenAI's request; never sent to the model server."""
 
     model_config = ConfigDict(extra="forbid")
 
     receipt: Annotated[
         bool,
         Field(
-            description="Add what the answer cost: `smolchat.receipt`, in a stream in its last "
-            "chunk. Lets the API ask for usage and draw a seed."
+            description="Add token usage and timings as `smolchat.receipt`; in a stream, in the "
+            "last chunk. The API then requests usage and picks a seed."
         ),
     ] = False
     progress: Annotated[
         bool,
         Field(
-            description="Tell in a stream what is waited for, in chunks with `smolchat.progress`."
+            description="In a stream, report queueing, loading and prompt processing in chunks "
+            "with `smolchat.progress`."
         ),
     ] = False
     deterministic: Annotated[
         bool,
         Field(
-            description="Run nothing else meanwhile, and without the prompt cache: the same seed "
-            "then gives the same answer."
+            description="Run the request alone and without the prompt cache, so that the same "
+            "seed gives the same response."
         ),
     ] = False
 
-    @property
-    def is_stored(self) -> bool:
-        """Whether the turn is kept in a conversation."""
-        return False
-
 
 class ChatExtensionOptions(ExtensionOptions):
-    """And what it does with a chat."""
+    """SmolChat's extensions of a chat request: where the turn is stored."""
 
-    # What `_parent_is_somewhere` wants, for readers of the API's description.
+    # `_parent_needs_conversation` as JSON Schema, for the OpenAPI description.
     model_config = ConfigDict(
         json_schema_extra={
             "anyOf": [
@@ -152,84 +148,88 @@ class ChatExtensionOptions(ExtensionOptions):
         str | None,
         Field(
             max_length=200,
-            description="Store the question and its answer in this conversation; "
-            "`smolchat.conversation` in the reply says under which ids.",
+            description="Store the user message and the response in this conversation; "
+            "`smolchat.conversation` in the response has their ids.",
         ),
     ] = None
     parent: Annotated[
         str | None,
         Field(
             max_length=200,
-            description="The stored message that the question follows, null where it is the "
-            "first. Where this is the question itself, it is answered again. Not given, the "
-            "question follows what the conversation was left at.",
+            description="The id of the stored message that the user message follows, or null if it "
+            "is the first. If it is the id of the user message itself, a new response is "
+            "generated for it. By default, the user message follows the conversation's current "
+            "message.",
         ),
     ] = None
-
-    @property
-    def is_stored(self) -> bool:
-        return self.conversation is not None
 
     @model_validator(mode="after")
     def _parent_needs_conversation(self) -> Self:
         if self.parent is not None and self.conversation is None:
-            raise ValueError("a parent needs the conversation that it is in")
+            raise ValueError("parent requires conversation")
         return self
 
 
 class CompletionRequest(_PassthroughModel):
-    """A conversation, and how its answer is drawn: every sampling field of OpenAI and llama.cpp."""
+    """Messages to complete, with every sampling field of OpenAI and llama.cpp."""
 
     messages: Annotated[
         list[Message],
-        Field(
-            min_length=1, fail_fast=True, description="What was said so far, first things first."
-        ),
+        Field(min_length=1, fail_fast=True, description="The conversation so far, oldest first."),
     ]
     model: Annotated[
-        str | None, Field(min_length=1, description="The model's id; `MODEL_ID` if not given.")
+        str | None, Field(min_length=1, description="The model's id; by default `MODEL_ID`.")
     ] = None
 
-    stream: Annotated[bool | None, Field(description="Answer as server-sent events.")] = None
+    stream: Annotated[
+        bool | None, Field(description="Stream the response as server-sent events.")
+    ] = None
     stream_options: Annotated[
-        StreamOptions | None, Field(description="What a stream says besides the answer.")
+        StreamOptions | None, Field(description="Options of a streamed response.")
     ] = None
     max_tokens: Annotated[
-        TokenLimit | None, Field(description="Most tokens of the answer (the older name).")
+        TokenLimit | None,
+        Field(description="Maximum number of generated tokens (deprecated by OpenAI)."),
     ] = None
     max_completion_tokens: Annotated[
-        TokenLimit | None, Field(description="Most tokens of the answer; beats `max_tokens`.")
+        TokenLimit | None,
+        Field(description="Maximum number of generated tokens; overrides `max_tokens`."),
     ] = None
     n_predict: Annotated[
         int | None,
-        Field(ge=-1, le=MAX_COUNT, description="llama.cpp's `max_tokens`; the others beat it."),
+        Field(
+            ge=-1,
+            le=MAX_COUNT,
+            description="llama.cpp's name for `max_tokens`, which overrides it.",
+        ),
     ] = None
-    n: Annotated[int | None, Field(ge=1, le=128, description="How many answers.")] = None
+    n: Annotated[int | None, Field(ge=1, le=128, description="Number of choices.")] = None
     n_cmpl: Annotated[
-        int | None, Field(ge=1, le=128, description="llama.cpp's `n`, which beats it.")
+        int | None,
+        Field(ge=1, le=128, description="llama.cpp's name for `n`, which overrides it."),
     ] = None
     stop: Annotated[
         NonEmptyStr | Annotated[list[NonEmptyStr], Field(max_length=16)] | None,
-        Field(description="Text that ends the answer when the model writes it."),
+        Field(description="Sequences that end the response when the model generates one."),
     ] = None
     seed: Annotated[
-        int | None,
-        Field(ge=-1, le=2**32 - 1, description="Start of the random numbers; -1 is a random one."),
+        int | None, Field(ge=-1, le=2**32 - 1, description="Random seed; -1 picks one.")
     ] = None
 
     temperature: Annotated[
-        float | None,
-        Field(ge=0, le=2, description="How freely tokens are drawn; 0 takes the best."),
+        float | None, Field(ge=0, le=2, description="Randomness; 0 always picks the likeliest.")
     ] = None
     top_p: Annotated[
-        Probability | None, Field(description="Keep the best tokens up to this much probability.")
+        Probability | None,
+        Field(description="Keep the likeliest tokens up to this cumulative probability."),
     ] = None
     top_k: Annotated[
-        int | None, Field(ge=-1, le=MAX_COUNT, description="Keep this many tokens; 0 keeps all.")
+        int | None,
+        Field(ge=-1, le=MAX_COUNT, description="Keep this many likeliest tokens; 0 keeps all."),
     ] = None
     min_p: Annotated[
         Probability | None,
-        Field(description="Keep tokens at least this likely, relative to the best one."),
+        Field(description="Minimum probability, relative to that of the likeliest token."),
     ] = None
     typical_p: Annotated[
         Probability | None, Field(description="Locally typical sampling; 1 is off.")
@@ -239,14 +239,14 @@ class CompletionRequest(_PassthroughModel):
         Field(
             ge=-1,
             le=MAX_SAMPLER_STRENGTH,
-            description="Keep tokens within this many sigma of the best logit; -1 is off.",
+            description="Keep tokens within this many sigma of the top logit; -1 is off.",
         ),
     ] = None
     dynatemp_range: Annotated[
         float | None, Field(ge=0, le=2, description="Vary the temperature by this much; 0 is off.")
     ] = None
     dynatemp_exponent: Annotated[
-        Strength | None, Field(description="How entropy maps to the varying temperature.")
+        SamplerStrength | None, Field(description="How entropy maps to the varying temperature.")
     ] = None
 
     repeat_penalty: Annotated[
@@ -254,87 +254,99 @@ class CompletionRequest(_PassthroughModel):
         Field(ge=0.01, le=10, description="Make repeated tokens less likely; 1 is off."),
     ] = None
     repeat_last_n: Annotated[
-        LookBack | None,
-        Field(description="Tokens back that repeats count; 0 is off, -1 the whole context."),
+        PenaltyWindow | None,
+        Field(
+            description="Number of last tokens checked for repeats; 0 is off, -1 the whole context."
+        ),
     ] = None
     presence_penalty: Annotated[
-        Penalty | None, Field(description="Against tokens that were used at all.")
+        Penalty | None, Field(description="Penalize tokens that already occur.")
     ] = None
     frequency_penalty: Annotated[
-        Penalty | None, Field(description="Against tokens by how often they were used.")
+        Penalty | None, Field(description="Penalize tokens by how often they already occur.")
     ] = None
     dry_multiplier: Annotated[
-        Strength | None, Field(description="Against repeated phrases (DRY); 0 is off.")
+        SamplerStrength | None, Field(description="Penalize repeated phrases (DRY); 0 is off.")
     ] = None
     dry_base: Annotated[
         float | None,
         Field(
             ge=1,
             le=MAX_SAMPLER_STRENGTH,
-            description="How fast the DRY penalty grows with a phrase.",
+            description="How fast the DRY penalty grows with the length of the phrase.",
         ),
     ] = None
     dry_allowed_length: Annotated[
-        int | None, Field(ge=0, le=MAX_COUNT, description="Tokens a phrase may repeat unpunished.")
+        int | None,
+        Field(
+            ge=0, le=MAX_COUNT, description="Longest repeated phrase that DRY does not penalize."
+        ),
     ] = None
     dry_penalty_last_n: Annotated[
-        LookBack | None,
-        Field(description="Tokens back that DRY looks; 0 is off, -1 the whole context."),
+        PenaltyWindow | None,
+        Field(description="Number of last tokens that DRY checks; 0 is off, -1 the whole context."),
     ] = None
     dry_sequence_breakers: Annotated[
         list[NonEmptyStr] | None,
-        Field(min_length=1, max_length=64, description="Text at which a DRY phrase ends."),
+        Field(min_length=1, max_length=64, description="Sequences at which a DRY phrase ends."),
     ] = None
     xtc_probability: Annotated[
-        Probability | None, Field(description="How often the top choices are left out; 0 is off.")
+        Probability | None, Field(description="How often XTC removes the top tokens; 0 is off.")
     ] = None
     xtc_threshold: Annotated[
-        Probability | None, Field(description="How likely a token must be to be left out by XTC.")
+        Probability | None, Field(description="Minimum probability of a token that XTC removes.")
     ] = None
     mirostat: Annotated[
         Literal[0, 1, 2] | None, Field(description="Mirostat version; 0 is off.")
     ] = None
-    mirostat_tau: Annotated[Strength | None, Field(description="Mirostat's target entropy.")] = None
-    mirostat_eta: Annotated[Strength | None, Field(description="Mirostat's learning rate.")] = None
+    mirostat_tau: Annotated[
+        SamplerStrength | None, Field(description="Mirostat's target entropy.")
+    ] = None
+    mirostat_eta: Annotated[
+        SamplerStrength | None, Field(description="Mirostat's learning rate.")
+    ] = None
 
-    logprobs: Annotated[bool | None, Field(description="Tell each token's probability.")] = None
+    logprobs: Annotated[
+        bool | None, Field(description="Return the log probability of each token.")
+    ] = None
     top_logprobs: Annotated[
-        int | None, Field(ge=0, le=20, description="And this many alternatives of each.")
+        int | None, Field(ge=0, le=20, description="Number of alternatives returned per token.")
     ] = None
     n_probs: Annotated[
-        int | None, Field(ge=0, le=20, description="llama.cpp's name for both of these in one.")
+        int | None,
+        Field(ge=0, le=20, description="llama.cpp's name for `logprobs` with `top_logprobs`."),
     ] = None
     logit_bias: Annotated[
         dict[str, Bias] | list[tuple[int | str, Bias | Literal[False]]] | None,
         Field(
-            description="Make tokens more or less likely: by id, or as pairs of token or text and "
-            "bias, where false is never."
+            description="Make tokens more or less likely: a map from token id to bias, or pairs of "
+            "a token id or text and its bias; false bans the token."
         ),
     ] = None
 
     smolchat: Annotated[
-        ExtensionOptions | None, Field(description="What SmolChat adds to OpenAI's request.")
+        ExtensionOptions | None, Field(description="SmolChat's extensions of OpenAI's request.")
     ] = None
 
 
 class ChatCompletionRequest(CompletionRequest):
-    """A chat-completions request."""
+    """A chat completion request."""
 
     smolchat: Annotated[
-        ChatExtensionOptions | None, Field(description="What SmolChat adds to OpenAI's request.")
+        ChatExtensionOptions | None, Field(description="SmolChat's extensions of OpenAI's request.")
     ] = None
 
     response_format: Annotated[
-        ResponseFormat | None, Field(description="The form that the answer has to have.")
+        ResponseFormat | None, Field(description="The format of the response.")
     ] = None
     tools: Annotated[
         list[dict[str, Any]] | None,
-        Field(max_length=128, description="Functions that the model may ask to be called."),
+        Field(max_length=128, description="Functions that the model may call."),
     ] = None
     tool_choice: Annotated[
         str | dict[str, Any] | None,
-        Field(description="`none`, `auto`, `required`, or one function."),
+        Field(description="`none`, `auto`, `required`, or a specific function."),
     ] = None
     parallel_tool_calls: Annotated[
-        bool | None, Field(description="Whether the model may ask for several calls at once.")
+        bool | None, Field(description="Allow several tool calls in one response.")
     ] = None

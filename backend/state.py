@@ -1,4 +1,4 @@
-"""The long-lived objects that routes work with, and how a route asks for them."""
+"""The API's long-lived objects, and the dependency that gives them to a route."""
 
 import asyncio
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from backend.settings import Settings
 
 @dataclass(frozen=True, kw_only=True)
 class AppState:
-    """What is opened when the server starts and closed when it stops."""
+    """Everything that is opened when the server starts and closed when it stops."""
 
     settings: Settings
     database: Database
@@ -31,7 +31,7 @@ class AppState:
     started_at: datetime
 
 
-async def _app_state(request: Request) -> AppState:  # async, or FastAPI would use a thread
+async def _app_state(request: Request) -> AppState:  # async: FastAPI runs others in a thread
     state: AppState = request.app.state.core
     return state
 

@@ -1,4 +1,4 @@
-"""More answers than the model server gives at once, made of several requests."""
+"""Make one completion of several requests, if it has more choices than the model server allows."""
 
 from typing import Any
 
@@ -8,89 +8,86 @@ from backend.json_values import as_count, as_dict
 from backend.model_server.sse import DONE, parse_events
 
 
-def split_request(body: dict[str, Any], most: int) -> list[tuple[int, dict[str, Any]]]:
-    """Cut a request for `n` answers into requests for at most `most`.
+def split_request(body: dict[str, Any], max_choices: int) -> list[tuple[int, dict[str, Any]]]:
+    """Return requests for at most `max_choices` each, with the index of their first choice.
 
-    Each comes with the index of its first answer. A seed moves with it, or all would be the same.
+    A seed moves on with the index, or all would return the same.
     """
     choices = body.get("n", 1)
-    if choices <= most:
+    if choices <= max_choices:
         return [(0, body)]
-    found = []
-    for first in range(0, choices, most):
-        part = body | {"n": min(most, choices - first)}
+    requests = []
+    for first_index in range(0, choices, max_choices):
+        part = body | {"n": min(max_choices, choices - first_index)}
         if (seed := body.get("seed", -1)) >= 0:
-            part["seed"] = (seed + first) % 2**32
-        found.append((first, part))
-    return found
+            part["seed"] = (seed + first_index) % 2**32
+        requests.append((first_index, part))
+    return requests
 
 
 class ChoiceMerger:
-    """One answer made of several: the tokens add up, and the prompt is the one that all share.
+    """Merges completions: completion tokens add up, and the prompt is the one that all share.
 
-    Of a part with several choices llama.cpp counts the tokens of one: then no usage is told.
+    Of several choices llama.cpp counts the tokens of one: then no usage is reported.
     """
 
     def __init__(self) -> None:
         self.merged: dict[str, Any] = {}
-        self.parts = 0
-        self._is_counted = True
+        self._has_usage = True
         self._completion_tokens = 0
-        self._last: dict[str, Any] = {}  # the chunk that ended the last part, without choices
+        self._last_chunk: dict[str, Any] = {}  # the one without choices that ends a stream
 
-    def add(self, answer: dict[str, Any], first: int) -> None:
-        """Take a whole answer, whose choices are counted from `first` on."""
-        self.parts += 1
-        self._is_counted = self._is_counted and len(answer["choices"]) == 1
-        if self.parts == 1:
-            self.merged = answer
+    def add(self, response: dict[str, Any], first_index: int) -> None:
+        """Add a whole response, whose choices are counted from `first_index`."""
+        self._has_usage = self._has_usage and len(response["choices"]) == 1
+        if not self.merged:
+            self.merged = response
             return
-        self.merged["choices"] = [
-            *self.merged["choices"],
-            *_shift_indexes(answer["choices"], first),
-        ]
-        if not self._is_counted:
+        choices = _shift_indexes(response["choices"], first_index)
+        self.merged["choices"] = [*self.merged["choices"], *choices]
+        if not self._has_usage:
             self.merged.pop("usage", None)
-        elif isinstance(told := self.merged.get("usage"), dict):
+        elif isinstance(usage := self.merged.get("usage"), dict):
             for name in ("completion_tokens", "total_tokens"):
-                told[name] = _tokens(told, name) + _tokens(answer.get("usage"), "completion_tokens")
+                added = _tokens(response.get("usage"), "completion_tokens")
+                usage[name] = _tokens(usage, name) + added
 
-    def reindex(self, piece: bytes, first: int) -> bytes:
-        """Give a piece of a part's stream with its indexes in the whole.
+    def reindex(self, chunk: bytes, first_index: int) -> bytes:
+        """Return a chunk of one stream with its indexes in the merged one.
 
-        What ends a part is kept back: the whole ends once.
+        What ends a stream is held back: the merged one ends once.
         """
-        written = []
-        for chunk in parse_events(piece):
-            choices = chunk.get("choices")
+        serialized = []
+        for event in parse_events(chunk):
+            choices = event.get("choices")
             if choices and isinstance(choices, list):
                 if any(isinstance(choice, dict) and choice.get("index") for choice in choices):
-                    self._is_counted = False
-                chunk["choices"] = _shift_indexes(choices, first)
-                written.append(b"data: " + to_json(chunk) + b"\n\n")
+                    self._has_usage = False
+                event["choices"] = _shift_indexes(choices, first_index)
+                serialized.append(b"data: " + to_json(event) + b"\n\n")
             else:
-                self._completion_tokens += _tokens(chunk.get("usage"), "completion_tokens")
-                self._last = chunk | {"choices": []}
-        return b"".join(written)
+                self._completion_tokens += _tokens(event.get("usage"), "completion_tokens")
+                self._last_chunk = event | {"choices": []}
+        return b"".join(serialized)
 
     def finish(self) -> bytes:
-        """Give what ends the stream: the usage of all parts, where it was told, and `[DONE]`."""
-        if self._is_counted and isinstance(usage := self._last.get("usage"), dict):
+        """Return the end of the merged stream: the usage, if it was reported, and `[DONE]`."""
+        if self._has_usage and isinstance(usage := self._last_chunk.get("usage"), dict):
             usage["completion_tokens"] = self._completion_tokens
             usage["total_tokens"] = _tokens(usage, "prompt_tokens") + self._completion_tokens
-            return b"data: " + to_json(self._last) + b"\n\n" + DONE
+            return b"data: " + to_json(self._last_chunk) + b"\n\n" + DONE
         return DONE
 
 
-def _shift_indexes(choices: list[Any], first: int) -> list[Any]:
-    """Count choices from `first` on; what is none is left to whoever reads it."""
+def _shift_indexes(choices: list[Any], first_index: int) -> list[Any]:
+    """Return the choices counted from `first_index`; what is not a choice stays as it is."""
     return [
-        choice | {"index": first + choice["index"]}
+        choice | {"index": first_index + choice["index"]}
         if isinstance(choice, dict) and isinstance(choice.get("index"), int)
         else choice
         for choice in choices
     ]
 
 
-def _tokens(usage: Any, name: str) -> int:
+def _tokens(usage: object, name: str) -> int:
     return as_count(as_dict(usage).get(name)) or 0

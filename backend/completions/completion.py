@@ -1,9 +1,10 @@
-"""A request's way to its answer: through the line, past a model that is loading, to the receipt."""
+"""Run one chat completion: queue, wait for the model to load, stream, record usage."""
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic_core import to_json
@@ -14,192 +15,196 @@ from backend.completions.queue import QueueSlot, RequestQueue
 from backend.completions.receipt import USAGE_MARKER, UsageTracker
 from backend.completions.upstream_request import llama_cpp_fields, merge_system_messages
 from backend.errors import ChatTemplateError, ModelLoadingError, SmolChatError, TooManyChoicesError
+from backend.json_values import as_count, as_dict
 from backend.model_server.client import MODEL_LOAD_POLL_SECONDS, ModelServerClient
 from backend.model_server.sse import DONE, extension_chunk, parse_events
 from backend.protocol import ExtensionOptions
 
+_RETRIED_ERRORS = (ModelLoadingError, ChatTemplateError, TooManyChoicesError)
 
+
+@dataclass(kw_only=True)
 class Completion:
-    """Gives the pieces of an answer: of a stream its events, else the whole answer as one."""
+    """One request for a completion, streamed or not.
 
-    def __init__(
-        self,
-        body: dict[str, Any],
-        options: ExtensionOptions,
-        *,
-        upstream: ModelServerClient,
-        line: RequestQueue,
-        measures: Metrics,
-    ) -> None:
-        self._body = body
-        self._options = options
-        self._upstream = upstream
-        self._line = line
-        self._measures = measures
-        self._is_stream = bool(body.get("stream"))
-        self._reports_progress = self._is_stream and options.progress
-        self._adds_extensions = self._reports_progress or options.receipt or options.is_stored
-        self._max_choices = body.get("n", 1)
-        self._phase = ""
-        self._started_at = 0.0  # when the turn had come
-        self._chunks: AsyncGenerator[bytes]
-        self._first_chunk = b""
-        self._usage = UsageTracker(body["model"], seed=body.get("seed"), choices=body.get("n", 1))
+    `on_event` gets each event of the model server's stream as JSON, or its whole response;
+    `extensions` are added to the `smolchat` object of a whole response.
+    """
 
-    async def stream(self, kept: QueueSlot | None = None) -> AsyncGenerator[bytes]:
-        """Wait, ask, and pass on; in a place that is `kept` for more than this, or in a new one.
+    body: dict[str, Any]  # as it is sent to the model server
+    options: ExtensionOptions
+    model_server: ModelServerClient
+    queue: RequestQueue
+    metrics: Metrics
+    on_event: Callable[[dict[str, Any]], None] | None = None
+    extensions: dict[str, Any] = field(default_factory=dict)
+    started_at: float = field(default_factory=time.monotonic)
+    usage: UsageTracker = field(init=False)  # set by `stream`
+    _asked_at: float = field(init=False)  # when the request had left the queue
+    _phase: str = ""  # the last one that the client was sent as progress
+    _sends_progress: bool = False
+    _open: Callable[[dict[str, Any]], AsyncGenerator[bytes]] = field(init=False)
+    _max_choices: int = 0  # per request, if the model server has a limit
+
+    async def stream(self, held_slot: QueueSlot | None = None) -> AsyncGenerator[bytes]:
+        """Yield the events of a stream as they come, or the whole response as one chunk.
+
+        `held_slot` is a slot that the caller keeps for several completions.
 
         Raises:
-            SmolChatError: there is no answer, or it ended before it was whole.
+            SmolChatError: The model server failed or the stream ended early.
         """
-        place = kept or self._line.enqueue(is_alone=self._options.deterministic)
+        body, options, is_stream = self.body, self.options, bool(self.body.get("stream"))
+        self.usage = usage = UsageTracker(
+            body["model"], body.get("seed"), body.get("n", 1), started_at=self.started_at
+        )
+        self._sends_progress = is_stream and options.progress
+        self._open = self.model_server.stream if is_stream else self._complete
+        is_extended = is_stream and (options.receipt or options.progress or self.on_event)
+        slot = held_slot or self.queue.enqueue(exclusive=options.deterministic)
         try:
-            async for event in self._wait_for_turn(place):
+            async for event in self._wait_until_ready(slot):
                 yield event
-            async for event in self._send_with_retries():
-                yield event
-            is_unseen = (
-                self._is_stream and not self._adds_extensions
-            )  # what tells of it has seen it
-            async with aclosing(self._chunks):
-                if is_unseen:
-                    self._usage.observe(self._first_chunk)
-                yield self._first_chunk
-                async for piece in self._chunks:
-                    if is_unseen and (
-                        self._usage.first_token_seconds is None or USAGE_MARKER in piece
-                    ):
-                        self._usage.observe(piece)
-                    yield piece
-            self._measures.observe_completion(
-                first_token_seconds=self._usage.first_token_seconds,
-                prompt_tokens=self._usage.prompt_tokens,
-                completion_tokens=self._usage.completion_tokens,
-            )
+            chunk = b""
+            while not chunk:
+                try:
+                    chunks = self._open(body)
+                    chunk = await anext(chunks)
+                except _RETRIED_ERRORS as error:
+                    async for event in self._prepare_retry(error):
+                        yield event
+            async with aclosing(chunks):
+                while chunk:
+                    if is_extended:
+                        chunk = self._extend(chunk)
+                    elif is_stream and (usage.first_token_seconds is None or USAGE_MARKER in chunk):
+                        usage.observe(chunk)
+                    yield chunk
+                    chunk = await anext(chunks, b"")
+            self.metrics.observe_completion(usage)
         except SmolChatError as error:
-            self._measures.count_model_server_error(error)
+            self.metrics.count_model_server_error(error)
             raise
         finally:
-            if not kept:
-                place.release()
+            if not held_slot:
+                slot.release()
 
     def receipt(self) -> dict[str, Any]:
-        """Give what the answer has cost so far."""
-        self._usage.context_size = self._upstream.context_size(self._usage.model)
-        self._usage.model_digest = self._upstream.digest(self._usage.model)
-        return self._usage.receipt().model_dump()
+        """Return what the completion has cost so far."""
+        model = self.usage.model
+        self.usage.context_size = self.model_server.discovery.context_size(model)
+        self.usage.model_digest = self.model_server.digest(model)
+        return self.usage.receipt().model_dump()
 
-    async def _wait_for_turn(self, place: QueueSlot) -> AsyncGenerator[bytes]:
-        """Wait for the turn and for the model; tell of both."""
-        began = time.monotonic()
-        if not place.is_running:
-            async for position in place.positions():
-                if self._reports_progress:
+    async def _wait_until_ready(self, slot: QueueSlot) -> AsyncGenerator[bytes]:
+        """Wait for the slot and for the model to load; yield progress events."""
+        queued_at = time.monotonic()
+        if not slot.is_running:
+            async for position in slot.positions():
+                if self._sends_progress:
                     yield self._progress_event("waiting", position=position)
-        self._started_at = time.monotonic()
-        self._usage.queue_seconds = self._started_at - began
-        if loading := await self._upstream.load_task(self._body["model"]):
-            if self._reports_progress:
+        self._asked_at = time.monotonic()
+        self.usage.queue_seconds = self._asked_at - queued_at
+        if load_task := await self.model_server.load_task(self.body["model"]):
+            if self._sends_progress:
                 yield self._progress_event("loading")
-            await asyncio.shield(loading)
-            self._usage.load_seconds = time.monotonic() - self._started_at
-        if self._upstream.is_llama_cpp:
-            self._body |= llama_cpp_fields(self._body, self._options)
+            await asyncio.shield(load_task)
+            self.usage.load_seconds = time.monotonic() - self._asked_at
+        is_changed = self.options.deterministic or self._sends_progress
+        if is_changed and self.model_server.discovery.is_llama_cpp:
+            self.body |= llama_cpp_fields(self.body, self.options)
 
-    async def _send_with_retries(self) -> AsyncGenerator[bytes]:
-        """Ask until an answer begins: again while the model loads, and as it wants to be asked."""
-        while not self._first_chunk:
-            self._chunks = self._open_response()
-            try:
-                self._first_chunk = await anext(self._chunks)
-            except ModelLoadingError:
-                if time.monotonic() - self._started_at > self._upstream.load_timeout_seconds:
-                    raise
-                if self._reports_progress and self._phase != "loading":
-                    yield self._progress_event("loading")
-                await asyncio.sleep(MODEL_LOAD_POLL_SECONDS)
-                self._usage.load_seconds = time.monotonic() - self._started_at
-            except (ChatTemplateError, TooManyChoicesError) as error:
-                self._adapt_request(error)
+    async def _prepare_retry(self, error: SmolChatError) -> AsyncGenerator[bytes]:
+        """Wait while the model loads, or change the request so that the model server takes it.
 
-    def _adapt_request(self, error: ChatTemplateError | TooManyChoicesError) -> None:
-        """Make the request one that this model server takes, or raise what it said."""
+        Raises:
+            SmolChatError: `error`, if trying again would not help.
+        """
         if isinstance(error, TooManyChoicesError):
-            if error.max_choices >= self._max_choices:
+            if error.max_choices >= (self._max_choices or self.usage.choices):
                 raise error
             self._max_choices = error.max_choices
-            return
-        merged = merge_system_messages(self._body["messages"])
-        if merged == self._body["messages"]:
-            raise error
-        self._body["messages"] = merged
+            if self.body.get("stream"):
+                self._open = self._stream_in_batches
+        elif isinstance(error, ChatTemplateError):
+            messages = merge_system_messages(self.body["messages"])
+            if messages == self.body["messages"]:
+                raise error
+            self.body["messages"] = messages
+        else:
+            if time.monotonic() - self._asked_at > self.model_server.load_timeout_seconds:
+                raise error
+            if self._sends_progress and self._phase != "loading":
+                yield self._progress_event("loading")
+            await asyncio.sleep(MODEL_LOAD_POLL_SECONDS)
+            self.usage.load_seconds = time.monotonic() - self._asked_at
 
-    def _open_response(self) -> AsyncGenerator[bytes]:
-        if not self._is_stream:
-            return self._complete()
-        is_in_parts = self._max_choices < self._usage.choices
-        answer = self._stream_in_batches() if is_in_parts else self._upstream.stream(self._body)
-        return self._with_extensions(answer) if self._adds_extensions else answer
-
-    async def _complete(self) -> AsyncGenerator[bytes]:
-        joining = ChoiceMerger()
-        for first, body in split_request(self._body, self._max_choices):
-            raw, answer = await self._upstream.complete(body)
-            joining.add(answer, first)
-        self._usage.update(joining.merged)
-        if joining.parts > 1:
-            raw = to_json(joining.merged)
-        if self._options.receipt:
-            raw = raw.rstrip()[:-1] + b',"smolchat":' + to_json(self._receipt()) + b"}"
+    async def _complete(self, body: dict[str, Any]) -> AsyncGenerator[bytes]:
+        """Yield the whole response, merged if the model server has a limit on choices."""
+        if self._max_choices:
+            merger = ChoiceMerger()
+            for first_index, part in split_request(body, self._max_choices):
+                _, response = await self.model_server.complete(part)
+                merger.add(response, first_index)
+            raw, response = to_json(merger.merged), merger.merged
+        else:
+            raw, response = await self.model_server.complete(body)
+        self.usage.update(response)
+        if self.on_event:
+            self.on_event(response)
+        extensions = ({"receipt": self.receipt()} if self.options.receipt else {}) | self.extensions
+        if extensions:
+            raw = raw.rstrip()[:-1] + b',"smolchat":' + to_json(extensions) + b"}"
         yield raw
 
-    async def _stream_in_batches(self) -> AsyncGenerator[bytes]:
-        """Ask as often as it takes to get all the answers that were asked for."""
-        joining = ChoiceMerger()
-        for first, body in split_request(self._body, self._max_choices):
-            async with aclosing(self._upstream.stream(body)) as pieces:
-                async for piece in pieces:
-                    if renumbered := joining.reindex(piece, first):
-                        yield renumbered
-        yield joining.finish()
+    async def _stream_in_batches(self, body: dict[str, Any]) -> AsyncGenerator[bytes]:
+        """Yield one stream made of several, for a model server with a limit on choices."""
+        merger = ChoiceMerger()
+        for first_index, part in split_request(body, self._max_choices):
+            async with aclosing(self.model_server.stream(part)) as chunks:
+                async for chunk in chunks:
+                    if reindexed := merger.reindex(chunk, first_index):
+                        yield reindexed
+        yield merger.finish()
 
-    async def _with_extensions(self, answer: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
-        """Pass the events on, and add what the request's options want to be told."""
-        async with aclosing(answer) as pieces:
-            async for piece in pieces:
-                self._usage.observe(piece)
-                if self._reports_progress and self._phase != "writing":
-                    for event in self._progress_events(piece):
-                        yield event
-                if self._options.receipt and piece.endswith(DONE):
-                    yield piece.removesuffix(DONE) + self._extension_event(self._receipt()) + DONE
-                else:
-                    yield piece
+    def _extend(self, chunk: bytes) -> bytes:
+        """Record a chunk of the stream; return it with the extensions that were asked for."""
+        reports_progress = self._sends_progress and self._phase != "writing"
+        reads_events = reports_progress or self.on_event is not None
+        events = list(parse_events(chunk)) if reads_events else None
+        self.usage.observe(chunk, events)
+        if self.on_event:
+            for event in events or ():
+                self.on_event(event)
+        if reports_progress:
+            chunk = self._progress_events(events or ()) + chunk
+        if self.options.receipt and chunk.endswith(DONE):
+            receipt = self._extension_event({"receipt": self.receipt()})
+            chunk = chunk.removesuffix(DONE) + receipt + DONE
+        return chunk
 
-    def _receipt(self) -> dict[str, Any]:
-        return {"receipt": self.receipt()}
+    def _progress_events(self, events: Iterable[dict[str, Any]]) -> bytes:
+        """Return what is new: how much of the prompt was processed, or that there is a token."""
+        if self.usage.first_token_seconds is not None:
+            return self._progress_event("writing")
+        return b"".join(
+            self._progress_event("reading", fraction=fraction)
+            for event in events
+            if (fraction := _prompt_progress(event)) is not None
+        )
 
-    def _progress_events(self, piece: bytes) -> list[bytes]:
-        """Tell what is new: how much of the prompt has been read, or that there is a token."""
-        if self._usage.first_token_seconds is not None:
-            return [self._progress_event("writing")]
-        fractions = [] if b'"prompt_progress"' not in piece else _prompt_progress(piece)
-        return [self._progress_event("reading", fraction=fraction) for fraction in fractions]
-
-    def _progress_event(self, phase: str, **known: float) -> bytes:
+    def _progress_event(self, phase: str, **numbers: float) -> bytes:
         self._phase = phase
-        return self._extension_event({"progress": {"phase": phase} | known})
+        return self._extension_event({"progress": {"phase": phase} | numbers})
 
-    def _extension_event(self, told: dict[str, Any]) -> bytes:
-        return extension_chunk(self._usage.model, told)
+    def _extension_event(self, extensions: dict[str, Any]) -> bytes:
+        return extension_chunk(self.usage.model, extensions)
 
 
-def _prompt_progress(piece: bytes) -> list[float]:
-    """Read how much of the prompt has been read, as llama.cpp tells it."""
-    found = []
-    for event in parse_events(piece):
-        if isinstance(told := event.get("prompt_progress"), dict):
-            done, total = told.get("processed"), told.get("total")
-            if isinstance(done, int) and isinstance(total, int) and 0 <= done <= total > 0:
-                found.append(done / total)
-    return found
+def _prompt_progress(event: dict[str, Any]) -> float | None:
+    """Return the share of the prompt that was processed, as llama.cpp reports it, or None."""
+    progress = as_dict(event.get("prompt_progress"))
+    processed, total = as_count(progress.get("processed")), as_count(progress.get("total"))
+    if processed is None or not total or processed > total:
+        return None
+    return processed / total

@@ -1,23 +1,24 @@
-"""The line in front of the model server: how many are asked at once, and who waits for a place."""
+"""The queue in front of the model server: how many requests run at once, and how many wait."""
 
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
 
 from backend.errors import TooManyRequestsError
 
 
 class RequestQueue:
-    """Lets `most` requests run at once and `most_waiting` more wait, first come first served.
+    """Run at most `max_running` requests at once; let `max_waiting` more wait, first in, first out.
 
-    One that has to be alone waits until nothing else runs, and nothing else begins meanwhile.
+    An exclusive request waits until nothing else runs, and nothing else starts while it runs.
     """
 
-    def __init__(self, most: int, most_waiting: int) -> None:
-        self._most = most
-        self._most_waiting = most_waiting
+    def __init__(self, max_running: int, max_waiting: int) -> None:
+        self._max_running = max_running
+        self._max_waiting = max_waiting
         self._waiting: deque[QueueSlot] = deque()
-        self._is_alone = False
+        self._has_exclusive = False  # running
         self.running = 0
 
     @property
@@ -26,76 +27,73 @@ class RequestQueue:
 
     @property
     def is_full(self) -> bool:
-        """Whether the next who comes is sent away."""
-        is_busy = self._waiting or self.running >= self._most or self._is_alone
-        return bool(is_busy) and len(self._waiting) >= self._most_waiting
+        """Return True if the next request would be refused."""
+        is_busy = self._waiting or self.running >= self._max_running or self._has_exclusive
+        return bool(is_busy) and len(self._waiting) >= self._max_waiting
 
-    def enqueue(self, *, is_alone: bool = False) -> "QueueSlot":
-        """Take a place at the end of the line. It has to be left, also where it was not waited for.
+    def enqueue(self, *, exclusive: bool = False) -> "QueueSlot":
+        """Return a slot at the end of the queue. The caller releases it, even if it never ran.
 
         Raises:
-            TooManyRequestsError: the line is full.
+            TooManyRequestsError: The queue is full.
         """
-        place = QueueSlot(self, is_alone=is_alone)
-        if not self._waiting and self._can_start(place):
-            self._start(place)
-        elif len(self._waiting) < self._most_waiting:
-            self._waiting.append(place)
-        else:
+        slot = QueueSlot(self, exclusive)
+        self._waiting.append(slot)
+        self._start_next()
+        if not slot.is_running and len(self._waiting) > self._max_waiting:
+            self._waiting.pop()
             raise TooManyRequestsError(
                 "Too many requests are waiting for the model. Try again in a few seconds."
             )
-        return place
+        return slot
 
     def try_acquire(self) -> "QueueSlot | None":
-        """Take a place that is free at once and that nobody waits for, if there is one."""
-        place = QueueSlot(self, is_alone=False)
-        if self._waiting or not self._can_start(place):
+        """Return a running slot if one is free and nobody waits for it, else None."""
+        if self._waiting or self.running >= self._max_running or self._has_exclusive:
             return None
-        self._start(place)
-        return place
+        return self.enqueue()
 
-    def release(self, place: "QueueSlot") -> None:
-        if place.is_running:
+    def release(self, slot: "QueueSlot") -> None:
+        if slot.is_running:
             self.running -= 1
-            self._is_alone = False
+            self._has_exclusive = False
         else:
-            self._waiting.remove(place)
-        while self._waiting and self._can_start(self._waiting[0]):
-            self._start(self._waiting.popleft())
+            self._waiting.remove(slot)
+        self._start_next()
         for waiting in self._waiting:
-            waiting._changed.set()
+            waiting.changed.set()
 
-    def position(self, place: "QueueSlot") -> int:
-        return self._waiting.index(place) + 1
+    def position(self, slot: "QueueSlot") -> int:
+        return self._waiting.index(slot) + 1
 
-    def _can_start(self, place: "QueueSlot") -> bool:
-        if place.exclusive:
-            return self.running == 0
-        return self.running < self._most and not self._is_alone
+    def _start_next(self) -> None:
+        """Start the requests at the head of the queue that may run now."""
+        while self._waiting and not self._has_exclusive:
+            slot = self._waiting[0]
+            if self.running >= (1 if slot.exclusive else self._max_running):
+                return
+            self._waiting.popleft()
+            self.running += 1
+            self._has_exclusive = slot.exclusive
+            slot.is_running = True
+            slot.changed.set()
 
-    def _start(self, place: "QueueSlot") -> None:
-        self.running += 1
-        self._is_alone = place.exclusive
-        place.is_running = True
-        place._changed.set()
 
-
+@dataclass(eq=False)
 class QueueSlot:
-    """A request's place in the line."""
+    """One request's slot: waiting first, then running."""
 
-    def __init__(self, line: RequestQueue, *, is_alone: bool) -> None:
-        self._line = line
-        self.exclusive = is_alone
-        self.is_running = False
-        self._changed = asyncio.Event()
+    queue: RequestQueue
+    exclusive: bool
+    is_running: bool = False
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def positions(self) -> AsyncGenerator[int]:
-        """Give the place in the line as it changes, 1 for the next; end when the turn has come."""
+        """Yield the position in the queue as it changes, 1 for the next; end once running."""
         while not self.is_running:
-            self._changed.clear()
-            yield self._line.position(self)
-            await self._changed.wait()
+            self.changed.clear()
+            yield self.queue.position(self)
+            await self.changed.wait()
 
     def release(self) -> None:
-        self._line.release(self)
+        self.queue.release(self)

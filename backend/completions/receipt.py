@@ -1,7 +1,8 @@
-"""What an answer cost: the model server's numbers and our clock; nothing is guessed."""
+"""What a completion cost: the model server's numbers and our clock; nothing is estimated."""
 
 import re
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,18 +11,18 @@ from pydantic import BaseModel
 from backend.json_values import as_count, as_dict, as_dict_list, as_positive_number
 from backend.model_server.sse import parse_events
 
-# A first event may hold the role alone, or how much of the prompt has been read.
+# A first event may hold only the role, or how much of the prompt was processed.
 _CONTENT = re.compile(
     rb'"(?:content|reasoning_content|reasoning)"\s*:\s*"[^"]|"tool_calls"\s*:\s*\[\s*\{'
 )
-# The last chunk with each of these is read; all others are only passed by.
+# The last chunk with each of these is parsed; all others are only searched.
 _MARKERS = (b'"timings"', b'"usage":{', b'"usage": {', b'"finish_reason":"', b'"finish_reason": "')
-# In usage and in timings, whatever else they hold: one look tells whether a piece has either.
+# Both usage and timings have it, whatever else they hold: one search tells if a chunk has either.
 USAGE_MARKER = b'"prompt_'
 
 
 class Receipt(BaseModel):
-    """What an answer cost; what was not measured is null."""
+    """What a completion cost; what was not measured is null."""
 
     model: str
     model_digest: str | None = None
@@ -43,10 +44,10 @@ class Receipt(BaseModel):
 
 @dataclass
 class UsageTracker:
-    """Sees an answer pass by and remembers what is needed for its receipt.
+    """Collects from a completion what its receipt needs.
 
-    `choices` is how many answers were asked for: of several, llama.cpp counts one only, so that
-    their numbers are left out.
+    `choices` is how many were requested: of several, llama.cpp counts only one, so their numbers
+    are left out.
     """
 
     model: str
@@ -54,31 +55,38 @@ class UsageTracker:
     choices: int = 1
     context_size: int | None = None
     model_digest: str | None = None
-    started: float = field(default_factory=time.monotonic)
+    started_at: float = field(default_factory=time.monotonic)
     queue_seconds: float | None = None
     load_seconds: float | None = None
     first_token_seconds: float | None = None
     finish_reason: str | None = None
     _reported: dict[str, dict[str, Any]] = field(default_factory=dict)  # usage and timings
-    _pending: dict[bytes, bytes] = field(default_factory=dict)  # by what each was kept for
+    _pending: dict[bytes, bytes] = field(default_factory=dict)  # unparsed chunks by marker
 
-    def observe(self, piece: bytes) -> None:
-        """Look at a piece of a stream, made of whole lines; it is read when a number is wanted."""
-        if self.first_token_seconds is None and _CONTENT.search(piece):
-            self.first_token_seconds = time.monotonic() - self.started
-        for mark in _MARKERS:
-            if mark in piece:
-                self._pending.pop(mark, None)  # so that they are read in the order they came in
-                self._pending[mark] = piece
+    def observe(self, chunk: bytes, events: Iterable[dict[str, Any]] | None = None) -> None:
+        """Record a chunk of a stream, which consists of whole lines.
 
-    def update(self, answer: dict[str, Any]) -> None:
-        """Read a chunk of a stream, or a whole answer."""
-        for choice in as_dict_list(answer.get("choices")):
+        Without its parsed `events`, it is parsed only once a number in it is asked for.
+        """
+        if self.first_token_seconds is None and _CONTENT.search(chunk):
+            self.first_token_seconds = time.monotonic() - self.started_at
+        if events is not None:
+            for event in events:
+                self.update(event)
+            return
+        for marker in _MARKERS:
+            if marker in chunk:
+                self._pending.pop(marker, None)  # keeps the chunks in their order
+                self._pending[marker] = chunk
+
+    def update(self, response: dict[str, Any]) -> None:
+        """Record one event of a stream, or a whole response."""
+        for choice in as_dict_list(response.get("choices")):
             reason = choice.get("finish_reason")
             if reason and isinstance(reason, str):
                 self.finish_reason = reason
         for name in ("usage", "timings"):
-            self._reported[name] = as_dict(answer.get(name)) or self._reported.get(name, {})
+            self._reported[name] = as_dict(response.get(name)) or self._reported.get(name, {})
 
     @property
     def _usage(self) -> dict[str, Any]:
@@ -91,54 +99,54 @@ class UsageTracker:
         return self._reported.get("timings", {})
 
     def _parse_pending(self) -> None:
-        pieces, self._pending = self._pending, {}
-        for piece in dict.fromkeys(pieces.values()):
-            for event in parse_events(piece):
+        chunks, self._pending = self._pending, {}
+        for chunk in dict.fromkeys(chunks.values()):
+            for event in parse_events(chunk):
                 self.update(event)
 
     @property
     def prompt_tokens(self) -> int | None:
-        counted = as_count(self._usage.get("prompt_tokens"))
-        new, cached = as_count(self._timings.get("prompt_n")), self.cached_tokens
-        if counted is not None or new is None or cached is None:
-            return counted
-        return new + cached
+        tokens = as_count(self._usage.get("prompt_tokens"))
+        processed, cached = as_count(self._timings.get("prompt_n")), self.cached_tokens
+        if tokens is not None or processed is None or cached is None:
+            return tokens
+        return processed + cached
 
     @property
     def cached_tokens(self) -> int | None:
         details = as_dict(self._usage.get("prompt_tokens_details"))
-        counted = as_count(details.get("cached_tokens"))
-        return as_count(self._timings.get("cache_n")) if counted is None else counted
+        tokens = as_count(details.get("cached_tokens"))
+        return as_count(self._timings.get("cache_n")) if tokens is None else tokens
 
     @property
     def completion_tokens(self) -> int | None:
         if self.choices > 1:
             return None
-        counted = as_count(self._usage.get("completion_tokens"))
-        return as_count(self._timings.get("predicted_n")) if counted is None else counted
+        tokens = as_count(self._usage.get("completion_tokens"))
+        return as_count(self._timings.get("predicted_n")) if tokens is None else tokens
 
     def receipt(self) -> Receipt:
-        """Draw it up, now that the answer has ended."""
-        prompt, written = self.prompt_tokens, self.completion_tokens
-        is_one = self.choices == 1
+        """Return the receipt as of now."""
+        prompt, completion = self.prompt_tokens, self.completion_tokens
+        is_single = self.choices == 1
         return Receipt(
             model=self.model,
             model_digest=self.model_digest,
             seed=self.seed,
-            finish_reason=self.finish_reason if is_one else None,
+            finish_reason=self.finish_reason if is_single else None,
             prompt_tokens=prompt,
             cached_tokens=self.cached_tokens,
-            completion_tokens=written,
+            completion_tokens=completion,
             queue_ms=_ms(self.queue_seconds),
             load_ms=_ms(self.load_seconds),
-            prompt_ms=as_positive_number(self._timings.get("prompt_ms")) if is_one else None,
+            prompt_ms=as_positive_number(self._timings.get("prompt_ms")) if is_single else None,
             first_token_ms=_ms(self.first_token_seconds),
-            total_ms=(time.monotonic() - self.started) * 1000,
+            total_ms=(time.monotonic() - self.started_at) * 1000,
             prompt_tokens_per_second=as_positive_number(self._timings.get("prompt_per_second")),
             completion_tokens_per_second=(
-                as_positive_number(self._timings.get("predicted_per_second")) if is_one else None
+                as_positive_number(self._timings.get("predicted_per_second")) if is_single else None
             ),
-            context_tokens=None if prompt is None or written is None else prompt + written,
+            context_tokens=None if prompt is None or completion is None else prompt + completion,
             context_size=self.context_size,
         )
 

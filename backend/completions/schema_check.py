@@ -1,4 +1,4 @@
-"""Schemas in a request, looked through before anything else has to do with them."""
+"""Check the schemas in a request in the schema worker, before anything else handles them."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, ParamSpec, TypeVar
@@ -11,45 +11,46 @@ from backend.json_schema.worker import WorkerBusyError, WorkerPool, WorkerUnavai
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
-
+# The fields that a model server compiles to a grammar.
+SCHEMA_FIELDS = frozenset({"grammar", "json_schema", "response_format", "tools"})
 _RAW_GRAMMAR = (
-    "A grammar may hold or end the model server, so none is taken. Send a JSON Schema in "
-    "response_format, or set SMOLCHAT_RAW_GRAMMAR=true where every client is trusted."
+    "A grammar can hang or crash the model server, so none is accepted. Send a JSON Schema in "
+    "response_format, or set SMOLCHAT_RAW_GRAMMAR=true if you trust every client."
 )
 
 
 async def check_request_schemas(
-    body: dict[str, Any], worker: WorkerPool, *, takes_grammar: bool
+    body: dict[str, Any], workers: WorkerPool, *, allows_grammar: bool
 ) -> None:
-    """Look through every schema that the model server would compile.
+    """Check every schema that the model server would compile.
 
     Raises:
-        SchemaRefusedError: one may not be sent; 600 bytes of it can end a model server.
+        SchemaRejectedError: A schema must not be sent; 600 bytes of it can crash a model server.
     """
-    if body.get("grammar") and not takes_grammar:
+    if body.get("grammar") and not allows_grammar:
         raise SchemaRejectedError(
             _RAW_GRAMMAR, code="schema_unsupported", param="grammar", pointer=""
         )
     for param, schema in _request_schemas(body):
-        await run_in_schema_worker(worker, param, check_passthrough_schema, schema)
+        await run_in_schema_worker(workers, param, check_passthrough_schema, schema)
 
 
 async def run_in_schema_worker(
-    worker: WorkerPool,
+    workers: WorkerPool,
     param: str,
     function: Callable[Arguments, Result],
     *args: Arguments.args,
     **kwargs: Arguments.kwargs,
 ) -> Result:
-    """Have a worker do it; what it has against a schema becomes ours.
+    """Return what `function` returns in a worker process; map its errors to the API's.
 
     Raises:
-        SchemaRefusedError: no answer can be had for the schema.
-        TooManyRequestsError: too many schemas wait already.
-        SchemaWorkerError: there is nobody to look through it.
+        SchemaRejectedError: The schema in the field `param` cannot be used.
+        TooManyRequestsError: Too many schemas are waiting already.
+        SchemaWorkerUnavailableError: No worker process could be started.
     """
     try:
-        return await worker.run(function, *args, **kwargs)
+        return await workers.run(function, *args, **kwargs)
     except SchemaError as error:
         raise SchemaRejectedError(
             error.message, code=error.code, param=param, pointer=error.pointer
@@ -61,12 +62,13 @@ async def run_in_schema_worker(
 
 
 def _request_schemas(body: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    wanted = body.get("response_format") or {}
-    named = wanted.get("json_schema")
-    if isinstance(named, dict) and "schema" in named:
-        yield "response_format", named["schema"]
-    if "schema" in wanted:  # llama.cpp's own way to say it, as is the next
-        yield "response_format", wanted["schema"]
+    """Yield each schema with the field it is in; llama.cpp has two fields of its own."""
+    response_format = body.get("response_format") or {}
+    definition = response_format.get("json_schema")
+    if isinstance(definition, dict) and "schema" in definition:
+        yield "response_format", definition["schema"]
+    if "schema" in response_format:
+        yield "response_format", response_format["schema"]
     if "json_schema" in body:
         yield "json_schema", body["json_schema"]
     for number, tool in enumerate(body.get("tools") or ()):

@@ -1,4 +1,4 @@
-"""One line for each request when it has ended, under an id that the client is told too."""
+"""The access log: one line per finished request, with the id that the client received."""
 
 import copy
 import logging
@@ -18,7 +18,7 @@ _MAX_PATH_CHARACTERS = 200
 
 
 class AccessLogMiddleware:
-    """Gives each request its id, and logs how it ended: never a query, a header or a body."""
+    """Gives each request an id and logs how it ended: never its query, headers or body."""
 
     def __init__(self, app: ASGIApp, on_response: Callable[[str, int], None]) -> None:
         self._app = app
@@ -28,22 +28,21 @@ class AccessLogMiddleware:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         started = time.perf_counter()
-        request_id = _request_id(scope)
-        answer = _ResponseObserver(request_id, send)
+        response = _ResponseObserver(_request_id(scope), send)
         try:
-            await self._app(scope, receive, answer.send)
+            await self._app(scope, receive, response.send)
         except Exception:
-            answer.has_failed = True
+            response.has_failed = True
             raise
         finally:
             route = getattr(scope.get("route"), "path", "other")
-            self._on_response(route, answer.status)
+            self._on_response(route, response.status)
             if logger.isEnabledFor(logging.INFO):
-                _log(scope, answer, time.perf_counter() - started)
+                _log(scope, response, time.perf_counter() - started)
 
 
 class _ResponseObserver:
-    """What is seen of an answer on its way out."""
+    """Records the status of a response and whether it was sent completely."""
 
     __slots__ = ("_send", "has_failed", "is_complete", "request_id", "status")
 
@@ -54,7 +53,7 @@ class _ResponseObserver:
         self.has_failed = False
         self._send = send
 
-    # Not a coroutine of its own, since a stream sends thousands.
+    # Not a coroutine, which would cost one per message: a stream sends thousands.
     def send(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             self.status = message["status"]
@@ -67,51 +66,49 @@ class _ResponseObserver:
 
 @contextmanager
 def replace_uvicorn_access_log() -> Iterator[None]:
-    """Print these lines where uvicorn would print its own, which have queries in them.
+    """Print these lines instead of uvicorn's own, which contain the query.
 
-    Where it prints none (`--no-access-log`), or the log was configured otherwise, all stays as it
-    is.
+    If uvicorn prints none (`--no-access-log`), or this logger has handlers already, change nothing.
     """
-    theirs = logging.getLogger("uvicorn.access")
-    if not theirs.handlers or logger.handlers:
+    uvicorn_logger = logging.getLogger("uvicorn.access")
+    if not uvicorn_logger.handlers or logger.handlers:
         yield
         return
-    handlers, level = theirs.handlers, logger.level
+    handlers, level = uvicorn_logger.handlers, logger.level
     logger.handlers = [_with_format(handler) for handler in handlers]
-    logger.setLevel(theirs.level)
-    theirs.handlers = []
+    logger.setLevel(uvicorn_logger.level)
+    uvicorn_logger.handlers = []
     try:
         yield
     finally:
-        theirs.handlers, logger.handlers = handlers, []
+        uvicorn_logger.handlers, logger.handlers = handlers, []
         logger.setLevel(level)
 
 
 def _with_format(handler: logging.Handler) -> logging.Handler:
-    twin = copy.copy(handler)
-    twin.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-    return twin
+    formatted = copy.copy(handler)
+    formatted.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    return formatted
 
 
 def _request_id(scope: Scope) -> bytes:
-    """Take the client's id if it is harmless, else make one."""
+    """Return the client's own id if it is safe to log, else a random one."""
     for name, value in scope["headers"]:
         if name == b"x-request-id" and _ID.fullmatch(value):
-            taken: bytes = value
-            return taken
+            return bytes(value)
     return os.urandom(8).hex().encode()
 
 
-def _log(scope: Scope, answer: _ResponseObserver, seconds: float) -> None:
-    # Quoted, a path is one word on one line, whatever it holds.
+def _log(scope: Scope, response: _ResponseObserver, seconds: float) -> None:
+    # Percent-encoded, a path is a single word on a single line, whatever it contains.
     path = quote(scope["path"][:_MAX_PATH_CHARACTERS])
-    ending = "" if answer.is_complete else " failed" if answer.has_failed else " client left"
+    outcome = "" if response.is_complete else " failed" if response.has_failed else " client left"
     logger.info(
         "%s %s %s %s %.1f ms%s",
-        answer.request_id.decode(),
+        response.request_id.decode(),
         scope["method"],
         path,
-        answer.status or "-",
+        response.status or "-",
         seconds * 1000,
-        ending,
+        outcome,
     )

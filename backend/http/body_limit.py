@@ -1,4 +1,4 @@
-"""Request bodies that are larger than a route takes."""
+"""The limit on the size of a request body."""
 
 import asyncio
 from contextlib import suppress
@@ -12,11 +12,11 @@ _DRAIN_SECONDS = 1.0
 
 
 class _LimitedBody:
-    """A body of unknown length: once it is too long, the app sees a client that has left."""
+    """A body of unknown length: once it exceeds the limit, the app sees a disconnect."""
 
     def __init__(self, limit: int, receive: Receive, send: Send) -> None:
         self.is_too_large = False
-        self.is_answered = False
+        self.is_response_started = False
         self._remaining = limit
         self._receive = receive
         self._send = send
@@ -32,21 +32,24 @@ class _LimitedBody:
         return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
-        if self.is_answered or not self.is_too_large:
-            self.is_answered = True
+        if self.is_response_started or not self.is_too_large:
+            self.is_response_started = True
             await self._send(message)
 
 
 def too_large_error(limit: int) -> RequestTooLargeError:
-    return RequestTooLargeError(f"The request is larger than {limit:,} bytes. Send less.")
+    return RequestTooLargeError(
+        f"The request body is larger than {limit:,} bytes. Send a smaller request."
+    )
 
 
 async def reject_and_close(
     error: SmolChatError, scope: Scope, receive: Receive, send: Send
 ) -> None:
-    """Answer, and read on for a moment before the connection is closed.
+    """Send the error, and go on reading for a moment before the connection is closed.
 
-    Closed with something unread, it would be reset, and the client might never see the answer.
+    Closed with data unread, the connection would be reset, and the client might never see the
+    response.
     """
 
     async def send_unfinished(message: Message) -> None:
@@ -67,12 +70,12 @@ async def reject_and_close(
 async def limit_streamed_body(
     app: ASGIApp, limit: int, scope: Scope, receive: Receive, send: Send
 ) -> None:
-    """Call `app` with a body of unknown length; answer 413 if it is longer than `limit` bytes."""
+    """Call `app` with a body of unknown length; respond 413 if it exceeds `limit` bytes."""
     body = _LimitedBody(limit, receive, send)
     try:
         await app(scope, body.receive, body.send)
     except Exception:
         if not body.is_too_large:
             raise
-    if body.is_too_large and not body.is_answered:
+    if body.is_too_large and not body.is_response_started:
         await reject_and_close(too_large_error(limit), scope, receive, send)

@@ -1,4 +1,4 @@
-"""Which pages of other origins may read the API's responses."""
+"""CORS: the other origins whose pages may read the API's responses."""
 
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
@@ -11,20 +11,22 @@ from backend.settings import Settings
 
 
 class _CorsMiddleware(CORSMiddleware):
-    """Starlette's, with its refusal in the shape of ours."""
+    """Starlette's middleware, with its errors in OpenAI's shape."""
 
     def preflight_response(self, request_headers: Headers) -> Response:
         response = super().preflight_response(request_headers)
         if response.status_code == 200:
             return response
-        refused = bytes(response.body).decode()
+        reason = bytes(response.body).decode()
         return error_response(
-            OriginNotAllowedError(f"{refused}. SMOLCHAT_ALLOWED_ORIGINS names who may ask.")
+            OriginNotAllowedError(
+                f"{reason}. To allow it, add the page's origin to SMOLCHAT_ALLOWED_ORIGINS."
+            )
         )
 
 
 def add_cors(app: ASGIApp, settings: Settings) -> ASGIApp:
-    """Let pages of the origins that are named read what the API answers; of no others."""
+    """Allow pages of the configured origins to read the API's responses."""
     if not settings.allowed_origins:
         return app
     return _CorsMiddleware(

@@ -1,4 +1,4 @@
-"""The API's own page at /docs, from files that a package ships: no network is needed."""
+"""Swagger UI at /docs, with assets from an installed package: it needs no network."""
 
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
@@ -9,7 +9,7 @@ ASSETS = "/docs-assets"
 
 
 def add_docs_page(app: FastAPI) -> None:
-    """Serve Swagger UI at /docs, and lead the root there."""
+    """Serve Swagger UI at /docs, and redirect / there."""
     app.mount(ASSETS, StaticFiles(packages=[("fastapi_swagger", "resources")]))
 
     @app.get("/docs", include_in_schema=False)

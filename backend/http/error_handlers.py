@@ -11,9 +11,11 @@ from starlette.exceptions import HTTPException
 
 from backend.errors import InvalidRequestError, SmolChatError
 
+Responses = dict[int | str, dict[str, Any]]
+
 
 class ErrorDetail(BaseModel):
-    """What happened; some errors carry numbers besides."""
+    """What happened; some errors have more fields."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -29,32 +31,23 @@ class ErrorBody(BaseModel):
     error: ErrorDetail
 
 
-Responses = dict[int | str, dict[str, Any]]
-
-
 def error_responses(*statuses: int) -> Responses:
-    """Describe errors for the API's page."""
+    """Return the OpenAPI descriptions of the errors with these statuses."""
     return {status: {"model": ErrorBody} for status in statuses}
 
 
-# What every route can answer: most of it before anything runs.
+# Errors of every route, most of them raised before the route runs.
 COMMON_RESPONSES = error_responses(400, 401, 403, 413, 500)
-
-
-# `default` keeps FastAPI from describing a 422 of its own shape.
+# `default` keeps FastAPI from describing a 422 in its own shape.
 _DEFAULT_RESPONSE: Responses = {
-    "default": {"model": ErrorBody, "description": "What went wrong, in OpenAI's shape"}
+    "default": {"model": ErrorBody, "description": "An error in OpenAI's shape"}
 }
-
-
-# And every route that asks the model server, or the store.
+# Errors of every route that calls the model server.
 MODEL_SERVER_RESPONSES = (
     COMMON_RESPONSES | error_responses(404, 429, 502, 503, 504) | _DEFAULT_RESPONSE
 )
-
-
+# Errors of every route that uses the database.
 DATABASE_RESPONSES = error_responses(503) | _DEFAULT_RESPONSE
-
 
 _HEADERS = {
     401: {"WWW-Authenticate": "Bearer"},
@@ -64,44 +57,47 @@ _HEADERS = {
 
 
 def add_error_handlers(app: FastAPI) -> None:
-    """Answer every error in OpenAI's shape."""
+    """Make every error a response in OpenAI's shape."""
     app.add_exception_handler(SmolChatError, _handle_app_error)
     app.add_exception_handler(RequestValidationError, _handle_validation_error)
     app.add_exception_handler(HTTPException, _handle_http_error)
     app.add_exception_handler(Exception, _handle_unexpected)
 
 
-async def _handle_app_error(_request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, SmolChatError)  # noqa: S101  # what it is registered for
-    return error_response(error)
-
-
 def error_response(error: SmolChatError) -> JSONResponse:
-    """Give an error as the whole of an answer."""
     return JSONResponse(error.payload(), error.status, _HEADERS.get(error.status))
 
 
-async def _handle_validation_error(request: Request, error: Exception) -> JSONResponse:
+def internal_error() -> SmolChatError:
+    """Return the error for an exception that the API did not expect."""
+    return SmolChatError("Unexpected error in the API. See its log for details.")
+
+
+async def _handle_app_error(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, SmolChatError)  # noqa: S101  # as registered
+    return error_response(error)
+
+
+async def _handle_validation_error(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101
-    # Of the branches of a union the one that got deepest is the one that was meant.
-    wrong = max(error.errors(), key=lambda detail: len(_error_path(detail, error.body)))
-    param = ".".join(_error_path(wrong, error.body))
-    if not param and wrong["type"] == "value_error":  # of the request as a whole
-        return await _handle_app_error(
-            request, InvalidRequestError(f"The request: {wrong['msg']}.")
+    # Of a union's branches, the one that matched deepest is the one that the client meant.
+    detail = max(error.errors(), key=lambda detail: len(_error_path(detail, error.body)))
+    reason = detail["msg"].removeprefix("Value error, ")
+    if param := ".".join(_error_path(detail, error.body)):
+        return error_response(InvalidRequestError(f"{param}: {reason}.", param=param))
+    if detail["type"] == "value_error":  # of the request as a whole
+        return error_response(InvalidRequestError(f"Invalid request: {reason}."))
+    return error_response(
+        InvalidRequestError(
+            "The request body must be a JSON object, sent with the content type application/json."
         )
-    if not param:
-        message = "The request needs a JSON object, sent with the content type application/json."
-        return await _handle_app_error(request, InvalidRequestError(message))
-    return await _handle_app_error(
-        request, InvalidRequestError(f"{param}: {wrong['msg']}.", param=param)
     )
 
 
 def _error_path(detail: Mapping[str, Any], body: Any) -> list[str]:
-    """Give the way to a place in the body, without the union branches that Pydantic tried.
+    """Return the path to a value in the body, without the union branches that Pydantic tried.
 
-    What is wrong in the path or in the query has a name.
+    An error in the URL's path or query has just the parameter's name.
     """
     if detail["loc"][0] != "body":
         return [str(detail["loc"][-1])]
@@ -120,19 +116,12 @@ def _error_path(detail: Mapping[str, Any], body: Any) -> list[str]:
 
 async def _handle_http_error(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101
-    body = {"message": str(error.detail), "type": "invalid_request_error"}
-    body["code"] = str(error.detail).lower().replace(" ", "_")
+    detail = {"message": str(error.detail), "type": "invalid_request_error"}
+    detail["code"] = str(error.detail).lower().replace(" ", "_")
     return JSONResponse(
-        {"error": body | {"param": None}}, status_code=error.status_code, headers=error.headers
+        {"error": detail | {"param": None}}, status_code=error.status_code, headers=error.headers
     )
 
 
-async def _handle_unexpected(request: Request, _error: Exception) -> JSONResponse:
-    return await _handle_app_error(
-        request, internal_error()
-    )  # the server that runs us logs the error
-
-
-def internal_error() -> SmolChatError:
-    """Say that the mistake is ours."""
-    return SmolChatError("Something unexpected went wrong in the API; its log has the details.")
+async def _handle_unexpected(_request: Request, _error: Exception) -> JSONResponse:
+    return error_response(internal_error())  # uvicorn logs the error itself

@@ -1,26 +1,25 @@
-"""An answer on its way to the client, for as long as the client wants it.
+"""Responses that end their work when their client leaves or the process is asked to stop.
 
-While an answer is awaited, nothing but a look at the connection tells that the client has left; a
-model on a CPU would go on for minutes for nobody. So each delivery races the client's departure
-and the end of this process.
+While a model is at work, only the connection shows that the client has left; a model on a CPU
+would go on for minutes for nobody. So each response races the client's disconnect and the end of
+this process.
 """
 
 import asyncio
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
-from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from backend.errors import ShuttingDownError, SmolChatError
 from backend.http.error_handlers import internal_error
 from backend.settings import Settings
 
-# With one line break, as it may come between two lines of an event.
+# With a single line break, since it may be sent between two lines of one event.
 KEEP_ALIVE_COMMENT = b": still waiting for the model\n"
-# For the API's page.
 EVENT_STREAM_OPENAPI: dict[str, Any] = {
     "text/event-stream": {
         "itemSchema": {
@@ -30,128 +29,112 @@ EVENT_STREAM_OPENAPI: dict[str, Any] = {
         }
     }
 }
+_FIRST = asyncio.FIRST_COMPLETED
+_EVENT_STREAM_HEADERS = (
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),
+)
 
 
-class CancellableResponse(Response):
-    """A response that ends its work when the client leaves or the process stops."""
+@dataclass
+class CancellableResponse:
+    """A JSON response, sent once `chunks` has ended."""
 
-    def __init__(self, pieces: AsyncGenerator[bytes], stopping: asyncio.Event) -> None:
-        super().__init__()
-        self._chunks = pieces
-        self._stopping = stopping
+    chunks: AsyncGenerator[bytes]
+    shutting_down: asyncio.Event
+    settings: Settings
+    _headers_sent: bool = False
+    _keeps_alive: ClassVar[bool] = False  # checks now and then that the client is reading
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
-        delivering = asyncio.create_task(self._send_body(send))
-        leaving = asyncio.create_task(_wait_for_disconnect(receive))
-        stopping = asyncio.create_task(self._stopping.wait())
-        tasks: set[asyncio.Task[Any]] = {delivering, leaving, stopping}
+        sending = asyncio.create_task(self._send_body(send))
+        # The request's body has been read, so the next message is the client's disconnect.
+        leaving = asyncio.ensure_future(receive())
+        stopping = asyncio.create_task(self.shutting_down.wait())
+        tasks: set[asyncio.Future[Any]] = {sending, leaving, stopping}
+        seconds = self.settings.first_event_seconds if self._keeps_alive else None
         try:
-            await self._wait_until_done(tasks, send)
-            if stopping.done() and not delivering.done():
-                raise ShuttingDownError("The API is shutting down. Try again in a few seconds.")
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
-        if not delivering.cancelled():
-            delivering.result()
-
-    async def _wait_until_done(self, tasks: set[asyncio.Task[Any]], send: Send) -> None:  # noqa: ARG002
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-
-    async def _send_body(self, send: Send) -> None:
-        """Send an answer that is one piece."""
-        async with aclosing(self._chunks) as pieces:
-            body = b"".join([piece async for piece in pieces])
-        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
-
-
-class EventStreamResponse(CancellableResponse):
-    """An answer as server-sent events.
-
-    The status waits for the model's first event, since a model server says 200 before it knows
-    whether there will be one. If that takes long, the line is opened and kept open by comments, and
-    a failure is an event, as it is in the middle of an answer. A client that reads nothing for
-    longer than a model server may stay silent has as good as left.
-    """
-
-    def __init__(
-        self, pieces: AsyncGenerator[bytes], stopping: asyncio.Event, settings: Settings
-    ) -> None:
-        super().__init__(pieces, stopping)
-        self._first_event_seconds = settings.first_event_seconds
-        self._keep_alive_seconds = settings.keep_alive_seconds
-        self._stall_seconds = settings.stall_seconds
-        self._headers_sent = False
-        self._send_in_progress = False
-        self._sent_since_check = False  # anything, since the last look
-        self._blocked_since = 0.0
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await super().__call__(scope, receive, send)
+            try:
+                while not (await asyncio.wait(tasks, timeout=seconds, return_when=_FIRST))[0]:
+                    seconds = self.settings.keep_alive_seconds
+                    if not await self._is_client_reading(send):
+                        break
+                if stopping.done() and not sending.done():
+                    raise ShuttingDownError("The API is shutting down. Try again in a few seconds.")
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.wait(tasks)
+            if not sending.cancelled():
+                sending.result()
         except SmolChatError as error:
             if not self._headers_sent:
                 raise
             await self._send_with_timeout(send, error.sse_event(), more_body=False)
-        except Exception:  # a mistake of ours: the client is told, and the server logs it
+        except Exception:  # a bug: the client gets an error event, and the server logs it
             if self._headers_sent:
                 await self._send_with_timeout(send, internal_error().sse_event(), more_body=False)
             raise
 
-    async def _wait_until_done(self, tasks: set[asyncio.Task[Any]], send: Send) -> None:
-        seconds = self._first_event_seconds
-        first = asyncio.FIRST_COMPLETED
-        while not (await asyncio.wait(tasks, timeout=seconds, return_when=first))[0]:
-            if not self._headers_sent:
-                await self._start(send)
-            if not await self._client_is_reading(send):
-                return
-            self._sent_since_check = False
-            seconds = self._keep_alive_seconds
+    async def _send_body(self, send: Send) -> None:
+        async with aclosing(self.chunks) as chunks:
+            body = b"".join([chunk async for chunk in chunks])
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
-    async def _client_is_reading(self, send: Send) -> bool:
-        """Tell whether the client takes what is sent; where nothing is, try it with a comment."""
-        if self._send_in_progress and not self._sent_since_check:  # the same piece all the time
-            self._blocked_since = self._blocked_since or time.monotonic()
-            return time.monotonic() - self._blocked_since < self._stall_seconds
-        self._blocked_since = 0.0
-        return self._sent_since_check or await self._send_with_timeout(
-            send, KEEP_ALIVE_COMMENT, more_body=True
-        )
+    async def _is_client_reading(self, send: Send) -> bool:  # noqa: ARG002
+        return True
 
     async def _send_with_timeout(self, send: Send, body: bytes, *, more_body: bool) -> bool:
-        """Send what is no piece of the answer, and tell whether the client took it."""
+        """Send bytes that are not part of the answer; return False if the client did not read."""
         try:
-            async with asyncio.timeout(self._stall_seconds):
+            async with asyncio.timeout(self.settings.stall_seconds):
                 await send({"type": "http.response.body", "body": body, "more_body": more_body})
         except TimeoutError:
             return False
         return True
 
+
+@dataclass
+class EventStreamResponse(CancellableResponse):
+    """An answer as server-sent events.
+
+    The status waits for the model server's first event, since a model server sends 200 before it
+    knows whether there will be one. If that takes long, the response starts without it and comments
+    keep the connection open; a failure is then an event, as it is in the middle of an answer. A
+    client that reads nothing for longer than a model server may be silent counts as disconnected.
+    """
+
+    _keeps_alive = True
+    _send_in_progress: bool = False
+    _sent_since_check: bool = False
+    _blocked_since: float = 0.0
+
     async def _send_body(self, send: Send) -> None:
-        async with aclosing(self._chunks) as pieces:
-            async for piece in pieces:
+        async with aclosing(self.chunks) as chunks:
+            async for chunk in chunks:
                 if not self._headers_sent:
                     await self._start(send)
                 self._send_in_progress = True
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
                 self._send_in_progress = False
                 self._sent_since_check = True
         await send({"type": "http.response.body", "body": b""})
 
     async def _start(self, send: Send) -> None:
-        headers = [
-            (b"content-type", b"text/event-stream; charset=utf-8"),
-            (b"cache-control", b"no-store"),
-            (b"x-accel-buffering", b"no"),
-        ]
         self._headers_sent = True
+        headers = list(_EVENT_STREAM_HEADERS)
         await send({"type": "http.response.start", "status": 200, "headers": headers})
 
-
-async def _wait_for_disconnect(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+    async def _is_client_reading(self, send: Send) -> bool:
+        """Return False if the client stopped reading. Probe with a comment when idle."""
+        if not self._headers_sent:
+            await self._start(send)
+        if self._send_in_progress and not self._sent_since_check:  # the same chunk since last time
+            self._blocked_since = self._blocked_since or time.monotonic()
+            return time.monotonic() - self._blocked_since < self.settings.stall_seconds
+        self._blocked_since = 0.0
+        was_sent, self._sent_since_check = self._sent_since_check, False
+        return was_sent or await self._send_with_timeout(send, KEEP_ALIVE_COMMENT, more_body=True)

@@ -1,4 +1,4 @@
-"""Tells open streams that the process is asked to end."""
+"""Sets an event on SIGTERM or SIGINT, so that open streams end before the server waits for them."""
 
 import asyncio
 import signal
@@ -6,38 +6,38 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-SHUTDOWN_GRACE_SECONDS = 2.5  # for what is open when the process is asked to end
+SHUTDOWN_GRACE_SECONDS = 2.5  # for open responses, from the first signal on
 
 
 @contextmanager
-def shutdown_signals(stopping: asyncio.Event) -> Iterator[None]:
-    """Set `stopping` as soon as the process is asked to end.
+def shutdown_signals(shutting_down: asyncio.Event) -> Iterator[None]:
+    """Set `shutting_down` as soon as the process receives SIGTERM or SIGINT.
 
-    Uvicorn waits for open streams before it ends the lifespan, so they have to be told by the
-    signal itself. It would wait for ever for a client that does not read: its own second Ctrl-C
-    ends that. In a thread, where tests run it, no signal can be had.
+    Uvicorn waits for open streams before it ends the lifespan, so they have to learn of the signal
+    itself. It would wait forever for a client that does not read: a second SIGINT ends that.
+    Outside the main thread, as in tests, signals cannot be handled.
     """
     loop = asyncio.get_running_loop()
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
-    def stop() -> None:
-        stopping.set()
-        loop.call_later(SHUTDOWN_GRACE_SECONDS, tell, signal.SIGINT, None)
+    def shut_down() -> None:
+        shutting_down.set()
+        loop.call_later(SHUTDOWN_GRACE_SECONDS, on_signal, signal.SIGINT, None)
 
-    def tell(number: int, frame: FrameType | None) -> None:
-        if not stopping.is_set():
-            loop.call_soon_threadsafe(stop)
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        if not shutting_down.is_set():
+            loop.call_soon_threadsafe(shut_down)
         if callable(handler := handlers[signal.Signals(number)]):
             handler(number, frame)
 
     try:
         for number in handlers:
-            signal.signal(number, tell)
+            signal.signal(number, on_signal)
     except ValueError:
         handlers = {}
     try:
         yield
     finally:
-        stopping.set()
+        shutting_down.set()
         for number, handler in handlers.items():
             signal.signal(number, handler)

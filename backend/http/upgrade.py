@@ -1,7 +1,7 @@
-"""Requests that would rather speak another protocol, as `curl --http2` and Java's client send them.
+"""Requests with an `Upgrade` header, as `curl --http2` and Java's HTTP client send them.
 
-A server may answer in this one (RFC 9110, 7.8). But httptools takes what comes with the head, so as
-a rule the body, for the other protocol's.
+A server may respond in the current protocol (RFC 9110, 7.8). But httptools takes the bytes that
+arrive with the head, so usually the body, for the new protocol.
 """
 
 from starlette.types import Message, Receive
@@ -10,22 +10,23 @@ from backend.errors import UpgradeBodyLostError
 
 
 async def receive_with_body(receive: Receive, headers: dict[bytes, bytes]) -> Receive:
-    """Give what receives the request's body, if it has not been lost.
+    """Return a `receive` that yields the request's body, after checking that it was not lost.
 
     Raises:
-        UpgradeError: it was lost.
+        UpgradeBodyLostError: The body was lost.
     """
     first = await receive()
-    has_come = first.get("body") or first.get("more_body") or first["type"] != "http.request"
-    if not has_come and headers.get(b"content-length") != b"0":
+    has_body = first.get("body") or first.get("more_body") or first["type"] != "http.request"
+    if not has_body and headers.get(b"content-length") != b"0":
         raise UpgradeBodyLostError(
-            "The request has an `Upgrade` header, and its body was lost. Send it without, as plain "
-            "HTTP/1.1 (`curl --http1.1`; Java: `.version(HttpClient.Version.HTTP_1_1)`)."
+            "The request has an `Upgrade` header, and its body was lost. Send it without that "
+            "header, as plain HTTP/1.1 (`curl --http1.1`; Java: "
+            "`.version(HttpClient.Version.HTTP_1_1)`)."
         )
 
-    taken = [first]
+    pending = [first]
 
     async def receive_all() -> Message:
-        return taken.pop() if taken else await receive()
+        return pending.pop() if pending else await receive()
 
     return receive_all

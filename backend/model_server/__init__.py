@@ -1,1 +1,1 @@
-"""The only code that talks to a model server."""
+"""The only package that talks to a model server."""

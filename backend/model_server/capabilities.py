@@ -1,4 +1,4 @@
-"""What a model server can do, found by trying it: nothing it says of itself tells."""
+"""Detects what a model server can do by probing it: no server reports its capabilities."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -10,67 +10,66 @@ from pydantic_core import from_json
 from backend.errors import InvalidRequestError
 from backend.model_server.client import ModelServerClient
 
-# A form that no model fills by itself.
-_SCHEMA = {
+# A schema that no model matches by chance.
+_PROBE_SCHEMA = {
     "type": "object",
     "properties": {"zq": {"type": "string", "enum": ["w7k"]}},
     "required": ["zq"],
     "additionalProperties": False,
 }
-_QUESTION: dict[str, Any] = {
+_PROBE_REQUEST: dict[str, Any] = {
     "messages": [{"role": "user", "content": "Say hello."}],
     "max_tokens": 24,
     "temperature": 0,
     "response_format": {
         "type": "json_schema",
-        "json_schema": {"name": "probe", "schema": _SCHEMA, "strict": True},
+        "json_schema": {"name": "probe", "schema": _PROBE_SCHEMA, "strict": True},
     },
 }
-MAX_KNOWN = 1000  # a client may ask for any name
-
-# Sends one request through the queue and returns the whole response.
+# Sends one request through the queue and returns the complete response.
 Complete = Callable[[dict[str, Any]], Awaitable[bytes]]
-_Key = tuple[str, str]
+_CacheKey = tuple[str, str]
+_MAX_CACHED_RESULTS = 1000  # a client may send any model id
 
 
 class GrammarSupport:
-    """Asks each model once; a server at another address is asked anew."""
+    """Probes each model once per base URL and caches the result."""
 
-    def __init__(self, upstream: ModelServerClient) -> None:
-        self._upstream = upstream
-        self._grammar: dict[_Key, bool] = {}
-        # Kept by those who wait, who go on in the place of one who leaves.
-        self._locks = WeakValueDictionary[_Key, asyncio.Lock]()
+    def __init__(self, model_server: ModelServerClient) -> None:
+        self._model_server = model_server
+        self._results: dict[_CacheKey, bool] = {}
+        # Referenced by waiting requests: if the probing one is cancelled, the next one probes.
+        self._locks = WeakValueDictionary[_CacheKey, asyncio.Lock]()
 
     async def supports_json_schema(self, model: str, complete: Complete) -> bool:
-        """Tell whether the server holds `model` to a JSON Schema.
+        """Return True if the server constrains the output of `model` to a JSON Schema.
 
         Raises:
-            SmolChatError: it cannot be asked now.
+            SmolChatError: The probe failed for another reason.
         """
-        key = (await self._upstream.base_url(), model)
-        if key in self._grammar:
-            return self._grammar[key]
+        key = (await self._model_server.discovery.find_base_url(), model)
+        if key in self._results:
+            return self._results[key]
         lock = self._locks.setdefault(key, asyncio.Lock())
-        async with lock:  # all who want to know of this model wait for one answer
-            if key not in self._grammar:
-                found = await _probe(model, complete)
-                if len(self._grammar) >= MAX_KNOWN:
-                    self._grammar.clear()
-                self._grammar[key] = found
-            return self._grammar[key]
+        async with lock:  # concurrent requests for this model share one probe
+            if key not in self._results:
+                is_supported = await _probe(model, complete)
+                if len(self._results) >= _MAX_CACHED_RESULTS:
+                    self._results.clear()
+                self._results[key] = is_supported
+            return self._results[key]
 
 
 async def _probe(model: str, complete: Complete) -> bool:
     try:
-        answer = await complete(_QUESTION | {"model": model})
+        response = await complete(_PROBE_REQUEST | {"model": model})
     except InvalidRequestError:
-        return False  # it does not know the field
-    return bool(_response_json(answer) == {"zq": "w7k"})
+        return False  # the server does not know `response_format`
+    return bool(_response_json(response) == {"zq": "w7k"})
 
 
-def _response_json(answer: bytes) -> Any:
+def _response_json(response: bytes) -> Any:
     try:
-        return from_json(from_json(answer)["choices"][0]["message"]["content"])
+        return from_json(from_json(response)["choices"][0]["message"]["content"])
     except (LookupError, TypeError, ValueError):
         return None

@@ -1,7 +1,6 @@
-"""HTTP to the model server: what is sent on its connections, and what their failures mean."""
+"""HTTP connections to the model server: their headers and timeouts, and mapping their errors."""
 
-from collections.abc import AsyncIterable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterable
 from typing import Any
 
 import aiohttp
@@ -11,27 +10,29 @@ from backend.errors import ModelServerError, ModelServerTimeoutError, ModelServe
 from backend.model_server.sse import invalid_response
 from backend.settings import Settings
 
-MAX_ANSWER_BYTES = 128 * 1024 * 1024
+MAX_RESPONSE_BYTES = 128 * 1024 * 1024
 _UNREACHABLE = (
     aiohttp.ClientConnectorError,
     aiohttp.ConnectionTimeoutError,
     httpx.ConnectError,
     httpx.ConnectTimeout,
 )
+HTTP_ERRORS = (httpx.RequestError, aiohttp.ClientError, TimeoutError, UnicodeError)
 _TIMEOUTS = (TimeoutError, httpx.TimeoutException)
 
 
-def open_session(settings: Settings, **connections: Any) -> aiohttp.ClientSession:
-    """Make what holds the connections; what is sent is made of nothing but our own settings.
+def open_session(settings: Settings, **connector_options: Any) -> aiohttp.ClientSession:
+    """Return a session whose headers come from our settings alone, never from a client.
 
-    llama.cpp's server closes what has been idle for 5 s; a request must not cross with that. After
-    a stream it closes at once, though it says that it would not: those are never used again.
+    llama.cpp's server closes a connection after 5 s of idling, and a request must not cross with
+    that. After a stream it closes at once, despite announcing keep-alive: the connection of a
+    stream must not be reused.
     """
     headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
     if key := settings.dmr_api_key.get_secret_value():
         headers["Authorization"] = f"Bearer {key}"
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, **connections),
+        connector=aiohttp.TCPConnector(limit=0, **connector_options),
         cookie_jar=aiohttp.DummyCookieJar(),
         headers=headers,
         timeout=aiohttp.ClientTimeout(
@@ -42,32 +43,27 @@ def open_session(settings: Settings, **connections: Any) -> aiohttp.ClientSessio
     )
 
 
-@contextmanager
-def map_http_errors(url: str) -> Iterator[None]:
-    """Turn the HTTP libraries' errors into ours.
+def map_http_error(error: BaseException, url: str) -> ModelServerError:
+    """Return the SmolChatError for one of `HTTP_ERRORS`.
 
-    httpx-aiohttp says ConnectTimeout for most of aiohttp's errors: the cause tells them apart.
+    httpx-aiohttp raises ConnectTimeout for most of aiohttp's errors: the cause is more precise.
     """
-    try:
-        yield
-    except (httpx.RequestError, aiohttp.ClientError, TimeoutError, UnicodeError) as error:
-        cause = error.__cause__
-        seen = cause if isinstance(cause, (aiohttp.ClientError, TimeoutError)) else error
-        if isinstance(seen, _UNREACHABLE):
-            raise ModelServerUnreachableError(_unreachable_message(url)) from error
-        if isinstance(seen, _TIMEOUTS):
-            raise ModelServerTimeoutError(
-                f"The model server at {url} has been silent for too long. Restart it."
-            ) from error
-        raise ModelServerError(
-            "The connection to the model server broke before its answer was whole. Try again."
-        ) from error
+    cause = error.__cause__
+    original = cause if isinstance(cause, (aiohttp.ClientError, TimeoutError)) else error
+    if isinstance(original, _UNREACHABLE):
+        return ModelServerUnreachableError(_unreachable_message(url))
+    if isinstance(original, _TIMEOUTS):
+        return ModelServerTimeoutError(f"The model server at {url} stopped responding. Restart it.")
+    return ModelServerError(
+        "The connection to the model server was lost before the response was complete. Try again."
+    )
 
 
 def set_read_timeout(seconds: float, response: aiohttp.ClientResponse) -> None:
-    """Let no more than this pass between any two bytes from now on."""
+    """Limit the time between any two chunks of `response` from now on."""
     connection = response.connection
-    if connection is not None and connection.protocol is not None:  # its length is 0: it is falsy
+    # A protocol has a length of 0 and is falsy: compare with None.
+    if connection is not None and connection.protocol is not None:
         connection.protocol.read_timeout = seconds
         connection.protocol.start_timeout()
 
@@ -76,27 +72,27 @@ async def read_body(chunks: AsyncIterable[bytes]) -> bytes:
     body = bytearray()
     async for chunk in chunks:
         body += chunk
-        if len(body) > MAX_ANSWER_BYTES:
+        if len(body) > MAX_RESPONSE_BYTES:
             raise invalid_response()
     return bytes(body)
 
 
 def _unreachable_message(url: str) -> str:
-    """Say what to do where nothing answers; each address has its own usual reason."""
-    message = f"Nothing answers at {url}. "
+    """Return the message for a server that cannot be reached: each URL has its usual cause."""
+    message = f"Can't reach the model server at {url}. "
     if "docker.internal" in url:
         return message + (
-            "Enable Docker Model Runner, or add its name to `extra_hosts` (Docker Engine on Linux)."
+            "Enable Docker Model Runner, or add its host name to `extra_hosts` (Docker Engine on "
+            "Linux)."
         )
-    if "//engine:" in url:  # as compose.embedded.yaml calls it
+    if "//engine:" in url:  # the service's name in compose.embedded.yaml
         return message + (
-            "`docker compose -f compose.embedded.yaml up -d` starts it; `docker compose -f "
-            "compose.embedded.yaml logs engine` says why it ended."
+            "Start it with `docker compose -f compose.embedded.yaml up -d`, or see why it exited "
+            "with `docker compose -f compose.embedded.yaml logs engine`."
         )
     if ":12434" in url:
         return message + (
-            "Turn Docker Model Runner on (`docker desktop enable model-runner --tcp 12434`), or "
-            "start the engine in its place (`make run` does, or `python -m engine`), or set "
-            "DMR_BASE_URL."
+            "Enable Docker Model Runner (`docker desktop enable model-runner --tcp 12434`), start "
+            "the embedded engine instead (`make run` or `python -m engine`), or set DMR_BASE_URL."
         )
-    return message + "Start the model server there, or set DMR_BASE_URL."
+    return message + "Start it, or set DMR_BASE_URL."

@@ -1,6 +1,7 @@
-"""Where the model server is, and which models it offers."""
+"""Finds the model server's base URL and lists its models."""
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any
 
 import httpx
@@ -14,79 +15,81 @@ from backend.errors import (
     ModelServerUnreachableError,
     SmolChatError,
 )
-from backend.json_values import as_count, as_dict
+from backend.json_values import as_count, as_dict, as_str
 from backend.model_server.base_url import base_url_candidates
-from backend.model_server.connection import map_http_errors, read_body
+from backend.model_server.connection import HTTP_ERRORS, map_http_error, read_body
 from backend.model_server.error_mapping import error_from_response
 from backend.model_server.model_ids import find_model
 from backend.settings import Settings
 
-# Which server it is can be told by whom it says its models are owned.
+# `owned_by` of its models identifies a server.
 SERVER_NAMES = {"docker": "Docker Model Runner", "llamacpp": "llama.cpp", "library": "Ollama"}
+
+MAX_CACHED_MODELS = 1000
 
 
 class ModelServerDiscovery:
-    """A model server that speaks OpenAI's API, at one of the addresses that `url` can mean."""
+    """An OpenAI-compatible model server at one of the base URLs that `url` can stand for."""
 
     def __init__(self, client: httpx.AsyncClient, settings: Settings) -> None:
         self.url = settings.dmr_base_url
-        self._list_seconds = settings.connect_timeout_seconds
+        self.base_url: str | None = None  # None until found, and after a failure
+        # Other servers may reject the fields and requests that only these two know.
+        self.is_docker = False
+        self.is_llama_cpp = False
+        self._list_timeout_seconds = settings.connect_timeout_seconds
         self._client = client
-        self._base_url: str | None = None  # the base URL, as far as is known
-        self._discovery: asyncio.Task[str] | None = None
-        self._models: list[dict[str, Any]] = []  # the model list as it was last seen
-        self._context_sizes: dict[str, int] = {}  # as overflows told them
+        self._search: asyncio.Task[str] | None = None
+        self._models: list[dict[str, Any]] = []  # the latest model list
+        self._context_sizes: dict[str, int] = {}  # by model, from context length errors
 
-    async def base_url(self) -> str:
-        """Give the base URL that was found; all who wait for it wait for one search.
+    async def find_base_url(self) -> str:
+        """Return the base URL. Search for it if it is unknown; concurrent callers share a search.
 
         Raises:
-            ModelServerUnreachableError: there is no server.
+            ModelServerUnreachableError: Nothing responds at the configured URL.
         """
-        if self._base_url is None:
-            if self._discovery is None or self._discovery.done():
-                self._discovery = asyncio.create_task(self._discover())
-                self._discovery.add_done_callback(ignore_result)
-            self._base_url = await asyncio.shield(self._discovery)
-        return self._base_url
+        if self.base_url is None:
+            if self._search is None or self._search.done():
+                self._search = asyncio.create_task(self._discover())
+                self._search.add_done_callback(ignore_result)
+            self.base_url = await asyncio.shield(self._search)
+        return self.base_url
 
     def context_size(self, model: str) -> int | None:
-        """Give the tokens that `model` has room for, as the server told them."""
+        """Return the context size of `model` in tokens if the server reported it, else None."""
         meta = (find_model(model, self._models) or {}).get("meta")
         return as_count(as_dict(meta).get("n_ctx")) or self._context_sizes.get(model)
 
+    def record_context_size(self, model: str, tokens: int) -> None:
+        cache_for_model(self._context_sizes, model, tokens)
+
     async def models(self) -> list[dict[str, Any]]:
-        """Give the entries of the model list as the server has them.
+        """Return the entries of the server's model list.
 
         Raises:
-            SmolChatError: there is none to be had.
+            SmolChatError: The server cannot be reached, or has no valid model list.
         """
         try:
-            return await self._fetch_models(await self.base_url())
-        except (
-            ModelServerRouteNotFoundError
-        ):  # another server may have taken the place of the one found
-            self._base_url = None
-            return await self._fetch_models(await self.base_url())
+            return await self._fetch_models(await self.find_base_url())
+        except ModelServerRouteNotFoundError:
+            self.base_url = None  # a different server may be running there now
+            return await self._fetch_models(await self.find_base_url())
 
-    @property
-    def is_llama_cpp(self) -> bool:
-        """Whether it takes llama.cpp's own fields; another may refuse what it does not know."""
-        return self._owned_by("docker", "llamacpp")
-
-    def _owned_by(self, *owners: str) -> bool:
-        return any(entry.get("owned_by") in owners for entry in self._models)
+    async def close(self) -> None:
+        await cancel_tasks([self._search])
 
     async def _discover(self) -> str:
-        """Look for a model list at each address that is meant.
+        """Return the first base URL with a model list.
 
-        A server that has none, or is slow to give it, may still chat: then the first one is taken.
+        A server without a list, or with a slow one, may still chat: then the first one is used.
 
         Raises:
-            ModelServerUnreachableError: there is no server.
+            ModelServerUnreachableError: Nothing responds at the configured URL.
         """
-        self._models = []  # by another server, perhaps
-        for base_url in base_url_candidates(self.url):
+        self._set_models([])  # they may be those of a different server
+        candidates = base_url_candidates(self.url)
+        for base_url in candidates:
             try:
                 await self._fetch_models(base_url)
             except ModelServerUnreachableError:
@@ -96,37 +99,62 @@ class ModelServerDiscovery:
             except SmolChatError:
                 continue
             return base_url
-        return base_url_candidates(self.url)[0]
+        return candidates[0]
 
     async def _fetch_models(self, base_url: str) -> list[dict[str, Any]]:
         try:
-            with map_http_errors(self.url):
-                async with (
-                    asyncio.timeout(self._list_seconds),
-                    self._client.stream("GET", f"{base_url}/models") as response,
-                ):
-                    raw = await read_body(response.aiter_bytes())
-        except ModelServerUnreachableError:
-            self._base_url = None
-            raise
+            async with (
+                asyncio.timeout(self._list_timeout_seconds),
+                self._client.stream("GET", f"{base_url}/models") as response,
+            ):
+                raw = await read_body(response.aiter_bytes())
+        except HTTP_ERRORS as error:
+            mapped = map_http_error(error, self.url)
+            if isinstance(mapped, ModelServerUnreachableError):
+                self.base_url = None
+            raise mapped from error
         if response.status_code != 200:
             raise error_from_response(response.status_code, raw)
         models = parse_json(raw)
         entries = models.get("data") if isinstance(models, dict) else None
         if not isinstance(entries, list) or not all(_has_id(entry) for entry in entries):
-            raise ModelServerError(f"What answers at {self.url} is no OpenAI-compatible server.")
-        self._models = entries
+            raise ModelServerError(
+                f"The server at {self.url} is not OpenAI-compatible. Check DMR_BASE_URL."
+            )
+        self._set_models(entries)
         return entries
+
+    def _set_models(self, entries: list[dict[str, Any]]) -> None:
+        owners = {as_str(entry.get("owned_by")) for entry in entries}
+        self._models = entries
+        self.is_docker = "docker" in owners
+        self.is_llama_cpp = not owners.isdisjoint({"docker", "llamacpp"})
+
+
+def cache_for_model(cache: dict[str, Any], model: str, value: Any) -> None:
+    """Set `cache[model]`, and keep the cache bounded: a client may send any model id."""
+    if len(cache) >= MAX_CACHED_MODELS:
+        cache.clear()
+    cache[model] = value
+
+
+async def cancel_tasks(tasks: Iterable[asyncio.Task[Any] | None]) -> None:
+    """Cancel the tasks that are not None, and wait until they have ended."""
+    pending = [task for task in tasks if task is not None]
+    for task in pending:
+        task.cancel()
+    if pending:
+        await asyncio.wait(pending)
 
 
 def ignore_result(task: asyncio.Task[Any]) -> None:
-    """Look at how a task ended, which those who wanted it may no longer do."""
+    """Retrieve a task's exception, so that asyncio does not log it if nothing awaits the task."""
     if not task.cancelled():
         task.exception()
 
 
 def parse_json(raw: bytes) -> Any:
-    """Read JSON; what is none is nothing."""
+    """Return the parsed JSON, or None if it is invalid."""
     try:
         return from_json(raw)
     except ValueError:

@@ -1,12 +1,13 @@
-"""A model server's event stream on its way to the client.
+"""Relay a model server's event stream to the client.
 
-Reading every chunk as JSON costs four times the CPU of passing bytes on. So bytes are only
+Parsing every chunk as JSON costs four times the CPU of passing bytes on. So bytes are only
 searched: for the model's name, for the end, and for an error.
 """
 
 import re
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic_core import from_json, to_json
@@ -18,7 +19,7 @@ MAX_BUFFER_BYTES = 8 * 1024 * 1024
 DONE = b"data: [DONE]\n\n"
 _BLANK_LINES = (b"\n\n", b"\r\r", b"\r\n\r\n")
 
-# In JSON text quotes are escaped, so none of these can match inside what the model wrote.
+# JSON escapes quotes, so none of these can match inside what the model wrote.
 # A line ends with \n, \r or both, which MULTILINE does not know.
 _START = rb"(?:\A|(?<=[\r\n]))"
 _FINISHED = re.compile(rb'"finish_reason"\s*:\s*"[^"]')
@@ -29,147 +30,140 @@ _DIGEST = re.compile(r"/sha256/([0-9a-f]{64})/")
 _MODEL = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")')
 
 
+@dataclass
 class SseRelay:
-    """One answer's events, fed as they come, given back as whole lines.
+    """One stream: fed bytes as they arrive, it returns whole lines.
 
-    It is finished when each of its `choices` has said why it ended.
+    The stream is complete once each of its `choices` has a finish reason. `is_done` and `error` are
+    set when the model server ends the stream or reports a failure.
     """
 
-    def __init__(self, model: str, choices: int = 1) -> None:
-        self._model = model
-        self._choices = self._unfinished = choices
-        self._buffer = b""  # what follows the last line break
-        self._tail = b""  # of what was passed on
-        self._has_begun = False
-        self._model_replacement: tuple[bytes, bytes] | None = (
-            None  # the model's name there, and the one here
-        )
-        self.is_done = False
-        self.error: SmolChatError | None = None
+    model: str  # the id that the client asked for
+    choices: int = 1
+    is_done: bool = False
+    error: SmolChatError | None = None
+    _finished_choices: int = 0
+    _buffer: bytes = b""  # what follows the last line break
+    _tail: bytes = b""  # the last four bytes that were returned
+    _has_begun: bool = False
+    _replacement: tuple[bytes, bytes] | None = None  # the server's model field, and ours
 
-    def feed(self, chunk: bytes) -> bytes:
-        """Take what arrived; give what may be passed on, which is nothing before the first event.
-
-        Sets `failure` when the model server says that it failed, and `is_done` at the end.
-        """
-        received = self._buffer + chunk if self._buffer else chunk
-        end = len(received)
-        if not received.endswith(b"\n"):
-            end = max(received.rfind(b"\n"), received.rfind(b"\r")) + 1
-        if not self._has_begun and not _EVENT_LINE.search(received, 0, end):
+    def feed(self, received: bytes) -> bytes:
+        """Return the lines that may be passed on, which is nothing before the first event."""
+        data = self._buffer + received if self._buffer else received
+        end = len(data)
+        if not data.endswith(b"\n"):
+            end = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
+        if not self._has_begun and not _EVENT_LINE.search(data, 0, end):
             end = 0
-        lines, self._buffer = received[:end], received[end:]
+        lines, self._buffer = data[:end], data[end:]
         if len(self._buffer) > MAX_BUFFER_BYTES:
             self.error = invalid_response()
         return self._process(lines) if lines else b""
 
     def close(self) -> bytes:
-        """Give what is still owed to the client after the last byte.
+        """Return what remains to be sent after the last byte.
 
         Raises:
-            SmolChatError: the answer is not whole.
+            SmolChatError: The stream ended early.
         """
-        rest = b"" if self.is_done or not self._buffer else self._process(self._buffer)
+        lines = b"" if self.is_done or not self._buffer else self._process(self._buffer)
         if self.error:
             raise self.error
         if not self._has_begun:
             raise invalid_response() if self._buffer.strip() else _empty_response()
-        # A server that gives one answer whatever is asked (Ollama) says itself that this was all.
-        if self._unfinished == self._choices or (self._unfinished > 0 and not self.is_done):
+        # A server that returns one choice whatever is asked (Ollama) sends [DONE] after it.
+        is_complete = self._finished_choices >= self.choices or self.is_done
+        if not self._finished_choices or not is_complete:
             raise ModelServerError(
                 "The model server stopped in the middle of its answer. Try again."
             )
-        return rest + (DONE if self._tail.endswith(_BLANK_LINES) else b"\n\n" + DONE)
-
-    def _process(self, lines: bytes) -> bytes:
-        chunks = lines.count(b"data:")
-        is_odd = lines.count(b'"choices"') != chunks  # as a rule each chunk has them once
-        if is_odd and b"[DONE]" in lines and (done := _DONE_LINE.search(lines)):
-            self.is_done = True
-            lines = lines[: done.start()]
-        if (is_odd or b"error" in lines) and (failed := _find_error(lines)):
-            end, said = failed
-            self.error = log_and_map_error(None, said)
-            lines = lines[:end]
-        if not self._has_begun and not self._begin(lines):
-            return b""
-        lines = self._rewrite_model(lines, chunks)
-        if self._unfinished > 0:
-            self._unfinished -= len(_FINISHED.findall(lines))
-        self._tail = (self._tail + lines)[-4:] if len(lines) < 4 else lines[-4:]
-        return lines
-
-    def _rewrite_model(self, lines: bytes, chunks: int) -> bytes:
-        """Put the id that was asked for where the server says another.
-
-        As a rule each chunk says it as the last one did; where one does not, they are read.
-        """
-        if (
-            self._model_replacement
-            and len(parts := lines.split(self._model_replacement[0])) > chunks
-        ):
-            return self._model_replacement[1].join(parts)
-        return _EVENT_LINE.sub(self._rewrite_event, lines) if b'"model"' in lines else lines
-
-    def _rewrite_event(self, event: re.Match[bytes]) -> bytes:
-        told = model_replacement(_parse_object(event[2]).get("model"), event[2], self._model)
-        self._model_replacement = told or self._model_replacement
-        return event[0].replace(*told, 1) if told else event[0]
+        return lines + (DONE if self._tail.endswith(_BLANK_LINES) else b"\n\n" + DONE)
 
     @property
     def digest(self) -> str | None:
-        """The digest of the model that answers, where the server tells it."""
-        return (
-            parse_digest(self._model_replacement[0].decode()) if self._model_replacement else None
-        )
+        """The digest of the model that answers, if the server reports it."""
+        return parse_digest(self._replacement[0].decode()) if self._replacement else None
+
+    def _process(self, lines: bytes) -> bytes:
+        events = lines.count(b"data:")
+        is_irregular = lines.count(b'"choices"') != events  # usually each event has one
+        if is_irregular and b"[DONE]" in lines and (done := _DONE_LINE.search(lines)):
+            self.is_done = True
+            lines = lines[: done.start()]
+        if (is_irregular or b"error" in lines) and (failure := _find_error(lines)):
+            end, reason = failure
+            self.error = log_and_map_error(None, reason)
+            lines = lines[:end]
+        if not self._has_begun and not self._begin(lines):
+            return b""
+        lines = self._rewrite_model(lines, events)
+        if self._finished_choices < self.choices:
+            self._finished_choices += len(_FINISHED.findall(lines))
+        self._tail = (self._tail + lines)[-4:] if len(lines) < 4 else lines[-4:]
+        return lines
 
     def _begin(self, lines: bytes) -> bool:
-        """Read the first event, which has to be a chunk of an answer."""
-        if found := _EVENT_LINE.search(lines):
-            chunk = _parse_object(found[2])
-            self._has_begun = isinstance(chunk.get("choices"), list)
+        """Check that the first event is a chunk of a completion."""
+        if match := _EVENT_LINE.search(lines):
+            self._has_begun = isinstance(_parse_object(match[2]).get("choices"), list)
             if not self._has_begun:
                 self.error = self.error or invalid_response()
         return self._has_begun
 
+    def _rewrite_model(self, lines: bytes, events: int) -> bytes:
+        """Put the id that was asked for where the server names another.
 
-def model_replacement(said: object, raw: bytes, model: str) -> tuple[bytes, bytes] | None:
-    """Give the bytes of `raw` that name the model as `said`, and what to put in their place.
+        Usually each event names it as the one before did; if one does not, they are parsed.
+        """
+        if self._replacement and len(parts := lines.split(self._replacement[0])) > events:
+            return self._replacement[1].join(parts)
+        return _EVENT_LINE.sub(self._rewrite_event, lines) if b'"model"' in lines else lines
 
-    Docker Model Runner says the path of a file in its store there.
+    def _rewrite_event(self, event: re.Match[bytes]) -> bytes:
+        name = _parse_object(event[2]).get("model")
+        replacement = model_replacement(name, event[2], self.model)
+        self._replacement = replacement or self._replacement
+        return event[0].replace(*replacement, 1) if replacement else event[0]
+
+
+def model_replacement(name: object, raw: bytes, model: str) -> tuple[bytes, bytes] | None:
+    """Return the bytes in `raw` that name the model as `name`, and what to put in their place.
+
+    Docker Model Runner names the path of a file in its store.
     """
-    if not isinstance(said, str) or not said:
+    if not isinstance(name, str) or not name:
         return None
-    for found in _MODEL.finditer(raw):  # what a tool is called with may hold such a field too
-        if from_json(found[1]) == said:
-            return found[0], found[0] if said == model else b'"model":' + to_json(model)
+    for match in _MODEL.finditer(raw):  # the arguments of a tool call may have such a field, too
+        if from_json(match[1]) == name:
+            return match[0], match[0] if name == model else b'"model":' + to_json(model)
     return None
 
 
 def parse_digest(name: str) -> str | None:
-    """Find a model's digest in the name that Docker Model Runner gives it: a path in its store."""
-    found = _DIGEST.search(name)
-    return f"sha256:{found[1]}" if found else None
+    """Return a model's digest from the name that Docker Model Runner gives it, or None."""
+    match = _DIGEST.search(name)
+    return f"sha256:{match[1]}" if match else None
 
 
 def parse_events(lines: bytes) -> Iterator[dict[str, Any]]:
-    """Read the events of whole lines; what is no JSON object, such as `[DONE]`, is left out."""
-    for found in _EVENT_LINE.finditer(lines):
-        if found[1] == b"data" and (event := _parse_object(found[2])):
+    """Yield the events in whole lines as JSON; skip what is not an object, such as `[DONE]`."""
+    for match in _EVENT_LINE.finditer(lines):
+        if match[1] == b"data" and (event := _parse_object(match[2])):
             yield event
 
 
-def extension_chunk(model: str, told: dict[str, Any]) -> bytes:
-    """Make a chunk of ours, of the shape that OpenAI uses for usage: without choices."""
+def extension_chunk(model: str, extensions: dict[str, Any]) -> bytes:
+    """Return a chunk with `smolchat`, in the shape that OpenAI uses for usage: without choices."""
     chunk = {"object": "chat.completion.chunk", "created": int(time.time())}
-    chunk |= {"model": model, "choices": [], "smolchat": told}
+    chunk |= {"model": model, "choices": [], "smolchat": extensions}
     return b"data: " + to_json(chunk) + b"\n\n"
 
 
 def _find_error(lines: bytes) -> tuple[int, bytes] | None:
-    """Find where the model server says that it failed, in any of the known shapes, and its words.
+    """Return where the model server reports a failure, in any known shape, and its reason.
 
-    What is no chunk, and no error either, is passed by.
+    What is neither a chunk nor an error is ignored.
     """
     named = _ERROR_EVENT.search(lines) if b"event:" in lines else None
     for event in _EVENT_LINE.finditer(lines):
@@ -183,10 +177,10 @@ def _find_error(lines: bytes) -> tuple[int, bytes] | None:
 
 
 def _is_error(data: bytes) -> bool:
-    told = _parse_object(data)
-    if told.get("error") or "error" in (told.get("type"), told.get("object")):
+    event = _parse_object(data)
+    if event.get("error") or "error" in (event.get("type"), event.get("object")):
         return True
-    return "choices" not in told and bool(told.get("detail") or told.get("message"))
+    return "choices" not in event and bool(event.get("detail") or event.get("message"))
 
 
 def _parse_object(data: bytes) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The request and the reply of /structured."""
+"""Request and response of /structured."""
 
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal, Self
@@ -11,7 +11,7 @@ from backend.protocol import CompletionRequest
 from backend.structured.response_types import RESPONSE_TYPES
 
 MAX_ANSWERS = 16
-# They would give the answer another form.
+# They would constrain the answer in another way.
 _CONFLICTING_FIELDS = ("tools", "tool_choice", "grammar", "json_schema")
 
 
@@ -22,7 +22,9 @@ class JsonSchemaDefinition(BaseModel):
 
     name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")] = "answer"
     json_schema: Annotated[dict[str, Any] | bool, Field(alias="schema")]
-    strict: Annotated[bool | None, Field(description="Every answer is held to all of it.")] = None
+    strict: Annotated[
+        bool | None, Field(description="Ignored: every answer fits all of the schema.")
+    ] = None
 
 
 class JsonSchemaResponseFormat(BaseModel):
@@ -31,9 +33,9 @@ class JsonSchemaResponseFormat(BaseModel):
 
 
 class StructuredRequest(CompletionRequest):
-    """A conversation whose answer is JSON of a form: a schema, or a registered type's name."""
+    """A conversation whose answer is JSON that fits a schema or a registered response type."""
 
-    # What `_one_form` wants, for readers of the API's description.
+    # What `_exactly_one_schema` checks, for the OpenAPI description.
     model_config = ConfigDict(
         json_schema_extra={
             "oneOf": [
@@ -57,44 +59,45 @@ class StructuredRequest(CompletionRequest):
 
     n: Annotated[int | None, Field(ge=1, le=MAX_ANSWERS, description="How many answers.")] = None
     n_cmpl: Annotated[
-        int | None, Field(ge=1, le=MAX_ANSWERS, description="llama.cpp's `n`, which beats it.")
+        int | None,
+        Field(ge=1, le=MAX_ANSWERS, description="llama.cpp's name for `n`, which wins over it."),
     ] = None
     response_format: Annotated[
         JsonSchemaResponseFormat | None,
-        Field(description="The schema that each answer has to fit."),
+        Field(description="The schema that each answer fits."),
     ] = None
     response_type: Annotated[
-        str | None, Field(description="The name of a registered type, in the schema's place.")
+        str | None, Field(description="The name of a registered type, instead of a schema.")
     ] = None
 
     @model_validator(mode="after")
     def _exactly_one_schema(self) -> Self:
         if (self.response_format is None) == (self.response_type is None):
-            raise ValueError("give either response_format or response_type")
+            raise ValueError("set either response_format or response_type")
         if self.response_type is not None and self.response_type not in RESPONSE_TYPES:
-            known = ", ".join(RESPONSE_TYPES)
             raise ValueError(
-                f"there is no response type {self.response_type!r:.80}; there is {known}"
+                f"there is no response type {self.response_type!r:.80}; the types are "
+                f"{', '.join(RESPONSE_TYPES)}"
             )
         for name in _CONFLICTING_FIELDS:
             if (self.model_extra or {}).get(name) is not None:
-                raise ValueError(f"leave {name} out: the schema alone gives the answer its form")
+                raise ValueError(f"leave {name} out: only the schema can constrain the answer")
         return self
 
 
 class Unenforced(BaseModel):
-    """A keyword that no grammar carries: the model may break it, and the judge sees to it."""
+    """A keyword that no grammar enforces: the model may break it, and validation checks it."""
 
     pointer: str
     keyword: str
 
     @classmethod
-    def of(cls, found: Iterable[tuple[str, str]]) -> list[Self]:
-        return [cls(pointer=pointer, keyword=keyword) for pointer, keyword in found]
+    def of(cls, keywords: Iterable[tuple[str, str]]) -> list[Self]:
+        return [cls(pointer=pointer, keyword=keyword) for pointer, keyword in keywords]
 
 
 class Usage(BaseModel):
-    """Tokens; null where the model server does not tell."""
+    """Tokens; null if the model server does not report them."""
 
     prompt_tokens: int | None
     completion_tokens: int | None
@@ -107,35 +110,37 @@ class Usage(BaseModel):
 
 
 class Attempt(BaseModel):
-    """One time that the model was asked, and what became of it."""
+    """One generation, and what was wrong with it."""
 
     finish_reason: str | None
     errors: list[ValidationIssue]
-    level: Annotated[int, Field(description="How much the schema was narrowed; 0 is the least.")]
+    level: Annotated[int, Field(description="How much the schema was narrowed; 0 is least.")]
     usage: Usage
     ms: float
 
 
 class PromptSent(BaseModel):
-    """What the model was given for the last attempt, so that nobody has to guess it."""
+    """What the model was given for the last attempt."""
 
     schema_: Annotated[Any, Field(alias="schema", description="The narrowed schema.")]
-    instruction: Annotated[str, Field(description="What the messages have in front.")]
+    instruction: Annotated[str, Field(description="What was added before the messages.")]
 
     model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
 
 
 class Extensions(BaseModel):
-    """What the request's own `smolchat` asked to be told."""
+    """What the request's `smolchat` options asked for."""
 
     receipt: Annotated[Receipt, Field(description="What the last attempt cost.")]
 
 
-_OptionalExtensions = Annotated[Extensions | None, Field(exclude_if=lambda told: told is None)]
+_OptionalExtensions = Annotated[
+    Extensions | None, Field(exclude_if=lambda extensions: extensions is None)
+]
 
 
 class StructuredAnswer(BaseModel):
-    """One answer that fits, and the way to it."""
+    """One answer that fits, with its attempts."""
 
     parsed: Any
     text: str
@@ -154,20 +159,21 @@ class StructuredResponse(BaseModel):
     text: str
     usage: Usage
     unenforced: Annotated[
-        list[Unenforced], Field(description="What the judge alone held any of the answers to.")
+        list[Unenforced],
+        Field(description="The keywords that only validation enforced, for any of the answers."),
     ]
     has_grammar: Annotated[
         bool,
         Field(
-            description="Whether the model server holds the model to a schema. If not, all of "
-            "the schema is left to the prompt and the judge."
+            description="Whether the model server constrains the model by a schema. If not, "
+            "only the prompt and validation enforce it."
         ),
     ]
     smolchat: _OptionalExtensions = None
 
 
 class ResponseType(BaseModel):
-    """A form that can be asked for by its name."""
+    """A registered response type."""
 
     name: str
     description: str

@@ -1,7 +1,7 @@
-"""The answers that can be asked for by name: one small class each.
+"""The response types that a request can name, one small class each.
 
-A new one is a Pydantic model under `@response_type`. Its docstring and the descriptions of its
-fields are read by people; the model reads only the form.
+To add one, write a Pydantic model under `@response_type`. Its docstring and the descriptions of its
+fields are for people; the model gets only the schema.
 """
 
 from datetime import date
@@ -19,14 +19,14 @@ Money = Annotated[float, Field(ge=0, le=1_000_000)]
 
 
 def response_type(model: ModelType) -> ModelType:
-    """Let answers of this form be asked for by the class's name in lower case.
+    """Register a response type under the class's name in lower case.
 
     Raises:
-        ValueError: another one has that name.
+        ValueError: The name is taken.
     """
     name = model.__name__.lower()
     if name in RESPONSE_TYPES:
-        raise ValueError(f"there is a response type {name} already")
+        raise ValueError(f"the response type {name} is registered already")
     RESPONSE_TYPES[name] = model
     return model
 

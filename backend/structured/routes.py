@@ -1,8 +1,8 @@
-"""Answers that fit a schema: a JSON Schema, or one of the registered types."""
+"""Answers that fit a JSON Schema, or one of the registered types."""
 
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter
 
 from backend.http.error_handlers import MODEL_SERVER_RESPONSES, error_responses
 from backend.http.json_route import FastJsonRoute
@@ -18,36 +18,39 @@ from backend.structured.protocol import (
 from backend.structured.response_types import RESPONSE_TYPES
 
 router = APIRouter(tags=["structured"])
-# Handled as it is: see json_route.
+# Its routes are not included in another router, so that they stay as fast as they are.
 generation_router = APIRouter(route_class=FastJsonRoute, tags=["structured"])
 
-_REPLY: dict[str, Any] = {
+_RESPONSE: dict[str, Any] = {
     "model": StructuredResponse,
-    "description": "The answers, each of which fits; with `stream` server-sent events, of which "
-    "the last holds them as `result`.",
+    "description": "The answers, all of which fit; with `stream` server-sent events, the last of "
+    "which has them as `result`.",
     "content": EVENT_STREAM_OPENAPI,
 }
 
 
 @generation_router.post(
-    "/structured", responses={200: _REPLY} | MODEL_SERVER_RESPONSES | error_responses(415, 422)
+    "/structured",
+    responses={200: _RESPONSE} | MODEL_SERVER_RESPONSES | error_responses(415, 422),
+    response_model=None,
 )
-async def structured(request: StructuredRequest, state: AppStateDep) -> Response:
-    """Answer with JSON that fits, or with an error that says why not.
+async def generate_structured(
+    request: StructuredRequest, state: AppStateDep
+) -> CancellableResponse:
+    """Answer with JSON that fits the schema, or with an error that says why not.
 
-    The model is held to a narrower schema, of which every answer is short enough; what comes is
-    judged by the one that was asked for, and drawn again where it does not fit. An error keeps what
-    was written: the last `text`, all `attempts`, and of several the `answers` that do fit.
+    The model is constrained by a narrower schema, whose answers are all short enough. Its text is
+    validated against the schema that was asked for, and generated again if it does not fit. An
+    error keeps what was generated: the last `text`, all `attempts`, and the `answers` that do fit.
     """
-    pieces = StructuredBatch(request, state).stream()
-    if request.stream:
-        return EventStreamResponse(pieces, state.shutting_down, state.settings)
-    return CancellableResponse(pieces, state.shutting_down)
+    chunks = StructuredBatch(request, state).stream()
+    response_class = EventStreamResponse if request.stream else CancellableResponse
+    return response_class(chunks, state.shutting_down, state.settings)
 
 
 @router.get("/structured/types")
-async def types() -> ResponseTypeList:
-    """List the types that can be asked for by name."""
+async def list_response_types() -> ResponseTypeList:
+    """List the types that a request can name in `response_type`."""
     return ResponseTypeList(
         data=[
             ResponseType(

@@ -1,4 +1,4 @@
-"""The form that the answers to a request have to have: what of it is sent, and what has it."""
+"""The schema that the answers to a request have to fit: prepared for the model, and validated."""
 
 import asyncio
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from backend.completions.schema_check import run_in_schema_worker
-from backend.json_schema.prepare import Prepared, prepare
+from backend.json_schema.prepare import PreparedSchema, prepare
 from backend.json_schema.references import json_pointer
 from backend.json_schema.validator import SchemaValidator, ValidationIssue, ValidationResult
 from backend.json_schema.worker import WorkerPool
@@ -15,46 +15,47 @@ from backend.structured.response_types import RESPONSE_TYPES
 
 
 class TargetSchema:
-    """A JSON Schema, with the Pydantic model that it was made from where it is a registered one."""
+    """A JSON Schema, with the Pydantic model that it comes from if that is a registered type."""
 
-    def __init__(self, request: StructuredRequest, worker: WorkerPool, *, characters: int) -> None:
+    def __init__(self, request: StructuredRequest, workers: WorkerPool, *, characters: int) -> None:
         self.name, self._schema, self._model = _requested_schema(request)
-        self._worker = worker
+        self._workers = workers
         self._characters = characters
-        self._prepared: dict[int, Prepared] = {}
+        self._prepared: dict[int, PreparedSchema] = {}  # by level
         self._preparing = asyncio.Lock()
-        self._judge: SchemaValidator | None = None
+        self._validator: SchemaValidator | None = None
 
-    async def prepare(self, level: int) -> Prepared:
-        """Give what is sent at a level, made once for all answers. The schema is vetted before.
+    async def prepare(self, level: int) -> PreparedSchema:
+        """Check the schema and return it narrowed to `level`, prepared once for all answers.
 
         Raises:
-            SmolChatError: no answer can be had for the schema, or nobody can look through it now.
+            SmolChatError: The schema cannot be used, or no worker is available.
         """
         async with self._preparing:
             if level not in self._prepared:
                 self._prepared[level] = await run_in_schema_worker(
-                    self._worker, "response_format", prepare, self._schema, self._characters, level
+                    self._workers, "response_format", prepare, self._schema, self._characters, level
                 )
         return self._prepared[level]
 
     def validate(self, text: str) -> ValidationResult:
-        """Judge an answer to what was prepared."""
-        if self._judge is None:
-            vetted = next(iter(self._prepared.values()))
-            self._judge = SchemaValidator(self._schema, vetted.max_applied)
-        verdict = self._judge.validate(text)
-        if verdict.errors or self._model is None:
-            return verdict
+        """Validate an answer against the schema that was asked for."""
+        if self._validator is None:
+            checked = next(iter(self._prepared.values()))
+            self._validator = SchemaValidator(self._schema, checked.max_applied)
+        result = self._validator.validate(text)
+        if result.errors or self._model is None:
+            return result
         try:
-            self._model.model_validate(verdict.parsed)
+            self._model.model_validate(result.parsed)
         except ValidationError as error:
-            faults = [
-                ValidationIssue(json_pointer(found["loc"]), found["type"], found["msg"])
-                for found in error.errors()
-            ]
-            return ValidationResult(errors=faults)
-        return verdict
+            return ValidationResult(
+                errors=[
+                    ValidationIssue(json_pointer(detail["loc"]), detail["type"], detail["msg"])
+                    for detail in error.errors()
+                ]
+            )
+        return result
 
 
 def _requested_schema(
@@ -63,6 +64,6 @@ def _requested_schema(
     if request.response_type is not None:
         model = RESPONSE_TYPES[request.response_type]
         return request.response_type, model.model_json_schema(), model
-    assert request.response_format  # noqa: S101  # one of the two is there
-    asked = request.response_format.json_schema
-    return asked.name, asked.json_schema, None
+    assert request.response_format  # noqa: S101  # the request has exactly one of the two
+    definition = request.response_format.json_schema
+    return definition.name, definition.json_schema, None

@@ -1,4 +1,4 @@
-"""The chat route, in front of a model server that answers as a real one was recorded to."""
+"""The chat route, in front of a model server that replays recorded responses."""
 
 import gzip
 import json
@@ -10,122 +10,110 @@ import pytest
 
 from backend.main import create_app
 from backend.settings import Settings
-from tests.support.api_server import running_api
+from tests.support.api_server import running_api, settings_for
 from tests.support.fake_model_server import (
+    DONE,
     EVENTS,
     JSON,
     RECORDINGS,
     FakeModelServer,
+    RecordedRequest,
     Reply,
     chunk,
     replay,
     stream_of,
 )
-from tests.support.requests import MODEL_ID
+from tests.support.requests import HELLO, MODEL_ID, STREAMED
+from tests.support.sse import parse_events, text_of
 
 pytestmark = pytest.mark.anyio
 
-HELLO = {"messages": [{"role": "user", "content": "Hello"}]}
-STREAMED = HELLO | {"stream": True}
-
-
-def events(text: str) -> list[Any]:
-    data = [line.removeprefix("data: ") for line in text.split("\n") if line.startswith("data: ")]
-    return [json.loads(item) if item != "[DONE]" else item for item in data]
-
-
-def written(text: str) -> str:
-    """The text that a streamed answer's events make."""
-    choices = [event["choices"] for event in events(text) if "choices" in event]
-    return "".join(choice[0]["delta"].get("content") or "" for choice in choices if choice)
-
 
 @pytest.mark.parametrize("path", ["/chat", "/v1/chat/completions"])
-async def test_an_answer_is_passed_on_under_the_id_that_was_asked_for(
+async def test_completion_has_the_requested_model_id(
     path: str, api_client: httpx.AsyncClient
 ) -> None:
-    answer = await api_client.post(path, json=HELLO | {"model": "ai/smollm2"})
-    sent = json.loads(replay("chat").pieces[0])
-    assert answer.status_code == 200
-    assert answer.json() == sent | {"model": "ai/smollm2"}
+    response = await api_client.post(path, json=HELLO | {"model": "ai/smollm2"})
+    recorded = json.loads(replay("chat").pieces[0])
+    assert response.status_code == 200
+    assert response.json() == recorded | {"model": "ai/smollm2"}
 
 
-async def test_the_default_model_is_asked_and_named(
+async def test_chat_uses_the_default_model(
     api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
-    answer = await api_client.post("/chat", json=HELLO)
+    response = await api_client.post("/chat", json=HELLO)
     assert model_server.chats[0].body == HELLO | {"model": MODEL_ID, "max_tokens": 1024}
-    assert answer.json()["model"] == MODEL_ID
+    assert response.json()["model"] == MODEL_ID
 
 
-def recorded_answers(*, streamed: bool) -> list[str]:
-    """The cases in which a real model server answered a chat as a whole."""
+def recorded_completions(*, streamed: bool) -> list[str]:
+    """Return the recordings of complete chat responses."""
     cases = []
     for file in sorted(RECORDINGS.glob("*.json")):
         exchange = json.loads(file.read_text())
         request, response = exchange["request"], exchange["response"]
-        is_whole = response["framing"] in ("complete", "content-length or close")
-        is_whole = is_whole and response["status"] == 200 and response["body"]
+        is_complete = response["framing"] in ("complete", "content-length or close")
+        is_complete = is_complete and response["status"] == 200 and response["body"]
         is_chat = request["path"].endswith("/chat/completions")
-        if is_chat and is_whole and response["body"].endswith("data: [DONE]\n\n") == streamed:
+        if is_chat and is_complete and response["body"].endswith(DONE.decode()) == streamed:
             cases.append(file.stem)
     return cases
 
 
-@pytest.mark.parametrize("case", recorded_answers(streamed=False))
-async def test_every_recorded_answer_is_passed_on_save_the_models_name(
+@pytest.mark.parametrize("case", recorded_completions(streamed=False))
+async def test_recorded_completion_is_passed_on_with_only_the_model_replaced(
     case: str, api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     reply = replay(case)
     model_server.replies.append(reply)
-    answer = await api_client.post("/chat", json=HELLO)
-    assert answer.json() == json.loads(reply.pieces[0]) | {"model": MODEL_ID}
+    response = await api_client.post("/chat", json=HELLO)
+    assert response.json() == json.loads(reply.pieces[0]) | {"model": MODEL_ID}
 
 
-@pytest.mark.parametrize("case", recorded_answers(streamed=True))
-def test_every_recorded_stream_is_passed_on_byte_by_byte_save_the_models_name(
+@pytest.mark.parametrize("case", recorded_completions(streamed=True))
+def test_recorded_stream_is_passed_on_with_only_the_model_replaced(
     case: str, api_url: str, model_server: FakeModelServer
 ) -> None:
     reply = replay(case)
     model_server.replies.append(reply)
-    answer = httpx.post(f"{api_url}/chat", json=STREAMED)
+    response = httpx.post(f"{api_url}/chat", json=STREAMED)
     path = json.loads(reply.pieces[0][6:])["model"]
-    assert answer.headers["content-type"].startswith("text/event-stream")
-    assert answer.headers["cache-control"] == "no-store"
-    assert answer.headers["x-accel-buffering"] == "no"
-    assert answer.content == b"".join(reply.pieces).replace(path.encode(), MODEL_ID.encode())
+    assert response.headers["content-type"].startswith("text/event-stream")
+    assert response.headers["cache-control"] == "no-store"
+    assert response.headers["x-accel-buffering"] == "no"
+    assert response.content == b"".join(reply.pieces).replace(path.encode(), MODEL_ID.encode())
 
 
-async def test_what_a_tool_is_called_with_is_not_renamed(
+async def test_model_field_in_tool_arguments_is_not_rewritten(
     api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     call = b'{"choices":[{"message":{"tool_calls":[{"arguments":{"model":"Tesla"}}]}}],'
     model_server.replies.append(Reply(pieces=[call + b'"model":"/m/x.gguf"}']))
-    answer = await api_client.post("/chat", json=HELLO)
-    assert b"Tesla" in answer.content
-    assert answer.json()["model"] == MODEL_ID
+    response = await api_client.post("/chat", json=HELLO)
+    assert b"Tesla" in response.content
+    assert response.json()["model"] == MODEL_ID
 
 
-def test_an_answer_that_comes_packed_is_unpacked(
-    api_url: str, model_server: FakeModelServer
-) -> None:
-    packed = gzip.compress(b"".join(stream_of(["Hi"]).pieces))
+def test_gzipped_stream_is_decompressed(api_url: str, model_server: FakeModelServer) -> None:
+    compressed = gzip.compress(b"".join(stream_of(["Hi"]).pieces))
     headers = [*EVENTS, ("Content-Encoding", "gzip")]
-    model_server.replies.append(Reply(headers=headers, pieces=[packed]))
-    assert written(httpx.post(f"{api_url}/chat", json=STREAMED).text) == "Hi"
+    model_server.replies.append(Reply(headers=headers, pieces=[compressed]))
+    response = httpx.post(f"{api_url}/chat", json=STREAMED)
+    assert text_of(parse_events(response.text)) == "Hi"
 
 
-async def test_what_a_model_server_sets_is_not_kept(
+async def test_cookie_of_the_model_server_is_neither_stored_nor_passed_on(
     api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
-    cookie = replay("chat", headers=[*JSON, ("Set-Cookie", "a=b")])
-    model_server.replies += [cookie, replay("chat")]
-    answers = [await api_client.post("/chat", json=HELLO) for _ in range(2)]
+    with_cookie = replay("chat", headers=[*JSON, ("Set-Cookie", "a=b")])
+    model_server.replies += [with_cookie, replay("chat")]
+    responses = [await api_client.post("/chat", json=HELLO) for _ in range(2)]
     assert "cookie" not in model_server.chats[1].headers
-    assert "set-cookie" not in answers[0].headers
+    assert "set-cookie" not in responses[0].headers
 
 
-async def test_no_proxy_of_the_environment_is_used(
+async def test_proxy_from_the_environment_is_not_used(
     api_client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
@@ -133,21 +121,16 @@ async def test_no_proxy_of_the_environment_is_used(
     assert (await api_client.post("/chat", json=HELLO)).status_code == 200
 
 
-async def test_nothing_of_the_client_but_its_request_reaches_the_model_server(
-    model_server: FakeModelServer,
-) -> None:
-    settings = Settings(
-        model_id="m",
-        dmr_base_url=model_server.base_url,
-        dmr_api_key="upstream",  # type: ignore[arg-type]
-        allowed_origins=["http://localhost:8501"],  # type: ignore[arg-type]
+async def test_client_headers_do_not_reach_the_model_server(model_server: FakeModelServer) -> None:
+    settings = settings_for(
+        model_server, dmr_api_key="upstream", allowed_origins=["http://localhost:8501"]
     )
     headers = {"Cookie": "a=b", "Origin": "http://localhost:8501", "X-Preload-Only": "true"}
     with running_api(settings) as url:
         httpx.post(f"{url}/chat", json=HELLO, headers=headers | {"Authorization": "Bearer mine"})
-    received = model_server.chats[0].headers
-    assert received["authorization"] == "Bearer upstream"
-    assert not {"cookie", "origin", "x-preload-only"} & received.keys()
+    upstream_headers = model_server.chats[0].headers
+    assert upstream_headers["authorization"] == "Bearer upstream"
+    assert not {"cookie", "origin", "x-preload-only"} & upstream_headers.keys()
 
 
 @pytest.mark.parametrize(
@@ -191,56 +174,56 @@ async def test_nothing_of_the_client_but_its_request_reaches_the_model_server(
         (HELLO | {"smolchat": {"no_such_option": True}}, "smolchat.no_such_option"),
     ],
 )
-async def test_bad_input_is_a_typed_error_that_names_its_place(
+async def test_invalid_field_returns_400_with_its_path(
     body: dict[str, Any], param: str, api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
-    answer = await api_client.post("/chat", json=body)
-    error = answer.json()["error"]
-    assert (answer.status_code, error["type"]) == (400, "invalid_request_error")
+    response = await api_client.post("/chat", json=body)
+    error = response.json()["error"]
+    assert (response.status_code, error["type"]) == (400, "invalid_request_error")
     assert error["param"] == param
     assert not model_server.chats
 
 
 @pytest.mark.parametrize(
-    "raw",
+    "content",
     [
         *(b"", b"{", b"null", b'"text"', b"[1]", b"\xff", b"[" * 100_000, b'{"messages": [NaN]}'),
         b'{"messages": [{"role": "user", "content": "Hello"}], "tools": [{"x": [-1e400]}]}',
         b'{"messages": [{"role": "user", "content": "Hello"}], "x": 1%b.0}' % (b"0" * 400),
     ],
 )
-async def test_what_is_no_json_object_is_a_typed_error(
-    raw: bytes, api_client: httpx.AsyncClient
+async def test_invalid_json_object_returns_400(
+    content: bytes, api_client: httpx.AsyncClient
 ) -> None:
-    answer = await api_client.post(
-        "/chat", content=raw, headers={"Content-Type": "application/json"}
+    response = await api_client.post(
+        "/chat", content=content, headers={"Content-Type": "application/json"}
     )
-    assert answer.status_code == 400
-    assert answer.json()["error"]["type"] == "invalid_request_error"
+    assert response.status_code == 400
+    assert response.json()["error"]["type"] == "invalid_request_error"
 
 
-async def test_a_word_that_looks_like_a_number_is_a_word(api_client: httpx.AsyncClient) -> None:
-    said = {"messages": [{"role": "user", "content": "Infinity"}]}
-    assert (await api_client.post("/chat", json=said)).status_code == 200
+async def test_infinity_is_accepted_inside_a_string(api_client: httpx.AsyncClient) -> None:
+    body = {"messages": [{"role": "user", "content": "Infinity"}]}
+    assert (await api_client.post("/chat", json=body)).status_code == 200
 
 
-@pytest.mark.parametrize("more", [{}, {"json_schema": {}}, {"grammar_lazy": True}])
-async def test_a_raw_grammar_is_refused_with_the_next_step(
-    more: dict[str, Any], api_client: httpx.AsyncClient, model_server: FakeModelServer
+@pytest.mark.parametrize("fields", [{}, {"json_schema": {}}, {"grammar_lazy": True}])
+async def test_raw_grammar_returns_422_with_the_alternatives(
+    fields: dict[str, Any], api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
-    """Eight bytes of it take 8 GB of the model server."""
-    answer = await api_client.post("/chat", json=HELLO | {"grammar": 'root ::= "a"{1,0}'} | more)
-    error = answer.json()["error"]
-    assert (answer.status_code, error["code"]) == (422, "schema_unsupported")
+    """Eight bytes of grammar can take 8 GB of the model server's memory."""
+    body = HELLO | {"grammar": 'root ::= "a"{1,0}'} | fields
+    response = await api_client.post("/chat", json=body)
+    error = response.json()["error"]
+    assert (response.status_code, error["code"]) == (422, "schema_unsupported")
     assert error["param"] == "grammar"
     assert "response_format" in error["message"]
     assert "SMOLCHAT_RAW_GRAMMAR" in error["message"]
     assert not model_server.requests
 
 
-def test_a_raw_grammar_passes_where_every_client_is_trusted(model_server: FakeModelServer) -> None:
-    settings = Settings(model_id="m", dmr_base_url=model_server.base_url, raw_grammar=True)
-    with running_api(settings) as url:
+def test_raw_grammar_is_passed_on_if_the_settings_allow_it(model_server: FakeModelServer) -> None:
+    with running_api(settings_for(model_server, raw_grammar=True)) as url:
         httpx.post(f"{url}/chat", json=HELLO | {"grammar": 'root ::= "a"'}).raise_for_status()
     assert model_server.chats[0].body["grammar"] == 'root ::= "a"'
 
@@ -262,65 +245,64 @@ def test_a_raw_grammar_passes_where_every_client_is_trusted(model_server: FakeMo
     ],
 )
 @pytest.mark.parametrize("body", [HELLO, STREAMED])
-async def test_nonsense_from_the_model_server_is_its_failure(
+async def test_invalid_upstream_response_returns_502(
     body: dict[str, Any], reply: Reply, api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     model_server.replies.append(reply)
-    answer = await api_client.post("/chat", json=body)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (502, "model_server_failed")
+    response = await api_client.post("/chat", json=body)
+    assert (response.status_code, response.json()["error"]["code"]) == (502, "model_server_failed")
 
 
-async def test_a_model_server_that_is_down_is_503_with_the_next_step() -> None:
+async def test_chat_returns_503_when_the_model_server_is_down() -> None:
     app = create_app(Settings(model_id="m", dmr_base_url="http://127.0.0.1:9/v1"))
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=transport, base_url="http://localhost") as api,
     ):
-        answer = await api.post("/chat", json=HELLO)
-    assert answer.status_code == 503
-    assert answer.headers["retry-after"]
-    assert "Nothing answers at http://127.0.0.1:9/v1" in answer.json()["error"]["message"]
+        response = await api.post("/chat", json=HELLO)
+    assert response.status_code == 503
+    assert response.headers["retry-after"]
+    message = response.json()["error"]["message"]
+    assert "Can't reach the model server at http://127.0.0.1:9/v1" in message
 
 
-def patient(model_server: FakeModelServer) -> Settings:
-    return Settings(
-        model_id=MODEL_ID,
-        dmr_base_url=model_server.base_url,
-        first_event_seconds=0.2,
-        keep_alive_seconds=0.05,
-    )
+def early_stream_settings(model_server: FakeModelServer) -> Settings:
+    return settings_for(model_server, first_event_seconds=0.2, keep_alive_seconds=0.05)
 
 
-def test_comments_keep_the_line_open_while_the_first_event_is_awaited(
-    model_server: FakeModelServer,
-) -> None:
+def test_stream_sends_comments_until_the_first_event(model_server: FakeModelServer) -> None:
     model_server.replies.append(stream_of(["Hi"], first_seconds=0.5))
-    with running_api(patient(model_server)) as url:
-        answer = httpx.post(f"{url}/chat", json=STREAMED)
-    assert answer.text.startswith(": ")
-    assert written(answer.text) == "Hi"
-    assert events(answer.text)[-1] == "[DONE]"
+    with running_api(early_stream_settings(model_server)) as url:
+        response = httpx.post(f"{url}/chat", json=STREAMED)
+    assert response.text.startswith(": ")
+    events = parse_events(response.text)
+    assert text_of(events) == "Hi"
+    assert events[-1] == "[DONE]"
 
 
-def test_a_refusal_that_comes_late_is_an_error_event(model_server: FakeModelServer) -> None:
+def test_late_upstream_error_is_an_error_event(model_server: FakeModelServer) -> None:
     model_server.replies.append(replay("err-overflow", first_seconds=0.5))
-    with running_api(patient(model_server)) as url:
-        answer = httpx.post(f"{url}/chat", json=STREAMED)
-    assert answer.status_code == 200
-    assert events(answer.text)[-1]["error"]["code"] == "context_length_exceeded"
+    with running_api(early_stream_settings(model_server)) as url:
+        response = httpx.post(f"{url}/chat", json=STREAMED)
+    assert response.status_code == 200
+    assert parse_events(response.text)[-1]["error"]["code"] == "context_length_exceeded"
 
 
-async def test_very_many_mistakes_are_counted_and_not_listed(api_client: httpx.AsyncClient) -> None:
-    wrong = {"logit_bias": {str(token): 1000 for token in range(5000)}}
-    error = (await api_client.post("/chat", json=HELLO | wrong)).json()["error"]
+async def test_validation_errors_over_100_are_counted_not_listed(
+    api_client: httpx.AsyncClient,
+) -> None:
+    fields = {"logit_bias": {str(token): 1000 for token in range(5000)}}
+    error = (await api_client.post("/chat", json=HELLO | fields)).json()["error"]
     assert error["code"] == "invalid_request"
-    assert "5,001 mistakes" in error["message"]
+    assert "5,001 errors" in error["message"]
 
 
-async def test_half_a_pair_is_told_with_its_place(api_client: httpx.AsyncClient) -> None:
-    answer = await api_client.post("/chat", json=HELLO | {"logit_bias": [[0]]})
-    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "logit_bias.0.1")
+async def test_incomplete_logit_bias_pair_returns_400_with_its_path(
+    api_client: httpx.AsyncClient,
+) -> None:
+    response = await api_client.post("/chat", json=HELLO | {"logit_bias": [[0]]})
+    assert (response.status_code, response.json()["error"]["param"]) == (400, "logit_bias.0.1")
 
 
 @pytest.mark.parametrize(
@@ -330,9 +312,9 @@ async def test_half_a_pair_is_told_with_its_place(api_client: httpx.AsyncClient)
         (STREAMED, Reply(first_seconds=60)),
         (STREAMED, Reply(headers=EVENTS, pieces=[chunk({"content": "Hi"})], end="hang")),
     ],
-    ids=["not streamed", "before the first event", "in the answer"],
+    ids=["not streamed", "before the first event", "after the first event"],
 )
-def test_a_client_that_leaves_ends_the_work_of_the_model_server(
+def test_disconnect_cancels_the_upstream_request(
     body: dict[str, Any], reply: Reply, api_url: str, model_server: FakeModelServer
 ) -> None:
     model_server.replies.append(reply)
@@ -341,34 +323,36 @@ def test_a_client_that_leaves_ends_the_work_of_the_model_server(
     assert model_server.chats[0].left.wait(1)
 
 
+def list_requests(model_server: FakeModelServer) -> list[RecordedRequest]:
+    return [request for request in model_server.requests if request.method == "GET"]
+
+
 @pytest.mark.parametrize(
     "models",
     [Reply(end="hang"), Reply(pieces=[b" "] * 200, gap_seconds=0.1)],
     ids=["hangs", "drips"],
 )
-def test_a_slow_model_list_delays_no_chat_for_ever(
+def test_slow_model_list_delays_chats_only_until_its_timeout(
     models: Reply, model_server: FakeModelServer
 ) -> None:
     model_server.models = models
-    settings = Settings(
-        model_id="m", dmr_base_url=model_server.base_url, connect_timeout_seconds=0.5
-    )
-    with running_api(settings) as url, ThreadPoolExecutor() as threads:
-        asked = [threads.submit(httpx.post, f"{url}/chat", json=HELLO) for _ in range(4)]
-        assert [answer.result().status_code for answer in asked] == [200] * 4
-    assert len([there for there in model_server.requests if there.method == "GET"]) == 1
+    settings = settings_for(model_server, connect_timeout_seconds=0.5)
+    with running_api(settings) as url, ThreadPoolExecutor() as pool:
+        pending = [pool.submit(httpx.post, f"{url}/chat", json=HELLO) for _ in range(4)]
+        assert [response.result().status_code for response in pending] == [200] * 4
+    assert len(list_requests(model_server)) == 1
 
 
-async def test_a_server_without_a_model_list_is_looked_for_once(
+async def test_server_without_a_model_list_is_searched_for_once(
     api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     model_server.models = replay("err-unknown-route")
     for _ in range(3):
         assert (await api_client.post("/chat", json=HELLO)).status_code == 200
-    assert len([there for there in model_server.requests if there.method == "GET"]) == 3
+    assert len(list_requests(model_server)) == 3
 
 
-async def test_a_server_that_moved_is_found_again(
+async def test_server_with_a_new_prefix_is_found_again(
     api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     assert (await api_client.post("/chat", json=HELLO)).status_code == 200

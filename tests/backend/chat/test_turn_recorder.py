@@ -376,14 +376,14 @@ async def test_an_unexpected_error_while_saving_is_raised_and_the_answer_stored(
     request = ChatCompletionRequest(**question("Hi", made, stream=True))
     body = build_upstream_request(request, state.settings)
     answering = Completion(
-        body,
-        ChatExtensionOptions(),
-        upstream=state.model_server,
-        line=state.queue,
-        measures=state.metrics,
+        body=body,
+        options=ChatExtensionOptions(),
+        model_server=state.model_server,
+        queue=state.queue,
+        metrics=state.metrics,
     )
     recording = await start_turn(
-        request, body, store=Clumsy(state.database), stopping=state.shutting_down
+        request, body, repository=Clumsy(state.database), shutting_down=state.shutting_down
     )
     with pytest.raises(RuntimeError):
         _ = [piece async for piece in recording.stream(answering, is_stream=True)]

@@ -51,10 +51,10 @@ async def test_each_failure_of_the_connection_is_one_of_ours(
     upstream: ModelServerClient,
     door: respx.MockRouter,
 ) -> None:
-    await upstream.models()
+    await upstream.discovery.models()
     door.get(f"{BASE_URL}/models").mock(side_effect=cause)
     with pytest.raises(SmolChatError) as failure:
-        await upstream.models()
+        await upstream.discovery.models()
     assert type(failure.value) is expected
 
 
@@ -62,15 +62,15 @@ async def test_the_address_is_looked_for_once_and_anew_after_a_failure(
     upstream: ModelServerClient, door: respx.MockRouter
 ) -> None:
     listed = door.get(f"{BASE_URL}/models").respond(json={"data": [{"id": "ai/smollm2"}]})
-    await upstream.models()
-    await upstream.models()
+    await upstream.discovery.models()
+    await upstream.discovery.models()
     assert listed.call_count == 3  # once to find it
     listed.mock(side_effect=httpx.ConnectError("gone"))
     with pytest.raises(ModelServerUnreachableError):
-        await upstream.models()
+        await upstream.discovery.models()
     door.get(f"{BASE_URL}/models").respond(404)
     door.get(f"{ROOT}/engines/llama.cpp/v1/models").respond(404)
     elsewhere = door.get(f"{ROOT}/v1/models")
     elsewhere.respond(json={"data": []})
-    assert await upstream.models() == []
+    assert await upstream.discovery.models() == []
     assert elsewhere.call_count == 2

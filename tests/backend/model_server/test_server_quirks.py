@@ -1,6 +1,6 @@
-"""What model servers do that surprises whoever stands in front of them, and that no other test has.
+"""Surprising behaviour of model servers that no other test covers.
 
-Each was seen, or is in an issue of Docker Model Runner, llama.cpp or one of their clients.
+Each case was observed, or reported in an issue of Docker Model Runner, llama.cpp or a client.
 """
 
 import json
@@ -13,7 +13,7 @@ import respx
 from backend.errors import ModelServerUnreachableError
 from backend.model_server.client import open_model_server
 from backend.settings import Settings
-from tests.support.api_server import running_api
+from tests.support.api_server import running_api, settings_for
 from tests.support.fake_model_server import (
     DONE,
     EVENTS,
@@ -24,69 +24,58 @@ from tests.support.fake_model_server import (
     replay,
 )
 
+from tests.support.requests import HELLO, STREAMED
+from tests.support.sse import parse_chunks, parse_events
+
 pytestmark = pytest.mark.anyio
 
-HELLO = {"messages": [{"role": "user", "content": "Hello"}]}
-STREAMED = HELLO | {"stream": True}
-# What may reach a model server: nothing that a client said, and no name that it treats specially.
-SENT = {"host", "accept", "accept-encoding", "connection", "content-length", "content-type"}
-SENT |= {"user-agent"}
+# The only headers that may reach a model server: none from a client.
+UPSTREAM_HEADERS = {"host", "accept", "accept-encoding", "connection", "content-length"}
+UPSTREAM_HEADERS |= {"content-type", "user-agent"}
 
 
-def events(text: str) -> list[Any]:
-    lines = text.replace("\r\n", "\n").split("\n")  # a text may hold characters that end lines too
-    data = [line.removeprefix("data: ") for line in lines if line.startswith("data: ")]
-    return [json.loads(item) for item in data if item != "[DONE]"]
-
-
-def said(status: int, **error: Any) -> Reply:
+def error_reply(status: int, **error: Any) -> Reply:
     return Reply(status, JSON, [json.dumps({"error": error}).encode()])
 
 
 @pytest.mark.parametrize(
-    ("url", "switch"),
+    ("url", "advice"),
     [
         ("http://localhost:12434", "docker desktop enable model-runner --tcp 12434"),
         ("http://model-runner.docker.internal", "extra_hosts"),
         ("http://engine:12434", "docker compose -f compose.embedded.yaml up -d"),
     ],
 )
-async def test_a_server_that_is_not_there_is_told_with_its_switch(url: str, switch: str) -> None:
-    with respx.mock(using="httpx") as door:
-        door.get(url__startswith=url).mock(side_effect=httpx.ConnectError("refused"))
-        async with open_model_server(Settings(model_id="m", dmr_base_url=url)) as upstream:
-            with pytest.raises(ModelServerUnreachableError) as failure:
-                await upstream.models()
-    assert switch in failure.value.message
+async def test_unreachable_error_has_advice_for_the_url(url: str, advice: str) -> None:
+    with respx.mock(using="httpx") as router:
+        router.get(url__startswith=url).mock(side_effect=httpx.ConnectError("refused"))
+        async with open_model_server(Settings(model_id="m", dmr_base_url=url)) as model_server:
+            with pytest.raises(ModelServerUnreachableError) as raised:
+                await model_server.discovery.models()
+    assert advice in raised.value.message
 
 
-def test_requests_are_made_from_scratch(model_server: FakeModelServer) -> None:
-    """A name of Docker's own client gets plain text in front of the events."""
-    settings = Settings(
-        model_id="m",
-        dmr_base_url=model_server.base_url,
-        dmr_api_key="",  # type: ignore[arg-type]
-    )
+def test_upstream_requests_have_no_headers_of_the_client(model_server: FakeModelServer) -> None:
+    """For the user agent of Docker's own client, plain text comes before the events."""
     headers = {"User-Agent": "docker-model-cli/1.0", "Accept-Language": "de", "X-Mine": "1"}
-    with running_api(settings) as url:
+    with running_api(settings_for(model_server, dmr_api_key="")) as url:
         httpx.post(f"{url}/chat", json=STREAMED, headers=headers).raise_for_status()
     for request in model_server.requests:
-        assert request.headers.keys() - {"x-preload-only"} <= SENT
+        assert request.headers.keys() - {"x-preload-only"} <= UPSTREAM_HEADERS
         assert "docker-model-cli" not in request.headers["user-agent"]
 
 
-async def test_only_lists_and_chats_are_ever_asked_for(
+async def test_only_model_list_and_chat_routes_are_requested(
     api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
-    """A probe of the embeddings would load the model a second time, and keep it."""
+    """Probing the embeddings route would load the model a second time, and keep it loaded."""
     for path in ("/models", "/healthz", "/readyz"):
         await api_client.get(path)
     for body in (HELLO, STREAMED):
         await api_client.post("/chat", json=body)
-    asked = {
-        request.path.removeprefix(model_server.prefixes[0]) for request in model_server.requests
-    }
-    assert asked == {"/models", "/chat/completions"}
+    prefix = model_server.prefixes[0]
+    routes = {request.path.removeprefix(prefix) for request in model_server.requests}
+    assert routes == {"/models", "/chat/completions"}
 
 
 @pytest.mark.parametrize(
@@ -102,10 +91,10 @@ async def test_only_lists_and_chats_are_ever_asked_for(
     ],
 )
 @pytest.mark.parametrize("body", [HELLO, STREAMED])
-async def test_what_failed_is_not_asked_again(
+async def test_failed_request_is_not_retried(
     body: dict[str, Any], reply: Reply, api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
-    """Asked again, a load that took too long begins anew, and again takes too long."""
+    """A retry of a load that timed out would start the load again, and time out again."""
     model_server.replies.append(reply)
     assert (await api_client.post("/chat", json=body)).status_code in (429, 502)
     assert len(model_server.chats) == 1
@@ -120,37 +109,37 @@ NO_LOGPROBS = "logprobs is not supported with tools + stream"
 NOT_PARSED = "The model produced output that does not match the expected peg-native format"
 OVERFLOW = {"type": "exceed_context_size_error", "n_prompt_tokens": 9, "n_ctx": 8}
 OLDER_OVERFLOW = "the request exceeds the available context size. try increasing the context size"
-KNOWN = {
+KNOWN_ERRORS = {
     "no backend": (Reply(412, pieces=[NO_BACKEND]), 400, "docker model install-runner"),
     "no memory": (Reply(500, pieces=[NO_MEMORY]), 502, "does not fit into memory"),
-    "no logprobs": (said(400, message=NO_LOGPROBS), 400, NO_LOGPROBS),
-    "not parsed": (said(500, message=NOT_PARSED), 502, "failed with status 500"),
-    "overflow with 500": (said(500, **OVERFLOW), 400, "(9 tokens, room for 8)"),
-    "overflow without numbers": (said(400, message=OLDER_OVERFLOW), 400, "start a new chat"),
+    "no logprobs": (error_reply(400, message=NO_LOGPROBS), 400, NO_LOGPROBS),
+    "not parsed": (error_reply(500, message=NOT_PARSED), 502, "failed with status 500"),
+    "overflow with 500": (error_reply(500, **OVERFLOW), 400, "(9 tokens, limit 8)"),
+    "overflow without numbers": (error_reply(400, message=OLDER_OVERFLOW), 400, "start a new chat"),
 }
 
 
-@pytest.mark.parametrize("case", KNOWN)
-async def test_a_known_refusal_is_told_with_its_remedy(
+@pytest.mark.parametrize("case", KNOWN_ERRORS)
+async def test_known_error_has_advice_and_no_paths(
     case: str, api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
-    reply, status, told = KNOWN[case]
+    reply, status, expected = KNOWN_ERRORS[case]
     model_server.replies.append(reply)
-    answer = await api_client.post("/chat", json=HELLO)
-    assert answer.status_code == status
-    assert told in answer.json()["error"]["message"]
-    assert "gguf" not in answer.text
+    response = await api_client.post("/chat", json=HELLO)
+    assert response.status_code == status
+    assert expected in response.json()["error"]["message"]
+    assert "gguf" not in response.text
 
 
-@pytest.mark.parametrize("begun", [[], [chunk({"content": "Hi"})]], ids=["first", "later"])
-async def test_an_overflow_that_is_an_event_keeps_its_numbers(
-    begun: list[bytes], api_client: httpx.AsyncClient, model_server: FakeModelServer
+@pytest.mark.parametrize("chunks", [[], [chunk({"content": "Hi"})]], ids=["first", "later"])
+async def test_context_length_error_in_an_event_keeps_its_numbers(
+    chunks: list[bytes], api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
-    overflow = replay("err-overflow-stream").pieces[0]
-    model_server.replies.append(Reply(headers=EVENTS, pieces=[*begun, b"data: %b\n\n" % overflow]))
-    answer = await api_client.post("/chat", json=STREAMED)
-    error = events(answer.text)[-1]["error"] if begun else answer.json()["error"]
-    assert answer.status_code == (200 if begun else 400)
+    overflow = b"data: %b\n\n" % replay("err-overflow-stream").pieces[0]
+    model_server.replies.append(Reply(headers=EVENTS, pieces=[*chunks, overflow]))
+    response = await api_client.post("/chat", json=STREAMED)
+    error = parse_events(response.text)[-1]["error"] if chunks else response.json()["error"]
+    assert response.status_code == (200 if chunks else 400)
     assert (error["code"], error["n_prompt_tokens"], error["n_ctx"]) == (
         "context_length_exceeded",
         9031,
@@ -160,34 +149,36 @@ async def test_an_overflow_that_is_an_event_keeps_its_numbers(
 
 @pytest.mark.parametrize("line_end", [b"\n", b"\r\n"])
 @pytest.mark.parametrize("size", [1, 3, 1000])
-def test_no_text_and_no_cut_breaks_a_stream(
+def test_stream_survives_any_text_and_chunk_boundary(
     size: int, line_end: bytes, api_url: str, model_server: FakeModelServer
 ) -> None:
     text = "a\u2028b\u2029c\u0085d\x0be \U0001f642 é data: [DONE] error: no"
-    said = json.dumps(text, ensure_ascii=False).encode().replace(b"\x0b", b"\\u000b")
-    told = chunk({"content": "?"}).replace(b'"?"', said) + chunk({}, "stop") + DONE
-    raw = told.replace(b"\n", line_end)
-    pieces = [raw[at : at + size] for at in range(0, len(raw), size)]
+    text_json = json.dumps(text, ensure_ascii=False).encode().replace(b"\x0b", b"\\u000b")
+    stream = chunk({"content": "?"}).replace(b'"?"', text_json) + chunk({}, "stop") + DONE
+    raw = stream.replace(b"\n", line_end)
+    pieces = [raw[start : start + size] for start in range(0, len(raw), size)]
     model_server.replies.append(Reply(headers=EVENTS, pieces=pieces))
-    answer = httpx.post(f"{api_url}/chat", json=STREAMED)
-    assert events(answer.text)[0]["choices"][0]["delta"]["content"] == text
-    assert answer.text.count("[DONE]") == 2
-    assert answer.text.endswith("data: [DONE]\n\n")
+    response = httpx.post(f"{api_url}/chat", json=STREAMED)
+    assert parse_events(response.text)[0]["choices"][0]["delta"]["content"] == text
+    assert response.text.count("[DONE]") == 2
+    assert response.text.endswith("data: [DONE]\n\n")
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_an_answer_that_is_only_thought_is_one(
+async def test_response_with_only_reasoning_is_valid(
     api_client: httpx.AsyncClient, model_server: FakeModelServer, *, stream: bool
 ) -> None:
-    thought = {"role": "assistant", "content": "", "reasoning_content": "Hm."}
-    choice = {"index": 0, "finish_reason": "length", "message": thought}
-    whole = Reply(pieces=[json.dumps({"choices": [choice]}).encode()])
-    pieces = [chunk(thought), chunk({}, "length"), DONE]
-    model_server.replies.append(Reply(headers=EVENTS, pieces=pieces) if stream else whole)
-    answer = await api_client.post("/chat", json=HELLO | {"stream": stream})
-    assert answer.status_code == 200
-    told = events(answer.text)[0]["choices"][0]["delta"] if stream else answer.json()["choices"][0]
-    assert told == (thought if stream else choice)
+    message = {"role": "assistant", "content": "", "reasoning_content": "Hm."}
+    choice = {"index": 0, "finish_reason": "length", "message": message}
+    completion = Reply(pieces=[json.dumps({"choices": [choice]}).encode()])
+    pieces = [chunk(message), chunk({}, "length"), DONE]
+    model_server.replies.append(Reply(headers=EVENTS, pieces=pieces) if stream else completion)
+    response = await api_client.post("/chat", json=HELLO | {"stream": stream})
+    assert response.status_code == 200
+    if stream:
+        assert parse_events(response.text)[0]["choices"][0]["delta"] == message
+    else:
+        assert response.json()["choices"][0] == choice
 
 
 @pytest.mark.parametrize(
@@ -199,33 +190,34 @@ async def test_an_answer_that_is_only_thought_is_one(
         {"index": 0, "function": {"name": "look", "arguments": ""}},
     ],
 )
-async def test_a_tool_call_is_passed_on_as_it_is(
+async def test_tool_call_delta_is_passed_on_unchanged(
     call: dict[str, Any], api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     pieces = [chunk({"tool_calls": [call]}), chunk({}, "tool_calls"), DONE]
     model_server.replies.append(Reply(headers=EVENTS, pieces=pieces))
-    answer = await api_client.post("/chat", json=STREAMED)
-    assert events(answer.text)[0]["choices"][0]["delta"] == {"tool_calls": [call]}
-    assert "error" not in answer.text
+    response = await api_client.post("/chat", json=STREAMED)
+    assert parse_events(response.text)[0]["choices"][0]["delta"] == {"tool_calls": [call]}
+    assert "error" not in response.text
 
 
-async def test_several_answers_may_come_in_any_order(
+async def test_interleaved_choices_are_passed_on(
     api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     model_server.replies.append(replay("stream-n-2"))
-    answer = await api_client.post("/chat", json=STREAMED | {"n": 2, "smolchat": {"receipt": True}})
-    *told, last = events(answer.text)
-    choices = [choice for event in told for choice in event["choices"]]
-    ended = {choice["index"] for choice in choices if choice["finish_reason"]}
-    assert ended == {0, 1}
-    assert last["smolchat"]["receipt"]["completion_tokens"] is None  # it counted one only
+    body = STREAMED | {"n": 2, "smolchat": {"receipt": True}}
+    *chunks, last = parse_chunks((await api_client.post("/chat", json=body)).text)
+    choices = [choice for chunk in chunks for choice in chunk["choices"]]
+    finished = {choice["index"] for choice in choices if choice["finish_reason"]}
+    assert finished == {0, 1}
+    # The server counted the tokens of one choice only.
+    assert last["smolchat"]["receipt"]["completion_tokens"] is None
 
 
-async def test_running_into_the_context_while_answering_is_an_ordinary_end(
+async def test_stream_that_reaches_the_context_limit_finishes_with_length(
     api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     model_server.replies.append(replay("stream-runs-into-the-context"))
-    answer = await api_client.post("/chat", json=STREAMED | {"smolchat": {"receipt": True}})
-    receipt = events(answer.text)[-1]["smolchat"]["receipt"]
+    response = await api_client.post("/chat", json=STREAMED | {"smolchat": {"receipt": True}})
+    receipt = parse_chunks(response.text)[-1]["smolchat"]["receipt"]
     assert receipt["finish_reason"] == "length"
     assert receipt["context_tokens"] == 1024
