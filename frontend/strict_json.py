@@ -1,4 +1,4 @@
-"""JSON as the standard has it: no NaN, no endless number, no key twice, only Unicode."""
+"""Strict JSON: no NaN or infinite numbers, no duplicate keys, no unpaired surrogates."""
 
 import json
 from math import isinf
@@ -6,46 +6,46 @@ from typing import Any, NoReturn
 
 
 def parse(text: str) -> Any:
-    """Parse a whole text.
+    """Parse a JSON document.
 
     Raises:
-        ValueError: it is not JSON; a JSONDecodeError, where it can be told at which place.
+        ValueError: Not strict JSON. A JSONDecodeError if the location is known.
     """
     try:
         value = json.loads(
             text,
-            parse_constant=_refuse,
-            parse_float=_finite,
+            parse_constant=_reject_constant,
+            parse_float=_parse_finite,
             object_pairs_hook=_reject_duplicate_keys,
         )
-        if r"\u" in text:  # half a surrogate pair can be neither sent nor shown
+        if r"\u" in text:  # an unpaired surrogate can be neither sent nor shown
             json.dumps(value, ensure_ascii=False).encode()
     except RecursionError:
-        raise ValueError("it is nested too deeply") from None
+        raise ValueError("nested too deeply") from None
     except UnicodeEncodeError:
-        raise ValueError(r"a \u escape in it stands for no character") from None
+        raise ValueError(r"a \u escape is not a valid character") from None
     return value
 
 
 def format_json(value: Any) -> str:
-    """Write a value as a person reads it best, its keys in their order."""
+    """Format a value as indented JSON, keeping the order of keys."""
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 
-def _finite(number: str) -> float:
-    if isinf(found := float(number)):
-        raise ValueError(f"{number[:80]} is larger than any number here")
-    return found
+def _parse_finite(number: str) -> float:
+    if isinf(value := float(number)):
+        raise ValueError(f"the number {number[:80]} is too large")
+    return value
 
 
-def _refuse(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
+def _reject_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not allowed")
 
 
 def _reject_duplicate_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     for key, value in pairs:
-        if key in found:
-            raise ValueError(f"the key {json.dumps(key)[:80]} is there twice")
-        found[key] = value
-    return found
+        if key in result:
+            raise ValueError(f"duplicate key {json.dumps(key)[:80]}")
+        result[key] = value
+    return result

@@ -1,3 +1,3 @@
-"""The version of this page; the API has its own, and may be another."""
+"""The version of the page, which may differ from the API's."""
 
 VERSION = "0.1.0"

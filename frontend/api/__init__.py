@@ -1,1 +1,1 @@
-"""The client of the SmolChat API, and the shapes it returns."""
+"""Client of the SmolChat API and the types it returns."""

@@ -1,7 +1,7 @@
-"""One chunk of a streamed answer, as far as the page reads it.
+"""Chunks of a streamed chat completion, with the fields that the page reads.
 
-The API passes a model server's numbers on as they are. One that makes no sense is treated as one
-that was not given: an answer is worth more than its numbers.
+The API relays the model server's numbers unchecked. An invalid number is treated as missing, so
+that it never costs the whole response.
 """
 
 from typing import Annotated, Any
@@ -25,14 +25,14 @@ Text = Annotated[str | None, Lenient]
 
 
 class Usage(BaseModel):
-    """Tokens, as the model server counted them."""
+    """Token counts reported by the model server."""
 
     prompt_tokens: Count = None
     completion_tokens: Count = None
 
 
 class Receipt(BaseModel):
-    """What an answer cost, as the API measured it; what it did not measure is absent."""
+    """Measurements of one response; None for what was not measured."""
 
     model: Text = None
     model_digest: Text = None
@@ -53,7 +53,7 @@ class Receipt(BaseModel):
 
 
 class Progress(BaseModel):
-    """What an answer is waited for: its place in the line, or how much of the prompt is read."""
+    """State before the first token: queue position, or share of the prompt processed."""
 
     phase: Text = None
     position: Count = None
@@ -61,7 +61,7 @@ class Progress(BaseModel):
 
 
 class StoredTurn(BaseModel):
-    """Under which ids the question and its answer are kept."""
+    """Ids of the conversation and of the two messages that were stored."""
 
     id: str
     user_message: str
@@ -69,7 +69,7 @@ class StoredTurn(BaseModel):
 
 
 class Extensions(BaseModel):
-    """What the API adds to an answer."""
+    """The `smolchat` object that the API adds to a response."""
 
     receipt: Annotated[Receipt | None, Lenient] = None
     progress: Annotated[Progress | None, Lenient] = None
@@ -87,7 +87,7 @@ class Choice(BaseModel):
 
 
 class Chunk(BaseModel):
-    """A part of an answer, its numbers, or the error that ends it."""
+    """A delta, a set of measurements, or the error that ends the stream."""
 
     choices: list[Choice] = []
     model: Text = None

@@ -1,4 +1,4 @@
-"""The one door to the API: what it knows, and answers as they are written."""
+"""HTTP client of the SmolChat API, for plain requests and for streams."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -26,7 +26,7 @@ LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
 class ModelServer(BaseModel):
-    """What the API knows of its model server."""
+    """Address and state of the model server."""
 
     url: str
     state: str
@@ -34,14 +34,14 @@ class ModelServer(BaseModel):
 
 
 class Health(BaseModel):
-    """What the API says of itself: the model it asks, and where."""
+    """The default model and the model server behind the API."""
 
     model: str
     model_server: ModelServer
 
 
 class ModelFacts(BaseModel):
-    """What is known of a model."""
+    """Details of a model; None if unknown."""
 
     parameters: str | None = None
     quantization: str | None = None
@@ -50,7 +50,7 @@ class ModelFacts(BaseModel):
 
 
 class Model(BaseModel):
-    """A model that can be asked."""
+    """A model that the model server offers."""
 
     id: str
     smolchat: ModelFacts
@@ -64,7 +64,7 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 class ApiClient:
-    """One for the process; each answer has a connection of its own, which ends with it."""
+    """Client shared by the whole process. Each stream opens its own connection."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -72,10 +72,10 @@ class ApiClient:
         self._options: dict[str, Any] = {
             "base_url": settings.api_base_url,
             "headers": {"Authorization": f"Bearer {key}"} if key else {},
-            "trust_env": False,  # a proxy would take what is typed off this computer
-            "verify": httpx.create_ssl_context(trust_env=False),  # slow to make, so made once
+            "trust_env": False,  # a proxy would see the user's messages
+            "verify": httpx.create_ssl_context(trust_env=False),  # slow to create
         }
-        # Connections are not kept: one that was could belong to an API that has been restarted.
+        # No keep-alive: a pooled connection may belong to an API that has since restarted.
         self._client = httpx.Client(
             **self._options,
             timeout=settings.api_look_seconds,
@@ -95,13 +95,13 @@ class ApiClient:
         return self.get("/presets", PresetList).data
 
     def put_preset(self, name: str, parameters: dict[str, Any]) -> Preset:
-        """Keep parameters under a name, in place of those that are kept under it.
+        """Create or replace a preset.
 
         Raises:
-            ApiError: the API does not take them; `details` says which one is wrong.
+            ApiError: A parameter is invalid; `details` names it.
         """
-        sent = {"parameters": parameters}
-        return self.request("PUT", url_path("presets", name), Preset, json=sent)
+        body = {"parameters": parameters}
+        return self.request("PUT", url_path("presets", name), Preset, json=body)
 
     def delete_preset(self, name: str) -> None:
         self.send("DELETE", url_path("presets", name))
@@ -110,24 +110,24 @@ class ApiClient:
         return self.get("/structured/types", ResponseTypes).data
 
     async def stream_chat(self, body: dict[str, Any]) -> AsyncGenerator[Chunk]:
-        """Give an answer's chunks as they come; closing it tells the API that nobody listens.
+        """Stream a chat completion. Closing the generator cancels the request.
 
         Raises:
-            ApiError: there is no answer, or it ended before it was whole.
+            ApiError: The request failed or the stream ended early.
         """
         async with self._stream_post("/chat", body) as response:
-            async for chunk in read_until_done(response.aiter_bytes(), Chunk, _ends_answer):
+            async for chunk in read_until_done(response.aiter_bytes(), Chunk, _has_finish_reason):
                 yield chunk
 
     async def stream_structured(self, body: dict[str, Any]) -> AsyncGenerator[StructuredEvent]:
-        """Give an object as it grows; the last event holds the whole reply.
+        """Stream a structured response; the last event holds the validated result.
 
         Raises:
-            ApiError: there is no object that fits; `details` holds what there was instead.
+            ApiError: No valid output was generated; `details` holds the last attempt.
         """
         async with self._stream_post("/structured", body | {"stream": True}) as response:
-            pieces = response.aiter_bytes()
-            async for event in read_until_done(pieces, StructuredEvent, _holds_result):
+            chunks = response.aiter_bytes()
+            async for event in read_until_done(chunks, StructuredEvent, _has_result):
                 yield event
 
     async def complete_chat(self, body: dict[str, Any]) -> ChatCompletion:
@@ -136,9 +136,9 @@ class ApiClient:
     async def generate_structured(self, body: dict[str, Any]) -> StructuredResponse:
         return await self._post("/structured", body, StructuredResponse)
 
-    async def _post(self, path: str, body: dict[str, Any], shape: type[ModelT]) -> ModelT:
+    async def _post(self, path: str, body: dict[str, Any], model: type[ModelT]) -> ModelT:
         async with self._stream_post(path, body) as response:
-            return _parse(response, await response.aread(), shape)
+            return _parse(response, await response.aread(), model)
 
     @asynccontextmanager
     async def _stream_post(self, path: str, body: dict[str, Any]) -> AsyncIterator[httpx.Response]:
@@ -153,58 +153,61 @@ class ApiClient:
                         raise _error_from_response(response)
                     yield response
 
-    def get(self, path: str, shape: type[ModelT], **params: Any) -> ModelT:
-        return self.request("GET", path, shape, params=params)
+    def get(self, path: str, model: type[ModelT], **params: Any) -> ModelT:
+        return self.request("GET", path, model, params=params)
 
-    def request(self, method: str, path: str, shape: type[ModelT], **sent: Any) -> ModelT:
-        """Ask for something, and read what comes back as this shape."""
-        response = self.send(method, path, **sent)
-        return _parse(response, response.content, shape)
+    def request(self, method: str, path: str, model: type[ModelT], **options: Any) -> ModelT:
+        """Send a request and parse the response body."""
+        response = self.send(method, path, **options)
+        return _parse(response, response.content, model)
 
-    def send(self, method: str, path: str, **sent: Any) -> httpx.Response:
-        """Ask for something that is there at once.
+    def send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """Send a request that does not run the model. `options` are those of httpx.
 
         Raises:
-            ApiError: it is not to be had.
+            ApiError: The API is unreachable or returned an error.
         """
         with self._map_errors():
-            response = self._client.request(method, path, **sent)
+            response = self._client.request(method, path, **options)
         if not response.is_success:
             raise _error_from_response(response)
         return response
 
     @contextmanager
     def _map_errors(self) -> Iterator[None]:
-        """Turn the HTTP library's errors into words."""
+        """Turn httpx errors into ApiErrors."""
         try:
             yield
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            message = f"Nothing answers at {self.settings.api_base_url}."
-            raise ApiError(message, self._how_to_start(), code="api_unreachable") from error
+            message = f"Can't reach the API at {self.settings.api_base_url}."
+            raise ApiError(message, self._start_hint(), code="api_unreachable") from error
         except httpx.TimeoutException as error:
-            message = f"The API at {self.settings.api_base_url} does not answer."
-            raise ApiError(message, "Try again, or restart it.", code="api_silent") from error
+            message = f"The API at {self.settings.api_base_url} is not responding."
+            raise ApiError(message, "Try again, or restart the API.", code="api_silent") from error
         except httpx.RequestError as error:
             raise stream_interrupted() from error
 
-    def _how_to_start(self) -> str:
+    def _start_hint(self) -> str:
         address = urlsplit(self.settings.api_base_url)
-        if address.hostname == "api":  # as compose.yaml calls it
-            return "`docker compose up -d` starts it; `docker compose logs api` says why it ended."
+        if address.hostname == "api":  # its name in compose.yaml
+            return (
+                "Start it with `docker compose up -d`. "
+                "`docker compose logs api` shows why it stopped."
+            )
         if address.hostname not in LOCAL_HOSTS:
-            return "Start the API there, or set `API_BASE_URL` in `.env` to where it is."
+            return "Start the API there, or set `API_BASE_URL` in `.env` to its address."
         command = f"uvicorn backend.main:app --port {address.port or 80}"
-        return f"Start everything with `make run`, or the API alone with `{command}`."
+        return f"Start everything with `make run`, or only the API with `{command}`."
 
 
-def url_path(*steps: str) -> str:
-    """Write the way to something that a person has named: no slash or dot of it is a step."""
-    return "".join(f"/{quote(step, safe='').replace('.', '%2E')}" for step in steps)
+def url_path(*segments: str) -> str:
+    """Build a URL path; slashes and dots in a segment are escaped, since users choose names."""
+    return "".join(f"/{quote(segment, safe='').replace('.', '%2E')}" for segment in segments)
 
 
-def _parse(response: httpx.Response, content: bytes, shape: type[ModelT]) -> ModelT:
+def _parse(response: httpx.Response, content: bytes, model: type[ModelT]) -> ModelT:
     try:
-        return shape.model_validate_json(content)
+        return model.model_validate_json(content)
     except ValidationError:
         raise _unexpected_response(response) from None
 
@@ -217,15 +220,13 @@ def _error_from_response(response: httpx.Response) -> ApiError:
 
 
 def _unexpected_response(response: httpx.Response) -> ApiError:
-    message = (
-        f"What answers at {response.url} is not SmolChat's API (status {response.status_code})."
-    )
+    message = f"The server at {response.url} is not the SmolChat API (HTTP {response.status_code})."
     return ApiError(message, "Check `API_BASE_URL` in `.env`.", code="api_unknown")
 
 
-def _ends_answer(chunk: Chunk) -> bool:
+def _has_finish_reason(chunk: Chunk) -> bool:
     return any(choice.finish_reason for choice in chunk.choices)
 
 
-def _holds_result(event: StructuredEvent) -> bool:
+def _has_result(event: StructuredEvent) -> bool:
     return event.result is not None

@@ -1,4 +1,4 @@
-"""A conversation as the API keeps it: a tree of messages, of which one thread is read."""
+"""A stored conversation: a tree of messages with one active branch."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -7,11 +7,11 @@ from pydantic import BaseModel, Field
 
 from api.chat_chunk import Lenient, Receipt
 
-NO_TITLE = "New chat"  # until its first question is kept
+NO_TITLE = "New chat"  # until its first message is stored
 
 
 class Message(BaseModel):
-    """What was said once; what was said instead of it has the same parent."""
+    """A message of the tree. Alternative versions share a parent."""
 
     id: str
     parent: str | None = None
@@ -33,13 +33,13 @@ class Message(BaseModel):
 
     @property
     def is_incomplete(self) -> bool:
-        """Whether the model could go on with it."""
+        """Return True if the model can continue the message."""
         is_unfinished = self.state != "finished" or self.finish_reason == "length"
         return self.role == "assistant" and bool(self.content) and is_unfinished
 
 
 class ConversationSummary(BaseModel):
-    """What a list tells of a conversation."""
+    """A conversation as listed, without its messages."""
 
     id: str
     title: str
@@ -52,7 +52,7 @@ class ConversationPage(BaseModel):
 
 
 class Conversation(ConversationSummary):
-    """A whole one, a message always after its parent."""
+    """A conversation with all its messages, parents first."""
 
     model: str | None = None
     system_prompt: str | None = None
@@ -62,47 +62,47 @@ class Conversation(ConversationSummary):
     messages: list[Message] = Field(default_factory=list)
 
     def active_branch(self) -> list[Message]:
-        """Give what is read, from the first message to the one that was left at."""
+        """Return the messages from the root to the current one."""
         return self.branch_to(self.current)
 
-    def branch_to(self, end: str | None) -> list[Message]:
-        """Give what leads from the first message to this one; nothing, where it is not there."""
-        known = {message.id: message for message in self.messages}
-        found, at = list[Message](), end
-        while at is not None and at in known:
-            found.append(known[at])
-            at = known[at].parent
-        return found[::-1]
+    def branch_to(self, leaf: str | None) -> list[Message]:
+        """Return the messages from the root to `leaf`, or none if there is no such message."""
+        by_id = {message.id: message for message in self.messages}
+        branch, message_id = list[Message](), leaf
+        while message_id is not None and message_id in by_id:
+            branch.append(by_id[message_id])
+            message_id = by_id[message_id].parent
+        return branch[::-1]
 
-    def messages_in_context(self, thread: list[Message]) -> list[Message]:
-        """Give what of a thread is sent to the model: all of it, unless the oldest is left out.
+    def messages_in_context(self, branch: list[Message]) -> list[Message]:
+        """Return the part of `branch` that is sent to the model.
 
-        Its first message may be another version of the one that it was left out to.
+        Compares parents: the branch may hold another version of the `sent_from` message.
         """
-        above = next((said.parent for said in self.messages if said.id == self.sent_from), None)
-        places = [place for place, message in enumerate(thread) if message.id == above]
-        return thread[places[0] + 1 :] if places else thread
+        parent = next((item.parent for item in self.messages if item.id == self.sent_from), None)
+        indexes = [index for index, message in enumerate(branch) if message.id == parent]
+        return branch[indexes[0] + 1 :] if indexes else branch
 
     def siblings(self, message: Message) -> list[Message]:
-        """Give what was said in the same place, itself included, oldest first."""
+        """Return all versions of a message, including itself, oldest first."""
         return [
-            other
-            for other in self.messages
-            if other.parent == message.parent and other.role == message.role
+            sibling
+            for sibling in self.messages
+            if sibling.parent == message.parent and sibling.role == message.role
         ]
 
     def parent_question(self, answer: Message) -> str | None:
-        """Give the question that can be asked again; what is imported may answer none."""
-        above = next((other for other in self.messages if other.id == answer.parent), None)
-        return above.id if above and above.role == "user" else None
+        """Return the id of the user message above; an imported answer may have none."""
+        parent = next((message for message in self.messages if message.id == answer.parent), None)
+        return parent.id if parent and parent.role == "user" else None
 
     def latest_leaf(self, message: Message) -> str:
-        """Give the end of the thread that goes through a message and then by the newest ones."""
-        at = message.id
-        for other in self.messages:  # parents come first, and the newest sibling last
-            if other.parent == at:
-                at = self._latest_child(at)
-        return at
+        """Follow the newest child from `message` down to a leaf."""
+        leaf = message.id
+        for candidate in self.messages:  # parents come first, and the newest sibling last
+            if candidate.parent == leaf:
+                leaf = self._latest_child(leaf)
+        return leaf
 
     def _latest_child(self, parent: str) -> str:
         return [message.id for message in self.messages if message.parent == parent][-1]

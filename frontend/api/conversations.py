@@ -1,4 +1,4 @@
-"""The API's conversations: listed, read, changed, taken out and brought in."""
+"""Client of the conversation routes: list, read, update, export and import."""
 
 from typing import Any, Literal
 
@@ -7,8 +7,8 @@ from pydantic import BaseModel
 from api.client import ApiClient, url_path
 from api.conversation import Conversation, ConversationPage, ConversationSummary
 
-MOST_LISTED = 200  # by the API at once
-FILE_SECONDS = 60.0  # a file of many conversations takes longer than a look
+MAX_PAGE_SIZE = 200  # the API's limit
+FILE_TIMEOUT_SECONDS = 60.0  # a file may hold many conversations
 
 ExportFormat = Literal["json", "markdown", "html"]
 FILE_EXTENSIONS: dict[ExportFormat, str] = {"json": "json", "markdown": "md", "html": "html"}
@@ -19,24 +19,25 @@ class ImportResult(BaseModel):
 
 
 class ConversationsClient:
-    """Every method raises an ApiError where the API refuses or is not there."""
+    """Every method raises ApiError if the API is unreachable or returns an error."""
 
     def __init__(self, client: ApiClient) -> None:
         self._client = client
 
     def list_page(self, *, search: str, count: int) -> ConversationPage:
-        """List the newest `count`, where there are as many."""
-        found: dict[str, ConversationSummary] = {}  # one that is asked meanwhile comes twice
+        """List up to `count` conversations, newest first."""
+        # By id: a conversation updated between two requests appears on both pages.
+        by_id: dict[str, ConversationSummary] = {}
         after: dict[str, str] = {}
         while True:
-            limit = min(MOST_LISTED, count - len(found))
+            limit = min(MAX_PAGE_SIZE, count - len(by_id))
             page = self._client.get(
                 "/conversations", ConversationPage, search=search, limit=limit, **after
             )
-            known = len(found)
-            found |= {head.id: head for head in page.data if head.id not in found}
-            if not page.has_more or len(found) >= count or len(found) == known:
-                return ConversationPage(data=list(found.values()), has_more=page.has_more)
+            previous_count = len(by_id)
+            by_id |= {item.id: item for item in page.data if item.id not in by_id}
+            if not page.has_more or len(by_id) >= count or len(by_id) == previous_count:
+                return ConversationPage(data=list(by_id.values()), has_more=page.has_more)
             after = {"after": page.data[-1].id}
 
     def create(self, settings: dict[str, Any]) -> Conversation:
@@ -58,24 +59,25 @@ class ConversationsClient:
     def delete_message(self, conversation: str, message: str) -> None:
         self._client.send("DELETE", _path(conversation, "messages", message))
 
-    def export(self, conversation: str, form: ExportFormat) -> bytes:
-        """Give one conversation as a file."""
-        params = {"format": form}
+    def export(self, conversation: str, export_format: ExportFormat) -> bytes:
+        """Return one conversation as a file."""
+        params = {"format": export_format}
         path = _path(conversation, "export")
-        return self._client.send("GET", path, params=params, timeout=FILE_SECONDS).content
+        return self._client.send("GET", path, params=params, timeout=FILE_TIMEOUT_SECONDS).content
 
     def export_all(self) -> bytes:
-        """Give all conversations as one file, which `bring_in` takes."""
-        return self._client.send("GET", "/conversations/export", timeout=FILE_SECONDS).content
+        """Return all conversations as one file for `import_file`."""
+        path = "/conversations/export"
+        return self._client.send("GET", path, timeout=FILE_TIMEOUT_SECONDS).content
 
     def import_file(self, file: bytes) -> list[ConversationSummary]:
-        """Add the conversations of a file."""
+        """Import the conversations in a file."""
         headers = {"Content-Type": "application/json"}
         path = "/conversations/import"
         return self._client.request(
-            "POST", path, ImportResult, content=file, headers=headers, timeout=FILE_SECONDS
+            "POST", path, ImportResult, content=file, headers=headers, timeout=FILE_TIMEOUT_SECONDS
         ).data
 
 
-def _path(conversation: str, *steps: str) -> str:
-    return url_path("conversations", conversation, *steps)
+def _path(conversation: str, *segments: str) -> str:
+    return url_path("conversations", conversation, *segments)

@@ -1,11 +1,11 @@
-"""What went wrong on the way to the API or there."""
+"""Errors of the API and of the connection to it."""
 
 from collections.abc import Mapping
 from typing import Any
 
 
 class ApiError(Exception):
-    """What went wrong and what to try next, in words for the person at the page."""
+    """An error to show to the user, with what to try next."""
 
     def __init__(
         self,
@@ -23,11 +23,11 @@ class ApiError(Exception):
 
 
 def from_payload(error: Any) -> ApiError:
-    """Pass on the API's own words, which already say what to try next."""
+    """Build an ApiError from the API's error object, whose message says what to try next."""
     details = error if isinstance(error, dict) else {"message": str(error)}
     code = str(details.get("code") or "")
     return ApiError(str(details.get("message")), code=code, details=details)
 
 
 def stream_interrupted() -> ApiError:
-    return ApiError("The answer broke off.", "Try again.", code="answer_broken_off")
+    return ApiError("The response was interrupted.", "Try again.", code="answer_broken_off")

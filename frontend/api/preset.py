@@ -1,4 +1,4 @@
-"""A preset as the API keeps it."""
+"""A stored preset."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from pydantic import AwareDatetime, BaseModel
 
 
 class Preset(BaseModel):
-    """Sampling parameters under a name."""
+    """A named set of sampling parameters."""
 
     name: str
     parameters: dict[str, Any]

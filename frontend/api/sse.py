@@ -1,4 +1,4 @@
-"""Server-sent events, read until an answer is whole."""
+"""Server-sent events: parsing, and reading a stream until it is complete."""
 
 import re
 from collections.abc import AsyncIterable, AsyncIterator, Callable
@@ -10,38 +10,42 @@ from api.chat_chunk import Chunk
 from api.errors import from_payload, stream_interrupted
 from api.structured_response import StructuredEvent
 
-# Lines end so, and not at what else text may hold, such as U+2028.
+# Only these: str.splitlines would also split at characters such as U+2028.
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 
 EventT = TypeVar("EventT", Chunk, StructuredEvent)
 
 
 async def read_until_done(
-    pieces: AsyncIterable[bytes], shape: type[EventT], ends: Callable[[EventT], bool]
+    chunks: AsyncIterable[bytes], event_type: type[EventT], is_final: Callable[[EventT], bool]
 ) -> AsyncIterator[EventT]:
-    """Read the events of an answer, which is whole only with one that `ends` it and `[DONE]`."""
+    """Yield the events of a stream.
+
+    Raises:
+        ApiError: The stream reports an error, or ends without a final event and `[DONE]`.
+    """
     is_finished = False
-    async for data in parse_sse(pieces):
+    async for data in parse_sse(chunks):
         if data == "[DONE]":
             if is_finished:
                 return
             break
-        event = _parse_event(data, shape)
+        event = _parse_event(data, event_type)
         if event.error:
             raise from_payload(event.error)
-        is_finished |= ends(event)
+        is_finished |= is_final(event)
         yield event
     raise stream_interrupted()
 
 
-async def parse_sse(pieces: AsyncIterable[bytes]) -> AsyncIterator[str]:
-    """Parse server-sent events and give each one's data; one without its blank line is dropped."""
-    rest, data = b"", list[str]()
-    async for piece in pieces:
-        rest += piece
-        if rest.endswith(b"\r"):  # maybe half a line end
+async def parse_sse(chunks: AsyncIterable[bytes]) -> AsyncIterator[str]:
+    """Yield the data of each event; drop one that is not terminated by a blank line."""
+    buffer, data = b"", list[str]()
+    async for chunk in chunks:
+        buffer += chunk
+        if buffer.endswith(b"\r"):  # possibly half of a CRLF
             continue
-        *lines, rest = _LINE_END.split(rest)
+        *lines, buffer = _LINE_END.split(buffer)
         for line in lines:
             field, _, value = line.partition(b":")
             if field == b"data":
@@ -51,8 +55,8 @@ async def parse_sse(pieces: AsyncIterable[bytes]) -> AsyncIterator[str]:
                 data.clear()
 
 
-def _parse_event(data: str, shape: type[EventT]) -> EventT:
+def _parse_event(data: str, event_type: type[EventT]) -> EventT:
     try:
-        return shape.model_validate_json(data)
+        return event_type.model_validate_json(data)
     except ValidationError:
         raise stream_interrupted() from None

@@ -1,4 +1,4 @@
-"""What the API tells of itself; None is what it could not tell."""
+"""The API's `/status` response; None for what the API could not determine."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from api.chat_chunk import Receipt
 
 
 class ServerStatus(BaseModel):
-    """What the API knows of its model server; `context_size` in tokens."""
+    """State of the model server; `context_size` is in tokens."""
 
     url: str
     state: str
@@ -33,7 +33,7 @@ class RecentAnswer(BaseModel):
 
 
 class Status(BaseModel):
-    """All of it; `recent` newest first, None where the store could not be read."""
+    """The whole response; `recent` is newest first, None if the database could not be read."""
 
     version: str
     python: str

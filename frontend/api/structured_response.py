@@ -1,4 +1,4 @@
-"""What the API says of an answer that has to fit a form, as far as the page reads it."""
+"""Responses and events of `/structured`, with the fields that the page reads."""
 
 from typing import Annotated, Any
 
@@ -8,7 +8,7 @@ from api.chat_chunk import Count, Milliseconds, Text, Usage, none_if_invalid
 
 
 class ResponseType(BaseModel):
-    """A form that the API knows by name."""
+    """A schema that is registered with the API under a name."""
 
     name: str
     description: str = ""
@@ -20,7 +20,7 @@ class ResponseTypes(BaseModel):
 
 
 class ValidationIssue(BaseModel):
-    """One thing that is wrong with an answer, and where."""
+    """One validation error and its location in the output."""
 
     pointer: str = ""
     keyword: str = ""
@@ -28,7 +28,7 @@ class ValidationIssue(BaseModel):
 
 
 class Attempt(BaseModel):
-    """One time that the model was asked."""
+    """One generation attempt."""
 
     finish_reason: Text = None
     errors: list[ValidationIssue] = []
@@ -38,14 +38,14 @@ class Attempt(BaseModel):
 
 
 class PromptSent(BaseModel):
-    """What the model was given."""
+    """The prompt additions sent to the model."""
 
     schema_: Annotated[Any, Field(alias="schema")] = None
     instruction: str = ""
 
 
 class Unenforced(BaseModel):
-    """A keyword that was left to the judge."""
+    """A schema keyword that only the validator enforces."""
 
     pointer: str = ""
     keyword: str = ""
@@ -60,7 +60,7 @@ class StructuredAnswer(BaseModel):
 
 
 class StructuredResponse(BaseModel):
-    """An answer that fits."""
+    """A validated response."""
 
     answers: Annotated[list[StructuredAnswer], Field(min_length=1)]
     usage: Usage = Usage()
@@ -73,7 +73,7 @@ class StructuredResponse(BaseModel):
 
 
 class FailureDetails(BaseModel):
-    """What an error carries of the answer that was not good enough."""
+    """Details of an error after at least one attempt."""
 
     text: str = ""
     attempts: list[Attempt] = []
@@ -92,7 +92,7 @@ class Extensions(BaseModel):
 
 
 class StructuredEvent(BaseModel):
-    """A part of an answer that is certain, how far it is, the whole, or the error that ends it."""
+    """A partial value, progress, the result, or the error that ends the stream."""
 
     partial: Any = None
     attempt: int = 1
@@ -115,7 +115,7 @@ class ChatChoice(BaseModel):
 
 
 class ChatCompletion(BaseModel):
-    """A chat's answer that came in one piece."""
+    """A chat completion that was not streamed."""
 
     choices: Annotated[list[ChatChoice], Field(min_length=1)]
     usage: Usage = Usage()

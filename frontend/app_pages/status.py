@@ -1,4 +1,4 @@
-"""What runs where, what is kept, how fast the last answers came, and the settings in effect."""
+"""The Status page: services, storage, recent performance and configuration."""
 
 import streamlit as st
 
@@ -15,57 +15,57 @@ from components.service_status import (
 from status.speed_view import render_speeds
 from status.status_view import local_timezone, render_services, render_settings, render_store
 
-found = service_status()
-look = api_status() if found.health else StatusResult(None)
-status = look.status
+service = service_status()
+result = api_status() if service.health else StatusResult(None)
+status = result.status
 settings = api().settings
 
 
-def look_again() -> None:
+def refresh() -> None:
     service_status.clear()
     api_status.clear()
 
 
 with st.sidebar:
     service_badge()
-    server = found.health.model_server.url if found.health else ""
-    st.caption(privacy_notice(settings.api_base_url, server))
+    server = service.health.model_server.url if service.health else ""
+    st.caption(privacy_notice(settings.api_base_url, server, local_hosts=settings.local_hosts))
 
 with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
     st.title("Status", anchor=False, width="content")
-    st.button("Look again", icon=":material/refresh:", key="status_again", on_click=look_again)
-st.markdown("All of this is looked up without asking the model anything.")
-if not found.is_ready:
-    service_callout(found)
-if look.error:
-    error_callout(look.error, on_retry=look_again, key="status_retry")
+    st.button("Refresh", icon=":material/refresh:", key="status_refresh", on_click=refresh)
+st.markdown("Viewing this page never runs the model.")
+if not service.is_ready:
+    service_callout(service)
+if result.error:
+    error_callout(result.error, on_retry=refresh, key="status_retry")
 
-st.header("What runs where", anchor=False)
-render_services(found, status, settings)
+st.header("Services", anchor=False)
+render_services(service, status, settings)
 
 st.header("Conversations", anchor=False)
 if status:
     render_store(status.store)
 else:
-    st.caption("The API keeps them; it has not told where.")
+    st.caption("Not available: the API did not report it.")
 
-st.header("Speed of the last answers", anchor=False)
+st.header("Recent performance", anchor=False)
 if status and status.recent:
     render_speeds(status.recent, local_timezone())
 elif status and status.recent is not None:
-    st.caption("Not measured: there is no stored answer yet.")
+    st.caption("No stored responses yet")
 else:
-    st.caption("Not measured: nobody could tell.")
+    st.caption("Not available: the API did not report it.")
 
-st.header("Configuration in effect", anchor=False)
+st.header("Configuration", anchor=False)
 render_settings(status, settings)
 with st.container(horizontal=True, key="status_links"):
-    for label, path in (("Description of the API", "/docs"), ("openapi.json", "/openapi.json")):
+    for label, path in (("API docs", "/docs"), ("openapi.json", "/openapi.json")):
         st.link_button(
             label,
             f"{settings.api_public_url or settings.api_base_url}{path}",
             icon=":material/open_in_new:",
-            disabled=found.health is None,
+            disabled=service.health is None,
         )
 if settings.api_key.get_secret_value():
-    st.caption("Both want the API's key, which a browser does not send by itself.")
+    st.caption("Both require the API key, which a browser does not send on its own.")

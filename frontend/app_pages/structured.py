@@ -1,4 +1,4 @@
-"""JSON of a form: one answer as it grows, or how reliable each way of asking for it is."""
+"""The Structured page: generate output that matches a schema, or benchmark the methods."""
 
 from collections.abc import Callable
 
@@ -14,33 +14,34 @@ from structured.result_view import ResultView
 from structured.stream_job import StructuredRun, StructuredStreamJob
 from structured.target_schema import TargetSchema, build_request
 
-DRAW_SECONDS = 0.05
-ONE, MANY = "One answer", "Reliability"
-WAYS_TOLD = f"""\
-The same prompt and parameters each time; at most {MAX_TOKENS} tokens, unless you set Max tokens.
+RENDER_SECONDS = 0.05
+GENERATE, BENCHMARK = "Generate", "Benchmark"
+ABOUT_METHODS = f"""\
+All methods use the same prompt and parameters, and at most {MAX_TOKENS} tokens unless you set \
+Max tokens.
 
-- **free text**: the schema is written into the prompt, and nothing else holds the model to it.
-- **json\\_object**: the same, and the model server is asked for some JSON.
-- **json\\_schema**: the model server is given the schema as it is.
-- **SmolChat**: a skeleton of the form in the prompt, a narrowed schema for the model server, \
-each answer judged, and asked for again where it does not fit.
+- **free text**: the schema is only in the prompt. Nothing enforces it.
+- **json\\_object**: the same prompt, and the model server is asked for any JSON.
+- **json\\_schema**: the model server gets the schema unchanged.
+- **SmolChat**: an outline of the schema in the prompt and a narrowed schema for the model server. \
+Output is validated, and generated again if it is invalid.
 
-All are judged alike, by the whole schema; a fence around the JSON is forgiven. The median is of \
-the valid answers' seconds, with all their attempts. The interval holds \
-the true share with 95 % confidence ([Wilson](https://en.wikipedia.org/wiki/Binomial_proportion_\
-confidence_interval#Wilson_score_interval)): few runs, wide interval."""
+All output is validated against the full schema; a code fence around the JSON is ignored. The \
+median time is that of valid responses, including retries. The interval contains the true share \
+with 95% confidence ([Wilson](https://en.wikipedia.org/wiki/Binomial_proportion_\
+confidence_interval#Wilson_score_interval)): the fewer runs, the wider it is."""
 
 state = st.session_state
 state.setdefault("structured_run", None)
-state.setdefault("structured_measurement", None)
+state.setdefault("structured_experiment", None)
 state.setdefault("structured_job", None)
 state.setdefault("structured_hint", "")
 run: StructuredRun | None = state.structured_run
-measurement: Experiment | None = state.structured_measurement
-found = service_status()
-# Looked at once: what ends while this script draws is drawn as ended by the next run.
-going_on: JobResult | None = next(
-    (one for one in (run, measurement) if one and not one.is_over), None
+experiment: Experiment | None = state.structured_experiment
+service = service_status()
+# Read once: a job that ends during this script run is rendered as finished by the next one.
+active: JobResult | None = next(
+    (result for result in (run, experiment) if result and not result.is_over), None
 )
 
 
@@ -49,56 +50,56 @@ def stop() -> None:
         state.structured_job.stop()
 
 
-def ready_form() -> TargetSchema | None:
-    """Give the form, if there is something to ask; else say what is missing."""
+def validate_input() -> TargetSchema | None:
+    """Return the schema, or set a hint if the schema or the prompt is missing."""
     state.structured_hint = ""
-    form = schema_picker.selected_schema()
-    if not form:
-        state.structured_hint = "Put the schema right first."
+    target = schema_picker.selected_schema()
+    if not target:
+        state.structured_hint = "Fix the schema first"
     elif not schema_picker.prompt_text():
-        state.structured_hint = "Write a prompt first."
-    return None if state.structured_hint else form
+        state.structured_hint = "Enter a prompt first"
+    return None if state.structured_hint else target
 
 
 def start_run() -> None:
-    form = ready_form()
-    if not form:
+    target = validate_input()
+    if not target:
         return
     stop()
     client = api()
     body = build_request(
-        form,
+        target,
         schema_picker.prompt_text(),
         model=model_picker.selected_model(),
         parameters=parameter_panel.selected_parameters(),
     )
     job = StructuredStreamJob(
         lambda: client.stream_structured(body),
-        form,
-        forsaken_seconds=client.settings.forsaken_seconds,
+        target,
+        abandoned_seconds=client.settings.forsaken_seconds,
     )
     state.structured_job, state.structured_run = job, job.run
 
 
-def start_measurement() -> None:
-    form = ready_form()
-    if not form:
+def start_benchmark() -> None:
+    target = validate_input()
+    if not target:
         return
     stop()
     plan = ExperimentPlan(
-        form,
+        target,
         schema_picker.prompt_text(),
         model_picker.selected_model(),
         parameter_panel.selected_parameters(),
-        ways=[way for way in METHODS if way in state.structured_ways] or METHODS,
-        repetitions=state.structured_times,
+        methods=[name for name in METHODS if name in state.structured_methods] or METHODS,
+        repetitions=state.structured_repetitions,
     )
     job = ExperimentJob(api(), plan)
-    state.structured_job, state.structured_measurement = job, job.measurement
+    state.structured_job, state.structured_experiment = job, job.experiment
 
 
 def render_sidebar() -> None:
-    model_picker.model_picker(found)
+    model_picker.model_picker(service)
     parameter_panel.parameter_panel()
     service_badge()
 
@@ -113,7 +114,7 @@ def render_buttons(label: str, start: Callable[[], None]) -> None:
             on_click=start,
             shortcut="Mod+Enter",
         )
-        if going_on:
+        if active:
             st.button(
                 "Stop",
                 icon=":material/stop_circle:",
@@ -127,10 +128,10 @@ def render_buttons(label: str, start: Callable[[], None]) -> None:
         st.warning(state.structured_hint, icon=":material/info:")
 
 
-def render_one() -> ResultView | None:
+def render_generate() -> ResultView | None:
     render_buttons("Run", start_run)
     if not run:
-        st.caption("The object grows here as the model writes it.")
+        st.caption("Output appears here")
         return None
     view = ResultView(run)
     if run.is_over:
@@ -138,68 +139,68 @@ def render_one() -> ResultView | None:
     return view
 
 
-def render_many() -> BenchmarkView | None:
+def render_benchmark() -> BenchmarkView | None:
     with st.container(key="structured_plan", horizontal=True):
         st.number_input(
-            "Runs of each",
+            "Runs per method",
             min_value=1,
             max_value=200,
             value=10,
-            key="structured_times",
+            key="structured_repetitions",
             width=130,
             on_change="ignore",
             persist_state="session",
         )
         st.pills(
-            "Ways of asking",
+            "Methods",
             METHODS,
             selection_mode="multi",
             default=METHODS,
-            key="structured_ways",
+            key="structured_methods",
             on_change="ignore",
             persist_state="session",
             wrap=True,
         )
-    render_buttons("Measure", start_measurement)
-    with st.expander("What each way sends", icon=":material/help:", key="structured_ways_told"):
-        st.markdown(WAYS_TOLD)
-    if not measurement:
-        st.caption("How often does each way give JSON that fits? A measurement takes minutes.")
+    render_buttons("Run benchmark", start_benchmark)
+    with st.expander("About the methods", icon=":material/help:", key="structured_about"):
+        st.markdown(ABOUT_METHODS)
+    if not experiment:
+        st.caption("Measures how often each method returns valid output. Takes a few minutes.")
         return None
-    view = BenchmarkView(measurement)
-    if measurement.is_over:
-        view.render_result(on_retry=start_measurement)
+    view = BenchmarkView(experiment)
+    if experiment.is_over:
+        view.render_result(on_retry=start_benchmark)
     return view
 
 
-def follow(outcome: JobResult, view: ResultView | BenchmarkView | None) -> None:
-    """Draw what is going on until it is over; it goes on where it is not drawn, too."""
+def stream(result: JobResult, view: ResultView | BenchmarkView | None) -> None:
+    """Render the active job until it is over. Poll it even if the other tab is shown."""
     job: BackgroundJob = state.structured_job
-    while not job.wait(DRAW_SECONDS):
-        if view and view.outcome is outcome:
+    while not job.wait(RENDER_SECONDS):
+        if view and view.result is result:
             view.render()
-    if outcome.error:
+    if result.error:
         service_status.clear()
     st.rerun()
 
 
 with st.sidebar:
     render_sidebar()
-st.title("JSON that fits", anchor=False)
-st.markdown("Choose a form and say what should be in it. What comes back fits, or you see why not.")
-if not found.is_ready and not going_on:
-    service_callout(found)
-schema_picker.schema_picker(found)
+st.title("Structured output", anchor=False)
+st.markdown("Pick a schema and describe the content. Output is validated.")
+if not service.is_ready and not active:
+    service_callout(service)
+schema_picker.schema_picker(service)
 schema_picker.prompt_input()
-part = st.segmented_control(
-    "What to find out",
-    [ONE, MANY],
-    default=ONE,
-    key="structured_part",
+mode = st.segmented_control(
+    "Mode",
+    [GENERATE, BENCHMARK],
+    default=GENERATE,
+    key="structured_mode",
     required=True,
     label_visibility="collapsed",
     persist_state="session",
 )
-view = render_one() if part == ONE else render_many()
-if going_on:
-    follow(going_on, view)
+view = render_generate() if mode == GENERATE else render_benchmark()
+if active:
+    stream(active, view)

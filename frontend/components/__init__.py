@@ -1,1 +1,1 @@
-"""Small parts that several pages share."""
+"""Components shared by several pages."""

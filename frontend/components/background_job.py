@@ -1,8 +1,8 @@
-"""Work in a thread of its own, which can be stopped at any moment.
+"""Background jobs: work in a separate thread that can be stopped at any time.
 
-A script of Streamlit's that waits on a socket cannot be stopped, and what it has read is lost
-with it. So the job works, the page looks at what there is, and a job that nobody looks at any
-more (a closed tab, a reload) ends itself.
+A Streamlit script that waits on a socket cannot be stopped, and what it has read is lost when the
+script ends. So the work runs in a job that the page polls. A job that is no longer polled, because
+the tab was closed or reloaded, stops by itself.
 """
 
 import asyncio
@@ -18,12 +18,12 @@ from api.errors import ApiError
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.05
-_UNEXPECTED = ApiError("Something unexpected went wrong in the page; its log has the details.")
+_UNEXPECTED = ApiError("Unexpected error on this page. See the page's log for details.")
 
 
 @dataclass(kw_only=True)
 class JobResult:
-    """What has become of a job so far; what is worked for is added by each kind."""
+    """State of a job. Each kind of job adds its output."""
 
     state: Literal["waiting", "writing", "finished", "stopped", "failed"] = "waiting"
     error: ApiError | None = None
@@ -34,54 +34,54 @@ class JobResult:
 
 
 class BackgroundJob:
-    """Works until it is done, stopped, forsaken, or has failed."""
+    """Run a coroutine until it finishes, fails, is stopped, or is no longer polled."""
 
     def __init__(
         self,
         work: Callable[[], Coroutine[Any, Any, None]],
-        outcome: JobResult,
+        result: JobResult,
         *,
-        forsaken_seconds: float,
+        abandoned_seconds: float,
     ) -> None:
         self._work = work
-        self._outcome = outcome
-        self._forsaken_seconds = forsaken_seconds
-        self._seen = time.monotonic()
+        self._result = result
+        self._abandoned_seconds = abandoned_seconds
+        self._last_poll = time.monotonic()
         self._is_stopped = threading.Event()
         self._is_over = threading.Event()
         threading.Thread(target=asyncio.run, args=[self._run()], daemon=True).start()
 
     def stop(self) -> None:
-        """End the work where it is; return when it has ended."""
+        """Cancel the work and wait until it has ended."""
         self._is_stopped.set()
         self._is_over.wait(timeout=2)
 
     def wait(self, seconds: float) -> bool:
-        """Wait so long at most, and tell whether the work is over."""
-        self._seen = time.monotonic()
+        """Wait for at most this long; return True if the job is over."""
+        self._last_poll = time.monotonic()
         return self._is_over.wait(seconds)
 
     async def _run(self) -> None:
-        working = asyncio.create_task(self._work())
-        while not working.done():
+        task = asyncio.create_task(self._work())
+        while not task.done():
             if self._is_stopped.is_set() or self._is_abandoned():
-                working.cancel()
-            await asyncio.wait({working}, timeout=POLL_SECONDS)
+                task.cancel()
+            await asyncio.wait({task}, timeout=POLL_SECONDS)
         try:
-            if not working.cancelled():
-                working.result()
-            self._outcome.state = "stopped" if working.cancelled() else "finished"
+            if not task.cancelled():
+                task.result()
+            self._result.state = "stopped" if task.cancelled() else "finished"
         except ApiError as error:
             self._fail(error)
-        except Exception:  # a mistake of ours must not leave the page waiting for ever
-            logger.exception("unexpected error while a job worked")
+        except Exception:  # a bug must not leave the page waiting forever
+            logger.exception("unexpected error in a background job")
             self._fail(_UNEXPECTED)
         finally:
             self._is_over.set()
 
     def _fail(self, error: ApiError) -> None:
-        self._outcome.error = error
-        self._outcome.state = "failed"
+        self._result.error = error
+        self._result.state = "failed"
 
     def _is_abandoned(self) -> bool:
-        return time.monotonic() - self._seen > self._forsaken_seconds
+        return time.monotonic() - self._last_poll > self._abandoned_seconds

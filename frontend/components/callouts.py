@@ -1,4 +1,4 @@
-"""Pieces that every page may draw."""
+"""Error callouts and small widgets used on every page."""
 
 import re
 from collections.abc import Callable
@@ -14,8 +14,8 @@ _ADDRESS = re.compile(r"(?<!`)https?://[^\s`,;)]*[^\s`,;).]")
 
 
 def error_callout(error: ApiError, *, on_retry: Callable[[], None] | None, key: str) -> None:
-    """Show an error: what happened, what to try next, and a button that tries again, if it can."""
-    parts = [_told(error.message), _told(error.next_step)]
+    """Render an error, what to try next, and a retry button if `on_retry` is set."""
+    parts = [_sanitize(error.message), _sanitize(error.next_step)]
     if error.next_step:
         parts[0] = f"**{parts[0]}**"
     with st.container(gap="small"):
@@ -25,29 +25,29 @@ def error_callout(error: ApiError, *, on_retry: Callable[[], None] | None, key: 
 
 
 def dialog_button(
-    label: str, *, icon: str, key: str, on_click: Callable[..., None], **looks: Any
+    label: str, *, icon: str, key: str, on_click: Callable[..., None], **options: Any
 ) -> None:
-    """Draw a button of a dialog, which is closed once the button has done its work."""
-    if st.button(label, icon=icon, key=key, on_click=on_click, **looks):
+    """Render a button that closes its dialog after `on_click`."""
+    if st.button(label, icon=icon, key=key, on_click=on_click, **options):
         st.rerun()
 
 
-def clear_stale_elements(key: str, drawn: int) -> None:
-    """Clear what an earlier run drew here beyond these elements; `key` remembers how many.
+def clear_stale_elements(key: str, count: int) -> None:
+    """Clear elements of an earlier run beyond the first `count`; `key` stores the count.
 
-    It would stay, dimmed, for as long as an answer is drawn.
+    Streamlit would keep them, dimmed, until a streaming response is complete.
     """
-    for _ in range(st.session_state.get(key, 0) - drawn):
+    for _ in range(st.session_state.get(key, 0) - count):
         st.empty()
-    st.session_state[key] = drawn
+    st.session_state[key] = count
 
 
 def browser_timezone() -> timezone | None:
-    """Give the time zone of whoever looks, where the browser tells it."""
+    """Return the browser's time zone, or None if unknown."""
     minutes = st.context.timezone_offset
     return None if minutes is None else timezone(timedelta(minutes=-minutes))
 
 
-def _told(words: str) -> str:
-    """Show an address as what it is: a name, and not a place to go to."""
-    return sanitize_markdown(_ADDRESS.sub(r"`\g<0>`", words))
+def _sanitize(text: str) -> str:
+    """Sanitize a message; its addresses become code, not links."""
+    return sanitize_markdown(_ADDRESS.sub(r"`\g<0>`", text))

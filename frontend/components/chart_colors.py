@@ -1,4 +1,4 @@
-"""The theme's own colours, which a chart does not get from it."""
+"""Colors for charts, which do not inherit the theme."""
 
 from dataclasses import dataclass
 
@@ -7,8 +7,6 @@ import streamlit as st
 
 @dataclass(frozen=True)
 class Colors:
-    """`quiet` is for lines that only help to read."""
-
     text: str
     grid: str
     primary: str
@@ -20,5 +18,5 @@ DARK = Colors(text="#F2E9DD", grid="#3A312A", primary="#BC5A2C", secondary="#5A4
 
 
 def chart_colors() -> Colors:
-    """Give those of the page as it is looked at now."""
+    """Return the colors of the active theme."""
     return DARK if st.context.theme.type == "dark" else LIGHT

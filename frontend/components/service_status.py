@@ -1,4 +1,4 @@
-"""What is known of the API and of the model server behind it, and how a page says so."""
+"""State of the API and its model server: cached checks, badge, callout and privacy notice."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,18 +19,18 @@ CACHE_SECONDS = 3.0
 Color = Literal["green", "orange", "red"]
 BADGES: dict[str, tuple[str, str, Color]] = {
     "ready": ("Ready", ":material/check_circle:", "green"),
-    "loading": ("The model is loading", ":material/hourglass_top:", "orange"),
-    "model_missing": ("Model missing", ":material/error:", "orange"),
-    "silent": ("The model server is silent", ":material/hourglass_top:", "orange"),
-    "unreachable": ("No model server", ":material/error:", "orange"),
+    "loading": ("Loading model", ":material/hourglass_top:", "orange"),
+    "model_missing": ("Model not found", ":material/error:", "orange"),
+    "silent": ("Model server not responding", ":material/hourglass_top:", "orange"),
+    "unreachable": ("Model server offline", ":material/error:", "orange"),
     "invalid": ("Not a model server", ":material/error:", "orange"),
-    "api_down": ("API is down", ":material/cloud_off:", "red"),
+    "api_down": ("API offline", ":material/cloud_off:", "red"),
 }
 
 
 @dataclass(frozen=True)
 class ServiceStatus:
-    """What a look at the API found."""
+    """Result of a health check."""
 
     health: Health | None
     models: list[Model]
@@ -42,7 +42,7 @@ class ServiceStatus:
 
     @property
     def error(self) -> ApiError | None:
-        """What the API says of its model server, or why the API says nothing."""
+        """The model server's problem, or why the API is unreachable."""
         return ApiError(self.health.model_server.message) if self.health else self.api_error
 
     @property
@@ -57,12 +57,12 @@ def api() -> ApiClient:
 
 @st.cache_resource(show_spinner=False, ttl=CACHE_SECONDS)
 def service_status() -> ServiceStatus:
-    """Look at the API, at most once in a few seconds for all who have the page open."""
+    """Check the API, at most once every few seconds for all sessions."""
     try:
         health = api().health()
     except ApiError as error:
         return ServiceStatus(None, [], error)
-    with suppress(ApiError):  # the model server has gone since: the next look says so
+    with suppress(ApiError):  # the model server is gone; the next check reports it
         if health.model_server.state in ("ready", "model_missing"):
             return ServiceStatus(health, api().models())
     return ServiceStatus(health, [])
@@ -70,7 +70,7 @@ def service_status() -> ServiceStatus:
 
 @dataclass(frozen=True)
 class StatusResult:
-    """What the API tells of itself, or why it does not."""
+    """The API's status, or why it is unavailable."""
 
     status: Status | None
     error: ApiError | None = None
@@ -78,7 +78,6 @@ class StatusResult:
 
 @st.cache_resource(show_spinner=False, ttl=CACHE_SECONDS)
 def api_status() -> StatusResult:
-    """Ask the API for all that it tells of itself."""
     try:
         return StatusResult(api().status())
     except ApiError as error:
@@ -87,32 +86,32 @@ def api_status() -> StatusResult:
 
 @st.fragment(run_every=CACHE_SECONDS)
 def service_badge() -> None:
-    """Say in two words how things are, now and not when the page was drawn."""
+    """Render the current state, refreshed every few seconds."""
     text, icon, color = BADGES[service_status().state]
     st.badge(text, icon=icon, color=color)
 
 
 @st.fragment(run_every=CACHE_SECONDS)
-def service_callout(drawn: ServiceStatus) -> None:
-    """Say why no answer can be had now, for as long as that is so."""
-    if service_status().state != drawn.state:
+def service_callout(status: ServiceStatus) -> None:
+    """Render the problem in `status`; rerun the page when the state changes."""
+    if service_status().state != status.state:
         st.rerun()
-    if drawn.error:
-        error_callout(drawn.error, on_retry=service_status.clear, key="service_retry")
+    if status.error:
+        error_callout(status.error, on_retry=service_status.clear, key="service_retry")
 
 
-def privacy_notice(*urls: str) -> str:
-    """Say where typed text goes, given all the addresses on its way."""
+def privacy_notice(*urls: str, local_hosts: str) -> str:
+    """Return where messages are sent, given every address on their way."""
     hosts = [urlsplit(url).hostname or "" for url in urls if url]
-    remote = [host for host in hosts if not _is_local(host)]
+    remote = [host for host in hosts if not _is_local(host, local_hosts)]
     if remote:
         return f"What you type is sent to **{sanitize_markdown(remote[-1])}**."
     return "Runs on **this computer**. Nothing you type leaves it."
 
 
-def _is_local(host: str) -> bool:
-    named = [name.strip() for name in api().settings.local_hosts.lower().split(",")]
-    if host and host in (*LOCAL_HOSTS, *named):
+def _is_local(host: str, local_hosts: str) -> bool:
+    names = [name.strip() for name in local_hosts.lower().split(",")]
+    if host and host in (*LOCAL_HOSTS, *names):
         return True
     try:
         address = ip_address(host)

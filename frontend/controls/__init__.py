@@ -1,1 +1,1 @@
-"""The sidebar: model, parameters and presets."""
+"""Sidebar controls: model, parameters and presets."""

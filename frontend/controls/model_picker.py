@@ -1,4 +1,4 @@
-"""Which model is asked: one choice for all pages."""
+"""The model picker, shared by all pages."""
 
 import streamlit as st
 
@@ -7,71 +7,73 @@ from components.service_status import ServiceStatus, service_status
 from sanitize.markdown_blocks import sanitize_markdown
 
 KEY = "model_choice"
-_IDS, _WANTED, _LAST = "model_choice_ids", "model_choice_wanted", "model_choice_last"
+_OPTIONS_KEY, _REQUESTED_KEY = "model_choice_options", "model_choice_requested"
+_LAST_KEY = "model_choice_last"
 
 
 def selected_model() -> str | None:
-    """Give the model that was chosen; none leaves the choice to the API."""
+    """Return the selected model, or None for the API's default."""
     state = st.session_state
-    model: str | None = state.get(_WANTED) or state.get(KEY)
+    model: str | None = state.get(_REQUESTED_KEY) or state.get(KEY)
     return model
 
 
 def select_model(model: str | None) -> None:
-    """Choose a model; one that is known not to be there leaves the choice as it was."""
+    """Request a model for the next run. It is ignored if the server does not offer it."""
     if model:
-        st.session_state[_WANTED] = model
-        if model not in st.session_state.get(_IDS, []):
-            service_status.clear()  # it may be newer than the last look
+        st.session_state[_REQUESTED_KEY] = model
+        if model not in st.session_state.get(_OPTIONS_KEY, []):
+            service_status.clear()  # it may be newer than the cached list
 
 
-def model_picker(found: ServiceStatus) -> None:
-    ids = _model_options(found)
+def model_picker(status: ServiceStatus) -> None:
+    ids = _model_options(status)
     model = st.selectbox(
         "Model",
         ids,
         key=KEY,
-        placeholder="None found",
+        placeholder="No models found",
         disabled=not ids,
-        on_change=_keep,
+        on_change=_on_change,
         persist_state="session",
     )
-    st.session_state[_LAST] = model
-    if known := {model.id: describe_model(model) for model in found.models}.get(model or ""):
-        st.caption(sanitize_markdown(known))
+    st.session_state[_LAST_KEY] = model
+    descriptions = {item.id: describe_model(item) for item in status.models}
+    if description := descriptions.get(model or ""):
+        st.caption(sanitize_markdown(description))
     else:
-        st.empty()  # what follows would move, and be seen twice
+        st.empty()  # keeps the position of later elements, which would otherwise show twice
 
 
-def _keep() -> None:
-    st.session_state[_LAST] = st.session_state[KEY]
-    st.session_state.pop(_WANTED, None)  # chosen by hand since
+def _on_change() -> None:
+    st.session_state[_LAST_KEY] = st.session_state[KEY]
+    st.session_state.pop(_REQUESTED_KEY, None)
 
 
 def describe_model(model: Model) -> str:
-    """Say in one line what is known of a model."""
-    known = model.smolchat
-    found = [f"{known.parameters} parameters"] if known.parameters else []
-    found += [fact for fact in (known.size, known.quantization) if fact]
-    if known.context_window:
-        found.append(f"context {known.context_window:,}")
-    return " · ".join(found)
+    """Format the details of a model as one line."""
+    details = model.smolchat
+    parts = [f"{details.parameters} parameters"] if details.parameters else []
+    parts += [part for part in (details.size, details.quantization) if part]
+    if details.context_window:
+        parts.append(f"context {details.context_window:,}")
+    return " · ".join(parts)
 
 
-def _model_options(found: ServiceStatus) -> list[str]:
-    """List the models, the API's own choice first, and choose what is to be chosen of them.
+def _model_options(status: ServiceStatus) -> list[str]:
+    """List the model ids, the API's default first, and restore the selection.
 
-    What was known stays while nothing answers.
+    The last known list stays while the API is unreachable.
     """
     state = st.session_state
-    if found.health and (found.models or not state.get(_IDS)):
-        listed = [found.health.model, *(model.id for model in found.models)]
-        state[_IDS] = list(dict.fromkeys(listed))
-    ids: list[str] = state.setdefault(_IDS, [])
-    # Streamlit forgets on the next page what was not chosen by hand.
-    wanted, last = state.pop(_WANTED, None), state.get(_LAST)
-    if wanted and not found.models and wanted not in ids:  # it may be there
-        ids.append(wanted)
-    if here := next((model for model in (wanted, last) if model in ids), None):
-        state[KEY] = here
+    if status.health and (status.models or not state.get(_OPTIONS_KEY)):
+        available = [status.health.model, *(model.id for model in status.models)]
+        state[_OPTIONS_KEY] = list(dict.fromkeys(available))
+    ids: list[str] = state.setdefault(_OPTIONS_KEY, [])
+    # Streamlit drops a selection that was set by code when the page changes.
+    requested, last = state.pop(_REQUESTED_KEY, None), state.get(_LAST_KEY)
+    if requested and not status.models and requested not in ids:  # the list may be incomplete
+        ids.append(requested)
+    if selected := next((model for model in (requested, last) if model in ids), None):
+        state[KEY] = selected
     return ids

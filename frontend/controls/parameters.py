@@ -1,4 +1,4 @@
-"""The sampling parameters of the API, as the page offers them."""
+"""The sampling parameters that the page offers, with labels, help and bounds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,14 +6,15 @@ from typing import Any, Literal
 
 # Set by the page itself, so they cannot be among the additional parameters.
 RESERVED_FIELDS = frozenset({"messages", "model", "smolchat", "stream", "stream_options", "n"})
-MAX_SAMPLER_STRENGTH = 100  # the API's largest strength
-COUNT = 2**31 - 1  # its largest count
-MAX_PENALTY_WINDOW = 1_000_000  # and how far back it lets penalties look
+# The API's own limits.
+MAX_SAMPLER_STRENGTH = 100
+MAX_COUNT = 2**31 - 1
+MAX_PENALTY_WINDOW = 1_000_000
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter: its bounds are the API's, its step is what a person would try next."""
+    """One parameter. The bounds are the API's; the step is a useful increment."""
 
     name: str
     label: str
@@ -31,84 +32,84 @@ class Parameter:
 # fmt: off
 COMMON = [
     Parameter("temperature", "Temperature", 0, 2, 0.1,
-        "How freely words are drawn. 0 always takes the likeliest; above 1 it gets wild."),
-    Parameter("top_p", "Top p", 0, 1, 0.05,
-        "Draw only from the likeliest tokens that together reach this probability. 1 is off."),
-    Parameter("top_k", "Top k", -1, COUNT, 10,
-        "Draw only from this many of the likeliest tokens. 0 is off."),
-    Parameter("min_p", "Min p", 0, 1, 0.05,
-        "Leave out tokens less likely than this share of the likeliest one. 0 is off."),
+        "Randomness: 0 is deterministic, above 1 is erratic."),
+    Parameter("top_p", "Top-p", 0, 1, 0.05,
+        "Sample from the most likely tokens that add up to this probability. 1 is off."),
+    Parameter("top_k", "Top-k", -1, MAX_COUNT, 10,
+        "Sample from this many of the most likely tokens. 0 is off."),
+    Parameter("min_p", "Min-p", 0, 1, 0.05,
+        "Drop tokens less likely than this fraction of the most likely one. 0 is off."),
     Parameter("repeat_penalty", "Repeat penalty", 0.05, 10, 0.05,
-        "Makes tokens that were used less likely. 1 is off; 1.1 helps small models."),
-    Parameter("max_tokens", "Max tokens", 1, COUNT, 64,
-        "The answer is cut off after this many tokens."),
+        "Makes tokens that already appeared less likely. 1 is off; 1.1 helps small models."),
+    Parameter("max_tokens", "Max tokens", 1, MAX_COUNT, 64,
+        "Maximum length of the response."),
     Parameter("seed", "Seed", -1, 2**32 - 1, 1,
-        "Where the random numbers begin. The same seed and settings give the same answer, as long "
-        "as the model answers nobody else meanwhile. -1 draws a new one."),
+        "Makes sampling repeatable: the same seed and settings give the same response, unless the "
+        "model is serving other requests at the same time. -1 is random."),
 ]
 MORE = [
-    Parameter("typical_p", "Typical p", 0, 1, 0.05,
-        "Prefer tokens about as surprising as is usual here. 1 is off."),
-    Parameter("top_n_sigma", "Top n sigma", -1, MAX_SAMPLER_STRENGTH, 0.5,
-        "Keep tokens within this many standard deviations of the best one. -1 is off."),
-    Parameter("dynatemp_range", "Dynatemp range", 0, 2, 0.1,
-        "Let the temperature vary by this much, with how sure the model is. 0 is off."),
-    Parameter("dynatemp_exponent", "Dynatemp exponent", 0, MAX_SAMPLER_STRENGTH, 0.1,
-        "How strongly the model's doubt moves the varying temperature."),
+    Parameter("typical_p", "Typical-p", 0, 1, 0.05,
+        "Prefer tokens of average surprise, up to this total probability. 1 is off."),
+    Parameter("top_n_sigma", "Top-nσ", -1, MAX_SAMPLER_STRENGTH, 0.5,  # noqa: RUF001
+        "Keep tokens within this many standard deviations of the most likely one. -1 is off."),
+    Parameter("dynatemp_range", "Dynamic temperature range", 0, 2, 0.1,
+        "Vary the temperature by up to this much, by how certain the model is. 0 is off."),
+    Parameter("dynatemp_exponent", "Dynamic temperature exponent", 0, MAX_SAMPLER_STRENGTH, 0.1,
+        "How strongly the model's uncertainty changes the temperature."),
     Parameter("presence_penalty", "Presence penalty", -2, 2, 0.1,
-        "Against tokens that were used at all: above 0 brings new subjects."),
+        "Penalizes tokens that already appeared. Above 0 encourages new topics."),
     Parameter("frequency_penalty", "Frequency penalty", -2, 2, 0.1,
-        "Against tokens by how often they were used: above 0 repeats less."),
+        "Penalizes tokens by how often they appeared. Above 0 reduces repetition."),
     Parameter("repeat_last_n", "Repeat last n", -1, MAX_PENALTY_WINDOW, 16,
-        "How many tokens back the penalties look. 0 is off, -1 is the whole context."),
+        "How many of the last tokens are penalized. 0 is off, -1 is the whole context."),
     Parameter("dry_multiplier", "DRY multiplier", 0, MAX_SAMPLER_STRENGTH, 0.1,
-        "How strongly repeated phrases are punished. 0 is off; 0.8 is usual."),
+        "How strongly repeated phrases are penalized. 0 is off; 0.8 is typical."),
     Parameter("dry_base", "DRY base", 1, MAX_SAMPLER_STRENGTH, 0.05,
-        "How fast that punishment grows with the length of the phrase."),
-    Parameter("dry_allowed_length", "DRY allowed length", 0, COUNT, 1,
-        "Phrases up to this many tokens may repeat."),
-    Parameter("dry_penalty_last_n", "DRY last n", -1, MAX_PENALTY_WINDOW, 64,
-        "How many tokens back DRY looks. 0 is off, -1 is the whole context."),
+        "How fast the DRY penalty grows with the length of the phrase."),
+    Parameter("dry_allowed_length", "DRY allowed length", 0, MAX_COUNT, 1,
+        "Phrases of up to this many tokens may repeat."),
+    Parameter("dry_penalty_last_n", "DRY penalty last n", -1, MAX_PENALTY_WINDOW, 64,
+        "How many of the last tokens DRY scans. 0 is off, -1 is the whole context."),
     Parameter("xtc_probability", "XTC probability", 0, 1, 0.05,
-        "How often the likeliest choices are left out, for more surprising text. 0 is off."),
+        "How often the most likely tokens are removed, for more creative text. 0 is off."),
     Parameter("xtc_threshold", "XTC threshold", 0, 1, 0.05,
-        "How likely a token must be before XTC may leave it out."),
+        "The minimum probability at which XTC may remove a token."),
     Parameter("mirostat", "Mirostat", 0, 2, 1,
-        "Steers the surprise of the text by itself: version 1 or 2; 0 is off."),
+        "Keeps perplexity near a target: version 1 or 2. 0 is off."),
     Parameter("mirostat_tau", "Mirostat tau", 0, MAX_SAMPLER_STRENGTH, 0.5,
-        "The surprise that Mirostat aims at; 5 is usual."),
+        "Mirostat's target entropy; 5 is typical."),
     Parameter("mirostat_eta", "Mirostat eta", 0, MAX_SAMPLER_STRENGTH, 0.05,
-        "How fast Mirostat corrects itself; 0.1 is usual."),
-    Parameter("stop", "Stop at", 0, 16, 1,
-        r"The answer ends where the model writes one of these. Write \n for a new line.", "texts"),
-    Parameter("dry_sequence_breakers", "DRY breakers", 0, 64, 1,
-        r"Text at which a phrase ends for DRY. Write \n for a new line.", "texts"),
+        "Mirostat's learning rate; 0.1 is typical."),
+    Parameter("stop", "Stop sequences", 0, 16, 1,
+        r"Generation stops at any of these. Type \n for a newline.", "texts"),
+    Parameter("dry_sequence_breakers", "DRY sequence breakers", 0, 64, 1,
+        r"Text that ends a phrase for DRY. Type \n for a newline.", "texts"),
 ]
 # fmt: on
 ALL = COMMON + MORE
 
 
 def to_request_fields(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Give what is to be sent: the parameters that a person set, and no others."""
+    """Return the request fields of the parameters that are set."""
     return {
-        parameter.name: _sent(values[parameter.name])
+        parameter.name: _request_value(values[parameter.name])
         for parameter in ALL
         if values.get(parameter.name) not in (None, [])
     }
 
 
-def summarize(sent: Mapping[str, Any]) -> str:
-    """Say in one line what is to be sent."""
-    return " · ".join(f"{name} {_shown(value)}" for name, value in sent.items())
+def summarize(fields: Mapping[str, Any]) -> str:
+    """Format request fields as one line."""
+    return " · ".join(f"{name} {_format_value(value)}" for name, value in fields.items())
 
 
-def _sent(value: Any) -> Any:
+def _request_value(value: Any) -> Any:
     if isinstance(value, list):
         return [text.replace(r"\n", "\n").replace(r"\t", "\t") for text in value]
     return value
 
 
-def _shown(value: Any) -> str:
+def _format_value(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(repr(text) for text in value)
     return f"{value:g}" if isinstance(value, float) else str(value)

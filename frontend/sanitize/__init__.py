@@ -1,1 +1,1 @@
-"""Model output made safe to render as Markdown."""
+"""Sanitizing model output before it is rendered as Markdown."""

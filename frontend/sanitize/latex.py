@@ -1,15 +1,14 @@
-r"""Formulas in a model's text: which may reach KaTeX, and how they are written.
+r"""Sanitizing LaTeX formulas: an allow-list of the commands that may reach KaTeX.
 
-Streamlit runs KaTeX with no limit on sizes, so `\rule{100em}{100em}`, `\raisebox`, `\rlap` or
-`\\[99em]` cover whatever is near. Only commands named here are passed on: a list of the forbidden
-ones would be shorter, and wrong with KaTeX's next command. None of these takes a size, a place, a
-colour, an address or a definition.
+Streamlit runs KaTeX without a size limit, so `\rule{100em}{100em}`, `\raisebox`, `\rlap` or
+`\\[99em]` can cover other parts of the page. An allow-list, because a block-list would miss every
+command that KaTeX adds. No allowed command takes a size, position, color, URL or definition.
 """
 
 import re
 
 MAX_CHARACTERS = 2000
-MOST_NEGATIVE_SPACES = 12
+MAX_NEGATIVE_SPACES = 12
 
 _COMMANDS = """
     alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa varkappa lambda mu
@@ -44,62 +43,62 @@ _COMMANDS = """
     mathcal mathfrak mathscr boldsymbol bm pmb rm bf it displaystyle textstyle scriptstyle
     ldots cdots vdots ddots dots dotsb dotsc quad qquad thinspace enspace hline
 """
-_KNOWN = frozenset(_COMMANDS.split())
-_SIGNS = frozenset(r",:;>! {}|#%&_")
-# Those that need a formula of its own line have a twin that stands within one.
+_ALLOWED_COMMANDS = frozenset(_COMMANDS.split())
+_ALLOWED_SYMBOLS = frozenset(r",:;>! {}|#%&_")
+# Display environments are replaced by their inline equivalents.
 _ENVIRONMENTS = {
     **dict.fromkeys(("align", "align*", "aligned", "split"), "aligned"),
     **dict.fromkeys(("gather", "gather*", "gathered", "equation", "equation*"), "gathered"),
     **{name: name for name in ("array", "cases", "rcases", "matrix", "smallmatrix")},
     **{f"{kind}matrix": f"{kind}matrix" for kind in "pbBvV"},
 }
-_PART = re.compile(
+_TOKEN = re.compile(
     r"""
-      \\(?P<edge>begin|end)\s*\{(?P<environment>[a-z]+\*?)\}\s*(?P<columns>\{[lcr|\s]*\})?
+      \\(?P<delimiter>begin|end)\s*\{(?P<environment>[a-z]+\*?)\}\s*(?P<columns>\{[lcr|\s]*\})?
     | (?P<row>\\\\)\*?(?:\s*\[\s*-?[\d.]+\s*[a-z]{2}\s*\])?(?:\s*(?P<bracket>\[))?
     | \\(?P<command>[a-zA-Z]+)
-    | \\(?P<sign>.?)
+    | \\(?P<symbol>.?)
     | (?P<bar>\|)
-    | (?P<other>!(?=\[)|\](?=\()|:(?=[a-zA-Z])|<)
+    | (?P<markdown>!(?=\[)|\](?=\()|:(?=[a-zA-Z])|<)
     """,
     re.VERBOSE,
 )
 
 
 def sanitize_latex(formula: str) -> str | None:
-    """Write a formula as one line that is harmless even where it is not read as mathematics.
+    """Return the formula on one line, harmless even if it is not parsed as math.
 
-    Gives nothing for what is no formula, or one that could do more than be read.
+    Returns None if it is empty, too long or uses anything that is not allowed.
     """
     formula = re.sub(r"[$`\s]+", " ", formula[: MAX_CHARACTERS + 1]).strip()
-    if not formula or len(formula) > MAX_CHARACTERS or not _is_harmless(formula):
+    if not formula or len(formula) > MAX_CHARACTERS or not _is_allowed(formula):
         return None
-    return _PART.sub(_written, formula).strip()
+    return _TOKEN.sub(_rewrite, formula).strip()
 
 
-def _is_harmless(formula: str) -> bool:
-    parts = list(_PART.finditer(formula))
-    negative_spaces = sum(part["sign"] == "!" for part in parts)
-    return negative_spaces <= MOST_NEGATIVE_SPACES and all(map(_is_known, parts))
+def _is_allowed(formula: str) -> bool:
+    tokens = list(_TOKEN.finditer(formula))
+    negative_spaces = sum(token["symbol"] == "!" for token in tokens)
+    return negative_spaces <= MAX_NEGATIVE_SPACES and all(map(_is_allowed_token, tokens))
 
 
-def _is_known(part: re.Match[str]) -> bool:
-    if part["edge"]:
-        return part["environment"] in _ENVIRONMENTS
-    if part["command"]:
-        return part["command"] in _KNOWN
-    return part["sign"] is None or part["sign"] in _SIGNS
+def _is_allowed_token(token: re.Match[str]) -> bool:
+    if token["delimiter"]:
+        return token["environment"] in _ENVIRONMENTS
+    if token["command"]:
+        return token["command"] in _ALLOWED_COMMANDS
+    return token["symbol"] is None or token["symbol"] in _ALLOWED_SYMBOLS
 
 
-def _written(part: re.Match[str]) -> str:
-    if part["edge"]:
-        environment = rf"\{part['edge']}{{{_ENVIRONMENTS[part['environment']]}}}"
-        # Without bars, since they end a table's cell even within a formula.
-        return environment + re.sub(r"[|\s]", "", part["columns"] or "")
-    if part["row"]:
-        return r"\\{}[" if part["bracket"] else r"\\"  # never a size
-    if part["bar"] or part["sign"] == "|":
-        return r"\vert " if part["bar"] else r"\Vert "
-    if part["other"]:
-        return r"\lt " if part["other"] == "<" else f"{part['other']} "
-    return part[0]
+def _rewrite(token: re.Match[str]) -> str:
+    if token["delimiter"]:
+        environment = rf"\{token['delimiter']}{{{_ENVIRONMENTS[token['environment']]}}}"
+        # Without bars, which end a table cell even inside a formula.
+        return environment + re.sub(r"[|\s]", "", token["columns"] or "")
+    if token["row"]:
+        return r"\\{}[" if token["bracket"] else r"\\"  # drop the size
+    if token["bar"] or token["symbol"] == "|":
+        return r"\vert " if token["bar"] else r"\Vert "
+    if token["markdown"]:
+        return r"\lt " if token["markdown"] == "<" else f"{token['markdown']} "
+    return token[0]

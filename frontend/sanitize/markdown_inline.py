@@ -1,12 +1,11 @@
-r"""One line of a model's text, within which nothing loads, runs, or means what nobody wrote.
+r"""Sanitizing one line of model output: it can load nothing and run nothing.
 
-What markdown means depends on what is around it, so two readers of a hostile line may disagree.
-Here that cannot matter: only what is recognised below keeps its meaning, and it is written in a
-form that has one meaning only. Code and mathematics end in their line and hold no `![`, addresses
-stand in angle brackets, and every other `!`, `<`, `:`, `$`, backtick and `](` is escaped. That
-leaves no image, no HTML, no directive of Streamlit's, and no price that is taken for mathematics.
-What Streamlit would make of the text itself, an emoji of `:on:` or an arrow of `->`, is kept apart
-by nothing: an empty directive, which a copy does not contain.
+The meaning of Markdown depends on its context, so two parsers may disagree about a hostile line.
+That cannot matter here: only the constructs below keep their meaning, rewritten in an unambiguous
+form. Code and math end in their line and contain no `![`, URLs are in angle brackets, and every
+other `!`, `<`, `:`, `$`, backtick and `](` is escaped. That leaves no images, no HTML, no Streamlit
+directives, and no prices that are parsed as math. Where Streamlit would replace plain text, such as
+`:on:` by an emoji or `->` by an arrow, an empty directive splits it; copied text does not have it.
 """
 
 import html
@@ -29,9 +28,9 @@ _TOKEN = re.compile(
     | \\\[(?P<square>(?:[^\\]|\\[^\[\]])++)\\\]
     | \$\$(?P<dollars>[^$]++)\$\$
     | \$(?P<dollar>(?![\s$])[^$]*[^\s$])\$(?![\w$])
-    # The rest of an emoji's name may be written in any way.
+    # An emoji name may contain escapes and entities.
     | (?P<emoji>\\?:(?=(?:100|1234|(?!\d+\\?:|/)[\w+\-/\\&\#;]+):))
-    # Elsewhere a backslash is one of a path, of a pattern or of LaTeX, and stays.
+    # Any other backslash belongs to a path, a regex or LaTeX, and stays.
     | (?P<escape>\\[`*_\#+\-!|<>~$:]|(?<=\d)\\[.)])
     | (?P<backslash>\\(?:[!-/:-@\[-`{{-~]|$))
     | \[(?P<label>{_WEB}{_PATH}+)(?=\])
@@ -41,9 +40,9 @@ _TOKEN = re.compile(
         (?:[/?\#](?:(?:{_PATH}|\({_PATH}*\))*(?:[^\W_]|[/=&%\#+@-]|\({_PATH}*\)))?)?)(?(angle)>)
     | (?P<entity>&(?:\#\d{{1,7}}|\#[xX][\da-fA-F]{{1,6}}|[a-zA-Z][a-zA-Z\d]{{1,31}});)
     | (?P<image>(?<![\w!])!\[)
-    # Streamlit draws these where they stand alone.
+    # Streamlit replaces these between spaces.
     | (?<![^\s*_~|\[\])`$;])(?P<sign><->|->|<-|--|>=|<=|~=)(?![^\s*_~|\[\]`$\\<&])
-    # Among the others: a product, a power, __init__, and a blank to be filled in.
+    # Includes products, powers, __init__ and blanks to fill in.
     | (?P<literal>
           \](?=[(:]) | [wW]{{3}}\. | [!<:$]
         | \*{{4,}}+ | _{{4,}}+ | ~{{3,}}+ | (?<!~)~(?!~)
@@ -55,26 +54,26 @@ _TOKEN = re.compile(
 _TICKS = re.compile("`+")
 _NAME = re.compile(r":material/|:[\w+-]+:")
 _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
-# What tells mathematics from prices where both are written between dollars.
-_IS_MATHS = re.compile(r"[\\^_={}]|^[A-Za-z]$|^\|[^|]+\|$")
+# Tells math from prices between dollar signs.
+_IS_MATH = re.compile(r"[\\^_={}]|^[A-Za-z]$|^\|[^|]+\|$")
 
 
 def sanitize_inline(line: str, *, in_table: bool = False) -> str:
-    """Rewrite a line, in a time that grows as the line does."""
+    """Sanitize a line in linear time."""
     code_ends = _code_ends(line)
-    written, position = list[str](), 0
+    output, position = list[str](), 0
     while token := _TOKEN.search(line, position):
-        written.append(line[position : token.start()])
+        output.append(line[position : token.start()])
         position = token.end()
         if token.lastgroup == "ticks":
             position = _code_end(token, code_ends)
-            written.append(_code(line[token.start() : position], in_table=in_table))
+            output.append(_code(line[token.start() : position], in_table=in_table))
         elif text := _REWRITERS[token.lastgroup or ""](token):
-            written.append(text)
+            output.append(text)
         else:
-            written.append(escape(token[0][0]))
+            output.append(escape(token[0][0]))
             position = token.start() + 1
-    return "".join(written) + line[position:]
+    return "".join(output) + line[position:]
 
 
 def escape(text: str) -> str:
@@ -82,7 +81,7 @@ def escape(text: str) -> str:
 
 
 def _code_ends(line: str) -> dict[int, deque[int]]:
-    """Find where runs of backticks end, by their length: code ends with one as it began."""
+    """Return the end positions of backtick runs by length, since code ends with an equal run."""
     ends = defaultdict[int, deque[int]](deque)
     for run in _TICKS.finditer(line):
         ends[len(run[0])].append(run.end())
@@ -90,67 +89,65 @@ def _code_ends(line: str) -> dict[int, deque[int]]:
 
 
 def _code_end(opening: re.Match[str], ends: dict[int, deque[int]]) -> int:
-    coming = ends[len(opening[0])]
-    while coming and coming[0] <= opening.end():
-        coming.popleft()
-    return coming[0] if coming else opening.end()
+    candidates = ends[len(opening[0])]
+    while candidates and candidates[0] <= opening.end():
+        candidates.popleft()
+    return candidates[0] if candidates else opening.end()
 
 
-def _code(whole: str, *, in_table: bool) -> str:
-    # Should anything take the opening backtick for its own, an image could begin in what is left.
-    if "![" in whole or not whole.strip("`"):
-        return escape(whole)
-    # A table cuts its cells before it looks for code.
-    return re.sub(r"(?<!\\)\|", r"\\|", whole) if in_table else whole
+def _code(span: str, *, in_table: bool) -> str:
+    # If another construct consumed the opening backtick, an image could start inside the span.
+    if "![" in span or not span.strip("`"):
+        return escape(span)
+    # Tables are split into cells before code is parsed.
+    return re.sub(r"(?<!\\)\|", r"\\|", span) if in_table else span
 
 
 def _math(token: re.Match[str]) -> str:
-    """Give mathematics between single dollars, and what must not be read as such as it stands."""
+    """Rewrite math between single dollar signs; escape it if it is not allowed."""
     formula = sanitize_latex(token[token.lastgroup or 0])
     if not formula:
         return escape(token[0])
-    goes_on = re.match(r"[\d$\\]", token.string[token.end() : token.end() + 1])
-    return f"${formula}$" + (EMPTY_DIRECTIVE if goes_on else "")
+    needs_separator = re.match(r"[\d$\\]", token.string[token.end() : token.end() + 1])
+    return f"${formula}$" + (EMPTY_DIRECTIVE if needs_separator else "")
 
 
 def _character(token: re.Match[str]) -> str:
     entity = token["entity"]
-    meant = html5.get(entity[1:]) or (html.unescape(entity) if entity[1] == "#" else entity)
-    if meant == entity:
+    text = html5.get(entity[1:]) or (html.unescape(entity) if entity[1] == "#" else entity)
+    if text == entity:
         return escape(entity)
-    if not meant.isprintable() or meant.isspace():
+    if not text.isprintable() or text.isspace():
         return " "
-    return (
-        f"{EMPTY_DIRECTIVE}{escape(meant)}{EMPTY_DIRECTIVE}" if _PUNCTUATION.match(meant) else meant
-    )
+    return f"{EMPTY_DIRECTIVE}{escape(text)}{EMPTY_DIRECTIVE}" if _PUNCTUATION.match(text) else text
 
 
 def _url(token: re.Match[str]) -> str:
     url = token["url"]
-    return f"[{_address(url)}](<{_target(url)}>)" if _NAME.search(url) else f"<{url}>"
+    return f"[{_link_text(url)}](<{_target(url)}>)" if _NAME.search(url) else f"<{url}>"
 
 
 def _link(token: re.Match[str]) -> str:
     return f"](<{_target(token['target'])}>{token['title'] or ''})"
 
 
-def _address(url: str) -> str:
-    """Give an address that is seen, and no emoji in it."""
+def _link_text(url: str) -> str:
+    """Escape a URL for display, without emoji."""
     return escape(url).replace(r"\:", rf"\:{EMPTY_DIRECTIVE}")
 
 
 def _target(url: str) -> str:
-    """Give an address that is led to; it is seen, too, where no link was opened before it."""
+    """Escape the target of a link, which is visible if no link text came before it."""
     return _NAME.sub(lambda name: name[0].replace(":", "&#58;"), url)
 
 
-# What is written for each kind of token; nothing where only its first character is looked at.
+# The rewriter of each kind of token. An empty result escapes only its first character.
 _REWRITERS: dict[str, Callable[[re.Match[str]], str]] = {
     "round": _math,
     "square": _math,
     "dollars": _math,
-    "dollar": lambda token: _math(token) if _IS_MATHS.search(token["dollar"]) else "",
-    "label": lambda token: f"[{_address(token['label'])}",
+    "dollar": lambda token: _math(token) if _IS_MATH.search(token["dollar"]) else "",
+    "label": lambda token: f"[{_link_text(token['label'])}",
     "target": _link,
     "title": _link,
     "url": _url,

@@ -1,1 +1,1 @@
-"""The parts of the Status page."""
+"""Parts of the Status page."""

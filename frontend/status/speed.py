@@ -1,4 +1,4 @@
-"""How fast the last answers came: numbers for a plot, and the same as a table."""
+"""Performance of recent responses, as numbers for charts and as table rows."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from api.status import RecentAnswer
 from chat.receipt_text import NOT_MEASURED
 from sanitize.markdown_blocks import sanitize_markdown
 
-_MAX_PLAUSIBLE = 1_000_000  # what was imported may be anything: beyond this it measures nothing
+_MAX_PLAUSIBLE = 1_000_000  # imported receipts may hold any number
 
 
 @dataclass(frozen=True)
 class Speed:
-    """Of one answer; None is what was not measured."""
+    """Performance of one response; None for what was not measured."""
 
     model: str
     ended_at: datetime
@@ -25,34 +25,34 @@ class Speed:
 
 
 def speeds(recent: Iterable[RecentAnswer]) -> list[Speed]:
-    """Give what is known of each answer, oldest first."""
+    """Return the performance of each response, oldest first."""
     return [_speed(answer) for answer in recent][::-1]
 
 
 def median_or_none(values: Iterable[float | None]) -> float | None:
-    """Give the median of what was measured."""
+    """Return the median of the measured values, or None."""
     measured = [value for value in values if value is not None]
     return median(measured) if measured else None
 
 
 def format_number(value: float | None, unit: str = "") -> str:
-    """Write a number with as many digits as mean something."""
+    """Format a number with as many digits as are meaningful."""
     if value is None:
         return NOT_MEASURED
     return (f"{value:.2f} {unit}" if value < 10 else f"{value:,.1f} {unit}").strip()
 
 
-def table_rows(found: Sequence[Speed], zone: tzinfo) -> list[dict[str, str]]:
-    """Give the lines of a table, newest first."""
+def table_rows(speeds: Sequence[Speed], timezone: tzinfo) -> list[dict[str, str]]:
+    """Return the rows of a table, newest first."""
     return [
         {
-            "Ended": f"{speed.ended_at.astimezone(zone):%m-%d %H:%M}",
+            "Finished": f"{speed.ended_at.astimezone(timezone):%m-%d %H:%M}",
             "Model": sanitize_markdown(" ".join(speed.model.split())),
             "Tokens": NOT_MEASURED if speed.tokens is None else f"{speed.tokens:,}",
             "Tokens/s": format_number(speed.tokens_per_second),
-            "First token, s": format_number(speed.first_token_seconds),
+            "First token (s)": format_number(speed.first_token_seconds),
         }
-        for speed in reversed(found)
+        for speed in reversed(speeds)
     ]
 
 
@@ -60,7 +60,7 @@ def _speed(answer: RecentAnswer) -> Speed:
     receipt = answer.receipt or Receipt()
     first_ms, tokens = _measured(receipt.first_token_ms), receipt.completion_tokens
     return Speed(
-        model=answer.model or "not told",
+        model=answer.model or "unknown",
         ended_at=answer.ended_at,
         tokens=tokens if tokens is not None and 0 <= tokens < _MAX_PLAUSIBLE else None,
         tokens_per_second=_measured(receipt.completion_tokens_per_second),

@@ -1,4 +1,4 @@
-"""The speed of the last answers on the page: two medians, two plots, and a table."""
+"""Recent performance on the Status page: medians, charts and a table."""
 
 from collections.abc import Sequence
 from datetime import tzinfo
@@ -13,25 +13,23 @@ from status.speed import Speed, format_number, median_or_none, speeds, table_row
 CHART_PIXELS = 170
 
 
-def render_speeds(recent: Sequence[RecentAnswer], zone: tzinfo) -> None:
-    found = speeds(recent)
+def render_speeds(recent: Sequence[RecentAnswer], timezone: tzinfo) -> None:
+    results = speeds(recent)
     left, right = st.columns(2, gap="medium")
     with left:
-        rates = [speed.tokens_per_second for speed in found]
-        _render_measure("Writing", "tokens/s", "Tokens a second", rates)
+        rates = [speed.tokens_per_second for speed in results]
+        _render_metric("Median generation speed", "tokens/s", "Tokens per second", rates)
     with right:
-        waits = [speed.first_token_seconds for speed in found]
-        _render_measure("First token", "s", "Seconds to the first token", waits)
-    st.caption(
-        f"Stored answers that were finished, the last {len(found)}: the newest on the right."
-    )
-    _render_table(found, zone)
+        delays = [speed.first_token_seconds for speed in results]
+        _render_metric("Median time to first token", "s", "Seconds to first token", delays)
+    st.caption(f"Finished responses in stored chats, newest on the right (last {len(results)}).")
+    _render_table(results, timezone)
 
 
-def _render_measure(label: str, unit: str, title: str, values: Sequence[float | None]) -> None:
-    typical = median_or_none(values)
-    st.metric(f"{label}, median", format_number(typical, unit))
-    if typical is None:
+def _render_metric(label: str, unit: str, title: str, values: Sequence[float | None]) -> None:
+    median = median_or_none(values)
+    st.metric(label, format_number(median, unit))
+    if median is None:
         return
     spec = chart(len(values), title, chart_colors())
     st.vega_lite_chart(
@@ -39,18 +37,18 @@ def _render_measure(label: str, unit: str, title: str, values: Sequence[float | 
     )
 
 
-def _render_table(found: Sequence[Speed], zone: tzinfo) -> None:
-    with st.expander("The same as a table", icon=":material/table_rows:", key="status_speeds"):
+def _render_table(speeds: Sequence[Speed], timezone: tzinfo) -> None:
+    with st.expander("View as table", icon=":material/table_rows:", key="status_speeds"):
         st.table(
-            table_rows(found, zone),
+            table_rows(speeds, timezone),
             border="horizontal",
             hide_index=True,
-            alt="Speed of the last answers",
+            alt="Recent performance",
         )
 
 
 def points(values: Sequence[float | None]) -> list[dict[str, Any]]:
-    """Give what a plot shows; what was not measured leaves a gap."""
+    """Return the data of a chart; a missing value leaves a gap."""
     return [
         {"answer": number, "value": value}
         for number, value in enumerate(values, 1)
@@ -58,22 +56,22 @@ def points(values: Sequence[float | None]) -> list[dict[str, Any]]:
     ]
 
 
-def chart(answers: int, title: str, colors: Colors) -> dict[str, Any]:
-    """Plot one measure of each answer from the oldest to the newest, and the median as a line."""
+def chart(count: int, title: str, colors: Colors) -> dict[str, Any]:
+    """Return the Vega-Lite spec: a bar per response, oldest first, and the median as a line."""
     order = {
         "field": "answer",
         "type": "ordinal",
-        "scale": {"domain": list(range(1, answers + 1)), "paddingInner": 0.25},
+        "scale": {"domain": list(range(1, count + 1)), "paddingInner": 0.25},
         "axis": None,
     }
     axis = {"title": None, "tickCount": 4, "gridColor": colors.grid, "format": "~s"}
     value = {"field": "value", "type": "quantitative", "axis": axis, "scale": {"zero": True}}
-    hint = {"field": "value", "type": "quantitative", "title": title, "format": ".3~r"}
+    tooltip = {"field": "value", "type": "quantitative", "title": title, "format": ".3~r"}
     return {
         "layer": [
             {
                 "mark": {"type": "bar", "cornerRadiusEnd": 2, "color": colors.primary},
-                "encoding": {"x": order, "y": value, "tooltip": [hint]},
+                "encoding": {"x": order, "y": value, "tooltip": [tooltip]},
             },
             {
                 "mark": {"type": "rule", "color": colors.text, "strokeDash": [4, 3]},
@@ -88,6 +86,6 @@ def _summary(title: str, values: Sequence[float | None]) -> str:
     measured = [value for value in values if value is not None]
     low, high = min(measured), max(measured)
     return (
-        f"{title} of {len(measured)} answers: from {low:.2f} to {high:.2f}, "
-        f"median {median_or_none(measured):.2f}; the table below has each"
+        f"{title} for {len(measured)} responses: {low:.2f} to {high:.2f}, "
+        f"median {median_or_none(measured):.2f}. All values are in the table below."
     )

@@ -1,4 +1,4 @@
-"""What is known of the house, drawn: its three programs, what is kept, the settings in effect."""
+"""Services, storage and configuration on the Status page."""
 
 import platform
 from collections.abc import Iterable, Mapping
@@ -15,42 +15,45 @@ from sanitize.markdown_blocks import sanitize_markdown
 from settings import Settings
 from version import VERSION
 
-NOT_TOLD = "not told"
-_ANSWERS: tuple[str, str, Color] = ("Answers", ":material/check_circle:", "green")
+UNKNOWN = "unknown"
+_NAME_UNKNOWN = f"Name and version: {UNKNOWN}"
+_ONLINE: tuple[str, str, Color] = ("Online", ":material/check_circle:", "green")
 
 
 def local_timezone() -> tzinfo:
-    """Give the time zone of whoever looks, as far as the browser told it."""
+    """Return the browser's time zone, or UTC if unknown."""
     return browser_timezone() or UTC
 
 
-def render_services(found: ServiceStatus, status: Status | None, settings: Settings) -> None:
-    """Say what runs where, on the way from the browser to the model."""
-    page = [f"SmolChat {VERSION} · Streamlit {st.__version__} · Python {platform.python_version()}"]
-    _render_program("page", "This page", address=st.context.url, lines=page)
-    server = found.health.model_server if found.health else None
-    _render_program(
+def render_services(service: ServiceStatus, status: Status | None, settings: Settings) -> None:
+    """Render the page, the API and the model server, in the order of a request."""
+    page_details = [
+        f"SmolChat {VERSION} · Streamlit {st.__version__} · Python {platform.python_version()}"
+    ]
+    _render_service("page", "This page", address=st.context.url, details=page_details)
+    server = service.health.model_server if service.health else None
+    _render_service(
         "api",
         "API",
         address=settings.api_base_url,
-        lines=_api(status),
-        badge=_ANSWERS if server else BADGES["api_down"],
+        details=_api_details(status),
+        badge=_ONLINE if server else BADGES["api_down"],
     )
-    _render_program(
+    _render_service(
         "server",
         "Model server",
         address=server.url if server else None,
-        lines=_server(found, status),
+        details=_server_details(service, status),
         badge=BADGES.get(server.state) if server else None,
     )
 
 
-def _render_program(
+def _render_service(
     key: str,
     title: str,
     *,
     address: str | None,
-    lines: Iterable[str],
+    details: Iterable[str],
     badge: tuple[str, str, Color] | None = None,
 ) -> None:
     with st.container(border=True, key=f"status_{key}", gap="xsmall"):
@@ -60,39 +63,40 @@ def _render_program(
                 text, icon, color = badge
                 st.badge(text, icon=icon, color=color)
         with st.container(key=f"status_address_{key}"):
-            st.text(address or NOT_TOLD)
+            st.text(address or UNKNOWN)
         with st.container(key=f"status_lines_{key}", gap="xxsmall"):
-            for line in lines:
-                st.text(line)
+            for detail in details:
+                st.text(detail)
 
 
-def _api(status: Status | None) -> list[str]:
+def _api_details(status: Status | None) -> list[str]:
     if status is None:
-        return [f"Version: {NOT_TOLD}"]
+        return [f"Version: {UNKNOWN}"]
     packages = status.packages
-    parts = [f"SmolChat {status.version}", f"FastAPI {packages.get('fastapi', NOT_TOLD)}"]
+    parts = [f"SmolChat {status.version}", f"FastAPI {packages.get('fastapi', UNKNOWN)}"]
     return [
         " · ".join([*parts, f"Python {status.python}"]),
-        f"Runs since {_moment(status.started_at)}, on {status.platform}",
-        f"Requests at the model server: {status.running}, waiting for it: {status.waiting}",
+        f"Up since {_format_time(status.started_at)} on {status.platform}",
+        f"Active {status.running:,}, queued {status.waiting:,}",
     ]
 
 
-def _server(found: ServiceStatus, status: Status | None) -> list[str]:
-    if found.health is None:
-        return [f"Name, version: {NOT_TOLD}", f"Context: {NOT_MEASURED}"]
-    told = status.model_server if status else None
-    size = told.context_size if told else None
-    context = NOT_MEASURED if size is None else f"{size:,} tokens"
+def _server_details(service: ServiceStatus, status: Status | None) -> list[str]:
+    if service.health is None:
+        return [_NAME_UNKNOWN, f"Context size: {UNKNOWN}"]
+    server = status.model_server if status else None
+    size = server.context_size if server else None
+    context_size = UNKNOWN if size is None else f"{size:,} tokens"
     return [
-        *([found.health.model_server.message] if found.is_ready else []),  # else it is above
-        f"{told.name}, version {NOT_TOLD}" if told and told.name else f"Name, version: {NOT_TOLD}",
-        f"Context for {found.health.model}: {context}",
+        # If it is not ready, the callout at the top shows the message.
+        *([service.health.model_server.message] if service.is_ready else []),
+        f"{server.name}, version {UNKNOWN}" if server and server.name else _NAME_UNKNOWN,
+        f"Context size of {service.health.model}: {context_size}",
     ]
 
 
 def render_store(store: StoreStatus) -> None:
-    """Say where conversations are kept, and how many."""
+    """Render where conversations are stored, and how many."""
     if store.problem:
         st.warning(sanitize_markdown(store.problem), icon=":material/info:")
     with st.container(horizontal=True, key="status_store"):
@@ -105,7 +109,7 @@ def render_store(store: StoreStatus) -> None:
 
 
 def format_bytes(count: int | None) -> str:
-    """Write a number of bytes for people."""
+    """Format a number of bytes with a unit."""
     if count is None:
         return NOT_MEASURED
     amount, unit = float(count), "bytes"
@@ -117,29 +121,30 @@ def format_bytes(count: int | None) -> str:
 
 
 def render_settings(status: Status | None, settings: Settings) -> None:
-    """List what is in effect, folded."""
+    """Render the settings in effect and the installed packages, collapsed."""
     if status:
-        _render_table("Settings of the API", "api_settings", status.settings)
-    _render_table("Settings of this page", "page_settings", settings.in_effect())
+        _render_table("API settings", "api_settings", status.settings)
+    _render_table("Page settings", "page_settings", settings.effective_values())
     if status:
-        _render_table("Packages of the API", "packages", status.packages)
+        _render_table("API packages", "packages", status.packages)
 
 
 def _render_table(title: str, key: str, values: Mapping[str, Any]) -> None:
     with st.expander(title, icon=":material/tune:", key=f"status_{key}"):
         rows = [
-            {"Name": as_code(name), "Value": as_code(_written(values[name]))} for name in values
+            {"Name": as_code(name), "Value": as_code(_format_value(values[name]))}
+            for name in values
         ]
         st.table(rows, border="horizontal", hide_index=True, alt=title)
 
 
 def as_code(text: str) -> str:
-    """Show a value as it is, on one line."""
-    words = " ".join(text.split()).replace("`", "'")
-    return sanitize_markdown(f"`{words or 'none'}`")
+    """Format a value as inline code, on one line."""
+    line = " ".join(text.split()).replace("`", "'")
+    return sanitize_markdown(f"`{line or 'none'}`")
 
 
-def _written(value: Any) -> str:
+def _format_value(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list):
@@ -151,5 +156,5 @@ def _count(number: int | None) -> str:
     return NOT_MEASURED if number is None else f"{number:,}"
 
 
-def _moment(at: datetime) -> str:
-    return f"{at.astimezone(local_timezone()):%Y-%m-%d %H:%M}"
+def _format_time(time: datetime) -> str:
+    return f"{time.astimezone(local_timezone()):%Y-%m-%d %H:%M}"

@@ -1,1 +1,1 @@
-"""The parts of the Structured page."""
+"""Parts of the Structured page."""

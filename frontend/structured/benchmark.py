@@ -1,6 +1,6 @@
-"""How often a way of asking for JSON gets it: the same request, many times, each way.
+"""Benchmark results: how often each method of requesting JSON returns valid output.
 
-Only numbers here: what is asked and how it is judged is in reliability_job.py.
+Statistics and export only. `benchmark_job` sends the requests and validates the output.
 """
 
 import csv
@@ -13,15 +13,15 @@ from typing import Any, Literal
 
 import strict_json
 
-Z_95 = 1.959964  # a normal variable is within so many standard deviations 95 % of the time
+Z_95 = 1.959964  # standard deviations around the mean that hold 95% of a normal distribution
 
-# "failed": the model server was lost meanwhile.
+# "refused": the request was rejected. "failed": the model server went away.
 TrialOutcome = Literal["valid", "invalid", "truncated", "refused", "failed"]
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One request and what came of it."""
+    """One request and its outcome."""
 
     method: str
     number: int
@@ -36,7 +36,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class MethodScore:
-    """What the trials of one way come to; `low` and `high` bound the true share of valid ones."""
+    """Score of one method; `low` and `high` are the 95% confidence interval of `valid_share`."""
 
     method: str
     trials: int
@@ -56,42 +56,44 @@ class MethodScore:
 
 
 def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
-    """Bound the true share, with 95 % confidence; it also makes sense of 0 out of 10.
+    """Return the 95% confidence interval of a share; also meaningful for 0 of 10.
 
     https://en.wikipedia.org/wiki/Binomial_proportion_confidence_interval#Wilson_score_interval
     """
     if not trials:
         return 0.0, 1.0
     share, weight = successes / trials, Z_95 * Z_95 / trials
-    middle = (share + weight / 2) / (1 + weight)
-    reach = Z_95 * sqrt(share * (1 - share) / trials + weight / (4 * trials)) / (1 + weight)
-    low = 0.0 if successes == 0 else middle - reach
-    high = 1.0 if successes == trials else middle + reach
+    center = (share + weight / 2) / (1 + weight)
+    margin = Z_95 * sqrt(share * (1 - share) / trials + weight / (4 * trials)) / (1 + weight)
+    low = 0.0 if successes == 0 else center - margin
+    high = 1.0 if successes == trials else center + margin
     return low, high
 
 
 def scores(trials: Sequence[Trial]) -> list[MethodScore]:
-    """Score each way that was tried, in the order in which they were first tried."""
-    ways = dict.fromkeys(trial.method for trial in trials)
-    return [_score(way, [trial for trial in trials if trial.method == way]) for way in ways]
+    """Score each method, in the order of their first trial."""
+    methods = dict.fromkeys(trial.method for trial in trials)
+    return [
+        _score(method, [trial for trial in trials if trial.method == method]) for method in methods
+    ]
 
 
-def _score(way: str, trials: list[Trial]) -> MethodScore:
-    valid = [trial.seconds for trial in trials if trial.outcome == "valid"]
-    low, high = wilson_interval(len(valid), len(trials))
+def _score(method: str, trials: list[Trial]) -> MethodScore:
+    valid_seconds = [trial.seconds for trial in trials if trial.outcome == "valid"]
+    low, high = wilson_interval(len(valid_seconds), len(trials))
     return MethodScore(
-        method=way,
+        method=method,
         trials=len(trials),
-        valid=len(valid),
+        valid=len(valid_seconds),
         truncated=sum(trial.outcome == "truncated" for trial in trials),
         low=low,
         high=high,
-        median_seconds=median(valid) if valid else None,
+        median_seconds=median(valid_seconds) if valid_seconds else None,
     )
 
 
 def to_json(trials: Sequence[Trial], requests: dict[str, Any]) -> str:
-    """Write everything: what each way was asked, the scores, and each trial with its text."""
+    """Export everything: the request of each method, the scores, and each trial with its output."""
     return strict_json.format_json(
         {
             "requests": requests,
@@ -102,14 +104,14 @@ def to_json(trials: Sequence[Trial], requests: dict[str, Any]) -> str:
 
 
 def to_csv(trials: Sequence[Trial]) -> str:
-    """Write the trials as a table, without a model's words: a spreadsheet would run some."""
-    written = io.StringIO()
-    table = csv.writer(written)
-    table.writerow(
+    """Export the trials as CSV, without output, which a spreadsheet could run as a formula."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    writer.writerow(
         ["method", "number", "outcome", "seconds", "finish_reason", "attempts", "completion_tokens"]
     )
     for trial in trials:
-        table.writerow(
+        writer.writerow(
             [
                 trial.method,
                 trial.number,
@@ -120,4 +122,4 @@ def to_csv(trials: Sequence[Trial]) -> str:
                 trial.completion_tokens,
             ]
         )
-    return written.getvalue()
+    return buffer.getvalue()

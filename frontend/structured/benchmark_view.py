@@ -1,4 +1,4 @@
-"""The reliability score on the page: how far it is, a table, a plot, and what to take away."""
+"""The benchmark on the page: progress, score table, chart and downloads."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,87 +12,91 @@ from structured.benchmark import MethodScore, scores, to_csv, to_json
 from structured.benchmark_job import Experiment
 
 ROW_PIXELS, AXIS_PIXELS = 36, 64
+NOT_MEASURED = "n/a"
 
 
 class BenchmarkView:
-    """Draws a measurement anew with each trial that has come."""
+    """Render a benchmark, updated after each trial."""
 
-    def __init__(self, measurement: Experiment) -> None:
-        self.outcome: JobResult = measurement
-        self._measurement = measurement
-        place = st.container() if measurement.is_over else st.empty().container()
-        with place:
+    def __init__(self, experiment: Experiment) -> None:
+        self.result: JobResult = experiment
+        self._experiment = experiment
+        # st.empty() clears what an earlier run rendered here.
+        with st.container() if experiment.is_over else st.empty().container():
             self._progress, self._table, self._chart = st.empty(), st.empty(), st.empty()
-        self._drawn = -1
+        self._rendered_trials = -1
 
     def render(self) -> None:
-        done = len(self._measurement.trials)
-        if done == self._drawn:
+        done = len(self._experiment.trials)
+        if done == self._rendered_trials:
             return
-        self._drawn = done
-        plan, planned = self._measurement.plan, self._measurement.planned
-        way = plan.ways[done % len(plan.ways)]
-        text = f"{done} of {planned} · asking {way} …" if done < planned else f"{done} of {planned}"
+        self._rendered_trials = done
+        plan, planned = self._experiment.plan, self._experiment.planned_trials
+        text = f"{done} of {planned}"
+        if done < planned:
+            text += f" · running {plan.methods[done % len(plan.methods)]}…"
         self._progress.progress(done / planned, text=text)
         self._render_scores()
 
     def render_result(self, *, on_retry: Callable[[], None]) -> None:
-        measurement = self._measurement
-        done, planned = len(measurement.trials), measurement.planned
-        if measurement.error:
+        experiment = self._experiment
+        done, planned = len(experiment.trials), experiment.planned_trials
+        if experiment.error:
             with self._progress.container():
-                error_callout(measurement.error, on_retry=on_retry, key="reliability_retry")
+                error_callout(experiment.error, on_retry=on_retry, key="benchmark_retry")
         elif done < planned:
             self._progress.text(f"Stopped after {done} of {planned}.")
         self._render_scores()
-        if measurement.trials:
-            _render_downloads(measurement)
+        if experiment.trials:
+            _render_downloads(experiment)
 
     def _render_scores(self) -> None:
-        if found := scores(self._measurement.trials):
-            rows = [row(score) for score in found]
-            self._table.table(rows, border="horizontal", hide_index=True, alt="Reliability")
-            spec = chart(self._measurement.plan.ways, chart_colors())
-            self._chart.vega_lite_chart(points(found), spec, alt=_told(found), width="stretch")
+        if results := scores(self._experiment.trials):
+            rows = [row(score) for score in results]
+            self._table.table(rows, border="horizontal", hide_index=True, alt="Benchmark results")
+            spec = chart(self._experiment.plan.methods, chart_colors())
+            self._chart.vega_lite_chart(
+                points(results), spec, alt=_summary(results), width="stretch"
+            )
 
 
 def row(score: MethodScore) -> dict[str, str]:
-    """Give a line of the table."""
+    """Return a row of the score table."""
     seconds = score.median_seconds
     return {
-        "Way": score.method.replace("_", r"\_"),
+        "Method": score.method.replace("_", r"\_"),
         "Valid": f"{score.valid_share:.0%} of {score.trials}",
-        "95 % interval": f"{100 * score.low:.0f} to {score.high:.0%}",
+        "95% interval": f"{100 * score.low:.0f} to {score.high:.0%}",
         "Truncated": f"{score.truncated_share:.0%}",
-        "Median seconds": "none" if seconds is None else f"{seconds:.2f}",
+        "Median time (s)": NOT_MEASURED if seconds is None else f"{seconds:.2f}",
     }
 
 
-def points(found: list[MethodScore]) -> list[dict[str, Any]]:
-    """Give what the plot shows."""
+def points(results: list[MethodScore]) -> list[dict[str, Any]]:
+    """Return the data of the chart."""
     return [
-        {"way": score.method, "valid": score.valid_share, "low": score.low, "high": score.high}
-        for score in found
+        {"method": score.method, "valid": score.valid_share, "low": score.low, "high": score.high}
+        for score in results
     ]
 
 
-def chart(ways: Sequence[str], colors: Colors) -> dict[str, Any]:
-    """Plot the share of valid answers of each way, and the interval that the true one is in.
+def chart(methods: Sequence[str], colors: Colors) -> dict[str, Any]:
+    """Return the Vega-Lite spec: the valid share of each method with its confidence interval.
 
-    It is the same whatever was found: only what it shows is drawn anew.
+    Independent of the results, so that only the data is updated.
     """
-    way = {"field": "way", "type": "nominal", "scale": {"domain": list(ways)}, "title": None}
-    axis = {"format": ".0%", "values": [0, 0.25, 0.5, 0.75, 1], "title": "Valid answers"}
+    y = {"field": "method", "type": "nominal", "scale": {"domain": list(methods)}, "title": None}
+    axis = {"format": ".0%", "values": [0, 0.25, 0.5, 0.75, 1], "title": "Valid responses"}
     share = {"type": "quantitative", "scale": {"domain": [0, 1]}, "axis": axis}
     color = {
-        "condition": {"test": "datum.way === 'SmolChat'", "value": colors.primary},
+        "condition": {"test": "datum.method === 'SmolChat'", "value": colors.primary},
         "value": colors.secondary,
     }
     line = {"color": colors.text, "strokeWidth": 1.5, "thickness": 1.5}
     ends = [{"x": {"field": end} | share} for end in ("low", "high")]
     return {
-        "height": ROW_PIXELS * len(ways) + AXIS_PIXELS,
-        "encoding": {"y": way},
+        "height": ROW_PIXELS * len(methods) + AXIS_PIXELS,
+        "encoding": {"y": y},
         "layer": [
             {
                 "mark": {"type": "bar", "height": 20, "cornerRadiusEnd": 4},
@@ -107,28 +111,28 @@ def chart(ways: Sequence[str], colors: Colors) -> dict[str, Any]:
     }
 
 
-def _told(found: list[MethodScore]) -> str:
-    said = [f"{s.method} {s.valid_share:.0%}, from {s.low:.0%} to {s.high:.0%}" for s in found]
-    return "Valid answers of each way with 95 % intervals: " + "; ".join(said)
+def _summary(results: list[MethodScore]) -> str:
+    parts = [f"{s.method} {s.valid_share:.0%} ({s.low:.0%} to {s.high:.0%})" for s in results]
+    return "Valid responses by method, with 95% confidence intervals: " + "; ".join(parts)
 
 
-def _render_downloads(measurement: Experiment) -> None:
+def _render_downloads(experiment: Experiment) -> None:
     with st.container(horizontal=True):
         st.download_button(
             "Download JSON",
-            to_json(measurement.trials, measurement.plan.requests()),
-            "reliability.json",
+            to_json(experiment.trials, experiment.plan.requests()),
+            "benchmark.json",
             "application/json",
-            key="reliability_json",
+            key="benchmark_json",
             icon=":material/download:",
             on_click="ignore",
         )
         st.download_button(
             "Download CSV",
-            to_csv(measurement.trials),
-            "reliability.csv",
+            to_csv(experiment.trials),
+            "benchmark.csv",
             "text/csv",
-            key="reliability_csv",
+            key="benchmark_csv",
             icon=":material/download:",
             on_click="ignore",
         )

@@ -1,4 +1,4 @@
-"""A JSON Schema as a person types it: what it says, or where it goes wrong."""
+"""Parsing a JSON Schema as it is typed: a summary, or the problem and its location."""
 
 from dataclasses import dataclass
 from json import JSONDecodeError
@@ -9,74 +9,80 @@ import jsonschema_rs
 import strict_json
 from structured.validator import SchemaValidator, json_pointer
 
-MAX_BYTES = 256 * 1024  # the API takes no larger one
-MAX_MESSAGE = 300
+MAX_BYTES = 256 * 1024  # the API's limit
+MAX_MESSAGE_CHARACTERS = 300
 TYPES = ("object", "array", "string", "number", "integer", "boolean", "null")
-EXCERPT_RADIUS = 60  # characters of a long line that are shown on each side of the place
+EXCERPT_RADIUS = 60  # characters of a long line shown on each side of the error
 
 
 @dataclass(frozen=True)
 class SchemaProblem:
-    """What is wrong with a text, and where: a line of it, or a pointer into its JSON."""
+    """A problem with a schema. The location is a line and column, or a JSON pointer."""
 
     message: str
-    place: str = ""
+    location: str = ""
     excerpt: str = ""
 
 
 def parse_schema(text: str) -> dict[str, Any] | SchemaProblem:
-    """Give the schema that was typed, or say what is wrong with it."""
+    """Return the schema, or the first problem with it."""
     if not text.strip():
-        return SchemaProblem("Write a JSON Schema here.")
+        return SchemaProblem("Enter a JSON Schema.")
     if len(text.encode()) > MAX_BYTES:
-        return SchemaProblem(f"It is too large: at most {MAX_BYTES // 1024} KB can be asked for.")
+        return SchemaProblem(f"The schema is too large. The limit is {MAX_BYTES // 1024} KB.")
     try:
         schema = strict_json.parse(text)
     except JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        return SchemaProblem(f"Not JSON yet: {error.msg}.", place, _excerpt(error))
+        location = f"line {error.lineno}, column {error.colno}"
+        return SchemaProblem(f"Invalid JSON: {error.msg}.", location, _excerpt(error))
     except ValueError as error:
-        return SchemaProblem(f"Not JSON yet: {error}.")
+        return SchemaProblem(f"Invalid JSON: {error}.")
     if not isinstance(schema, dict):
-        return SchemaProblem('A schema is an object, such as {"type": "object"}.')
-    return _fault(schema) or schema
+        return SchemaProblem('A schema must be a JSON object, such as {"type": "object"}.')
+    return _schema_problem(schema) or schema
 
 
 def summarize_schema(schema: dict[str, Any]) -> str:
-    """Say in a few words what a schema asks for."""
+    """Return the number of fields and required fields, or an empty string."""
     properties = schema.get("properties")
     if not isinstance(properties, dict) or not properties:
         return ""
     required = schema.get("required")
-    needed = [name for name in properties if isinstance(required, list) and name in required]
+    if not isinstance(required, list):
+        required = []
+    required_names = [name for name in properties if name in required]
     fields = "1 field" if len(properties) == 1 else f"{len(properties)} fields"
-    return f"{fields}, {'all' if len(needed) == len(properties) else len(needed)} required"
+    count = "all" if len(required_names) == len(properties) else len(required_names)
+    return f"{fields}, {count} required"
 
 
-def _fault(schema: dict[str, Any]) -> SchemaProblem | None:
+def _schema_problem(schema: dict[str, Any]) -> SchemaProblem | None:
     try:
         SchemaValidator(schema)
     except jsonschema_rs.ValidationError as error:
-        place = json_pointer(error.instance_path)
-        if place.endswith("/type"):
-            return SchemaProblem(f"A type is {', '.join(TYPES)}, or a list of them.", place)
-        return SchemaProblem(f"Not a JSON Schema: {_short(error.message)}", place)
+        location = json_pointer(error.instance_path)
+        if location.endswith("/type"):
+            message = f'"type" must be {", ".join(TYPES)}, or a list of these.'
+            return SchemaProblem(message, location)
+        return SchemaProblem(f"Invalid JSON Schema: {_truncate(error.message)}", location)
     except (ValueError, jsonschema_rs.ReferencingError) as error:
-        return SchemaProblem(f"Not a JSON Schema: {_short(str(error))}")
+        return SchemaProblem(f"Invalid JSON Schema: {_truncate(str(error))}")
     return None
 
 
-def _short(message: str) -> str:
-    return message if len(message) <= MAX_MESSAGE else message[:MAX_MESSAGE] + " …"
+def _truncate(message: str) -> str:
+    if len(message) <= MAX_MESSAGE_CHARACTERS:
+        return message
+    return message[:MAX_MESSAGE_CHARACTERS] + "…"
 
 
 def _excerpt(error: JSONDecodeError) -> str:
-    """Show the line and the one before it, with a mark under the place."""
+    """Return the line with the error and the one before, with a caret below the column."""
     lines, number, column = error.doc.split("\n"), error.lineno, error.colno - 1
     start = max(0, column - EXCERPT_RADIUS)
-    shown = [
+    excerpt = [
         f"{at:>5}  {lines[at - 1][start : start + 2 * EXCERPT_RADIUS]}".replace("\t", " ")
         for at in (number - 1, number)
         if at > 0
     ]
-    return "\n".join([*shown, f"{' ' * (7 + column - start)}^"])
+    return "\n".join([*excerpt, f"{' ' * (7 + column - start)}^"])

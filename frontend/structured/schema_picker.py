@@ -1,4 +1,4 @@
-"""The choice of a form: one that the API knows by name, or a JSON Schema of one's own."""
+"""The schema picker: schemas registered with the API, or a custom JSON Schema."""
 
 from typing import Any
 
@@ -12,9 +12,9 @@ from sanitize.markdown_blocks import sanitize_markdown
 from structured.schema_editor import SchemaProblem, parse_schema, summarize_schema
 from structured.target_schema import TargetSchema
 
-CUSTOM = "Your own schema"
-KEY, SCHEMA, PROMPT = "structured_form", "structured_schema", "structured_prompt"
-_TYPES = "structured_types"
+CUSTOM = "Custom schema"
+KEY, SCHEMA_KEY, PROMPT_KEY = "structured_type", "structured_schema", "structured_prompt"
+_TYPES_KEY = "structured_types"
 EXAMPLES = {
     "recipe": "A quick lunch for two with eggs and spinach.",
     "event": "Anna and Ben plan the release party for 3 March 2027.",
@@ -23,7 +23,7 @@ EXAMPLES = {
     "sentiment": "The soup was cold, but the staff were lovely and we laughed all evening.",
     CUSTOM: "A film about a lighthouse keeper who finds a message in a bottle.",
 }
-OWN_SCHEMA: dict[str, Any] = {
+CUSTOM_SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
         "title": {"type": "string", "maxLength": 60},
@@ -41,24 +41,23 @@ OWN_SCHEMA: dict[str, Any] = {
 
 
 def selected_schema() -> TargetSchema | None:
-    """Give the form that is chosen now; none where what is typed is not a schema."""
+    """Return the selected schema, or None if the custom schema is invalid."""
     state = st.session_state
-    if known := state.get(_TYPES, {}).get(state.get(KEY)):
-        return TargetSchema(known.schema_, registered_name=known.name)
-    schema = parse_schema(state.get(SCHEMA) or "")
+    if response_type := state.get(_TYPES_KEY, {}).get(state.get(KEY)):
+        return TargetSchema(response_type.schema_, registered_name=response_type.name)
+    schema = parse_schema(state.get(SCHEMA_KEY) or "")
     return None if isinstance(schema, SchemaProblem) else TargetSchema(schema)
 
 
 def prompt_text() -> str:
-    """Give what is to be asked."""
-    return (st.session_state.get(PROMPT) or "").strip()
+    return (st.session_state.get(PROMPT_KEY) or "").strip()
 
 
-def schema_picker(found: ServiceStatus) -> None:
-    types = _types(found)
+def schema_picker(service: ServiceStatus) -> None:
+    types = _response_types(service)
     _init_state(types)
     name = st.pills(
-        "Form",
+        "Schema",
         [*types, CUSTOM],
         format_func=lambda name: name.replace("_", " ").capitalize() if name in types else name,
         key=KEY,
@@ -75,48 +74,48 @@ def schema_picker(found: ServiceStatus) -> None:
 def prompt_input() -> None:
     st.text_area(
         "Prompt",
-        key=PROMPT,
+        key=PROMPT_KEY,
         height=90,
-        placeholder="Say what the answer should be about.",
+        placeholder="Describe what the output should contain.",
         persist_state="session",
     )
 
 
-def _types(found: ServiceStatus) -> dict[str, ResponseType]:
-    """List the types that the API knows; what was known stays while nothing answers."""
+def _response_types(service: ServiceStatus) -> dict[str, ResponseType]:
+    """Return the registered types by name. They stay while the API is unreachable."""
     state = st.session_state
-    if found.health and _TYPES not in state:
+    if service.health and _TYPES_KEY not in state:
         try:
-            state[_TYPES] = {known.name: known for known in api().response_types()}
+            state[_TYPES_KEY] = {item.name: item for item in api().response_types()}
         except ApiError:
-            return {}  # an own schema can be written still, and the run says what is wrong
-    types: dict[str, ResponseType] = state.get(_TYPES, {})
+            return {}  # a custom schema can still be edited, and running it shows the error
+    types: dict[str, ResponseType] = state.get(_TYPES_KEY, {})
     return types
 
 
 def _init_state(types: dict[str, ResponseType]) -> None:
     state = st.session_state
-    state.setdefault(SCHEMA, strict_json.format_json(OWN_SCHEMA))
+    state.setdefault(SCHEMA_KEY, strict_json.format_json(CUSTOM_SCHEMA))
     if state.get(KEY) not in (*types, CUSTOM):
         state[KEY] = next(iter(types), CUSTOM)
         _update_example()
 
 
 def _update_example() -> None:
-    """Put the form's example into the prompt, unless a person wrote something there."""
+    """Set the prompt to the schema's example, unless the user has edited it."""
     state = st.session_state
-    if state.get(PROMPT, "") in ("", *EXAMPLES.values()):
-        state[PROMPT] = EXAMPLES.get(state[KEY], "")
+    if state.get(PROMPT_KEY, "") in ("", *EXAMPLES.values()):
+        state[PROMPT_KEY] = EXAMPLES.get(state[KEY], "")
 
 
-def _render_type(known: ResponseType) -> None:
-    if known.description:
-        st.caption(sanitize_markdown(known.description))
-    with st.expander("Its schema", icon=":material/schema:", key="structured_type"):
-        schema = strict_json.format_json(known.schema_)
+def _render_type(response_type: ResponseType) -> None:
+    if response_type.description:
+        st.caption(sanitize_markdown(response_type.description))
+    with st.expander("View schema", icon=":material/schema:", key="structured_view_schema"):
+        schema = strict_json.format_json(response_type.schema_)
         st.code(schema, language="json", wrap_lines=True, height=320)
         st.button(
-            "Change a copy of it",
+            "Edit a copy",
             icon=":material/edit:",
             key="structured_copy",
             type="tertiary",
@@ -126,31 +125,31 @@ def _render_type(known: ResponseType) -> None:
 
 
 def _copy_to_editor(schema: str) -> None:
-    st.session_state[SCHEMA] = schema
+    st.session_state[SCHEMA_KEY] = schema
     st.session_state[KEY] = CUSTOM
 
 
 def _render_editor() -> None:
     text = st.text_area(
         "JSON Schema",
-        key=SCHEMA,
+        key=SCHEMA_KEY,
         height=320,
-        help="Any draft from 4 to 2020-12. It is judged when you leave the field. Nothing in it is "
-        "fetched or run.",
+        help="Draft 4 to 2020-12. Validated when you leave the field. Remote references are not "
+        "fetched.",
         persist_state="session",
     )
     schema = parse_schema(text or "")
     if isinstance(schema, SchemaProblem):
         _render_problem(schema)
     else:
-        asked = summarize_schema(schema)
-        told = f"A schema: {asked}" if asked else "A schema"
-        st.badge(told, icon=":material/check:", color="green")
+        summary = summarize_schema(schema)
+        label = f"Valid schema: {summary}" if summary else "Valid schema"
+        st.badge(label, icon=":material/check:", color="green")
 
 
 def _render_problem(problem: SchemaProblem) -> None:
-    place = f" At {problem.place}:" if problem.excerpt else f" At {problem.place}."
-    words = problem.message + (place if problem.place else "")
-    st.warning(sanitize_markdown(words), icon=":material/edit_note:")
+    location = f" At {problem.location}:" if problem.excerpt else f" At {problem.location}."
+    message = problem.message + (location if problem.location else "")
+    st.warning(sanitize_markdown(message), icon=":material/edit_note:")
     if problem.excerpt:
         st.code(problem.excerpt, language=None)

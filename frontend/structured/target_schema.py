@@ -1,4 +1,4 @@
-"""The form that an answer has to have, and how each way of asking for it is asked."""
+"""The schema that an output must match, and the request fields that ask for it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class TargetSchema:
-    """A JSON Schema: a person's own, or one that the API knows by a name."""
+    """A JSON Schema, custom or registered with the API."""
 
     schema: dict[str, Any]
     registered_name: str = ""
@@ -17,22 +17,21 @@ class TargetSchema:
         return self.registered_name or "answer"
 
     def request_fields(self) -> dict[str, Any]:
-        """Give the fields that ask /structured for this form."""
+        """Return the schema fields of a `/structured` request."""
         if self.registered_name:
             return {"response_type": self.registered_name}
         return {"response_format": self.response_format()}
 
     def response_format(self) -> dict[str, Any]:
-        """Give the field that asks any OpenAI-compatible server for this form."""
-        named = {"name": self.name, "schema": self.schema, "strict": True}
-        return {"type": "json_schema", "json_schema": named}
+        """Return the `response_format` of an OpenAI-compatible request."""
+        json_schema = {"name": self.name, "schema": self.schema, "strict": True}
+        return {"type": "json_schema", "json_schema": json_schema}
 
 
 def build_request(
-    form: TargetSchema, prompt: str, *, model: str | None, parameters: Mapping[str, Any]
+    target: TargetSchema, prompt: str, *, model: str | None, parameters: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Ask for one answer. What is not chosen is left to the server."""
-    messages = [{"role": "user", "content": prompt.strip()}]
-    named = {"model": model} if model else {}
-    told = {"smolchat": {"progress": True}}
-    return {"messages": messages} | named | dict(parameters) | form.request_fields() | told
+    """Build a `/structured` request. Without `model`, the API uses its default."""
+    body: dict[str, Any] = {"messages": [{"role": "user", "content": prompt.strip()}]}
+    body |= {"model": model} if model else {}
+    return body | dict(parameters) | target.request_fields() | {"smolchat": {"progress": True}}

@@ -1,4 +1,4 @@
-"""Whether a text is JSON that fits a schema, judged in the same way whoever wrote it."""
+"""Validating text against a JSON Schema, in the same way for every method."""
 
 from dataclasses import dataclass
 from itertools import islice
@@ -9,13 +9,13 @@ from pydantic_core import from_json
 
 import strict_json
 
-MOST_FAULTS = 20
-_FENCE = "```"  # a grammar for JSON allows it, and the API takes it off in the same way
+MAX_ISSUES = 20
+_FENCE = "```"  # the JSON grammar allows it, and the API removes it too
 
 
 @dataclass(frozen=True)
 class ValidationIssue:
-    """One thing that is wrong, and where."""
+    """One validation error and its location."""
 
     pointer: str
     keyword: str
@@ -23,26 +23,26 @@ class ValidationIssue:
 
 
 class SchemaValidator:
-    """Judges texts by one schema. Nothing is fetched, whatever the schema refers to."""
+    """Validator for one schema. Remote references are not fetched."""
 
     def __init__(self, schema: dict[str, Any]) -> None:
-        """Read the schema.
+        """Compile the schema.
 
         Raises:
-            jsonschema_rs.ValidationError: it is not a JSON Schema.
-            ValueError: it is too deep, or no JSON.
+            jsonschema_rs.ValidationError: Not a valid JSON Schema.
+            ValueError: The schema is nested too deeply or not JSON.
         """
         self._validator = jsonschema_rs.validator_for(schema, validate_formats=True, offline=True)
 
     def issues(self, text: str) -> list[ValidationIssue]:
-        """Tell what is wrong with a text; a fence around it is forgiven."""
+        """Return the validation errors; a Markdown code fence around the JSON is ignored."""
         try:
-            text = _unfenced(text)
+            text = _strip_fence(text)
             value = strict_json.parse(text)
-            from_json(text)  # the API's own parser, which goes 200 levels deep
-            errors = list(islice(self._validator.iter_errors(value), MOST_FAULTS))
+            from_json(text)  # the API's parser, which is limited to 200 levels
+            errors = list(islice(self._validator.iter_errors(value), MAX_ISSUES))
         except ValueError as error:
-            return [ValidationIssue("", "json", f"This is not JSON: {error}")]
+            return [ValidationIssue("", "json", f"Invalid JSON: {error}")]
         return [
             ValidationIssue(
                 json_pointer(error.instance_path), _keyword(error.schema_path), error.message
@@ -51,7 +51,7 @@ class SchemaValidator:
         ]
 
 
-def _unfenced(text: str) -> str:
+def _strip_fence(text: str) -> str:
     text = text.strip()
     if text.startswith(_FENCE) and text.endswith(_FENCE):
         return text.removeprefix(_FENCE).removesuffix(_FENCE).removeprefix("json")
@@ -63,5 +63,5 @@ def _keyword(schema_path: list[str | int]) -> str:
 
 
 def json_pointer(path: list[str | int]) -> str:
-    """Write a path as a JSON pointer, as RFC 6901 has it."""
+    """Format a path as a JSON pointer (RFC 6901)."""
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)

@@ -1,4 +1,4 @@
-"""The page's server as it is started by hand: its headers, and what stops its start."""
+"""The page's server, started as in the README: response headers and invalid settings."""
 
 import os
 import subprocess
@@ -21,7 +21,7 @@ def url() -> Iterator[str]:
 @pytest.mark.parametrize(
     "path", ["/", "/app/static/bolt.svg", "/_stcore/health", "/static/js/none.js", "/nowhere"]
 )
-def test_every_response_says_that_nothing_else_may_be_loaded(url: str, path: str) -> None:
+def test_every_response_has_security_headers(url: str, path: str) -> None:
     headers = httpx.get(url + path).headers
     policy = headers["content-security-policy"].split("; ")
     assert {"default-src 'self'", "img-src 'self' data: blob:", "object-src 'none'"} <= set(policy)
@@ -32,17 +32,17 @@ def test_every_response_says_that_nothing_else_may_be_loaded(url: str, path: str
 
 
 @pytest.mark.parametrize("font", ["figtree", "bricolage-grotesque", "jetbrains-mono"])
-def test_the_fonts_are_served_from_here(url: str, font: str) -> None:
-    answer = httpx.get(f"{url}/app/static/{font}-latin-wght-normal.woff2")
-    assert answer.content[:4] == b"wOF2"
+def test_fonts_are_served_by_the_page(url: str, font: str) -> None:
+    response = httpx.get(f"{url}/app/static/{font}-latin-wght-normal.woff2")
+    assert response.content[:4] == b"wOF2"
 
 
-def test_a_wrong_setting_stops_the_start_and_names_itself() -> None:
+def test_invalid_setting_stops_the_start_with_its_name() -> None:
     command = [sys.executable, "-m", "streamlit", "run", "frontend/app.py"]
     command += ["--server.port", "0"]
     environment = os.environ | {"API_BASE_URL": "localhost:8000"}
-    ended = subprocess.run(
+    process = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
     )
-    assert ended.returncode == 1
-    assert "Wrong setting API_BASE_URL" in ended.stdout + ended.stderr
+    assert process.returncode == 1
+    assert "Invalid setting API_BASE_URL" in process.stdout + process.stderr

@@ -1,4 +1,4 @@
-"""What only a browser shows of the page of status: its contrast, and that it fits a phone."""
+"""The Status page in a browser: contrast, layout on a phone, and hostile values."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +16,7 @@ from tests.support.requests import MODEL_ID
 
 pytestmark = needs_chromium
 
-FOLDED = ["speeds", "api_settings", "page_settings", "packages"]
+EXPANDERS = ["speeds", "api_settings", "page_settings", "packages"]
 MAIN = "document.querySelector('[data-testid=stMain]')"
 HOSTILE = "![x](http://evil.test/a.png) <img src=http://evil.test/b.png> | `"
 
@@ -28,7 +28,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             model_id=MODEL_ID, dmr_base_url=model.base_url, data_dir=_folder(tmp_path_factory)
         )
         with running_api(settings) as api_url, running_page(api_url) as url:
-            _remember_answers(api_url)
+            _import_answer(api_url)
             yield f"{url}/status"
 
 
@@ -36,12 +36,13 @@ def _folder(factory: pytest.TempPathFactory) -> Path:
     return factory.mktemp("a-folder-with-a-name-that-is-long-enough-to-be-wider-than-a-phone")
 
 
-def _remember_answers(api_url: str) -> None:
+def _import_answer(api_url: str) -> None:
     receipt = {"model": "m", "total_ms": 1, "first_token_ms": 200}
     receipt["completion_tokens_per_second"] = 20
     answer = {"role": "assistant", "state": "finished", "receipt": receipt, "model": HOSTILE}
-    told = {"format": "smolchat", "version": 1, "conversations": [{"messages": [answer]}]}
-    assert httpx.post(f"{api_url}/conversations/import", json=told).status_code == 201
+    export = {"format": "smolchat", "version": 1, "conversations": [{"messages": [answer]}]}
+    response = httpx.post(f"{api_url}/conversations/import", json=export)
+    assert response.status_code == 201
 
 
 @pytest.fixture(params=[("light", 1280), ("dark", 390)], ids=["light", "dark"])
@@ -55,11 +56,11 @@ def page(request: pytest.FixtureRequest, url: str, browser: Browser) -> Iterator
     page.close()
 
 
-def test_it_can_be_read_and_never_goes_sideways(page: Page) -> None:
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+def test_text_has_contrast_and_nothing_overflows(page: Page) -> None:
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
     page.reload()
-    for key in FOLDED:
+    for key in EXPANDERS:
         page.click(f".st-key-status_{key} summary")
         page.wait_for_selector(f".st-key-status_{key} [data-testid=stTable]")
     page.wait_for_selector(
@@ -67,5 +68,5 @@ def test_it_can_be_read_and_never_goes_sideways(page: Page) -> None:
     )
     assert page.evaluate(FAINT_TEXTS) == []
     assert page.evaluate(f"{MAIN}.scrollWidth <= {MAIN}.clientWidth")
-    assert not [url for url in asked if "evil" in url]
+    assert not [url for url in requests if "evil" in url]
     assert "Image: x <img src=" in page.inner_text(".st-key-status_speeds")

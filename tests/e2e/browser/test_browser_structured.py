@@ -1,4 +1,4 @@
-"""What only a browser shows of the page of JSON: how it grows, Stop, keys, layout, safety."""
+"""The Structured page in a browser: streaming, Stop, shortcuts, layout and hostile output."""
 
 import json
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ SCHEMA = ".st-key-structured_schema textarea"
 START = ".st-key-structured_start button"
 STOP = ".st-key-structured_stop button"
 DOWNLOAD = ".st-key-structured_download button"
-OBJECT = ".stMain .stCode:not(details *)"
+OUTPUT = ".stMain .stCode:not(details *)"
 HOSTILE = {
     "title": "![x](http://evil.test/a.png) <img src=http://evil.test/b.png onerror=alert(1)>",
     "year": "</code><script>document.title='owned'</script>",
@@ -41,8 +41,8 @@ def url(model: FakeModelServer) -> Iterator[str]:
     settings = Settings(model_id="ai/smollm2:latest", dmr_base_url=model.base_url)
     with running_api(settings) as api_url, running_page(api_url) as url:
         model.replies += [has_grammar(), written(EVENT)]
-        asked = {"messages": [{"role": "user", "content": "x"}], "response_type": "event"}
-        httpx.post(f"{api_url}/structured", json=asked)  # from now on it knows the model server
+        body = {"messages": [{"role": "user", "content": "x"}], "response_type": "event"}
+        httpx.post(f"{api_url}/structured", json=body)  # detects the model server's capabilities
         yield f"{url}/structured"
 
 
@@ -63,21 +63,21 @@ def page(url: str, browser: Browser, model: FakeModelServer) -> Iterator[Page]:
     page.close()
 
 
-def choose(page: Page, form: str) -> None:
-    page.click(f".st-key-structured_form button:has-text('{form}')")
-    page.wait_for_selector(f".st-key-structured_form [aria-checked=true]:has-text('{form}')")
+def select_schema(page: Page, name: str) -> None:
+    page.click(f".st-key-structured_type button:has-text('{name}')")
+    page.wait_for_selector(f".st-key-structured_type [aria-checked=true]:has-text('{name}')")
     page.wait_for_selector(IDLE)
 
 
 def type_schema(page: Page, schema: object) -> None:
-    choose(page, "Your own schema")
+    select_schema(page, "Custom schema")
     page.fill(SCHEMA, schema if isinstance(schema, str) else json.dumps(schema))
     page.press(SCHEMA, "Tab")
     page.wait_for_timeout(300)  # until it is sent
     page.wait_for_selector(IDLE)
 
 
-def unfold(page: Page) -> None:
+def open_details(page: Page) -> None:
     for summary in page.query_selector_all(".st-key-structured_details summary"):
         summary.click()
     page.wait_for_timeout(300)
@@ -90,16 +90,14 @@ def overflow(page: Page) -> int:
     return max(inner, outer)
 
 
-def test_an_object_is_seen_while_it_grows_and_then_judged(
-    page: Page, model: FakeModelServer
-) -> None:
-    choose(page, "Event")
+def test_output_streams_and_is_then_validated(page: Page, model: FakeModelServer) -> None:
+    select_schema(page, "Event")
     model.replies.append(written(EVENT, gap_seconds=0.15))
     page.click(START)
-    page.wait_for_selector(f"{OBJECT} >> text=Release party")
-    assert "Ben" not in page.inner_text(OBJECT)
+    page.wait_for_selector(f"{OUTPUT} >> text=Release party")
+    assert "Ben" not in page.inner_text(OUTPUT)
     page.wait_for_selector(DOWNLOAD)
-    assert json.loads(page.inner_text(OBJECT)) == EVENT
+    assert json.loads(page.inner_text(OUTPUT)) == EVENT
     assert "1 attempt" in page.inner_text(".st-key-structured_verdict")
     page.wait_for_selector(STOP, state="detached")
     with page.expect_download() as download:
@@ -108,17 +106,17 @@ def test_an_object_is_seen_while_it_grows_and_then_judged(
     assert json.loads(download.value.path().read_text()) == EVENT
 
 
-def test_the_object_does_not_flicker_when_it_is_whole(page: Page, model: FakeModelServer) -> None:
-    choose(page, "Event")
+def test_output_does_not_flicker_when_it_is_complete(page: Page, model: FakeModelServer) -> None:
+    select_schema(page, "Event")
     model.replies.append(written(EVENT, gap_seconds=0.1))
     page.click(START)
-    page.wait_for_selector(f"{OBJECT} >> text=Release party")
-    page.evaluate(f"document.querySelector({OBJECT!r}).isFirst = true")
+    page.wait_for_selector(f"{OUTPUT} >> text=Release party")
+    page.evaluate(f"document.querySelector({OUTPUT!r}).isFirst = true")
     page.wait_for_selector(DOWNLOAD)
-    assert page.evaluate(f"document.querySelector({OBJECT!r}).isFirst")
+    assert page.evaluate(f"document.querySelector({OUTPUT!r}).isFirst")
 
 
-def test_keys_start_and_stop_it_and_copy_what_was_certain(
+def test_shortcuts_start_stop_and_copy_partial_output(
     url: str, browser: Browser, model: FakeModelServer
 ) -> None:
     context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
@@ -126,11 +124,11 @@ def test_keys_start_and_stop_it_and_copy_what_was_certain(
     page.goto(url)
     page.wait_for_selector(START)
     model.requests.clear()
-    choose(page, "Event")
+    select_schema(page, "Event")
     model.replies.append(begun('{"name": "Party", "date": "20'))
     page.fill(PROMPT, "A party, typed just now")
     page.press(PROMPT, "Control+Enter")
-    page.wait_for_selector(f"{OBJECT} >> text=Party")
+    page.wait_for_selector(f"{OUTPUT} >> text=Party")
     assert model.chats[0].body["messages"][-1]["content"] == "A party, typed just now"
     page.keyboard.press("Escape")
     assert model.chats[0].left.wait(10)
@@ -145,7 +143,7 @@ def test_keys_start_and_stop_it_and_copy_what_was_certain(
     context.close()
 
 
-def test_a_click_right_after_typing_asks_what_was_typed(page: Page, model: FakeModelServer) -> None:
+def test_click_right_after_typing_sends_what_was_typed(page: Page, model: FakeModelServer) -> None:
     type_schema(page, FILM)
     model.replies.append(written({"title": "Light", "year": 1999}))
     page.fill(SCHEMA, json.dumps(FILM | {"title": "Typed just now"}))
@@ -153,27 +151,27 @@ def test_a_click_right_after_typing_asks_what_was_typed(page: Page, model: FakeM
     page.wait_for_selector(DOWNLOAD)
     page.fill(SCHEMA, '{"type": "object",}')
     page.click(START)
-    page.wait_for_selector("text=Put the schema right first.")
+    page.wait_for_selector("text=Fix the schema first")
     assert len(model.chats) == 1
 
 
-def test_a_page_left_and_come_back_to_still_grows(page: Page, model: FakeModelServer) -> None:
-    choose(page, "Event")
+def test_output_continues_while_another_page_is_open(page: Page, model: FakeModelServer) -> None:
+    select_schema(page, "Event")
     page.fill(PROMPT, "A party")
     model.replies.append(written(EVENT, gap_seconds=0.3))
     page.click(START)
-    page.wait_for_selector(f"{OBJECT} >> text=Release party")
+    page.wait_for_selector(f"{OUTPUT} >> text=Release party")
     page.click("a:has-text('Chat')")
     page.wait_for_selector(".st-key-chat_starters button")
     page.click("a:has-text('Structured')")
     page.wait_for_selector(DOWNLOAD)
-    assert json.loads(page.inner_text(OBJECT)) == EVENT
+    assert json.loads(page.inner_text(OUTPUT)) == EVENT
     assert page.input_value(PROMPT) == "A party"
 
 
-def test_hostile_text_loads_nothing_and_runs_nothing(page: Page, model: FakeModelServer) -> None:
-    loaded: list[str] = []
-    page.on("request", lambda request: loaded.append(request.url))
+def test_hostile_output_loads_nothing_and_runs_nothing(page: Page, model: FakeModelServer) -> None:
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
     type_schema(page, {"type": "object"})
     model.replies.append(written(HOSTILE))
     page.click(START)
@@ -182,43 +180,43 @@ def test_hostile_text_loads_nothing_and_runs_nothing(page: Page, model: FakeMode
     model.replies += [written(HOSTILE)] * 3
     page.click(START)
     page.wait_for_selector(".st-key-structured_retry button")
-    unfold(page)
-    assert "<script>" in page.inner_text(OBJECT)
+    open_details(page)
+    assert "<script>" in page.inner_text(OUTPUT)
     assert page.locator(".stMain :is(img, iframe, script)").count() == 0
-    assert not [url for url in loaded if "evil" in url]
+    assert not [url for url in requests if "evil" in url]
     assert page.title() == "SmolChat"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_text_can_be_read_and_a_phone_needs_no_scrolling_sideways(
+def test_text_has_contrast_and_nothing_overflows_on_a_phone(
     scheme: str, url: str, browser: Browser, model: FakeModelServer
 ) -> None:
     page = opened(browser, url, color_scheme=scheme)
     page.set_viewport_size({"width": 390, "height": 844})
     wide = {"title": "x" * 300, "year": "y" * 300}
 
-    def assert_all_is_well() -> None:
+    def assert_readable() -> None:
         page.mouse.move(0, 0)
-        page.wait_for_timeout(500)  # until what fades in or out has done so
+        page.wait_for_timeout(500)  # until transitions have ended
         assert page.evaluate(FAINT_TEXTS) == []
         assert overflow(page) <= 0
 
-    assert_all_is_well()
+    assert_readable()
     type_schema(page, "{" + "x" * 300)
-    assert_all_is_well()
+    assert_readable()
     type_schema(page, {"properties": {"title": {"type": "string"}}})
     model.replies.append(written(wide))
     page.click(START)
     page.wait_for_selector(DOWNLOAD)
-    unfold(page)
-    assert_all_is_well()
+    open_details(page)
+    assert_readable()
     type_schema(page, FILM)
     model.replies += [written(wide)] * 3
     page.click(START)
     page.wait_for_selector(".st-key-structured_retry button")
-    assert_all_is_well()
-    page.click("text=Reliability")
-    page.fill(".st-key-structured_times input", "1")
+    assert_readable()
+    page.click("text=Benchmark")
+    page.fill(".st-key-structured_repetitions input", "1")
     model.replies += [
         said("no"),
         said("{}"),
@@ -226,18 +224,16 @@ def test_every_text_can_be_read_and_a_phone_needs_no_scrolling_sideways(
         written({"title": "", "year": 1}),
     ]
     page.click(START)
-    page.wait_for_selector(".st-key-reliability_csv button")
+    page.wait_for_selector(".st-key-benchmark_csv button")
     page.wait_for_selector("[data-testid=stVegaLiteChart] svg")
-    assert_all_is_well()
+    assert_readable()
     page.close()
 
 
-def test_a_measurement_is_seen_as_it_goes_and_can_be_stopped(
-    page: Page, model: FakeModelServer
-) -> None:
+def test_benchmark_shows_progress_and_can_be_stopped(page: Page, model: FakeModelServer) -> None:
     type_schema(page, FILM)
-    page.click("text=Reliability")
-    page.wait_for_selector(".st-key-structured_times input")
+    page.click("text=Benchmark")
+    page.wait_for_selector(".st-key-structured_repetitions input")
     model.replies += [said("no"), Reply(first_seconds=60)]
     page.click(START)
     page.wait_for_selector("text=1 of 40")
@@ -246,11 +242,11 @@ def test_a_measurement_is_seen_as_it_goes_and_can_be_stopped(
     page.wait_for_selector("text=Stopped after 1 of 40.")
     assert model.chats[-1].left.wait(10)
     with page.expect_download() as download:
-        page.click(".st-key-reliability_csv button")
-    assert download.value.path().read_text().startswith("way,number,outcome")
+        page.click(".st-key-benchmark_csv button")
+    assert download.value.path().read_text().startswith("method,number,outcome")
 
 
-def test_it_works_with_the_real_model(browser: Browser) -> None:
+def test_real_model_generates_valid_output(browser: Browser) -> None:
     with running_engine() as engine:
         settings = Settings(model_id="ai/smollm2:latest", dmr_base_url=engine.base_url)
         with running_api(settings) as api_url, running_page(api_url) as url:
@@ -258,16 +254,16 @@ def test_it_works_with_the_real_model(browser: Browser) -> None:
             page.click(".st-key-parameter_panel summary")
             page.fill(".st-key-parameter_max_tokens input", "96")
             page.press(".st-key-parameter_max_tokens input", "Enter")
-            page.wait_for_selector("text=Sent: max_tokens 96")
-            choose(page, "Sentiment")
+            page.wait_for_selector("text=Overrides: max_tokens 96")
+            select_schema(page, "Sentiment")
             page.click(START)
             page.wait_for_selector(DOWNLOAD, timeout=60_000)
-            found = json.loads(page.inner_text(OBJECT))
-            assert found["label"] in ("positive", "neutral", "negative")
-            assert 0 <= found["score"] <= 1
-            page.click("text=Reliability")
-            page.fill(".st-key-structured_times input", "1")
+            output = json.loads(page.inner_text(OUTPUT))
+            assert output["label"] in ("positive", "neutral", "negative")
+            assert 0 <= output["score"] <= 1
+            page.click("text=Benchmark")
+            page.fill(".st-key-structured_repetitions input", "1")
             page.click(START)
-            page.wait_for_selector(".st-key-reliability_json button", timeout=100_000)
+            page.wait_for_selector(".st-key-benchmark_json button", timeout=100_000)
             assert page.locator("[data-testid=stTable] tbody tr").count() == 4
             page.close()

@@ -1,4 +1,4 @@
-"""The page's door to the API, against the real API and against what a broken one might send."""
+"""The API client, against the real API and against broken responses."""
 
 import asyncio
 import socket
@@ -24,38 +24,38 @@ from tests.support.fake_model_server import chunk as event
 HELLO = {"messages": [{"role": "user", "content": "Hello"}], "stream": True}
 
 
-def client_of(url: str) -> ApiClient:
+def client_for(url: str) -> ApiClient:
     return ApiClient(Settings(api_base_url=url))
 
 
-def ask(url: str, body: dict[str, Any] = HELLO) -> list[Chunk]:
-    async def collected() -> list[Chunk]:
-        return [chunk async for chunk in client_of(url).stream_chat(body)]
+def stream_chat(url: str, body: dict[str, Any] = HELLO) -> list[Chunk]:
+    async def collect() -> list[Chunk]:
+        return [chunk async for chunk in client_for(url).stream_chat(body)]
 
-    return asyncio.run(collected())
+    return asyncio.run(collect())
 
 
-def parse(*pieces: bytes) -> list[str]:
+def parse(*chunks: bytes) -> list[str]:
     async def stream() -> AsyncIterator[bytes]:
-        for piece in pieces:
-            yield piece
+        for chunk in chunks:
+            yield chunk
 
-    async def collected() -> list[str]:
+    async def collect() -> list[str]:
         return [event async for event in parse_sse(stream())]
 
-    return asyncio.run(collected())
+    return asyncio.run(collect())
 
 
 @contextmanager
-def answering(raw: bytes) -> Iterator[str]:
-    """Answer one connection with these bytes, whatever it asks."""
+def server_sending(response: bytes) -> Iterator[str]:
+    """Send this response to one connection, whatever it requests."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def answer() -> None:
             connection, _ = listener.accept()
             with connection:
                 connection.recv(65536)
-                connection.sendall(raw)
+                connection.sendall(response)
 
         thread = Thread(target=answer)
         thread.start()
@@ -63,43 +63,47 @@ def answering(raw: bytes) -> Iterator[str]:
         thread.join()
 
 
-def test_health_and_models_come_from_the_api(api_url: str, model_server: FakeModelServer) -> None:
-    client = client_of(api_url)
+def test_health_and_models_are_those_of_the_model_server(
+    api_url: str, model_server: FakeModelServer
+) -> None:
+    client = client_for(api_url)
     health = client.health()
     assert (health.model, health.model_server.state) == ("ai/smollm2:latest", "ready")
     assert health.model_server.url == model_server.base_url
     assert client.models()[0].id == "ai/smollm2:latest"
 
 
-def test_status_comes_from_the_api(api_url: str, model_server: FakeModelServer) -> None:
-    status = client_of(api_url).status()
+def test_status_holds_model_server_store_and_masked_settings(
+    api_url: str, model_server: FakeModelServer
+) -> None:
+    status = client_for(api_url).status()
     assert status.model_server.url == model_server.base_url
     assert status.store.conversations is not None
     assert status.settings["SMOLCHAT_API_KEY"] == "not set"
 
 
 @pytest.mark.parametrize("name", ["mine", "a/b", "..", "../chat", "100 % \U0001f999", "?#", "%2F"])
-def test_presets_are_kept_under_any_name(api_url: str, name: str) -> None:
-    client = client_of(api_url)
-    kept = client.put_preset(name, {"temperature": 0.5, "other": [1]})
-    assert (kept.name, kept.parameters) == (name, {"temperature": 0.5, "other": [1]})
-    assert kept in client.presets()
+def test_preset_is_stored_and_deleted_under_any_name(api_url: str, name: str) -> None:
+    client = client_for(api_url)
+    preset = client.put_preset(name, {"temperature": 0.5, "other": [1]})
+    assert (preset.name, preset.parameters) == (name, {"temperature": 0.5, "other": [1]})
+    assert preset in client.presets()
     client.delete_preset(name)
-    assert kept not in client.presets()
-    with pytest.raises(ApiError) as gone:
+    assert preset not in client.presets()
+    with pytest.raises(ApiError) as caught:
         client.delete_preset(name)
-    assert gone.value.code == "preset_not_found"
+    assert caught.value.code == "preset_not_found"
 
 
-def test_a_preset_that_the_api_refuses_is_told(api_url: str) -> None:
-    with pytest.raises(ApiError, match=r"parameters\.temperature") as refusal:
-        client_of(api_url).put_preset("mine", {"temperature": 9})
-    assert refusal.value.details["param"] == "parameters.temperature"
+def test_invalid_preset_raises_an_error_with_the_parameter(api_url: str) -> None:
+    with pytest.raises(ApiError, match=r"parameters\.temperature") as caught:
+        client_for(api_url).put_preset("mine", {"temperature": 9})
+    assert caught.value.details["param"] == "parameters.temperature"
 
 
-def test_an_answer_comes_in_chunks_and_whole(api_url: str, model_server: FakeModelServer) -> None:
+def test_chat_streams_deltas_and_the_receipt(api_url: str, model_server: FakeModelServer) -> None:
     model_server.replies.append(stream_of(["Hi", " there"]))
-    chunks = ask(api_url, HELLO | {"smolchat": {"receipt": True}})
+    chunks = stream_chat(api_url, HELLO | {"smolchat": {"receipt": True}})
     deltas = [chunk.choices[0].delta for chunk in chunks[1:3]]
     assert [delta.content for delta in deltas if delta] == ["Hi", " there"]
     assert chunks[-1].smolchat
@@ -107,35 +111,35 @@ def test_an_answer_comes_in_chunks_and_whole(api_url: str, model_server: FakeMod
     assert chunks[-1].smolchat.receipt.completion_tokens == 2
 
 
-def test_a_refusal_is_told_in_the_words_of_the_api(api_url: str) -> None:
-    with pytest.raises(ApiError) as refusal:
-        ask(api_url, HELLO | {"temperature": 9})
-    assert refusal.value.code == "invalid_request"
-    assert "temperature" in refusal.value.message
+def test_api_error_keeps_its_code_and_message(api_url: str) -> None:
+    with pytest.raises(ApiError) as caught:
+        stream_chat(api_url, HELLO | {"temperature": 9})
+    assert caught.value.code == "invalid_request"
+    assert "temperature" in caught.value.message
 
 
-def test_an_error_in_the_middle_is_an_error(api_url: str, model_server: FakeModelServer) -> None:
-    begun = Reply(headers=EVENTS, pieces=[event({"content": "Hi"})], end="cut")
-    model_server.replies.append(begun)
-    with pytest.raises(ApiError) as failure:
-        ask(api_url)
-    assert failure.value.code == "model_server_failed"
+def test_error_event_in_a_stream_raises(api_url: str, model_server: FakeModelServer) -> None:
+    model_server.replies.append(Reply(headers=EVENTS, pieces=[event({"content": "Hi"})], end="cut"))
+    with pytest.raises(ApiError) as caught:
+        stream_chat(api_url)
+    assert caught.value.code == "model_server_failed"
 
 
-def test_nothing_at_the_address_is_told_with_the_command_that_starts_it() -> None:
+def test_unreachable_api_error_has_the_command_that_starts_it() -> None:
     port = free_port()
-    with pytest.raises(ApiError, match=f"Nothing answers at http://localhost:{port}") as failure:
-        client_of(f"http://localhost:{port}").health()
-    assert f"`uvicorn backend.main:app --port {port}`" in failure.value.next_step
-    assert "`make run`" in failure.value.next_step
+    message = f"Can't reach the API at http://localhost:{port}"
+    with pytest.raises(ApiError, match=message) as caught:
+        client_for(f"http://localhost:{port}").health()
+    assert f"`uvicorn backend.main:app --port {port}`" in caught.value.next_step
+    assert "`make run`" in caught.value.next_step
 
 
-def test_a_container_that_is_not_there_is_told_with_composes_command() -> None:
-    with respx.mock(using="httpx") as door:
-        door.get("http://api:8000/healthz").mock(side_effect=httpx.ConnectError("refused"))
-        with pytest.raises(ApiError) as failure:
-            client_of("http://api:8000").health()
-    assert "`docker compose up -d`" in failure.value.next_step
+def test_unreachable_container_error_has_the_compose_command() -> None:
+    with respx.mock(using="httpx") as mock:
+        mock.get("http://api:8000/healthz").mock(side_effect=httpx.ConnectError("refused"))
+        with pytest.raises(ApiError) as caught:
+            client_for("http://api:8000").health()
+    assert "`docker compose up -d`" in caught.value.next_step
 
 
 @pytest.mark.parametrize(
@@ -154,29 +158,29 @@ def test_a_container_that_is_not_there_is_told_with_composes_command() -> None:
         (b'data: {"error":{"message":"No.","code":"model_loading"}}\n\n', "model_loading"),
     ],
 )
-def test_an_answer_that_is_not_whole_is_a_failure(body: bytes, code: str) -> None:
-    raw = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + body
-    with answering(raw) as url, pytest.raises(ApiError) as failure:
-        ask(url)
-    assert failure.value.code == code
+def test_incomplete_chat_stream_raises(body: bytes, code: str) -> None:
+    response = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + body
+    with server_sending(response) as url, pytest.raises(ApiError) as caught:
+        stream_chat(url)
+    assert caught.value.code == code
 
 
 STRUCTURED = {"messages": HELLO["messages"], "response_type": "event"}
 RESULT = b'{"result": {"answers": [{"parsed": {"a": 1}, "text": "{}"}]}}'
 
 
-def ask_structured(url: str) -> list[StructuredEvent]:
-    async def collected() -> list[StructuredEvent]:
-        return [event async for event in client_of(url).stream_structured(STRUCTURED)]
+def stream_structured(url: str) -> list[StructuredEvent]:
+    async def collect() -> list[StructuredEvent]:
+        return [event async for event in client_for(url).stream_structured(STRUCTURED)]
 
-    return asyncio.run(collected())
+    return asyncio.run(collect())
 
 
-def test_an_object_comes_in_parts_and_whole() -> None:
-    parts = b'data: {"partial": null, "attempt": 2, "answer": 0}\n\ndata: %b\n\n' % RESULT
-    raw = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + parts + b"data: [DONE]\n\n"
-    with answering(raw) as url:
-        first, last = ask_structured(url)
+def test_structured_streams_partial_values_and_the_result() -> None:
+    events = b'data: {"partial": null, "attempt": 2, "answer": 0}\n\ndata: %b\n\n' % RESULT
+    response = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + events + b"data: [DONE]\n\n"
+    with server_sending(response) as url:
+        first, last = stream_structured(url)
     assert (first.has_partial, first.partial, first.attempt) == (True, None, 2)
     assert last.result
     assert not last.has_partial
@@ -197,29 +201,32 @@ def test_an_object_comes_in_parts_and_whole() -> None:
         ),
     ],
 )
-def test_an_object_that_is_not_whole_is_a_failure(body: bytes, code: str) -> None:
-    raw = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + body
-    with answering(raw) as url, pytest.raises(ApiError) as failure:
-        ask_structured(url)
-    assert failure.value.code == code
-    assert failure.value.details.get("text") == ("x" if code == "validation_failed" else None)
+def test_incomplete_structured_stream_raises(body: bytes, code: str) -> None:
+    response = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + body
+    with server_sending(response) as url, pytest.raises(ApiError) as caught:
+        stream_structured(url)
+    assert caught.value.code == code
+    assert caught.value.details.get("text") == ("x" if code == "validation_failed" else None)
 
 
-def test_another_program_at_the_address_is_told_as_that() -> None:
-    raw = b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno"
-    with answering(raw) as url, pytest.raises(ApiError, match="not SmolChat's API") as failure:
-        ask(url)
-    assert "API_BASE_URL" in failure.value.next_step
+def test_error_of_another_server_names_the_setting() -> None:
+    response = b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno"
+    with (
+        server_sending(response) as url,
+        pytest.raises(ApiError, match="not the SmolChat API") as caught,
+    ):
+        stream_chat(url)
+    assert "API_BASE_URL" in caught.value.next_step
 
 
 @pytest.mark.parametrize("body", [b"{}", b"[]", b"1", b'{"model": "m", "model_server": 1}'])
-def test_foreign_json_at_the_address_is_told_as_that(body: bytes) -> None:
-    raw = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
-    with answering(raw) as url, pytest.raises(ApiError, match="not SmolChat's API"):
-        client_of(url).health()
+def test_json_of_another_server_raises(body: bytes) -> None:
+    response = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+    with server_sending(response) as url, pytest.raises(ApiError, match="not the SmolChat API"):
+        client_for(url).health()
 
 
-def test_the_key_is_sent_where_there_is_one() -> None:
+def test_api_key_is_sent_as_bearer_token() -> None:
     received = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -239,14 +246,14 @@ def test_the_key_is_sent_where_there_is_one() -> None:
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
-def test_events_end_with_any_of_the_three_line_ends(end: bytes) -> None:
-    raw = end.join(
+def test_sse_accepts_all_three_line_endings(end: bytes) -> None:
+    stream = end.join(
         [b": comment", b"data: one", b"data:two", b"", b"event: x", b"data: 3", b"", b"x"]
     )
     for size in (1, 2, 7, 1000):
-        pieces = [raw[start : start + size] for start in range(0, len(raw), size)]
-        assert parse(*pieces) == ["one\ntwo", "3"]
+        chunks = [stream[start : start + size] for start in range(0, len(stream), size)]
+        assert parse(*chunks) == ["one\ntwo", "3"]
 
 
-def test_a_line_separator_inside_a_text_does_not_end_a_line() -> None:
+def test_sse_does_not_split_at_unicode_line_separators() -> None:
     assert parse('data: {"a":"\u2028 \u0085"}\n\n'.encode()) == ['{"a":"\u2028 \u0085"}']

@@ -1,4 +1,4 @@
-"""The tree of a conversation, as the page reads it."""
+"""Branches, siblings and leaves of a conversation."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from tests.support.messages import NOW, message
 
 
 def tree(current: str | None = "a2") -> Conversation:
-    """Two first questions; the second one has two answers, and the first of them goes on."""
+    """Return two root questions; the second has two answers, the first of which continues."""
     messages = [
         message("q1", None),
         message("q2", None),
@@ -22,7 +22,7 @@ def tree(current: str | None = "a2") -> Conversation:
 
 
 @pytest.mark.parametrize(
-    ("current", "thread"),
+    ("current", "branch"),
     [
         ("a2", ["q2", "a2"]),
         ("a3", ["q2", "a1", "q3", "a3"]),
@@ -31,28 +31,31 @@ def tree(current: str | None = "a2") -> Conversation:
         ("gone", []),
     ],
 )
-def test_a_thread_leads_from_the_first_message_to_where_it_was_left(
-    current: str | None, thread: list[str]
+def test_active_branch_leads_from_the_root_to_the_current_message(
+    current: str | None, branch: list[str]
 ) -> None:
-    assert [said.id for said in tree(current).active_branch()] == thread
+    assert [message.id for message in tree(current).active_branch()] == branch
 
 
-def test_siblings_are_what_was_said_in_the_same_place() -> None:
-    found = tree()
-    siblings = {said.id: [other.id for other in found.siblings(said)] for said in found.messages}
+def test_siblings_share_parent_and_role() -> None:
+    conversation = tree()
+    siblings = {
+        message.id: [sibling.id for sibling in conversation.siblings(message)]
+        for message in conversation.messages
+    }
     assert siblings["q1"] == siblings["q2"] == ["q1", "q2"]
     assert siblings["a1"] == siblings["a2"] == ["a1", "a2"]
     assert siblings["q3"] == ["q3"]
 
 
-def test_a_thread_goes_on_by_the_newest() -> None:
-    found = tree()
-    ends = {said.id: found.latest_leaf(said) for said in found.messages}
-    assert ends == {"q1": "q1", "q2": "a2", "a1": "a3", "a2": "a2", "q3": "a3", "a3": "a3"}
+def test_latest_leaf_follows_the_newest_children() -> None:
+    conversation = tree()
+    leaves = {message.id: conversation.latest_leaf(message) for message in conversation.messages}
+    assert leaves == {"q1": "q1", "q2": "a2", "a1": "a3", "a2": "a2", "q3": "a3", "a3": "a3"}
 
 
 @pytest.mark.parametrize(
-    ("fields", "is_cut"),
+    ("fields", "is_incomplete"),
     [
         ({"state": "finished", "receipt": {"finish_reason": "stop"}}, False),
         ({"state": "finished", "receipt": {"finish_reason": "length"}}, True),
@@ -63,5 +66,8 @@ def test_a_thread_goes_on_by_the_newest() -> None:
         ({"role": "user", "state": None}, False),
     ],
 )
-def test_an_answer_that_was_cut_can_go_on(fields: dict[str, Any], *, is_cut: bool) -> None:
-    assert message("a", None, **({"role": "assistant"} | fields)).is_incomplete == is_cut
+def test_answer_that_was_cut_off_is_incomplete(
+    fields: dict[str, Any], *, is_incomplete: bool
+) -> None:
+    answer = message("a", None, **({"role": "assistant"} | fields))
+    assert answer.is_incomplete == is_incomplete

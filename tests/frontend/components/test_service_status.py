@@ -1,10 +1,10 @@
-"""What the page says of where words go."""
+"""The privacy notice: which addresses count as this computer."""
 
 import pytest
 
-from api.client import ApiClient
-from components import service_status
-from settings import Settings
+from components.service_status import privacy_notice
+
+LOCAL_HOSTS = "api, Engine,172.17.0.1,"
 
 
 @pytest.mark.parametrize(
@@ -20,22 +20,15 @@ from settings import Settings
         (["http://localhost@evil.test/v1"], "evil.test"),
     ],
 )
-def test_words_stay_here_only_where_every_address_is_this_computer(
-    urls: list[str], remote: str, monkeypatch: pytest.MonkeyPatch
+def test_notice_is_local_only_if_every_address_is_this_computer(
+    urls: list[str], remote: str
 ) -> None:
-    settings = Settings(local_hosts="api, Engine,172.17.0.1,")
-    monkeypatch.setattr(service_status, "api", lambda: ApiClient(settings))
-    told = f"What you type is sent to **{remote}**."
-    stays = "Runs on **this computer**. Nothing you type leaves it."
-    assert service_status.privacy_notice(*urls) == (told if remote else stays)
+    sent = f"What you type is sent to **{remote}**."
+    local = "Runs on **this computer**. Nothing you type leaves it."
+    assert privacy_notice(*urls, local_hosts=LOCAL_HOSTS) == (sent if remote else local)
 
 
-def test_a_service_of_that_name_elsewhere_is_not_taken_for_this_computer(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(service_status, "api", lambda: ApiClient(Settings()))
-    for host in ("api", "engine", "balancer", "172.17.0.1", ""):
-        assert (
-            service_status.privacy_notice(f"http://{host}:8000")
-            == f"What you type is sent to **{host}**."
-        )
+@pytest.mark.parametrize("host", ["api", "engine", "balancer", "172.17.0.1", ""])
+def test_service_names_are_remote_unless_configured_as_local(host: str) -> None:
+    notice = privacy_notice(f"http://{host}:8000", local_hosts="")
+    assert notice == f"What you type is sent to **{host}**."

@@ -1,3 +1,5 @@
+"""The sampling parameters of the page: complete, and with the bounds of the API."""
+
 from typing import Any
 
 import pytest
@@ -6,7 +8,7 @@ from pydantic import ValidationError
 from backend.protocol import ChatCompletionRequest
 from controls.parameters import ALL, Parameter, summarize, to_request_fields
 
-# What a request says that is no matter of sampling, or that this page has no place for.
+# Request fields that are not sampling parameters, or that the page does not offer.
 NOT_OFFERED = {
     "messages", "model", "stream", "stream_options", "max_completion_tokens", "n", "logprobs",
     "top_logprobs", "n_probs", "n_predict", "n_cmpl", "logit_bias", "response_format", "tools",
@@ -14,17 +16,17 @@ NOT_OFFERED = {
 }  # fmt: skip
 
 
-def test_the_page_offers_every_sampling_parameter_of_the_api() -> None:
+def test_page_offers_every_sampling_parameter_of_the_api() -> None:
     offered = {parameter.name for parameter in ALL}
     assert offered == set(ChatCompletionRequest.model_fields) - NOT_OFFERED
     assert len(offered) == len(ALL)
 
 
 @pytest.mark.parametrize("parameter", ALL, ids=lambda parameter: parameter.name)
-def test_the_bounds_are_those_of_the_api(parameter: Parameter) -> None:
+def test_bounds_are_those_of_the_api(parameter: Parameter) -> None:
     def request(value: Any) -> ChatCompletionRequest:
-        asked = {"messages": [{"role": "user", "content": "Hi"}], parameter.name: value}
-        return ChatCompletionRequest.model_validate(asked)
+        body = {"messages": [{"role": "user", "content": "Hi"}], parameter.name: value}
+        return ChatCompletionRequest.model_validate(body)
 
     if parameter.kind == "texts":
         request(["a"] * int(parameter.max_value))
@@ -39,16 +41,16 @@ def test_the_bounds_are_those_of_the_api(parameter: Parameter) -> None:
         )
 
 
-def test_only_what_was_set_is_sent() -> None:
+def test_only_parameters_that_are_set_are_sent() -> None:
     values: dict[str, Any] = {"temperature": 0.0, "top_p": None, "stop": [], "seed": 0, "other": 1}
     assert to_request_fields(values) == {"temperature": 0.0, "seed": 0}
     assert to_request_fields({}) == {}
 
 
-def test_a_new_line_can_be_written_as_one_types_it() -> None:
+def test_escaped_newline_in_stop_sequence_is_sent_as_newline() -> None:
     assert to_request_fields({"stop": [r"\n", "END"]}) == {"stop": ["\n", "END"]}
 
 
-def test_what_is_sent_is_said_in_one_line() -> None:
-    sent = {"temperature": 0.2, "top_k": 40, "stop": ["\n"]}
-    assert summarize(sent) == r"temperature 0.2 · top_k 40 · stop '\n'"
+def test_summary_lists_the_fields_on_one_line() -> None:
+    fields = {"temperature": 0.2, "top_k": 40, "stop": ["\n"]}
+    assert summarize(fields) == r"temperature 0.2 · top_k 40 · stop '\n'"

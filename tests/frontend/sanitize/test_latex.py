@@ -1,4 +1,4 @@
-"""Which formulas reach KaTeX. What it makes of them is in test_browser_markdown.py."""
+"""Which formulas reach KaTeX. test_browser_markdown.py tests how they are rendered."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from sanitize.latex import MAX_CHARACTERS, sanitize_latex
 
 
 @pytest.mark.parametrize(
-    ("formula", "written"),
+    ("formula", "expected"),
     [
         (r"x^2 + \frac{a}{b} \leq \infty", r"x^2 + \frac{a}{b} \leq \infty"),
         ("\n a\n = b ", "a = b"),
@@ -17,20 +17,20 @@ from sanitize.latex import MAX_CHARACTERS, sanitize_latex
         (r"1 \\[99em] 2 \\ [a]", r"1 \\ 2 \\{}[a]"),
     ],
 )
-def test_a_formula_is_written_on_one_line(formula: str, written: str) -> None:
-    assert sanitize_latex(formula) == written
+def test_allowed_formula_is_rewritten_on_one_line(formula: str, expected: str) -> None:
+    assert sanitize_latex(formula) == expected
 
 
 @pytest.mark.parametrize(
-    ("formula", "written"),
+    ("formula", "expected"),
     [
         (r"x ![a](http://e/x)", "x ! [a] (http://e/x)"),
         (r"\text{:red[a]}", r"\text{: red[a]}"),
         ("a $`$ b", "a b"),
     ],
 )
-def test_a_formula_is_harmless_where_it_is_not_read_as_one(formula: str, written: str) -> None:
-    assert sanitize_latex(formula) == written
+def test_formula_is_harmless_as_markdown(formula: str, expected: str) -> None:
+    assert sanitize_latex(formula) == expected
 
 
 @pytest.mark.parametrize(
@@ -53,5 +53,5 @@ def test_a_formula_is_harmless_where_it_is_not_read_as_one(formula: str, written
         "",
     ],
 )
-def test_what_could_cover_the_page_or_is_not_known_is_no_formula(formula: str) -> None:
+def test_unsafe_or_unknown_formula_is_rejected(formula: str) -> None:
     assert sanitize_latex(formula) is None

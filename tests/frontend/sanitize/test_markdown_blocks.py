@@ -1,11 +1,10 @@
-"""Model text is hostile until rewritten. A browser's view of it: test_browser_markdown.py."""
+"""Sanitizing hostile Markdown. test_browser_markdown.py tests it in a browser."""
 
 import re
 
 import pytest
 
-from sanitize.markdown_blocks import sanitize_markdown as safe_markdown_with_breaks
-from sanitize.markdown_blocks import split_blocks
+from sanitize.markdown_blocks import sanitize_markdown, split_blocks
 from sanitize.markdown_inline import EMPTY_DIRECTIVE
 
 MARKDOWN_RULES = re.compile(
@@ -13,16 +12,16 @@ MARKDOWN_RULES = re.compile(
 )
 
 
-def safe_markdown(text: str) -> str:
-    """Rewrite, and leave out the spaces that only keep line ends."""
-    return re.sub(r"  $", "", safe_markdown_with_breaks(text), flags=re.MULTILINE)
+def sanitize(text: str) -> str:
+    """Sanitize, and remove the trailing spaces that only keep line breaks."""
+    return re.sub(r"  $", "", sanitize_markdown(text), flags=re.MULTILINE)
 
 
-def test_the_lines_of_a_verse_stay_lines() -> None:
+def test_line_breaks_of_a_poem_are_kept() -> None:
     verse = "Roses are red,\nviolets are blue.\n\nNext"
-    assert safe_markdown_with_breaks(verse) == "Roses are red,  \nviolets are blue.\n\nNext"
+    assert sanitize_markdown(verse) == "Roses are red,  \nviolets are blue.\n\nNext"
     code = "```\na\nb\n```"
-    assert safe_markdown_with_breaks(code) == code
+    assert sanitize_markdown(code) == code
 
 
 @pytest.mark.parametrize(
@@ -35,12 +34,12 @@ def test_the_lines_of_a_verse_stay_lines() -> None:
         "text\n\n---\n\nHead\n===",
     ],
 )
-def test_plain_markdown_and_code_stay_as_they_are(text: str) -> None:
-    assert safe_markdown(text) == text
+def test_plain_markdown_and_code_are_unchanged(text: str) -> None:
+    assert sanitize(text) == text
 
 
 @pytest.mark.parametrize(
-    ("text", "written"),
+    ("text", "expected"),
     [
         ("1. Do\n   ```py\n     x\n   ```\n2. b", "1. Do\n```python\n  x\n```\n2. b"),
         ("- ~~~\n  ![a](b)\n  ~~~\n![a](b)", "- _\n~~~\n![a](b)\n~~~\n[Image: a\\](b)"),
@@ -56,8 +55,8 @@ def test_plain_markdown_and_code_stay_as_they_are(text: str) -> None:
         ("```\r\n![a](b)\r\n```\r![a](b)", "```\n![a](b)\n```\n[Image: a\\](b)"),
     ],
 )
-def test_a_fence_ends_where_it_seems_to(text: str, written: str) -> None:
-    assert safe_markdown(text) == written.replace("_", EMPTY_DIRECTIVE)
+def test_fence_ends_at_its_closing_fence(text: str, expected: str) -> None:
+    assert sanitize(text) == expected.replace("_", EMPTY_DIRECTIVE)
 
 
 @pytest.mark.parametrize(
@@ -76,15 +75,15 @@ def test_a_fence_ends_where_it_seems_to(text: str, written: str) -> None:
         ("math", ""),
     ],
 )
-def test_a_fence_names_no_language_but_a_known_one(info: str, language: str) -> None:
-    assert safe_markdown(f"```{info}\nx\n```") == f"```{language}\nx\n```"
-    assert safe_markdown(f"~~~{info}\nx\n~~~") == f"~~~{language}\nx\n~~~"
-    assert safe_markdown(f"> ```{info}\n> x") == f"> ```{language}\n> x"
-    assert safe_markdown(f"1. ```{info}\n   x") == f"1. {EMPTY_DIRECTIVE}\n```{language}\nx"
+def test_fence_language_is_a_known_one_or_none(info: str, language: str) -> None:
+    assert sanitize(f"```{info}\nx\n```") == f"```{language}\nx\n```"
+    assert sanitize(f"~~~{info}\nx\n~~~") == f"~~~{language}\nx\n~~~"
+    assert sanitize(f"> ```{info}\n> x") == f"> ```{language}\n> x"
+    assert sanitize(f"1. ```{info}\n   x") == f"1. {EMPTY_DIRECTIVE}\n```{language}\nx"
 
 
 @pytest.mark.parametrize(
-    ("text", "written"),
+    ("text", "expected"),
     [
         ("a\n\n    $5 *x*\n\n    ```y\n\nb", "a\n\n```\n$5 *x*\n```\n```\n\nb"),
         ("a\n\n    x <b>\n\n\ty\n\nb", "a\n\n```\nx <b>\n\ny\n```\nb"),
@@ -93,12 +92,12 @@ def test_a_fence_names_no_language_but_a_known_one(info: str, language: str) -> 
         ("a\n    b: c", "a\n    b\\: c"),
     ],
 )
-def test_indented_code_shows_no_backslashes(text: str, written: str) -> None:
-    assert safe_markdown(text) == written
+def test_indented_code_becomes_a_fence(text: str, expected: str) -> None:
+    assert sanitize(text) == expected
 
 
 @pytest.mark.parametrize(
-    ("text", "written"),
+    ("text", "expected"),
     [
         ("\\[\nx\n= y\n\\]\nz", "\n$\\displaystyle x = y$\n\nz"),
         ("$$x\n= y$$.", f"\n$\\displaystyle x = y${EMPTY_DIRECTIVE}.\n"),
@@ -109,12 +108,12 @@ def test_indented_code_shows_no_backslashes(text: str, written: str) -> None:
         ("$$\nx", "\\$\\$\nx"),
     ],
 )
-def test_mathematics_of_several_lines_is_one_formula(text: str, written: str) -> None:
-    assert safe_markdown(text) == written
+def test_multi_line_math_is_one_formula(text: str, expected: str) -> None:
+    assert sanitize(text) == expected
 
 
 @pytest.mark.parametrize(
-    ("text", "written"),
+    ("text", "expected"),
     [
         (">>> print(1)", rf"\>{EMPTY_DIRECTIVE}>> print(1)"),
         (">= 5", rf"\>{EMPTY_DIRECTIVE}= 5"),
@@ -123,15 +122,15 @@ def test_mathematics_of_several_lines_is_one_formula(text: str, written: str) ->
         ("| `a|b` |\n|---|\n| `c|d` |\n\n`e|f`", "| `a\\|b` |\n|---|\n| `c\\|d` |\n\n`e|f`"),
     ],
 )
-def test_what_stands_at_the_beginning_of_a_line_is_seen_as_written(text: str, written: str) -> None:
-    assert safe_markdown(text) == written
+def test_line_start_that_only_looks_like_markdown_is_escaped(text: str, expected: str) -> None:
+    assert sanitize(text) == expected
 
 
-def test_every_beginning_of_a_text_is_as_safe_as_the_whole() -> None:
+def test_every_prefix_of_a_text_is_safe() -> None:
     text = "Hi ![a](http://e/x) `c ![b](y)` $![d](z)^2$ \\[\n![e](f)\n\\] <img> :red[g] [h](data:i)"
     text += '\n> ![j](k) :on:\n\n1. [l](http://m "n") $$\n   o^{:p[q]}\n$$ \\(![r](s)'
     for length in range(len(text) + 1):
-        assert not MARKDOWN_RULES.search(safe_markdown(text[:length])), text[:length]
+        assert not MARKDOWN_RULES.search(sanitize(text[:length])), text[:length]
 
 
 @pytest.mark.timeout(40)
@@ -145,21 +144,21 @@ def test_every_beginning_of_a_text_is_as_safe_as_the_whole() -> None:
         "".join("`" * length + " " for length in range(630)),
     ],
 )
-def test_a_text_that_opens_much_and_closes_nothing_is_done_in_time(opening: str) -> None:
-    """A second or so; were a text looked through again at each opening, it would take minutes."""
+def test_unclosed_constructs_take_linear_time(opening: str) -> None:
+    """About a second; searching the rest of the text at each opening would take minutes."""
     text = opening * (200_000 // len(opening))
     assert "".join(split_blocks(text)) == text
-    assert safe_markdown_with_breaks(text)
+    assert sanitize_markdown(text)
 
 
-def test_settled_blocks_stay_as_they_are_while_a_text_grows() -> None:
+def test_complete_blocks_do_not_change_while_the_text_grows() -> None:
     paragraph = "word " * 100 + "\n\n"
     code = "```\n" + "x = 1\n\n" * 80 + "y\n```\n\n"
     text = paragraph + "1. a\n\n2. b\n\n" + paragraph + code + "end"
-    known: list[str] = []
+    previous: list[str] = []
     for length in range(len(text) + 1):
-        *settled, _ = split_blocks(text[:length])
-        assert settled[: len(known)] == known
-        known = settled
+        *complete, _ = split_blocks(text[:length])
+        assert complete[: len(previous)] == previous
+        previous = complete
     assert "".join(split_blocks(text)) == text
-    assert len(known) == 3
+    assert len(previous) == 3

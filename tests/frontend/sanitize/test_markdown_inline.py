@@ -1,4 +1,4 @@
-"""A line of model text is hostile until rewritten. A browser's view: test_browser_markdown.py."""
+"""Sanitizing one hostile line. test_browser_markdown.py tests it in a browser."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from sanitize.markdown_inline import EMPTY_DIRECTIVE, sanitize_inline
 
 
 @pytest.mark.parametrize(
-    ("text", "written"),
+    ("text", "expected"),
     [
         ("![a](http://e/x.png)", "[Image: a](<http://e/x.png>)"),
         ("![](http://e/x.png)", "[Image: ](<http://e/x.png>)"),
@@ -20,12 +20,12 @@ from sanitize.markdown_inline import EMPTY_DIRECTIVE, sanitize_inline
         ("vec![1, 2]", r"vec\![1, 2]"),
     ],
 )
-def test_no_image_is_left(text: str, written: str) -> None:
-    assert sanitize_inline(text) == written
+def test_images_are_removed(text: str, expected: str) -> None:
+    assert sanitize_inline(text) == expected
 
 
 @pytest.mark.parametrize(
-    ("text", "written"),
+    ("text", "expected"),
     [
         ("<img src=x onerror=y>", r"\<img src=x onerror=y>"),
         ("<script>x</script>", r"\<script>x\</script>"),
@@ -39,12 +39,12 @@ def test_no_image_is_left(text: str, written: str) -> None:
         ("[^1]: note", r"[^1\]\: note"),
     ],
 )
-def test_nothing_runs_and_html_is_text(text: str, written: str) -> None:
-    assert sanitize_inline(text) == written
+def test_html_and_script_urls_become_text(text: str, expected: str) -> None:
+    assert sanitize_inline(text) == expected
 
 
 @pytest.mark.parametrize(
-    ("text", "written"),
+    ("text", "expected"),
     [
         ("[a](http://e/`) :red[x] `", r"[a\](<http://e/>`) :red[x] `"),
         ("http://e/`a :red[x] `", "<http://e/>`a :red[x] `"),
@@ -53,12 +53,12 @@ def test_nothing_runs_and_html_is_text(text: str, written: str) -> None:
         ('[a](http://e/ "`") :red[x] `', r'[a\](<http://e/> "`") :red[x] `'),
     ],
 )
-def test_an_address_takes_no_backtick_with_it(text: str, written: str) -> None:
-    assert sanitize_inline(text) == written
+def test_url_does_not_consume_a_backtick(text: str, expected: str) -> None:
+    assert sanitize_inline(text) == expected
 
 
 @pytest.mark.parametrize(
-    ("text", "written"),
+    ("text", "expected"),
     [
         ("[docs](https://e.org/a?b=c)", "[docs](<https://e.org/a?b=c>)"),
         ("[a](https://e.org/A_(b))", "[a](<https://e.org/A_(b)>)"),
@@ -76,12 +76,12 @@ def test_an_address_takes_no_backtick_with_it(text: str, written: str) -> None:
         ),
     ],
 )
-def test_links_lead_where_they_say(text: str, written: str) -> None:
-    assert sanitize_inline(text) == written
+def test_web_links_are_kept(text: str, expected: str) -> None:
+    assert sanitize_inline(text) == expected
 
 
 @pytest.mark.parametrize(
-    ("text", "written"),
+    ("text", "expected"),
     [
         (":red[x]", r"\:red[x]"),
         (":smile:", rf"\:{EMPTY_DIRECTIVE}smile\:"),
@@ -104,12 +104,12 @@ def test_links_lead_where_they_say(text: str, written: str) -> None:
         ("p->q --flag a--b", "p->q --flag a--b"),
     ],
 )
-def test_what_streamlit_would_interpret_is_text(text: str, written: str) -> None:
-    assert sanitize_inline(text) == written
+def test_streamlit_extensions_become_text(text: str, expected: str) -> None:
+    assert sanitize_inline(text) == expected
 
 
 @pytest.mark.parametrize(
-    ("text", "written"),
+    ("text", "expected"),
     [
         (
             "&lt;b&gt; &copy;",
@@ -119,12 +119,12 @@ def test_what_streamlit_would_interpret_is_text(text: str, written: str) -> None
         ("&bogus; AT&T", r"\&bogus\; AT&T"),
     ],
 )
-def test_a_character_by_its_name_is_that_character(text: str, written: str) -> None:
-    assert sanitize_inline(text) == written
+def test_entity_becomes_its_character(text: str, expected: str) -> None:
+    assert sanitize_inline(text) == expected
 
 
 @pytest.mark.parametrize(
-    ("text", "written"),
+    ("text", "expected"),
     [
         ("$5 and $10", r"\$5 and \$10"),
         ("US$5 or 5$", r"US\$5 or 5\$"),
@@ -137,12 +137,12 @@ def test_a_character_by_its_name_is_that_character(text: str, written: str) -> N
         (r"\(\rule{9em}{9em}\!\)", r"\\\(\\rule\{9em\}\{9em\}\\\!\\\)"),
     ],
 )
-def test_dollars_are_mathematics_only_where_they_look_like_it(text: str, written: str) -> None:
-    assert sanitize_inline(text) == written
+def test_dollar_signs_delimit_only_math(text: str, expected: str) -> None:
+    assert sanitize_inline(text) == expected
 
 
 @pytest.mark.parametrize(
-    ("text", "written"),
+    ("text", "expected"),
     [
         (r"C:\new\(x) and D:\a" + "\\", r"C\:\new\\\(x) and D\:\a\\"),
         (r"\\server\share", r"\\\\server\share"),
@@ -155,8 +155,8 @@ def test_dollars_are_mathematics_only_where_they_look_like_it(text: str, written
         ("Name: ______", r"Name\: \_\_\_\_\_\_"),
     ],
 )
-def test_what_only_looks_like_markdown_is_seen_as_written(text: str, written: str) -> None:
-    assert sanitize_inline(text) == written
+def test_text_that_only_looks_like_markdown_is_escaped(text: str, expected: str) -> None:
+    assert sanitize_inline(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -166,14 +166,14 @@ def test_what_only_looks_like_markdown_is_seen_as_written(text: str, written: st
         "`$x <b> :red[a] ->` and ``a ` b`` and `a|b`",
     ],
 )
-def test_plain_markdown_and_code_stay_as_they_are(text: str) -> None:
+def test_plain_markdown_and_code_are_unchanged(text: str) -> None:
     assert sanitize_inline(text) == text
 
 
-def test_code_in_a_table_keeps_its_bars() -> None:
+def test_bars_in_table_code_are_escaped() -> None:
     assert sanitize_inline(r"| `a|b` | `c\|d` |", in_table=True) == r"| `a\|b` | `c\|d` |"
 
 
-def test_backticks_that_nothing_closes_are_text() -> None:
+def test_unclosed_backticks_become_text() -> None:
     assert sanitize_inline("``a` :red[b] `c`` ```") == r"``a` :red[b] `c`` \`\`\`"
     assert sanitize_inline("`a `` b") == r"\`a \`\` b"

@@ -1,4 +1,4 @@
-"""The reliability score: its interval, its sums, and what is exported."""
+"""Benchmark results: confidence interval, scores, chart and export."""
 
 import csv
 import io
@@ -12,12 +12,12 @@ from structured.benchmark import Trial, scores, to_csv, to_json, wilson_interval
 from structured.benchmark_view import chart, points, row
 
 
-def trial(way: str, **known: Any) -> Trial:
-    whole: dict[str, Any] = {"method": way, "number": 1, "outcome": "valid", "seconds": 1.0}
-    return Trial(**(whole | known))
+def trial(method: str, **fields: Any) -> Trial:
+    defaults: dict[str, Any] = {"method": method, "number": 1, "outcome": "valid", "seconds": 1.0}
+    return Trial(**(defaults | fields))
 
 
-# Known values: R's binom.confint(method="wilson"), and Wilson's own limits at the ends.
+# Reference values from R's binom.confint(method="wilson").
 @pytest.mark.parametrize(
     ("successes", "trials", "low", "high"),
     [
@@ -30,11 +30,13 @@ def trial(way: str, **known: Any) -> Trial:
         (1, 3, 0.0615, 0.7923),
     ],
 )
-def test_the_interval_is_wilsons(successes: int, trials: int, low: float, high: float) -> None:
+def test_interval_matches_reference_values(
+    successes: int, trials: int, low: float, high: float
+) -> None:
     assert wilson_interval(successes, trials) == pytest.approx((low, high), abs=1e-4)
 
 
-def test_the_interval_holds_the_share_and_narrows_with_more_trials() -> None:
+def test_interval_contains_the_share_and_narrows_with_more_trials() -> None:
     for trials in (1, 7, 50):
         for successes in range(trials + 1):
             low, high = wilson_interval(successes, trials)
@@ -45,8 +47,8 @@ def test_the_interval_holds_the_share_and_narrows_with_more_trials() -> None:
             assert more_high - more_low < high - low
 
 
-def test_each_way_is_scored_for_itself_in_the_order_of_its_trial() -> None:
-    found = scores(
+def test_methods_are_scored_in_the_order_of_their_first_trial() -> None:
+    results = scores(
         [
             trial("json_schema", outcome="truncated"),
             trial("SmolChat", seconds=1.0),
@@ -56,53 +58,49 @@ def test_each_way_is_scored_for_itself_in_the_order_of_its_trial() -> None:
             trial("json_schema", outcome="refused"),
         ]
     )
-    theirs, ours = found
-    assert (theirs.method, theirs.trials, theirs.valid, theirs.truncated) == (
-        "json_schema",
-        4,
-        1,
-        1,
-    )
-    assert (theirs.valid_share, theirs.truncated_share) == (0.25, 0.25)
-    assert theirs.median_seconds == 4.0  # of the valid ones
-    assert (ours.valid_share, ours.median_seconds) == (1.0, 2.0)
-    assert (ours.low, ours.high) == wilson_interval(2, 2)
+    json_schema, smolchat = results
+    assert json_schema.method == "json_schema"
+    assert (json_schema.trials, json_schema.valid, json_schema.truncated) == (4, 1, 1)
+    assert (json_schema.valid_share, json_schema.truncated_share) == (0.25, 0.25)
+    assert json_schema.median_seconds == 4.0  # of the valid ones
+    assert (smolchat.valid_share, smolchat.median_seconds) == (1.0, 2.0)
+    assert (smolchat.low, smolchat.high) == wilson_interval(2, 2)
 
 
-def test_a_way_that_never_worked_has_no_seconds() -> None:
-    [found] = scores([trial("free text", outcome="invalid")])
-    assert found.median_seconds is None
-    assert row(found) == {
-        "Way": "free text",
+def test_method_without_valid_output_has_no_median() -> None:
+    [score] = scores([trial("free text", outcome="invalid")])
+    assert score.median_seconds is None
+    assert row(score) == {
+        "Method": "free text",
         "Valid": "0% of 1",
-        "95 % interval": "0 to 79%",
+        "95% interval": "0 to 79%",
         "Truncated": "0%",
-        "Median seconds": "none",
+        "Median time (s)": "n/a",
     }
 
 
-def test_nothing_is_scored_where_nothing_was_tried() -> None:
+def test_no_trials_give_no_scores() -> None:
     assert scores([]) == []
 
 
-def test_the_plot_shows_each_share_within_its_interval() -> None:
+def test_chart_shows_each_share_within_its_interval() -> None:
     [point] = points(scores([trial("SmolChat"), trial("SmolChat", outcome="invalid")]))
     assert point["low"] < point["valid"] == 0.5 < point["high"]
     spec = chart(["json_object", "SmolChat"], LIGHT)
     assert spec["encoding"]["y"]["scale"]["domain"] == ["json_object", "SmolChat"]
 
 
-def test_all_is_exported_as_json() -> None:
-    tried = [trial("SmolChat", text='{"a": "ü"}', attempts=2)]
-    exported = json.loads(to_json(tried, {"SmolChat": {"path": "/structured"}}))
+def test_json_export_holds_requests_scores_and_trials() -> None:
+    trials = [trial("SmolChat", text='{"a": "ü"}', attempts=2)]
+    exported = json.loads(to_json(trials, {"SmolChat": {"path": "/structured"}}))
     assert exported["requests"] == {"SmolChat": {"path": "/structured"}}
     assert exported["scores"][0]["valid"] == 1
     assert exported["trials"][0]["text"] == '{"a": "ü"}'
 
 
-def test_the_table_that_is_exported_holds_none_of_a_models_words() -> None:
+def test_csv_export_holds_no_model_output() -> None:
     exported = to_csv([trial("SmolChat", text="=1+1", fault="=2+2", completion_tokens=7)])
-    [line] = csv.DictReader(io.StringIO(exported))
-    assert line["outcome"] == "valid"
-    assert (line["seconds"], line["completion_tokens"]) == ("1.000", "7")
+    [record] = csv.DictReader(io.StringIO(exported))
+    assert record["outcome"] == "valid"
+    assert (record["seconds"], record["completion_tokens"]) == ("1.000", "7")
     assert "=" not in exported

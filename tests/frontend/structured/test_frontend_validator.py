@@ -1,4 +1,4 @@
-"""The page's judge: the same for every way of asking."""
+"""The validator of the page, which all benchmark methods share."""
 
 import socket
 import threading
@@ -7,7 +7,7 @@ import jsonschema_rs
 import pytest
 
 from structured.validator import SchemaValidator, json_pointer
-from tests.support.json_samples import JSON, NO_JSON
+from tests.support.json_samples import INVALID_JSON, VALID_JSON
 
 DATED = SchemaValidator(
     {
@@ -28,7 +28,7 @@ DATED = SchemaValidator(
         '\n```\n{"day": "2027-03-01"}```\n',
     ],
 )
-def test_what_fits_has_no_faults_and_a_fence_is_forgiven(text: str) -> None:
+def test_valid_json_has_no_issues_even_in_a_fence(text: str) -> None:
     assert DATED.issues(text) == []
 
 
@@ -40,39 +40,39 @@ def test_what_fits_has_no_faults_and_a_fence_is_forgiven(text: str) -> None:
         ('{"day": "2027-03-01", "hour": 1}', "", "additionalProperties"),
     ],
 )
-def test_what_does_not_fit_is_told_with_its_place(text: str, pointer: str, keyword: str) -> None:
-    [fault] = DATED.issues(text)
-    assert (fault.pointer, fault.keyword) == (pointer, keyword)
+def test_issue_has_pointer_and_keyword(text: str, pointer: str, keyword: str) -> None:
+    [issue] = DATED.issues(text)
+    assert (issue.pointer, issue.keyword) == (pointer, keyword)
 
 
-@pytest.mark.parametrize("text", JSON)
-def test_what_is_json_is_taken(text: str) -> None:
+@pytest.mark.parametrize("text", VALID_JSON)
+def test_json_is_accepted(text: str) -> None:
     assert SchemaValidator({}).issues(text) == []
 
 
-@pytest.mark.parametrize("text", NO_JSON)
-def test_what_is_not_json_is_not_mended(text: str) -> None:
-    assert [fault.keyword for fault in SchemaValidator({}).issues(text)] == ["json"]
+@pytest.mark.parametrize("text", INVALID_JSON)
+def test_invalid_json_is_not_repaired(text: str) -> None:
+    assert [issue.keyword for issue in SchemaValidator({}).issues(text)] == ["json"]
 
 
-def test_faults_are_told_up_to_a_number() -> None:
+def test_number_of_issues_is_limited() -> None:
     assert len(SchemaValidator({"items": {"type": "string"}}).issues(str([1] * 1000))) == 20
 
 
-def test_a_path_becomes_a_json_pointer() -> None:
+def test_path_is_formatted_as_json_pointer() -> None:
     assert json_pointer(["a/b", 0, "m~n"]) == "/a~1b/0/m~0n"
 
 
 @pytest.mark.parametrize("keyword", ["$ref", "$schema"])
-def test_nothing_that_a_schema_names_is_fetched(keyword: str) -> None:
+def test_remote_references_are_not_fetched(keyword: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(1)
-        called = threading.Event()
+        was_called = threading.Event()
 
         def answer() -> None:
             try:
                 listener.accept()[0].close()
-                called.set()
+                was_called.set()
             except TimeoutError:
                 pass
 
@@ -81,4 +81,4 @@ def test_nothing_that_a_schema_names_is_fetched(keyword: str) -> None:
         with pytest.raises(jsonschema_rs.ValidationError):
             SchemaValidator({keyword: f"http://127.0.0.1:{listener.getsockname()[1]}/schema"})
         thread.join()
-    assert not called.is_set()
+    assert not was_called.is_set()

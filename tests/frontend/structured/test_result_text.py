@@ -1,4 +1,4 @@
-"""What became of an answer, in words."""
+"""Texts about a structured output."""
 
 from typing import Any
 
@@ -13,76 +13,94 @@ from api.structured_response import (
     Unenforced,
     ValidationIssue,
 )
-from structured import result_text as words
+from structured import result_text
 from structured.stream_job import StructuredRun
 from structured.target_schema import TargetSchema
 
 USAGE = Usage(prompt_tokens=1069, completion_tokens=53)
 
 
-def run(**known: Any) -> StructuredRun:
-    return StructuredRun(**({"form": TargetSchema({}, registered_name="recipe")} | known))
+def run(**fields: Any) -> StructuredRun:
+    return StructuredRun(**({"target": TargetSchema({}, registered_name="recipe")} | fields))
 
 
 @pytest.mark.parametrize(
-    ("progress", "attempt", "said"),
+    ("progress", "attempt", "label"),
     [
-        (None, 1, "Waiting for the model …"),
-        (Progress(phase="waiting", position=2), 1, "Waiting in line, place 2 …"),
-        (Progress(phase="loading"), 1, "The model is loading …"),
-        (Progress(phase="reading", fraction=0.4), 1, "The model reads the question, 40% …"),
-        (Progress(phase="writing", fraction=0.4), 2, "The model writes, attempt 2 …"),
-        (Progress(phase="thinking"), 1, "Waiting for the model …"),
+        (None, 1, "Waiting for the model…"),
+        (Progress(phase="waiting", position=2), 1, "Queued, position 2…"),
+        (Progress(phase="loading"), 1, "Loading the model…"),
+        (Progress(phase="reading", fraction=0.4), 1, "Processing the prompt, 40%…"),
+        (Progress(phase="writing", fraction=0.4), 2, "Generating, attempt 2…"),
+        (Progress(phase="thinking"), 1, "Waiting for the model…"),
     ],
 )
-def test_what_goes_on_is_told(progress: Progress | None, attempt: int, said: str) -> None:
-    assert words.progress_label(run(progress=progress, attempt=attempt)) == said
+def test_progress_label_names_phase_and_attempt(
+    progress: Progress | None, attempt: int, label: str
+) -> None:
+    assert result_text.progress_label(run(progress=progress, attempt=attempt)) == label
 
 
-def test_only_what_was_measured_is_told_as_the_cost() -> None:
-    assert words.summary_line(run(), []) == "recipe"
-    reply = StructuredResponse.model_validate(
+def test_summary_omits_what_was_not_measured() -> None:
+    assert result_text.summary_line(run(), []) == "recipe"
+    response = StructuredResponse.model_validate(
         {"answers": [{"parsed": 1, "text": "1"}], "usage": USAGE.model_dump()}
     )
-    told = words.summary_line(run(reply=reply, seconds=0.84, form=TargetSchema({})), [Attempt()])
-    assert told == "your schema · 1 attempt · 0.84 s · 1,069 in · 53 out"
-    assert words.summary_line(run(), [Attempt(), Attempt()]) == "recipe · 2 attempts"
+    custom = run(response=response, seconds=0.84, target=TargetSchema({}))
+    assert result_text.summary_line(custom, [Attempt()]) == (
+        "custom schema · 1 attempt · 0.84 s · 1,069 prompt · 53 completion tokens"
+    )
+    assert result_text.summary_line(run(), [Attempt(), Attempt()]) == "recipe · 2 attempts"
 
 
-def test_an_attempt_is_a_line_of_a_table() -> None:
-    faults = [
+@pytest.mark.parametrize(
+    ("usage", "summary"),
+    [
+        (Usage(), "recipe"),
+        (Usage(prompt_tokens=7), "recipe · 7 prompt tokens"),
+        (Usage(completion_tokens=7), "recipe · 7 completion tokens"),
+    ],
+)
+def test_summary_shows_the_token_counts_that_are_known(usage: Usage, summary: str) -> None:
+    response = StructuredResponse.model_validate(
+        {"answers": [{"parsed": 1, "text": "1"}], "usage": usage.model_dump()}
+    )
+    assert result_text.summary_line(run(response=response), []) == summary
+
+
+def test_attempt_row_shows_unknown_values() -> None:
+    issues = [
         ValidationIssue(pointer="/a", keyword="maxLength"),
         ValidationIssue(keyword="required"),
     ]
-    cut = Attempt(finish_reason="length", errors=faults, level=0, usage=USAGE, ms=1234)
-    assert list(words.attempt_row(1, cut).values()) == [
-        "1", "cut off", "level 0", "maxLength at /a and 1 more", "53", "1.23",
+    truncated = Attempt(finish_reason="length", errors=issues, level=0, usage=USAGE, ms=1234)
+    assert list(result_text.attempt_row(1, truncated).values()) == [
+        "1", "length", "level 0", "maxLength at /a and 1 more", "53", "1.23",
     ]  # fmt: skip
-    assert list(words.attempt_row(2, Attempt()).values()) == [
-        "2", "unknown", "unknown", "none", "unknown", "unknown",
+    assert list(result_text.attempt_row(2, Attempt()).values()) == [
+        "2", "unknown", "unknown", "none", "n/a", "n/a",
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("pointer", "keyword", "said"),
+    ("pointer", "keyword", "label"),
     [
-        ("/genres", "uniqueItems", "that a list holds nothing twice, at /genres"),
-        ("", "not", "what it must not be"),
-        ("/a", "newKeyword", "the keyword newKeyword, at /a"),
+        ("/genres", "uniqueItems", "no duplicate items at /genres"),
+        ("", "not", "forbidden values"),
+        ("/a", "newKeyword", "newKeyword at /a"),
     ],
 )
-def test_what_no_grammar_holds_is_told_in_plain_words(
-    pointer: str, keyword: str, said: str
-) -> None:
-    assert words.unenforced_label(Unenforced(pointer=pointer, keyword=keyword)) == said
+def test_unenforced_label_describes_the_keyword(pointer: str, keyword: str, label: str) -> None:
+    rule = Unenforced(pointer=pointer, keyword=keyword)
+    assert result_text.unenforced_label(rule) == label
 
 
-def test_an_error_of_a_schema_is_told_with_its_place() -> None:
+def test_schema_error_shows_its_location() -> None:
     error = ApiError("No.", code="schema_invalid", details={"pointer": "/properties/a"})
-    told = words.with_schema_location(error)
-    assert told.message == "No."
-    assert told.next_step == (
-        "The place in the schema: /properties/a. Change it there, then run again."
+    located = result_text.with_schema_location(error)
+    assert located.message == "No."
+    assert located.next_step == (
+        "Location in the schema: /properties/a. Edit the schema, then run again."
     )
-    other = ApiError("Nothing answers.", "Start it.", code="api_unreachable")
-    assert words.with_schema_location(other) is other
+    unreachable = ApiError("Can't reach the API.", "Start it.", code="api_unreachable")
+    assert result_text.with_schema_location(unreachable) is unreachable

@@ -1,21 +1,21 @@
-"""What the page shows of an object that came to nothing."""
+"""The view of an interrupted structured output."""
 
 from streamlit.testing.v1 import AppTest
 
 
-def broken_off() -> None:
-    from api.errors import ApiError  # noqa: PLC0415  # the script is run by itself
+def interrupted_run() -> None:
+    from api.errors import ApiError  # noqa: PLC0415  # AppTest runs the function as a script
     from structured.result_view import ResultView  # noqa: PLC0415
     from structured.stream_job import StructuredRun  # noqa: PLC0415
     from structured.target_schema import TargetSchema  # noqa: PLC0415
 
-    error = ApiError("The answer broke off.", "Try again.", code="answer_broken_off")
-    run = StructuredRun(TargetSchema({}), written='{"a": 1}', state="failed", error=error)
+    error = ApiError("The response was interrupted.", "Try again.", code="answer_broken_off")
+    run = StructuredRun(TargetSchema({}), output='{"a": 1}', state="failed", error=error)
     ResultView(run).render_result(on_retry=lambda: None)
 
 
-def test_what_was_certain_stays_when_the_answer_breaks_off() -> None:
-    page = AppTest.from_function(broken_off).run()
+def test_partial_output_stays_when_the_response_is_interrupted() -> None:
+    page = AppTest.from_function(interrupted_run).run()
     assert not page.exception
     assert page.code[0].value == '{"a": 1}'
-    assert "The answer broke off." in page.warning[0].value
+    assert "The response was interrupted." in page.warning[0].value

@@ -1,4 +1,4 @@
-"""A schema as it is typed: what it is, or where it goes wrong."""
+"""Parsing a schema as it is typed: problems, their location, and the summary."""
 
 import json
 
@@ -8,60 +8,60 @@ from structured.schema_editor import MAX_BYTES, SchemaProblem, parse_schema, sum
 
 
 def problem(text: str) -> SchemaProblem:
-    found = parse_schema(text)
-    assert isinstance(found, SchemaProblem)
-    return found
+    result = parse_schema(text)
+    assert isinstance(result, SchemaProblem)
+    return result
 
 
 @pytest.mark.parametrize("schema", [{}, {"type": "object"}, {"$ref": "#"}, {"enum": [1]}])
-def test_a_schema_is_read(schema: dict[str, object]) -> None:
+def test_valid_schema_is_parsed(schema: dict[str, object]) -> None:
     assert parse_schema(json.dumps(schema)) == schema
 
 
-def test_the_order_of_its_keys_is_kept() -> None:
-    found = parse_schema('{"properties": {"b": {}, "a": {}}}')
-    assert isinstance(found, dict)
-    assert list(found["properties"]) == ["b", "a"]
+def test_order_of_keys_is_kept() -> None:
+    schema = parse_schema('{"properties": {"b": {}, "a": {}}}')
+    assert isinstance(schema, dict)
+    assert list(schema["properties"]) == ["b", "a"]
 
 
-def test_a_slip_is_shown_at_its_place() -> None:
-    found = problem('{\n  "type": "object",\n}')
-    assert found.place == "line 3, column 1"
-    assert found.excerpt == '    2    "type": "object",\n    3  }\n       ^'
+def test_syntax_error_has_location_and_excerpt() -> None:
+    error = problem('{\n  "type": "object",\n}')
+    assert error.location == "line 3, column 1"
+    assert error.excerpt == '    2    "type": "object",\n    3  }\n       ^'
 
 
-def test_the_place_in_a_long_line_is_shown_without_all_of_it() -> None:
-    found = problem('{"enum": [' + "1, " * 400 + "x]}")
-    *_, line, mark = found.excerpt.split("\n")
-    assert len(line) < 150
-    assert line[mark.index("^")] == "x"
+def test_excerpt_of_a_long_line_is_shortened() -> None:
+    error = problem('{"enum": [' + "1, " * 400 + "x]}")
+    *_, text_line, caret_line = error.excerpt.split("\n")
+    assert len(text_line) < 150
+    assert text_line[caret_line.index("^")] == "x"
 
 
 @pytest.mark.parametrize(
-    ("text", "place", "words"),
+    ("text", "location", "message"),
     [
-        ("", "", "Write a JSON Schema here."),
-        ("[]", "", "A schema is an object"),
-        ('{"type": "strin"}', "/type", "A type is object, array, string"),
+        ("", "", "Enter a JSON Schema."),
+        ("[]", "", "A schema must be a JSON object"),
+        ('{"type": "strin"}', "/type", '"type" must be object, array, string'),
         ('{"properties": {"a": {"minimum": "x"}}}', "/properties/a/minimum", "not of type"),
         ('{"pattern": "("}', "/pattern", "regex"),
-        ('{"a": 1, "a": 2}', "", 'the key "a" is there twice'),
-        ('{"const": NaN}', "", "NaN is not JSON"),
-        (r'{"const": "\udfff"}', "", "stands for no character"),
+        ('{"a": 1, "a": 2}', "", 'duplicate key "a"'),
+        ('{"const": NaN}', "", "NaN is not allowed"),
+        (r'{"const": "\udfff"}', "", "is not a valid character"),
         ("[" * 100_000, "", "nested too deeply"),
-        ('{"not":' * 900 + "{}" + "}" * 900, "", "Not a JSON Schema"),
+        ('{"not":' * 900 + "{}" + "}" * 900, "", "Invalid JSON Schema"),
         ('{"$ref": "#/$defs/none"}', "", "does not exist"),
-        (f'{{"const": "{"x" * MAX_BYTES}"}}', "", "at most 256 KB"),
+        (f'{{"const": "{"x" * MAX_BYTES}"}}', "", "The limit is 256 KB"),
     ],
 )
-def test_what_is_no_schema_is_told_with_its_place(text: str, place: str, words: str) -> None:
-    found = problem(text)
-    assert found.place == place
-    assert words in found.message
-    assert len(found.message) < 400
+def test_invalid_schema_has_location_and_message(text: str, location: str, message: str) -> None:
+    error = problem(text)
+    assert error.location == location
+    assert message in error.message
+    assert len(error.message) < 400
 
 
-def test_a_schema_is_described_by_its_fields() -> None:
+def test_summary_counts_fields_and_required_fields() -> None:
     two: dict[str, object] = {"a": {}, "b": {}}
     assert summarize_schema({"properties": two, "required": ["a", "b"]}) == "2 fields, all required"
     assert summarize_schema({"properties": two, "required": ["a"]}) == "2 fields, 1 required"

@@ -1,4 +1,4 @@
-"""An answer of a form as a job: against the real API, with a scripted model behind it."""
+"""The structured stream job, against the real API with a scripted model server."""
 
 import json
 import time
@@ -10,40 +10,40 @@ from structured.target_schema import TargetSchema, build_request
 from tests.support.fake_model_server import FakeModelServer, replay
 from tests.support.structured_responses import EVENT, FILM, begun, cut_off, has_grammar, written
 
-OWN = TargetSchema(FILM)
+CUSTOM = TargetSchema(FILM)
 REGISTERED = TargetSchema({}, registered_name="event")
 
 
-def job_at(url: str, form: TargetSchema = REGISTERED, **parameters: int) -> StructuredStreamJob:
+def job_at(url: str, target: TargetSchema = REGISTERED, **parameters: int) -> StructuredStreamJob:
     client = ApiClient(Settings(api_base_url=url))
-    body = build_request(form, "A party", model=None, parameters=parameters)
-    return StructuredStreamJob(lambda: client.stream_structured(body), form, forsaken_seconds=20)
+    body = build_request(target, "A party", model=None, parameters=parameters)
+    return StructuredStreamJob(lambda: client.stream_structured(body), target, abandoned_seconds=20)
 
 
-def wait_for_object(job: StructuredStreamJob) -> None:
+def wait_for_partial_output(job: StructuredStreamJob) -> None:
     deadline = time.monotonic() + 10
-    while not job.run.written and time.monotonic() < deadline:
+    while not job.run.output and time.monotonic() < deadline:
         job.wait(0.01)
 
 
-def test_an_object_grows_and_is_valid(api_url: str, model_server: FakeModelServer) -> None:
+def test_output_grows_until_it_is_valid(api_url: str, model_server: FakeModelServer) -> None:
     model_server.replies += [has_grammar(), written(EVENT, gap_seconds=0.05)]
     job = job_at(api_url)
-    wait_for_object(job)
-    assert json.loads(job.run.written).items() < EVENT.items()
+    wait_for_partial_output(job)
+    assert json.loads(job.run.output).items() < EVENT.items()
     assert job.wait(10)
-    assert (job.run.state, json.loads(job.run.written)) == ("finished", EVENT)
-    assert job.run.reply
-    assert len(job.run.reply.answer.attempts) == 1
-    assert job.run.reply.answer.sent
+    assert (job.run.state, json.loads(job.run.output)) == ("finished", EVENT)
+    assert job.run.response
+    assert len(job.run.response.answer.attempts) == 1
+    assert job.run.response.answer.sent
     assert job.run.seconds
 
 
-def test_an_own_schema_is_asked_for_with_the_parameters(
+def test_custom_schema_is_sent_with_the_parameters(
     api_url: str, model_server: FakeModelServer
 ) -> None:
     model_server.replies += [has_grammar(), written({"title": "Light", "year": 1999})]
-    job = job_at(api_url, OWN, seed=7, max_tokens=99)
+    job = job_at(api_url, CUSTOM, seed=7, max_tokens=99)
     assert job.wait(10)
     assert job.run.state == "finished"
     body = model_server.chats[1].body
@@ -51,23 +51,23 @@ def test_an_own_schema_is_asked_for_with_the_parameters(
     assert body["messages"][-1] == {"role": "user", "content": "A party"}
 
 
-def test_what_did_not_fit_is_kept_with_its_errors(
+def test_invalid_output_is_kept_with_its_errors(
     api_url: str, model_server: FakeModelServer
 ) -> None:
     model_server.replies += [has_grammar(), *[written({"title": "Light", "year": "x"})] * 3]
-    job = job_at(api_url, OWN)
+    job = job_at(api_url, CUSTOM)
     assert job.wait(10)
     assert job.run.state == "failed"
-    assert not job.run.reply
+    assert not job.run.response
     assert job.run.failure
     assert job.run.failure.text == '{"title": "Light", "year": "x"}'
     assert len(job.run.failure.attempts) == 3
     assert job.run.failure.attempts[-1].errors[0].pointer == "/year"
 
 
-def test_what_was_cut_off_is_kept(api_url: str, model_server: FakeModelServer) -> None:
+def test_truncated_output_is_kept(api_url: str, model_server: FakeModelServer) -> None:
     model_server.replies += [has_grammar(), *[cut_off('{"title": "Li')] * 3]
-    job = job_at(api_url, OWN)
+    job = job_at(api_url, CUSTOM)
     assert job.wait(10)
     assert job.run.error
     assert job.run.error.code == "output_truncated"
@@ -75,12 +75,12 @@ def test_what_was_cut_off_is_kept(api_url: str, model_server: FakeModelServer) -
     assert job.run.failure.text == '{"title": "Li'
 
 
-def test_what_broke_off_after_an_attempt_is_kept(
+def test_failed_attempt_is_kept_when_the_model_server_fails(
     api_url: str, model_server: FakeModelServer
 ) -> None:
-    wrong = written({"title": "Light", "year": "x"})
-    model_server.replies += [has_grammar(), wrong, replay("runner-killed-before-first-byte")]
-    job = job_at(api_url, OWN)
+    invalid = written({"title": "Light", "year": "x"})
+    model_server.replies += [has_grammar(), invalid, replay("runner-killed-before-first-byte")]
+    job = job_at(api_url, CUSTOM)
     assert job.wait(10)
     assert job.run.error
     assert job.run.error.code == "model_server_failed"
@@ -89,7 +89,7 @@ def test_what_broke_off_after_an_attempt_is_kept(
     assert job.run.failure.sent
 
 
-def test_a_schema_that_is_refused_lost_no_answer(api_url: str) -> None:
+def test_rejected_schema_has_no_failed_attempts(api_url: str) -> None:
     job = job_at(api_url, TargetSchema({"$ref": "http://evil.test/schema"}))
     assert job.wait(10)
     assert job.run.error
@@ -97,12 +97,12 @@ def test_a_schema_that_is_refused_lost_no_answer(api_url: str) -> None:
     assert job.run.failure is None
 
 
-def test_stop_reaches_the_model_server_and_keeps_what_was_certain(
+def test_stop_cancels_the_request_and_keeps_partial_output(
     api_url: str, model_server: FakeModelServer
 ) -> None:
     model_server.replies += [has_grammar(), begun('{"name": "Party", "date": "20')]
     job = job_at(api_url)
-    wait_for_object(job)
+    wait_for_partial_output(job)
     job.stop()
     assert model_server.chats[1].left.wait(10)
-    assert (job.run.state, json.loads(job.run.written)) == ("stopped", {"name": "Party"})
+    assert (job.run.state, json.loads(job.run.output)) == ("stopped", {"name": "Party"})
