@@ -9,7 +9,7 @@ def load(monkeypatch: pytest.MonkeyPatch, **environment: str) -> Settings:
     return Settings.load()
 
 
-def test_the_environment_beats_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_beats_the_env_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("API_BASE_URL", raising=False)
     assert (
         f"\nAPI_BASE_URL={load(monkeypatch).api_base_url}\n" in (PROJECT_ROOT / ".env").read_text()
@@ -31,14 +31,14 @@ def test_the_environment_beats_the_file(monkeypatch: pytest.MonkeyPatch) -> None
         ("SMOLCHAT_API_SILENCE_SECONDS", "long"),
     ],
 )
-def test_a_wrong_value_stops_the_start_and_names_itself(
+def test_invalid_value_stops_the_start_and_names_the_variable(
     monkeypatch: pytest.MonkeyPatch, variable: str, value: str
 ) -> None:
-    with pytest.raises(SystemExit) as stop:
+    with pytest.raises(SystemExit) as error:
         load(monkeypatch, **{variable: value})
-    assert variable in str(stop.value)
-    assert "secret" not in str(stop.value)
+    assert variable in str(error.value)
+    assert "secret" not in str(error.value)
 
 
-def test_the_key_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_key_is_not_in_the_repr(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "hunter2" not in repr(load(monkeypatch, SMOLCHAT_API_KEY="hunter2"))
