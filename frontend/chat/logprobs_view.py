@@ -42,7 +42,8 @@ def _token_html(entry: dict[str, Any]) -> str:
     ]
     title = escape(" · ".join(alternatives) or f"{probability:.1%}", quote=True)
     level = next(name for bound, name in _LEVELS if probability >= bound)
-    return f'<span class="token-{level}" title="{title}">{escape(token)}</span>'
+    # A tabindex lets a tap focus the token, which shows the title on touch screens (app.css).
+    return f'<span class="token-{level}" title="{title}" tabindex="-1">{escape(token)}</span>'
 
 
 def _probability(entry: dict[str, Any]) -> float | None:

@@ -45,7 +45,7 @@ def detail_rows(
     processed = _difference(receipt.prompt_tokens, receipt.cached_tokens)
     return [
         ("Model", receipt.model or NOT_MEASURED),
-        ("Size and quantization", about or NOT_MEASURED),
+        ("Model details", about or NOT_MEASURED),
         ("Digest", (receipt.model_digest or NOT_MEASURED)[:_DIGEST_CHARACTERS]),
         ("Queue time", _duration(receipt.queue_ms)),
         ("Load time", _duration(receipt.load_ms)),

@@ -1,4 +1,4 @@
-"""Every text on the page can be read: its contrast is at least 4.5, in light and in dark."""
+"""Contrast: every text on the chat page has at least 4.5:1, in the light and the dark theme."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from backend.settings import Settings
-from benchmarks.browser import IDLE, ask
+from benchmarks.browser import IDLE, send_message
 from tests.support.api_server import running_api
 from tests.support.browser import FAINT_TEXTS, needs_chromium, running_page
 from tests.support.fake_model_server import FakeModelServer, running_fake_model_server, stream_of
@@ -62,7 +62,7 @@ def url(model: FakeModelServer) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_text_can_be_read(
+def test_every_text_has_enough_contrast(
     scheme: str, url: str, browser: Browser, model: FakeModelServer
 ) -> None:
     page = browser.new_page(color_scheme=scheme)  # type: ignore[arg-type]
@@ -71,11 +71,11 @@ def test_every_text_can_be_read(
     page.wait_for_selector(IDLE)
     assert page.evaluate(FAINT_TEXTS) == []
     model.replies.append(stream_of([ANSWER]))
-    ask(page, "Hello")
+    send_message(page, "Hello")
     page.click(".st-key-parameter_panel summary")
     page.wait_for_selector(".st-key-chat_again button")
     page.wait_for_selector(".stCode .token.deleted")
     page.mouse.move(0, 0)
-    page.wait_for_timeout(500)  # until what fades in or out has done so
+    page.wait_for_timeout(500)  # until transitions have ended
     assert page.evaluate(FAINT_TEXTS) == []
     page.close()

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page
 
-from benchmarks.browser import IDLE, ask
+from benchmarks.browser import IDLE, send_message
 from benchmarks.processes import free_port
 from tests.support.api_process import api_process
 from tests.support.browser import (
@@ -65,7 +65,7 @@ def page(stack: Stack, browser: Browser) -> Iterator[Page]:
 def start_answer(page: Page, model: FakeModelServer) -> None:
     """Send a question whose answer starts and does not end."""
     model.replies.append(UNFINISHED)
-    ask(page, "Hello")
+    send_message(page, "Hello")
     wait_until(lambda: answer_text(page) == "Once upon", page)
 
 
@@ -150,7 +150,7 @@ def test_version_switcher_survives_a_reload(
     page: Page, model: FakeModelServer, browser: Browser
 ) -> None:
     model.replies += [stream_of(["Red."]), stream_of(["Cat."]), stream_of(["Dog."])]
-    ask(page, "A colour?")
+    send_message(page, "A colour?")
     answered(page)
     page.click("[class*=st-key-chat_edit_] button")
     page.fill("[class*=st-key-chat_edited_] textarea", "An animal?")
@@ -182,7 +182,7 @@ def test_reload_mid_answer_keeps_the_answer_streaming(
 ) -> None:
     words = [f"word{number} " for number in range(60)]
     model.replies.append(stream_of(words, gap_seconds=0.1))
-    ask(page, "A long one?")
+    send_message(page, "A long one?")
     wait_until(lambda: "word3" in answer_text(page), page)
     page.reload()
     page.wait_for_selector(".st-key-chat_stop button")
@@ -199,7 +199,7 @@ def test_closed_tab_stores_the_partial_answer(
     fragile_stack.model.replies.append(UNFINISHED)
     with api_process(fragile_stack.model, tmp_path, port=httpx.URL(fragile_stack.api_url).port):
         with opened(browser, fragile_stack.url) as page:
-            ask(page, "A story?")
+            send_message(page, "A story?")
             wait_until(lambda: answer_text(page) == "Once upon", page)
         assert fragile_stack.model.chats[0].left.wait(20)
         with opened(browser, fragile_stack.url) as reopened:
@@ -220,9 +220,9 @@ def test_killed_api_is_reported_and_the_partial_answer_is_stored(
         page = context.new_page()
         page.goto(fragile_stack.url)
         drawn(page)
-        ask(page, "A colour?")
+        send_message(page, "A colour?")
         answered(page)
-        ask(page, "A story?")
+        send_message(page, "A story?")
         wait_until(lambda: answer_text(page) == "Once upon", page)
         wait_until(lambda: ("Once upon", "writing") in stored_messages(fragile_stack, page), page)
     page.wait_for_selector(f"{SIDEBAR} >> text=API offline")
@@ -242,7 +242,7 @@ def test_killed_api_is_reported_and_the_partial_answer_is_stored(
 def test_every_tab_and_browser_has_the_same_list(
     page: Page, browser: Browser, stack: Stack
 ) -> None:
-    ask(page, "Asked here?")
+    send_message(page, "Asked here?")
     answered(page)
     wait_until(lambda: "Asked here?" in titles(page), page)
     expected = titles(page)
@@ -251,7 +251,7 @@ def test_every_tab_and_browser_has_the_same_list(
     wait_until(lambda: titles(tab) == expected, tab)
     with opened(browser, stack.url) as other_page:
         wait_until(lambda: titles(other_page) == expected, other_page)
-        ask(other_page, "Asked there?")
+        send_message(other_page, "Asked there?")
         answered(other_page)
         wait_until(lambda: titles(other_page) == ["Asked there?", *expected], other_page)
     page.click(".st-key-chat_new button")
@@ -262,7 +262,7 @@ def test_exported_chat_can_be_imported_elsewhere(
     page: Page, model: FakeModelServer, browser: Browser, fragile_stack: Stack, tmp_path: Path
 ) -> None:
     model.replies += [stream_of(["Red."]), stream_of(["**Blue**."])]
-    ask(page, "A colour to export")
+    send_message(page, "A colour to export")
     answered(page)
     page.click(".st-key-chat_again button")
     wait_until(lambda: said(page) == ["A colour to export", "Blue."], page)
@@ -292,7 +292,7 @@ def test_exported_chat_can_be_imported_elsewhere(
 def test_invalid_import_shows_an_error_and_changes_nothing(
     page: Page, stack: Stack, tmp_path: Path
 ) -> None:
-    ask(page, "Still here?")
+    send_message(page, "Still here?")
     answered(page)
     before = httpx.get(f"{stack.api_url}/conversations/export").json()
     file = tmp_path / "invalid.json"
@@ -319,15 +319,15 @@ def test_question_from_a_second_tab_is_kept_while_an_answer_streams(
     page: Page, stack: Stack
 ) -> None:
     stack.model.replies.append(stream_of(["Red."]))
-    ask(page, "A colour?")
+    send_message(page, "A colour?")
     answered(page)
     second = page.context.new_page()
     second.goto(page.url)
     answered(second)
     stack.model.replies += [UNFINISHED, stream_of(["Round."])]
-    ask(page, "A story?")
+    send_message(page, "A story?")
     page.wait_for_selector("text=Once upon")
-    ask(second, "A shape?")
+    send_message(second, "A shape?")
     second.wait_for_selector("text=This chat is already generating a response")
     page.click(".st-key-chat_stop button")
     answered(page)

@@ -1,4 +1,4 @@
-"""What a page of another site can do with the API in a real browser: nothing."""
+"""Cross-origin requests from a browser: other sites can neither read from the API nor use it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, sync_playwright
 
 from backend.settings import Settings
-from benchmarks.browser import CHROMIUM, SWITCHES
+from benchmarks.browser import CHROMIUM, ARGUMENTS
 from tests.support.api_server import running_api
 from tests.support.browser import needs_chromium
 from tests.support.fake_model_server import FakeModelServer
@@ -19,26 +19,26 @@ from tests.support.fake_model_server import FakeModelServer
 pytestmark = needs_chromium
 
 REBINDING = "--host-resolver-rules=MAP evil.test 127.0.0.1"
-# Tries everything that a page can; gives what it was able to read.
+# Sends every kind of request that a page can; returns the bodies that it could read.
 ATTACK = """async url => {
     const body = JSON.stringify({messages: [{role: 'user', content: 'Hello'}]});
-    const read = [];
-    const kinds = ['text/plain', 'application/json', 'application/x-www-form-urlencoded'];
+    const bodies = [];
+    const types = ['text/plain', 'application/json', 'application/x-www-form-urlencoded'];
     for (const mode of ['cors', 'no-cors'])
-        for (const type of kinds) {
+        for (const type of types) {
             const options = {method: 'POST', mode, body, headers: {'Content-Type': type}};
-            try { read.push(await (await fetch(url + '/chat', options)).text()); } catch {}
+            try { bodies.push(await (await fetch(url + '/chat', options)).text()); } catch {}
         }
     for (const mode of ['cors', 'no-cors'])
-        try { read.push(await (await fetch(url + '/models', {mode})).text()); } catch {}
+        try { bodies.push(await (await fetch(url + '/models', {mode})).text()); } catch {}
     navigator.sendBeacon(url + '/chat', new Blob([body], {type: 'text/plain'}));
     await new Promise(done => {
         const image = Object.assign(new Image(), {src: url + '/models'});
         image.onload = image.onerror = done;
     });
-    return read.filter(text => text);
+    return bodies.filter(text => text);
 }"""
-FORM = """url => {
+SUBMIT_FORM = """url => {
     const form = Object.assign(document.createElement('form'), {
         method: 'POST', action: url + '/chat', enctype: 'text/plain'});
     const field = document.createElement('input');
@@ -62,8 +62,8 @@ class _EmptyPage(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def another_site() -> Iterator[int]:
-    """Serve an empty page; give its port."""
+def other_site() -> Iterator[int]:
+    """Serve an empty page and yield its port."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _EmptyPage) as server:
         thread = Thread(target=partial(server.serve_forever, 0.05))
         thread.start()
@@ -75,40 +75,38 @@ def another_site() -> Iterator[int]:
 
 
 @pytest.fixture
-def page(model_server: FakeModelServer) -> Iterator[Page]:  # noqa: ARG001  # whose loop starts first
+def page(model_server: FakeModelServer) -> Iterator[Page]:  # noqa: ARG001  # its event loop must start first
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*SWITCHES, REBINDING])
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, REBINDING])
         yield browser.new_page()
         browser.close()
 
 
 @pytest.mark.parametrize("site", ["127.0.0.1", "localhost", "evil.test"])
-def test_a_page_of_another_site_can_neither_read_nor_trigger_anything(
+def test_other_origin_can_neither_read_nor_trigger_anything(
     site: str, page: Page, api_url: str, model_server: FakeModelServer
 ) -> None:
-    with another_site() as port:
+    with other_site() as port:
         page.goto(f"http://{site}:{port}/")
         assert page.evaluate(ATTACK, api_url) == []
         with page.expect_navigation():
-            page.evaluate(FORM, api_url)
+            page.evaluate(SUBMIT_FORM, api_url)
     assert "origin_not_allowed" in page.content()
     assert not model_server.requests
 
 
-def test_a_site_that_moves_its_name_to_this_machine_is_refused(
-    page: Page, api_url: str, model_server: FakeModelServer
-) -> None:
+def test_dns_rebinding_is_rejected(page: Page, api_url: str, model_server: FakeModelServer) -> None:
     url = f"http://evil.test:{urlsplit(api_url).port}"
     page.goto(f"{url}/docs")
     assert "host_not_allowed" in page.content()
-    read = page.evaluate(ATTACK, url)
-    assert read
-    assert all("host_not_allowed" in text for text in read)
+    bodies = page.evaluate(ATTACK, url)
+    assert bodies
+    assert all("host_not_allowed" in body for body in bodies)
     assert not model_server.requests
 
 
-def test_a_site_that_is_named_may_ask_and_read(page: Page, model_server: FakeModelServer) -> None:
-    with another_site() as port:
+def test_allowed_origin_can_read(page: Page, model_server: FakeModelServer) -> None:
+    with other_site() as port:
         origin = f"http://localhost:{port}"
         settings = Settings(
             model_id="m",
@@ -117,15 +115,13 @@ def test_a_site_that_is_named_may_ask_and_read(page: Page, model_server: FakeMod
         )
         with running_api(settings) as url:
             page.goto(f"{origin}/")
-            read = page.evaluate(ATTACK, url)
-    assert any("chat.completion" in text for text in read)
+            bodies = page.evaluate(ATTACK, url)
+    assert any("chat.completion" in body for body in bodies)
     assert model_server.chats
 
 
-def test_the_description_can_try_the_api_out(
-    page: Page, api_url: str, model_server: FakeModelServer
-) -> None:
+def test_api_docs_can_call_the_api(page: Page, api_url: str, model_server: FakeModelServer) -> None:
     page.goto(f"{api_url}/docs")
     page.get_by_text("/chat", exact=True).wait_for()
-    assert any("chat.completion" in text for text in page.evaluate(ATTACK, api_url))
+    assert any("chat.completion" in body for body in page.evaluate(ATTACK, api_url))
     assert model_server.chats

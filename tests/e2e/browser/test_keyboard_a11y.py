@@ -1,4 +1,4 @@
-"""The chat without a mouse, and without eyes: Tab, keys, and what a screen reader is told."""
+"""Accessibility of the chat: Tab order, visible focus, keys, and screen reader announcements."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from benchmarks.browser import INPUT, ask
+from benchmarks.browser import INPUT, send_message
 from tests.support.browser import (
     Stack,
     answer_text,
@@ -20,51 +20,53 @@ from tests.support.fake_model_server import EVENTS, Reply, chunk, stream_of
 
 pytestmark = needs_chromium
 
-# What shows where the focus is may be drawn around what is focused. Nothing fades in: the looks
-# are compared at once.
-LOOKS = """
-const looks = (element) => {
-  const found = [];
-  for (let around = element; around && found.length < 4; around = around.parentElement) {
-    const style = getComputedStyle(around);
-    found.push([style.outlineStyle, style.boxShadow, style.borderColor].join());
+# The focus indicator may be on an ancestor of the focused element. Styles are compared at once, so
+# transitions must be off.
+HELPERS = """
+const focusStyle = (element) => {
+  const styles = [];
+  for (let node = element; node && styles.length < 4; node = node.parentElement) {
+    const style = getComputedStyle(node);
+    styles.push([style.outlineStyle, style.boxShadow, style.borderColor].join());
   }
-  return found.join(" | ");
+  return styles.join(" | ");
 };
 const controls = () => [...document.querySelectorAll(
   "button, input, textarea, select, summary, a[href], [tabindex='0']"
-)].filter((one) => !one.disabled && one.tabIndex >= 0 && one.checkVisibility({
+)].filter((control) => !control.disabled && control.tabIndex >= 0 && control.checkVisibility({
   visibilityProperty: true, opacityProperty: true }));
 """
-REMEMBER = f"""() => {{
-  {LOOKS}
+RECORD_STYLES = f"""() => {{
+  {HELPERS}
   document.activeElement.blur();
-  window.unfocused = new Map(controls().map((one) => [one, looks(one)]));
+  window.unfocused = new Map(controls().map((control) => [control, focusStyle(control)]));
   window.reached = new Set();
 }}"""
-FOCUSED = f"""() => {{
-  {LOOKS}
-  const here = document.activeElement;
-  const isKnown = window.reached.has(here);
-  window.reached.add(here);
-  return here === document.body ? null : {{
-    isKnown,
-    what: here.outerHTML.slice(0, 200),
-    isSeen: window.unfocused.get(here) !== looks(here),
+NEXT_FOCUS = f"""() => {{
+  {HELPERS}
+  const active = document.activeElement;
+  const isRepeated = window.reached.has(active);
+  window.reached.add(active);
+  return active === document.body ? null : {{
+    isRepeated,
+    html: active.outerHTML.slice(0, 200),
+    isVisible: window.unfocused.get(active) !== focusStyle(active),
   }};
 }}"""
-# One of a group of choices is reached by Tab, the others by the arrow keys.
-MISSED = f"""() => {{
-  {LOOKS}
-  const groups = new Set([...window.reached].map((one) => one.closest("[role=radiogroup]")));
+# One radio button of a group is reached by Tab, the others by the arrow keys.
+UNREACHED = f"""() => {{
+  {HELPERS}
+  const groupOf = (control) => control.closest("[role=radiogroup]");
+  const groups = new Set([...window.reached].map(groupOf));
   return controls()
-    .filter((one) => !window.reached.has(one) && !groups.has(one.closest("[role=radiogroup]") ?? 0))
-    .map((one) => one.outerHTML.slice(0, 200));
+    .filter((control) => !window.reached.has(control))
+    .filter((control) => !groups.has(groupOf(control) ?? 0))
+    .map((control) => control.outerHTML.slice(0, 200));
 }}"""
-SPOKEN = """() => {
-  window.spoken = [];
-  const said = document.querySelector("[role=status].smolchat-said");
-  new MutationObserver(() => window.spoken.push(said.textContent)).observe(said,
+RECORD_ANNOUNCEMENTS = """() => {
+  window.announcements = [];
+  const region = document.querySelector("[role=status].smolchat-live-region");
+  new MutationObserver(() => window.announcements.push(region.textContent)).observe(region,
     { childList: true, characterData: true, subtree: true });
 }"""
 
@@ -78,47 +80,55 @@ def page(stack: Stack, browser: Browser) -> Iterator[Page]:
 
 
 def tab_through(page: Page) -> list[dict[str, Any]]:
-    """Press Tab once around the page, from wherever that begins; give what was focused, in turn."""
-    found: list[dict[str, Any]] = []
+    """Press Tab once around the page and return the focused elements in order."""
+    elements: list[dict[str, Any]] = []
     for _ in range(100):
         page.keyboard.press("Tab")
-        focused = page.evaluate(FOCUSED)
-        if focused is None:  # between the last and the first
+        focused = page.evaluate(NEXT_FOCUS)
+        if focused is None:  # between the last element and the first
             continue
-        if focused["isKnown"]:
-            return found
+        if focused["isRepeated"]:
+            return elements
         name = page.locator(":focus").aria_snapshot().partition("\n")[0]
-        found.append(focused | {"name": name})
-    raise AssertionError("Tab does not come back to where it began")
+        elements.append(focused | {"name": name})
+    raise AssertionError("Tab does not return to the first element")
 
 
 def tab_to(page: Page, selector: str) -> None:
     for _ in range(100):
         page.keyboard.press("Tab")
-        if page.evaluate("where => document.activeElement.closest(where) !== null", selector):
+        if page.evaluate("selector => document.activeElement.closest(selector) !== null", selector):
             return
-    raise AssertionError(f"Tab does not lead to {selector}")
+    raise AssertionError(f"Tab does not reach {selector}")
 
 
-def test_tab_leads_to_everything_and_shows_where_it_is(page: Page, stack: Stack) -> None:
+def test_tab_reaches_every_control_with_a_visible_focus(page: Page, stack: Stack) -> None:
     stack.model.replies.append(stream_of(["Red."]))
-    ask(page, "A colour?")
+    send_message(page, "A colour?")
     answered(page)
     page.wait_for_selector("[class*=st-key-chat_open_now_] button")
     page.add_style_tag(content="* { transition: none !important; }")
-    page.evaluate(REMEMBER)
-    walked = tab_through(page)
-    assert page.evaluate(MISSED) == []
-    assert [one["what"] for one in walked if not one["isSeen"]] == []
-    # - role "name", or the text within, which is the name of what unfolds; the thread needs none
-    nameless = [one for one in walked if not ('"' in one["name"] or ": " in one["name"])]
-    assert [one["name"] for one in nameless] == ["- main:"]
-    names = " ".join(one["name"] for one in walked)
-    for name in ("New chat", "Model", "Search chats", "This chat", "Edit", "More", "Regenerate"):
-        assert f'"{name}"' in names
+    page.evaluate(RECORD_STYLES)
+    elements = tab_through(page)
+    assert page.evaluate(UNREACHED) == []
+    assert [element["html"] for element in elements if not element["isVisible"]] == []
+    names = [element["name"] for element in elements]
+    # - role "name", or role: text for an expander; the scrollable main needs no name
+    nameless = [name for name in names if not ('"' in name or ": " in name)]
+    assert nameless == ["- main:"]
+    for label in (
+        "New chat",
+        "Model",
+        "Search chats",
+        "Chat options",
+        "Edit",
+        "More",
+        "Regenerate",
+    ):
+        assert f'"{label}"' in " ".join(names)
 
 
-def test_enter_sends_and_shift_enter_breaks_the_line(page: Page, stack: Stack) -> None:
+def test_enter_sends_and_shift_enter_inserts_a_newline(page: Page, stack: Stack) -> None:
     page.focus(INPUT)
     page.keyboard.type("First line")
     page.keyboard.press("Shift+Enter")
@@ -130,9 +140,9 @@ def test_enter_sends_and_shift_enter_breaks_the_line(page: Page, stack: Stack) -
     assert stack.model.chats[0].body["messages"][-1]["content"] == "First line\nSecond line"
 
 
-def test_the_end_of_an_answer_takes_the_keyboard_from_nobody(page: Page, stack: Stack) -> None:
+def test_end_of_an_answer_does_not_steal_the_focus(page: Page, stack: Stack) -> None:
     stack.model.replies.append(stream_of(["Red."] * 20, gap_seconds=0.1))
-    ask(page, "A colour?")
+    send_message(page, "A colour?")
     page.wait_for_selector(".st-key-chat_stop button")
     page.click(".st-key-chat_search input")
     page.keyboard.type("searching for something long", delay=100)
@@ -144,9 +154,9 @@ def test_the_end_of_an_answer_takes_the_keyboard_from_nobody(page: Page, stack: 
     assert page.locator(INPUT).input_value() == "And another?"
 
 
-def test_a_menu_is_opened_and_used_by_keys(page: Page, stack: Stack) -> None:
+def test_message_menu_works_by_keyboard(page: Page, stack: Stack) -> None:
     stack.model.replies.append(stream_of(["**Red**"]))
-    ask(page, "A colour?")
+    send_message(page, "A colour?")
     answered(page)
     tab_to(page, "[data-testid=stMenuButton]")
     tab_to(page, "[data-testid=stMenuButton]")
@@ -163,10 +173,10 @@ def test_a_menu_is_opened_and_used_by_keys(page: Page, stack: Stack) -> None:
     page.wait_for_selector("[role=dialog]", state="detached")
 
 
-def test_escape_stops_an_answer_and_keeps_what_is_there(page: Page, stack: Stack) -> None:
-    once = Reply(headers=EVENTS, pieces=[chunk({"content": "Once"})], end="hang")
-    stack.model.replies.append(once)
-    ask(page, "A story?")
+def test_escape_stops_an_answer_and_keeps_its_text(page: Page, stack: Stack) -> None:
+    reply = Reply(headers=EVENTS, pieces=[chunk({"content": "Once"})], end="hang")
+    stack.model.replies.append(reply)
+    send_message(page, "A story?")
     wait_until(lambda: answer_text(page) == "Once", page)
     page.keyboard.press("Escape")
     assert stack.model.chats[0].left.wait(15)
@@ -174,14 +184,12 @@ def test_escape_stops_an_answer_and_keeps_what_is_there(page: Page, stack: Stack
     assert said(page) == ["A story?", "Once"]
 
 
-def test_a_screen_reader_is_told_of_the_beginning_and_then_the_answer(
-    page: Page, stack: Stack
-) -> None:
-    page.wait_for_selector(".smolchat-said", state="attached")
-    page.evaluate(SPOKEN)
+def test_screen_reader_announces_the_start_and_the_answer(page: Page, stack: Stack) -> None:
+    page.wait_for_selector(".smolchat-live-region", state="attached")
+    page.evaluate(RECORD_ANNOUNCEMENTS)
     stack.model.replies.append(stream_of(["Red ", "**and** ", "blue."], gap_seconds=0.3))
-    ask(page, "Which colours?")
+    send_message(page, "Which colours?")
     answered(page)
-    wait_until(lambda: len(page.evaluate("window.spoken")) > 1, page)
-    told = ["The model is answering.", "The answer: Red and blue."]
-    assert page.evaluate("window.spoken") == told
+    wait_until(lambda: len(page.evaluate("window.announcements")) > 1, page)
+    expected = ["Generating a response.", "Response: Red and blue."]
+    assert page.evaluate("window.announcements") == expected

@@ -1,4 +1,4 @@
-"""Model text as a person sees it, once Streamlit has read what the safe_ modules have written."""
+"""Sanitized model text as Streamlit renders it."""
 
 from collections.abc import Callable, Iterator
 
@@ -6,13 +6,13 @@ import pytest
 from playwright.sync_api import Locator
 
 from backend.settings import Settings
-from benchmarks.browser import IDLE, ask, running_browser
+from benchmarks.browser import IDLE, send_message, running_browser
 from tests.support.api_server import running_api
 from tests.support.browser import needs_chromium, running_page
 from tests.support.fake_model_server import running_fake_model_server, stream_of
 
 pytestmark = needs_chromium
-Draw = Callable[[str], Locator]
+Render = Callable[[str], Locator]
 
 DIAGRAM = """
 {fence}{language}
@@ -20,7 +20,7 @@ flowchart LR
   A@{{ img: "http://evil.test/mermaid.png", label: "x" }} --> B
 {fence}
 """
-SEEN_AS_WRITTEN = [
+LITERAL_TEXTS = [
     "x -> y, a <- b, c -- d, e >= f, g <= h, i ~= j, k <-> l",
     ">>> print(1)",
     ":smile: :on: at 12:30:45, map::key::on, :material/home: :streamlit: :red[x] :+1:",
@@ -40,8 +40,8 @@ FORMULAS = [
 
 
 @pytest.fixture(scope="module")
-def draw() -> Iterator[Draw]:
-    """Give the answer that a text becomes on the page."""
+def render() -> Iterator[Render]:
+    """Return a function that renders a text as an answer."""
     with (
         running_fake_model_server() as model,
         running_api(Settings(model_id="ai/smollm2", dmr_base_url=model.base_url)) as api_url,
@@ -50,28 +50,28 @@ def draw() -> Iterator[Draw]:
     ):
         page = browser.new_page(viewport={"width": 1000, "height": 900})
 
-        def draw(text: str) -> Locator:
+        def render(text: str) -> Locator:
             model.replies.append(stream_of([text]))
             page.goto(url)
             page.wait_for_selector(IDLE)
-            ask(page, "Hello")
+            send_message(page, "Hello")
             page.wait_for_selector(".st-key-chat_again button")
             return page.locator("[data-testid=stChatMessage]").last
 
-        yield draw
+        yield render
 
 
-def test_a_text_is_seen_as_it_was_written(draw: Draw) -> None:
-    # Code loads the emoji, and a formula the mathematics, which would otherwise not be looked for.
-    answer = draw("\n\n".join([*SEEN_AS_WRITTEN, "`:smile:` $n$", INDENTED]))
+def test_text_is_rendered_literally(render: Render) -> None:
+    # Code loads the emoji plugin and a formula the math plugin, which are not loaded otherwise.
+    answer = render("\n\n".join([*LITERAL_TEXTS, "`:smile:` $n$", INDENTED]))
     answer.locator(".katex").wait_for()
-    seen = "\n".join(answer.locator("[data-testid=stMarkdown]").all_inner_texts())
-    for text in SEEN_AS_WRITTEN:
-        assert text in seen
+    rendered = "\n".join(answer.locator("[data-testid=stMarkdown]").all_inner_texts())
+    for text in LITERAL_TEXTS:
+        assert text in rendered
     assert answer.locator("pre code").inner_text() == INDENTED.replace("\n    ", "\n")[4:]
 
 
-def test_a_diagram_is_code(draw: Draw) -> None:
+def test_diagram_is_rendered_as_code(render: Render) -> None:
     fences = [
         ("```", "mermaid"),
         ("~~~", " Mermaid"),
@@ -80,27 +80,27 @@ def test_a_diagram_is_code(draw: Draw) -> None:
     ]
     texts = [DIAGRAM.format(fence=fence, language=language) for fence, language in fences]
     texts += [texts[0].replace("\n", "\n> "), "- " + texts[0].strip().replace("\n", "\n  ")]
-    answer = draw("$n$\n".join(texts))
+    answer = render("$n$\n".join(texts))
     answer.locator("pre code").nth(len(texts) - 1).wait_for()
     assert answer.locator("pre code").count() == len(texts)
     assert answer.locator("pre .katex, [data-testid*=ermaid]").count() == 0
 
 
-def test_a_formula_is_drawn_and_stays_small(draw: Draw) -> None:
-    answer = draw(
+def test_formula_is_rendered_in_a_limited_size(render: Render) -> None:
+    answer = render(
         "\n\n".join(FORMULAS) + "\n\n- - ```\n    code\n    ```\n\n> ```py\n> code\n> ```"
     )
     answer.locator(".katex").nth(len(FORMULAS)).wait_for()
     answer.locator("li li, blockquote pre code").nth(1).wait_for()
     assert answer.locator(".katex").count() == len(FORMULAS) + 1
-    assert "cc0000" not in answer.inner_html()  # the colour of what KaTeX does not understand
+    assert "cc0000" not in answer.inner_html()  # the colour of KaTeX errors
     assert answer.locator("li li, blockquote pre code").count() == 2
     assert answer.evaluate("answer => answer.scrollHeight") < 900
 
 
-def test_a_table_keeps_its_cells(draw: Draw) -> None:
+def test_table_keeps_its_cells(render: Render) -> None:
     table = "| op | meaning |\n|:--|--:|\n| `a || b` | x -> y |\n| \\(|a|\\) | $5 or $6 |"
-    cells = draw(table).locator("td")
+    cells = render(table).locator("td")
     cells.nth(3).wait_for()
     assert cells.count() == 4
     assert [cells.nth(at).inner_text() for at in (0, 1, 3)] == ["a || b", "x -> y", "$5 or $6"]

@@ -25,7 +25,8 @@ def token(probability: float, text: str = "a", **fields: Any) -> dict[str, Any]:
 
 def spans(rendered: dict[str, list[str]]) -> list[tuple[str, str, str]]:
     matches = re.findall(
-        r'<span class="token-(\w+)" title="([^"]*)">([^<]*)</span>', rendered["html"][0]
+        r'<span class="token-(\w+)" title="([^"]*)" tabindex="-1">([^<]*)</span>',
+        rendered["html"][0],
     )
     return [(str(name), str(title), str(text)) for name, title, text in matches]
 
