@@ -12,30 +12,10 @@ from functools import partial
 from typing import Any
 
 from backend.json_schema.errors import SchemaTooLargeError, SchemaUnsatisfiableError
-from backend.json_schema.narrow_builder import (
-    NarrowSchemaBuilder,
-    SizeBudget,
-    UnsatisfiableSchemaError,
-)
+from backend.json_schema.narrow_builder import NarrowSchemaBuilder, UnsatisfiableSchemaError
 from backend.json_schema.normalize import NormalizedSchema
+from backend.json_schema.size_budget import SIZE_BUDGETS
 
-# From large to small.
-SIZE_BUDGETS = (
-    SizeBudget(string_length=500, items=10, optional=60, recursion=2, has_decimals=True),
-    SizeBudget(string_length=250, items=8, optional=60, recursion=2, has_decimals=True),
-    SizeBudget(string_length=120, items=5, optional=60, recursion=2, has_decimals=True),
-    SizeBudget(string_length=80, items=4, optional=40, recursion=1, has_decimals=True),
-    SizeBudget(string_length=60, items=3, optional=30, recursion=1, has_decimals=True),
-    SizeBudget(string_length=40, items=3, optional=20, recursion=1, has_decimals=True),
-    SizeBudget(string_length=32, items=2, optional=12, recursion=1, has_decimals=True),
-    SizeBudget(string_length=24, items=2, optional=8, recursion=1, has_decimals=True),
-    SizeBudget(string_length=24, items=2, optional=4, recursion=0, has_decimals=True),
-    SizeBudget(string_length=24, items=1, optional=2, recursion=0, has_decimals=True),
-    SizeBudget(string_length=20, items=1, optional=1, recursion=0, has_decimals=False),
-    SizeBudget(string_length=16, items=1, optional=0, recursion=0, has_decimals=False),
-    SizeBudget(string_length=8, items=1, optional=0, recursion=0, has_decimals=False),
-    SizeBudget(string_length=4, items=0, optional=0, recursion=0, has_decimals=False),
-)
 LEVEL_RATIO = 0.75  # of the length at the previous level
 MAX_OVERSHOOT = 2  # lengths are conservative estimates: twice as many characters may fit
 STRING_SHARE = 6  # a string gets at most a sixth of all characters, as small models run on

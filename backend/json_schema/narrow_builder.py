@@ -1,9 +1,8 @@
 """Build the narrowed form of a normalized schema within one size budget."""
 
 import json
-from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Self
+from typing import Any
 
 from backend.json_schema.arrays import array_shape, is_finite, unique_arrays
 from backend.json_schema.combinators import (
@@ -16,6 +15,7 @@ from backend.json_schema.errors import SchemaTooLargeError
 from backend.json_schema.normalize import NormalizedSchema, PropertyPath
 from backend.json_schema.numbers import NumberRange
 from backend.json_schema.objects import ObjectProperties
+from backend.json_schema.size_budget import SizeBudget
 from backend.json_schema.strings import narrow_string
 
 Schema = dict[str, Any]
@@ -33,20 +33,6 @@ _CONDITION = ("if", "then", "else")
 
 class UnsatisfiableSchemaError(Exception):
     """No finite value is valid within the budget."""
-
-
-@dataclass(frozen=True)
-class SizeBudget:
-    """Limits on the output: characters of a string, items of an array, optional properties."""
-
-    string_length: int
-    items: int
-    optional: int
-    recursion: int  # how often a schema may be nested in itself
-    has_decimals: bool  # decimals of any length, if no range limits them
-
-    def with_max_string(self, length: int) -> Self:
-        return replace(self, string_length=min(self.string_length, max(length, 1)))
 
 
 class NarrowSchemaBuilder:
