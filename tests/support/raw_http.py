@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 
 @contextmanager
-def told(url: str, head: str, body: bytes = b"") -> Iterator[socket.socket]:
+def raw_connection(url: str, head: str, body: bytes = b"") -> Iterator[socket.socket]:
     """Send bytes that no client library would send."""
     address = urlsplit(url)
     with socket.create_connection((address.hostname, address.port), timeout=20) as connection:

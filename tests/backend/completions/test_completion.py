@@ -1,4 +1,4 @@
-"""What happens between a request and its answer, against the scripted model server."""
+"""A chat completion from request to receipt, against the scripted model server."""
 
 import json
 import socket
@@ -14,137 +14,119 @@ import httpx
 import pytest
 
 from backend.model_server.client import MAX_LOADS
-from backend.settings import Settings
-from tests.support.api_server import running_api
-from tests.support.fake_model_server import FakeModelServer, Reply, chunk, replay, stream_of
+from tests.support.api_server import running_api, settings_for
+from tests.support.fake_model_server import DONE, FakeModelServer, Reply, chunk, replay, stream_of
 from tests.support.model_server_variants import LOADING
-from tests.support.requests import MODEL_ID
+from tests.support.requests import HELLO, MODEL_ID, STREAMED
+from tests.support.sse import parse_events, progress_of, receipt_of, text_of
+from tests.support.waiting import wait_until
 
-HELLO = {"messages": [{"role": "user", "content": "Hello"}]}
-STREAMED = HELLO | {"stream": True}
-# As docker/docker-agent#2327 shows for Qwen3.5.
+# As reported for Qwen3.5 in docker/docker-agent#2327.
 ONE_SYSTEM_MESSAGE = Reply(
     status=500,
     pieces=[b'{"error":{"code":500,"message":"Jinja Exception: System message must be first."}}'],
 )
-
-
-def events(text: str) -> list[Any]:
-    found = [line[6:] for line in text.splitlines() if line.startswith("data: ")]
-    return [event if event == "[DONE]" else json.loads(event) for event in found]
-
-
-def told(text: str) -> list[Any]:
-    return [event["smolchat"] for event in events(text)[:-1] if "smolchat" in event]
+ONE_CHOICE = Reply(pieces=[chunk({"content": "Hi"}, "stop"), DONE])
 
 
 def phases(text: str) -> list[str]:
-    return [one["progress"]["phase"] for one in told(text) if "progress" in one]
+    return [progress["phase"] for progress in progress_of(parse_events(text))]
 
 
-def written(text: str) -> str:
-    choices = [choice for event in events(text)[:-1] for choice in event["choices"]]
-    return "".join(choice["delta"].get("content") or "" for choice in choices)
+def stream_receipt(text: str) -> dict[str, Any]:
+    return receipt_of(parse_events(text))
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < until, "it took too long"
-        time.sleep(0.01)
+def metrics(url: str) -> list[str]:
+    return httpx.get(f"{url}/metrics", timeout=20).text.splitlines()
 
 
-def wait_until_in_line(url: str, *, running: int, waiting: int) -> None:
-    wanted = f"smolchat_running {running:.1f}", f"smolchat_waiting {waiting:.1f}"
-    with httpx.Client(timeout=20) as client:
-        wait_until(lambda: {*wanted} <= {*client.get(f"{url}/metrics").text.splitlines()})
+def wait_for_queue(url: str, *, running: int, waiting: int) -> None:
+    expected = {f"smolchat_running {running:.1f}", f"smolchat_waiting {waiting:.1f}"}
+    wait_until(lambda: expected <= {*metrics(url)})
 
 
-def queued(
-    pool: ThreadPoolExecutor, ask: Callable[[], httpx.Response], url: str, behind: int
+def enqueue(
+    pool: ThreadPoolExecutor, send: Callable[[], httpx.Response], url: str, *, waiting: int
 ) -> Future[httpx.Response]:
-    """Ask, and go on when so many are in line."""
-    asking = pool.submit(ask)
-    wait_until_in_line(url, running=1, waiting=behind)
-    return asking
+    """Send a request, and return when the queue has one running and `waiting` waiting requests."""
+    response = pool.submit(send)
+    wait_for_queue(url, running=1, waiting=waiting)
+    return response
 
 
-def leave_after(url: str, seconds: float, body: dict[str, Any]) -> None:
-    """Ask, and leave unanswered."""
+def disconnect_after(url: str, seconds: float, body: dict[str, Any]) -> None:
+    """Send a request, and disconnect before there is a response."""
     with pytest.raises(httpx.ReadTimeout):
         httpx.post(f"{url}/chat", json=body, timeout=httpx.Timeout(20, read=seconds))
 
 
 @pytest.fixture
-def narrow(model_server: FakeModelServer) -> Iterator[str]:
-    """The API with room for one request, and for two who wait."""
-    settings = Settings(
-        model_id=MODEL_ID, dmr_base_url=model_server.base_url, max_concurrent=1, max_waiting=2
-    )
-    with running_api(settings) as url:
+def narrow_api_url(model_server: FakeModelServer) -> Iterator[str]:
+    """An API that runs one request and lets two more wait."""
+    with running_api(settings_for(model_server, max_concurrent=1, max_waiting=2)) as url:
         yield url
 
 
-def test_who_asks_for_nothing_sees_nothing_of_ours(
+def test_chat_without_options_has_no_extensions(
     api_url: str, model_server: FakeModelServer
 ) -> None:
-    answer = httpx.post(f"{api_url}/chat", json=STREAMED)
-    assert b"smolchat" not in answer.content
+    response = httpx.post(f"{api_url}/chat", json=STREAMED)
+    assert b"smolchat" not in response.content
     assert set(model_server.chats[0].body) == {"messages", "model", "max_tokens", "stream"}
 
 
-def test_the_receipt_is_in_the_last_chunk_of_a_stream(
+def test_stream_has_the_receipt_in_its_last_chunk(
     api_url: str, model_server: FakeModelServer
 ) -> None:
-    answer = httpx.post(f"{api_url}/chat", json=STREAMED | {"smolchat": {"receipt": True}})
-    [receipt] = [one["receipt"] for one in told(answer.text)]
-    *_, last, done = events(answer.text)
+    response = httpx.post(f"{api_url}/chat", json=STREAMED | {"smolchat": {"receipt": True}})
+    receipt = stream_receipt(response.text)
+    *_, last, done = parse_events(response.text)
     assert done == "[DONE]"
     assert last["choices"] == []
     assert last["smolchat"]["receipt"] == receipt
-    sent = model_server.chats[0].body
-    assert "smolchat" not in sent
-    assert receipt["seed"] == sent["seed"]
-    assert sent["stream_options"] == {"include_usage": True}
+    upstream = model_server.chats[0].body
+    assert "smolchat" not in upstream
+    assert receipt["seed"] == upstream["seed"]
+    assert upstream["stream_options"] == {"include_usage": True}
 
 
-def test_the_receipt_of_a_whole_answer_is_beside_its_choices(api_url: str) -> None:
-    answer = httpx.post(f"{api_url}/chat", json=HELLO | {"seed": 5, "smolchat": {"receipt": True}})
-    whole = answer.json()
-    receipt = whole["smolchat"]["receipt"]
+def test_completion_has_the_receipt_beside_its_choices(api_url: str) -> None:
+    body = HELLO | {"seed": 5, "smolchat": {"receipt": True}}
+    completion = httpx.post(f"{api_url}/chat", json=body).json()
+    receipt = completion["smolchat"]["receipt"]
     assert receipt["seed"] == 5
-    assert receipt["completion_tokens"] == whole["usage"]["completion_tokens"]
-    assert receipt["model"] == whole["model"] == MODEL_ID
+    assert receipt["completion_tokens"] == completion["usage"]["completion_tokens"]
+    assert receipt["model"] == completion["model"] == MODEL_ID
 
 
 @pytest.mark.parametrize("body", [HELLO, STREAMED])
-def test_a_model_that_loads_is_waited_for(
+def test_chat_waits_for_a_loading_model(
     body: dict[str, Any], api_url: str, model_server: FakeModelServer
 ) -> None:
     model_server.replies += [LOADING, LOADING]
     options = {"smolchat": {"receipt": True, "progress": True}}
-    answer = httpx.post(f"{api_url}/chat", json=body | options, timeout=20)
-    assert answer.status_code == 200
+    response = httpx.post(f"{api_url}/chat", json=body | options, timeout=20)
+    assert response.status_code == 200
     if body is STREAMED:
-        assert phases(answer.text) == ["loading", "writing"]
-        receipt = told(answer.text)[-1]["receipt"]
+        assert phases(response.text) == ["loading", "writing"]
+        receipt = stream_receipt(response.text)
     else:
-        receipt = answer.json()["smolchat"]["receipt"]
+        receipt = response.json()["smolchat"]["receipt"]
     assert 1500 < receipt["load_ms"] <= receipt["total_ms"]
     assert len(model_server.chats) == 3
 
 
-def test_a_model_that_never_loads_is_a_503(model_server: FakeModelServer) -> None:
+def test_chat_returns_503_when_the_model_does_not_finish_loading(
+    model_server: FakeModelServer,
+) -> None:
     model_server.replies += [LOADING] * 5
-    settings = Settings(
-        model_id=MODEL_ID, dmr_base_url=model_server.base_url, read_timeout_seconds=1.5
-    )
-    with running_api(settings) as url:
-        answer = httpx.post(f"{url}/chat", json=HELLO, timeout=20)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "model_loading")
+    with running_api(settings_for(model_server, read_timeout_seconds=1.5)) as url:
+        response = httpx.post(f"{url}/chat", json=HELLO, timeout=20)
+    assert (response.status_code, response.json()["error"]["code"]) == (503, "model_loading")
 
 
-def test_the_systems_messages_become_one_where_the_template_wants_that(
+def test_system_messages_are_merged_when_the_template_requires_it(
     api_url: str, model_server: FakeModelServer
 ) -> None:
     messages = [
@@ -162,155 +144,148 @@ def test_the_systems_messages_become_one_where_the_template_wants_that(
     ]
 
 
-def test_a_template_that_still_refuses_is_explained(
+def test_chat_returns_400_when_the_template_rejects_merged_messages(
     api_url: str, model_server: FakeModelServer
 ) -> None:
     model_server.replies += [ONE_SYSTEM_MESSAGE]
-    answer = httpx.post(f"{api_url}/chat", json=HELLO)
-    assert answer.status_code == 400
-    assert "template does not allow" in answer.json()["error"]["message"]
+    response = httpx.post(f"{api_url}/chat", json=HELLO)
+    assert response.status_code == 400
+    assert "template does not support" in response.json()["error"]["message"]
     assert len(model_server.chats) == 1
 
 
 @pytest.mark.parametrize("body", [HELLO, STREAMED])
-def test_more_answers_than_slots_are_asked_for_in_parts(
+def test_more_choices_than_slots_are_requested_in_batches(
     body: dict[str, Any], api_url: str, model_server: FakeModelServer
 ) -> None:
     model_server.replies.append(replay("err-n-huge"))
     if body is STREAMED:
-        model_server.replies += [
-            Reply(pieces=[chunk({"content": "Hi"}, "stop"), b"data: [DONE]\n\n"])
-        ] * 3
-        # The scripted server gives one where four were asked for.
-    answer = httpx.post(f"{api_url}/chat", json=body | {"n": 10, "seed": 1})
-    told = events(answer.text)[:-1] if body is STREAMED else [answer.json()]
-    assert [choice["index"] for event in told for choice in event["choices"]] == [0, 4, 8]
-    assert {event["model"] for event in told} == {MODEL_ID}
-    asked = [(chat.body["n"], chat.body["seed"]) for chat in model_server.chats]
-    assert asked == [(10, 1), (4, 1), (4, 5), (2, 9)]
+        # The fake server returns one choice however many are requested.
+        model_server.replies += [ONE_CHOICE] * 3
+    response = httpx.post(f"{api_url}/chat", json=body | {"n": 10, "seed": 1})
+    chunks = parse_events(response.text)[:-1] if body is STREAMED else [response.json()]
+    assert [choice["index"] for chunk in chunks for choice in chunk["choices"]] == [0, 4, 8]
+    assert {chunk["model"] for chunk in chunks} == {MODEL_ID}
+    batches = [(chat.body["n"], chat.body["seed"]) for chat in model_server.chats]
+    assert batches == [(10, 1), (4, 1), (4, 5), (2, 9)]
 
 
-def test_who_waits_is_told_the_place_in_the_line_and_one_too_many_is_sent_away(
-    narrow: str, model_server: FakeModelServer
+def test_queued_chats_report_their_position_and_excess_ones_get_429(
+    narrow_api_url: str, model_server: FakeModelServer
 ) -> None:
     held = [threading.Event(), threading.Event()]
     model_server.replies += [stream_of(["Hi"], held=event) for event in held]
-    progress = partial(
+    send = partial(
         httpx.post,
-        f"{narrow}/chat",
+        f"{narrow_api_url}/chat",
         json=STREAMED | {"smolchat": {"progress": True, "receipt": True}},
         timeout=60,
     )
     with ThreadPoolExecutor() as pool:
-        first, second, third = (queued(pool, progress, narrow, behind) for behind in range(3))
-        away = httpx.post(f"{narrow}/chat", json=HELLO, timeout=60)
+        pending = [enqueue(pool, send, narrow_api_url, waiting=waiting) for waiting in range(3)]
+        rejected = httpx.post(f"{narrow_api_url}/chat", json=HELLO, timeout=60)
         held[0].set()
-        wait_until_in_line(narrow, running=1, waiting=1)
+        wait_for_queue(narrow_api_url, running=1, waiting=1)
         held[1].set()
-    assert (away.status_code, away.json()["error"]["code"]) == (429, "too_many_requests")
-    assert away.headers["retry-after"]
-    assert phases(first.result().text) == ["loading", "writing"]
-    positions = [
-        one["progress"].get("position") for one in told(third.result().text) if "progress" in one
-    ]
+    first, second, third = (response.result().text for response in pending)
+    assert (rejected.status_code, rejected.json()["error"]["code"]) == (429, "too_many_requests")
+    assert rejected.headers["retry-after"]
+    assert phases(first) == ["loading", "writing"]
+    positions = [progress.get("position") for progress in progress_of(parse_events(third))]
     assert positions == [2, 1, None]
-    waited = [told(answer.result().text)[-1]["receipt"]["queue_ms"] for answer in (first, third)]
-    assert 0 <= waited[0] < waited[1]
-    assert written(second.result().text) == "Hi"
+    assert 0 <= stream_receipt(first)["queue_ms"] < stream_receipt(third)["queue_ms"]
+    assert text_of(parse_events(second)) == "Hi"
 
 
-def test_who_leaves_the_line_makes_room(narrow: str, model_server: FakeModelServer) -> None:
+def test_cancelled_chat_frees_its_queue_slot(
+    narrow_api_url: str, model_server: FakeModelServer
+) -> None:
     held = threading.Event()
     model_server.replies.append(replay("chat", held=held))
-    ask = partial(httpx.post, f"{narrow}/chat", json=HELLO, timeout=60)
+    send = partial(httpx.post, f"{narrow_api_url}/chat", json=HELLO, timeout=60)
     with ThreadPoolExecutor() as pool:
-        first = queued(pool, ask, narrow, 0)
-        for _ in range(4):  # more than there is room for, one after the other
-            leave_after(narrow, 0.3, STREAMED)
-            wait_until_in_line(narrow, running=1, waiting=0)
-        last = queued(pool, ask, narrow, 1)
+        first = enqueue(pool, send, narrow_api_url, waiting=0)
+        for _ in range(4):  # more than may wait, one after the other
+            disconnect_after(narrow_api_url, 0.3, STREAMED)
+            wait_for_queue(narrow_api_url, running=1, waiting=0)
+        last = enqueue(pool, send, narrow_api_url, waiting=1)
         held.set()
         assert last.result().status_code == 200
     assert first.result().status_code == 200
     assert len(model_server.chats) == 2
 
 
-def test_deterministic_is_alone_and_without_the_cache(
+def test_deterministic_chat_runs_alone_and_without_the_prompt_cache(
     api_url: str, model_server: FakeModelServer
 ) -> None:
     held = threading.Event()
     model_server.replies.append(stream_of(["Hi"], held=held))
-    ask = partial(httpx.post, f"{api_url}/chat", timeout=60)
-    alone = HELLO | {"smolchat": {"deterministic": True}}
+    send = partial(httpx.post, f"{api_url}/chat", timeout=60)
+    deterministic = HELLO | {"smolchat": {"deterministic": True}}
     with ThreadPoolExecutor() as pool:
-        queued(pool, partial(ask, json=STREAMED), api_url, 0)
-        answer = queued(pool, partial(ask, json=alone), api_url, 1)
+        enqueue(pool, partial(send, json=STREAMED), api_url, waiting=0)
+        response = enqueue(pool, partial(send, json=deterministic), api_url, waiting=1)
         assert len(model_server.chats) == 1
         held.set()
-    assert answer.result().status_code == 200
+    assert response.result().status_code == 200
     assert model_server.chats[1].body["cache_prompt"] is False
 
 
-def test_docker_model_runner_loads_once_for_all_who_wait(
+def test_docker_model_runner_loads_a_model_once_for_all_waiting_chats(
     api_url: str, model_server: FakeModelServer
 ) -> None:
     held = threading.Event()
     model_server.preloading = replay("preload-only-unloaded", held=held)
     with ThreadPoolExecutor() as pool:
-        leave_after(api_url, 0.3, HELLO)
-        progress = STREAMED | {"smolchat": {"progress": True, "receipt": True}}
-        waiting = [
+        disconnect_after(api_url, 0.3, HELLO)
+        streamed = STREAMED | {"smolchat": {"progress": True, "receipt": True}}
+        pending = [
             pool.submit(httpx.post, f"{api_url}/chat", json=body, timeout=60)
-            for body in (HELLO, progress)
+            for body in (HELLO, streamed)
         ]
-        wait_until_in_line(api_url, running=2, waiting=0)
+        wait_for_queue(api_url, running=2, waiting=0)
         held.set()
     [preload] = model_server.preloads
     assert not preload.left.is_set()
-    said = [{"role": "user", "content": "Hello"}]
-    assert preload.body == {"model": MODEL_ID, "messages": said, "max_tokens": 1}
-    assert [done.result().status_code for done in waiting] == [200, 200]
-    assert phases(waiting[1].result().text) == ["loading", "writing"]
-    assert told(waiting[1].result().text)[-1]["receipt"]["load_ms"] > 0
-    assert len(model_server.chats) == 2  # the one who left was never asked for
+    assert preload.body == HELLO | {"model": MODEL_ID, "max_tokens": 1}
+    assert [response.result().status_code for response in pending] == [200, 200]
+    assert phases(pending[1].result().text) == ["loading", "writing"]
+    assert stream_receipt(pending[1].result().text)["load_ms"] > 0
+    assert len(model_server.chats) == 2  # none for the client that disconnected
     assert httpx.post(f"{api_url}/chat", json=HELLO).status_code == 200
     assert len(model_server.preloads) == 1
 
 
-def test_after_a_failure_the_model_is_loaded_again(
-    api_url: str, model_server: FakeModelServer
-) -> None:
+def test_model_is_loaded_again_after_a_failure(api_url: str, model_server: FakeModelServer) -> None:
     model_server.replies += [replay("chat"), replay("runner-killed-non-stream")]
     statuses = [httpx.post(f"{api_url}/chat", json=HELLO).status_code for _ in range(3)]
     assert statuses == [200, 502, 200]
     assert len(model_server.preloads) == 2
 
 
-def test_what_was_idle_for_long_is_loaded_again(model_server: FakeModelServer) -> None:
-    settings = Settings(model_id=MODEL_ID, dmr_base_url=model_server.base_url, loaded_seconds=0.1)
-    with running_api(settings) as url:
+def test_model_is_loaded_again_after_a_long_idle_time(model_server: FakeModelServer) -> None:
+    with running_api(settings_for(model_server, loaded_seconds=0.1)) as url:
         for _ in range(2):
             httpx.post(f"{url}/chat", json=HELLO).raise_for_status()
             time.sleep(0.2)
     assert len(model_server.preloads) == 2
 
 
-def test_a_server_that_took_docker_model_runners_place_is_not_asked_to_load(
+def test_server_that_replaced_docker_model_runner_gets_no_load_request(
     api_url: str, model_server: FakeModelServer
 ) -> None:
     httpx.post(f"{api_url}/chat", json=HELLO).raise_for_status()
     model_server.models = replay("err-unknown-route")
-    model_server.replies.append(replay("err-unknown-route"))  # so that it is looked for anew
+    model_server.replies.append(replay("err-unknown-route"))  # restarts the discovery
     for model in (MODEL_ID, "ai/other"):
         httpx.post(f"{api_url}/chat", json=HELLO | {"model": model}).raise_for_status()
     assert len(model_server.preloads) == 1
 
 
-def test_another_server_at_the_same_address_is_not_asked_to_load(
+def test_different_server_at_the_same_url_gets_no_load_request(
     model_server: FakeModelServer,
 ) -> None:
-    settings = Settings(model_id=MODEL_ID, dmr_base_url=model_server.base_url, loaded_seconds=0.1)
-    with running_api(settings) as url:
+    with running_api(settings_for(model_server, loaded_seconds=0.1)) as url:
         httpx.post(f"{url}/chat", json=HELLO).raise_for_status()
         model_server.models = Reply(pieces=[b'{"data": [{"id": "m", "owned_by": "vllm"}]}'])
         for _ in range(2):
@@ -320,100 +295,85 @@ def test_another_server_at_the_same_address_is_not_asked_to_load(
     assert len(model_server.chats) == 3
 
 
-def test_only_so_many_models_are_loaded_at_a_time(
+def test_chat_returns_429_when_too_many_models_are_loading(
     api_url: str, model_server: FakeModelServer
 ) -> None:
     held = threading.Event()
     model_server.flavour = replace(model_server.flavour, names=".*")
     model_server.preloading = replay("preload-only-unloaded", held=held)
     for number in range(MAX_LOADS):
-        leave_after(api_url, 0.1, HELLO | {"model": f"m{number}"})
+        disconnect_after(api_url, 0.1, HELLO | {"model": f"m{number}"})
     wait_until(lambda: len(model_server.preloads) == MAX_LOADS)
-    away = httpx.post(f"{api_url}/chat", json=HELLO | {"model": "another"})
-    assert (away.status_code, away.json()["error"]["code"]) == (429, "too_many_requests")
+    rejected = httpx.post(f"{api_url}/chat", json=HELLO | {"model": "another"})
+    assert (rejected.status_code, rejected.json()["error"]["code"]) == (429, "too_many_requests")
     assert len(model_server.preloads) == MAX_LOADS
     held.set()
     wait_until(lambda: httpx.post(f"{api_url}/chat", json=HELLO).status_code == 200)
 
 
-def test_it_is_loaded_as_soon_as_the_api_starts(model_server: FakeModelServer) -> None:
-    settings = Settings(model_id=MODEL_ID, dmr_base_url=model_server.base_url, preload=True)
-    with running_api(settings):
-        until = time.monotonic() + 10
-        while not model_server.preloads and time.monotonic() < until:
-            time.sleep(0.02)
+def test_model_is_loaded_when_the_api_starts(model_server: FakeModelServer) -> None:
+    with running_api(settings_for(model_server, preload=True)):
+        wait_until(lambda: bool(model_server.preloads))
     assert len(model_server.preloads) == 1
 
 
-def test_a_server_that_only_sends_comments_in_its_answer_has_stalled(
+def test_stream_with_only_comments_after_its_first_chunk_times_out(
     model_server: FakeModelServer,
 ) -> None:
-    pings = [b": ping\n\n"] * 40
+    comments = [b": ping\n\n"] * 40
     model_server.replies.append(
-        Reply(pieces=[chunk({"content": "Hi"}), *pings], gap_seconds=0.05, end="hang")
+        Reply(pieces=[chunk({"content": "Hi"}), *comments], gap_seconds=0.05, end="hang")
     )
-    settings = Settings(model_id=MODEL_ID, dmr_base_url=model_server.base_url, stall_seconds=0.4)
-    with running_api(settings) as url:
-        answer = httpx.post(f"{url}/chat", json=STREAMED)
-    assert events(answer.text)[-1]["error"]["code"] == "model_server_timeout"
+    with running_api(settings_for(model_server, stall_seconds=0.4)) as url:
+        response = httpx.post(f"{url}/chat", json=STREAMED)
+    assert parse_events(response.text)[-1]["error"]["code"] == "model_server_timeout"
     assert model_server.chats[0].left.wait(5)
 
 
-def test_comments_before_the_first_event_are_not_waited_for_without_end(
+def test_chat_returns_504_when_only_comments_arrive_before_the_first_event(
     model_server: FakeModelServer,
 ) -> None:
     model_server.replies.append(Reply(pieces=[b": ping\n\n"] * 60, gap_seconds=0.05, end="hang"))
-    settings = Settings(
-        model_id=MODEL_ID, dmr_base_url=model_server.base_url, read_timeout_seconds=0.5
-    )
-    with running_api(settings) as url:
-        answer = httpx.post(f"{url}/chat", json=STREAMED)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (504, "model_server_timeout")
+    with running_api(settings_for(model_server, read_timeout_seconds=0.5)) as url:
+        response = httpx.post(f"{url}/chat", json=STREAMED)
+    assert (response.status_code, response.json()["error"]["code"]) == (504, "model_server_timeout")
 
 
-def test_a_context_that_was_overflown_is_known_from_then_on(
+def test_context_size_is_known_after_a_context_length_error(
     api_url: str, model_server: FakeModelServer
 ) -> None:
     model_server.replies.append(replay("err-overflow-configured-1024"))
     assert httpx.post(f"{api_url}/chat", json=HELLO).status_code == 400
-    answer = httpx.post(f"{api_url}/chat", json=HELLO | {"smolchat": {"receipt": True}})
-    assert answer.json()["smolchat"]["receipt"]["context_size"] == 1024
+    response = httpx.post(f"{api_url}/chat", json=HELLO | {"smolchat": {"receipt": True}})
+    assert response.json()["smolchat"]["receipt"]["context_size"] == 1024
 
 
-def test_a_long_pause_in_an_answer_is_bridged_by_comments(model_server: FakeModelServer) -> None:
+def test_long_pause_in_a_stream_is_filled_with_comments(model_server: FakeModelServer) -> None:
     model_server.replies.append(stream_of(["a", "b"], gap_seconds=0.4))
-    settings = Settings(
-        model_id=MODEL_ID, dmr_base_url=model_server.base_url, keep_alive_seconds=0.1
-    )
-    with running_api(settings.model_copy(update={"first_event_seconds": 0.1})) as url:
-        answer = httpx.post(f"{url}/chat", json=STREAMED)
-    assert answer.text.count("\n: still waiting") >= 2
-    assert written(answer.text) == "ab"
+    settings = settings_for(model_server, first_event_seconds=0.1, keep_alive_seconds=0.1)
+    with running_api(settings) as url:
+        response = httpx.post(f"{url}/chat", json=STREAMED)
+    assert response.text.count("\n: still waiting") >= 2
+    assert text_of(parse_events(response.text)) == "ab"
 
 
-def test_a_reader_who_pauses_is_sent_no_comments(model_server: FakeModelServer) -> None:
-    much = [chunk({"content": "x" * 60_000})] * 400
-    model_server.replies.append(Reply(pieces=[*much, chunk({}, "stop"), b"data: [DONE]\n\n"]))
-    settings = Settings(
-        model_id=MODEL_ID,
-        dmr_base_url=model_server.base_url,
-        first_event_seconds=0.4,
-        keep_alive_seconds=0.4,
-    )
+def test_client_that_pauses_reading_receives_no_comments(model_server: FakeModelServer) -> None:
+    chunks = [chunk({"content": "x" * 60_000})] * 400
+    model_server.replies.append(Reply(pieces=[*chunks, chunk({}, "stop"), DONE]))
+    settings = settings_for(model_server, first_event_seconds=0.4, keep_alive_seconds=0.4)
     with (
         running_api(settings) as url,
-        httpx.stream("POST", f"{url}/chat", json=STREAMED) as answer,
+        httpx.stream("POST", f"{url}/chat", json=STREAMED) as response,
     ):
-        pieces = answer.iter_bytes()
-        read = next(pieces)
+        stream = response.iter_bytes()
+        received = next(stream)
         time.sleep(2)
-        read += b"".join(pieces)
-    assert read.count(b"x" * 60_000) == 400
-    assert b": still waiting" not in read
+        received += b"".join(stream)
+    assert received.count(b"x" * 60_000) == 400
+    assert b": still waiting" not in received
 
 
-def unread(url: str, body: dict[str, Any]) -> socket.socket:
-    """Ask, and read nothing of the answer."""
+def send_without_reading(url: str, body: dict[str, Any]) -> socket.socket:
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     connection.connect(("127.0.0.1", int(url.rpartition(":")[2])))
@@ -423,64 +383,54 @@ def unread(url: str, body: dict[str, Any]) -> socket.socket:
     return connection
 
 
-def test_a_client_that_never_reads_has_left(model_server: FakeModelServer) -> None:
-    """Alone, it would keep everyone out for ever."""
+def test_client_that_never_reads_is_disconnected(model_server: FakeModelServer) -> None:
+    """An exclusive request of such a client would block all others forever."""
     model_server.replies.append(Reply(pieces=[chunk({"content": "x" * 60_000})] * 400))
-    settings = Settings(
-        model_id=MODEL_ID,
-        dmr_base_url=model_server.base_url,
-        first_event_seconds=0.2,
-        keep_alive_seconds=0.2,
-        stall_seconds=0.6,
+    settings = settings_for(
+        model_server, first_event_seconds=0.2, keep_alive_seconds=0.2, stall_seconds=0.6
     )
-    alone = STREAMED | {"smolchat": {"deterministic": True}}
-    with running_api(settings) as url, unread(url, alone):
-        wait_until_in_line(url, running=1, waiting=0)
+    exclusive = STREAMED | {"smolchat": {"deterministic": True}}
+    with running_api(settings) as url, send_without_reading(url, exclusive):
+        wait_for_queue(url, running=1, waiting=0)
         assert httpx.post(f"{url}/chat", json=HELLO, timeout=20).status_code == 200
         assert model_server.chats[0].left.wait(5)
 
 
-def test_numbers_before_the_last_pieces_are_counted(
-    api_url: str, model_server: FakeModelServer
-) -> None:
-    pieces = list(stream_of(["a", "b"]).pieces)
-    pieces[-1:-1] = [b": ping\n\n"] * 3
-    model_server.replies.append(Reply(pieces=pieces, gap_seconds=0.02))
+def test_usage_followed_by_comments_is_counted(api_url: str, model_server: FakeModelServer) -> None:
+    chunks = list(stream_of(["a", "b"]).pieces)
+    chunks[-1:-1] = [b": ping\n\n"] * 3
+    model_server.replies.append(Reply(pieces=chunks, gap_seconds=0.02))
     httpx.post(f"{api_url}/chat", json=STREAMED).raise_for_status()
-    metrics = httpx.get(f"{api_url}/metrics").text.splitlines()
-    assert {"smolchat_prompt_tokens_total 31.0", "smolchat_completion_tokens_total 2.0"} <= {
-        *metrics
-    }
+    expected = {"smolchat_prompt_tokens_total 31.0", "smolchat_completion_tokens_total 2.0"}
+    assert expected <= {*metrics(api_url)}
 
 
 @pytest.mark.parametrize("body", [HELLO, STREAMED])
-def test_llama_cpps_name_for_how_many_answers_is_ours_too(
+def test_n_cmpl_is_accepted_as_the_number_of_choices(
     body: dict[str, Any], api_url: str, model_server: FakeModelServer
 ) -> None:
     model_server.replies.append(replay("err-n-huge"))
     if body is STREAMED:
-        model_server.replies += [
-            Reply(pieces=[chunk({"content": "Hi"}, "stop"), b"data: [DONE]\n\n"])
-        ] * 2
+        model_server.replies += [ONE_CHOICE] * 2
     options = {"n_cmpl": 8, "smolchat": {"receipt": True}}
-    answer = httpx.post(f"{api_url}/chat", json=body | options)
-    told = events(answer.text)[:-1] if body is STREAMED else [answer.json()]
+    response = httpx.post(f"{api_url}/chat", json=body | options)
+    chunks = parse_events(response.text)[:-1] if body is STREAMED else [response.json()]
     assert [chat.body["n"] for chat in model_server.chats] == [8, 4, 4]
-    assert told[-1]["smolchat"]["receipt"]["completion_tokens"] is None
+    assert chunks[-1]["smolchat"]["receipt"]["completion_tokens"] is None
 
 
 @pytest.mark.parametrize("body", [HELLO, STREAMED])
 @pytest.mark.parametrize("number", [10**400, 10**4000])
-def test_numbers_of_hundreds_of_digits_break_nothing(
+def test_numbers_with_hundreds_of_digits_do_not_break_a_chat(
     number: int, body: dict[str, Any], api_url: str, model_server: FakeModelServer
 ) -> None:
     usage = b'"usage":{"prompt_tokens":%d,"completion_tokens":%d}' % (number, number)
     timings = b'"timings":{"predicted_per_second":%d}' % number
     numbers = usage + b"," + timings
-    whole = b'{"choices":[{"index":0,"message":{"content":"Hi"}}],%b}' % numbers
-    pieces = [chunk({}, "stop"), b'data: {"choices":[],%b}\n\n' % numbers, b"data: [DONE]\n\n"]
-    model_server.replies.append(Reply(pieces=pieces if body is STREAMED else [whole]))
-    answer = httpx.post(f"{api_url}/chat", json=body | {"smolchat": {"receipt": True}})
-    assert answer.status_code == 200
-    assert '"completion_tokens":null' in answer.text
-    assert "internal_error" not in answer.text
+    completion = b'{"choices":[{"index":0,"message":{"content":"Hi"}}],%b}' % numbers
+    chunks = [chunk({}, "stop"), b'data: {"choices":[],%b}\n\n' % numbers, DONE]
+    model_server.replies.append(Reply(pieces=chunks if body is STREAMED else [completion]))
+    response = httpx.post(f"{api_url}/chat", json=body | {"smolchat": {"receipt": True}})
+    assert response.status_code == 200
+    assert '"completion_tokens":null' in response.text
+    assert "internal_error" not in response.text

@@ -1,5 +1,3 @@
-"""Who runs, who waits, and who is sent away."""
-
 import pytest
 
 from backend.completions.queue import QueueSlot, RequestQueue
@@ -8,83 +6,83 @@ from backend.errors import TooManyRequestsError
 pytestmark = pytest.mark.anyio
 
 
-async def position(place: QueueSlot) -> int | None:
-    return await anext(place.positions(), None)
+async def position(slot: QueueSlot) -> int | None:
+    return await anext(slot.positions(), None)
 
 
-async def test_so_many_run_and_the_rest_wait_in_their_order() -> None:
-    line = RequestQueue(most=2, most_waiting=5)
-    places = [line.enqueue() for _ in range(4)]
-    assert [await position(place) for place in places] == [None, None, 1, 2]
-    places[0].release()
-    assert [await position(place) for place in places[1:]] == [None, None, 1]
-    assert (line.running, line.waiting) == (2, 1)
+async def test_requests_over_the_limit_wait_in_order() -> None:
+    queue = RequestQueue(max_running=2, max_waiting=5)
+    slots = [queue.enqueue() for _ in range(4)]
+    assert [await position(slot) for slot in slots] == [None, None, 1, 2]
+    slots[0].release()
+    assert [await position(slot) for slot in slots[1:]] == [None, None, 1]
+    assert (queue.running, queue.waiting) == (2, 1)
 
 
-async def test_one_too_many_is_sent_away_and_takes_no_place() -> None:
-    line = RequestQueue(most=1, most_waiting=1)
-    first, _ = line.enqueue(), line.enqueue()
+async def test_request_to_a_full_queue_is_rejected_without_a_slot() -> None:
+    queue = RequestQueue(max_running=1, max_waiting=1)
+    first, _ = queue.enqueue(), queue.enqueue()
     with pytest.raises(TooManyRequestsError):
-        line.enqueue()
+        queue.enqueue()
     first.release()
-    assert (line.running, line.waiting) == (1, 0)
+    assert (queue.running, queue.waiting) == (1, 0)
 
 
-async def test_who_leaves_the_line_lets_the_others_move_up() -> None:
-    line = RequestQueue(most=1, most_waiting=5)
-    line.enqueue()
-    second, third = line.enqueue(), line.enqueue()
+async def test_releasing_a_waiting_slot_moves_the_next_one_up() -> None:
+    queue = RequestQueue(max_running=1, max_waiting=5)
+    queue.enqueue()
+    second, third = queue.enqueue(), queue.enqueue()
     positions = third.positions()
     assert await anext(positions) == 2
     second.release()
     assert await anext(positions) == 1
 
 
-async def test_one_that_has_to_be_alone_is_alone() -> None:
-    line = RequestQueue(most=4, most_waiting=5)
-    first, alone, later = line.enqueue(), line.enqueue(is_alone=True), line.enqueue()
-    assert [await position(place) for place in (first, alone, later)] == [None, 1, 2]
+async def test_exclusive_request_runs_alone() -> None:
+    queue = RequestQueue(max_running=4, max_waiting=5)
+    first, exclusive, last = queue.enqueue(), queue.enqueue(exclusive=True), queue.enqueue()
+    assert [await position(slot) for slot in (first, exclusive, last)] == [None, 1, 2]
     first.release()
-    assert [await position(place) for place in (alone, later)] == [None, 1]
-    alone.release()
-    assert await position(later) is None
+    assert [await position(slot) for slot in (exclusive, last)] == [None, 1]
+    exclusive.release()
+    assert await position(last) is None
 
 
-async def test_one_that_has_to_be_alone_and_gives_up_holds_nobody_back() -> None:
-    line = RequestQueue(most=4, most_waiting=5)
-    line.enqueue()
-    alone, later = line.enqueue(is_alone=True), line.enqueue()
-    alone.release()
-    assert await position(later) is None
-    assert line.running == 2
+async def test_released_exclusive_request_no_longer_blocks_the_queue() -> None:
+    queue = RequestQueue(max_running=4, max_waiting=5)
+    queue.enqueue()
+    exclusive, last = queue.enqueue(exclusive=True), queue.enqueue()
+    exclusive.release()
+    assert await position(last) is None
+    assert queue.running == 2
 
 
-async def test_a_spare_place_is_one_that_nobody_waits_for() -> None:
-    line = RequestQueue(most=2, most_waiting=5)
-    first = line.enqueue()
-    spare = line.try_acquire()
-    assert spare
-    assert spare.is_running
-    assert line.try_acquire() is None
-    waiting = line.enqueue()
-    spare.release()
+async def test_try_acquire_returns_a_slot_only_if_none_is_waited_for() -> None:
+    queue = RequestQueue(max_running=2, max_waiting=5)
+    first = queue.enqueue()
+    extra = queue.try_acquire()
+    assert extra
+    assert extra.is_running
+    assert queue.try_acquire() is None
+    waiting = queue.enqueue()
+    extra.release()
     assert waiting.is_running
-    assert line.try_acquire() is None
+    assert queue.try_acquire() is None
     waiting.release()
     first.release()
-    alone = line.enqueue(is_alone=True)
-    assert line.try_acquire() is None
-    alone.release()
-    assert line.try_acquire()
+    exclusive = queue.enqueue(exclusive=True)
+    assert queue.try_acquire() is None
+    exclusive.release()
+    assert queue.try_acquire()
 
 
-async def test_a_line_is_full_where_the_next_would_be_sent_away() -> None:
-    for most_waiting in (0, 1):
-        line = RequestQueue(most=1, most_waiting=most_waiting)
-        for _ in range(1 + most_waiting):
-            assert not line.is_full
-            line.enqueue()
-        assert line.is_full
-    alone = RequestQueue(most=5, most_waiting=0)
-    alone.enqueue(is_alone=True)
-    assert alone.is_full
+async def test_queue_is_full_if_the_next_request_would_be_rejected() -> None:
+    for max_waiting in (0, 1):
+        queue = RequestQueue(max_running=1, max_waiting=max_waiting)
+        for _ in range(1 + max_waiting):
+            assert not queue.is_full
+            queue.enqueue()
+        assert queue.is_full
+    exclusive = RequestQueue(max_running=5, max_waiting=0)
+    exclusive.enqueue(exclusive=True)
+    assert exclusive.is_full

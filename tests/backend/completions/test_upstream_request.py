@@ -5,32 +5,33 @@ import pytest
 from backend.completions.upstream_request import build_upstream_request, llama_cpp_fields
 from backend.protocol import ChatCompletionRequest, ExtensionOptions
 from backend.settings import Settings
+from tests.support.requests import HELLO
 
 SETTINGS = Settings(model_id="ai/smollm2:latest")
-HELLO = [{"role": "user", "content": "Hello"}]
+MESSAGES = HELLO["messages"]
 
 
-def sent(**request: Any) -> dict[str, Any]:
-    return build_upstream_request(
-        ChatCompletionRequest.model_validate({"messages": HELLO} | request), SETTINGS
-    )
+def upstream_request(**fields: Any) -> dict[str, Any]:
+    request = ChatCompletionRequest.model_validate(HELLO | fields)
+    return build_upstream_request(request, SETTINGS)
 
 
-def test_what_the_client_did_not_set_is_not_sent() -> None:
-    assert sent() == {"messages": HELLO, "model": "ai/smollm2:latest", "max_tokens": 1024}
+def test_unset_fields_are_not_sent() -> None:
+    expected = {"messages": MESSAGES, "model": "ai/smollm2:latest", "max_tokens": 1024}
+    assert upstream_request() == expected
 
 
-def test_null_is_not_sent() -> None:
-    assert sent(temperature=None, stop=None) == sent()
+def test_null_fields_are_not_sent() -> None:
+    assert upstream_request(temperature=None, stop=None) == upstream_request()
 
 
-def test_unknown_fields_pass_through_as_they_are() -> None:
+def test_unknown_fields_pass_through_unchanged() -> None:
     unknown = {"chat_template_kwargs": {"enable_thinking": False}, "grammar": 'root ::= "a"'}
-    assert sent(**unknown) == sent() | unknown
+    assert upstream_request(**unknown) == upstream_request() | unknown
 
 
 @pytest.mark.parametrize(
-    ("asked", "expected"),
+    ("fields", "expected"),
     [
         ({}, 1024),
         ({"max_tokens": 7}, 7),
@@ -42,43 +43,43 @@ def test_unknown_fields_pass_through_as_they_are() -> None:
         ({"max_tokens": 7, "n_predict": 2**31 - 1}, 7),
     ],
 )
-def test_one_max_tokens_is_always_sent(asked: dict[str, Any], expected: int) -> None:
-    body = sent(**asked)
+def test_token_limit_is_always_sent_as_max_tokens(fields: dict[str, Any], expected: int) -> None:
+    body = upstream_request(**fields)
     assert body["max_tokens"] == expected
     assert not {"max_completion_tokens", "n_predict"} & body.keys()
 
 
 @pytest.mark.parametrize(
-    ("asked", "expected"), [({"n_cmpl": 3}, 3), ({"n": 2, "n_cmpl": 3}, 2), ({"n": None}, None)]
+    ("fields", "expected"), [({"n_cmpl": 3}, 3), ({"n": 2, "n_cmpl": 3}, 2), ({"n": None}, None)]
 )
-def test_how_many_answers_has_one_name(asked: dict[str, Any], expected: int | None) -> None:
-    body = sent(**asked)
+def test_number_of_choices_is_sent_as_n(fields: dict[str, Any], expected: int | None) -> None:
+    body = upstream_request(**fields)
     assert body.get("n") == expected
     assert "n_cmpl" not in body
 
 
 @pytest.mark.parametrize("name", ["repeat_last_n", "dry_penalty_last_n"])
-def test_the_whole_context_is_said_as_a_number_that_every_llama_cpp_takes(name: str) -> None:
-    assert sent(**{name: -1})[name] == 1_000_000
-    assert sent(**{name: 64})[name] == 64
+def test_unlimited_window_is_sent_as_a_number_that_every_llama_cpp_accepts(name: str) -> None:
+    assert upstream_request(**{name: -1})[name] == 1_000_000
+    assert upstream_request(**{name: 64})[name] == 64
 
 
 def test_developer_messages_become_system_messages() -> None:
-    body = sent(messages=[{"role": "developer", "content": "Be brief."}, *HELLO])
+    body = upstream_request(messages=[{"role": "developer", "content": "Be brief."}, *MESSAGES])
     assert body["messages"][0] == {"role": "system", "content": "Be brief."}
 
 
-def test_an_assistant_message_without_content_keeps_its_null() -> None:
+def test_assistant_message_without_content_keeps_its_null() -> None:
     call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
     message = {"role": "assistant", "content": None, "tool_calls": [call]}
-    assert sent(messages=[*HELLO, message])["messages"][1] == message
+    assert upstream_request(messages=[*MESSAGES, message])["messages"][1] == message
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_progress_is_wanted_of_a_stream_only(*, stream: bool) -> None:
+def test_progress_is_requested_only_in_a_stream(*, stream: bool) -> None:
     fields = llama_cpp_fields({"stream": stream}, ExtensionOptions(progress=True))
     assert fields == ({"return_progress": True} if stream else {})
 
 
-def test_our_own_options_are_never_sent() -> None:
-    assert "smolchat" not in sent(smolchat={})
+def test_extension_options_are_never_sent() -> None:
+    assert "smolchat" not in upstream_request(smolchat={})

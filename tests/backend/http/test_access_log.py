@@ -1,9 +1,8 @@
-"""What the log says of a request, and what it never says."""
+"""The access log: one line per request, without secrets."""
 
 import logging
 import re
 import subprocess
-import time
 
 import httpx
 import pytest
@@ -22,8 +21,9 @@ from tests.support.fake_model_server import (
     replay,
     stream_of,
 )
-from tests.support.raw_http import told
-from tests.support.requests import HELLO
+from tests.support.raw_http import raw_connection
+from tests.support.requests import HELLO, STREAMED
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.anyio
 
@@ -31,74 +31,75 @@ LOGGER = "smolchat.access"
 
 
 @pytest.fixture(autouse=True)
-def _logged(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+def capture_access_log(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     caplog.set_level(logging.INFO, logger=LOGGER)
-    # Streamlit puts a handler there where a test imports it, and pytest where nothing propagates.
-    theirs = logging.getLogger("uvicorn.access")
-    monkeypatch.setattr(theirs, "handlers", [])
-    monkeypatch.setattr(theirs, "propagate", True)
+    # Streamlit and pytest may have added handlers to it.
+    uvicorn_logger = logging.getLogger("uvicorn.access")
+    monkeypatch.setattr(uvicorn_logger, "handlers", [])
+    monkeypatch.setattr(uvicorn_logger, "propagate", True)
 
 
-def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
+def log_lines(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.name == LOGGER]
 
 
-async def test_each_request_has_one_line_with_the_id_that_its_client_is_told(
+async def test_request_has_one_line_with_the_id_of_its_response(
     api_client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    answers = [await api_client.post("/chat", json=HELLO), await api_client.get("/nosuch")]
-    first, second = lines(caplog)
-    ids = [answer.headers["x-request-id"] for answer in answers]
+    responses = [await api_client.post("/chat", json=HELLO), await api_client.get("/nosuch")]
+    first, second = log_lines(caplog)
+    ids = [response.headers["x-request-id"] for response in responses]
     assert first.startswith(f"{ids[0]} POST /chat 200 ")
     assert second.startswith(f"{ids[1]} GET /nosuch 404 ")
     assert first.endswith(" ms")
     assert len(set(ids)) == 2
-    assert min(len(made) for made in ids) == 16
+    assert min(len(request_id) for request_id in ids) == 16
 
 
-@pytest.mark.parametrize("taken", ["a", "req_7.B-2", "x" * 64])
-async def test_the_clients_own_id_is_taken(
-    taken: str, api_client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("request_id", ["a", "req_7.B-2", "x" * 64])
+async def test_safe_request_id_of_the_client_is_used(
+    request_id: str, api_client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    answer = await api_client.get("/nosuch", headers={"X-Request-Id": taken})
-    assert answer.headers["x-request-id"] == taken
-    assert lines(caplog)[0].startswith(f"{taken} GET ")
+    response = await api_client.get("/nosuch", headers={"X-Request-Id": request_id})
+    assert response.headers["x-request-id"] == request_id
+    assert log_lines(caplog)[0].startswith(f"{request_id} GET ")
 
 
-@pytest.mark.parametrize("other", ["", "x" * 65, "a b", "a\tb", "é", "a\n", "<b>"])
-async def test_an_id_that_could_do_harm_is_not_taken(
-    other: str, api_client: httpx.AsyncClient
+@pytest.mark.parametrize("request_id", ["", "x" * 65, "a b", "a\tb", "é", "a\n", "<b>"])
+async def test_unsafe_request_id_of_the_client_is_replaced(
+    request_id: str, api_client: httpx.AsyncClient
 ) -> None:
-    answer = await api_client.get("/nosuch", headers={b"X-Request-Id": other.encode()})
-    assert answer.headers["x-request-id"].isalnum()
-    assert len(answer.headers["x-request-id"]) == 16
+    response = await api_client.get("/nosuch", headers={b"X-Request-Id": request_id.encode()})
+    assert response.headers["x-request-id"].isalnum()
+    assert len(response.headers["x-request-id"]) == 16
 
 
-async def test_a_refusal_has_its_id_and_line_too(
+async def test_rejected_request_has_an_id_and_a_line(
     model_server: FakeModelServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with api_with(model_server, api_key=KEY) as api:
-        answer = await api.post("/chat", json=HELLO)
-    assert lines(caplog)[0].startswith(f"{answer.headers['x-request-id']} POST /chat 401 ")
+        response = await api.post("/chat", json=HELLO)
+    assert log_lines(caplog)[0].startswith(f"{response.headers['x-request-id']} POST /chat 401 ")
 
 
 async def test_keys_prompts_and_queries_are_in_no_log(
     model_server: FakeModelServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    spoken_of = {"messages": [{"role": "user", "content": "my-secret-prompt"}]}
+    secret_chat = {"messages": [{"role": "user", "content": "my-secret-prompt"}]}
     replies = [replay("chat"), replay("err-overflow"), replay("runner-killed-non-stream")]
     quoting = b'{"error":{"message":"Failed to parse input at pos 0: my-secret-answer"}}'
     model_server.replies += [*replies, Reply(500, JSON, [quoting]), stream_of(["my-secret-answer"])]
     async with api_with(model_server, api_key=KEY, dmr_api_key="upstream-secret") as api:
         for key in (KEY, KEY, KEY, KEY, KEY, "wrong-secret"):
             headers = {"Authorization": f"Bearer {key}"}
-            body = spoken_of | {"stream": key == KEY and len(model_server.chats) == 4}
+            body = secret_chat | {"stream": key == KEY and len(model_server.chats) == 4}
             await api.post("/chat?token=query-secret", json=body, headers=headers)
         await api.post("/chat", json={"messages": "my-secret-prompt"}, headers=headers)
-    ours = [record for record in caplog.records if record.name != "httpx"]  # the test's own client
-    logged = "".join(f"{record.getMessage()} {record.__dict__}" for record in ours)
-    assert len(lines(caplog)) == 7
+    # httpx logs the requests of this test.
+    records = [record for record in caplog.records if record.name != "httpx"]
+    logged = "".join(f"{record.getMessage()} {record.__dict__}" for record in records)
+    assert len(log_lines(caplog)) == 7
     assert "secret" not in logged
     assert KEY not in logged
 
@@ -114,45 +115,43 @@ async def test_keys_prompts_and_queries_are_in_no_log(
         "/x" + "y" * 500,
     ],
 )
-async def test_a_path_cannot_forge_a_line(
+async def test_path_cannot_forge_a_log_line(
     path: str, api_client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     await api_client.get(path)
-    [line] = lines(caplog)
-    assert line.isascii()
-    assert line.isprintable()
-    assert len(line.split(" ")) == 6
-    assert len(line) < 1000
+    [log_line] = log_lines(caplog)
+    assert log_line.isascii()
+    assert log_line.isprintable()
+    assert len(log_line.split(" ")) == 6
+    assert len(log_line) < 1000
 
 
-def awaited_line(caplog: pytest.LogCaptureFixture) -> str:
-    until = time.monotonic() + 20
-    while not lines(caplog) and time.monotonic() < until:
-        time.sleep(0.02)
-    return lines(caplog)[0]
+def wait_for_log_line(caplog: pytest.LogCaptureFixture) -> str:
+    wait_until(lambda: bool(log_lines(caplog)))
+    return log_lines(caplog)[0]
 
 
-def test_a_client_that_leaves_in_its_request_is_no_failure(
+def test_disconnect_during_the_request_is_not_a_failure(
     api_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     head = "POST /chat HTTP/1.1\nHost: localhost\nContent-Type: application/json\n"
-    with told(api_url, f"{head}Content-Length: 500\n", b'{"messages"'):
+    with raw_connection(api_url, f"{head}Content-Length: 500\n", b'{"messages"'):
         pass
-    assert awaited_line(caplog).endswith(" ms client left")
+    assert wait_for_log_line(caplog).endswith(" ms client left")
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
-def test_a_stream_is_logged_when_it_ends(
+def test_stream_is_logged_when_it_ends(
     api_url: str, model_server: FakeModelServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     model_server.replies.append(stream_of(["Hi", " there"], gap_seconds=0.1))
-    with httpx.stream("POST", f"{api_url}/chat", json=HELLO | {"stream": True}) as answer:
-        pieces = answer.iter_raw()
-        next(pieces)
-        assert not lines(caplog)
-        assert b"[DONE]" in b"".join(pieces)
-    assert " POST /chat 200 " in awaited_line(caplog)
-    assert awaited_line(caplog).endswith(" ms")
+    with httpx.stream("POST", f"{api_url}/chat", json=STREAMED) as response:
+        chunks = response.iter_raw()
+        next(chunks)
+        assert not log_lines(caplog)
+        assert b"[DONE]" in b"".join(chunks)
+    assert " POST /chat 200 " in wait_for_log_line(caplog)
+    assert wait_for_log_line(caplog).endswith(" ms")
 
 
 @pytest.mark.parametrize(
@@ -162,7 +161,7 @@ def test_a_stream_is_logged_when_it_ends(
         (Reply(first_seconds=60), "-"),
     ],
 )
-def test_a_client_that_left_is_said(
+def test_disconnect_during_the_response_is_logged(
     reply: Reply,
     status: str,
     api_url: str,
@@ -171,50 +170,47 @@ def test_a_client_that_left_is_said(
 ) -> None:
     model_server.replies.append(reply)
     with pytest.raises(httpx.ReadTimeout):
-        httpx.post(f"{api_url}/chat", json=HELLO | {"stream": True}, timeout=1)
-    line = awaited_line(caplog)
-    assert f" POST /chat {status} " in line
-    assert line.endswith(" ms client left")
+        httpx.post(f"{api_url}/chat", json=STREAMED, timeout=1)
+    log_line = wait_for_log_line(caplog)
+    assert f" POST /chat {status} " in log_line
+    assert log_line.endswith(" ms client left")
 
 
-async def test_a_mistake_of_ours_is_said(caplog: pytest.LogCaptureFixture) -> None:
-    async def break_down(*_: object) -> None:
+async def test_unexpected_error_is_logged_as_failed(caplog: pytest.LogCaptureFixture) -> None:
+    async def failing_app(*_: object) -> None:
         raise ZeroDivisionError
 
     transport = httpx.ASGITransport(
-        AccessLogMiddleware(break_down, Metrics(RequestQueue(1, 0)).count_request)
+        AccessLogMiddleware(failing_app, Metrics(RequestQueue(1, 0)).count_request)
     )
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as api:
         with pytest.raises(ZeroDivisionError):
             await api.get("/x")
-    assert lines(caplog)[0].endswith(" ms failed")
+    assert log_lines(caplog)[0].endswith(" ms failed")
 
 
 @pytest.mark.parametrize("options", [[], ["--no-access-log"], ["--log-level", "warning"]])
-def test_started_by_hand_our_line_is_printed_in_place_of_uvicorns(
+def test_log_line_is_printed_instead_of_uvicorns(
     options: list[str], model_server: FakeModelServer
 ) -> None:
     with started_by_hand(model_server, *options, stdout=subprocess.PIPE) as (url, process):
         httpx.post(f"{url}/chat?token=secret", json=HELLO, headers={"X-Request-Id": "mine"})
         process.terminate()
-        printed = process.communicate()[0].decode()
-    line = re.search(r"^[\d-]+ [\d:,]+ mine POST /chat 200 [\d.]+ ms$", printed, re.MULTILINE)
-    assert bool(line) == (not options)
-    assert "secret" not in printed
-    assert "HTTP/1.1" not in printed
+        output = process.communicate()[0].decode()
+    log_line = re.search(r"^[\d-]+ [\d:,]+ mine POST /chat 200 [\d.]+ ms$", output, re.MULTILINE)
+    assert bool(log_line) == (not options)
+    assert "secret" not in output
+    assert "HTTP/1.1" not in output
 
 
-def test_uvicorns_own_log_is_as_it_was_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
-    theirs, ours, handler = (
-        logging.getLogger("uvicorn.access"),
-        logging.getLogger(LOGGER),
-        logging.NullHandler(),
-    )
-    monkeypatch.setattr(theirs, "handlers", [handler])
+def test_uvicorn_access_log_is_restored(monkeypatch: pytest.MonkeyPatch) -> None:
+    uvicorn_logger, access_logger = logging.getLogger("uvicorn.access"), logging.getLogger(LOGGER)
+    handler = logging.NullHandler()
+    monkeypatch.setattr(uvicorn_logger, "handlers", [handler])
     with replace_uvicorn_access_log():
-        assert not theirs.handlers
-        assert [type(there) for there in ours.handlers] == [logging.NullHandler]
+        assert not uvicorn_logger.handlers
+        assert [type(handler) for handler in access_logger.handlers] == [logging.NullHandler]
         with replace_uvicorn_access_log():
-            assert len(ours.handlers) == 1
-    assert theirs.handlers == [handler]
-    assert not ours.handlers
+            assert len(access_logger.handlers) == 1
+    assert uvicorn_logger.handlers == [handler]
+    assert not access_logger.handlers

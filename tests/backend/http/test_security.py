@@ -1,4 +1,4 @@
-"""Who may ask, from where, and how much."""
+"""The security checks: API key, host, origin, and the type and size of the body."""
 
 import json
 from collections.abc import AsyncIterator
@@ -14,9 +14,9 @@ from api.errors import ApiError
 from backend.http.security import SecurityMiddleware
 from backend.settings import Settings
 from settings import Settings as PageSettings
-from tests.support.api_server import KEY, api_with, guarded, running_api
+from tests.support.api_server import KEY, api_with, running_api, settings_for
 from tests.support.fake_model_server import FakeModelServer
-from tests.support.raw_http import status, told
+from tests.support.raw_http import raw_connection, status
 from tests.support.requests import HELLO
 from tests.support.streamlit_app import ask, opened, said
 
@@ -25,13 +25,13 @@ pytestmark = pytest.mark.anyio
 JSON_TYPE = {"Content-Type": "application/json"}
 
 
-def code(answer: httpx.Response) -> str:
-    error = answer.json()["error"]
+def code(response: httpx.Response) -> str:
+    error = response.json()["error"]
     assert error.keys() >= {"message", "type", "code", "param"}
     return str(error["code"])
 
 
-# The key
+# The API key
 
 
 @pytest.mark.parametrize(
@@ -48,24 +48,25 @@ def code(answer: httpx.Response) -> str:
         "Bearer \xff",
     ],
 )
-async def test_without_the_key_nothing_runs(
+async def test_request_without_the_key_is_rejected_before_it_runs(
     authorization: str | None, model_server: FakeModelServer
 ) -> None:
     headers: dict[bytes, bytes] = {}
     if authorization is not None:
         headers[b"Authorization"] = authorization.encode("latin-1")
     async with api_with(model_server, api_key=KEY) as api:
-        answers = [await api.post(path, json=HELLO, headers=headers) for path in ("/chat", "/x")]
-        answers += [
+        responses = [await api.post(path, json=HELLO, headers=headers) for path in ("/chat", "/x")]
+        responses += [
             await api.get(path, headers=headers)
             for path in ("/models", "/docs", "/openapi.json", "/healthz/", "//healthz", "/")
         ]
-    assert {(answer.status_code, code(answer)) for answer in answers} == {(401, "invalid_api_key")}
-    assert answers[0].headers["www-authenticate"] == "Bearer"
+    errors = {(response.status_code, code(response)) for response in responses}
+    assert errors == {(401, "invalid_api_key")}
+    assert responses[0].headers["www-authenticate"] == "Bearer"
     assert not model_server.requests
 
 
-async def test_with_the_key_everything_runs(model_server: FakeModelServer) -> None:
+async def test_request_with_the_key_is_accepted(model_server: FakeModelServer) -> None:
     async with api_with(model_server, api_key=KEY) as api:
         for scheme in ("Bearer", "bearer"):
             headers = {"Authorization": f"{scheme} {KEY}"}
@@ -73,40 +74,38 @@ async def test_with_the_key_everything_runs(model_server: FakeModelServer) -> No
             assert (await api.get("/docs", headers=headers)).status_code == 200
 
 
-async def test_probes_need_no_key(model_server: FakeModelServer) -> None:
+async def test_health_checks_need_no_key(model_server: FakeModelServer) -> None:
     async with api_with(model_server, api_key=KEY) as api:
         assert (await api.get("/healthz")).status_code == 200
         assert (await api.get("/readyz")).status_code in (200, 503)
 
 
-def test_the_openai_client_sends_its_key(model_server: FakeModelServer) -> None:
-    with running_api(guarded(model_server, api_key=KEY)) as url:
+def test_openai_client_with_the_key_is_accepted(model_server: FakeModelServer) -> None:
+    with running_api(settings_for(model_server, api_key=KEY)) as url:
         client = openai.OpenAI(base_url=f"{url}/v1", api_key=KEY, max_retries=0)
-        stranger = client.with_options(api_key="another")
-        with client, stranger:
+        wrong_client = client.with_options(api_key="another")
+        with client, wrong_client:
             assert client.models.list().data
             with pytest.raises(openai.AuthenticationError, match="SMOLCHAT_API_KEY"):
-                stranger.models.list()
+                wrong_client.models.list()
 
 
-def test_the_page_sends_the_key(
-    model_server: FakeModelServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_page_sends_the_key(model_server: FakeModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SMOLCHAT_API_KEY", KEY)
-    with running_api(guarded(model_server, api_key=KEY)) as url:
+    with running_api(settings_for(model_server, api_key=KEY)) as url:
         page = ask(opened(url, monkeypatch), "Hello")
     st.cache_resource.clear()
     assert not page.warning
     assert said(page, "assistant")
 
 
-def test_a_page_with_another_key_is_told(model_server: FakeModelServer) -> None:
-    with running_api(guarded(model_server, api_key=KEY)) as url:
+def test_page_with_the_wrong_key_gets_an_error(model_server: FakeModelServer) -> None:
+    with running_api(settings_for(model_server, api_key=KEY)) as url:
         client = ApiClient(PageSettings(api_base_url=url, api_key="another"))  # type: ignore[arg-type]
         assert client.health().model
-        with pytest.raises(ApiError) as refused:
+        with pytest.raises(ApiError) as raised:
             client.models()
-    assert refused.value.code == "invalid_api_key"
+    assert raised.value.code == "invalid_api_key"
 
 
 # The host
@@ -129,9 +128,7 @@ def test_a_page_with_another_key_is_told(model_server: FakeModelServer) -> None:
         "API:8000",
     ],
 )
-async def test_a_host_that_is_this_machine_is_served(
-    host: str, model_server: FakeModelServer
-) -> None:
+async def test_local_or_allowed_host_is_accepted(host: str, model_server: FakeModelServer) -> None:
     async with api_with(model_server, allowed_hosts=["api"]) as api:
         for _ in range(2):
             assert (await api.get("/healthz", headers={"Host": host})).status_code == 200
@@ -166,19 +163,19 @@ async def test_a_host_that_is_this_machine_is_served(
         "",
     ],
 )
-async def test_any_other_host_is_refused(
+async def test_any_other_host_is_rejected(
     host: str, api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     for path in ("/healthz", "/models", "/nosuch"):
-        answer = await api_client.get(path, headers={"Host": host})
-        assert (answer.status_code, code(answer)) == (403, "host_not_allowed")
-        assert "SMOLCHAT_ALLOWED_HOSTS" in answer.json()["error"]["message"]
-    answer = await api_client.post("/chat", json=HELLO, headers={"Host": host})
-    assert answer.status_code == 403
+        response = await api_client.get(path, headers={"Host": host})
+        assert (response.status_code, code(response)) == (403, "host_not_allowed")
+        assert "SMOLCHAT_ALLOWED_HOSTS" in response.json()["error"]["message"]
+    response = await api_client.post("/chat", json=HELLO, headers={"Host": host})
+    assert response.status_code == 403
     assert not model_server.requests
 
 
-async def test_a_star_allows_any_host(model_server: FakeModelServer) -> None:
+async def test_star_allows_any_host(model_server: FakeModelServer) -> None:
     async with api_with(model_server, allowed_hosts=["*"]) as api:
         assert (await api.get("/healthz", headers={"Host": "evil.test"})).status_code == 200
 
@@ -186,8 +183,8 @@ async def test_a_star_allows_any_host(model_server: FakeModelServer) -> None:
 @pytest.mark.parametrize(
     "hosts", ["", "Host: localhost\nHost: evil.test\n", "Host: evil.test\nHost: localhost\n"]
 )
-def test_no_host_and_two_hosts_are_refused(hosts: str, api_url: str) -> None:
-    with told(api_url, f"GET /healthz HTTP/1.1\n{hosts}") as connection:
+def test_request_without_exactly_one_host_is_rejected(hosts: str, api_url: str) -> None:
+    with raw_connection(api_url, f"GET /healthz HTTP/1.1\n{hosts}") as connection:
         assert status(connection) == 400
 
 
@@ -208,180 +205,186 @@ def test_no_host_and_two_hosts_are_refused(hosts: str, api_url: str) -> None:
         "",
     ],
 )
-async def test_a_page_elsewhere_is_refused_whatever_it_sends(
+async def test_request_from_another_origin_is_rejected(
     origin: str, api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     headers = {"Origin": origin}
-    asked = {"Access-Control-Request-Method": "POST"}
-    answers = [
+    preflight_headers = headers | {"Access-Control-Request-Method": "POST"}
+    responses = [
         await api_client.post("/chat", json=HELLO, headers=headers),
         await api_client.post("/chat", content=json.dumps(HELLO), headers=headers),
         await api_client.get("/models", headers=headers),
-        await api_client.options("/chat", headers=headers | asked),
+        await api_client.options("/chat", headers=preflight_headers),
     ]
-    assert {(answer.status_code, code(answer)) for answer in answers} == {
-        (403, "origin_not_allowed")
-    }
-    assert not any(name.startswith("access-control") for a in answers for name in a.headers)
+    errors = {(response.status_code, code(response)) for response in responses}
+    assert errors == {(403, "origin_not_allowed")}
+    names = {name for response in responses for name in response.headers}
+    assert not any(name.startswith("access-control") for name in names)
     assert not model_server.requests
 
 
 @pytest.mark.parametrize("origin", ["http://localhost:8000", "https://LOCALHOST:8000"])
-async def test_a_page_of_the_api_itself_is_served(
+async def test_request_from_the_same_origin_is_accepted(
     origin: str, api_client: httpx.AsyncClient
 ) -> None:
-    answer = await api_client.post("/chat", json=HELLO, headers={"Origin": origin})
-    assert answer.status_code == 200
+    response = await api_client.post("/chat", json=HELLO, headers={"Origin": origin})
+    assert response.status_code == 200
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
-async def test_what_a_page_elsewhere_embeds_is_refused_and_a_link_is_followed(
+async def test_resource_embedded_by_another_site_is_rejected_but_a_link_is_not(
     site: str, api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
-    for kind in ("image", "script", "iframe", "empty"):
-        headers = {"Sec-Fetch-Site": site, "Sec-Fetch-Dest": kind}
+    for destination in ("image", "script", "iframe", "empty"):
+        headers = {"Sec-Fetch-Site": site, "Sec-Fetch-Dest": destination}
         assert (await api_client.get("/models", headers=headers)).status_code == 403
     assert not model_server.requests
     headers = {"Sec-Fetch-Site": site, "Sec-Fetch-Dest": "document"}
     assert (await api_client.get("/docs", headers=headers)).status_code == 200
 
 
-async def test_origins_that_are_named_are_served_and_no_others(
-    model_server: FakeModelServer,
-) -> None:
-    named, other = "http://notes.test", "http://evil.test"
-    asked = {"Access-Control-Request-Method": "POST"}
-    asked |= {"Access-Control-Request-Headers": "authorization, content-type"}
-    async with api_with(model_server, allowed_origins=[named], api_key=KEY) as api:
-        preflight = await api.options("/chat", headers=asked | {"Origin": named})
-        answer = await api.post("/chat", json=HELLO, headers={"Origin": named})
-        refused = await api.options("/chat", headers=asked | {"Origin": other})
-        ignored = await api.post("/chat", json=HELLO, headers={"Origin": other})
+async def test_only_configured_origins_get_cors_headers(model_server: FakeModelServer) -> None:
+    allowed, forbidden = {"Origin": "http://notes.test"}, {"Origin": "http://evil.test"}
+    preflight_headers = {"Access-Control-Request-Method": "POST"}
+    preflight_headers |= {"Access-Control-Request-Headers": "authorization, content-type"}
+    origins = [allowed["Origin"]]
+    async with api_with(model_server, allowed_origins=origins, api_key=KEY) as api:
+        preflight = await api.options("/chat", headers=preflight_headers | allowed)
+        response = await api.post("/chat", json=HELLO, headers=allowed)
+        rejected_preflight = await api.options("/chat", headers=preflight_headers | forbidden)
+        rejected = await api.post("/chat", json=HELLO, headers=forbidden)
     assert preflight.status_code == 200
-    assert preflight.headers["access-control-allow-origin"] == named
-    assert answer.status_code == 401
-    assert answer.headers["access-control-allow-origin"] == named
-    assert [a.status_code for a in (refused, ignored)] == [403, 403]
-    assert refused.json()["error"]["code"] == "origin_not_allowed"
-    assert "access-control-allow-origin" not in ignored.headers.keys() | refused.headers.keys()
-    assert "access-control-allow-credentials" not in preflight.headers.keys() | answer.headers
+    assert preflight.headers["access-control-allow-origin"] == allowed["Origin"]
+    assert response.status_code == 401
+    assert response.headers["access-control-allow-origin"] == allowed["Origin"]
+    assert [rejected_preflight.status_code, rejected.status_code] == [403, 403]
+    assert rejected_preflight.json()["error"]["code"] == "origin_not_allowed"
+    assert "access-control-allow-origin" not in {*rejected.headers, *rejected_preflight.headers}
+    assert "access-control-allow-credentials" not in {*preflight.headers, *response.headers}
 
 
 # The body
 
 
 @pytest.mark.parametrize(
-    "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "json", ""]
+    "content_type",
+    ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "json", ""],
 )
-async def test_only_json_is_json(
-    kind: str, api_client: httpx.AsyncClient, model_server: FakeModelServer
+async def test_other_content_type_returns_415(
+    content_type: str, api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
-    answer = await api_client.post(
-        "/chat", content=json.dumps(HELLO), headers={"Content-Type": kind}
+    response = await api_client.post(
+        "/chat", content=json.dumps(HELLO), headers={"Content-Type": content_type}
     )
-    assert (answer.status_code, code(answer)) == (415, "unsupported_media_type")
+    assert (response.status_code, code(response)) == (415, "unsupported_media_type")
     assert not model_server.requests
 
 
-@pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "Application/JSON"])
-async def test_jsons_content_type_has_many_forms(kind: str, api_client: httpx.AsyncClient) -> None:
-    answer = await api_client.post(
-        "/chat", content=json.dumps(HELLO), headers={"Content-Type": kind}
+@pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "Application/JSON"])
+async def test_every_form_of_the_json_content_type_is_accepted(
+    content_type: str, api_client: httpx.AsyncClient
+) -> None:
+    response = await api_client.post(
+        "/chat", content=json.dumps(HELLO), headers={"Content-Type": content_type}
     )
-    assert answer.status_code == 200
+    assert response.status_code == 200
 
 
 async def chunked(size: int) -> AsyncIterator[bytes]:
-    whole = json.dumps(HELLO).encode()
-    yield whole[:1]
-    yield b" " * (size - len(whole))
-    yield whole[1:]
+    body = json.dumps(HELLO).encode()
+    yield body[:1]
+    yield b" " * (size - len(body))
+    yield body[1:]
 
 
-async def test_a_body_may_be_as_long_as_the_limit(model_server: FakeModelServer) -> None:
+async def test_body_over_the_limit_returns_413(model_server: FakeModelServer) -> None:
     async with api_with(model_server, max_body_bytes=1000) as api:
         for size, expected in ((1000, 200), (1001, 413)):
-            whole = json.dumps(HELLO).ljust(size)
-            answer = await api.post("/chat", content=whole, headers=JSON_TYPE)
-            assert answer.status_code == expected
-            answer = await api.post("/chat", content=chunked(size), headers=JSON_TYPE)
-            assert answer.status_code == expected
-    assert code(answer) == "request_too_large"
+            body = json.dumps(HELLO).ljust(size)
+            response = await api.post("/chat", content=body, headers=JSON_TYPE)
+            assert response.status_code == expected
+            response = await api.post("/chat", content=chunked(size), headers=JSON_TYPE)
+            assert response.status_code == expected
+    assert code(response) == "request_too_large"
     assert len(model_server.chats) == 2
 
 
 @pytest.mark.parametrize("is_chunked", [False, True])
-def test_a_client_that_sends_too_much_gets_its_answer_and_is_hung_up(
+def test_client_that_sends_too_much_gets_the_error_and_the_connection_is_closed(
     is_chunked: bool, api_url: str, model_server: FakeModelServer
 ) -> None:
-    much = b"[" + b" " * 20_000_000 + b"]"
-    content = iter([much]) if is_chunked else much
+    body = b"[" + b" " * 20_000_000 + b"]"
+    content = iter([body]) if is_chunked else body
     with httpx.Client() as client:
-        answer = client.post(f"{api_url}/chat", content=content, headers=JSON_TYPE)
-        assert (answer.status_code, code(answer)) == (413, "request_too_large")
-        assert answer.headers["connection"] == "close"
+        response = client.post(f"{api_url}/chat", content=content, headers=JSON_TYPE)
+        assert (response.status_code, code(response)) == (413, "request_too_large")
+        assert response.headers["connection"] == "close"
         assert client.post(f"{api_url}/chat", json=HELLO).status_code == 200
     assert len(model_server.chats) == 1
 
 
-def test_a_body_that_is_announced_too_long_is_refused_before_it_is_sent(api_url: str) -> None:
+def test_declared_length_over_the_limit_is_rejected_before_the_body(api_url: str) -> None:
     head = "POST /chat HTTP/1.1\nHost: localhost\nContent-Type: application/json\n"
-    with told(api_url, f"{head}Content-Length: 99999999999\n") as connection:
+    with raw_connection(api_url, f"{head}Content-Length: 99999999999\n") as connection:
         assert status(connection) == 413
         while connection.recv(1000):
-            pass  # the rest of the answer, until the connection ends
+            pass  # until the connection is closed
 
 
-def test_a_body_without_end_is_cut_off(api_url: str) -> None:
+def test_endless_body_is_rejected_at_the_limit(api_url: str) -> None:
     head = "POST /chat HTTP/1.1\nHost: localhost\nContent-Type: application/json\n"
-    piece = b"100000\r\n" + b" " * 0x100000 + b"\r\n"
-    with told(api_url, f"{head}Transfer-Encoding: chunked\n", piece * 9) as connection:
+    chunk = b"100000\r\n" + b" " * 0x100000 + b"\r\n"
+    with raw_connection(api_url, f"{head}Transfer-Encoding: chunked\n", chunk * 9) as connection:
         assert status(connection) == 413
 
 
-async def test_a_route_may_have_a_limit_of_its_own() -> None:
+async def test_route_can_have_its_own_body_limit() -> None:
     settings = Settings(model_id="m", max_body_bytes=10)
-    guard = SecurityMiddleware(Response(status_code=204), settings, body_limits={"/import": 20})
-    transport = httpx.ASGITransport(guard)
+    app = SecurityMiddleware(Response(status_code=204), settings, body_limits={"/import": 20})
+    transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as api:
-        posted = [await api.post(path, json="x" * 15) for path in ("/chat", "/import")]
-    assert [answer.status_code for answer in posted] == [413, 204]
+        responses = [await api.post(path, json="x" * 15) for path in ("/chat", "/import")]
+    assert [response.status_code for response in responses] == [413, 204]
 
 
 UPGRADE = "Host: localhost\nConnection: Upgrade, HTTP2-Settings\nUpgrade: h2c\n"
 
 
 @pytest.mark.parametrize("length", ["Content-Length: 2", "Transfer-Encoding: chunked"])
-def test_a_body_that_is_lost_to_another_protocol_is_told(length: str, api_url: str) -> None:
-    """So `curl --http2` asks, and Java's client; httptools takes the body for HTTP/2."""
+def test_body_lost_to_an_upgrade_returns_400_with_advice(length: str, api_url: str) -> None:
+    """`curl --http2` and Java's client send this; httptools takes the body for HTTP/2."""
     head = f"POST /chat HTTP/1.1\n{UPGRADE}Content-Type: application/json\n{length}\n"
-    with told(api_url, head, b"{}" if "2" in length else b"2\r\n{}\r\n0\r\n\r\n") as connection:
-        answer = connection.makefile("rb").read()  # to its end: the connection is closed
-    assert answer.startswith(b"HTTP/1.1 400")
-    assert b"connection: close" in answer
-    assert b"curl --http1.1" in answer
+    with raw_connection(
+        api_url, head, b"{}" if "2" in length else b"2\r\n{}\r\n0\r\n\r\n"
+    ) as connection:
+        response = connection.makefile("rb").read()  # until the connection is closed
+    assert response.startswith(b"HTTP/1.1 400")
+    assert b"connection: close" in response
+    assert b"curl --http1.1" in response
 
 
-def test_what_has_no_body_needs_no_upgrade(api_url: str) -> None:
-    with told(api_url, f"GET /healthz HTTP/1.1\n{UPGRADE}") as connection:
+def test_upgrade_request_without_a_body_is_accepted(api_url: str) -> None:
+    with raw_connection(api_url, f"GET /healthz HTTP/1.1\n{UPGRADE}") as connection:
         assert status(connection) == 200
 
 
-async def test_where_the_body_is_there_no_upgrade_is_needed(api_client: httpx.AsyncClient) -> None:
+async def test_upgrade_request_with_its_body_is_accepted(api_client: httpx.AsyncClient) -> None:
     headers = {"Connection": "Upgrade", "Upgrade": "h2c"}
     for content in (json.dumps(HELLO).encode(), chunked(1000)):
-        answer = await api_client.post("/chat", content=content, headers=JSON_TYPE | headers)
-        assert answer.status_code == 200
+        response = await api_client.post("/chat", content=content, headers=JSON_TYPE | headers)
+        assert response.status_code == 200
 
 
-def test_web_sockets_are_not_served(api_url: str) -> None:
+def test_websocket_is_rejected(api_url: str) -> None:
     head = "GET /chat HTTP/1.1\nHost: localhost\nUpgrade: websocket\nConnection: Upgrade\n"
     head += "Sec-WebSocket-Version: 13\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\n"
-    with told(api_url, head) as connection:
+    with raw_connection(api_url, head) as connection:
         assert status(connection) in (403, 405)
 
 
-def test_only_our_routes_are_reachable(api_url: str, model_server: FakeModelServer) -> None:
+def test_other_routes_of_the_model_server_are_not_reachable(
+    api_url: str, model_server: FakeModelServer
+) -> None:
     for path in ("/v1/completions", "/engines/llama.cpp/v1/models", "/../models/create", "/slots"):
         assert httpx.post(f"{api_url}{path}", json=HELLO).status_code in (404, 405)
     assert not model_server.requests

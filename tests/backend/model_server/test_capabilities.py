@@ -1,4 +1,4 @@
-"""What a model server can do is asked once a model, in the line like everything else."""
+"""Probing a model server's grammar support: once per model, and through the queue."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -8,14 +8,11 @@ from typing import Any
 import httpx
 import pytest
 
-from backend.settings import Settings
-from tests.support.api_server import running_api
+from tests.support.api_server import running_api, settings_for
 from tests.support.fake_model_server import FakeModelServer, RecordedRequest, Reply, stream_of
-from tests.support.requests import MODEL_ID
+from tests.support.requests import STREAMED
 from tests.support.structured_requests import ANN, PROBED, asked, post, said
 from tests.support.waiting import wait_until
-
-HELLO = {"messages": [{"role": "user", "content": "Hello"}], "stream": True}
 
 
 def probes(model_server: FakeModelServer) -> list[RecordedRequest]:
@@ -25,14 +22,14 @@ def probes(model_server: FakeModelServer) -> list[RecordedRequest]:
 @pytest.mark.parametrize(
     ("changes", "options"), [({"max_concurrent": 1}, {}), ({}, {"deterministic": True})], ids=str
 )
-def test_the_question_waits_its_turn(
+def test_probe_waits_in_the_queue(
     changes: dict[str, Any], options: dict[str, Any], model_server: FakeModelServer
 ) -> None:
     held = threading.Event()
     model_server.replies += [stream_of(["Hello"], held=held), PROBED, said(ANN)]
-    settings = Settings(model_id=MODEL_ID, dmr_base_url=model_server.base_url, **changes)
+    settings = settings_for(model_server, **changes)
     with running_api(settings) as url, ThreadPoolExecutor() as pool:
-        first = pool.submit(httpx.post, f"{url}/chat", json=HELLO | {"smolchat": options})
+        first = pool.submit(httpx.post, f"{url}/chat", json=STREAMED | {"smolchat": options})
         wait_until(lambda: len(model_server.chats) == 1)
         second = pool.submit(post, url, asked())
         sleep(0.3)
@@ -41,17 +38,15 @@ def test_the_question_waits_its_turn(
         assert (first.result().status_code, second.result()[0]) == (200, 200)
 
 
-def test_all_who_want_to_know_wait_for_one_answer(
-    api_url: str, model_server: FakeModelServer
-) -> None:
+def test_concurrent_requests_share_one_probe(api_url: str, model_server: FakeModelServer) -> None:
     model_server.replies += [Reply(pieces=PROBED.pieces, first_seconds=0.2), *[said(ANN)] * 5]
     with ThreadPoolExecutor() as pool:
-        found = list(pool.map(lambda _: post(api_url, asked()), range(5)))
-    assert [status for status, _ in found] == [200] * 5
+        responses = list(pool.map(lambda _: post(api_url, asked()), range(5)))
+    assert [status for status, _ in responses] == [200] * 5
     assert len(probes(model_server)) == 1
 
 
-def test_one_model_does_not_wait_for_what_is_asked_of_another(
+def test_request_does_not_wait_for_the_probe_of_another_model(
     api_url: str, model_server: FakeModelServer
 ) -> None:
     held = threading.Event()
@@ -64,7 +59,7 @@ def test_one_model_does_not_wait_for_what_is_asked_of_another(
         assert slow.result()[0] == 200
 
 
-def test_who_leaves_does_not_take_the_question_along(
+def test_disconnect_during_a_probe_lets_the_next_request_probe(
     api_url: str, model_server: FakeModelServer
 ) -> None:
     model_server.replies += [Reply(end="hang"), PROBED, said(ANN)]

@@ -1,4 +1,4 @@
-"""The door alone: what becomes of each way that a connection can fail."""
+"""The model server client and its discovery, against a mocked HTTP transport."""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -22,13 +22,13 @@ BASE_URL = f"{ROOT}/engines/v1"
 
 
 @pytest.fixture
-async def upstream() -> AsyncIterator[ModelServerClient]:
-    async with open_model_server(Settings(model_id="m", dmr_base_url=BASE_URL)) as upstream:
-        yield upstream
+async def client() -> AsyncIterator[ModelServerClient]:
+    async with open_model_server(Settings(model_id="m", dmr_base_url=BASE_URL)) as client:
+        yield client
 
 
 @pytest.fixture
-def door() -> Iterator[respx.MockRouter]:
+def router() -> Iterator[respx.MockRouter]:
     with respx.mock(using="httpx", assert_all_called=False) as router:
         router.get(f"{BASE_URL}/models").respond(json={"data": [{"id": "ai/smollm2"}]})
         yield router
@@ -45,32 +45,32 @@ def door() -> Iterator[respx.MockRouter]:
         (httpx.DecodingError("no gzip"), ModelServerError),
     ],
 )
-async def test_each_failure_of_the_connection_is_one_of_ours(
+async def test_connection_error_is_mapped(
     cause: Exception,
     expected: type[SmolChatError],
-    upstream: ModelServerClient,
-    door: respx.MockRouter,
+    client: ModelServerClient,
+    router: respx.MockRouter,
 ) -> None:
-    await upstream.discovery.models()
-    door.get(f"{BASE_URL}/models").mock(side_effect=cause)
-    with pytest.raises(SmolChatError) as failure:
-        await upstream.discovery.models()
-    assert type(failure.value) is expected
+    await client.discovery.models()
+    router.get(f"{BASE_URL}/models").mock(side_effect=cause)
+    with pytest.raises(SmolChatError) as raised:
+        await client.discovery.models()
+    assert type(raised.value) is expected
 
 
-async def test_the_address_is_looked_for_once_and_anew_after_a_failure(
-    upstream: ModelServerClient, door: respx.MockRouter
+async def test_base_url_is_searched_for_once_and_again_after_a_failure(
+    client: ModelServerClient, router: respx.MockRouter
 ) -> None:
-    listed = door.get(f"{BASE_URL}/models").respond(json={"data": [{"id": "ai/smollm2"}]})
-    await upstream.discovery.models()
-    await upstream.discovery.models()
-    assert listed.call_count == 3  # once to find it
+    listed = router.get(f"{BASE_URL}/models").respond(json={"data": [{"id": "ai/smollm2"}]})
+    await client.discovery.models()
+    await client.discovery.models()
+    assert listed.call_count == 3  # one of them for the discovery
     listed.mock(side_effect=httpx.ConnectError("gone"))
     with pytest.raises(ModelServerUnreachableError):
-        await upstream.discovery.models()
-    door.get(f"{BASE_URL}/models").respond(404)
-    door.get(f"{ROOT}/engines/llama.cpp/v1/models").respond(404)
-    elsewhere = door.get(f"{ROOT}/v1/models")
-    elsewhere.respond(json={"data": []})
-    assert await upstream.discovery.models() == []
-    assert elsewhere.call_count == 2
+        await client.discovery.models()
+    router.get(f"{BASE_URL}/models").respond(404)
+    router.get(f"{ROOT}/engines/llama.cpp/v1/models").respond(404)
+    moved = router.get(f"{ROOT}/v1/models")
+    moved.respond(json={"data": []})
+    assert await client.discovery.models() == []
+    assert moved.call_count == 2

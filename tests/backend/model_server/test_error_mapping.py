@@ -1,4 +1,4 @@
-"""What a client is told of what a model server said; what was recorded: `test_recorded_errors`."""
+"""Error mapping of responses that were not recorded; see `test_recorded_errors` for the others."""
 
 import json
 
@@ -8,7 +8,7 @@ from backend.model_server.error_mapping import error_from_response, log_and_map_
 from tests.support.fake_model_server import replay
 
 
-def test_an_overflow_carries_its_numbers() -> None:
+def test_context_length_error_has_its_numbers() -> None:
     reply = replay("err-overflow")
     error = error_from_response(reply.status, reply.pieces[0]).payload()["error"]
     assert (error["n_prompt_tokens"], error["n_ctx"]) == (9031, 8192)
@@ -73,14 +73,14 @@ def test_an_overflow_carries_its_numbers() -> None:
         (400, b"[" * 100_000, "invalid_request"),
     ],
 )
-def test_other_servers_refusals_are_understood(status: int | None, body: bytes, code: str) -> None:
+def test_error_response_has_the_code(status: int | None, body: bytes, code: str) -> None:
     assert error_from_response(status, body).code == code
 
 
 @pytest.mark.parametrize("message", [None, ["a", "b"], {"a": 1}, 7])
-def test_a_message_that_is_no_text_is_not_told(message: object) -> None:
+def test_message_that_is_not_a_string_is_omitted(message: object) -> None:
     error = error_from_response(400, json.dumps({"error": {"message": message}}).encode())
-    assert error.message == "The model server refused the request."
+    assert error.message == "The model server rejected the request."
 
 
 @pytest.mark.parametrize(
@@ -103,21 +103,21 @@ def test_a_message_that_is_no_text_is_not_told(message: object) -> None:
         "a\x00b",
     ],
 )
-def test_paths_and_log_lines_are_never_told(secret: str) -> None:
+def test_reason_with_a_path_or_log_line_is_omitted(secret: str) -> None:
     error = error_from_response(
         400, json.dumps({"error": {"message": f"failed: {secret}"}}).encode()
     )
     assert secret not in error.message
 
 
-def test_what_was_said_is_in_our_own_log(caplog: pytest.LogCaptureFixture) -> None:
-    said = b"llama.cpp terminated unexpectedly: 0.00.728 I slot print_timing\nbroken"
-    error = log_and_map_error(500, said)
+def test_crash_of_a_runner_is_logged_in_full(caplog: pytest.LogCaptureFixture) -> None:
+    body = b"llama.cpp terminated unexpectedly: 0.00.728 I slot print_timing\nbroken"
+    error = log_and_map_error(500, body)
     assert "broken" not in error.message
     assert r"print_timing\nbroken" in caplog.text
 
 
-def test_what_a_client_asked_is_not_in_our_log(caplog: pytest.LogCaptureFixture) -> None:
+def test_other_error_bodies_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:
     log_and_map_error(500, b'{"error":{"message":"Failed to parse tools: my secret"}}')
     log_and_map_error(400, b"my secret")
     log_and_map_error(500, b'{"error":{"message":"Failed to parse input at pos 3: my secret"}}')
@@ -125,7 +125,7 @@ def test_what_a_client_asked_is_not_in_our_log(caplog: pytest.LogCaptureFixture)
     assert "my secret" not in caplog.text
 
 
-def test_what_a_reason_quotes_of_the_request_is_left_out() -> None:
+def test_reason_omits_what_it_quotes_from_the_request() -> None:
     error = error_from_response(
         500, b"Failed to parse tools: Missing tool type: 5; tools = [\n  5\n]"
     )
@@ -135,13 +135,13 @@ def test_what_a_reason_quotes_of_the_request_is_left_out() -> None:
 @pytest.mark.parametrize(
     "body", [b"<p>model</p>\n" * 500_000, b'{"error":{"message":"' + b"1" * 5_000_000 + b'"}}']
 )
-def test_a_long_refusal_is_not_searched_to_its_end(body: bytes) -> None:
-    """Looked through as a whole, either would take hours."""
+def test_long_error_body_is_truncated_before_matching(body: bytes) -> None:
+    """Matching it in full would take hours."""
     for status in (400, 404):
         assert len(error_from_response(status, body).message) < 400
 
 
-def test_a_number_of_hundreds_of_digits_is_none() -> None:
+def test_context_length_error_omits_numbers_out_of_range() -> None:
     for digits in (b"1" * 400, b"1" * 4300, b"-1"):
         body = b'{"error":{"n_prompt_tokens":%b,"n_ctx":8}}' % digits
         error = error_from_response(400, body).payload()["error"]
@@ -149,7 +149,7 @@ def test_a_number_of_hundreds_of_digits_is_none() -> None:
         assert "n_prompt_tokens" not in error
 
 
-def test_a_reason_is_one_short_line() -> None:
+def test_reason_is_one_short_line() -> None:
     error = error_from_response(400, b"first line\n" + b"x" * 10_000)
-    assert error.message == "The model server refused the request: first line."
+    assert error.message == "The model server rejected the request: first line."
     assert len(error_from_response(400, b"x" * 10_000).message) < 400

@@ -4,7 +4,7 @@ from backend.model_server.model_ids import display_id, same_model, strip_docker_
 
 
 @pytest.mark.parametrize(
-    "other",
+    "model_id",
     [
         "smollm2",
         "ai/smollm2",
@@ -13,29 +13,29 @@ from backend.model_server.model_ids import display_id, same_model, strip_docker_
         "index.docker.io/ai/smollm2",
     ],
 )
-def test_short_and_long_names_are_one_model(other: str) -> None:
-    assert same_model("ai/smollm2:latest", other)
+def test_short_and_long_ids_name_the_same_model(model_id: str) -> None:
+    assert same_model("ai/smollm2:latest", model_id)
 
 
 @pytest.mark.parametrize(
-    "other", ["ai/smollm2:360M", "ai/smollm3", "me/smollm2", "ai/smollm2:Latest"]
+    "model_id", ["ai/smollm2:360M", "ai/smollm3", "me/smollm2", "ai/smollm2:Latest"]
 )
-def test_another_tag_name_or_organisation_is_another_model(other: str) -> None:
-    assert not same_model("ai/smollm2:latest", other)
+def test_id_with_another_tag_name_or_organisation_is_a_different_model(model_id: str) -> None:
+    assert not same_model("ai/smollm2:latest", model_id)
 
 
-def test_both_names_of_hugging_face_are_one() -> None:
+def test_both_hosts_of_hugging_face_name_the_same_model() -> None:
     assert same_model(
         "hf.co/bartowski/SmolLM2-GGUF", "huggingface.co/bartowski/smollm2-gguf:latest"
     )
 
 
-def test_docker_hub_goes_without_saying() -> None:
+def test_only_docker_hub_is_stripped() -> None:
     assert strip_docker_hub("docker.io/ai/smollm2:latest") == "ai/smollm2:latest"
     assert strip_docker_hub("hf.co/someone/tiny.gguf") == "hf.co/someone/tiny.gguf"
 
 
-def test_listed_ids_have_no_registry_and_no_path() -> None:
+def test_display_id_has_no_registry_and_no_path() -> None:
     assert display_id("docker.io/ai/smollm2:latest") == "ai/smollm2:latest"
     assert display_id("/home/someone/models/tiny.Q4_1.gguf") == "tiny.Q4_1"
     assert display_id(r"C:\models\tiny.gguf") == "tiny"

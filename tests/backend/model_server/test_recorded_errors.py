@@ -1,7 +1,7 @@
-"""What our client is told, to the letter, for every error that a real model server was recorded to.
+"""The exact error that a client gets for every recorded error of a real model server.
 
-Each is replayed through the API. What the model server wrote besides, its paths, its log and how
-long other people's requests took, must be in none of our answers.
+Each recording is replayed through the API. The model server's paths, log lines and timings of other
+users' requests must not appear in any response.
 """
 
 import json
@@ -10,71 +10,71 @@ import re
 import httpx
 import pytest
 
-from backend.settings import Settings
-from tests.support.api_server import running_api
+from tests.support.api_server import running_api, settings_for
 from tests.support.fake_model_server import RECORDINGS, FakeModelServer, Reply, replay
+from tests.support.requests import HELLO, MODEL_ID, STREAMED
 
 pytestmark = pytest.mark.anyio
 
-HELLO = {"messages": [{"role": "user", "content": "Hello"}]}
-STREAMED = HELLO | {"stream": True}
-OF_THE_RUNNER = re.compile(
+RUNNER_DETAILS = re.compile(
     r"\d\.\d\d\.\d{3}|\d ms|per second|slot |srv |llama_|llama\.cpp (failed|terminated)|/models/"
     r"|\.gguf|sha256|Verbose|exception"
 )
 
-DIED = "The model's process ended while it answered. Try again: it is started anew."
-DAMAGED = "The model's file is damaged. Remove it and pull it again."
+CRASHED = "The model process crashed during the response. Try again: it restarts automatically."
+DAMAGED = "The model file is damaged. Delete it and pull it again."
 MISSING = (
-    "The model server does not have this model. Pull it there (`docker model pull …`), or choose "
-    "one that GET /models lists."
+    "The model server does not have this model. Pull it (`docker model pull …`), or choose one "
+    "from GET /models."
 )
 NO_ROUTE = "The model server has no such route. Check DMR_BASE_URL."
-REFUSED = "The model server refused the request: "
-NOT_US = "The model server refused the key. Set DMR_API_KEY to one it takes."
-BROKEN = "The connection to the model server broke before its answer was whole. Try again."
+REJECTED = "The model server rejected the request: "
+BAD_KEY = "The model server rejected the API key. Check DMR_API_KEY."
+CONNECTION_LOST = (
+    "The connection to the model server was lost before the response was complete. Try again."
+)
 SCHEMA = "The model server cannot use this schema: JSON schema error at #: "
 
 
 def overflow(prompt: int, context: int) -> str:
     return (
-        f"The prompt is too long for the model's context ({prompt} tokens, room for {context})"
+        f"The prompt is too long for the model's context ({prompt} tokens, limit {context})"
         ". Shorten it, start a new chat, or give the model a larger context."
     )
 
 
-REFUSALS = {
-    "err-bad-json": (400, "invalid_request", None, REFUSED + "invalid request."),
-    "err-empty-body": (400, "invalid_request", None, REFUSED + "invalid request."),
+ERRORS = {
+    "err-bad-json": (400, "invalid_request", None, REJECTED + "invalid request."),
+    "err-empty-body": (400, "invalid_request", None, REJECTED + "invalid request."),
     "err-get-on-chat": (502, "model_server_failed", None, NO_ROUTE),
     "err-image-to-text-model": (
         *(400, "invalid_request", "messages"),
-        "This model reads text only: leave images out.",
+        "This model does not support images. Remove them from the messages.",
     ),
     "err-load-broken-file": (502, "model_server_failed", None, DAMAGED),
     "err-load-broken-file-stream": (502, "model_server_failed", None, DAMAGED),
     "err-max-tokens-negative": (
         *(400, "invalid_request", None),
-        REFUSED + "Field 'max_tokens': Value must be between -1 <= value <= 2147483647, but got "
+        REJECTED + "Field 'max_tokens': Value must be between -1 <= value <= 2147483647, but got "
         "-5.",
     ),
     "err-message-without-content": (
         *(400, "invalid_request", None),
-        REFUSED + "All non-assistant messages must contain 'content'.",
+        REJECTED + "All non-assistant messages must contain 'content'.",
     ),
     "err-messages-missing": (
         *(400, "invalid_request", None),
-        REFUSED + "Expected 'messages' to be an array.",
+        REJECTED + "Expected 'messages' to be an array.",
     ),
     "err-model-name-bad": (404, "model_not_found", "model", MISSING),
     "err-model-not-pulled": (404, "model_not_found", "model", MISSING),
     "err-n-huge": (
         *(400, "invalid_request", "n"),
-        "The model server gives at most 4 answers at once.",
+        "The model server returns at most 4 choices per request.",
     ),
-    "err-no-model": (400, "invalid_request", None, REFUSED + "model is required."),
-    "err-origin-evil": (502, "model_server_failed", None, NOT_US),
-    "err-origin-localhost-8501": (502, "model_server_failed", None, NOT_US),
+    "err-no-model": (400, "invalid_request", None, REJECTED + "model is required."),
+    "err-origin-evil": (502, "model_server_failed", None, BAD_KEY),
+    "err-origin-localhost-8501": (502, "model_server_failed", None, BAD_KEY),
     "err-overflow": (400, "context_length_exceeded", "messages", overflow(9031, 8192)),
     "err-overflow-configured-1024": (
         *(400, "context_length_exceeded", "messages"),
@@ -83,14 +83,14 @@ REFUSALS = {
     "err-overflow-stream": (400, "context_length_exceeded", "messages", overflow(9031, 8192)),
     "err-temperature-string": (
         *(400, "invalid_request", None),
-        REFUSED + "Field 'temperature': type must be number, but is string.",
+        REJECTED + "Field 'temperature': type must be number, but is string.",
     ),
-    "err-too-large": (400, "invalid_request", None, REFUSED + "request too large."),
+    "err-too-large": (400, "invalid_request", None, REJECTED + "request too large."),
     "err-unknown-backend": (502, "model_server_failed", None, NO_ROUTE),
     "err-unknown-route": (502, "model_server_failed", None, NO_ROUTE),
     "grammar-bad": (
         *(400, "invalid_request", None),
-        REFUSED + "Failed to initialize samplers: failed to parse grammar.",
+        REJECTED + "Failed to initialize samplers: failed to parse grammar.",
     ),
     "json-schema-not-a-schema": (
         *(400, "invalid_request", "response_format"),
@@ -98,36 +98,37 @@ REFUSALS = {
     ),
     "json-schema-unsupported-ref": (
         *(400, "invalid_request", "response_format"),
-        "The model server cannot use this schema.",  # why has an address in it
+        "The model server cannot use this schema.",  # its reason contains an address
     ),
-    "killer-o13135": (502, "model_server_failed", None, DIED),
-    "killer-o13136": (502, "model_server_failed", None, DIED),
-    "killer-o17683": (502, "model_server_failed", None, DIED),
-    "killer-o48406": (502, "model_server_failed", None, DIED),
-    "runner-killed-non-stream": (502, "model_server_failed", None, DIED),
+    "killer-o13135": (502, "model_server_failed", None, CRASHED),
+    "killer-o13136": (502, "model_server_failed", None, CRASHED),
+    "killer-o17683": (502, "model_server_failed", None, CRASHED),
+    "killer-o48406": (502, "model_server_failed", None, CRASHED),
+    "runner-killed-non-stream": (502, "model_server_failed", None, CRASHED),
 }
-# Answers that began and never ended.
-CUT_OFF = ["client-leaves-mid-stream", "runner-killed-mid-stream"]
-# Of the list of models.
-UNLISTED = {"err-origin-on-get": NOT_US, "err-unknown-route": NO_ROUTE}
-ELSEWHERE = {
-    "client-leaves-while-loading",  # it was the client who ended it, before anything came
+# Streams that broke off.
+INCOMPLETE = ["client-leaves-mid-stream", "runner-killed-mid-stream"]
+# Errors of the model list.
+LIST_ERRORS = {"err-origin-on-get": BAD_KEY, "err-unknown-route": NO_ROUTE}
+# Errors with a test of their own.
+TESTED_SEPARATELY = {
+    "client-leaves-while-loading",  # the client disconnected before there was a response
     "chat-while-stalled",
     "runner-killed-before-first-byte",
     "runner-stalls-mid-stream",
 }
 
 
-def error_of(answer: httpx.Response) -> tuple[int, str, str | None, str]:
-    assert not OF_THE_RUNNER.search(answer.text)
-    error = answer.json()["error"]
+def error_of(response: httpx.Response) -> tuple[int, str, str | None, str]:
+    assert not RUNNER_DETAILS.search(response.text)
+    error = response.json()["error"]
     assert error["type"] == (
-        "invalid_request_error" if answer.status_code < 500 else "server_error"
+        "invalid_request_error" if response.status_code < 500 else "server_error"
     )
-    return answer.status_code, error["code"], error["param"], error["message"]
+    return response.status_code, error["code"], error["param"], error["message"]
 
 
-def test_no_recorded_error_is_forgotten() -> None:
+def test_every_recorded_error_is_tested() -> None:
     recordings = {
         file.stem: json.loads(file.read_text())["response"] for file in RECORDINGS.glob("*.json")
     }
@@ -136,100 +137,95 @@ def test_no_recorded_error_is_forgotten() -> None:
         for case, response in recordings.items()
         if (response["status"] or 999) >= 400 or response["framing"].startswith("ended without")
     }
-    assert failed == REFUSALS.keys() | UNLISTED.keys() | ELSEWHERE | set(CUT_OFF)
+    tested = ERRORS.keys() | LIST_ERRORS.keys() | TESTED_SEPARATELY | set(INCOMPLETE)
+    assert failed == tested
 
 
-@pytest.mark.parametrize("case", REFUSALS)
+@pytest.mark.parametrize("case", ERRORS)
 @pytest.mark.parametrize("stream", [False, True])
-async def test_a_refusal_is_told_in_our_words(
+async def test_recorded_error_is_mapped(
     case: str, api_client: httpx.AsyncClient, model_server: FakeModelServer, *, stream: bool
 ) -> None:
-    model_server.replies += [replay(case)] * 2  # where there is no route, it is looked for again
-    answer = await api_client.post("/chat", json=HELLO | {"stream": stream})
-    assert answer.headers["content-type"] == "application/json"
-    assert error_of(answer) == REFUSALS[case]
+    model_server.replies += [replay(case)] * 2  # an unknown route is tried twice
+    response = await api_client.post("/chat", json=HELLO | {"stream": stream})
+    assert response.headers["content-type"] == "application/json"
+    assert error_of(response) == ERRORS[case]
 
 
-@pytest.mark.parametrize("case", UNLISTED)
-async def test_a_list_that_is_refused_is_told_everywhere(
+@pytest.mark.parametrize("case", LIST_ERRORS)
+async def test_error_of_the_model_list_is_reported_by_models_and_health_routes(
     case: str, api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     model_server.models = replay(case)
-    assert error_of(await api_client.get("/models")) == (
-        502,
-        "model_server_failed",
-        None,
-        UNLISTED[case],
-    )
-    assert error_of(await api_client.get("/readyz")) == (503, "not_ready", None, UNLISTED[case])
+    message = LIST_ERRORS[case]
+    assert error_of(await api_client.get("/models")) == (502, "model_server_failed", None, message)
+    assert error_of(await api_client.get("/readyz")) == (503, "not_ready", None, message)
     health = (await api_client.get("/healthz")).json()["model_server"]
-    assert (health["state"], health["message"]) == ("invalid", UNLISTED[case])
+    assert (health["state"], health["message"]) == ("invalid", message)
 
 
-async def test_a_death_before_the_first_event_is_a_status(
+async def test_crash_before_the_first_event_returns_502(
     api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     model_server.replies.append(replay("runner-killed-before-first-byte"))
-    answer = await api_client.post("/chat", json=STREAMED)
-    assert error_of(answer) == (502, "model_server_failed", None, BROKEN)
+    response = await api_client.post("/chat", json=STREAMED)
+    assert error_of(response) == (502, "model_server_failed", None, CONNECTION_LOST)
 
 
-def last_event(answer: httpx.Response, reply: Reply) -> tuple[str, str]:
-    """Give the code and message of the error that ends a stream which else is all that came."""
-    text, _, end = answer.text.partition('\n\ndata: {"error":')
-    sent = b"".join(reply.pieces)
+def final_error(response: httpx.Response, reply: Reply) -> tuple[str, str]:
+    """Return the code and message of the error event that follows all complete lines of `reply`."""
+    text, _, error_json = response.text.partition('\n\ndata: {"error":')
+    upstream = b"".join(reply.pieces)
     path = json.loads(reply.pieces[0][6:])["model"].encode()
-    # Of an event that was cut off nothing is passed on.
-    whole = sent[: sent.rfind(b"\n") + 1].replace(path, b"ai/smollm2:latest").decode()
-    assert text.rstrip("\n") == whole.rstrip("\n")
-    assert answer.status_code == 200
-    assert "[DONE]" not in answer.text
-    assert end.endswith("}\n\n")
-    assert not OF_THE_RUNNER.search(end)
-    error = json.loads('{"error":' + end)["error"]
+    complete_lines = upstream[: upstream.rfind(b"\n") + 1]
+    expected = complete_lines.replace(path, MODEL_ID.encode()).decode()
+    assert text.rstrip("\n") == expected.rstrip("\n")
+    assert response.status_code == 200
+    assert "[DONE]" not in response.text
+    assert error_json.endswith("}\n\n")
+    assert not RUNNER_DETAILS.search(error_json)
+    error = json.loads('{"error":' + error_json)["error"]
     return error["code"], error["message"]
 
 
-@pytest.mark.parametrize("case", CUT_OFF)
-def test_a_death_in_the_middle_leaves_the_text_and_says_so(
+@pytest.mark.parametrize("case", INCOMPLETE)
+def test_crash_during_a_stream_is_an_error_event_after_the_text(
     case: str, api_url: str, model_server: FakeModelServer
 ) -> None:
     model_server.replies.append(replay(case))
-    answer = httpx.post(f"{api_url}/chat", json=STREAMED)
-    assert last_event(answer, replay(case)) == ("model_server_failed", BROKEN)
+    response = httpx.post(f"{api_url}/chat", json=STREAMED)
+    assert final_error(response, replay(case)) == ("model_server_failed", CONNECTION_LOST)
 
 
-def test_a_stall_in_the_middle_leaves_the_text_and_says_so(model_server: FakeModelServer) -> None:
+def test_stall_during_a_stream_is_an_error_event_after_the_text(
+    model_server: FakeModelServer,
+) -> None:
     stalled = replay("runner-stalls-mid-stream", end="hang")
     model_server.replies.append(stalled)
-    settings = Settings(
-        model_id="ai/smollm2:latest", dmr_base_url=model_server.base_url, stall_seconds=0.3
-    )
-    with running_api(settings) as url:
-        answer = httpx.post(f"{url}/chat", json=STREAMED)
-    code, message = last_event(answer, stalled)
+    with running_api(settings_for(model_server, stall_seconds=0.3)) as url:
+        response = httpx.post(f"{url}/chat", json=STREAMED)
+    code, message = final_error(response, stalled)
     assert code == "model_server_timeout"
-    assert message.endswith("has been silent for too long. Restart it.")
+    assert message.endswith("stopped responding. Restart it.")
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_a_server_that_is_stalled_from_the_start_is_504(
+def test_chat_returns_504_when_the_model_server_does_not_respond(
     model_server: FakeModelServer, *, stream: bool
 ) -> None:
     model_server.replies.append(replay("chat-while-stalled", first_seconds=60))
-    settings = Settings(model_id="m", dmr_base_url=model_server.base_url, read_timeout_seconds=0.3)
-    with running_api(settings) as url:
-        answer = httpx.post(f"{url}/chat", json=HELLO | {"stream": stream})
-    status, code, _, message = error_of(answer)
+    with running_api(settings_for(model_server, read_timeout_seconds=0.3)) as url:
+        response = httpx.post(f"{url}/chat", json=HELLO | {"stream": stream})
+    status, code, _, message = error_of(response)
     assert (status, code) == (504, "model_server_timeout")
-    assert message.endswith("has been silent for too long. Restart it.")
+    assert message.endswith("stopped responding. Restart it.")
 
 
-async def test_after_a_death_in_the_middle_the_model_is_loaded_before_it_is_asked_again(
+async def test_model_is_loaded_before_the_next_chat_after_a_crash(
     api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     model_server.replies.append(replay("runner-killed-mid-stream"))
     await api_client.post("/chat", json=STREAMED)
     assert (await api_client.post("/chat", json=HELLO)).status_code == 200
-    posted = [request for request in model_server.requests if request.method == "POST"]
-    assert [request in model_server.preloads for request in posted] == [True, False] * 2
+    posts = [request for request in model_server.requests if request.method == "POST"]
+    assert [request in model_server.preloads for request in posts] == [True, False] * 2

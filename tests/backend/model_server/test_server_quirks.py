@@ -23,7 +23,6 @@ from tests.support.fake_model_server import (
     chunk,
     replay,
 )
-
 from tests.support.requests import HELLO, STREAMED
 from tests.support.sse import parse_chunks, parse_events
 

@@ -1,9 +1,8 @@
-"""The API in front of every flavour of model server that it has to work with."""
+"""The API in front of every kind of model server that it supports."""
 
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import httpx
 import pytest
@@ -20,70 +19,90 @@ from tests.support.fake_model_server import (
     running_fake_model_server,
 )
 from tests.support.model_server_variants import BARE, DMR, LLAMA_SERVER, LOADING, OLDER_DMR, OLLAMA
+from tests.support.requests import HELLO
+from tests.support.sse import parse_chunks, parse_events, text_of
 
 pytestmark = pytest.mark.anyio
 
-HELLO = {"messages": [{"role": "user", "content": "Hello"}]}
-RECEIPT = HELLO | {"smolchat": {"receipt": True}}
-WHOLE = json.loads(replay("chat").pieces[0])
-DIGEST = "sha256:" + WHOLE["model"].split("/")[-3]  # of its file in the store
-ROOT = ("", "/")
-DMR_ADDRESSES = (
-    *ROOT,
+COMPLETION = json.loads(replay("chat").pieces[0])
+STREAMED_TEXT = text_of(json.loads(piece[6:]) for piece in replay("stream").pieces[:-1])
+DIGEST = "sha256:" + COMPLETION["model"].split("/")[-3]  # from the path of the model's file
+ROOT_PATHS = ("", "/")
+DMR_PATHS = (
+    *ROOT_PATHS,
     *("/engines", "/engines/", "/engines/llama.cpp", "/engines/llama.cpp/"),
     *("/v1", "/v1/", "/engines/v1", "/engines/v1/"),
     *("/engines/llama.cpp/v1", "/engines/llama.cpp/v1/"),
 )
 DMR_IDS = ("ai/smollm2:latest", "ai/smollm2", "docker.io/ai/smollm2:latest", "docker.io/ai/smollm2")
-NUMBERS = {"prompt_tokens", "completion_tokens", "context_tokens"}
+TOKEN_COUNTS = {"prompt_tokens", "completion_tokens", "context_tokens"}
 SPEEDS = {"prompt_ms", "prompt_tokens_per_second", "completion_tokens_per_second"}
 
 
 @dataclass(frozen=True)
 class Case:
-    """A flavour, and what the API makes of it."""
+    """A kind of model server and what the API should make of it."""
 
-    flavour: ServerVariant
-    title: str | None  # as it is told
-    addresses: tuple[str, ...]
-    ids: tuple[str, ...]  # of one model; the first is MODEL_ID
-    listed: str | None
-    untold: frozenset[str]  # of a receipt: what only this server could have measured
-    loads: int = 0  # how often it is asked to load the model alone
+    variant: ServerVariant
+    server_name: str | None
+    paths: tuple[str, ...]  # of its URL
+    model_ids: tuple[str, ...]  # of the same model; the first is MODEL_ID
+    listed_id: str | None
+    null_fields: frozenset[str]  # of a receipt: numbers that the server does not report
+    preload_count: int = 0
 
 
-OF_DMR = (DMR_ADDRESSES, DMR_IDS, "ai/smollm2:latest", frozenset({"context_size"}), 1)
-V1 = ("/v1", "/v1/")
+V1_PATHS = ("/v1", "/v1/")
 CASES = {
-    "dmr": Case(DMR, "Docker Model Runner", *OF_DMR),
+    "dmr": Case(
+        variant=DMR,
+        server_name="Docker Model Runner",
+        paths=DMR_PATHS,
+        model_ids=DMR_IDS,
+        listed_id="ai/smollm2:latest",
+        null_fields=frozenset({"context_size"}),
+        preload_count=1,
+    ),
     "older-dmr": Case(
-        *(OLDER_DMR, "Docker Model Runner", *OF_DMR[:3]),
-        untold=frozenset({"context_size", "model_digest"}),
-        loads=1,
+        variant=OLDER_DMR,
+        server_name="Docker Model Runner",
+        paths=DMR_PATHS,
+        model_ids=DMR_IDS,
+        listed_id="ai/smollm2:latest",
+        null_fields=frozenset({"context_size", "model_digest"}),
+        preload_count=1,
     ),
     "llama-server": Case(
-        *(LLAMA_SERVER, "llama.cpp", (*ROOT, *V1, "/engines/v1")),
-        ids=("ai/smollm2:latest", "SmolLM2-135M-Instruct-Q4_1"),
-        listed="SmolLM2-135M-Instruct-Q4_1",
-        untold=frozenset({"model_digest"}),
+        variant=LLAMA_SERVER,
+        server_name="llama.cpp",
+        paths=(*ROOT_PATHS, *V1_PATHS, "/engines/v1"),
+        model_ids=("ai/smollm2:latest", "SmolLM2-135M-Instruct-Q4_1"),
+        listed_id="SmolLM2-135M-Instruct-Q4_1",
+        null_fields=frozenset({"model_digest"}),
     ),
     "ollama": Case(
-        *(OLLAMA, "Ollama", (*ROOT, *V1)),
-        ids=("smollm2", "smollm2:latest"),
-        listed="smollm2:latest",
-        untold=frozenset({"cached_tokens", "context_size", "model_digest", *SPEEDS}),
+        variant=OLLAMA,
+        server_name="Ollama",
+        paths=(*ROOT_PATHS, *V1_PATHS),
+        model_ids=("smollm2", "smollm2:latest"),
+        listed_id="smollm2:latest",
+        null_fields=frozenset({"cached_tokens", "context_size", "model_digest", *SPEEDS}),
     ),
     "bare": Case(
-        *(BARE, None, V1),
-        ids=("ai/smollm2:latest", "ai/smollm2"),
-        listed=None,
-        untold=frozenset({"cached_tokens", "context_size", "model_digest", *SPEEDS, *NUMBERS}),
+        variant=BARE,
+        server_name=None,
+        paths=V1_PATHS,
+        model_ids=("ai/smollm2:latest", "ai/smollm2"),
+        listed_id=None,
+        null_fields=frozenset(
+            {"cached_tokens", "context_size", "model_digest", *SPEEDS, *TOKEN_COUNTS}
+        ),
     ),
 }
 
 
-def some(*names: str) -> pytest.MarkDecorator:
-    """Run a test with these flavours only."""
+def only(*names: str) -> pytest.MarkDecorator:
+    """Run a test with these cases only."""
     return pytest.mark.parametrize("case", [CASES[name] for name in names], ids=names)
 
 
@@ -94,45 +113,30 @@ def case(request: pytest.FixtureRequest) -> Case:
 
 
 @pytest.fixture
-def address() -> str:
+def path() -> str:
     return "/v1/"
 
 
 @pytest.fixture
 def model_server(case: Case) -> Iterator[FakeModelServer]:
-    with running_fake_model_server(flavour=case.flavour) as server:
+    with running_fake_model_server(flavour=case.variant) as server:
         yield server
 
 
 @pytest.fixture
-def settings(case: Case, address: str, model_server: FakeModelServer) -> Settings:
-    return Settings(model_id=case.ids[0], dmr_base_url=model_server.root + address)
-
-
-def events(answer: httpx.Response) -> list[dict[str, Any]]:
-    """Read a stream that ended as it should."""
-    *lines, end = answer.text.strip().split("\n\n")
-    assert end == "data: [DONE]"
-    return [json.loads(line.removeprefix("data: ")) for line in lines]
-
-
-def text(chunks: list[dict[str, Any]]) -> str:
-    choices = [choice for chunk in chunks for choice in chunk["choices"]]
-    return "".join(choice["delta"].get("content") or "" for choice in choices)
-
-
-STREAMED_TEXT = text([json.loads(piece[6:]) for piece in replay("stream").pieces[:-1]])
+def settings(case: Case, path: str, model_server: FakeModelServer) -> Settings:
+    return Settings(model_id=case.model_ids[0], dmr_base_url=model_server.root + path)
 
 
 @pytest.mark.parametrize(
-    ("case", "address"),
+    ("case", "path"),
     [
-        pytest.param(case, address, id=f"{name} at {address or 'its root'}")
+        pytest.param(case, path, id=f"{name} at {path or 'its root'}")
         for name, case in CASES.items()
-        for address in case.addresses
+        for path in case.paths
     ],
 )
-async def test_every_form_of_its_address_leads_to_it(
+async def test_server_is_found_at_every_form_of_its_url(
     api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     assert (await api_client.post("/chat", json=HELLO)).status_code == 200
@@ -140,41 +144,38 @@ async def test_every_form_of_its_address_leads_to_it(
     assert model_server.chats[-1].path in routes
 
 
-async def test_an_answer_is_named_as_it_was_asked_for(
+async def test_completion_has_the_requested_model_id(
     api_client: httpx.AsyncClient, case: Case, model_server: FakeModelServer
 ) -> None:
-    for model_id in case.ids:
-        answer = (await api_client.post("/chat", json=HELLO | {"model": model_id})).json()
+    for model_id in case.model_ids:
+        completion = (await api_client.post("/chat", json=HELLO | {"model": model_id})).json()
         assert model_server.chats[-1].body["model"] == model_id
-        assert answer["choices"] == WHOLE["choices"]
-        assert answer.get("model") == (None if case.flavour is BARE else model_id)
+        assert completion["choices"] == COMPLETION["choices"]
+        assert completion.get("model") == (None if case.variant is BARE else model_id)
 
 
-async def test_a_stream_is_named_as_it_was_asked_for(
-    api_client: httpx.AsyncClient, case: Case
-) -> None:
-    for model_id in case.ids:
+async def test_stream_has_the_requested_model_id(api_client: httpx.AsyncClient, case: Case) -> None:
+    for model_id in case.model_ids:
         body = HELLO | {"model": model_id, "stream": True}
-        chunks = events(await api_client.post("/chat", json=body))
-        assert text(chunks) == STREAMED_TEXT
-        named = {chunk.get("model") for chunk in chunks}
-        assert named == {None if case.flavour is BARE else model_id}
+        chunks = parse_chunks((await api_client.post("/chat", json=body)).text)
+        assert text_of(chunks) == STREAMED_TEXT
+        models = {chunk.get("model") for chunk in chunks}
+        assert models == {None if case.variant is BARE else model_id}
 
 
-@some("dmr", "older-dmr", "llama-server", "ollama")
-async def test_it_is_ready_and_its_model_is_listed_as_people_write_it(
+@only("dmr", "older-dmr", "llama-server", "ollama")
+async def test_server_is_ready_and_lists_its_model_without_registry_and_path(
     api_client: httpx.AsyncClient, case: Case
 ) -> None:
     health = (await api_client.get("/healthz")).json()["model_server"]
-    assert (health["state"], health["name"]) == ("ready", case.title)
+    assert (health["state"], health["name"]) == ("ready", case.server_name)
     assert (await api_client.get("/readyz")).status_code == 200
-    assert [model["id"] for model in (await api_client.get("/models")).json()["data"]] == [
-        case.listed
-    ]
+    models = (await api_client.get("/models")).json()["data"]
+    assert [model["id"] for model in models] == [case.listed_id]
 
 
-@some("bare")
-async def test_one_without_a_model_list_answers_and_is_not_called_ready(
+@only("bare")
+async def test_server_without_a_model_list_chats_but_is_not_ready(
     api_client: httpx.AsyncClient,
 ) -> None:
     assert (await api_client.post("/chat", json=HELLO)).status_code == 200
@@ -182,89 +183,89 @@ async def test_one_without_a_model_list_answers_and_is_not_called_ready(
     assert (await api_client.get("/readyz")).status_code == 503
 
 
-@some("dmr", "older-dmr", "ollama", "bare")  # llama.cpp's server answers to every name
+@only("dmr", "older-dmr", "ollama", "bare")  # llama.cpp's server accepts every model id
 @pytest.mark.parametrize("stream", [False, True])
-async def test_a_model_that_it_has_not_is_404(
+async def test_chat_returns_404_for_an_unknown_model(
     api_client: httpx.AsyncClient, *, stream: bool
 ) -> None:
-    answer = await api_client.post("/chat", json=HELLO | {"model": "ai/nosuch", "stream": stream})
-    error = answer.json()["error"]
-    assert (answer.status_code, error["code"]) == (404, "model_not_found")
+    response = await api_client.post("/chat", json=HELLO | {"model": "ai/nosuch", "stream": stream})
+    error = response.json()["error"]
+    assert (response.status_code, error["code"]) == (404, "model_not_found")
     assert (error["type"], error["param"]) == ("invalid_request_error", "model")
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_a_receipt_says_what_was_measured_and_nothing_else(
+async def test_receipt_has_exactly_the_numbers_that_the_server_reports(
     api_client: httpx.AsyncClient, case: Case, *, stream: bool
 ) -> None:
-    answer = await api_client.post("/chat", json=RECEIPT | {"stream": stream, "seed": 7})
+    body = HELLO | {"smolchat": {"receipt": True}, "stream": stream, "seed": 7}
+    response = await api_client.post("/chat", json=body)
     if stream:
-        chunks = events(answer)
+        chunks = parse_chunks(response.text)
         assert chunks[-1]["choices"] == []
         receipt = chunks[-1]["smolchat"]["receipt"]
     else:
-        receipt = answer.json()["smolchat"]["receipt"]
-    untold = set(case.untold) | (set() if stream else {"first_token_ms"})
-    untold |= set() if case.loads else {"load_ms"}
-    assert {name for name, value in receipt.items() if value is None} == untold
-    assert (receipt["model"], receipt["seed"]) == (case.ids[0], 7)
+        receipt = response.json()["smolchat"]["receipt"]
+    null_fields = set(case.null_fields) | (set() if stream else {"first_token_ms"})
+    null_fields |= set() if case.preload_count else {"load_ms"}
+    assert {name for name, value in receipt.items() if value is None} == null_fields
+    assert (receipt["model"], receipt["seed"]) == (case.model_ids[0], 7)
     assert receipt["model_digest"] in (None, DIGEST)
-    assert receipt["prompt_tokens"] in (None, WHOLE["usage"]["prompt_tokens"])
-    assert not [name for name in untold ^ receipt.keys() if receipt[name] == 0]
+    assert receipt["prompt_tokens"] in (None, COMPLETION["usage"]["prompt_tokens"])
+    assert not [name for name in null_fields ^ receipt.keys() if receipt[name] == 0]
 
 
-async def test_only_llama_cpp_gets_its_own_fields(
+async def test_llama_cpp_fields_are_sent_only_to_llama_cpp(
     api_client: httpx.AsyncClient, case: Case, model_server: FakeModelServer
 ) -> None:
-    """Others may refuse what they do not know, as the bare one does here."""
+    """Other servers may reject unknown fields, as the bare one does here."""
     options = {"progress": True, "deterministic": True, "receipt": True}
-    answer = await api_client.post("/chat", json=HELLO | {"stream": True, "smolchat": options})
-    assert text(events(answer)) == STREAMED_TEXT
-    own = {"return_progress", "cache_prompt"} & model_server.chats[-1].body.keys()
-    assert len(own) == (0 if case.flavour in (OLLAMA, BARE) else 2)
-    refused = await api_client.post(
-        "/chat", json=HELLO | {"top_k": 40}
-    )  # a client's own is passed on
-    assert refused.status_code == (400 if case.flavour is BARE else 200)
+    response = await api_client.post("/chat", json=HELLO | {"stream": True, "smolchat": options})
+    assert text_of(parse_chunks(response.text)) == STREAMED_TEXT
+    added = {"return_progress", "cache_prompt"} & model_server.chats[-1].body.keys()
+    assert len(added) == (0 if case.variant in (OLLAMA, BARE) else 2)
+    # A field that the client sets is passed on to any server.
+    with_top_k = await api_client.post("/chat", json=HELLO | {"top_k": 40})
+    assert with_top_k.status_code == (400 if case.variant is BARE else 200)
 
 
-async def test_only_docker_model_runner_is_asked_to_load_a_model(
+async def test_only_docker_model_runner_gets_load_requests(
     api_client: httpx.AsyncClient, case: Case, model_server: FakeModelServer
 ) -> None:
     for _ in range(3):
         assert (await api_client.post("/chat", json=HELLO)).status_code == 200
-    assert len(model_server.preloads) == case.loads
+    assert len(model_server.preloads) == case.preload_count
     for preload in model_server.preloads:
-        assert (preload.body["model"], preload.body["max_tokens"]) == (case.ids[0], 1)
+        assert (preload.body["model"], preload.body["max_tokens"]) == (case.model_ids[0], 1)
     assert len(model_server.chats) == 3
 
 
-def test_what_is_loaded_at_the_start_costs_no_other_server_anything(
+def test_preload_setting_sends_load_requests_only_to_docker_model_runner(
     case: Case, settings: Settings, model_server: FakeModelServer
 ) -> None:
     with running_api(settings.model_copy(update={"preload": True})) as url:
         httpx.post(f"{url}/chat", json=HELLO).raise_for_status()
-    asked = [request for request in model_server.requests if request.method == "POST"]
-    assert len(asked) == case.loads + 1
+    posts = [request for request in model_server.requests if request.method == "POST"]
+    assert len(posts) == case.preload_count + 1
 
 
-@some("dmr")
+@only("dmr")
 @pytest.mark.parametrize("stream", [False, True])
-async def test_a_load_that_fails_is_told_and_tried_again(
+async def test_failed_load_returns_502_and_is_retried_by_the_next_chat(
     api_client: httpx.AsyncClient, model_server: FakeModelServer, *, stream: bool
 ) -> None:
-    loaded, model_server.preloading = model_server.preloading, replay("err-load-broken-file")
-    answer = await api_client.post("/chat", json=HELLO | {"stream": stream})
-    assert answer.status_code == 502
-    assert answer.json()["error"]["message"].startswith("The model's file is damaged.")
+    success, model_server.preloading = model_server.preloading, replay("err-load-broken-file")
+    response = await api_client.post("/chat", json=HELLO | {"stream": stream})
+    assert response.status_code == 502
+    assert response.json()["error"]["message"].startswith("The model file is damaged.")
     assert not model_server.chats
-    model_server.preloading = loaded
+    model_server.preloading = success
     assert (await api_client.post("/chat", json=HELLO)).status_code == 200
 
 
-# What it says to a load that it takes for a question.
-TO_A_LOAD = {
-    "refused": Reply(400, pieces=[b'{"error":{"message":"no such field"}}']),
+# Responses to a load request that the server takes for a chat.
+LOAD_RESPONSES = {
+    "rejected": Reply(400, pieces=[b'{"error":{"message":"no such field"}}']),
     "template": Reply(
         500, pieces=[b'{"error":{"message":"Jinja Exception: a system message is missing"}}']
     ),
@@ -272,35 +273,36 @@ TO_A_LOAD = {
 }
 
 
-@some("older-dmr")
-@pytest.mark.parametrize("said", TO_A_LOAD)
-async def test_an_older_one_that_takes_a_load_for_a_question_still_answers(
-    said: str, api_client: httpx.AsyncClient, model_server: FakeModelServer
+@only("older-dmr")
+@pytest.mark.parametrize("load_response", LOAD_RESPONSES)
+async def test_chat_succeeds_if_an_older_server_takes_a_load_request_for_a_chat(
+    load_response: str, api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
-    model_server.replies.append(TO_A_LOAD[said])
-    assert (await api_client.post("/chat", json=HELLO)).json().get("choices") == WHOLE["choices"]
+    model_server.replies.append(LOAD_RESPONSES[load_response])
+    completion = (await api_client.post("/chat", json=HELLO)).json()
+    assert completion.get("choices") == COMPLETION["choices"]
     assert not model_server.replies
 
 
-@some("older-dmr")
-async def test_an_older_ones_error_in_the_middle_is_our_event(
+@only("older-dmr")
+async def test_error_line_of_an_older_server_becomes_an_error_event(
     api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
-    failed = b'error: {"code":500,"message":"slot 0 | /models/x.gguf","type":"server_error"}\n\n'
-    begun = Reply(headers=EVENTS, pieces=[chunk({"content": "Hi"}), failed])
-    model_server.replies += [replay("chat"), begun]  # the first to what was meant as a load
-    answer = await api_client.post("/chat", json=HELLO | {"stream": True})
-    first, error = [json.loads(line[6:]) for line in answer.text.strip().split("\n\n") if line]
-    assert text([first]) == "Hi"
+    failure = b'error: {"code":500,"message":"slot 0 | /models/x.gguf","type":"server_error"}\n\n'
+    failing = Reply(headers=EVENTS, pieces=[chunk({"content": "Hi"}), failure])
+    model_server.replies += [replay("chat"), failing]  # the first one to the load request
+    response = await api_client.post("/chat", json=HELLO | {"stream": True})
+    first, error = parse_events(response.text)
+    assert text_of([first]) == "Hi"
     assert error["error"]["code"] == "model_server_failed"
-    assert "gguf" not in answer.text
+    assert "gguf" not in response.text
 
 
-@some("ollama")
+@only("ollama")
 @pytest.mark.parametrize("stream", [False, True])
-async def test_one_that_gives_a_single_answer_whatever_is_asked_has_not_failed(
+async def test_server_that_returns_one_choice_for_any_n_has_not_failed(
     api_client: httpx.AsyncClient, *, stream: bool
 ) -> None:
-    answer = await api_client.post("/chat", json=HELLO | {"n": 2, "stream": stream})
-    assert answer.status_code == 200
-    assert "error" not in answer.text
+    response = await api_client.post("/chat", json=HELLO | {"n": 2, "stream": stream})
+    assert response.status_code == 200
+    assert "error" not in response.text
