@@ -125,7 +125,7 @@ def test_a_model_server_that_dies_in_its_answer(
 ) -> None:
     model_server.replies.append(replay("runner-killed-mid-stream"))
     text = ""
-    with pytest.raises(openai.APIError, match="before its answer was whole"):
+    with pytest.raises(openai.APIError, match="before the response was complete"):
         for chunk in model.stream(HELLO):
             text += str(chunk.content)
     assert text

@@ -100,5 +100,5 @@ def test_a_model_server_that_dies_in_its_answer(llm: Llm, model_server: FakeMode
     model_server.replies.append(replay("runner-killed-mid-stream"))
     told = llm("-m", "smol", QUESTION)
     assert told.stdout.strip()
-    assert "before its answer was whole" in told.stderr
+    assert "before the response was complete" in told.stderr
     assert told.returncode == 1

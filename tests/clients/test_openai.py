@@ -57,7 +57,7 @@ def test_a_model_server_that_dies_in_its_answer(
 ) -> None:
     model_server.replies.append(replay("runner-killed-mid-stream"))
     text = ""
-    with pytest.raises(openai.APIError, match="before its answer was whole"):
+    with pytest.raises(openai.APIError, match="before the response was complete"):
         for chunk in client.chat.completions.create(model=MODEL_ID, messages=HELLO, stream=True):
             text += chunk.choices[0].delta.content or ""
     assert text
