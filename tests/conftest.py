@@ -1,19 +1,21 @@
-"""What many tests arrange: settings, a scripted model server, and the API in front of it."""
+"""Fixtures shared by all tests: settings, a scripted model server, and the API in front of it."""
 
+import asyncio
 import atexit
-import importlib.util
 import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import httpx
+import hypothesis
 import pytest
 from fastapi import FastAPI
 from playwright.sync_api import Browser
 
-# The tests mean the defaults, whatever a person has set. What is imported below reads them. Only
-# what happens by itself at the start is left to the tests of it.
+# Tests expect the default settings, which the modules imported below read from the environment.
+# Preloading is off, so that only the tests of it find its request at the model server.
 for name in [name for name in os.environ if name.startswith("SMOLCHAT_")]:
     del os.environ[name]
 os.environ |= {
@@ -27,14 +29,35 @@ os.environ |= {
 
 atexit.register(shutil.rmtree, os.environ["SMOLCHAT_DATA_DIR"], ignore_errors=True)
 
+from backend.database.database import FILE_NAME, open_database  # noqa: E402
 from backend.main import create_app  # noqa: E402
 from backend.settings import Settings  # noqa: E402
 from benchmarks.browser import running_browser  # noqa: E402
 from tests.support.api_server import running_api  # noqa: E402
 from tests.support.browser import Stack, running_stack  # noqa: E402
 from tests.support.fake_model_server import FakeModelServer, running_fake_model_server  # noqa: E402
+from tests.support.paths import ROOT  # noqa: E402
 from tests.support.postgres import missing_reason, running_postgres  # noqa: E402
 from tests.support.requests import MODEL_ID  # noqa: E402
+
+# Tests in these folders and tests that use these fixtures start programs: they are slow.
+SLOW_FOLDERS = {"benchmarks", "clients", "e2e", "launcher"}
+SLOW_FIXTURES = {"engine", "postgres"}
+
+# `--hypothesis-profile ci` tries more examples.
+hypothesis.settings.register_profile("quick", max_examples=25, deadline=None, derandomize=True)
+hypothesis.settings.register_profile("ci", max_examples=400, deadline=None)
+hypothesis.settings.load_profile("quick")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests as slow before pytest selects by markers."""
+    for item in items:
+        folder = item.path.relative_to(ROOT / "tests").parts[0]
+        fixtures = getattr(item, "fixturenames", ())
+        if folder in SLOW_FOLDERS or not SLOW_FIXTURES.isdisjoint(fixtures):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture
@@ -48,9 +71,28 @@ def model_server() -> Iterator[FakeModelServer]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty SQLite database with all migrations: to copy it is quicker than to run them."""
+    folder = tmp_path_factory.mktemp("migrated")
+
+    async def migrate() -> None:
+        async with open_database(Settings(model_id=MODEL_ID, data_dir=folder)):
+            pass
+
+    asyncio.run(migrate())
+    return folder / FILE_NAME
+
+
 @pytest.fixture
-def settings(model_server: FakeModelServer) -> Settings:
-    return Settings(model_id=MODEL_ID, dmr_base_url=model_server.base_url)
+def data_dir(migrated_database: Path, tmp_path: Path) -> Path:
+    shutil.copy(migrated_database, tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def settings(model_server: FakeModelServer, data_dir: Path) -> Settings:
+    return Settings(model_id=MODEL_ID, dmr_base_url=model_server.base_url, data_dir=data_dir)
 
 
 @pytest.fixture
@@ -62,7 +104,7 @@ async def app(settings: Settings) -> AsyncIterator[FastAPI]:
 
 @pytest.fixture
 async def api_client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    """The API in process. It may hold streams back until they end: see `served` for those."""
+    """A client of the API in process. It buffers streams until they end: test those on a socket."""
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as client:
         yield client
@@ -70,18 +112,16 @@ async def api_client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[str]:
-    """The address of a Postgres of our own, where there can be one."""
-    if importlib.util.find_spec("psycopg") is None:
-        pytest.skip("The driver for Postgres is not installed (extra postgres).")
-    if why := missing_reason():
-        pytest.skip(why)
+    """The URL of a temporary Postgres server."""
+    if reason := missing_reason():
+        pytest.skip(reason)
     with running_postgres() as url:
         yield url
 
 
 @pytest.fixture
 def api_url(settings: Settings) -> Iterator[str]:
-    """The address of the API on a real socket."""
+    """The URL of the API on a real socket."""
     with running_api(settings) as url:
         yield url
 
@@ -94,6 +134,6 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The page, the API and a scripted model server, with conversations of their own."""
-    with running_stack(tmp_path_factory.mktemp("kept")) as stack:
+    """The page, the API with its own database, and a scripted model server."""
+    with running_stack(tmp_path_factory.mktemp("data")) as stack:
         yield stack

@@ -1,4 +1,4 @@
-"""A migrated database in SQLite, and in Postgres if it is installed."""
+"""Fixtures of the backend's tests: a migrated database in SQLite and in Postgres."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -7,10 +7,13 @@ import pytest
 
 from backend.database.database import Database, open_database
 from backend.settings import Settings
+from tests.support.certificates import no_certificates
 from tests.support.requests import MODEL_ID
 
+__all__ = ["no_certificates"]
 
-@pytest.fixture(params=["sqlite", "postgres"])
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
 def database_settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
     """Settings for each kind of database."""
     if request.param == "sqlite":

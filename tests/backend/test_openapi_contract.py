@@ -31,10 +31,13 @@ CHAT = OPERATIONS["/chat", "post"]
 IMPORT = "/conversations/import"
 MODEL_SERVER_PATHS = ["/chat", "/v1/chat/completions", "/structured", "/models", "/v1/models"]
 
+IS_THOROUGH = settings.get_current_profile_name() == "ci"
+
 # All checks but one: "0.5" is accepted where the schema, which is written for authors of clients,
 # says number.
 CONFIG = {
     "continue-on-failure": True,
+    "phases": {"coverage": {"enabled": IS_THOROUGH}},
     "checks": {"negative_data_rejection": {"enabled": False}},
 }
 
@@ -53,7 +56,10 @@ contract = schemathesis.openapi.from_dict(
 )
 # The same examples on every run, on slow machines too; the examples of one test share its API.
 deterministic = settings(
-    max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    max_examples=min(settings().max_examples, 100),
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
 )
 Case = schemathesis.Case[Any]
 Outcomes = set[tuple[GenerationMode, int]]

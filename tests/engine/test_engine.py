@@ -31,6 +31,8 @@ from tests.support.gguf import DAMAGED
 from tests.support.paths import ROOT
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[EngineProcess]:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import streamlit as st
+from streamlit.components.v2.component_manager import BidiComponentManager
 from streamlit.testing.v1 import AppTest
 
 from tests.support.paths import ROOT
@@ -15,8 +16,11 @@ def opened(url: str, monkeypatch: pytest.MonkeyPatch, page: str | None = None) -
     """Open a page in front of the API at `url`: the first one, or one of `app_pages`."""
     monkeypatch.setenv("API_BASE_URL", url)
     st.cache_resource.clear()
-    first = AppTest.from_file(FRAME, default_timeout=20).run()
-    return first.switch_page(f"app_pages/{page}.py").run() if page else first
+    app = AppTest.from_file(FRAME, default_timeout=20)
+    # Otherwise AppTest searches all installed packages for custom components, for 0.1 s.
+    app._bidi_component_manager = BidiComponentManager()
+    app.run()
+    return app.switch_page(f"app_pages/{page}.py").run() if page else app
 
 
 def said(page: AppTest, role: str) -> list[str]:

@@ -294,7 +294,7 @@ def combined_schemas(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.one_of(objects, arrays, combinations)
 
 
-@settings(max_examples=400, deadline=None, derandomize=True)
+@settings(derandomize=True)
 @given(st.recursive(leaves, combined_schemas, max_leaves=6), st.integers(0, 3))
 def test_outputs_of_any_narrowed_schema_are_valid_against_the_original(
     schema: dict[str, Any], level: int

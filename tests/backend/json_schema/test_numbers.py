@@ -46,7 +46,7 @@ ranges = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=500, deadline=None, derandomize=True)
+@settings(derandomize=True)
 @given(ranges)
 def test_narrowed_numbers_are_valid_against_the_original(schema: dict[str, Any]) -> None:
     numbers = NumberRange.from_schema(schema)

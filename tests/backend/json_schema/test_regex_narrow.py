@@ -95,7 +95,7 @@ patterns = st.recursive(
 )
 
 
-@settings(max_examples=400, deadline=None, derandomize=True)
+@settings(derandomize=True)
 @given(
     patterns, st.sampled_from(["{}", "^{}", "{}$", "^{}$"]), st.integers(0, 5), st.integers(5, 30)
 )
