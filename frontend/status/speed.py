@@ -50,7 +50,7 @@ def table_rows(speeds: Sequence[Speed], timezone: tzinfo) -> list[dict[str, str]
             "Model": sanitize_markdown(" ".join(speed.model.split())),
             "Tokens": NOT_MEASURED if speed.tokens is None else f"{speed.tokens:,}",
             "Tokens/s": format_number(speed.tokens_per_second),
-            "First token (s)": format_number(speed.first_token_seconds),
+            "TTFT (s)": format_number(speed.first_token_seconds),
         }
         for speed in reversed(speeds)
     ]

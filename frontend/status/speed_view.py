@@ -22,7 +22,7 @@ def render_speeds(recent: Sequence[RecentAnswer], timezone: tzinfo) -> None:
     with right:
         delays = [speed.first_token_seconds for speed in results]
         _render_metric("Median time to first token", "s", "Seconds to first token", delays)
-    st.caption(f"Finished responses in stored chats, newest on the right (last {len(results)}).")
+    st.caption(f"Last {len(results)} finished responses in stored chats, newest on the right.")
     _render_table(results, timezone)
 
 
@@ -64,9 +64,9 @@ def chart(count: int, title: str, colors: Colors) -> dict[str, Any]:
         "scale": {"domain": list(range(1, count + 1)), "paddingInner": 0.25},
         "axis": None,
     }
-    axis = {"title": None, "tickCount": 4, "gridColor": colors.grid, "format": "~s"}
+    axis = {"title": None, "tickCount": 4, "gridColor": colors.grid, "format": ",.3~r"}
     value = {"field": "value", "type": "quantitative", "axis": axis, "scale": {"zero": True}}
-    tooltip = {"field": "value", "type": "quantitative", "title": title, "format": ".3~r"}
+    tooltip = {"field": "value", "type": "quantitative", "title": title, "format": ",.3~r"}
     return {
         "layer": [
             {

@@ -2,6 +2,8 @@
 
 import json
 import re
+import threading
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,9 @@ from streamlit.testing.v1 import AppTest
 
 from backend.settings import Settings
 from tests.support.fake_model_server import FakeModelServer, Reply, stream_of
-from tests.support.requests import MODEL_ID
+from tests.support.requests import MODEL_ID, STREAMED
 from tests.support.streamlit_app import ask, facts, opened, said, warnings
+from tests.support.waiting import wait_until
 
 BOTH = Reply(pieces=[b'{"data": [{"id": "ai/smollm2"}, {"id": "ai/other"}]}'])
 
@@ -284,24 +287,21 @@ def test_answer_shows_the_parameters_sent(
     assert stats["Queue time"].endswith(" ms")
 
 
-def test_refresh_loads_an_answer_generated_in_another_tab(
-    api_url: str, monkeypatch: pytest.MonkeyPatch
+def test_refresh_loads_an_answer_generated_by_another_client(
+    model_server: FakeModelServer, api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    page = ask(opened(api_url, monkeypatch), "Hello")
-    conversation = httpx.get(f"{api_url}/conversations").json()["data"][0]["id"]
-    second_tab = opened(api_url, monkeypatch)
-    stored = json.loads(httpx.get(f"{api_url}/conversations/{conversation}").text)
-    writing = stored["messages"][-1] | {"state": "writing", "content": "Half"}
-    monkeypatch.setattr(
-        "api.conversations.ConversationsClient.get",
-        lambda _self, _id: page.session_state.chat_conversation.model_validate(
-            stored | {"messages": [stored["messages"][0], writing]}
-        ),
-    )
-    open_chat(second_tab, conversation)
-    assert "Generating…" in [caption.value for caption in second_tab.caption]
-    monkeypatch.undo()
-    monkeypatch.setenv("API_BASE_URL", api_url)
-    next(button for button in second_tab.button if button.label == "Refresh").click().run()
-    assert "Generating…" not in [caption.value for caption in second_tab.caption]
-    assert said(second_tab, "assistant") == [stored["messages"][-1]["content"]]
+    conversation = httpx.post(f"{api_url}/conversations", json={}).json()["id"]
+    held = threading.Event()
+    model_server.replies.append(stream_of(["Half", " and half"], held=held))
+    body = STREAMED | {"smolchat": {"conversation": conversation}}
+    request = partial(httpx.post, f"{api_url}/chat", json=body, timeout=60)
+    other_client = threading.Thread(target=request, daemon=True)
+    other_client.start()
+    wait_until(lambda: len(model_server.chats) == 1)
+    page = open_chat(opened(api_url, monkeypatch), conversation)
+    assert "Generating…" in [caption.value for caption in page.caption]
+    held.set()
+    other_client.join()
+    next(button for button in page.button if button.label == "Refresh").click().run()
+    assert "Generating…" not in [caption.value for caption in page.caption]
+    assert said(page, "assistant") == ["Half and half"]

@@ -1,4 +1,4 @@
-"""Which formulas reach KaTeX. test_browser_markdown.py tests how they are rendered."""
+"""Which formulas reach KaTeX. test_markdown_rendering.py tests how they are rendered."""
 
 import pytest
 

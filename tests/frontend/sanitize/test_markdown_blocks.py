@@ -1,4 +1,4 @@
-"""Sanitizing hostile Markdown. test_browser_markdown.py tests it in a browser."""
+"""Sanitizing hostile Markdown. test_markdown_rendering.py tests it in a browser."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Sanitizing one hostile line. test_browser_markdown.py tests it in a browser."""
+"""Sanitizing one hostile line. test_markdown_rendering.py tests it in a browser."""
 
 import pytest
 

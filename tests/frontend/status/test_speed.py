@@ -33,7 +33,7 @@ def test_newest_answer_is_last_in_the_chart_and_first_in_the_table() -> None:
 def test_missing_values_are_not_shown_as_zero() -> None:
     results = speeds([answer(), answer(completion_tokens=5, completion_tokens_per_second=30.0)])
     newest, oldest = table_rows(results, UTC)
-    assert {newest[name] for name in ("Tokens", "Tokens/s", "First token (s)")} == {NOT_MEASURED}
+    assert {newest[name] for name in ("Tokens", "Tokens/s", "TTFT (s)")} == {NOT_MEASURED}
     assert (oldest["Tokens"], oldest["Tokens/s"]) == ("5", "30.0")
     assert points([None, 2.0, None]) == [{"answer": 2, "value": 2.0}]
     assert median_or_none([None, None]) is None
