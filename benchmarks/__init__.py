@@ -1,1 +1,1 @@
-"""What SmolChat's API costs, and what it bears: `make bench` and `make soak`."""
+"""Benchmarks and soak tests of SmolChat's API and page: `make bench`, `make soak` and others."""

@@ -1,4 +1,4 @@
-"""Debian's Chromium, which looks at the page for the tests and the benchmark."""
+"""Debian's Chromium, controlled by Playwright, for the tests and the benchmark of the page."""
 
 import shutil
 from collections.abc import Iterator
@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from playwright.sync_api import Browser, Page, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-# Without what it would ask the internet by itself.
-SWITCHES = [
+# Without Chromium's own requests to the internet.
+ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
@@ -19,12 +19,12 @@ INPUT = "[data-testid=stChatInputTextArea]"
 @contextmanager
 def running_browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
         browser.close()
 
 
-def ask(page: Page, question: str) -> None:
+def send_message(page: Page, text: str) -> None:
     field = page.locator(INPUT)
-    field.fill(question)
+    field.fill(text)
     field.press("Enter")

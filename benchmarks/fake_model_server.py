@@ -1,8 +1,8 @@
-"""A scripted model server, a program of its own: it does what each request's script says.
+"""A fake model server that runs as a separate process and follows the script in each request.
 
-Besides the chat it lists one model, and tells at `/running` how many chats it is busy with, at
-`/moments` when the first token of the last one was sent and when its client left (seconds of this
-machine's monotonic clock).
+Besides chat completions it serves a list of one model, the number of active chats (`/running`), and
+the times of the last chat's first token and of its client's disconnect (`/moments`, in seconds of
+the monotonic clock).
 """
 
 import argparse
@@ -14,46 +14,55 @@ from collections.abc import Callable, Iterator
 
 from pydantic_core import from_json
 
-from benchmarks.scripted_replies import LOADS, WORD, End, Script, Step, error, steps, whole
+from benchmarks.scripted_replies import (
+    LOADS,
+    WORD,
+    ConnectionEnd,
+    Script,
+    Step,
+    error_response,
+    response,
+    steps,
+)
 
 _TOKEN = json.dumps(WORD).encode()
-_CHUNKS_AT_A_TIME = 8  # between two of them everybody else gets a turn
+_CHUNKS_PER_TURN = 8  # after these, other tasks get a turn
 
 
-class ModelServer:
-    """What all connections share."""
+class FakeModelServer:
+    """The state that all connections share."""
 
     def __init__(self, model: str) -> None:
         entry = {"id": model, "object": "model", "created": 1795475188, "owned_by": "docker"}
-        self.models = whole(200, json.dumps({"object": "list", "data": [entry]}).encode())
-        self.running = 0
+        self.models = response(200, json.dumps({"object": "list", "data": [entry]}).encode())
+        self.active_chats = 0
         self.moments: dict[str, float] = {}
-        self.asked: Counter[str] = Counter()
+        self.request_counts: Counter[str] = Counter()
 
     def is_loading(self, script: Script) -> bool:
-        """Tell whether a model has still to be loaded: at the first of two requests of one name."""
-        self.asked[script.name] += 1
-        return script.manner == LOADS and self.asked[script.name] == 1
+        """Return True for the first request of a name whose script loads a model."""
+        self.request_counts[script.name] += 1
+        return script.manner == LOADS and self.request_counts[script.name] == 1
 
 
-class Connection(asyncio.Protocol):
-    """A client's connection, for one request after another."""
+class ServerConnection(asyncio.Protocol):
+    """One client connection, which serves one request after another."""
 
-    def __init__(self, server: ModelServer) -> None:
+    def __init__(self, server: FakeModelServer) -> None:
         self._server = server
-        self._received = b""
+        self._buffer = b""
         self._transport: asyncio.Transport
         self._may_write = asyncio.Event()
         self._may_write.set()
-        self._playing: asyncio.Task[None] | None = None
+        self._chat_task: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101  # what a server gives
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101  # asyncio servers create it
         self._transport = transport
 
     def connection_lost(self, _error: Exception | None) -> None:
-        if self._playing:
-            self._playing.cancel()
+        if self._chat_task:
+            self._chat_task.cancel()
             self._server.moments["left"] = time.monotonic()
 
     def pause_writing(self) -> None:
@@ -63,90 +72,90 @@ class Connection(asyncio.Protocol):
         self._may_write.set()
 
     def data_received(self, data: bytes) -> None:
-        self._received += data
-        head, separator, rest = self._received.partition(b"\r\n\r\n")
+        self._buffer += data
+        head, separator, remainder = self._buffer.partition(b"\r\n\r\n")
         if not separator:
             return
         length = _content_length(head)
-        if len(rest) >= length:
-            self._received = rest[length:]
-            self._answer(head, rest[:length])
+        if len(remainder) >= length:
+            self._buffer = remainder[length:]
+            self._respond(head, remainder[:length])
 
-    def _answer(self, head: bytes, body: bytes) -> None:
+    def _respond(self, head: bytes, body: bytes) -> None:
         method, path, _ = head.split(b" ", 2)
         if path == b"/running":
-            self._transport.write(whole(200, b"%d" % self._server.running))
+            self._transport.write(response(200, b"%d" % self._server.active_chats))
         elif path == b"/moments":
-            self._transport.write(whole(200, json.dumps(self._server.moments).encode()))
+            self._transport.write(response(200, json.dumps(self._server.moments).encode()))
         elif path == b"/v1/models":
             self._transport.write(self._server.models)
         elif (method, path) == (b"POST", b"/v1/chat/completions"):
-            is_last = b"\r\nconnection: close" in head.lower()
-            chat = self._chat(from_json(body), is_last=is_last)
-            self._playing = asyncio.get_running_loop().create_task(chat)
+            closes_connection = b"\r\nconnection: close" in head.lower()
+            chat = self._chat(from_json(body), closes_connection=closes_connection)
+            self._chat_task = asyncio.get_running_loop().create_task(chat)
         else:
-            self._transport.write(error(404, "File Not Found"))
+            self._transport.write(error_response(404, "File Not Found"))
 
-    async def _chat(self, request: dict[str, object], *, is_last: bool) -> None:
-        send = self._send_last if is_last else self._transport.write
-        told = request.get("script")
-        script = Script(**told) if isinstance(told, dict) else Script()
-        self._server.running += 1
+    async def _chat(self, request: dict[str, object], *, closes_connection: bool) -> None:
+        send = self._send_with_close if closes_connection else self._transport.write
+        script_fields = request.get("script")
+        script = Script(**script_fields) if isinstance(script_fields, dict) else Script()
+        self._server.active_chats += 1
         self._server.moments = {}
         try:
             if self._server.is_loading(script):
-                send(error(503, "Loading model"))
+                send(error_response(503, "Loading model"))
             else:
                 await self._play(steps(script, is_stream=bool(request.get("stream"))), send)
-            if is_last:
+            if closes_connection:
                 self._transport.close()
         finally:
-            self._server.running -= 1
+            self._server.active_chats -= 1
 
-    async def _play(self, played: Iterator[Step], send: Callable[[bytes], None]) -> None:
-        for number, step in enumerate(played, 1):
+    async def _play(self, script_steps: Iterator[Step], send: Callable[[bytes], None]) -> None:
+        for number, step in enumerate(script_steps, 1):
             match step:
                 case bytes():
                     if _TOKEN in step:
                         self._server.moments.setdefault("first_token", time.monotonic())
                     send(step)
                     await self._may_write.wait()
-                    if number % _CHUNKS_AT_A_TIME == 0:
+                    if number % _CHUNKS_PER_TURN == 0:
                         await asyncio.sleep(0)
                 case float():
                     await asyncio.sleep(step)
-                case End.CLOSE:
+                case ConnectionEnd.CLOSE:
                     self._transport.close()
-                case End.RESET:
+                case ConnectionEnd.RESET:
                     self._transport.abort()
-                case End.HANG:
+                case ConnectionEnd.HANG:
                     await asyncio.get_running_loop().create_future()
 
-    def _send_last(self, content: bytes) -> None:
-        """Send a piece of an answer that says it is the connection's last one."""
-        if content.startswith(b"HTTP/1.1 "):
-            content = content.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
-        self._transport.write(content)
+    def _send_with_close(self, data: bytes) -> None:
+        """Send with a `Connection: close` header if the data begins a response."""
+        if data.startswith(b"HTTP/1.1 "):
+            data = data.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
+        self._transport.write(data)
 
 
 def _content_length(head: bytes) -> int:
-    _, found, rest = head.lower().partition(b"\r\ncontent-length:")
-    return int(rest.partition(b"\r\n")[0]) if found else 0
+    _, separator, remainder = head.lower().partition(b"\r\ncontent-length:")
+    return int(remainder.partition(b"\r\n")[0]) if separator else 0
 
 
 async def serve(port: int, model: str) -> None:
-    """Listen until the process is ended."""
-    server = ModelServer(model)
+    """Serve until the process is stopped."""
+    server = FakeModelServer(model)
     loop = asyncio.get_running_loop()
-    listening = await loop.create_server(
-        lambda: Connection(server), "127.0.0.1", port, backlog=2048
+    server_socket = await loop.create_server(
+        lambda: ServerConnection(server), "127.0.0.1", port, backlog=2048
     )
-    await listening.serve_forever()
+    await server_socket.serve_forever()
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--model", required=True, help="the id that it lists")
+    parser.add_argument("--model", required=True, help="the id in its model list")
     options = parser.parse_args()
     asyncio.run(serve(options.port, options.model))

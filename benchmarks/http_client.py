@@ -1,4 +1,4 @@
-"""A client on a bare socket: an HTTP library would cost more than what is measured."""
+"""An HTTP client on a plain socket: a library would use more CPU than what is measured."""
 
 import asyncio
 import json
@@ -10,49 +10,49 @@ from typing import Any, Self
 from benchmarks.processes import MODEL_ID
 from benchmarks.scripted_replies import Script
 
-_ADVICE = (
-    "A question to a small model comes with a little history, so that what is sent is about a "
-    "kilobyte: what the model is told to be, what was asked before, and what it said to that. "
+_PARAGRAPH = (
+    "A message to a small model usually comes with a short history, so that a request is about one "
+    "kilobyte: the system prompt, the previous user message, and the response of the model to it. "
 )
 MESSAGES = [
     {"role": "system", "content": "You are kind and brief."},
-    {"role": "user", "content": _ADVICE},
-    {"role": "assistant", "content": _ADVICE * 2},
+    {"role": "user", "content": _PARAGRAPH},
+    {"role": "assistant", "content": _PARAGRAPH * 2},
     {"role": "user", "content": "And then?"},
 ]
 
 
 @dataclass
-class Answer:
-    """What came back; it is whole when HTTP says so."""
+class HttpResponse:
+    """A response; complete when its HTTP framing says so."""
 
     raw: bytearray = field(default_factory=bytearray)
-    first_seconds: float | None = None  # from the request to the first byte
-    seconds: float = 0.0  # to the last one
+    first_seconds: float | None = None  # from sending the request to the first byte
+    seconds: float = 0.0  # to the last byte
     status: int = 0
-    kind: str = ""  # the content type, without parameters
+    content_type: str = ""  # without parameters
     body: bytes = b""
-    is_whole: bool = False
+    is_complete: bool = False
 
     @property
     def chunks(self) -> int:
         return self.body.count(b"data: ")
 
 
-class Connection(asyncio.Protocol):
-    """A connection for one request after another."""
+class ClientConnection(asyncio.Protocol):
+    """One connection, which sends one request after another."""
 
     def __init__(self) -> None:
         self.is_open = False
         self.transport: asyncio.Transport
-        self._began = 0.0
-        self._answer = Answer()
+        self._sent_at = 0.0
+        self._response = HttpResponse()
         self._head: _Head | None = None
-        self._ended: asyncio.Future[None] | None = None
+        self._done: asyncio.Future[None] | None = None
 
     @classmethod
     async def open(cls, port: int, *, receive_bytes: int | None = None) -> Self:
-        """Connect; `receive_bytes` bounds what is taken in while the client does not read."""
+        """Connect; `receive_bytes` limits the kernel's buffer for a client that does not read."""
         sock = socket.socket()
         sock.setblocking(False)  # noqa: FBT003
         if receive_bytes:
@@ -66,90 +66,90 @@ class Connection(asyncio.Protocol):
             raise
         return connection
 
-    async def ask(self, request: bytes) -> Answer:
-        """Send a request; give the answer when it has ended, or the connection has."""
-        self._answer, self._head = Answer(), None
-        self._ended = asyncio.get_running_loop().create_future()
-        self._began = time.perf_counter()
+    async def send(self, request: bytes) -> HttpResponse:
+        """Send a request; return the response when it or the connection has ended."""
+        self._response, self._head = HttpResponse(), None
+        self._done = asyncio.get_running_loop().create_future()
+        self._sent_at = time.perf_counter()
         if self.is_open:
             self.transport.write(request)
-            await self._ended
-        return self._answer
+            await self._done
+        return self._response
 
     def abort(self) -> None:
         if self.is_open:
             self.transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101  # what TCP gives
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101  # for TCP
         self.transport, self.is_open = transport, True
 
     def connection_lost(self, _error: Exception | None) -> None:
         self.is_open = False
-        self._end()
+        self._finish()
 
     def data_received(self, data: bytes) -> None:
-        answer = self._answer
-        if answer.first_seconds is None:
-            answer.first_seconds = time.perf_counter() - self._began
-        answer.raw += data
+        response = self._response
+        if response.first_seconds is None:
+            response.first_seconds = time.perf_counter() - self._sent_at
+        response.raw += data
         if self._head is None:
-            self._head = _Head.of(answer)
-        if self._head and self._head.has_ended(answer):
-            self._end()
+            self._head = _Head.parse(response)
+        if self._head and self._head.read_body(response):
+            self._finish()
 
-    def _end(self) -> None:
-        if self._ended and not self._ended.done():
-            self._answer.seconds = time.perf_counter() - self._began
-            self._ended.set_result(None)
+    def _finish(self) -> None:
+        if self._done and not self._done.done():
+            self._response.seconds = time.perf_counter() - self._sent_at
+            self._done.set_result(None)
 
 
 @dataclass(frozen=True)
 class _Head:
-    """Where a body begins, and how long it is; of what comes in chunks that is not known."""
+    """The start and the length of a body; None if it is chunked."""
 
     end: int
     length: int | None
 
     @classmethod
-    def of(cls, answer: Answer) -> Self | None:
-        if (end := answer.raw.find(b"\r\n\r\n")) < 0:
+    def parse(cls, response: HttpResponse) -> Self | None:
+        if (end := response.raw.find(b"\r\n\r\n")) < 0:
             return None
-        first, *lines = answer.raw[:end].decode("latin-1").split("\r\n")
+        first, *lines = response.raw[:end].decode("latin-1").split("\r\n")
         headers = {
             name.lower(): value for name, _, value in (line.partition(": ") for line in lines)
         }
-        answer.status = int(first.split(" ")[1])
-        answer.kind = headers.get("content-type", "").partition(";")[0]
+        response.status = int(first.split(" ")[1])
+        response.content_type = headers.get("content-type", "").partition(";")[0]
         is_chunked = headers.get("transfer-encoding") == "chunked"
         return cls(end + 4, None if is_chunked else int(headers.get("content-length", 0)))
 
-    def has_ended(self, answer: Answer) -> bool:
-        """Tell whether all has come; then the answer has its body."""
+    def read_body(self, response: HttpResponse) -> bool:
+        """Set the body if all of it has arrived; return whether it has."""
         if self.length is None:
-            if answer.raw.endswith(b"0\r\n\r\n"):
-                answer.body, answer.is_whole = unchunked(answer.raw[self.end :])
-        elif len(answer.raw) >= self.end + self.length:
-            answer.body, answer.is_whole = bytes(answer.raw[self.end :]), True
-        return answer.is_whole
+            if response.raw.endswith(b"0\r\n\r\n"):
+                response.body, response.is_complete = decode_chunked(response.raw[self.end :])
+        elif len(response.raw) >= self.end + self.length:
+            response.body, response.is_complete = bytes(response.raw[self.end :]), True
+        return response.is_complete
 
 
-def unchunked(raw: bytes | bytearray) -> tuple[bytes, bool]:
-    """Give what chunks hold, and whether the last one is there."""
-    pieces, start = bytearray(), 0
+def decode_chunked(raw: bytes | bytearray) -> tuple[bytes, bool]:
+    """Return the content of the chunks, and whether the last chunk has arrived."""
+    body, start = bytearray(), 0
     while (end := raw.find(b"\r\n", start)) >= 0:
         length = int(raw[start:end], 16)
         if len(raw) < end + 4 + length:
             break
         if not length:
-            return bytes(pieces), True
-        pieces += raw[end + 2 : end + 2 + length]
+            return bytes(body), True
+        body += raw[end + 2 : end + 2 + length]
         start = end + 4 + length
-    return bytes(pieces), False
+    return bytes(body), False
 
 
 def chat_request(script: Script, *, is_stream: bool = False, **fields: Any) -> bytes:
-    """Write a request for an answer of this script."""
+    """Build a chat completion request that carries this script."""
     body = {"model": MODEL_ID, "messages": MESSAGES, "max_tokens": 512, "temperature": 0.7}
     if is_stream:
         body |= {"stream": True, "stream_options": {"include_usage": True}}

@@ -1,4 +1,4 @@
-"""Loads for a candidate, and what each of them shows: times, CPU, and whether all was answered."""
+"""Loads for a candidate, and their measurements: latency, CPU, memory, errors."""
 
 import asyncio
 import statistics
@@ -7,18 +7,18 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from benchmarks.http_client import Answer, Connection, chat_request, get_request
+from benchmarks.http_client import ClientConnection, HttpResponse, chat_request, get_request
 from benchmarks.processes import Program
 from benchmarks.scripted_replies import Script
 
-CAP_SECONDS = 60.0  # what takes longer is cut off, and counted as unfinished
-_AT_ONCE_WHILE_OPENING = 50
+CAP_SECONDS = 60.0  # a longer load is cancelled, and its requests are counted as unfinished
+_MAX_OPENING = 50
 _IDLE = Script(tokens=2, gap_ms=600_000)
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """What is loaded, and whether it is asked for receipts."""
+    """A program under load, and whether its requests ask for receipts."""
 
     name: str
     program: Program
@@ -31,11 +31,11 @@ class Candidate:
 
 @dataclass
 class Round:
-    """What one load of one candidate showed."""
+    """The measurements of one load of one candidate."""
 
     seconds: float = 0.0
     cpu_seconds: float = 0.0
-    latencies: list[float] = field(default_factory=list)  # seconds, of good answers
+    latencies: list[float] = field(default_factory=list)  # seconds, of complete responses
     chunks: int = 0
     errors: int = 0
     unfinished: int = 0
@@ -43,127 +43,131 @@ class Round:
     def latency_ms(self) -> float:
         return statistics.median(self.latencies) * 1000
 
-    def answers_per_second(self) -> float:
+    def responses_per_second(self) -> float:
         return len(self.latencies) / self.seconds
 
     def chunks_per_second(self) -> float:
         return self.chunks / self.seconds
 
-    def cpu_us_per_answer(self) -> float:
+    def cpu_us_per_response(self) -> float:
         return self.cpu_seconds / len(self.latencies) * 1e6
 
     def cpu_us_per_chunk(self) -> float:
         return self.cpu_seconds / self.chunks * 1e6
 
-    def add(self, answer: Answer, candidate: Candidate, *, tokens: int | None) -> None:
-        """Count an answer; one that is streamed has so many tokens."""
-        if is_good(answer, tokens=tokens, with_receipt=candidate.wants_receipt):
-            self.latencies.append(answer.seconds)
+    def add(self, response: HttpResponse, candidate: Candidate, *, tokens: int | None) -> None:
+        """Count a response; `tokens` is the length of a streamed one, None for any other."""
+        if is_complete_response(response, tokens=tokens, with_receipt=candidate.wants_receipt):
+            self.latencies.append(response.seconds)
             self.chunks += tokens or 0
         else:
             self.errors += 1
 
 
-def is_good(answer: Answer, *, tokens: int | None, with_receipt: bool = False) -> bool:
-    """Tell whether all has come that was asked for."""
-    if answer.status != 200 or not answer.is_whole:
+def is_complete_response(
+    response: HttpResponse, *, tokens: int | None, with_receipt: bool = False
+) -> bool:
+    """Return True if the response has everything that was requested."""
+    if response.status != 200 or not response.is_complete:
         return False
-    if with_receipt and b'"receipt":' not in answer.body:
+    if with_receipt and b'"receipt":' not in response.body:
         return False
     if tokens is None:
-        return b'"finish_reason":"stop"' in answer.body
-    words = answer.body.count(b'"content":" word"')
-    return words == tokens and answer.body.endswith(b"data: [DONE]\n\n")
+        return b'"finish_reason":"stop"' in response.body
+    words = response.body.count(b'"content":" word"')
+    return words == tokens and response.body.endswith(b"data: [DONE]\n\n")
 
 
-async def whole_answers(candidate: Candidate, *, at_once: int, seconds: float) -> Round:
-    """Ask again and again, over so many connections, for answers that are not streamed."""
+async def plain_load(candidate: Candidate, *, concurrency: int, seconds: float) -> Round:
+    """Send requests without streaming, one after another on each connection, for some seconds."""
     request = candidate.request(Script())
 
-    async def keep_asking(connection: Connection, found: Round) -> None:
+    async def send_repeatedly(connection: ClientConnection, result: Round) -> None:
         until = time.perf_counter() + seconds
         while time.perf_counter() < until:
-            found.add(await connection.ask(request), candidate, tokens=None)
+            result.add(await connection.send(request), candidate, tokens=None)
             if not connection.is_open:
                 return
 
-    return await _measured(candidate, at_once, keep_asking)
+    return await _run_load(candidate, concurrency, send_repeatedly)
 
 
-async def streams(candidate: Candidate, *, at_once: int, script: Script) -> Round:
-    """Ask once over each of so many connections, for a stream."""
+async def stream_load(candidate: Candidate, *, concurrency: int, script: Script) -> Round:
+    """Send one streaming request on each connection."""
     request = candidate.request(script, is_stream=True)
 
-    async def ask(connection: Connection, found: Round) -> None:
-        found.add(await connection.ask(request), candidate, tokens=script.tokens)
+    async def send_once(connection: ClientConnection, result: Round) -> None:
+        result.add(await connection.send(request), candidate, tokens=script.tokens)
 
-    return await _measured(candidate, at_once, ask)
+    return await _run_load(candidate, concurrency, send_once)
 
 
-async def mixed_answers(candidate: Candidate, *, at_once: int, count: int) -> Round:
-    """Ask so many times over all connections, for streams and others in turn."""
-    script, left = Script(tokens=8), iter(range(count))
+async def mixed_load(candidate: Candidate, *, concurrency: int, count: int) -> Round:
+    """Send `count` requests over all connections, alternately with and without streaming."""
+    script, numbers = Script(tokens=8), iter(range(count))
     requests = [candidate.request(script, is_stream=True), candidate.request(script)]
 
-    async def share(connection: Connection, found: Round) -> None:
-        for number in left:
-            answer = await connection.ask(requests[number % 2])
-            found.add(answer, candidate, tokens=None if number % 2 else script.tokens)
+    async def send_remaining(connection: ClientConnection, result: Round) -> None:
+        for number in numbers:
+            response = await connection.send(requests[number % 2])
+            result.add(response, candidate, tokens=None if number % 2 else script.tokens)
 
-    return await _measured(candidate, at_once, share, cap_seconds=count * 0.1 + CAP_SECONDS)
+    return await _run_load(
+        candidate, concurrency, send_remaining, cap_seconds=count * 0.1 + CAP_SECONDS
+    )
 
 
 async def idle_stream_bytes(candidate: Candidate, upstream: Program, *, count: int) -> float:
-    """Tell how much memory a stream takes that has begun and then waits for its next token."""
-    before = candidate.program.own_bytes()
+    """Return the memory of one stream that has started and waits for its next token."""
+    before = candidate.program.unique_bytes()
     async with _connections(candidate, count) as connections:
-        asking = [
-            asyncio.create_task(connection.ask(candidate.request(_IDLE, is_stream=True)))
+        streams = [
+            asyncio.create_task(connection.send(candidate.request(_IDLE, is_stream=True)))
             for connection in connections
         ]
-        await _until_running(upstream, count)
-        await asyncio.sleep(0.5)  # the last first chunks are on their way
-        taken = candidate.program.own_bytes() - before
-    await asyncio.gather(*asking)
-    await _until_running(upstream, 0)
-    return taken / count
+        await _wait_for_active_chats(upstream, count)
+        await asyncio.sleep(0.5)  # until the last first chunks have arrived
+        used_bytes = candidate.program.unique_bytes() - before
+    await asyncio.gather(*streams)
+    await _wait_for_active_chats(upstream, 0)
+    return used_bytes / count
 
 
-async def _measured(
+async def _run_load(
     candidate: Candidate,
-    at_once: int,
-    work: Callable[[Connection, Round], Awaitable[None]],
+    concurrency: int,
+    client: Callable[[ClientConnection, Round], Awaitable[None]],
     *,
     cap_seconds: float = CAP_SECONDS,
 ) -> Round:
-    found = Round()
-    async with _connections(candidate, at_once) as connections:
-        cpu_seconds, began = candidate.program.cpu_seconds(), time.perf_counter()
-        tasks = [asyncio.ensure_future(work(connection, found)) for connection in connections]
-        done, late = await asyncio.wait(tasks, timeout=cap_seconds)
-        found.seconds = time.perf_counter() - began
-        found.cpu_seconds = candidate.program.cpu_seconds() - cpu_seconds
-    for task in late:
+    result = Round()
+    async with _connections(candidate, concurrency) as connections:
+        cpu_seconds, started_at = candidate.program.cpu_seconds(), time.perf_counter()
+        tasks = [asyncio.ensure_future(client(connection, result)) for connection in connections]
+        done, pending = await asyncio.wait(tasks, timeout=cap_seconds)
+        result.seconds = time.perf_counter() - started_at
+        result.cpu_seconds = candidate.program.cpu_seconds() - cpu_seconds
+    for task in pending:
         task.cancel()
     for task in done:
         task.result()
-    found.unfinished = len(late)
-    return found
+    result.unfinished = len(pending)
+    return result
 
 
 @asynccontextmanager
-async def _connections(candidate: Candidate, count: int) -> AsyncIterator[list[Connection]]:
-    """Open connections, all the way to the model server: each has carried a request already."""
-    opening = asyncio.Semaphore(_AT_ONCE_WHILE_OPENING)
+async def _connections(candidate: Candidate, count: int) -> AsyncIterator[list[ClientConnection]]:
+    """Open connections up to the model server: each has carried a request before the load."""
+    limiter = asyncio.Semaphore(_MAX_OPENING)
     request = candidate.request(Script())
 
-    async def opened() -> Connection:
-        async with opening:
-            connection = await Connection.open(candidate.program.port)
-            await connection.ask(request)
+    async def open_connection() -> ClientConnection:
+        async with limiter:
+            connection = await ClientConnection.open(candidate.program.port)
+            await connection.send(request)
             return connection
 
-    connections = await asyncio.gather(*(opened() for _ in range(count)))
+    connections = await asyncio.gather(*(open_connection() for _ in range(count)))
     try:
         yield connections
     finally:
@@ -171,19 +175,19 @@ async def _connections(candidate: Candidate, count: int) -> AsyncIterator[list[C
             connection.abort()
 
 
-async def running(upstream: Program) -> int:
-    """Ask the model server how many chats it is busy with."""
-    connection = await Connection.open(upstream.port)
+async def active_chats(upstream: Program) -> int:
+    """Return the number of active chats at the model server."""
+    connection = await ClientConnection.open(upstream.port)
     try:
-        return int((await connection.ask(get_request("/running"))).body)
+        return int((await connection.send(get_request("/running"))).body)
     finally:
         connection.abort()
 
 
-async def _until_running(upstream: Program, count: int) -> None:
-    """Wait until the model server is busy with so many chats."""
+async def _wait_for_active_chats(upstream: Program, count: int) -> None:
+    """Wait until the model server has `count` active chats."""
     until = time.monotonic() + CAP_SECONDS
-    while await running(upstream) != count:
+    while await active_chats(upstream) != count:
         if time.monotonic() > until:
-            raise SystemExit(f"The model server is not busy with {count} chats.")
+            raise SystemExit(f"The model server does not have {count} active chats.")
         await asyncio.sleep(0.05)

@@ -1,4 +1,4 @@
-"""The programs that are measured: started on free ports, looked at from outside, and ended."""
+"""Runs the measured programs on free ports, and measures them from outside."""
 
 import os
 import random
@@ -20,11 +20,11 @@ MODEL_ID = "ai/smollm2:latest"
 START_SECONDS = 60.0  # the machine may be busy
 END_SECONDS = 15.0
 _OPEN_FILES = 16_384
-_drawn: list[socket.socket] = []
+_reserved: list[socket.socket] = []
 
 
 class Program:
-    """A program that listens on a port; it can be started more than once."""
+    """A program that listens on a port; it can be restarted."""
 
     def __init__(
         self, arguments: Sequence[str], *, port: int, environment: Mapping[str, str]
@@ -35,15 +35,14 @@ class Program:
         self._log = tempfile.NamedTemporaryFile(mode="ab")  # noqa: SIM115  # closed by `close`
 
     @property
-    def said(self) -> str:
-        """All that it has printed."""
+    def log(self) -> str:
         return Path(self._log.name).read_text(errors="replace")
 
     def start(self) -> None:
-        """Start it, and wait until it listens.
+        """Start the program, and wait until it listens.
 
         Raises:
-            SystemExit: it ended instead, or took too long.
+            SystemExit: It exited, or did not listen in time.
         """
         self._popen = subprocess.Popen(
             [sys.executable, "-m", *self._arguments],
@@ -54,14 +53,14 @@ class Program:
             stderr=subprocess.STDOUT,
         )
         self.process = psutil.Process(self._popen.pid)
-        until = time.monotonic() + START_SECONDS
-        while not _listens(self.port):
-            if self._popen.poll() is not None or time.monotonic() > until:
-                raise SystemExit(f"{self._arguments[0]} did not start:\n{self.said}")
+        deadline = time.monotonic() + START_SECONDS
+        while not _is_listening(self.port):
+            if self._popen.poll() is not None or time.monotonic() > deadline:
+                raise SystemExit(f"{self._arguments[0]} did not start:\n{self.log}")
             time.sleep(0.02)
 
     def end(self) -> bool:
-        """Ask it to end; if it does not, make it, and give False."""
+        """Send SIGTERM; kill the program and return False if it does not exit in time."""
         self._popen.terminate()
         try:
             self._popen.wait(END_SECONDS)
@@ -71,7 +70,6 @@ class Program:
         return True
 
     def kill(self) -> None:
-        """End it as a crash would."""
         self._popen.kill()
         self._popen.wait()
 
@@ -79,18 +77,18 @@ class Program:
         self._log.close()
 
     def cpu_seconds(self) -> float:
-        spent = self.process.cpu_times()
-        return spent.user + spent.system
+        times = self.process.cpu_times()
+        return times.user + times.system
 
-    def own_bytes(self) -> int:
-        """Memory that only this process has: what would be free without it."""
+    def unique_bytes(self) -> int:
+        """Return the memory that only this process uses (USS)."""
         return int(self.process.memory_full_info().uss)
 
     def resident_bytes(self) -> int:
         return int(self.process.memory_info().rss)
 
     def connections_to(self, port: int) -> int:
-        """Count what it holds open to `port`, or, of its own port, what it has accepted."""
+        """Count its connections to `port`; for its own port, the accepted ones."""
         return sum(
             connection.status != psutil.CONN_LISTEN
             and port in {end.port for end in (connection.laddr, connection.raddr) if end}
@@ -100,7 +98,7 @@ class Program:
 
 @contextmanager
 def running_model_server() -> Iterator[Program]:
-    """Run the scripted model server."""
+    """Run the fake model server."""
     arguments = ["benchmarks.fake_model_server", "--model", MODEL_ID]
     with _running(arguments, {}) as program:
         yield program
@@ -108,14 +106,14 @@ def running_model_server() -> Iterator[Program]:
 
 @contextmanager
 def running_engine() -> Iterator[Program]:
-    """Run the engine with its own model."""
+    """Run the engine with the bundled model."""
     with _running(["engine"], {"MODEL_ID": MODEL_ID}) as program:
         yield program
 
 
 @contextmanager
 def running_relay(upstream: Program) -> Iterator[Program]:
-    """Run the bare relay in front of the model server."""
+    """Run the byte relay in front of the model server."""
     with _running(["benchmarks.relay", "--upstream-port", str(upstream.port)], {}) as program:
         yield program
 
@@ -124,31 +122,31 @@ def running_relay(upstream: Program) -> Iterator[Program]:
 def running_api(
     upstream: Program, settings: Mapping[str, str] = MappingProxyType({})
 ) -> Iterator[Program]:
-    """Run the API as a person would, in front of the model server."""
+    """Run the API in front of the model server, with the command of the README."""
     arguments = ["uvicorn", "backend.main:app", "--host", "127.0.0.1"]
     arguments += ["--log-level", "warning", "--no-access-log"]
-    own = {"MODEL_ID": MODEL_ID, "DMR_BASE_URL": f"http://127.0.0.1:{upstream.port}/v1"}
+    api_settings = {"MODEL_ID": MODEL_ID, "DMR_BASE_URL": f"http://127.0.0.1:{upstream.port}/v1"}
     with tempfile.TemporaryDirectory(prefix="smolchat-bench-") as folder:
-        own |= {"SMOLCHAT_DATA_DIR": folder}
-        with _running(arguments, own | dict(settings)) as program:
+        api_settings |= {"SMOLCHAT_DATA_DIR": folder}
+        with _running(arguments, api_settings | dict(settings)) as program:
             yield program
 
 
 @contextmanager
 def running_page(api: Program) -> Iterator[Program]:
-    """Run the page as a person would."""
+    """Run the page with the command of the README."""
     arguments = ["streamlit", "run", "frontend/app.py"]
-    own = {"API_BASE_URL": f"http://127.0.0.1:{api.port}"}
-    with _running(arguments, own, port_option="--server.port") as program:
+    page_settings = {"API_BASE_URL": f"http://127.0.0.1:{api.port}"}
+    with _running(arguments, page_settings, port_option="--server.port") as program:
         yield program
 
 
 def allow_many_files() -> None:
-    """Let this process and those that it starts have a thousand connections and more."""
+    """Raise the limit of open files, for this process and its children, above 1,000 connections."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    limit = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < limit:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
 
 
 @contextmanager
@@ -156,7 +154,9 @@ def _running(
     arguments: Sequence[str], settings: Mapping[str, str], *, port_option: str = "--port"
 ) -> Iterator[Program]:
     port = free_port()
-    program = Program([*arguments, port_option, str(port)], port=port, environment=_with(settings))
+    program = Program(
+        [*arguments, port_option, str(port)], port=port, environment=_environment(settings)
+    )
     try:
         program.start()
         yield program
@@ -165,35 +165,35 @@ def _running(
         program.close()
 
 
-def _with(settings: Mapping[str, str]) -> dict[str, str]:
-    """Give our environment with these settings; what is not among them has its default."""
-    inherited = os.environ.items()  # noqa: TID251  # a program that is started gets the environment
+def _environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment with these settings; all others have their defaults."""
+    inherited = os.environ.items()  # noqa: TID251  # programs inherit the environment
     return {name: value for name, value in inherited if not name.startswith("SMOLCHAT_")} | dict(
         settings
     )
 
 
 def free_port() -> int:
-    """Draw a port that nothing listens on.
+    """Return a random port on which nothing listens.
 
-    It stays free until it is used: it is below those that systems give out by themselves, and
-    its UDP twin is held until this process ends, so that nobody else here draws it meanwhile.
+    It stays free until it is used: it is below the range of ephemeral ports, and the UDP port of
+    the same number stays bound until this process exits, so that no other caller gets it.
     """
     for _ in range(100):
         port = random.randrange(20_000, 32_000)  # noqa: S311
-        twin = socket.socket(type=socket.SOCK_DGRAM)
+        guard = socket.socket(type=socket.SOCK_DGRAM)
         try:
-            twin.bind(("127.0.0.1", port))
+            guard.bind(("127.0.0.1", port))
             socket.create_server(("127.0.0.1", port)).close()
         except OSError:
-            twin.close()
+            guard.close()
         else:
-            _drawn.append(twin)
+            _reserved.append(guard)
             return port
-    raise SystemExit("no port is free between 20000 and 32000")
+    raise SystemExit("No port is free between 20000 and 32000.")
 
 
-def _listens(port: int) -> bool:
+def _is_listening(port: int) -> bool:
     try:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
     except OSError:

@@ -1,7 +1,7 @@
-"""How an answer of the API ended, and whether that is a proper end.
+"""Classifies how a response of the API ended, and whether that is a valid end.
 
-A stream ends with a finish reason and `[DONE]`, or with an error event; anything else with a whole
-JSON body: an answer, or an error in OpenAI's shape.
+A stream must end with a finish reason and `[DONE]`, or with an error event; any other response must
+be a complete JSON body: a chat completion, or an error in OpenAI's format.
 """
 
 import re
@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from benchmarks.http_client import Answer
+from benchmarks.http_client import HttpResponse
 
 _LINE_BREAK = re.compile(rb"\r\n|\n|\r")
 _BLANK_LINES = (b"\n\n", b"\r\n\r\n", b"\r\r")
@@ -19,74 +19,74 @@ _ERROR_STATUSES = (400, 404, 429, 502, 503, 504)
 
 @dataclass(frozen=True)
 class ResponseOutcome:
-    """What came of a request, in a word or two, and what is wrong with it, if anything."""
+    """The kind of result, and what is wrong with it, if anything."""
 
     kind: str
     fault: str = ""
 
     @property
-    def is_whole(self) -> bool:
-        return self.kind == "whole"
+    def is_complete(self) -> bool:
+        return self.kind == "complete"
 
 
-def classify_response(answer: Answer) -> ResponseOutcome:
-    """Judge an answer by itself."""
-    if not answer.status:
-        return ResponseOutcome("no answer", "the connection ended without a status")
-    if not answer.is_whole:
+def classify_response(response: HttpResponse) -> ResponseOutcome:
+    """Classify a response without knowing its script."""
+    if not response.status:
+        return ResponseOutcome("no response", "the connection ended without a status")
+    if not response.is_complete:
         return ResponseOutcome(
-            "cut off", f"the connection ended in the middle of a {answer.status}"
+            "cut off", f"the connection ended in the middle of a {response.status}"
         )
-    if answer.status != 200:
-        return _ending_of_error(answer)
-    if answer.kind == "text/event-stream":
-        return _ending_of_stream(answer.body)
-    said = _parsed(answer.body)
-    if said.get("choices"):
-        return ResponseOutcome("whole")
-    return ResponseOutcome("200 without an answer", "a 200 is no chat completion")
+    if response.status != 200:
+        return _classify_error(response)
+    if response.content_type == "text/event-stream":
+        return _classify_stream(response.body)
+    payload = _parse_object(response.body)
+    if payload.get("choices"):
+        return ResponseOutcome("complete")
+    return ResponseOutcome("200 without a completion", "a 200 is not a chat completion")
 
 
-def _ending_of_error(answer: Answer) -> ResponseOutcome:
-    code = _error_code(_parsed(answer.body))
-    kind = f"{answer.status} {code}".strip()
-    if answer.status not in _ERROR_STATUSES:
-        return ResponseOutcome(kind, f"status {answer.status}")
-    return ResponseOutcome(kind, "" if code else "the error has not OpenAI's shape")
+def _classify_error(response: HttpResponse) -> ResponseOutcome:
+    code = _error_code(_parse_object(response.body))
+    kind = f"{response.status} {code}".strip()
+    if response.status not in _ERROR_STATUSES:
+        return ResponseOutcome(kind, f"status {response.status}")
+    return ResponseOutcome(kind, "" if code else "the error is not in OpenAI's format")
 
 
-def _ending_of_stream(body: bytes) -> ResponseOutcome:
+def _classify_stream(body: bytes) -> ResponseOutcome:
     lines = _LINE_BREAK.split(body)
     events = [line.removeprefix(b"data:").strip() for line in lines if line.startswith(b"data:")]
     if not events or not body.endswith(_BLANK_LINES):
-        return ResponseOutcome("open stream", "the stream's last event is not ended")
+        return ResponseOutcome("open stream", "the last event of the stream is not terminated")
     last = events[-1]
-    if code := _error_code(_parsed(last)):
+    if code := _error_code(_parse_object(last)):
         return ResponseOutcome(
             f"event {code}", "an error follows [DONE]" if b"[DONE]" in events else ""
         )
     if last != b"[DONE]":
         return ResponseOutcome("open stream", "the stream ends without [DONE] and without an error")
     if events.count(b"[DONE]") > 1:
-        return ResponseOutcome("whole", "the stream says [DONE] twice")
-    has_finished = any(_finish_reason(_parsed(event)) for event in events)
-    return ResponseOutcome("whole", "" if has_finished else "the stream has no finish reason")
+        return ResponseOutcome("complete", "the stream has [DONE] twice")
+    has_finished = any(_finish_reason(_parse_object(event)) for event in events)
+    return ResponseOutcome("complete", "" if has_finished else "the stream has no finish reason")
 
 
 def _finish_reason(chunk: dict[str, Any]) -> object:
     return next((choice.get("finish_reason") for choice in chunk.get("choices") or ()), None)
 
 
-def _error_code(said: dict[str, Any]) -> str:
-    error = said.get("error")
+def _error_code(payload: dict[str, Any]) -> str:
+    error = payload.get("error")
     if not isinstance(error, dict) or not error.get("message") or not error.get("type"):
         return ""
     return str(error.get("code") or "")
 
 
-def _parsed(content: bytes) -> dict[str, Any]:
+def _parse_object(content: bytes) -> dict[str, Any]:
     try:
-        said = from_json(content)
+        payload = from_json(content)
     except ValueError:
         return {}
-    return said if isinstance(said, dict) else {}
+    return payload if isinstance(payload, dict) else {}

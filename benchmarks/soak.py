@@ -1,8 +1,9 @@
-"""What the API bears: `python -m benchmarks.soak`, or `make soak`.
+"""Soak test of the API: `python -m benchmarks.soak`, or `make soak`.
 
-Clients come, leave and stall at random in front of a model server that breaks its answers in every
-way, and now and then altogether. Whoever waits has to be told how it ended; and when all have gone,
-the API has to be as it was. Exit code 1: something is wrong, and it is printed with a sample.
+Clients connect, disconnect and stall at random, while the model server breaks its responses in
+every way and crashes now and then. Every waiting client must get a valid end of its response, and
+the API must release all resources afterwards. Exit code 1: faults were found; they are printed with
+samples.
 """
 
 import argparse
@@ -15,14 +16,20 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 
-from benchmarks.http_client import Answer, Connection, chat_request, get_request
-from benchmarks.load import Candidate, mixed_answers, running
+from benchmarks.http_client import ClientConnection, HttpResponse, chat_request, get_request
+from benchmarks.load import Candidate, active_chats, mixed_load
 from benchmarks.processes import Program, allow_many_files, running_api, running_model_server
 from benchmarks.response_outcome import classify_response
 from benchmarks.scripted_replies import Script
-from benchmarks.soak_clients import LOST, PATIENCE_SECONDS, ScenarioResult, made, plan_scenarios
+from benchmarks.soak_clients import (
+    LOST,
+    TIMEOUT_SECONDS,
+    ScenarioResult,
+    plan_scenarios,
+    run_scenario,
+)
 
-# So short that a soak of minutes meets every one of them, many times.
+# Short time limits, so that a soak of some minutes exceeds each of them many times.
 SETTINGS = {
     "SMOLCHAT_READ_TIMEOUT_SECONDS": "2",
     "SMOLCHAT_STALL_SECONDS": "1.5",
@@ -32,25 +39,25 @@ SETTINGS = {
     "SMOLCHAT_MAX_WAITING": "8",
 }
 CLIENTS = 32
-WARM_UP_CHATS = 400  # ordinary ones, after which the memory is read that is compared with
-OUTAGE_EVERY_SECONDS = 20.0
+WARM_UP_CHATS = 400  # without faults; memory is compared with its size after them
+OUTAGE_INTERVAL_SECONDS = 20.0
 OUTAGE_SECONDS = 1.0
-RECOVERY_SECONDS = 1.0  # after an outage, in which an answer may still be lost
-HEALTH_EVERY_SECONDS = 0.25
-QUIET_SECONDS = 30  # in which all has to be let go; idle connections are kept for 5 s
-SPARE_FILES = 4
-SPARE_MEGABYTES = 32.0
+RECOVERY_SECONDS = 1.0  # after an outage; responses may still be lost
+HEALTH_INTERVAL_SECONDS = 0.25
+IDLE_SECONDS = 30  # to release everything; idle connections are kept for 5 s
+EXTRA_FILES = 4
+EXTRA_MEGABYTES = 32.0
 LOG_FAULTS = ("Traceback", "Task was destroyed", "never retrieved", "never awaited")
 _SAMPLES = 10
-_SAMPLE_CHARACTERS = 2000  # of a traceback, whose end tells most
+_SAMPLE_CHARACTERS = 2000  # of a traceback: its end
 _RAISED = re.compile(r"^Traceback .*\n(?:[ \t].*\n)*(\S.*)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class ResourceUsage:
-    """What the API holds, and how many chats the model server is busy with."""
+    """The API's open resources, and the active chats of the model server."""
 
-    clients: int  # connections that it has accepted
+    clients: int  # accepted connections
     upstream: int  # connections to the model server
     files: int
     megabytes: float
@@ -58,8 +65,8 @@ class ResourceUsage:
 
 
 @dataclass
-class Report:
-    """What was seen; where there are `faults`, something is wrong."""
+class SoakReport:
+    """The results; any of `faults` is a failure."""
 
     seed: int
     seconds: float
@@ -72,118 +79,123 @@ class Report:
     faults: dict[str, int] = field(default_factory=dict)
     samples: list[str] = field(default_factory=list)
 
-    def blame(self, fault: str) -> None:
+    def add_fault(self, fault: str) -> None:
         self.faults[fault] = self.faults.get(fault, 0) + 1
 
 
 class Soak:
-    """A soak of a running API."""
+    """A soak test of a running API."""
 
-    def __init__(self, api: Program, upstream: Program, report: Report) -> None:
+    def __init__(self, api: Program, upstream: Program, report: SoakReport) -> None:
         self._api = api
         self._upstream = upstream
         self._report = report
-        self._outcomes: list[ScenarioResult] = []
-        self._down: list[tuple[float, float]] = []  # from and to, by the clock of the loop
+        self._results: list[ScenarioResult] = []
+        self._outage_times: list[tuple[float, float]] = []  # start and end, by the loop's clock
 
     async def run(self) -> None:
-        """Warm up, soak, and look at what is left."""
+        """Warm up, soak, and check what is not released."""
         report, files = self._report, self._api.process.num_fds()
-        warm = await mixed_answers(Candidate("api", self._api), at_once=8, count=WARM_UP_CHATS)
-        if warm.errors or warm.unfinished:
-            report.blame("an ordinary chat before all the trouble fails")
-        report.before = replace(await self._holdings(), files=files)
+        warm_up = await mixed_load(Candidate("api", self._api), concurrency=8, count=WARM_UP_CHATS)
+        if warm_up.errors or warm_up.unfinished:
+            report.add_fault("a normal chat before the soak fails")
+        report.before = replace(await self._resource_usage(), files=files)
         is_over = asyncio.Event()
-        troubles = [asyncio.create_task(work(is_over)) for work in (self._outages, self._health)]
-        await self._clients()
+        background_tasks = [
+            asyncio.create_task(self._cause_outages(is_over)),
+            asyncio.create_task(self._check_health(is_over)),
+        ]
+        await self._run_clients()
         is_over.set()
-        await asyncio.gather(*troubles)
-        report.after = await self._quiet(report.before)
+        await asyncio.gather(*background_tasks)
+        report.after = await self._wait_until_idle(report.before)
         for fault in leaked_resources(report.before, report.after):
-            report.blame(fault)
-        self._tell_outcomes()
+            report.add_fault(fault)
+        self._report_results()
         for is_stream in (True, False):
             request = chat_request(Script(), is_stream=is_stream)
-            ending = classify_response(await self._asked(request))
-            if not ending.is_whole or ending.fault:
-                report.blame(f"an ordinary chat afterwards: {ending.kind} {ending.fault}")
+            outcome = classify_response(await self._request(request))
+            if not outcome.is_complete or outcome.fault:
+                report.add_fault(f"a normal chat after the soak: {outcome.kind} {outcome.fault}")
 
-    async def _clients(self) -> None:
-        """Let clients come, one after another in each of the places, until the time is over."""
-        until = asyncio.get_running_loop().time() + self._report.seconds
+    async def _run_clients(self) -> None:
+        """Run scenarios, one after another in each slot, until the time is over."""
+        deadline = asyncio.get_running_loop().time() + self._report.seconds
 
-        async def place(number: int) -> None:
-            for visit, pause in plan_scenarios(self._report.seed, place=number):
-                if asyncio.get_running_loop().time() >= until:
+        async def slot(number: int) -> None:
+            for scenario, pause in plan_scenarios(self._report.seed, slot=number):
+                if asyncio.get_running_loop().time() >= deadline:
                     break
-                self._outcomes.append(outcome := await made(visit, self._api.port))
-                is_told_to_wait = outcome.ending.kind.startswith(("429", "refused"))
-                await asyncio.sleep(pause if is_told_to_wait else 0)
+                self._results.append(result := await run_scenario(scenario, self._api.port))
+                must_wait = result.outcome.kind.startswith(("429", "refused"))
+                await asyncio.sleep(pause if must_wait else 0)
 
-        await asyncio.gather(*(place(number) for number in range(CLIENTS)))
+        await asyncio.gather(*(slot(number) for number in range(CLIENTS)))
 
-    async def _outages(self, is_over: asyncio.Event) -> None:
-        """Kill the model server now and then, and start it again."""
+    async def _cause_outages(self, is_over: asyncio.Event) -> None:
+        """Kill and restart the model server at intervals."""
         loop = asyncio.get_running_loop()
-        while not await _set_within(is_over, OUTAGE_EVERY_SECONDS):
-            began = loop.time()
+        while not await _wait_for_event(is_over, OUTAGE_INTERVAL_SECONDS):
+            started_at = loop.time()
             self._upstream.kill()
             await asyncio.sleep(OUTAGE_SECONDS)
             await asyncio.to_thread(self._upstream.start)
-            self._down.append((began, loop.time() + RECOVERY_SECONDS))
+            self._outage_times.append((started_at, loop.time() + RECOVERY_SECONDS))
 
-    async def _health(self, is_over: asyncio.Event) -> None:
-        """Ask all the time whether the API is alive."""
-        while not await _set_within(is_over, HEALTH_EVERY_SECONDS):
-            answer = await self._asked(get_request("/healthz"))
-            milliseconds = round(answer.seconds * 1000, 1)
+    async def _check_health(self, is_over: asyncio.Event) -> None:
+        """Request /healthz at intervals."""
+        while not await _wait_for_event(is_over, HEALTH_INTERVAL_SECONDS):
+            response = await self._request(get_request("/healthz"))
+            milliseconds = round(response.seconds * 1000, 1)
             self._report.slowest_health_ms = max(self._report.slowest_health_ms, milliseconds)
-            if answer.status != 200:
-                self._report.blame(f"/healthz answers {answer.status or 'nothing'}")
+            if response.status != 200:
+                self._report.add_fault(f"/healthz responds with {response.status or 'nothing'}")
 
-    async def _asked(self, request: bytes) -> Answer:
-        """Ask as a client that behaves; an answer that does not come has no status."""
-        connection = await Connection.open(self._api.port)
+    async def _request(self, request: bytes) -> HttpResponse:
+        """Send a request and wait; a response that does not arrive has status 0."""
+        connection = await ClientConnection.open(self._api.port)
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                return await connection.ask(request)
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                return await connection.send(request)
         except TimeoutError:
-            return Answer()
+            return HttpResponse()
         finally:
             connection.abort()
 
-    async def _holdings(self) -> ResourceUsage:
+    async def _resource_usage(self) -> ResourceUsage:
         return ResourceUsage(
             clients=self._api.connections_to(self._api.port),
             upstream=self._api.connections_to(self._upstream.port),
             files=self._api.process.num_fds(),
             megabytes=round(self._api.resident_bytes() / 2**20, 1),
-            running=await running(self._upstream),
+            running=await active_chats(self._upstream),
         )
 
-    async def _quiet(self, before: ResourceUsage) -> ResourceUsage:
-        """Wait until the API has let everything go, or too long."""
-        held = await self._holdings()
-        for _ in range(QUIET_SECONDS * 4):
-            if not leaked_resources(before, held):
+    async def _wait_until_idle(self, before: ResourceUsage) -> ResourceUsage:
+        """Wait until the API has released everything, or the time is over."""
+        usage = await self._resource_usage()
+        for _ in range(IDLE_SECONDS * 4):
+            if not leaked_resources(before, usage):
                 break
             await asyncio.sleep(0.25)
-            held = await self._holdings()
-        return held
+            usage = await self._resource_usage()
+        return usage
 
-    def _tell_outcomes(self) -> None:
+    def _report_results(self) -> None:
         report = self._report
-        report.visits, report.outages = len(self._outcomes), len(self._down)
-        report.endings = dict(Counter(found.ending.kind for found in self._outcomes).most_common())
-        for found in self._outcomes:
-            if found.ending.fault and not is_excused(found, self._down):
-                report.blame(found.ending.fault)
-                report.samples.append(f"{found.ending}: {found.visit} {found.sample!r}")
+        report.visits, report.outages = len(self._results), len(self._outage_times)
+        report.endings = dict(
+            Counter(result.outcome.kind for result in self._results).most_common()
+        )
+        for result in self._results:
+            if result.outcome.fault and not is_excused(result, self._outage_times):
+                report.add_fault(result.outcome.fault)
+                report.samples.append(f"{result.outcome}: {result.scenario} {result.sample!r}")
         del report.samples[_SAMPLES:]
 
 
-async def _set_within(event: asyncio.Event, seconds: float) -> bool:
-    """Wait for an event; tell whether it came."""
+async def _wait_for_event(event: asyncio.Event, seconds: float) -> bool:
+    """Wait for an event; return True if it was set in time."""
     try:
         async with asyncio.timeout(seconds):
             return await event.wait()
@@ -191,76 +203,77 @@ async def _set_within(event: asyncio.Event, seconds: float) -> bool:
         return False
 
 
-def is_excused(outcome: ScenarioResult, outages: Sequence[tuple[float, float]]) -> bool:
-    """Tell whether an answer was lost for want of a model server; it still has to end properly."""
-    is_lost = outcome.ending.fault == LOST
-    return is_lost and any(outcome.began < end and start < outcome.ended for start, end in outages)
+def is_excused(result: ScenarioResult, outages: Sequence[tuple[float, float]]) -> bool:
+    """Return True if a response was lost during an outage. It still needs a valid end."""
+    is_lost = result.outcome.fault == LOST
+    return is_lost and any(
+        result.started_at < end and start < result.ended_at for start, end in outages
+    )
 
 
 def leaked_resources(before: ResourceUsage, after: ResourceUsage) -> list[str]:
-    """Say what the API still holds when all have gone."""
-    found = {
-        "connections of clients are left": after.clients,
-        "connections to the model server are left": after.upstream,
-        "chats still run in the model server": after.running,
-        "more files are open than before": after.files > before.files + SPARE_FILES,
-        "memory has grown": after.megabytes > before.megabytes + SPARE_MEGABYTES,
+    """Return what the API still holds without any client."""
+    leaks = {
+        "client connections are still open": after.clients,
+        "connections to the model server are still open": after.upstream,
+        "chats are still active at the model server": after.running,
+        "more files are open than before": after.files > before.files + EXTRA_FILES,
+        "memory has grown": after.megabytes > before.megabytes + EXTRA_MEGABYTES,
     }
-    return [fault for fault, is_so in found.items() if is_so]
+    return [fault for fault, is_leaked in leaks.items() if is_leaked]
 
 
-def log_faults(said: str) -> list[str]:
-    """Say what stands in the API's log and should not."""
-    raised = [f"the log has a traceback of {error[:100]}" for error in _RAISED.findall(said)]
-    rest = _RAISED.sub("", said)
-    return raised + [f"the log says {words!r}" for words in LOG_FAULTS if words in rest]
+def log_faults(log: str) -> list[str]:
+    """Return the faults in the API's log."""
+    tracebacks = [f"the log has a traceback of {error[:100]}" for error in _RAISED.findall(log)]
+    remainder = _RAISED.sub("", log)
+    return tracebacks + [f"the log contains {text!r}" for text in LOG_FAULTS if text in remainder]
 
 
-async def soak(*, seconds: float, seed: int) -> Report:
-    """Start everything, soak it, and end it."""
-    report = Report(seed, seconds)
+async def soak(*, seconds: float, seed: int) -> SoakReport:
+    """Start the programs, soak the API, and stop the programs."""
+    report = SoakReport(seed, seconds)
     with running_model_server() as upstream, running_api(upstream, SETTINGS) as api:
         await Soak(api, upstream, report).run()
         if not api.end():
-            report.blame("the API did not end when it was asked to")
-        for fault in log_faults(api.said):
-            report.blame(fault)
-        if traceback := _RAISED.search(api.said):
+            report.add_fault("the API did not exit after SIGTERM")
+        for fault in log_faults(api.log):
+            report.add_fault(fault)
+        if traceback := _RAISED.search(api.log):
             report.samples.append(traceback[0][-_SAMPLE_CHARACTERS:])
     return report
 
 
-def in_words(report: Report) -> str:
-    """Write the report for people."""
+def format_report(report: SoakReport) -> str:
+    """Format the report as text."""
     lines = [
-        f"{report.visits} visits in {report.seconds:.0f} s (seed {report.seed})",
+        f"{report.visits} requests in {report.seconds:.0f} s (seed {report.seed})",
         f"{report.outages} outages of the model server",
         f"slowest /healthz: {report.slowest_health_ms:.0f} ms",
-        *(f"{count:8} {ending}" for ending, count in report.endings.items()),
+        *(f"{count:8} {kind}" for kind, count in report.endings.items()),
         f"before: {report.before}",
         f"after:  {report.after}",
-        *(f"WRONG {count:4} x {fault}" for fault, count in report.faults.items()),
+        *(f"FAULT {count:4} x {fault}" for fault, count in report.faults.items()),
         *report.samples,
     ]
-    return "\n".join([*lines, "something is wrong" if report.faults else "nothing is wrong"])
+    return "\n".join([*lines, "faults found" if report.faults else "no faults"])
 
 
 def main() -> int:
-    """Soak, and print the report."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.soak",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--seconds", type=float, default=180.0, help="how long clients come (180)")
-    parser.add_argument("--seed", type=int, help="of what is drawn; a new one each time")
+    parser.add_argument("--seconds", type=float, default=180.0, help="duration of the soak (180)")
+    parser.add_argument("--seed", type=int, help="random seed (default: the time)")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
-    asked = parser.parse_args()
-    seed = int(time.time()) if asked.seed is None else asked.seed
+    options = parser.parse_args()
+    seed = int(time.time()) if options.seed is None else options.seed
     print(f"seed {seed} ...", file=sys.stderr, flush=True)
     allow_many_files()
-    report = asyncio.run(soak(seconds=asked.seconds, seed=seed))
-    print(json.dumps(asdict(report), indent=1) if asked.json else in_words(report))
+    report = asyncio.run(soak(seconds=options.seconds, seed=seed))
+    print(json.dumps(asdict(report), indent=1) if options.json else format_report(report))
     return 1 if report.faults else 0
 
 

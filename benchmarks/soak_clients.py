@@ -1,4 +1,4 @@
-"""The clients of a soak: what each of them asks for, how it behaves, and what it was answered."""
+"""The clients of a soak test: their requests, their behavior, and the results."""
 
 import asyncio
 from collections.abc import Iterator
@@ -7,68 +7,68 @@ from itertools import count
 from random import Random
 from typing import Literal
 
-from benchmarks.http_client import Answer, Connection, chat_request
+from benchmarks.http_client import ClientConnection, HttpResponse, chat_request
 from benchmarks.response_outcome import ResponseOutcome, classify_response
 from benchmarks.scripted_replies import (
-    BAD_ANSWERS,
+    BAD_RESPONSES,
     BAD_STREAMS,
-    GOOD_ANSWERS,
+    GOOD_RESPONSES,
     GOOD_STREAMS,
     LOADS,
     Script,
 )
 
-PATIENCE_SECONDS = 60.0  # far longer than all the API's time limits together
+TIMEOUT_SECONDS = 60.0  # far above the sum of the API's time limits
 _RECEIVE_BYTES = 16_384
-_MANY_TOKENS = 20_000  # more than the buffers between here and the model server hold
-_ENDLESS = (10_000, 50.0)  # goes on for minutes if nobody notices that the client has left
+_MANY_TOKENS = 20_000  # more than all buffers up to the model server can hold
+_ENDLESS = (10_000, 50.0)  # runs for minutes if the disconnect is not noticed
 
-LOST = "an answer that was whole is lost"
+LOST = "a complete response is lost"
 
-Habit = Literal["reads", "leaves", "reads_late", "sends_late", "sends_half"]
-_HABITS: tuple[Habit, ...] = ("reads", "leaves", "reads_late", "sends_late", "sends_half")
-_HABIT_WEIGHTS = (12, 6, 3, 2, 1)
+Behavior = Literal["reads", "leaves", "reads_late", "sends_late", "sends_half"]
+_BEHAVIORS: tuple[Behavior, ...] = ("reads", "leaves", "reads_late", "sends_late", "sends_half")
+_BEHAVIOR_WEIGHTS = (12, 6, 3, 2, 1)
 _OPTIONS = ("receipt", "progress", "deterministic")
-_OPTION_SHARES = (0.3, 0.3, 0.01)  # what has to be alone holds everybody up
+_OPTION_SHARES = (0.3, 0.3, 0.01)  # deterministic requests block all others
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClientScenario:
-    """One request: the answer that it asks for, and how its client behaves."""
+    """One request: its script and options, and the behavior of its client."""
 
     script: Script
     is_stream: bool
     options: frozenset[str]
-    habit: Habit
-    seconds: float  # how long the client stays, or does nothing
+    behavior: Behavior
+    seconds: float  # until the client disconnects or continues
 
 
 @dataclass(frozen=True)
 class ScenarioResult:
-    """What came of a visit, from when to when by the clock of the loop."""
+    """The result of a scenario, with its start and end by the event loop's clock."""
 
-    visit: ClientScenario
-    ending: ResponseOutcome
-    began: float
-    ended: float
+    scenario: ClientScenario
+    outcome: ResponseOutcome
+    started_at: float
+    ended_at: float
     sample: bytes = b""
 
 
-def plan_scenarios(seed: int, *, place: int) -> Iterator[tuple[ClientScenario, float]]:
-    """Draw the visits of one place, and the pause after each that is told to come again later.
+def plan_scenarios(seed: int, *, slot: int) -> Iterator[tuple[ClientScenario, float]]:
+    """Yield the random scenarios of one slot, each with the pause to make if it is rejected.
 
-    They are the same for a seed, whatever comes of them.
+    They depend only on the seed.
     """
-    rng = Random(f"{seed} {place}")  # noqa: S311  # no secret
+    rng = Random(f"{seed} {slot}")  # noqa: S311  # not a secret
     for number in count():
-        yield drawn(rng, name=f"{place} {number}"), rng.uniform(0.5, 1.5)
+        yield random_scenario(rng, name=f"{slot} {number}"), rng.uniform(0.5, 1.5)
 
 
-def drawn(rng: Random, *, name: str) -> ClientScenario:
-    """Draw a visit: half of the answers are good ones."""
+def random_scenario(rng: Random, *, name: str) -> ClientScenario:
+    """Return a random scenario: half of the responses are good."""
     is_stream = rng.random() < 0.7
-    good, bad = (GOOD_STREAMS, BAD_STREAMS) if is_stream else (GOOD_ANSWERS, BAD_ANSWERS)
-    habit = rng.choices(_HABITS, _HABIT_WEIGHTS)[0]
+    good, bad = (GOOD_STREAMS, BAD_STREAMS) if is_stream else (GOOD_RESPONSES, BAD_RESPONSES)
+    habit = rng.choices(_BEHAVIORS, _BEHAVIOR_WEIGHTS)[0]
     tokens, gap_ms = _length(rng, habit)
     script = Script(
         manner=rng.choice(rng.choice([(*good, LOADS), bad])),
@@ -83,13 +83,13 @@ def drawn(rng: Random, *, name: str) -> ClientScenario:
         script=script,
         is_stream=is_stream,
         options=options,
-        habit=habit,
+        behavior=habit,
         seconds=rng.uniform(0, 2),
     )
 
 
-def _length(rng: Random, habit: Habit) -> tuple[int, float]:
-    """Draw a number of tokens, and the milliseconds between them."""
+def _length(rng: Random, habit: Behavior) -> tuple[int, float]:
+    """Return a random number of tokens, and the milliseconds between them."""
     if habit == "reads_late":
         return _MANY_TOKENS, 0.0
     if habit == "leaves" and rng.random() < 0.5:
@@ -97,67 +97,70 @@ def _length(rng: Random, habit: Habit) -> tuple[int, float]:
     return rng.randint(4, 60), rng.choice([0.0, rng.uniform(0, 20)])
 
 
-async def made(visit: ClientScenario, port: int) -> ScenarioResult:
-    """Be the client."""
+async def run_scenario(scenario: ClientScenario, port: int) -> ScenarioResult:
+    """Send the scenario's request with its client's behavior."""
     loop = asyncio.get_running_loop()
-    began = loop.time()
+    started_at = loop.time()
     try:
-        connection = await Connection.open(port, receive_bytes=_RECEIVE_BYTES)
+        connection = await ClientConnection.open(port, receive_bytes=_RECEIVE_BYTES)
     except OSError:
         return ScenarioResult(
-            visit, ResponseOutcome("refused", "the API took no connection"), began, loop.time()
+            scenario,
+            ResponseOutcome("refused", "the API refused the connection"),
+            started_at,
+            loop.time(),
         )
     try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            answer = await _behaved(visit, connection)
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            response = await _send_as(scenario, connection)
     except TimeoutError:
-        ending, sample = ResponseOutcome("hangs", f"no end after {PATIENCE_SECONDS:.0f} s"), b""
+        outcome, sample = ResponseOutcome("hangs", f"no end after {TIMEOUT_SECONDS:.0f} s"), b""
     else:
-        ending = check_result(visit, answer) if answer else ResponseOutcome("left")
-        sample = bytes(answer.raw[-300:]) if answer else b""
+        outcome = check_result(scenario, response) if response else ResponseOutcome("disconnected")
+        sample = bytes(response.raw[-300:]) if response else b""
     finally:
         connection.abort()
-    return ScenarioResult(visit, ending, began, loop.time(), sample)
+    return ScenarioResult(scenario, outcome, started_at, loop.time(), sample)
 
 
-async def _behaved(visit: ClientScenario, connection: Connection) -> Answer | None:
-    """Give the answer, or nothing if the client left before it had ended."""
-    options = {"smolchat": dict.fromkeys(visit.options, True)} if visit.options else {}
-    request = chat_request(visit.script, is_stream=visit.is_stream, **options)
+async def _send_as(scenario: ClientScenario, connection: ClientConnection) -> HttpResponse | None:
+    """Return the response, or None if the client disconnected first."""
+    options = {"smolchat": dict.fromkeys(scenario.options, True)} if scenario.options else {}
+    request = chat_request(scenario.script, is_stream=scenario.is_stream, **options)
     half = len(request) // 2
-    match visit.habit:
+    match scenario.behavior:
         case "sends_half":
             connection.transport.write(request[:half])
-            await asyncio.sleep(visit.seconds)
+            await asyncio.sleep(scenario.seconds)
             return None
         case "sends_late":
             connection.transport.write(request[:half])
-            await asyncio.sleep(visit.seconds)
-            return await connection.ask(request[half:])
+            await asyncio.sleep(scenario.seconds)
+            return await connection.send(request[half:])
         case "reads_late":
             connection.transport.pause_reading()
-            asking = asyncio.create_task(connection.ask(request))
-            await asyncio.sleep(visit.seconds)
+            task = asyncio.create_task(connection.send(request))
+            await asyncio.sleep(scenario.seconds)
             connection.transport.resume_reading()
-            return await asking
+            return await task
         case "leaves":
-            asking = asyncio.create_task(connection.ask(request))
-            done, _ = await asyncio.wait({asking}, timeout=visit.seconds)
-            asking.cancel()
-            return asking.result() if done else None
-    return await connection.ask(request)
+            task = asyncio.create_task(connection.send(request))
+            done, _ = await asyncio.wait({task}, timeout=scenario.seconds)
+            task.cancel()
+            return task.result() if done else None
+    return await connection.send(request)
 
 
-def check_result(visit: ClientScenario, answer: Answer) -> ResponseOutcome:
-    """Judge how the answer ended, and whether that is right for what the model server did."""
-    ending = classify_response(answer)
-    is_bad = visit.script.manner in BAD_STREAMS
-    if ending.fault or ending.kind.startswith("429"):
-        return ending
-    if is_bad and ending.is_whole:
-        return ResponseOutcome(ending.kind, "an answer that broke is passed on as a whole one")
-    if not is_bad and not ending.is_whole:
-        return ResponseOutcome(ending.kind, LOST)
-    if ending.is_whole and "receipt" in visit.options and b'"receipt":' not in answer.body:
-        return ResponseOutcome(ending.kind, "there is no receipt")
-    return ending
+def check_result(scenario: ClientScenario, response: HttpResponse) -> ResponseOutcome:
+    """Classify a response, and compare it with what the model server did."""
+    outcome = classify_response(response)
+    is_bad = scenario.script.manner in BAD_STREAMS
+    if outcome.fault or outcome.kind.startswith("429"):
+        return outcome
+    if is_bad and outcome.is_complete:
+        return ResponseOutcome(outcome.kind, "a broken response is passed on as complete")
+    if not is_bad and not outcome.is_complete:
+        return ResponseOutcome(outcome.kind, LOST)
+    if outcome.is_complete and "receipt" in scenario.options and b'"receipt":' not in response.body:
+        return ResponseOutcome(outcome.kind, "the receipt is missing")
+    return outcome

@@ -1,9 +1,9 @@
-"""How often an answer fits: `python -m benchmarks.structured`, or `make bench-structured`.
+"""Measures how often output is valid: `python -m benchmarks.structured`, `make bench-structured`.
 
-The same requests go to the API in three manners, by turns: JSON of any form, the schema as the
-model server takes it (both by /chat), and /structured. Each answer is judged here, by the schema
-that was asked for. Then /structured reads values from texts, which are compared with those that are
-there. The model is the real one. Exit code 1: /structured gave an answer that does not fit.
+The same requests go to the API with three methods in turn: JSON mode and the model server's own
+JSON schema support (both with /chat), and /structured. Each output is validated here, against the
+requested schema. Then /structured extracts values from texts, which are compared with the expected
+ones. The model is the real one. Exit code 1: /structured returned invalid output.
 """
 
 import argparse
@@ -25,14 +25,14 @@ SCHEMAS = ROOT / "tests" / "data" / "schemas.jsonl"
 EXTRACTIONS = ROOT / "tests" / "data" / "extractions.jsonl"
 MAX_TOKENS = 160
 TEMPERATURE = 0.7
-PATIENCE_SECONDS = 300.0
+TIMEOUT_SECONDS = 300.0
 
-Ask = Callable[[httpx.Client, dict[str, Any], dict[str, Any]], "Outcome"]
+SendRequest = Callable[[httpx.Client, dict[str, Any], dict[str, Any]], "Outcome"]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one request; `text` is what was given out as the answer, if anything was."""
+    """The result of one request; `text` is the output, or None after an error."""
 
     status: int
     text: str | None
@@ -42,18 +42,18 @@ class Outcome:
 
 @dataclass
 class Tally:
-    """All requests of one manner."""
+    """The counts of all requests with one method."""
 
     asked: int = 0
     json: int = 0
     valid: int = 0
     truncated: int = 0
-    wrong: int = 0  # 200, and not valid
+    wrong: int = 0  # status 200, but invalid
     seconds: list[float] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
     def count(self, outcome: Outcome, schema: Any, seconds: float, name: str) -> None:
-        is_json, is_valid = _judged(outcome.text, schema)
+        is_json, is_valid = _validate(outcome.text, schema)
         self.asked += 1
         self.json += is_json
         self.valid += is_valid
@@ -66,19 +66,19 @@ class Tally:
 
 @dataclass
 class Fields:
-    """The values that were to be read from texts."""
+    """The counts of the values to extract from texts."""
 
     asked: int = 0
     right: int = 0
     mistakes: list[str] = field(default_factory=list)
 
     def count(self, text: str | None, expected: dict[str, Any]) -> None:
-        found = json.loads(text or "{}")
+        values = json.loads(text or "{}")
         for name, value in expected.items():
             self.asked += 1
-            self.right += found.get(name) == value
-            if found.get(name) != value:
-                self.mistakes.append(f"{name}: {found.get(name)!r} for {value!r}")
+            self.right += values.get(name) == value
+            if values.get(name) != value:
+                self.mistakes.append(f"{name}: {values.get(name)!r} for {value!r}")
 
 
 def json_object(client: httpx.Client, body: dict[str, Any], _schema: dict[str, Any]) -> Outcome:
@@ -86,19 +86,19 @@ def json_object(client: httpx.Client, body: dict[str, Any], _schema: dict[str, A
 
 
 def json_schema(client: httpx.Client, body: dict[str, Any], schema: dict[str, Any]) -> Outcome:
-    return _chat(client, body | {"response_format": _format(schema)})
+    return _chat(client, body | {"response_format": _response_format(schema)})
 
 
 def structured(client: httpx.Client, body: dict[str, Any], schema: dict[str, Any]) -> Outcome:
-    answer = client.post("/structured", json=body | {"response_format": _format(schema)})
-    told = answer.json()
-    if answer.status_code == 200:
-        return Outcome(200, json.dumps(told["parsed"]), is_truncated=False)
-    code = told["error"]["code"]
-    return Outcome(answer.status_code, None, code == "output_truncated", code)
+    response = client.post("/structured", json=body | {"response_format": _response_format(schema)})
+    payload = response.json()
+    if response.status_code == 200:
+        return Outcome(200, json.dumps(payload["parsed"]), is_truncated=False)
+    code = payload["error"]["code"]
+    return Outcome(response.status_code, None, code == "output_truncated", code)
 
 
-MANNERS: dict[str, Ask] = {
+METHODS: dict[str, SendRequest] = {
     "json_object": json_object,
     "json_schema": json_schema,
     "structured": structured,
@@ -106,26 +106,26 @@ MANNERS: dict[str, Ask] = {
 
 
 def measure(
-    client: httpx.Client, cases: list[dict[str, Any]], seeds: int, manners: Iterable[str]
+    client: httpx.Client, cases: list[dict[str, Any]], seeds: int, methods: Iterable[str]
 ) -> dict[str, Tally]:
-    """Ask everything in every manner, one after the other."""
-    tallies = {name: Tally() for name in manners}
+    """Send every request with every method, one after another."""
+    tallies = {name: Tally() for name in methods}
     for number, case in enumerate(cases):
-        _tell(f"{number + 1} of {len(cases)} schemas")
+        _print_progress(f"{number + 1} of {len(cases)} schemas")
         for seed in range(seeds):
             for name, tally in tallies.items():
-                began = time.monotonic()
-                outcome = MANNERS[name](client, _body(case["prompt"], seed), case["schema"])
-                seconds = time.monotonic() - began
+                started_at = time.monotonic()
+                outcome = METHODS[name](client, _body(case["prompt"], seed), case["schema"])
+                seconds = time.monotonic() - started_at
                 tally.count(outcome, case["schema"], seconds, str(case.get("id", number)))
     return tallies
 
 
-def read_values(client: httpx.Client, cases: list[dict[str, Any]], seeds: int) -> Fields:
-    """Have /structured read the values from every text."""
+def extract_values(client: httpx.Client, cases: list[dict[str, Any]], seeds: int) -> Fields:
+    """Extract the values from every text with /structured."""
     fields = Fields()
     for number, case in enumerate(cases):
-        _tell(f"{number + 1} of {len(cases)} texts  ")
+        _print_progress(f"{number + 1} of {len(cases)} texts  ")
         for seed in range(seeds):
             outcome = structured(client, _body(case["text"], seed), case["schema"])
             fields.count(outcome.text, case["expected"])
@@ -133,32 +133,32 @@ def read_values(client: httpx.Client, cases: list[dict[str, Any]], seeds: int) -
 
 
 def violates_contract(tallies: dict[str, Tally]) -> bool:
-    """Tell whether /structured gave an answer that does not fit."""
+    """Return True if /structured returned invalid output."""
     return "structured" in tallies and tallies["structured"].wrong > 0
 
 
-def in_words(tallies: dict[str, Tally], fields: Fields) -> str:
-    """Write the report for people."""
+def format_report(tallies: dict[str, Tally], fields: Fields) -> str:
+    """Format the report as text."""
     lines = [
-        f"{'':14}{'asked':>7}{'JSON':>8}{'valid':>8}{'cut off':>9}{'200, wrong':>12}{'median':>9}"
+        f"{'':14}{'sent':>7}{'JSON':>8}{'valid':>8}{'cut off':>9}{'200, wrong':>12}{'median':>9}"
     ]
     lines = lines if tallies else []
-    lines += [_line(name, tally) for name, tally in tallies.items()]
+    lines += [_format_row(name, tally) for name, tally in tallies.items()]
     if {"json_schema", "structured"} <= set(tallies):
         medians = [
             statistics.median(tallies[name].seconds) for name in ("structured", "json_schema")
         ]
-        lines.append(f"time of structured / json_schema: {medians[0] / medians[1]:.2f}")
+        lines.append(f"duration of structured / json_schema: {medians[0] / medians[1]:.2f}")
     if "structured" in tallies and (failures := tallies["structured"].failures):
-        lines.append(f"not answered: {', '.join(failures)}")
+        lines.append(f"failed: {', '.join(failures)}")
     if fields.asked:
         share = 100 * fields.right / fields.asked
-        lines.append(f"values read from texts: {fields.right} of {fields.asked}, {share:.1f}%")
+        lines.append(f"values extracted from texts: {fields.right} of {fields.asked}, {share:.1f}%")
         lines += [f"  {mistake}" for mistake in fields.mistakes]
     return "\n".join(lines)
 
 
-def _line(name: str, tally: Tally) -> str:
+def _format_row(name: str, tally: Tally) -> str:
     shares = [100 * count / tally.asked for count in (tally.json, tally.valid, tally.truncated)]
     return (
         f"{name:14}{tally.asked:7}{shares[0]:7.1f}%{shares[1]:7.1f}%{shares[2]:8.1f}%"
@@ -167,20 +167,24 @@ def _line(name: str, tally: Tally) -> str:
 
 
 def _chat(client: httpx.Client, body: dict[str, Any]) -> Outcome:
-    answer = client.post("/chat", json=body)
-    told = answer.json()
-    if answer.status_code != 200:
-        return Outcome(answer.status_code, None, is_truncated=False, code=told["error"]["code"])
-    choice = told["choices"][0]
+    response = client.post("/chat", json=body)
+    payload = response.json()
+    if response.status_code != 200:
+        return Outcome(
+            response.status_code, None, is_truncated=False, code=payload["error"]["code"]
+        )
+    choice = payload["choices"][0]
     return Outcome(200, choice["message"]["content"], choice["finish_reason"] == "length")
 
 
-def _format(schema: dict[str, Any]) -> dict[str, Any]:
-    named = {"name": "answer", "schema": schema, "strict": True}
-    return {"type": "json_schema", "json_schema": named}
+def _response_format(schema: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "json_schema",
+        "json_schema": {"name": "answer", "schema": schema, "strict": True},
+    }
 
 
-def _judged(text: str | None, schema: Any) -> tuple[bool, bool]:
+def _validate(text: str | None, schema: Any) -> tuple[bool, bool]:
     try:
         parsed = json.loads(text or "")
     except ValueError:
@@ -197,52 +201,51 @@ def _body(prompt: str, seed: int) -> dict[str, Any]:
     }
 
 
-def _tell(progress: str) -> None:
+def _print_progress(progress: str) -> None:
     print(f"\r{progress}", end="", flush=True, file=sys.stderr)
 
 
-def _lines(path: Path | None) -> list[dict[str, Any]]:
-    written = path.read_text().splitlines() if path else []
-    return [json.loads(line) for line in written if line.strip()]
+def _read_json_lines(path: Path | None) -> list[dict[str, Any]]:
+    lines = path.read_text().splitlines() if path else []
+    return [json.loads(line) for line in lines if line.strip()]
 
 
-def _asked() -> argparse.Namespace:
+def _parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.structured",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--schemas", type=Path, help="lines of {schema, prompt}")
-    parser.add_argument("--extractions", type=Path, help="lines of {schema, text, expected}")
-    parser.add_argument("--seeds", type=int, default=3, help="times that each is asked (3)")
-    parser.add_argument("--manners", nargs="+", choices=MANNERS, default=list(MANNERS))
+    parser.add_argument("--schemas", type=Path, help="JSON lines of {schema, prompt}")
+    parser.add_argument("--extractions", type=Path, help="JSON lines of {schema, text, expected}")
+    parser.add_argument("--seeds", type=int, default=3, help="requests per line and method (3)")
+    parser.add_argument("--manners", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
-    asked = parser.parse_args()
-    if not asked.schemas and not asked.extractions:
-        asked.schemas, asked.extractions = SCHEMAS, EXTRACTIONS
-    return asked
+    options = parser.parse_args()
+    if not options.schemas and not options.extractions:
+        options.schemas, options.extractions = SCHEMAS, EXTRACTIONS
+    return options
 
 
 def main() -> int:
-    """Measure, and print the report."""
-    asked = _asked()
+    options = _parse_options()
     with running_engine() as engine:
         address = f"http://127.0.0.1:{engine.port}/engines/llama.cpp/v1"
         with (
             running_api(engine, {"DMR_BASE_URL": address}) as api,
             httpx.Client(
-                base_url=f"http://127.0.0.1:{api.port}", timeout=PATIENCE_SECONDS
+                base_url=f"http://127.0.0.1:{api.port}", timeout=TIMEOUT_SECONDS
             ) as client,
         ):
-            cases = _lines(asked.schemas)
-            tallies = measure(client, cases, asked.seeds, asked.manners) if cases else {}
-            fields = read_values(client, _lines(asked.extractions), asked.seeds)
-    _tell("")
-    if asked.json:
-        found = {name: asdict(tally) for name, tally in tallies.items()}
-        print(json.dumps(found | {"extractions": asdict(fields)}, indent=1))
+            cases = _read_json_lines(options.schemas)
+            tallies = measure(client, cases, options.seeds, options.manners) if cases else {}
+            fields = extract_values(client, _read_json_lines(options.extractions), options.seeds)
+    _print_progress("")
+    if options.json:
+        report = {name: asdict(tally) for name, tally in tallies.items()}
+        print(json.dumps(report | {"extractions": asdict(fields)}, indent=1))
     else:
-        print(in_words(tallies, fields))
+        print(format_report(tallies, fields))
     return 1 if violates_contract(tallies) else 0
 
 

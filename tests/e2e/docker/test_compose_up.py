@@ -10,7 +10,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Locator, Page
 
-from benchmarks.browser import IDLE, ask
+from benchmarks.browser import IDLE, send_message
 from tests.support.browser import answer_text, needs_chromium
 from tests.support.docker_stack import Stack, copied_project, stack_of
 from tests.support.fake_model_server import (
@@ -122,7 +122,7 @@ def test_the_page_answers_in_a_browser(running: Running, page: Page) -> None:
     running.model.replies.append(stream_of(["All ", "is ", "well."]))
     badge(page, "Ready").wait_for()
     assert "Runs on this computer" in page.locator("body").inner_text()
-    ask(page, "How are you?")
+    send_message(page, "How are you?")
     wait_until(lambda: "All is well." in answer_text(page))
 
 
@@ -134,7 +134,7 @@ def test_an_api_that_is_killed_comes_back_and_the_page_says_so_meanwhile(
 
     def is_seen_when_killed() -> bool:
         stack.kill("api")
-        return badge(page, "API is down").is_visible()
+        return badge(page, "API offline").is_visible()
 
     stack.kill("api")
     wait_until(lambda: bool(version(stack)))  # by itself, in no time
