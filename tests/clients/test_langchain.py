@@ -1,4 +1,4 @@
-"""LangChain's `ChatOpenAI`, unchanged, against the API."""
+"""LangChain's `ChatOpenAI`, unmodified, against the API."""
 
 import json
 import socket
@@ -25,18 +25,18 @@ ANSWER = (
     "The three main colours in the world of colour are red, blue, and green. However, they are "
     "often used to"
 )
-Asked = Runnable[LanguageModelInput, AIMessage]
+ChatModel = Runnable[LanguageModelInput, AIMessage]
 
 
 class Person(BaseModel):
-    """Somebody."""
+    """A person."""
 
     name: str
     age: int
 
 
 def get_weather(city: str) -> str:
-    """Weather of a city"""  # noqa: D415  # as it was recorded
+    """Weather of a city"""  # noqa: D415  # as in the recording
     return f"18 degrees, rain in {city}"
 
 
@@ -44,21 +44,21 @@ def get_weather(city: str) -> str:
 def no_other_network(
     api_url: str, model_server: FakeModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[None]:
-    """Fail where anything but the API and its model server is looked for; LangSmith is off."""
+    """Fail on a connection to anything but the API and its model server; disable LangSmith."""
     connect = socket.socket.connect
-    known = {urlsplit(api_url).port, model_server.port}
-    strangers = []
+    allowed_ports = {urlsplit(api_url).port, model_server.port}
+    other_addresses = []
 
-    def connect_if_known(self: socket.socket, address: Any) -> None:
-        if address[0] != "127.0.0.1" or address[1] not in known:
-            strangers.append(address)
+    def connect_if_allowed(self: socket.socket, address: Any) -> None:
+        if address[0] != "127.0.0.1" or address[1] not in allowed_ports:
+            other_addresses.append(address)
             raise ConnectionRefusedError
         connect(self, address)
 
-    monkeypatch.setattr(socket.socket, "connect", connect_if_known)
+    monkeypatch.setattr(socket.socket, "connect", connect_if_allowed)
     with langsmith.tracing_context(enabled=False):
         yield
-    assert strangers == []
+    assert other_addresses == []
 
 
 @pytest.fixture
@@ -74,53 +74,55 @@ def model(api_url: str, no_other_network: None) -> Iterator[ChatOpenAI]:  # noqa
         )
 
 
-def test_a_plain_answer(model: ChatOpenAI) -> None:
-    answer = model.invoke(HELLO)
-    assert answer.content == ANSWER
-    assert answer.response_metadata["finish_reason"] == "length"
-    assert answer.response_metadata["model_name"] == MODEL_ID
-    assert answer.usage_metadata
-    assert answer.usage_metadata["input_tokens"] == 22
-    assert answer.usage_metadata["output_tokens"] == 24
+def test_message_has_content_and_usage(model: ChatOpenAI) -> None:
+    message = model.invoke(HELLO)
+    assert message.content == ANSWER
+    assert message.response_metadata["finish_reason"] == "length"
+    assert message.response_metadata["model_name"] == MODEL_ID
+    assert message.usage_metadata
+    assert message.usage_metadata["input_tokens"] == 22
+    assert message.usage_metadata["output_tokens"] == 24
 
 
-def test_a_streamed_answer_with_usage(model: ChatOpenAI) -> None:
+def test_stream_ends_with_usage(model: ChatOpenAI) -> None:
     chunks = list(model.stream(HELLO))
     assert len(chunks) > 20
-    whole = sum(chunks[1:], start=chunks[0])
-    assert isinstance(whole, AIMessageChunk)
-    assert whole.content == ANSWER
-    assert whole.response_metadata["finish_reason"] == "length"
-    assert whole.usage_metadata
-    assert whole.usage_metadata["output_tokens"] == 24
+    message = sum(chunks[1:], start=chunks[0])
+    assert isinstance(message, AIMessageChunk)
+    assert message.content == ANSWER
+    assert message.response_metadata["finish_reason"] == "length"
+    assert message.usage_metadata
+    assert message.usage_metadata["output_tokens"] == 24
 
 
-def test_sampling_is_passed_on(model: ChatOpenAI, model_server: FakeModelServer) -> None:
-    wanted = {"temperature": 0.2, "seed": 7, "stop": ["\n"], "max_tokens": 24}
-    model.bind(**wanted, extra_body={"top_k": 40}).invoke(HELLO)
-    assert model_server.chats[0].body.items() >= (wanted | {"top_k": 40}).items()
+def test_sampling_parameters_are_passed_on(
+    model: ChatOpenAI, model_server: FakeModelServer
+) -> None:
+    options = {"temperature": 0.2, "seed": 7, "stop": ["\n"], "max_tokens": 24}
+    model.bind(**options, extra_body={"top_k": 40}).invoke(HELLO)
+    assert model_server.chats[0].body.items() >= (options | {"top_k": 40}).items()
 
 
 @pytest.mark.parametrize("is_stream", [False, True])
-def test_a_model_that_is_not_there(
+def test_missing_model_raises_not_found(
     model: ChatOpenAI, model_server: FakeModelServer, is_stream: bool
 ) -> None:
     model_server.replies.append(replay("err-model-not-pulled"))
-    with pytest.raises(openai.NotFoundError, match="docker model pull") as refused:
-        _said(model, HELLO, is_stream=is_stream)
-    assert refused.value.code == "model_not_found"
+    with pytest.raises(openai.NotFoundError, match="docker model pull") as error:
+        _ask(model, HELLO, is_stream=is_stream)
+    assert error.value.code == "model_not_found"
 
 
 @pytest.mark.parametrize("is_stream", [False, True])
-def test_a_conversation_that_is_too_long(
+def test_long_conversation_raises_context_overflow(
     model: ChatOpenAI, model_server: FakeModelServer, is_stream: bool
 ) -> None:
     model_server.replies.append(replay("err-overflow"))
     with pytest.raises(ContextOverflowError):
-        _said(model, HELLO, is_stream=is_stream)
+        _ask(model, HELLO, is_stream=is_stream)
 
 
-def test_a_model_server_that_dies_in_its_answer(
+def test_lost_connection_raises_after_the_partial_stream(
     model: ChatOpenAI, model_server: FakeModelServer
 ) -> None:
     model_server.replies.append(replay("runner-killed-mid-stream"))
@@ -131,66 +133,64 @@ def test_a_model_server_that_dies_in_its_answer(
     assert text
 
 
-def test_an_answer_in_the_form_of_a_schema(
+def test_structured_output_is_a_model_instance(
     model: ChatOpenAI, model_server: FakeModelServer
 ) -> None:
     model_server.replies.append(replay("json-schema"))
-    answer = model.with_structured_output(Person).invoke("Ann is 31 years old.")
-    assert answer == Person(name="Amon", age=31)
-    asked = model_server.chats[0].body["response_format"]
-    assert asked["type"] == "json_schema"
-    assert asked["json_schema"]["schema"]["required"] == ["name", "age"]
+    person = model.with_structured_output(Person).invoke("Ann is 31 years old.")
+    assert person == Person(name="Amon", age=31)
+    response_format = model_server.chats[0].body["response_format"]
+    assert response_format["type"] == "json_schema"
+    assert response_format["json_schema"]["schema"]["required"] == ["name", "age"]
 
 
-def test_a_streamed_answer_in_the_form_of_a_schema(
+def test_streamed_structured_output_grows_to_the_object(
     model: ChatOpenAI, model_server: FakeModelServer
 ) -> None:
     model_server.replies.append(replay("json-schema-stream"))
-    # Not the class itself: with it LangChain dumps openai's events in a way that Pydantic warns of.
-    structured = model.with_structured_output(Person.model_json_schema())
-    grown = list(structured.stream("Ann is 31 years old."))
-    assert grown[-1] == {"name": "Amon", "age": 31}
-    assert len(grown) > 1
+    # Not the class itself: LangChain then dumps openai's events in a way that Pydantic warns about.
+    structured_model = model.with_structured_output(Person.model_json_schema())
+    snapshots = list(structured_model.stream("Ann is 31 years old."))
+    assert snapshots[-1] == {"name": "Amon", "age": 31}
+    assert len(snapshots) > 1
 
 
 @pytest.mark.parametrize("is_stream", [False, True])
-def test_tools_are_offered(
+def test_tools_are_passed_on(
     model: ChatOpenAI, model_server: FakeModelServer, is_stream: bool
 ) -> None:
-    """The recorded model is too small to call one, and speaks instead."""
+    """The recorded model is too small to call a tool, and responds with text."""
     case = "tools-required-stream" if is_stream else "tools-required"
     model_server.replies.append(replay(case))
-    offering = model.bind_tools([get_weather], tool_choice="required")
-    answer = _said(offering, "What is the weather in Paris?", is_stream=is_stream)
-    assert "Paris" in answer
-    asked = model_server.chats[0].body
-    assert asked["tools"] == _recorded_request(case)["tools"]
-    assert asked["tool_choice"] == "required"
+    model_with_tools = model.bind_tools([get_weather], tool_choice="required")
+    text = _ask(model_with_tools, "What is the weather in Paris?", is_stream=is_stream)
+    assert "Paris" in text
+    request = model_server.chats[0].body
+    assert request["tools"] == _recorded_request(case)["tools"]
+    assert request["tool_choice"] == "required"
 
 
-def test_the_result_of_a_tool_is_sent_back(
-    model: ChatOpenAI, model_server: FakeModelServer
-) -> None:
+def test_tool_result_is_passed_on(model: ChatOpenAI, model_server: FakeModelServer) -> None:
     model_server.replies.append(replay("tools-result-round"))
     call = {"id": "c1", "name": "get_weather", "args": {"city": "Paris"}, "type": "tool_call"}
-    answer = model.bind_tools([get_weather]).invoke(
+    message = model.bind_tools([get_weather]).invoke(
         [
             HumanMessage("Weather in Paris?"),
             AIMessage("", tool_calls=[call]),
             ToolMessage("18 degrees, rain", tool_call_id="c1"),
         ]
     )
-    assert answer.content == "The weather is quite beautiful in Paris, with the Parisian rain."
-    question, called, result = model_server.chats[0].body["messages"]
-    function = called["tool_calls"][0]["function"]
+    assert message.content == "The weather is quite beautiful in Paris, with the Parisian rain."
+    user_message, assistant_message, tool_message = model_server.chats[0].body["messages"]
+    function = assistant_message["tool_calls"][0]["function"]
     function["arguments"] = function["arguments"].replace(" ", "")  # LangChain's own JSON
-    asked = _recorded_request("tools-result-round")
-    assert [question, called, result] == asked["messages"]
+    request = _recorded_request("tools-result-round")
+    assert [user_message, assistant_message, tool_message] == request["messages"]
 
 
-def _said(model: Asked, question: str | list[tuple[str, str]], *, is_stream: bool) -> str:
-    parts = model.stream(question) if is_stream else [model.invoke(question)]
-    return "".join(str(part.content) for part in parts)
+def _ask(model: ChatModel, prompt: str | list[tuple[str, str]], *, is_stream: bool) -> str:
+    messages = model.stream(prompt) if is_stream else [model.invoke(prompt)]
+    return "".join(str(message.content) for message in messages)
 
 
 def _recorded_request(case: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Simon Willison's `llm`, as a person runs it, against the API."""
+"""Simon Willison's `llm` command, unmodified, against the API."""
 
 import json
 import subprocess
@@ -20,23 +20,23 @@ Llm = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture
 def llm(api_url: str, tmp_path: Path) -> Llm:
-    """Run `llm` for a person who has set nothing but our model."""
-    ours = {"api_base": f"{api_url}/v1", "supports_schema": True}
+    """Return a function that runs `llm` with no configuration besides the API's models."""
+    settings = {"api_base": f"{api_url}/v1", "supports_schema": True}
     models = [
-        {"model_id": "smol", "model_name": "ai/smollm2:latest", **ours},
-        {"model_id": "gone", "model_name": "ai/nosuch", **ours},
+        {"model_id": "smol", "model_name": "ai/smollm2:latest", **settings},
+        {"model_id": "gone", "model_name": "ai/nosuch", **settings},
     ]
     (tmp_path / "extra-openai-models.yaml").write_text(json.dumps(models))  # JSON is YAML
     environment = {
         "HOME": str(tmp_path),
         "LLM_USER_PATH": str(tmp_path),
-        # The default model's weights come in a plugin that wants a binding that is not there.
+        # The package of the default model's weights is a plugin whose binding is not installed.
         "LLM_LOAD_PLUGINS": "",
     }
 
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "llm", *words],
+            [sys.executable, "-m", "llm", *arguments],
             env=environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -49,19 +49,19 @@ def llm(api_url: str, tmp_path: Path) -> Llm:
 
 
 @pytest.mark.parametrize(("flags", "is_stream"), [([], True), (["--no-stream"], False)])
-def test_an_answer_and_what_it_cost(
+def test_prompt_prints_the_response_and_its_usage(
     llm: Llm, model_server: FakeModelServer, flags: list[str], is_stream: bool
 ) -> None:
-    told = llm("-m", "smol", "--usage", *flags, "-o", "temperature", "0.2", QUESTION)
-    assert told.stdout == ANSWER + "\n"
-    assert "Token usage: 22 input, 24 output" in told.stderr
-    assert told.returncode == 0
-    [asked] = model_server.chats
-    assert asked.body["stream"] is is_stream
-    assert asked.body["temperature"] == 0.2
+    result = llm("-m", "smol", "--usage", *flags, "-o", "temperature", "0.2", QUESTION)
+    assert result.stdout == ANSWER + "\n"
+    assert "Token usage: 22 input, 24 output" in result.stderr
+    assert result.returncode == 0
+    [request] = model_server.chats
+    assert request.body["stream"] is is_stream
+    assert request.body["temperature"] == 0.2
 
 
-def test_a_conversation_goes_on(llm: Llm, model_server: FakeModelServer) -> None:
+def test_continued_conversation_sends_its_messages(llm: Llm, model_server: FakeModelServer) -> None:
     llm("-m", "smol", "-s", "You answer briefly.", QUESTION)
     assert llm("-c", "And three more.").returncode == 0
     assert model_server.chats[1].body["messages"] == [
@@ -75,30 +75,32 @@ def test_a_conversation_goes_on(llm: Llm, model_server: FakeModelServer) -> None
 @pytest.mark.parametrize(
     ("flags", "case"), [([], "json-schema-stream"), (["--no-stream"], "json-schema")]
 )
-def test_an_answer_in_the_form_of_a_schema(
+def test_schema_is_sent_and_output_matches_it(
     llm: Llm, model_server: FakeModelServer, flags: list[str], case: str
 ) -> None:
     model_server.replies.append(replay(case))
-    told = llm("-m", "smol", "--schema", "name, age int", *flags, "Ann is 31 years old.")
-    assert json.loads(told.stdout)["age"] == 31
-    asked = model_server.chats[0].body["response_format"]["json_schema"]["schema"]
-    assert asked["properties"] == {"name": {"type": "string"}, "age": {"type": "integer"}}
+    result = llm("-m", "smol", "--schema", "name, age int", *flags, "Ann is 31 years old.")
+    assert json.loads(result.stdout)["age"] == 31
+    schema = model_server.chats[0].body["response_format"]["json_schema"]["schema"]
+    assert schema["properties"] == {"name": {"type": "string"}, "age": {"type": "integer"}}
 
 
 @pytest.mark.parametrize("flags", [[], ["--no-stream"]])
-def test_a_model_that_is_not_there(
+def test_missing_model_is_reported_with_the_pull_command(
     llm: Llm, model_server: FakeModelServer, flags: list[str]
 ) -> None:
     model_server.replies.append(replay("err-model-not-pulled"))
-    told = llm("-m", "gone", *flags, QUESTION)
-    assert "docker model pull" in told.stderr
-    assert "Traceback" not in told.stderr
-    assert told.returncode == 1
+    result = llm("-m", "gone", *flags, QUESTION)
+    assert "docker model pull" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.returncode == 1
 
 
-def test_a_model_server_that_dies_in_its_answer(llm: Llm, model_server: FakeModelServer) -> None:
+def test_lost_connection_is_reported_after_the_partial_response(
+    llm: Llm, model_server: FakeModelServer
+) -> None:
     model_server.replies.append(replay("runner-killed-mid-stream"))
-    told = llm("-m", "smol", QUESTION)
-    assert told.stdout.strip()
-    assert "before the response was complete" in told.stderr
-    assert told.returncode == 1
+    result = llm("-m", "smol", QUESTION)
+    assert result.stdout.strip()
+    assert "before the response was complete" in result.stderr
+    assert result.returncode == 1

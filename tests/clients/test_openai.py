@@ -1,4 +1,4 @@
-"""The official `openai` client, unchanged, against the API."""
+"""The official `openai` client, unmodified, against the API."""
 
 from collections.abc import Iterator
 
@@ -21,15 +21,15 @@ def client(api_url: str) -> Iterator[openai.OpenAI]:
         yield client
 
 
-def test_a_plain_answer(client: openai.OpenAI) -> None:
-    answer = client.chat.completions.create(model=MODEL_ID, messages=HELLO, temperature=0.2)
-    assert answer.choices[0].message.content
-    assert answer.choices[0].finish_reason == "length"
-    assert answer.usage
-    assert answer.model == MODEL_ID
+def test_completion_has_content_and_usage(client: openai.OpenAI) -> None:
+    completion = client.chat.completions.create(model=MODEL_ID, messages=HELLO, temperature=0.2)
+    assert completion.choices[0].message.content
+    assert completion.choices[0].finish_reason == "length"
+    assert completion.usage
+    assert completion.model == MODEL_ID
 
 
-def test_a_streamed_answer_with_usage(client: openai.OpenAI) -> None:
+def test_stream_ends_with_usage(client: openai.OpenAI) -> None:
     chunks = list(
         client.chat.completions.create(
             model=MODEL_ID, messages=HELLO, stream=True, stream_options={"include_usage": True}
@@ -40,19 +40,21 @@ def test_a_streamed_answer_with_usage(client: openai.OpenAI) -> None:
     assert {chunk.model for chunk in chunks} == {MODEL_ID}
 
 
-def test_a_model_that_is_not_there(client: openai.OpenAI, model_server: FakeModelServer) -> None:
+def test_missing_model_raises_not_found(
+    client: openai.OpenAI, model_server: FakeModelServer
+) -> None:
     model_server.replies.append(replay("err-model-not-pulled"))
     with pytest.raises(openai.NotFoundError, match="docker model pull"):
         client.chat.completions.create(model="ai/nosuch", messages=HELLO)
 
 
-def test_a_value_out_of_bounds(client: openai.OpenAI) -> None:
-    with pytest.raises(openai.BadRequestError) as refused:
+def test_value_out_of_bounds_raises_bad_request(client: openai.OpenAI) -> None:
+    with pytest.raises(openai.BadRequestError) as error:
         client.chat.completions.create(model=MODEL_ID, messages=HELLO, temperature=9)
-    assert refused.value.param == "temperature"
+    assert error.value.param == "temperature"
 
 
-def test_a_model_server_that_dies_in_its_answer(
+def test_lost_connection_raises_after_the_partial_stream(
     client: openai.OpenAI, model_server: FakeModelServer
 ) -> None:
     model_server.replies.append(replay("runner-killed-mid-stream"))
@@ -63,11 +65,13 @@ def test_a_model_server_that_dies_in_its_answer(
     assert text
 
 
-def test_a_model_server_that_fails(client: openai.OpenAI, model_server: FakeModelServer) -> None:
+def test_failing_model_server_raises_internal_server_error(
+    client: openai.OpenAI, model_server: FakeModelServer
+) -> None:
     model_server.replies.append(Reply(status=500))
     with pytest.raises(openai.InternalServerError, match="failed with status 500"):
         client.chat.completions.create(model=MODEL_ID, messages=HELLO)
 
 
-def test_the_list_of_models(client: openai.OpenAI) -> None:
+def test_model_list_has_the_configured_id(client: openai.OpenAI) -> None:
     assert [model.id for model in client.models.list()] == [MODEL_ID]

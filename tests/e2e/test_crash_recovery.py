@@ -1,4 +1,4 @@
-"""What is left when the API is killed in the middle of an answer: `kill -9`, a real process."""
+"""What is stored after the API is killed during a response: `kill -9` on a real process."""
 
 import signal
 import sqlite3
@@ -17,23 +17,25 @@ from tests.support.waiting import wait_until
 
 def _ask(client: httpx.Client, conversation: str, text: str) -> None:
     body: dict[str, Any] = {"messages": [{"role": "user", "content": text}], "stream": True}
-    with suppress(httpx.TransportError):  # it is killed meanwhile
+    with suppress(httpx.TransportError):  # the API is killed during the request
         client.post("/chat", json=body | {"smolchat": {"conversation": conversation}})
 
 
-def test_nothing_but_the_last_second_is_lost(model_server: FakeModelServer, tmp_path: Path) -> None:
+def test_response_is_stored_up_to_a_second_before_the_kill(
+    model_server: FakeModelServer, tmp_path: Path
+) -> None:
     model_server.replies.append(stream_of(["First answer"]))
-    begun = stream_of(["Second", " answer"]).pieces[:3]
-    model_server.replies.append(Reply(headers=EVENTS, pieces=begun, end="hang"))
+    partial = stream_of(["Second", " answer"]).pieces[:3]
+    model_server.replies.append(Reply(headers=EVENTS, pieces=partial, end="hang"))
     with api_process(model_server, tmp_path) as client:
         path = f"/conversations/{client.post('/conversations', json={}).json()['id']}"
         conversation = path.rpartition("/")[2]
         _ask(client, conversation, "One")
         asking = threading.Thread(target=_ask, args=[client, conversation, "Two"])
         asking.start()
-        with httpx.Client(base_url=client.base_url) as other:
-            wait_until(lambda: "Second answer" in other.get(path).text)
-            assert other.get(path).json()["messages"][3]["state"] == "writing"
+        with httpx.Client(base_url=client.base_url) as second_client:
+            wait_until(lambda: "Second answer" in second_client.get(path).text)
+            assert second_client.get(path).json()["messages"][3]["state"] == "writing"
     asking.join()
     with api_process(model_server, tmp_path) as client:
         messages = client.get(path).json()["messages"]
@@ -45,7 +47,7 @@ def test_nothing_but_the_last_second_is_lost(model_server: FakeModelServer, tmp_
     ]
 
 
-def test_a_question_that_was_not_yet_answered_is_there(
+def test_message_without_a_response_is_stored(
     model_server: FakeModelServer, tmp_path: Path
 ) -> None:
     model_server.replies.append(Reply(headers=EVENTS, end="hang"))
@@ -56,15 +58,19 @@ def test_a_question_that_was_not_yet_answered_is_there(
         wait_until(lambda: len(model_server.chats) == 1)
     asking.join()
     with api_process(model_server, tmp_path) as client:
-        asked, answer = client.get(f"/conversations/{conversation}").json()["messages"]
-    assert (asked["content"], answer["content"], answer["state"]) == ("Anyone?", "", "interrupted")
+        question, answer = client.get(f"/conversations/{conversation}").json()["messages"]
+    assert (question["content"], answer["content"], answer["state"]) == (
+        "Anyone?",
+        "",
+        "interrupted",
+    )
 
 
-def test_an_api_that_is_told_to_end_says_so_itself(
+def test_sigterm_marks_the_response_as_interrupted(
     model_server: FakeModelServer, tmp_path: Path
 ) -> None:
-    begun = stream_of(["Half"]).pieces[:2]
-    model_server.replies.append(Reply(headers=EVENTS, pieces=begun, end="hang"))
+    partial = stream_of(["Half"]).pieces[:2]
+    model_server.replies.append(Reply(headers=EVENTS, pieces=partial, end="hang"))
     with api_process(model_server, tmp_path, end=signal.SIGTERM) as client:
         conversation = client.post("/conversations", json={}).json()["id"]
         asking = threading.Thread(target=_ask, args=[client, conversation, "All of it?"])

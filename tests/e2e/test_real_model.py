@@ -1,4 +1,4 @@
-"""The API in front of the real engine: what only a real model server can show."""
+"""The API in front of the real engine: behavior that only a real model server shows."""
 
 import asyncio
 import json
@@ -29,47 +29,50 @@ async def api_client(engine: EngineProcess) -> AsyncIterator[httpx.AsyncClient]:
             yield client
 
 
-def asked(text: str = "Say hello.", **fields: Any) -> dict[str, Any]:
+def chat_body(text: str = "Say hello.", **fields: Any) -> dict[str, Any]:
     return {"messages": [{"role": "user", "content": text}], "max_tokens": 12} | fields
 
 
-async def streamed(api: httpx.AsyncClient, body: dict[str, Any]) -> list[Any]:
-    answer = await api.post("/chat", json=body | {"stream": True})
-    found = [line[6:] for line in answer.text.splitlines() if line.startswith("data: ")]
-    assert answer.status_code == 200
-    assert found[-1] == "[DONE]"
-    return [json.loads(event) for event in found[:-1]]
+async def stream_events(client: httpx.AsyncClient, body: dict[str, Any]) -> list[Any]:
+    response = await client.post("/chat", json=body | {"stream": True})
+    data_lines = [line[6:] for line in response.text.splitlines() if line.startswith("data: ")]
+    assert response.status_code == 200
+    assert data_lines[-1] == "[DONE]"
+    return [json.loads(event) for event in data_lines[:-1]]
 
 
-async def test_streams_follow_each_other_without_a_pause(api_client: httpx.AsyncClient) -> None:
-    # llama.cpp ends a connection after a stream though it says that it would keep it.
+async def test_consecutive_streams_do_not_fail(api_client: httpx.AsyncClient) -> None:
+    # llama.cpp closes a connection after a stream, although its headers say keep-alive.
     for _ in range(12):
-        await streamed(api_client, asked(max_tokens=2))
+        await stream_events(api_client, chat_body(max_tokens=2))
 
 
-async def test_more_answers_than_slots_are_all_given_and_differ(
+async def test_more_choices_than_slots_all_arrive_and_differ(
     api_client: httpx.AsyncClient,
 ) -> None:
-    body = asked(n=6, seed=7, temperature=1.5)
-    whole = (await api_client.post("/chat", json=body)).json()
-    assert [choice["index"] for choice in whole["choices"]] == [0, 1, 2, 3, 4, 5]
-    assert len({choice["message"]["content"] for choice in whole["choices"]}) > 3
-    events = await streamed(api_client, body)
-    ended = [c["index"] for event in events for c in event["choices"] if c["finish_reason"]]
-    assert sorted(ended) == [0, 1, 2, 3, 4, 5]
+    body = chat_body(n=6, seed=7, temperature=1.5)
+    response_body = (await api_client.post("/chat", json=body)).json()
+    assert [choice["index"] for choice in response_body["choices"]] == [0, 1, 2, 3, 4, 5]
+    assert len({choice["message"]["content"] for choice in response_body["choices"]}) > 3
+    events = await stream_events(api_client, body)
+    choices = [choice for event in events for choice in event["choices"]]
+    finished = [choice["index"] for choice in choices if choice["finish_reason"]]
+    assert sorted(finished) == [0, 1, 2, 3, 4, 5]
 
 
-async def test_the_same_seed_gives_the_same_answer_also_under_load(
+async def test_deterministic_request_repeats_its_response_under_load(
     api_client: httpx.AsyncClient,
 ) -> None:
-    body = asked("Tell me a story.", max_tokens=40, seed=11, temperature=1.2)
+    body = chat_body("Tell me a story.", max_tokens=40, seed=11, temperature=1.2)
     body |= {"smolchat": {"deterministic": True}}
 
-    async def disturb(number: int) -> None:
+    async def send_load(number: int) -> None:
         for turn in range(3):
-            await api_client.post("/chat", json=asked(f"{number} {turn}", max_tokens=30, seed=turn))
+            await api_client.post(
+                "/chat", json=chat_body(f"{number} {turn}", max_tokens=30, seed=turn)
+            )
 
-    load = [asyncio.create_task(disturb(number)) for number in range(6)]
+    load = [asyncio.create_task(send_load(number)) for number in range(6)]
     texts = [
         (await api_client.post("/chat", json=body)).json()["choices"][0]["message"]["content"]
         for _ in range(3)
@@ -82,8 +85,10 @@ async def test_the_same_seed_gives_the_same_answer_also_under_load(
     assert texts[0]
 
 
-async def test_a_receipt_says_what_was_measured(api_client: httpx.AsyncClient) -> None:
-    events = await streamed(api_client, asked(smolchat={"receipt": True, "progress": True}))
+async def test_receipt_has_the_measured_times_and_counts(api_client: httpx.AsyncClient) -> None:
+    events = await stream_events(
+        api_client, chat_body(smolchat={"receipt": True, "progress": True})
+    )
     receipt = events[-1]["smolchat"]["receipt"]
     assert receipt["model"] == "ai/smollm2:latest"
     assert (receipt["finish_reason"], receipt["completion_tokens"]) == ("length", 12)
@@ -95,20 +100,22 @@ async def test_a_receipt_says_what_was_measured(api_client: httpx.AsyncClient) -
     assert receipt["load_ms"] is None  # nothing was loaded
     phases = [event["smolchat"]["progress"] for event in events[:-1] if "smolchat" in event]
     assert [phase["phase"] for phase in phases][-2:] == ["reading", "writing"]
-    again = await streamed(api_client, asked(seed=receipt["seed"], smolchat={"receipt": True}))
+    again = await stream_events(
+        api_client, chat_body(seed=receipt["seed"], smolchat={"receipt": True})
+    )
     assert again[-1]["smolchat"]["receipt"]["seed"] == receipt["seed"]
 
 
-async def test_whoever_leaves_frees_the_model(api_client: httpx.AsyncClient) -> None:
-    # Eight answers of 2,000 tokens: far more than the patience of the one who comes after them.
-    long = asked("Count to ten thousand.", max_tokens=2000, ignore_eos=True)
-    leaving = [
-        asyncio.create_task(api_client.post("/chat", json=long | {"stream": is_streamed}))
+async def test_disconnects_free_the_model_for_other_requests(api_client: httpx.AsyncClient) -> None:
+    # Eight responses of 2,000 tokens take far longer than the timeout of the next request.
+    long_body = chat_body("Count to ten thousand.", max_tokens=2000, ignore_eos=True)
+    requests = [
+        asyncio.create_task(api_client.post("/chat", json=long_body | {"stream": is_streamed}))
         for is_streamed in (False, True) * 4
     ]
     await asyncio.sleep(2)
-    assert [task.result().text for task in leaving if task.done()] == []
-    for task in leaving:
+    assert [task.result().text for task in requests if task.done()] == []
+    for task in requests:
         task.cancel()
-    answer = await api_client.post("/chat", json=asked(), timeout=20)
-    assert answer.status_code == 200
+    response = await api_client.post("/chat", json=chat_body(), timeout=20)
+    assert response.status_code == 200

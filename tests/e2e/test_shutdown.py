@@ -1,4 +1,4 @@
-"""What clients are told when the API is asked to end while they wait for an answer."""
+"""What clients receive if the API is stopped while they wait for a response."""
 
 import signal
 import time
@@ -10,45 +10,45 @@ import pytest
 from tests.support.api_process import started_by_hand
 from tests.support.fake_model_server import EVENTS, FakeModelServer, Reply, chunk
 
-MOST_SECONDS = 4.0  # from TERM to the end
+MAX_SECONDS = 4.0  # from SIGTERM to the exit
 HELLO = {"messages": [{"role": "user", "content": "Hello"}]}
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_stream_is_told_and_the_process_ends(
+def test_signal_ends_the_stream_with_an_error_and_the_process(
     number: signal.Signals, model_server: FakeModelServer
 ) -> None:
-    begun = Reply(headers=EVENTS, pieces=[chunk({"content": "Hi"})], end="hang")
-    model_server.replies.append(begun)
+    partial = Reply(headers=EVENTS, pieces=[chunk({"content": "Hi"})], end="hang")
+    model_server.replies.append(partial)
     with started_by_hand(model_server) as (url, process):
-        with httpx.stream("POST", f"{url}/chat", json=HELLO | {"stream": True}) as answer:
-            lines = answer.iter_lines()
+        with httpx.stream("POST", f"{url}/chat", json=HELLO | {"stream": True}) as response:
+            lines = response.iter_lines()
             assert "Hi" in next(lines)
             process.send_signal(number)
             assert "shutting_down" in "".join(lines)
-        process.wait(timeout=MOST_SECONDS)
+        process.wait(timeout=MAX_SECONDS)
     assert model_server.chats[0].left.wait(5)
 
 
-def test_a_client_that_does_not_read_keeps_nobody_waiting(model_server: FakeModelServer) -> None:
+def test_client_that_does_not_read_does_not_delay_the_exit(model_server: FakeModelServer) -> None:
     flood = [chunk({"content": "x" * 60_000})] * 2_000
     model_server.replies.append(Reply(headers=EVENTS, pieces=flood, end="hang"))
     with (
         started_by_hand(model_server) as (url, process),
-        httpx.stream("POST", f"{url}/chat", json=HELLO | {"stream": True}) as answer,
+        httpx.stream("POST", f"{url}/chat", json=HELLO | {"stream": True}) as response,
     ):
-        next(answer.iter_raw())
+        next(response.iter_raw())
         process.terminate()
-        process.wait(timeout=MOST_SECONDS)
+        process.wait(timeout=MAX_SECONDS)
 
 
-def test_a_whole_answer_that_is_awaited_becomes_a_503(model_server: FakeModelServer) -> None:
+def test_waiting_request_without_streaming_gets_a_503(model_server: FakeModelServer) -> None:
     model_server.replies.append(Reply(first_seconds=60))
     with started_by_hand(model_server) as (url, process), ThreadPoolExecutor() as threads:
-        asking = threads.submit(httpx.post, f"{url}/chat", json=HELLO)
+        request = threads.submit(httpx.post, f"{url}/chat", json=HELLO)
         while not model_server.chats:
             time.sleep(0.02)
         process.terminate()
-        answer = asking.result()
-        process.wait(timeout=MOST_SECONDS)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "shutting_down")
+        response = request.result()
+        process.wait(timeout=MAX_SECONDS)
+    assert (response.status_code, response.json()["error"]["code"]) == (503, "shutting_down")

@@ -1,4 +1,4 @@
-"""What Compose and hadolint say of the files, before anything is built."""
+"""Checks of the Compose files and Dockerfiles by Compose and hadolint, before anything is built."""
 
 import re
 import subprocess
@@ -24,28 +24,28 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
 
 
 @pytest.mark.parametrize("dockerfile", ["Dockerfile.api", "Dockerfile.ui"])
-def test_hadolint_has_nothing_to_say(dockerfile: str) -> None:
+def test_hadolint_reports_nothing(dockerfile: str) -> None:
     hadolint = Path(sys.executable).with_name("hadolint")
-    said = subprocess.run(
+    result = subprocess.run(
         [hadolint, ROOT / dockerfile], capture_output=True, text=True, check=False
     )
-    assert (said.stdout, said.returncode) == ("", 0)
+    assert (result.stdout, result.returncode) == ("", 0)
 
 
-def test_the_models_id_is_filled_in_wherever_it_is_wanted(stack: Stack) -> None:
+def test_model_id_is_inserted_everywhere(stack: Stack) -> None:
     environment = stack.directory / ".env"
-    written = environment.read_text().replace("MODEL_ID=ai/smollm2:latest", "MODEL_ID=ai/other:1B")
-    environment.write_text(written)
+    text = environment.read_text().replace("MODEL_ID=ai/smollm2:latest", "MODEL_ID=ai/other:1B")
+    environment.write_text(text)
     config = stack.config()
     models = "models:\n  llm:\n    model: ai/other:1B\n    context_size: 8192\n"
-    assert models in stack.compose("config")  # the JSON leaves it out
+    assert models in stack.compose("config")  # missing in the JSON
     for service in ("api", "ui"):
         assert config["services"][service]["environment"]["MODEL_ID"] == "ai/other:1B"
-    bound = config["services"]["api"]["models"]["llm"]
-    assert bound == {"endpoint_var": "DMR_BASE_URL", "model_var": "MODEL_ID"}
+    binding = config["services"]["api"]["models"]["llm"]
+    assert binding == {"endpoint_var": "DMR_BASE_URL", "model_var": "MODEL_ID"}
 
 
-def test_the_embedded_file_wants_no_model_runner(stack: Stack) -> None:
+def test_embedded_file_needs_no_model_runner(stack: Stack) -> None:
     stack.files = (EMBEDDED,)
     config = stack.config()
     assert config["services"].keys() == {"engine", "api", "ui"}
@@ -53,7 +53,7 @@ def test_the_embedded_file_wants_no_model_runner(stack: Stack) -> None:
     assert "ports" not in config["services"]["engine"]
 
 
-def test_the_scaled_house_is_reached_at_the_balancer_only(stack: Stack) -> None:
+def test_scaled_stack_is_reachable_only_at_the_balancer(stack: Stack) -> None:
     stack.files = SCALED
     services = stack.config()["services"]
     assert "ports" not in services["api"]
@@ -62,19 +62,17 @@ def test_the_scaled_house_is_reached_at_the_balancer_only(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("file", ["compose.yaml", EMBEDDED])
-def test_the_page_waits_for_the_api_and_only_the_api_knows_the_host(
-    file: str, stack: Stack
-) -> None:
+def test_page_waits_for_the_api_and_only_the_api_has_extra_hosts(file: str, stack: Stack) -> None:
     stack.files = (file,)
     services = stack.config()["services"]
     assert services["ui"]["depends_on"]["api"]["condition"] == "service_healthy"
-    known = {name: service.get("extra_hosts", []) for name, service in services.items()}
-    assert known.pop("api") == ["host.docker.internal=host-gateway"]
-    assert not any(known.values())
+    extra_hosts = {name: service.get("extra_hosts", []) for name, service in services.items()}
+    assert extra_hosts.pop("api") == ["host.docker.internal=host-gateway"]
+    assert not any(extra_hosts.values())
 
 
 @pytest.mark.parametrize("file", ["compose.yaml", EMBEDDED])
-def test_settings_are_changed_where_the_readme_says(file: str, stack: Stack) -> None:
+def test_settings_are_read_from_the_files_in_the_readme(file: str, stack: Stack) -> None:
     stack.files = (file,)
     with (stack.directory / ".env.docker").open("a") as settings:
         settings.write("SMOLCHAT_ALLOWED_HOSTS=api,chat.example\nSMOLCHAT_ENGINE_CONTEXT=4096\n")
@@ -87,13 +85,13 @@ def test_settings_are_changed_where_the_readme_says(file: str, stack: Stack) -> 
         assert services["engine"]["environment"]["SMOLCHAT_ENGINE_CONTEXT"] == "4096"
 
 
-def test_the_api_is_public_at_its_own_port_unless_said(stack: Stack) -> None:
-    told = stack.config()["services"]["ui"]["environment"]
-    assert told["SMOLCHAT_API_PUBLIC_URL"] == stack.api
+def test_public_api_url_defaults_to_the_published_port(stack: Stack) -> None:
+    variables = stack.config()["services"]["ui"]["environment"]
+    assert variables["SMOLCHAT_API_PUBLIC_URL"] == stack.api
 
 
 @pytest.mark.parametrize("files", [(), ("compose.yaml", "compose.override.yaml")])
-def test_the_guides_larger_model_server_takes_model_runners_place(
+def test_override_of_the_scaling_guide_replaces_model_runner(
     files: tuple[str, ...], stack: Stack
 ) -> None:
     guide = (ROOT / "docs/scaling.md").read_text()
@@ -106,23 +104,23 @@ def test_the_guides_larger_model_server_takes_model_runners_place(
     assert "\nmodels:" not in stack.compose("config")
 
 
-def test_postgres_takes_the_files_place(stack: Stack) -> None:
+def test_postgres_replaces_the_database_file(stack: Stack) -> None:
     for file in ("compose.yaml", EMBEDDED):
         stack.files = (file, "compose.postgres.yaml")
         services = stack.config()["services"]
         assert services["postgres"]["image"] == "postgres:17"
         assert "ports" not in services["postgres"]
-        told = services["api"]["environment"]
-        assert told["SMOLCHAT_DATABASE_URL"] == "postgresql://smolchat@postgres/smolchat"
-        assert told["PGPASSWORD"] == services["postgres"]["environment"]["POSTGRES_PASSWORD"]
+        variables = services["api"]["environment"]
+        assert variables["SMOLCHAT_DATABASE_URL"] == "postgresql://smolchat@postgres/smolchat"
+        assert variables["PGPASSWORD"] == services["postgres"]["environment"]["POSTGRES_PASSWORD"]
     del stack.environment["SMOLCHAT_DATABASE_PASSWORD"]
-    done = stack.try_compose("config", "--quiet")
-    assert done.returncode
-    assert "write a line such as SMOLCHAT_DATABASE_PASSWORD=" in done.stderr
+    result = stack.try_compose("config", "--quiet")
+    assert result.returncode
+    assert "write a line such as SMOLCHAT_DATABASE_PASSWORD=" in result.stderr
 
 
 @pytest.mark.parametrize("files", [["compose.yaml"], [EMBEDDED], SCALED[:2]])
-def test_every_container_is_held_to_what_it_needs(files: Sequence[str], stack: Stack) -> None:
+def test_every_container_is_hardened_and_limited(files: Sequence[str], stack: Stack) -> None:
     stack.files = tuple(files)
     for service in stack.config()["services"].values():
         assert service["read_only"]
@@ -136,17 +134,17 @@ def test_every_container_is_held_to_what_it_needs(files: Sequence[str], stack: S
 
 
 @pytest.mark.parametrize("file", ["compose.yaml", EMBEDDED])
-def test_an_unset_model_is_said_with_what_to_do(file: str, stack: Stack) -> None:
+def test_unset_model_is_reported_with_what_to_do(file: str, stack: Stack) -> None:
     (stack.directory / ".env").write_text("")
     stack.files = (file,)
-    done = stack.try_compose("config", "--quiet")
-    assert done.returncode
-    assert "MODEL_ID is missing a value: write a line such as" in done.stderr
-    assert "into the file .env" in done.stderr
+    result = stack.try_compose("config", "--quiet")
+    assert result.returncode
+    assert "MODEL_ID is missing a value: write a line such as" in result.stderr
+    assert "into the file .env" in result.stderr
 
 
 @pytest.mark.parametrize(
-    ("right", "wrong", "told"),
+    ("correct", "misspelt", "message"),
     [
         ("read_only:", "readonly:", "readonly"),
         ("endpoint_var:", "endpoint_vr:", "endpoint_vr"),
@@ -156,23 +154,25 @@ def test_an_unset_model_is_said_with_what_to_do(file: str, stack: Stack) -> None
         (".env.docker", ".env.dokcer", ".env.dokcer"),
     ],
 )
-def test_what_is_misspelt_is_named(right: str, wrong: str, told: str, stack: Stack) -> None:
+def test_misspelt_key_is_named_in_the_error(
+    correct: str, misspelt: str, message: str, stack: Stack
+) -> None:
     file = stack.directory / "compose.yaml"
-    assert right in file.read_text()
-    file.write_text(file.read_text().replace(right, wrong))
-    done = stack.try_compose("config", "--quiet")
-    assert done.returncode
-    assert told in done.stderr
+    assert correct in file.read_text()
+    file.write_text(file.read_text().replace(correct, misspelt))
+    result = stack.try_compose("config", "--quiet")
+    assert result.returncode
+    assert message in result.stderr
 
 
 def has_containers(stack: Stack) -> bool:
     return bool(stack.compose("ps", "--all", "--quiet").strip())
 
 
-def test_without_the_plugin_nothing_is_begun(tmp_path: Path) -> None:
-    house = copied_project(tmp_path)
-    with stack_of(house, tmp_path, has_model_runner=False) as stack:
-        done = stack.try_compose("up", "--detach", "--no-build", "--pull", "never")
-        assert done.returncode
-        assert "'models' support requires Docker Model plugin" in done.stderr
+def test_nothing_is_started_without_the_model_plugin(tmp_path: Path) -> None:
+    project = copied_project(tmp_path)
+    with stack_of(project, tmp_path, has_model_runner=False) as stack:
+        result = stack.try_compose("up", "--detach", "--no-build", "--pull", "never")
+        assert result.returncode
+        assert "'models' support requires Docker Model plugin" in result.stderr
         assert not has_containers(stack)

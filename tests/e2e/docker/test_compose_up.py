@@ -1,4 +1,4 @@
-"""`docker compose up` with Docker Model Runner's stand-in, as a person meets it."""
+"""`docker compose up` with a fake Docker Model Runner."""
 
 import re
 import time
@@ -29,14 +29,14 @@ UP_SECONDS = 20.0
 STOP_SECONDS = 10.0
 FILES = ("compose.yaml", "compose.desktop.yaml")
 DESKTOP = "model-runner.docker.internal"
-# The paths of Docker Model Runner since December 2025, when it tells Compose /v1/, and before.
+# The paths of Docker Model Runner since December 2025, when it reports /v1/ to Compose, and before.
 NEW = ("/engines/llama.cpp/v1", "/engines/v1", "/v1")
 OLD = ("/engines/llama.cpp/v1", "/engines/v1")
 
 
 @dataclass
 class Running:
-    """A started stack, the model server behind it, another one, and how long the start took."""
+    """A started stack, its model server, an older one, and the duration of the start."""
 
     stack: Stack
     model: FakeModelServer
@@ -44,8 +44,8 @@ class Running:
     up_seconds: float
 
 
-def endpoint(model: FakeModelServer, told: str) -> str:
-    return f"http://{DESKTOP}:{model.port}{told}"
+def endpoint(model: FakeModelServer, path: str) -> str:
+    return f"http://{DESKTOP}:{model.port}{path}"
 
 
 @pytest.fixture(scope="module")
@@ -75,25 +75,25 @@ def badge(page: Page, text: str) -> Locator:
     return page.get_by_text(re.compile(f" {text}$"))  # after its icon
 
 
-def test_a_built_house_is_healthy_soon(running: Running) -> None:
+def test_built_stack_is_healthy_in_time(running: Running) -> None:
     print(f"From `up` to healthy took {running.up_seconds:.1f} s.")
     assert running.up_seconds <= UP_SECONDS
 
 
-def test_compose_says_where_the_model_is_and_which(running: Running) -> None:
+def test_compose_sets_the_model_and_its_url(running: Running) -> None:
     variables = running.stack.variables("api")
     assert variables["DMR_BASE_URL"] == endpoint(running.model, "/v1/")
     assert variables["MODEL_ID"] == "ai/smollm2:latest"
     assert variables["API_BASE_URL"] == "http://api:8000"
 
 
-def test_compose_has_the_model_pulled_and_its_context_set(running: Running) -> None:
-    asked = running.stack.log.read_text().splitlines()
-    assert "pull ai/smollm2:latest" in asked
-    assert "configure --context-size 8192 ai/smollm2:latest" in asked
+def test_compose_pulls_the_model_and_configures_its_context(running: Running) -> None:
+    log_lines = running.stack.log.read_text().splitlines()
+    assert "pull ai/smollm2:latest" in log_lines
+    assert "configure --context-size 8192 ai/smollm2:latest" in log_lines
 
 
-def test_the_api_is_ready_and_answers_through_the_published_port(running: Running) -> None:
+def test_api_is_ready_and_responds_on_the_published_port(running: Running) -> None:
     assert running.stack.health()["model_server"]["state"] == "ready"
     assert httpx.get(f"{running.stack.api}/readyz").status_code == 200
     running.model.replies.clear()
@@ -101,24 +101,24 @@ def test_the_api_is_ready_and_answers_through_the_published_port(running: Runnin
     assert running.model.chats[-1].body["model"] == "ai/smollm2:latest"
 
 
-def test_the_ports_are_published_on_loopback_only(running: Running) -> None:
+def test_ports_are_published_on_loopback_only(running: Running) -> None:
     for service in ("api", "ui"):
         bindings = running.stack.inspect(service)["HostConfig"]["PortBindings"].values()
         assert {binding["HostIp"] for [binding] in bindings} == {"127.0.0.1"}
 
 
-def test_a_container_may_write_nowhere_and_is_nobody(running: Running) -> None:
-    tried = "import os; print(os.getuid()); open('/app/x', 'w')"
+def test_container_is_read_only_and_unprivileged(running: Running) -> None:
+    script = "import os; print(os.getuid()); open('/app/x', 'w')"
     for service in ("api", "ui"):
-        done = running.stack.try_compose("exec", "-T", service, "python", "-c", tried)
-        assert done.stdout == "10001\n"
-        assert "Read-only file system" in done.stderr
+        result = running.stack.try_compose("exec", "-T", service, "python", "-c", script)
+        assert result.stdout == "10001\n"
+        assert "Read-only file system" in result.stderr
         effective = running.stack.compose("exec", "-T", service, "grep", "CapEff", "/proc/1/status")
         assert int(effective.split()[1], 16) == 0
 
 
 @needs_chromium
-def test_the_page_answers_in_a_browser(running: Running, page: Page) -> None:
+def test_page_shows_a_response_in_a_browser(running: Running, page: Page) -> None:
     running.model.replies.append(stream_of(["All ", "is ", "well."]))
     badge(page, "Ready").wait_for()
     assert "Runs on this computer" in page.locator("body").inner_text()
@@ -127,94 +127,93 @@ def test_the_page_answers_in_a_browser(running: Running, page: Page) -> None:
 
 
 @needs_chromium
-def test_an_api_that_is_killed_comes_back_and_the_page_says_so_meanwhile(
-    running: Running, page: Page
-) -> None:
+def test_killed_api_restarts_and_the_page_shows_the_outage(running: Running, page: Page) -> None:
     stack = running.stack
 
-    def is_seen_when_killed() -> bool:
+    def is_outage_visible() -> bool:
         stack.kill("api")
         return badge(page, "API offline").is_visible()
 
     stack.kill("api")
-    wait_until(lambda: bool(version(stack)))  # by itself, in no time
-    # Each start after another soon death is held back longer, until the page has time to see it.
-    wait_until(is_seen_when_killed, seconds=60)
+    wait_until(lambda: bool(version(stack)))  # restarted by Docker, at once
+    # Docker delays each further restart more, until the page has time to notice the outage.
+    wait_until(is_outage_visible, seconds=60)
     badge(page, "Ready").wait_for(timeout=60_000)
     assert stack.inspect("api")["RestartCount"] >= 2
     assert stack.ask("Hello")
 
 
 def version(stack: Stack) -> str:
-    """Give the version of the API that answers now, or nothing."""
+    """Return the version of the running API, or an empty string."""
     try:
         return str(stack.health()["version"])
     except httpx.TransportError:
         return ""
 
 
-def test_conversations_survive_the_containers(running: Running) -> None:
+def test_conversations_survive_new_containers(running: Running) -> None:
     stack = running.stack
     running.model.replies.clear()
     conversation = stack.new_conversation("Remember this")
-    kept = stack.messages_of(conversation)
-    assert [message["role"] for message in kept] == ["user", "assistant"]
+    messages = stack.messages_of(conversation)
+    assert [message["role"] for message in messages] == ["user", "assistant"]
     stack.compose("down")
     stack.up()
-    assert stack.messages_of(conversation) == kept
+    assert stack.messages_of(conversation) == messages
 
 
-def test_an_answer_that_a_kill_ended_is_kept_as_far_as_it_came(running: Running) -> None:
+def test_response_is_stored_up_to_the_kill(running: Running) -> None:
     stack = running.stack
-    begun = Reply(headers=EVENTS, pieces=[chunk({"content": "Once upon"})], end="hang")
-    running.model.replies.append(begun)
-    made = httpx.post(f"{stack.api}/conversations", json={}).raise_for_status().json()
+    partial = Reply(headers=EVENTS, pieces=[chunk({"content": "Once upon"})], end="hang")
+    running.model.replies.append(partial)
+    conversation = httpx.post(f"{stack.api}/conversations", json={}).raise_for_status().json()
     body = {
         "messages": [{"role": "user", "content": "Tell me"}],
         "stream": True,
-        "smolchat": {"conversation": made["id"], "parent": None},
+        "smolchat": {"conversation": conversation["id"], "parent": None},
     }
-    with httpx.stream("POST", f"{stack.api}/chat", json=body, timeout=30) as answer:
-        lines = answer.iter_lines()
+    with httpx.stream("POST", f"{stack.api}/chat", json=body, timeout=30) as response:
+        lines = response.iter_lines()
         assert any("Once upon" in line for line in lines)
-        wait_until(lambda: stack.messages_of(made["id"])[-1]["content"] == "Once upon")
+        wait_until(lambda: stack.messages_of(conversation["id"])[-1]["content"] == "Once upon")
         stack.kill("api")
     wait_until(lambda: bool(version(stack)), seconds=60)
-    question, broken = stack.messages_of(made["id"])
+    question, broken = stack.messages_of(conversation["id"])
     assert question["content"] == "Tell me"
     assert (broken["state"], broken["content"]) == ("interrupted", "Once upon")
 
 
-def test_another_model_is_one_line_and_one_command(running: Running) -> None:
+def test_model_changes_with_one_line_and_one_command(running: Running) -> None:
     stack = running.stack
     environment = stack.directory / ".env"
-    was = environment.read_text()
-    environment.write_text(was.replace("ai/smollm2:latest\n", "ai/other:1B\n"))
+    original = environment.read_text()
+    environment.write_text(original.replace("ai/smollm2:latest\n", "ai/other:1B\n"))
     stack.compose("up", "--detach", "--build", "--wait", "--quiet-build")
     assert "configure --context-size 8192 ai/other:1B" in stack.log.read_text()
     assert stack.health()["model"] == "ai/other:1B"
     assert stack.variables("ui")["MODEL_ID"] == "ai/other:1B"
-    environment.write_text(was)
+    environment.write_text(original)
     stack.up("api")
     assert stack.health()["model"] == "ai/smollm2:latest"
 
 
-def test_the_model_server_may_be_down_or_older(running: Running) -> None:
+def test_model_server_can_be_down_or_older(running: Running) -> None:
     stack = running.stack
-    newer = stack.environment["MODEL_RUNNER_ENDPOINT"]
+    usual_endpoint = stack.environment["MODEL_RUNNER_ENDPOINT"]
     stack.environment["MODEL_RUNNER_ENDPOINT"] = f"http://{DESKTOP}:9/v1/"
     stack.up("api")
     assert stack.health()["model_server"]["state"] == "unreachable"
-    stack.environment["MODEL_RUNNER_ENDPOINT"] = older = endpoint(running.older, "/engines/v1/")
+    older_endpoint = endpoint(running.older, "/engines/v1/")
+    stack.environment["MODEL_RUNNER_ENDPOINT"] = older_endpoint
     stack.up("api")
-    assert stack.variables("api")["DMR_BASE_URL"] == older
+    assert stack.variables("api")["DMR_BASE_URL"] == older_endpoint
     assert stack.ask("Hello")
     assert running.older.chats
-    stack.environment["MODEL_RUNNER_ENDPOINT"] = newer
+    stack.environment["MODEL_RUNNER_ENDPOINT"] = usual_endpoint
     stack.up("api")
 
 
-def test_a_change_of_our_code_arrives_while_one_watches(running: Running) -> None:
+def test_code_change_is_deployed_while_watching(running: Running) -> None:
     stack = running.stack
     with stack.watching():
         source = stack.directory / "backend/__init__.py"
@@ -222,18 +221,18 @@ def test_a_change_of_our_code_arrives_while_one_watches(running: Running) -> Non
         wait_until(lambda: version(stack) == "0.1.1-watched")
 
 
-# The last one that uses the stack: it leaves it stopped.
-def test_a_stream_is_told_when_its_container_stops(running: Running) -> None:
-    begun = Reply(headers=EVENTS, pieces=[chunk({"content": "Hi"})], end="hang")
-    running.model.replies.append(begun)
+# The last test with the stack: it leaves it stopped.
+def test_stopped_container_ends_its_stream_with_an_error(running: Running) -> None:
+    partial = Reply(headers=EVENTS, pieces=[chunk({"content": "Hi"})], end="hang")
+    running.model.replies.append(partial)
     body = {"messages": [{"role": "user", "content": "Hello"}], "stream": True}
-    with httpx.stream("POST", f"{running.stack.api}/chat", json=body, timeout=30) as answer:
-        lines = answer.iter_lines()
+    with httpx.stream("POST", f"{running.stack.api}/chat", json=body, timeout=30) as response:
+        lines = response.iter_lines()
         next(lines)
-        began = time.monotonic()
+        started_at = time.monotonic()
         running.stack.compose("stop", "api", "ui")
         assert "shutting_down" in "".join(lines)
-    assert time.monotonic() - began < STOP_SECONDS
+    assert time.monotonic() - started_at < STOP_SECONDS
     for service in ("api", "ui"):
         assert running.stack.inspect(service)["State"]["ExitCode"] == 0
 
@@ -242,17 +241,17 @@ def test_a_stream_is_told_when_its_container_stops(running: Running) -> None:
     ("model", "is_started"),
     [("ai/smollm2:latest", False), ("docker.io/ai/smollm2:latest", True)],
 )
-def test_without_a_network_only_the_long_name_starts(
+def test_only_the_long_model_name_starts_offline(
     model: str, is_started: bool, tmp_path: Path
 ) -> None:
     with stack_of(copied_project(tmp_path), tmp_path, FILES) as stack:
-        stack.project += "-offline"  # the other one runs
+        stack.project += "-offline"  # the first stack is running
         (stack.directory / ".env").write_text(f"MODEL_ID={model}\n")
         stack.environment |= {
             "MODEL_RUNNER_ENDPOINT": f"http://{DESKTOP}:9/v1/",
             "MODEL_RUNNER_OFFLINE": "yes",
             "MODEL_RUNNER_TAG": "docker.io/ai/smollm2:latest",
         }
-        done = stack.try_compose("up", "--detach", "--build", "api")
-        assert (done.returncode == 0) == is_started, done.stderr
+        result = stack.try_compose("up", "--detach", "--build", "api")
+        assert (result.returncode == 0) == is_started, result.stderr
         assert bool(stack.compose("ps", "--quiet").strip()) == is_started

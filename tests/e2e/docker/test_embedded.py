@@ -1,4 +1,4 @@
-"""The embedded house: without Docker Model Runner, with the real model."""
+"""The embedded stack: without Docker Model Runner, with the real model."""
 
 from collections.abc import Iterator
 
@@ -22,7 +22,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield stack
 
 
-def test_it_is_healthy_soon_and_the_real_model_answers(stack: Stack) -> None:
+def test_stack_is_healthy_in_time_and_the_real_model_responds(stack: Stack) -> None:
     up_seconds = stack.up()
     print(f"From `up` to healthy took {up_seconds:.1f} s.")
     assert "Paris" in stack.ask("What is the capital of France?")
@@ -32,25 +32,25 @@ def test_it_is_healthy_soon_and_the_real_model_answers(stack: Stack) -> None:
     assert up_seconds <= UP_SECONDS
 
 
-def test_an_object_fits_its_schema_here_too(stack: Stack) -> None:
-    """A schema is judged in a process of its own, within what the container allows."""
+def test_structured_output_works_in_the_container(stack: Stack) -> None:
+    """The schema worker is a separate process, within the container's limits."""
     body = {"messages": [{"role": "user", "content": "I love it!"}], "response_type": "sentiment"}
-    answer = httpx.post(f"{stack.api}/structured", json=body, timeout=60).raise_for_status().json()
-    assert answer["parsed"]
+    response = httpx.post(f"{stack.api}/structured", json=body, timeout=60).raise_for_status()
+    assert response.json()["parsed"]
 
 
-def test_the_model_is_asked_within_only(stack: Stack) -> None:
+def test_engine_port_is_not_published(stack: Stack) -> None:
     assert not stack.inspect("engine")["HostConfig"]["PortBindings"]
 
 
-def test_an_engine_that_is_killed_comes_back(stack: Stack) -> None:
+def test_killed_engine_is_restarted(stack: Stack) -> None:
     stack.kill("engine")
     wait_until(lambda: stack.health()["model_server"]["state"] == "ready")
     assert stack.inspect("engine")["RestartCount"] == 1
     assert "Paris" in stack.ask("What is the capital of France?")
 
 
-def test_everything_ends_gently(stack: Stack) -> None:
+def test_all_containers_stop_with_exit_code_0(stack: Stack) -> None:
     stack.compose("stop")
     for service in ("engine", "api", "ui"):
         assert stack.inspect(service)["State"]["ExitCode"] == 0

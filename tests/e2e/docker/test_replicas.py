@@ -1,4 +1,4 @@
-"""Two replicas of the API behind one address, which share Postgres."""
+"""Two API replicas behind a load balancer, sharing Postgres."""
 
 import json
 from collections.abc import Iterator
@@ -44,76 +44,77 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         running_fake_model_server(host="0.0.0.0") as model,
         stack_of(copied_project(folder), folder, FILES) as stack,
     ):
-        told = f"http://model-runner.docker.internal:{model.port}/v1/"
-        stack.environment["MODEL_RUNNER_ENDPOINT"] = told
+        endpoint = f"http://model-runner.docker.internal:{model.port}/v1/"
+        stack.environment["MODEL_RUNNER_ENDPOINT"] = endpoint
         stack.compose("build", "--quiet")
         stack.up()
-        wait_until(lambda: is_reached(stack))
+        wait_until(lambda: is_reachable(stack))
         yield Running(stack, model)
 
 
-def is_reached(stack: Stack) -> bool:
+def is_reachable(stack: Stack) -> bool:
     try:
         return httpx.get(f"{stack.api}/readyz").status_code == 200
     except httpx.TransportError:
         return False
 
 
-def asked_itself(stack: Stack, replica: int, path: str) -> Any:
-    """Ask one replica, past the balancer."""
-    told = f"import urllib.request as u; print(u.urlopen('http://localhost:8000{path}').read().decode())"
-    run = ["exec", "-T", "--index", str(replica), "api", "python", "-c", told]
+def request_replica(stack: Stack, replica: int, path: str) -> Any:
+    """Send a request to one replica, bypassing the balancer."""
+    url = f"http://localhost:8000{path}"
+    script = f"from urllib.request import urlopen; print(urlopen('{url}').read().decode())"
+    run = ["exec", "-T", "--index", str(replica), "api", "python", "-c", script]
     return json.loads(stack.compose(*run))
 
 
-def answered_by(stack: Stack, replica: int) -> int:
-    """Count the chats that one replica has answered."""
+def count_chats(stack: Stack, replica: int) -> int:
+    """Count the chat requests that one replica has handled."""
     lines = stack.docker("logs", f"{stack.project}-api-{replica}").splitlines()
     return sum("POST /chat" in line for line in lines)
 
 
-def test_both_answer_and_each_has_what_the_other_keeps(running: Running) -> None:
+def test_replicas_share_the_load_and_the_conversations(running: Running) -> None:
     stack = running.stack
     conversations = {stack.new_conversation(f"Question {number}") for number in range(20)}
-    counts = [answered_by(stack, replica) for replica in (1, 2)]
-    print(f"The replicas answered {counts[0]} and {counts[1]} of {sum(counts)} chats.")
+    counts = [count_chats(stack, replica) for replica in (1, 2)]
+    print(f"The replicas handled {counts[0]} and {counts[1]} of {sum(counts)} chats.")
     assert all(counts)
     for replica in (1, 2):
-        listed = asked_itself(stack, replica, "/conversations?limit=100")["data"]
-        assert {conversation["id"] for conversation in listed} >= conversations
+        stored = request_replica(stack, replica, "/conversations?limit=100")["data"]
+        assert {conversation["id"] for conversation in stored} >= conversations
 
 
-def test_an_answer_comes_through_piece_by_piece_and_a_reader_may_leave(running: Running) -> None:
-    begun = Reply(headers=EVENTS, pieces=[chunk({"content": "Once"})], end="hang")
-    running.model.replies.append(begun)
+def test_balancer_streams_and_passes_disconnects_on(running: Running) -> None:
+    partial = Reply(headers=EVENTS, pieces=[chunk({"content": "Once"})], end="hang")
+    running.model.replies.append(partial)
     with httpx.stream(
         "POST", f"{running.stack.api}/chat", json=HELLO | {"stream": True}, timeout=30
-    ) as answer:
-        assert any("Once" in line for line in answer.iter_lines())
+    ) as response:
+        assert any("Once" in line for line in response.iter_lines())
     assert running.model.chats[-1].left.wait(10)
 
 
-def test_while_a_replica_is_down_the_other_answers(running: Running) -> None:
+def test_other_replica_responds_while_one_is_down(running: Running) -> None:
     stack = running.stack
     stack.docker("stop", "--time", "1", f"{stack.project}-api-1")
     for _ in range(50):
         httpx.post(f"{stack.api}/chat", json=HELLO, timeout=30).raise_for_status()
     stack.docker("start", f"{stack.project}-api-1")
-    before = answered_by(stack, 1)
+    before = count_chats(stack, 1)
 
-    def is_asked_again() -> bool:
+    def is_used_again() -> bool:
         httpx.post(f"{stack.api}/chat", json=HELLO, timeout=30).raise_for_status()
-        return answered_by(stack, 1) > before
+        return count_chats(stack, 1) > before
 
-    wait_until(is_asked_again, seconds=60)
+    wait_until(is_used_again, seconds=60)
 
 
-# The last one: it leaves another set of containers.
-def test_conversations_in_postgres_survive_the_containers(running: Running) -> None:
+# The last test: it replaces the containers.
+def test_conversations_in_postgres_survive_new_containers(running: Running) -> None:
     stack = running.stack
     conversation = stack.new_conversation("Remember this")
-    kept = stack.messages_of(conversation)
+    messages = stack.messages_of(conversation)
     stack.compose("down")
     stack.up()
-    wait_until(lambda: is_reached(stack))
-    assert stack.messages_of(conversation) == kept
+    wait_until(lambda: is_reachable(stack))
+    assert stack.messages_of(conversation) == messages
