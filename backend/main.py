@@ -5,8 +5,10 @@ import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import cache
 
 from fastapi import APIRouter, FastAPI
+from starlette.routing import BaseRoute
 
 from backend import VERSION
 from backend.chat import routes as chat
@@ -32,11 +34,6 @@ from backend.settings import Settings
 from backend.state import AppState
 from backend.structured import routes as structured
 
-# FastAPI builds an included route at its first request. Included here, it is built once a process.
-api_router = APIRouter()
-for feature in (structured, conversations, presets, models, health, status, metrics):
-    api_router.include_router(feature.router, responses=COMMON_RESPONSES)
-
 
 def create_app(settings: Settings) -> FastAPI:
     """Build the API. Long-lived objects are opened when the server starts it."""
@@ -54,12 +51,21 @@ def create_app(settings: Settings) -> FastAPI:
     add_docs_page(app)
     # Included routers are handled by FastAPI itself, so the fast routes are added as they are.
     app.router.routes[:0] = [*chat.router.routes, *structured.generation_router.routes]
-    app.router.routes += api_router.routes
+    app.router.routes += _included_routes()
     # Outermost, so that every response has its request id and its line in the log.
     limits = {"/conversations/import": settings.max_import_bytes}
     secured = SecurityMiddleware(app.build_middleware_stack(), settings, body_limits=limits)
     app.middleware_stack = AccessLogMiddleware(add_cors(secured, settings), counters.count_request)
     return app
+
+
+@cache
+def _included_routes() -> list[BaseRoute]:
+    """Return FastAPI's own routes. It builds each at its first request: so once per process."""
+    router = APIRouter()
+    for feature in (structured, conversations, presets, models, health, status, metrics):
+        router.include_router(feature.router, responses=COMMON_RESPONSES)
+    return router.routes
 
 
 @asynccontextmanager
@@ -87,14 +93,14 @@ async def _open_resources(
     await schema_workers.close()
 
 
+@cache  # once per process
 def _freeze_garbage_collector() -> None:
-    """Exempt what exists at start from garbage collection, once a process.
+    """Exempt what exists at start from garbage collection.
 
     The collector would look through it after every few requests: a third of the CPU of a request.
     """
-    if not gc.get_freeze_count():
-        gc.freeze()
-        gc.set_threshold(20_000, 20, 20)
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 app = create_app(Settings.load())
