@@ -19,38 +19,30 @@ endif
 .DEFAULT_GOAL := help
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^##@/ { print substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
+
+##@ Run
 
 run: $(STAMPS)/run ## Start the model, the API and the page; Ctrl-C stops all three
 	@exec $(PY) -m launcher
 
-test: $(STAMPS)/dev ## Run the tests
-	@$(PY) -m pytest
+##@ Develop
 
-.PHONY: test-docker
-test-docker: $(STAMPS)/docker ## Build the images and test the containers; needs Docker with Compose
-	@$(PY) -m pytest -m docker -rP tests/e2e/docker
+test: $(STAMPS)/dev ## Run the quick tests: about a minute on two cores
+	@$(PY) -m pytest --quiet --numprocesses auto -m "not docker and not slow"
+	@echo 'To run the slow tests as well: make check. To test the containers: make test-docker.'
 
 lint: $(STAMPS)/dev ## Check format, lint and types
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 
-check: lint ## Check format, lint and types, then run all tests: what CI runs
-	$(PY) -m pytest -n 2 --dist loadfile --ignore=tests/e2e/browser
+check: lint ## Check format, lint and types, then run all tests but those of the containers
+	$(PY) -m pytest --hypothesis-profile ci -n 2 --dist loadfile --ignore=tests/e2e/browser
 	$(PY) -m pytest tests/e2e/browser
 
-bench: $(STAMPS)/dev ## Measure the overhead of the API in front of a model server
-	@$(PY) -m benchmarks.proxy
-
-bench-structured: $(STAMPS)/dev ## Measure how often structured answers are valid and correct; SCHEMAS=file for other schemas
-	@$(PY) -m benchmarks.structured $(if $(SCHEMAS),--schemas $(SCHEMAS))
-
-bench-ui: $(STAMPS)/dev ## Measure the speed of the page in Chromium
-	@$(PY) -m benchmarks.ui
-
-soak: $(STAMPS)/dev ## Test for leaks with misbehaving clients and a misbehaving model server, three minutes
-	@$(PY) -m benchmarks.soak
+test-docker: $(STAMPS)/docker ## Build the images and test the containers; needs Docker with Compose
+	@$(PY) -m pytest -m docker -rP tests/e2e/docker
 
 format: $(STAMPS)/dev ## Format the code and apply safe lint fixes
 	$(PY) -m ruff format .
@@ -70,6 +62,20 @@ lock: $(STAMPS)/dev ## Update the lock files
 clean: ## Remove the environment and all caches
 	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find backend benchmarks engine frontend launcher tests -name __pycache__ -prune -exec rm -rf {} +
+
+##@ Measure
+
+bench: $(STAMPS)/dev ## Measure the overhead of the API in front of a model server
+	@$(PY) -m benchmarks.proxy
+
+bench-structured: $(STAMPS)/dev ## Measure how often structured answers are valid and correct; SCHEMAS=file for other schemas
+	@$(PY) -m benchmarks.structured $(if $(SCHEMAS),--schemas $(SCHEMAS))
+
+bench-ui: $(STAMPS)/dev ## Measure the speed of the page in Chromium
+	@$(PY) -m benchmarks.ui
+
+soak: $(STAMPS)/dev ## Test for leaks with misbehaving clients and a misbehaving model server, three minutes
+	@$(PY) -m benchmarks.soak
 
 # Debian's python3 lacks ensurepip, which is in python3-venv.
 $(STAMPS):
