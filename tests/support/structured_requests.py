@@ -1,4 +1,4 @@
-"""What many tests ask of /structured, and what a scripted model server says to it."""
+"""Requests to /structured, and the model server's scripted replies to them."""
 
 import json
 from dataclasses import replace
@@ -14,28 +14,30 @@ PERSON = {
     "required": ["name", "age"],
 }
 ANN = '{"age": 31, "name": "Ann"}'
-# What a model server that knows grammars says to the question that finds that out.
-PROBED = Reply(
+# Replies of a model server with and without grammar support to the probe for it.
+PROBE_PASSED = Reply(
     pieces=[json.dumps({"choices": [{"message": {"content": '{"zq": "w7k"}'}}]}).encode()]
 )
-UNPROBED = Reply(pieces=[json.dumps({"choices": [{"message": {"content": "Hello!"}}]}).encode()])
+PROBE_FAILED = Reply(
+    pieces=[json.dumps({"choices": [{"message": {"content": "Hello!"}}]}).encode()]
+)
 
 
-def asked(schema: Any = PERSON, **fields: Any) -> dict[str, Any]:
-    form = {"type": "json_schema", "json_schema": {"name": "person", "schema": schema}}
+def structured_request(schema: Any = PERSON, **fields: Any) -> dict[str, Any]:
+    definition = {"name": "person", "schema": schema}
+    response_format = {"type": "json_schema", "json_schema": definition}
     messages = [{"role": "user", "content": "Ann is 31."}]
-    return {"messages": messages, "response_format": form} | fields
+    return {"messages": messages, "response_format": response_format} | fields
 
 
-def said(text: str, finish_reason: str = "stop") -> Reply:
-    """Stream a text in pieces that fall anywhere."""
-    pieces = [text[at : at + 4] for at in range(0, len(text), 4)]
-    reply = stream_of(pieces)
-    end = chunk({}, finish_reason)
-    kept = [piece for piece in reply.pieces if b'"finish_reason":"stop"' not in piece]
-    return replace(reply, pieces=[*kept[:-2], end, *kept[-2:]])
+def stream_text(text: str, finish_reason: str = "stop") -> Reply:
+    """Stream a text in chunks of four characters."""
+    reply = stream_of([text[start : start + 4] for start in range(0, len(text), 4)])
+    stop, last = chunk({}, "stop"), chunk({}, finish_reason)
+    return replace(reply, pieces=[last if piece == stop else piece for piece in reply.pieces])
 
 
 def post(url: str, body: dict[str, Any]) -> Any:
-    answer = httpx.post(f"{url}/structured", json=body, timeout=60)
-    return answer.status_code, answer.json()
+    """Return the status and the JSON of the response."""
+    response = httpx.post(f"{url}/structured", json=body, timeout=60)
+    return response.status_code, response.json()

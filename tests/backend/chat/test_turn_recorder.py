@@ -1,4 +1,4 @@
-"""Turns of a chat are stored as they happen, however they end."""
+"""Storing a chat's turns while they happen, whatever their outcome."""
 
 import json
 import sqlite3
@@ -23,6 +23,7 @@ from backend.protocol import ChatCompletionRequest, ChatExtensionOptions
 from backend.settings import Settings
 from tests.support.api_server import running_api
 from tests.support.fake_model_server import (
+    DONE,
     EVENTS,
     JSON,
     FakeModelServer,
@@ -31,15 +32,11 @@ from tests.support.fake_model_server import (
     replay,
     stream_of,
 )
-from tests.support.requests import MODEL_ID
+from tests.support.requests import HELLO, MODEL_ID
+from tests.support.sse import extensions_of, parse_chunks
 from tests.support.waiting import wait_until
 
 Json = dict[str, Any]
-
-
-@pytest.fixture
-def settings(model_server: FakeModelServer, tmp_path: Path) -> Settings:
-    return Settings(model_id=MODEL_ID, dmr_base_url=model_server.base_url, data_dir=tmp_path)
 
 
 @pytest.fixture
@@ -50,132 +47,128 @@ def client(settings: Settings) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def conversation(client: httpx.Client) -> str:
-    made: str = client.post("/conversations", json={}).json()["id"]
-    return made
+    return str(client.post("/conversations", json={}).json()["id"])
 
 
-def question(text: str, conversation: str, **more: Any) -> Json:
-    smolchat = {"conversation": conversation} | more.pop("smolchat", {})
-    return {"messages": [{"role": "user", "content": text}], "smolchat": smolchat} | more
+def chat_request(text: str, conversation: str, **fields: Any) -> Json:
+    smolchat = {"conversation": conversation} | fields.pop("smolchat", {})
+    return {"messages": [{"role": "user", "content": text}], "smolchat": smolchat} | fields
 
 
-def stored(client: httpx.Client, conversation: str) -> list[Json]:
-    found: list[Json] = client.get(f"/conversations/{conversation}").json()["messages"]
-    return found
+def stored_messages(client: httpx.Client, conversation: str) -> list[Json]:
+    messages: list[Json] = client.get(f"/conversations/{conversation}").json()["messages"]
+    return messages
 
 
-def ended(client: httpx.Client, conversation: str) -> list[Json]:
-    """Give the messages when none is being written any more."""
-    wait_until(lambda: all(m["state"] != "writing" for m in stored(client, conversation)))
-    return stored(client, conversation)
+def finished_messages(client: httpx.Client, conversation: str) -> list[Json]:
+    """Return the messages as soon as none is being written."""
+    wait_until(
+        lambda: all(
+            message["state"] != "writing" for message in stored_messages(client, conversation)
+        )
+    )
+    return stored_messages(client, conversation)
 
 
-def chunks(text: str) -> list[Json]:
-    events = [line.removeprefix("data: ") for line in text.splitlines() if line.startswith("data:")]
-    assert events.pop() == "[DONE]"
-    return [json.loads(event) for event in events]
-
-
-def test_a_streamed_turn_is_stored(
+def test_streamed_turn_is_stored(
     client: httpx.Client, conversation: str, model_server: FakeModelServer
 ) -> None:
     model_server.replies.append(stream_of(["Hel", "lo", "\u2028!"]))
-    body = question("Hi", conversation, stream=True, seed=7, temperature=0)
-    events = chunks(client.post("/chat", json=body).text)
-    asked, answer = stored(client, conversation)
-    ids = {"user_message": asked["id"], "answer_message": answer["id"]}
-    assert events[0]["smolchat"] == {"conversation": {"id": conversation} | ids}
-    assert (events[0]["choices"], events[0]["model"]) == ([], MODEL_ID)
-    assert (asked["role"], asked["content"], asked["state"]) == ("user", "Hi", None)
+    body = chat_request("Hi", conversation, stream=True, seed=7, temperature=0)
+    first = parse_chunks(client.post("/chat", json=body).text)[0]
+    question, answer = stored_messages(client, conversation)
+    ids = {"user_message": question["id"], "answer_message": answer["id"]}
+    assert first["smolchat"] == {"conversation": {"id": conversation} | ids}
+    assert (first["choices"], first["model"]) == ([], MODEL_ID)
+    assert (question["role"], question["content"], question["state"]) == ("user", "Hi", None)
     assert (answer["content"], answer["state"]) == ("Hello\u2028!", "finished")
     assert answer["parameters"] == {"seed": 7, "temperature": 0, "max_tokens": 1024}
-    assert (answer["receipt"]["finish_reason"], answer["receipt"]["completion_tokens"]) == (
-        "stop",
-        3,
-    )
+    receipt = answer["receipt"]
+    assert (receipt["finish_reason"], receipt["completion_tokens"]) == ("stop", 3)
     assert "smolchat" not in model_server.chats[0].body
 
 
-def test_a_whole_turn_is_stored(client: httpx.Client, conversation: str) -> None:
-    body = question("Hi", conversation, smolchat={"receipt": True})
-    reply = client.post("/chat", json=body).json()
-    asked, answer = stored(client, conversation)
-    assert reply["smolchat"]["conversation"]["answer_message"] == answer["id"]
-    assert reply["smolchat"]["receipt"].keys() == answer["receipt"].keys()
-    assert answer["content"] == reply["choices"][0]["message"]["content"]
-    assert (answer["parent"], answer["state"]) == (asked["id"], "finished")
+def test_turn_that_is_not_streamed_is_stored(client: httpx.Client, conversation: str) -> None:
+    body = chat_request("Hi", conversation, smolchat={"receipt": True})
+    completion = client.post("/chat", json=body).json()
+    question, answer = stored_messages(client, conversation)
+    assert completion["smolchat"]["conversation"]["answer_message"] == answer["id"]
+    assert completion["smolchat"]["receipt"].keys() == answer["receipt"].keys()
+    assert answer["content"] == completion["choices"][0]["message"]["content"]
+    assert (answer["parent"], answer["state"]) == (question["id"], "finished")
     assert answer["model"] == MODEL_ID
 
 
-def test_progress_comes_after_the_ids(
+def test_stream_has_the_message_ids_before_progress(
     client: httpx.Client, conversation: str, model_server: FakeModelServer
 ) -> None:
     model_server.replies.append(stream_of(["Hi"]))
     options = {"progress": True, "receipt": True}
-    body = question("Hi", conversation, stream=True, smolchat=options)
-    told = [e["smolchat"] for e in chunks(client.post("/chat", json=body).text) if "smolchat" in e]
-    assert [*told[0], *told[1], *told[-1]] == ["conversation", "progress", "receipt"]
-    assert stored(client, conversation)[1]["receipt"].keys() == told[-1]["receipt"].keys()
+    body = chat_request("Hi", conversation, stream=True, smolchat=options)
+    extensions = extensions_of(parse_chunks(client.post("/chat", json=body).text))
+    names = [*extensions[0], *extensions[1], *extensions[-1]]
+    assert names == ["conversation", "progress", "receipt"]
+    receipt = stored_messages(client, conversation)[1]["receipt"]
+    assert receipt.keys() == extensions[-1]["receipt"].keys()
 
 
-def test_the_question_is_stored_before_the_model_is_asked(
+def test_question_is_stored_before_the_upstream_request(
     client: httpx.Client, conversation: str, model_server: FakeModelServer
 ) -> None:
     model_server.replies.append(Reply(headers=EVENTS, end="hang"))
     with ThreadPoolExecutor() as pool:
-        body = question("Hello?", conversation, stream=True)
-        asking = pool.submit(client.post, "/chat", json=body, timeout=2)
+        body = chat_request("Hello?", conversation, stream=True)
+        response = pool.submit(client.post, "/chat", json=body, timeout=2)
         wait_until(lambda: len(model_server.chats) == 1)
-        asked, answer = stored(client, conversation)
-        assert asking.exception()
-    assert (asked["content"], answer["state"]) == ("Hello?", "writing")
-    assert asked["created_at"] <= answer["created_at"]
+        question, answer = stored_messages(client, conversation)
+        assert response.exception()
+    assert (question["content"], answer["state"]) == ("Hello?", "writing")
+    assert question["created_at"] <= answer["created_at"]
 
 
-def test_asked_again_under_the_question_is_a_sibling(
-    client: httpx.Client, conversation: str
-) -> None:
-    first = client.post("/chat", json=question("Hi", conversation)).json()["smolchat"]
-    again = {"parent": first["conversation"]["user_message"]}
-    client.post("/chat", json=question("Hi", conversation, smolchat=again))
+def test_regenerated_and_edited_turns_are_siblings(client: httpx.Client, conversation: str) -> None:
+    first = client.post("/chat", json=chat_request("Hi", conversation)).json()["smolchat"]
+    regenerated = {"parent": first["conversation"]["user_message"]}
+    client.post("/chat", json=chat_request("Hi", conversation, smolchat=regenerated))
     edited = {"parent": None}
-    client.post("/chat", json=question("Hi there", conversation, smolchat=edited))
-    messages = stored(client, conversation)
-    asked = messages[0]["id"]
-    assert [(m["role"], m["parent"]) for m in messages] == [
+    client.post("/chat", json=chat_request("Hi there", conversation, smolchat=edited))
+    messages = stored_messages(client, conversation)
+    first_id = messages[0]["id"]
+    assert [(message["role"], message["parent"]) for message in messages] == [
         ("user", None),
-        ("assistant", asked),
-        ("assistant", asked),
+        ("assistant", first_id),
+        ("assistant", first_id),
         ("user", None),
         ("assistant", messages[3]["id"]),
     ]
 
 
-def test_without_a_parent_a_question_follows_the_last_answer(
+def test_question_without_a_parent_follows_the_last_answer(
     client: httpx.Client, conversation: str
 ) -> None:
-    client.post("/chat", json=question("One", conversation))
-    client.post("/chat", json=question("Two", conversation))
-    messages = stored(client, conversation)
-    assert [m["parent"] for m in messages] == [None, *(m["id"] for m in messages[:3])]
+    client.post("/chat", json=chat_request("One", conversation))
+    client.post("/chat", json=chat_request("Two", conversation))
+    messages = stored_messages(client, conversation)
+    ids = [message["id"] for message in messages]
+    assert [message["parent"] for message in messages] == [None, *ids[:3]]
 
 
-def test_an_answer_that_is_gone_on_with_keeps_its_beginning(
+def test_continued_answer_is_stored_with_its_prefix(
     client: httpx.Client, conversation: str, model_server: FakeModelServer
 ) -> None:
     model_server.replies.append(stream_of([" two", " three"]))
-    body = question("Count", conversation, stream=True)
+    body = chat_request("Count", conversation, stream=True)
     body["messages"].append({"role": "assistant", "content": "One"})
     client.post("/chat", json=body)
-    assert stored(client, conversation)[1]["content"] == "One two three"
+    assert stored_messages(client, conversation)[1]["content"] == "One two three"
 
 
-def test_thoughts_tools_and_probabilities_are_stored(
+def test_reasoning_tool_calls_and_logprobs_are_stored(
     client: httpx.Client, conversation: str, model_server: FakeModelServer
 ) -> None:
     call = {"index": 0, "id": "c1", "type": "function"}
     logprobs = [{"token": "Hi", "logprob": -0.5, "top_logprobs": []}]
-    events = [
+    pieces = [
         chunk({"role": "assistant", "reasoning_content": "Hm"}),
         chunk({"reasoning_content": "."}),
         chunk({"tool_calls": [call | {"function": {"name": "add", "arguments": '{"a"'}}]}),
@@ -184,42 +177,43 @@ def test_thoughts_tools_and_probabilities_are_stored(
             b'"index":0', b'"index":0,"logprobs":' + json.dumps({"content": logprobs}).encode()
         ),
         chunk({}, "tool_calls"),
-        b"data: [DONE]\n\n",
+        DONE,
     ]
-    model_server.replies.append(Reply(headers=EVENTS, pieces=events))
-    client.post("/chat", json=question("Hi", conversation, stream=True))
-    answer = stored(client, conversation)[1]
+    model_server.replies.append(Reply(headers=EVENTS, pieces=pieces))
+    client.post("/chat", json=chat_request("Hi", conversation, stream=True))
+    answer = stored_messages(client, conversation)[1]
     assert (answer["reasoning"], answer["content"]) == ("Hm.", "Hi")
     function = {"name": "add", "arguments": '{"a": 1}'}
     assert answer["tool_calls"] == [{"id": "c1", "type": "function", "function": function}]
     assert answer["logprobs"] == logprobs
 
 
-def test_a_reader_who_leaves_stops_the_answer(
+def test_disconnect_during_a_stream_stores_a_stopped_answer(
     client: httpx.Client, conversation: str, model_server: FakeModelServer
 ) -> None:
-    begun = stream_of(["Hel", "lo"]).pieces[:3]
-    model_server.replies.append(Reply(headers=EVENTS, pieces=begun, end="hang"))
-    with client.stream("POST", "/chat", json=question("Hi", conversation, stream=True)) as answer:
-        for line in answer.iter_lines():
+    pieces = stream_of(["Hel", "lo"]).pieces[:3]
+    model_server.replies.append(Reply(headers=EVENTS, pieces=pieces, end="hang"))
+    body = chat_request("Hi", conversation, stream=True)
+    with client.stream("POST", "/chat", json=body) as response:
+        for line in response.iter_lines():
             if "lo" in line:
                 break
-    asked, left = ended(client, conversation)
-    assert (left["content"], left["state"], left["error"]) == ("Hello", "stopped", None)
-    assert left["receipt"]["finish_reason"] is None
-    assert asked["content"] == "Hi"
+    question, answer = finished_messages(client, conversation)
+    assert (answer["content"], answer["state"], answer["error"]) == ("Hello", "stopped", None)
+    assert answer["receipt"]["finish_reason"] is None
+    assert question["content"] == "Hi"
     assert model_server.chats[0].left.wait(1)
 
 
-def test_a_reader_who_leaves_before_the_first_word_stops_it_too(
+def test_disconnect_before_the_first_token_stores_a_stopped_answer(
     client: httpx.Client, conversation: str, model_server: FakeModelServer
 ) -> None:
     for is_stream in (True, False):
         model_server.replies.append(Reply(headers=EVENTS, end="hang"))
-        body = question("Hi", conversation, stream=is_stream)
+        body = chat_request("Hi", conversation, stream=is_stream)
         with pytest.raises(httpx.ReadTimeout):
             client.post("/chat", json=body, timeout=0.3)
-    states = [message["state"] for message in ended(client, conversation)]
+    states = [message["state"] for message in finished_messages(client, conversation)]
     assert states == [None, "stopped", None, "stopped"]
 
 
@@ -232,7 +226,7 @@ def test_a_reader_who_leaves_before_the_first_word_stops_it_too(
         (Reply(headers=JSON, pieces=[b"{}"]), "model_server_failed"),
     ],
 )
-def test_a_failure_is_stored_with_its_error(
+def test_failed_answer_is_stored_with_its_error(
     client: httpx.Client,
     conversation: str,
     model_server: FakeModelServer,
@@ -242,41 +236,42 @@ def test_a_failure_is_stored_with_its_error(
     is_stream: bool,
 ) -> None:
     model_server.replies.append(reply)
-    response = client.post("/chat", json=question("Hi", conversation, stream=is_stream))
-    asked, answer = stored(client, conversation)
+    response = client.post("/chat", json=chat_request("Hi", conversation, stream=is_stream))
+    question, answer = stored_messages(client, conversation)
     assert response.json()["error"]["code"] == code
     assert (answer["state"], answer["error"]) == ("failed", response.json()["error"])
-    assert asked["content"] == "Hi"
+    assert question["content"] == "Hi"
 
 
-def test_a_failure_in_the_middle_keeps_the_beginning(
+def test_answer_that_fails_during_the_stream_is_stored_with_its_text(
     client: httpx.Client, conversation: str, model_server: FakeModelServer
 ) -> None:
     model_server.replies.append(
         Reply(headers=EVENTS, pieces=[chunk({"content": "Hel"})], end="cut")
     )
-    text = client.post("/chat", json=question("Hi", conversation, stream=True)).text
-    answer = stored(client, conversation)[1]
+    text = client.post("/chat", json=chat_request("Hi", conversation, stream=True)).text
+    answer = stored_messages(client, conversation)[1]
     assert (answer["content"], answer["state"]) == ("Hel", "failed")
     assert json.dumps(answer["error"]["code"]) in text
 
 
-def test_the_text_is_written_down_while_it_comes(
+def test_text_is_saved_during_the_stream(
     client: httpx.Client, conversation: str, model_server: FakeModelServer
 ) -> None:
-    begun = stream_of(["One", " two"]).pieces[:3]
-    model_server.replies.append(Reply(headers=EVENTS, pieces=begun, end="hang"))
-    with client.stream("POST", "/chat", json=question("Hi", conversation, stream=True)) as answer:
-        pieces = answer.iter_bytes()
-        next(pieces)
+    pieces = stream_of(["One", " two"]).pieces[:3]
+    model_server.replies.append(Reply(headers=EVENTS, pieces=pieces, end="hang"))
+    body = chat_request("Hi", conversation, stream=True)
+    with client.stream("POST", "/chat", json=body) as response:
+        chunks = response.iter_bytes()  # kept, since closing it would close the response
+        next(chunks)
         start = time.monotonic()
-        wait_until(lambda: stored(client, conversation)[1]["content"] == "One two")
-        assert time.monotonic() - start < 5  # one, but for a busy machine
-        assert stored(client, conversation)[1]["state"] == "writing"
+        wait_until(lambda: stored_messages(client, conversation)[1]["content"] == "One two")
+        assert time.monotonic() - start < 5  # 1 s on an idle machine
+        assert stored_messages(client, conversation)[1]["state"] == "writing"
 
 
 @pytest.mark.parametrize(
-    ("change", "status", "code"),
+    ("fields", "status", "code"),
     [
         ({"smolchat": {"conversation": "unknown"}}, 404, "conversation_not_found"),
         ({"smolchat": {"parent": "unknown"}}, 404, "message_not_found"),
@@ -287,56 +282,57 @@ def test_the_text_is_written_down_while_it_comes(
         ({"messages": [{"role": "system", "content": "S"}]}, 400, "invalid_request"),
     ],
 )
-def test_what_cannot_be_stored_is_not_asked(
+def test_chat_that_cannot_be_stored_is_rejected(
     client: httpx.Client,
     conversation: str,
     model_server: FakeModelServer,
-    change: Json,
+    fields: Json,
     status: int,
     code: str,
 ) -> None:
-    response = client.post("/chat", json=question("Hi", conversation, stream=True, **change))
+    response = client.post("/chat", json=chat_request("Hi", conversation, stream=True, **fields))
     assert (response.status_code, response.json()["error"]["code"]) == (status, code)
-    assert stored(client, conversation) == []
+    assert stored_messages(client, conversation) == []
     assert model_server.chats == []
 
 
-def test_a_conversation_that_is_deleted_meanwhile_does_not_matter(
+def test_stream_continues_if_its_conversation_is_deleted(
     client: httpx.Client, conversation: str, model_server: FakeModelServer
 ) -> None:
     model_server.replies.append(stream_of(["Hel", "lo"], gap_seconds=0.1))
-    with client.stream("POST", "/chat", json=question("Hi", conversation, stream=True)) as answer:
-        pieces = answer.iter_text()
-        text = next(pieces)
+    body = chat_request("Hi", conversation, stream=True)
+    with client.stream("POST", "/chat", json=body) as response:
+        stream = response.iter_text()
+        text = next(stream)
         assert client.delete(f"/conversations/{conversation}").status_code == 204
-        text += "".join(pieces)
-    assert chunks(text)[-1]["usage"]
+        text += "".join(stream)
+    assert parse_chunks(text)[-1]["usage"]
     assert client.get(f"/conversations/{conversation}").status_code == 404
 
 
-def test_parts_are_stored_as_they_were_sent(client: httpx.Client, conversation: str) -> None:
+def test_content_parts_are_stored_unchanged(client: httpx.Client, conversation: str) -> None:
     parts = [{"type": "text", "text": "Look: "}, {"type": "image_url", "image_url": {"url": "x"}}]
-    body = question("", conversation)
+    body = chat_request("", conversation)
     body["messages"][0]["content"] = parts
     first = client.post("/chat", json=body).json()["smolchat"]["conversation"]
     body["smolchat"]["parent"] = first["user_message"]
     client.post("/chat", json=body)
-    messages = stored(client, conversation)
-    assert [m["role"] for m in messages] == ["user", "assistant", "assistant"]
+    messages = stored_messages(client, conversation)
+    assert [message["role"] for message in messages] == ["user", "assistant", "assistant"]
     assert (messages[0]["content"], messages[0]["parts"]) == ("Look: ", parts)
 
 
-def test_without_a_conversation_nothing_is_stored(
+def test_chat_without_a_conversation_is_not_stored(
     client: httpx.Client, model_server: FakeModelServer
 ) -> None:
-    hello = {"messages": [{"role": "user", "content": "Hi"}], "smolchat": {"conversation": None}}
-    assert "smolchat" not in client.post("/chat", json=hello).json()
+    body = HELLO | {"smolchat": {"conversation": None}}
+    assert "smolchat" not in client.post("/chat", json=body).json()
     assert client.get("/conversations").json()["data"] == []
     assert len(model_server.chats) == 1
 
 
 @pytest.mark.parametrize("is_stream", [True, False])
-def test_what_could_not_be_stored_is_no_success(
+def test_chat_reports_an_error_if_the_answer_could_not_be_stored(
     client: httpx.Client,
     conversation: str,
     model_server: FakeModelServer,
@@ -346,19 +342,19 @@ def test_what_could_not_be_stored_is_no_success(
 ) -> None:
     model_server.replies.append(replace(replay("stream" if is_stream else "chat"), gap_seconds=0.3))
     with ThreadPoolExecutor() as pool:
-        body = question("Hi", conversation, stream=is_stream)
-        asking = pool.submit(client.post, "/chat", json=body)
+        body = chat_request("Hi", conversation, stream=is_stream)
+        pending = pool.submit(client.post, "/chat", json=body)
         wait_until(lambda: len(model_server.chats) == 1)
         with closing(sqlite3.connect(tmp_path / FILE_NAME)) as database:
             database.execute("ALTER TABLE messages RENAME TO elsewhere")
-        response = asking.result()
+        response = pending.result()
     assert response.status_code == (200 if is_stream else 503)
     assert '"store_unavailable"' in response.text
     assert "[DONE]" not in response.text
 
 
-class Clumsy(ConversationRepository):
-    """Fails as no database does, where an answer is written down before its end."""
+class FailingRepository(ConversationRepository):
+    """Fails with an unexpected error if an answer is saved during its stream."""
 
     async def update_answer(self, message: str, changes: Json) -> None:
         if changes["state"] == "writing":
@@ -371,21 +367,22 @@ async def test_an_unexpected_error_while_saving_is_raised_and_the_answer_stored(
     app: FastAPI, api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     model_server.replies.append(stream_of(["One", " two"], gap_seconds=SAVE_INTERVAL_SECONDS / 2))
-    made = (await api_client.post("/conversations", json={})).json()["id"]
+    conversation = (await api_client.post("/conversations", json={})).json()["id"]
     state = app.state.core
-    request = ChatCompletionRequest(**question("Hi", made, stream=True))
+    request = ChatCompletionRequest(**chat_request("Hi", conversation, stream=True))
     body = build_upstream_request(request, state.settings)
-    answering = Completion(
+    completion = Completion(
         body=body,
         options=ChatExtensionOptions(),
         model_server=state.model_server,
         queue=state.queue,
         metrics=state.metrics,
     )
-    recording = await start_turn(
-        request, body, repository=Clumsy(state.database), shutting_down=state.shutting_down
+    repository = FailingRepository(state.database)
+    recorder = await start_turn(
+        request, body, repository=repository, shutting_down=state.shutting_down
     )
     with pytest.raises(RuntimeError):
-        _ = [piece async for piece in recording.stream(answering, is_stream=True)]
-    kept = (await api_client.get(f"/conversations/{made}")).json()["messages"][1]
-    assert (kept["content"], kept["state"]) == ("One two", "finished")
+        _ = [chunk async for chunk in recorder.stream(completion, is_stream=True)]
+    answer = (await api_client.get(f"/conversations/{conversation}")).json()["messages"][1]
+    assert (answer["content"], answer["state"]) == ("One two", "finished")

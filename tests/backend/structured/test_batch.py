@@ -1,4 +1,4 @@
-"""Several answers at once, what becomes of them when one fails, and how long all may take."""
+"""A batch of structured answers: failures, parallel generation, and the deadline."""
 
 import asyncio
 import threading
@@ -11,31 +11,31 @@ from fastapi import FastAPI
 
 from backend.errors import ContextLengthExceededError, ModelServerError
 from backend.json_schema.worker import WorkerPool
-from backend.settings import Settings
 from backend.structured.batch import StructuredBatch
 from backend.structured.protocol import StructuredRequest
 from backend.structured.target_schema import TargetSchema
-from tests.support.api_server import running_api
+from tests.support.api_server import running_api, settings_for
 from tests.support.fake_model_server import EVENTS, FakeModelServer, Reply, chunk, replay, stream_of
-from tests.support.requests import MODEL_ID
-from tests.support.structured_requests import ANN, PROBED, asked, post, said
+from tests.support.structured_requests import (
+    ANN,
+    PROBE_PASSED,
+    post,
+    stream_text,
+    structured_request,
+)
 from tests.support.waiting import wait_until
 
-WRONG = '{"name": "Ann", "age": -1}'
-
-
-def tuned(model_server: FakeModelServer, **changes: Any) -> Settings:
-    return Settings(model_id=MODEL_ID, dmr_base_url=model_server.base_url, **changes)
+INVALID = '{"name": "Ann", "age": -1}'
 
 
 @pytest.fixture
-def narrow_served(model_server: FakeModelServer) -> Iterator[str]:
-    """An API that asks one thing at a time, and lets two more wait."""
-    with running_api(tuned(model_server, max_concurrent=1, max_waiting=2)) as url:
+def narrow_api_url(model_server: FakeModelServer) -> Iterator[str]:
+    """An API that runs one request and lets two more wait."""
+    with running_api(settings_for(model_server, max_concurrent=1, max_waiting=2)) as url:
         yield url
 
 
-# What fails
+# Failures
 
 
 @pytest.mark.parametrize(
@@ -48,110 +48,109 @@ def narrow_served(model_server: FakeModelServer) -> Iterator[str]:
             "model_server_failed",
         ),
     ],
-    ids=["overflow", "nothing", "cut"],
+    ids=["context length", "crash", "connection lost"],
 )
-def test_what_was_written_before_the_model_server_failed_is_kept(
+def test_upstream_failure_keeps_the_text_and_the_attempts(
     failure: Reply, code: str, api_url: str, model_server: FakeModelServer
 ) -> None:
-    model_server.replies += [PROBED, said(WRONG), failure]
-    _, reply = post(api_url, asked())
-    assert reply["error"]["code"] == code
-    assert reply["error"]["text"] in (WRONG, '{"name": "B')
-    [attempt] = reply["error"]["attempts"]
+    model_server.replies += [PROBE_PASSED, stream_text(INVALID), failure]
+    _, response = post(api_url, structured_request())
+    assert response["error"]["code"] == code
+    assert response["error"]["text"] in (INVALID, '{"name": "B')
+    [attempt] = response["error"]["attempts"]
     assert attempt["errors"][0]["pointer"] == "/age"
 
 
-def test_an_error_before_anything_was_written_has_nothing_to_keep(
+def test_failure_before_any_output_has_no_details(
     api_url: str, model_server: FakeModelServer
 ) -> None:
-    model_server.replies += [PROBED, replay("err-overflow")]
-    _, reply = post(api_url, asked())
-    assert not {"text", "attempts", "answers"} & reply["error"].keys()
+    model_server.replies += [PROBE_PASSED, replay("err-overflow")]
+    _, response = post(api_url, structured_request())
+    assert not {"text", "attempts", "answers"} & response["error"].keys()
 
 
-def test_an_answer_that_fails_takes_those_along_that_fit(
-    narrow_served: str, model_server: FakeModelServer
+def test_failed_batch_returns_its_valid_answers(
+    narrow_api_url: str, model_server: FakeModelServer
 ) -> None:
-    model_server.replies += [PROBED, said(ANN), *[said(WRONG)] * 3]
-    status, reply = post(narrow_served, asked(n=2))
-    assert (status, reply["error"]["code"]) == (502, "validation_failed")
-    assert reply["error"]["text"] == WRONG
-    assert [answer["parsed"]["name"] for answer in reply["error"]["answers"]] == ["Ann"]
+    model_server.replies += [PROBE_PASSED, stream_text(ANN), *[stream_text(INVALID)] * 3]
+    status, response = post(narrow_api_url, structured_request(n=2))
+    assert (status, response["error"]["code"]) == (502, "validation_failed")
+    assert response["error"]["text"] == INVALID
+    assert [answer["parsed"]["name"] for answer in response["error"]["answers"]] == ["Ann"]
 
 
-def test_a_failure_says_what_was_sent_and_what_was_left_to_the_judge(
+def test_failure_has_the_prompt_sent_and_the_unenforced_keywords(
     api_url: str, model_server: FakeModelServer
 ) -> None:
     schema = {"type": "string", "pattern": "^(?=a)b"}
-    model_server.replies += [PROBED, *[said('"b"')] * 3]
-    _, reply = post(api_url, asked(schema))
-    sent = model_server.chats[-1].body
-    told = reply["error"]["sent"]
-    assert told["schema"] == sent["response_format"]["json_schema"]["schema"]
-    assert told["instruction"] in sent["messages"][0]["content"]
-    assert reply["error"]["unenforced"] == [{"pointer": "", "keyword": "pattern"}]
+    model_server.replies += [PROBE_PASSED, *[stream_text('"b"')] * 3]
+    _, response = post(api_url, structured_request(schema))
+    upstream = model_server.chats[-1].body
+    sent = response["error"]["sent"]
+    assert sent["schema"] == upstream["response_format"]["json_schema"]["schema"]
+    assert sent["instruction"] in upstream["messages"][0]["content"]
+    assert response["error"]["unenforced"] == [{"pointer": "", "keyword": "pattern"}]
 
 
-def test_details_are_not_added_to_an_error_that_others_may_be_told() -> None:
-    shared = ContextLengthExceededError("Too long.", param="messages", n_ctx=9)
-    told = shared.copy_with(text="mine")
-    assert type(told) is ContextLengthExceededError
-    assert (str(told), told.param, told.details) == (
-        "Too long.", "messages", {"n_ctx": 9, "text": "mine"},
-    )  # fmt: skip
-    assert shared.details == {"n_ctx": 9}
+def test_copied_error_has_more_details_than_the_original() -> None:
+    original = ContextLengthExceededError("Too long.", param="messages", n_ctx=9)
+    copy = original.copy_with(text="mine")
+    assert type(copy) is ContextLengthExceededError
+    assert (str(copy), copy.param) == ("Too long.", "messages")
+    assert copy.details == {"n_ctx": 9, "text": "mine"}
+    assert original.details == {"n_ctx": 9}
     assert ModelServerError("x").copy_with().payload() == ModelServerError("x").payload()
 
 
 # Several answers
 
 
-def test_a_request_does_not_send_itself_away(
-    narrow_served: str, model_server: FakeModelServer
+def test_batch_larger_than_the_queue_succeeds(
+    narrow_api_url: str, model_server: FakeModelServer
 ) -> None:
-    model_server.replies += [PROBED, *[said(ANN)] * 5]
-    status, reply = post(narrow_served, asked(n=5))
-    assert (status, len(reply["answers"])) == (200, 5)
+    model_server.replies += [PROBE_PASSED, *[stream_text(ANN)] * 5]
+    status, response = post(narrow_api_url, structured_request(n=5))
+    assert (status, len(response["answers"])) == (200, 5)
 
 
-def test_answers_are_drawn_at_once_where_there_is_room(
+def test_answers_are_generated_in_parallel_if_the_queue_has_room(
     api_url: str, model_server: FakeModelServer
 ) -> None:
     held = threading.Event()
     reply = stream_of([ANN], held=held)
-    model_server.replies += [PROBED, *[reply] * 6]
+    model_server.replies += [PROBE_PASSED, *[reply] * 6]
     with ThreadPoolExecutor() as pool:
-        asking = pool.submit(post, api_url, asked(n=6))
+        pending = pool.submit(post, api_url, structured_request(n=6))
         wait_until(lambda: len(model_server.chats) == 1 + 4)
         held.set()
-        status, found = asking.result()
-    assert (status, len(found["answers"])) == (200, 6)
+        status, response = pending.result()
+    assert (status, len(response["answers"])) == (200, 6)
 
 
-def test_answers_make_room_for_another_request(model_server: FakeModelServer) -> None:
-    model_server.replies += [PROBED, *[stream_of([ANN], first_seconds=0.1)] * 12]
+def test_batch_lets_another_request_run_between_its_answers(model_server: FakeModelServer) -> None:
+    model_server.replies += [PROBE_PASSED, *[stream_of([ANN], first_seconds=0.1)] * 12]
     with (
-        running_api(tuned(model_server, max_concurrent=2, max_waiting=2)) as url,
+        running_api(settings_for(model_server, max_concurrent=2, max_waiting=2)) as url,
         ThreadPoolExecutor() as pool,
     ):
-        many = pool.submit(post, url, asked(n=10))
+        batch = pool.submit(post, url, structured_request(n=10))
         wait_until(lambda: len(model_server.chats) > 3)
-        assert post(url, asked())[0] == 200
+        assert post(url, structured_request())[0] == 200
         assert len(model_server.chats) < 1 + 10
-        assert many.result()[0] == 200
+        assert batch.result()[0] == 200
 
 
-def test_what_was_left_to_the_judge_is_told_of_all_answers(
-    narrow_served: str, model_server: FakeModelServer
+def test_response_has_the_unenforced_keywords_of_all_attempts(
+    narrow_api_url: str, model_server: FakeModelServer
 ) -> None:
-    schema = {"type": "number", "minimum": 0}  # carried from the second level on
-    model_server.replies += [PROBED, said("5"), said("-1"), said("5")]
-    _, reply = post(narrow_served, asked(schema, n=2))
-    assert [len(answer["attempts"]) for answer in reply["answers"]] == [1, 2]
-    assert reply["unenforced"] == [{"pointer": "", "keyword": "minimum"}]
+    schema = {"type": "number", "minimum": 0}  # enforced from the second level on
+    model_server.replies += [PROBE_PASSED, stream_text("5"), stream_text("-1"), stream_text("5")]
+    _, response = post(narrow_api_url, structured_request(schema, n=2))
+    assert [len(answer["attempts"]) for answer in response["answers"]] == [1, 2]
+    assert response["unenforced"] == [{"pointer": "", "keyword": "minimum"}]
 
 
-class CountingWorker(WorkerPool):
+class CountingWorkerPool(WorkerPool):
     calls = 0
 
     async def run(self, *args: Any, **kwargs: Any) -> Any:
@@ -160,37 +159,37 @@ class CountingWorker(WorkerPool):
 
 
 @pytest.mark.anyio
-async def test_a_schema_is_narrowed_once_for_all_answers() -> None:
-    worker = CountingWorker()
-    form = TargetSchema(StructuredRequest(**asked()), worker, characters=200)
-    found = await asyncio.gather(*(form.prepare(level) for level in (0, 0, 1, 0, 1)))
-    await worker.close()
-    assert worker.calls == 2
-    assert found[0] is found[1]
+async def test_schema_is_narrowed_once_per_level() -> None:
+    workers = CountingWorkerPool()
+    target = TargetSchema(StructuredRequest(**structured_request()), workers, characters=200)
+    prepared = await asyncio.gather(*(target.prepare(level) for level in (0, 0, 1, 0, 1)))
+    await workers.close()
+    assert workers.calls == 2
+    assert prepared[0] is prepared[1]
 
 
-# Time
+# Deadline and back pressure
 
 
-def test_the_deadline_is_over_the_first_question_too(model_server: FakeModelServer) -> None:
+def test_deadline_includes_the_probe(model_server: FakeModelServer) -> None:
     model_server.replies += [Reply(end="hang")]
-    with running_api(tuned(model_server, structured_seconds=0.5)) as url:
-        status, reply = post(url, asked())
-    assert (status, reply["error"]["code"]) == (504, "model_server_timeout")
+    with running_api(settings_for(model_server, structured_seconds=0.5)) as url:
+        status, response = post(url, structured_request())
+    assert (status, response["error"]["code"]) == (504, "model_server_timeout")
     assert model_server.chats[0].left.wait(5)
 
 
-def test_the_deadline_is_over_all_answers(model_server: FakeModelServer) -> None:
-    model_server.replies += [PROBED, *[stream_of([ANN], first_seconds=0.3)] * 8]
-    settings = tuned(model_server, structured_seconds=0.8, max_concurrent=1)
+def test_deadline_includes_all_answers(model_server: FakeModelServer) -> None:
+    model_server.replies += [PROBE_PASSED, *[stream_of([ANN], first_seconds=0.3)] * 8]
+    settings = settings_for(model_server, structured_seconds=0.8, max_concurrent=1)
     with running_api(settings) as url:
-        status, reply = post(url, asked(n=8))
-    assert (status, reply["error"]["code"]) == (504, "model_server_timeout")
-    assert 1 <= len(reply["error"]["answers"]) <= 2
+        status, response = post(url, structured_request(n=8))
+    assert (status, response["error"]["code"]) == (504, "model_server_timeout")
+    assert 1 <= len(response["error"]["answers"]) <= 2
 
 
-class Counted(list[bytes]):
-    """Pieces that tell how many were taken."""
+class CountedPieces(list[bytes]):
+    """A list that counts the items taken from it."""
 
     taken = 0
 
@@ -201,14 +200,14 @@ class Counted(list[bytes]):
 
 
 @pytest.mark.anyio
-async def test_a_reader_who_pauses_holds_the_drawing(
+async def test_generation_pauses_if_the_client_does_not_read(
     app: FastAPI, model_server: FakeModelServer
 ) -> None:
-    # So long that the sockets between do not hold them all.
-    told = chunk({}, prompt_progress={"processed": 1, "total": 2}, more="x" * 100_000)
-    pieces = Counted([told] * 300)
-    model_server.replies += [PROBED, Reply(headers=EVENTS, pieces=pieces)]
-    request = StructuredRequest(**asked(stream=True, smolchat={"progress": True}))
+    # Too large for the buffers of the sockets in between.
+    progress = chunk({}, prompt_progress={"processed": 1, "total": 2}, more="x" * 100_000)
+    pieces = CountedPieces([progress] * 300)
+    model_server.replies += [PROBE_PASSED, Reply(headers=EVENTS, pieces=pieces)]
+    request = StructuredRequest(**structured_request(stream=True, smolchat={"progress": True}))
     answers = StructuredBatch(request, app.state.core).stream()
     await anext(answers)
     await asyncio.sleep(0.5)

@@ -1,4 +1,3 @@
-"""The forms that can be asked for by name."""
 
 from typing import Any
 
@@ -7,7 +6,7 @@ from pydantic import BaseModel, ValidationError
 
 from backend.structured.response_types import RESPONSE_TYPES, response_type
 
-GOOD: dict[str, dict[str, Any]] = {
+VALID: dict[str, dict[str, Any]] = {
     "recipe": {
         "title": "Toast",
         "servings": 1,
@@ -28,19 +27,19 @@ GOOD: dict[str, dict[str, Any]] = {
 }
 
 
-def test_these_are_there() -> None:
-    assert set(RESPONSE_TYPES) == set(GOOD)
+def test_registered_types_are_complete() -> None:
+    assert set(RESPONSE_TYPES) == set(VALID)
 
 
-@pytest.mark.parametrize("name", GOOD)
-def test_a_good_one_fits_and_more_than_asked_for_does_not(name: str) -> None:
+@pytest.mark.parametrize("name", VALID)
+def test_type_accepts_a_valid_object_and_rejects_unknown_fields(name: str) -> None:
     model = RESPONSE_TYPES[name]
-    model.model_validate(GOOD[name])
+    model.model_validate(VALID[name])
     with pytest.raises(ValidationError):
-        model.model_validate(GOOD[name] | {"more": 1})
+        model.model_validate(VALID[name] | {"unknown": 1})
 
 
-def test_a_name_is_taken_once() -> None:
+def test_registering_a_name_twice_raises() -> None:
     class Recipe(BaseModel):
         pass
 

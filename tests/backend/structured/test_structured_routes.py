@@ -1,6 +1,5 @@
-"""/structured: answers that fit, errors that say why not, and nothing that was written lost."""
+"""The /structured route: valid answers, retries, streaming and errors."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,80 +7,92 @@ import httpx
 import pytest
 
 from backend.settings import Settings
-from tests.support.api_server import running_api
+from tests.support.api_server import running_api, settings_for
 from tests.support.engine_process import EngineProcess, running_engine
 from tests.support.fake_model_server import EVENTS, FakeModelServer, Reply, chunk, replay
-from tests.support.requests import MODEL_ID
-from tests.support.structured_requests import ANN, PROBED, UNPROBED, asked, post, said
+from tests.support.requests import HELLO, MODEL_ID
+from tests.support.sse import parse_chunks, parse_events
+from tests.support.structured_requests import (
+    ANN,
+    PROBE_FAILED,
+    PROBE_PASSED,
+    post,
+    stream_text,
+    structured_request,
+)
 
 
-def test_an_answer_that_fits_is_given_with_its_keys_as_they_came(
+def test_valid_answer_keeps_the_order_of_its_keys(
     api_url: str, model_server: FakeModelServer
 ) -> None:
-    model_server.replies += [PROBED, said(ANN)]
-    status, reply = post(api_url, asked(smolchat={"receipt": True}))
+    model_server.replies += [PROBE_PASSED, stream_text(ANN)]
+    status, response = post(api_url, structured_request(smolchat={"receipt": True}))
     assert status == 200
-    assert list(reply["parsed"]) == ["age", "name"]
-    assert (reply["parsed"], reply["text"]) == ({"age": 31, "name": "Ann"}, ANN)
-    assert reply["model"] == MODEL_ID
-    assert (reply["unenforced"], reply["has_grammar"]) == ([], True)
-    [answer] = reply["answers"]
+    assert list(response["parsed"]) == ["age", "name"]
+    assert (response["parsed"], response["text"]) == ({"age": 31, "name": "Ann"}, ANN)
+    assert response["model"] == MODEL_ID
+    assert (response["unenforced"], response["has_grammar"]) == ([], True)
+    [answer] = response["answers"]
     [attempt] = answer["attempts"]
     assert (attempt["finish_reason"], attempt["errors"], attempt["level"]) == ("stop", [], 0)
     assert attempt["ms"] > 0
-    assert reply["usage"]["completion_tokens"] == attempt["usage"]["completion_tokens"] > 0
+    assert response["usage"]["completion_tokens"] == attempt["usage"]["completion_tokens"] > 0
     receipt = answer["smolchat"]["receipt"]
     assert receipt["completion_tokens"] == attempt["usage"]["completion_tokens"]
-    assert reply["smolchat"] == answer["smolchat"]
+    assert response["smolchat"] == answer["smolchat"]
 
 
-def test_what_was_not_asked_for_is_not_told(api_url: str, model_server: FakeModelServer) -> None:
-    model_server.replies += [PROBED, said(ANN)]
-    _, reply = post(api_url, asked())
-    assert "smolchat" not in reply
-    assert "smolchat" not in reply["answers"][0]
-
-
-def test_the_model_is_held_to_a_narrower_schema_and_shown_the_form(
+def test_response_without_options_has_no_extensions(
     api_url: str, model_server: FakeModelServer
 ) -> None:
-    model_server.replies += [PROBED, said(ANN)]
-    _, reply = post(api_url, asked(max_tokens=50))
-    sent = model_server.chats[1].body
-    narrowed = sent["response_format"]["json_schema"]["schema"]
-    assert narrowed == reply["answers"][0]["sent"]["schema"]
+    model_server.replies += [PROBE_PASSED, stream_text(ANN)]
+    _, response = post(api_url, structured_request())
+    assert "smolchat" not in response
+    assert "smolchat" not in response["answers"][0]
+
+
+def test_upstream_request_has_the_narrowed_schema_and_the_instruction(
+    api_url: str, model_server: FakeModelServer
+) -> None:
+    model_server.replies += [PROBE_PASSED, stream_text(ANN)]
+    _, response = post(api_url, structured_request(max_tokens=50))
+    upstream, sent = model_server.chats[1].body, response["answers"][0]["sent"]
+    narrowed = upstream["response_format"]["json_schema"]["schema"]
+    assert narrowed == sent["schema"]
     assert narrowed["additionalProperties"] is False
     assert narrowed["properties"]["name"]["maxLength"] <= 100
-    shown = sent["messages"][0]
-    assert shown["role"] == "system"
-    assert '"name"' in shown["content"]
-    assert reply["answers"][0]["sent"]["instruction"] in shown["content"]
-    assert "response_type" not in sent
+    system = upstream["messages"][0]
+    assert system["role"] == "system"
+    assert '"name"' in system["content"]
+    assert sent["instruction"] in system["content"]
+    assert "response_type" not in upstream
 
 
-def test_what_does_not_fit_is_drawn_again_with_what_was_wrong(
+def test_invalid_answer_is_retried_with_its_validation_errors(
     api_url: str, model_server: FakeModelServer
 ) -> None:
-    model_server.replies += [PROBED, said('{"name": "Ann", "age": -1}'), said(ANN)]
-    status, reply = post(api_url, asked(seed=5))
+    invalid = '{"name": "Ann", "age": -1}'
+    model_server.replies += [PROBE_PASSED, stream_text(invalid), stream_text(ANN)]
+    status, response = post(api_url, structured_request(seed=5))
     assert status == 200
-    first, second = reply["answers"][0]["attempts"]
+    first, second = response["answers"][0]["attempts"]
     [error] = first["errors"]
     assert (error["pointer"], error["keyword"]) == ("/age", "minimum")
     assert second["errors"] == []
-    again = model_server.chats[2].body
-    assert [message["role"] for message in again["messages"][-2:]] == ["assistant", "user"]
-    assert "/age" in again["messages"][-1]["content"]
-    assert (model_server.chats[1].body["seed"], again["seed"]) == (5, 6)
+    retry = model_server.chats[2].body
+    assert [message["role"] for message in retry["messages"][-2:]] == ["assistant", "user"]
+    assert "/age" in retry["messages"][-1]["content"]
+    assert (model_server.chats[1].body["seed"], retry["seed"]) == (5, 6)
 
 
-def test_what_is_cut_off_is_drawn_again_in_less_room_and_not_blamed(
+def test_truncated_answer_is_retried_with_a_narrower_schema_and_no_complaint(
     api_url: str, model_server: FakeModelServer
 ) -> None:
-    model_server.replies += [PROBED, said('{"name": "Annnnnnnn', "length"), said(ANN)]
-    status, reply = post(api_url, asked())
+    truncated = stream_text('{"name": "Annnnnnnn', "length")
+    model_server.replies += [PROBE_PASSED, truncated, stream_text(ANN)]
+    status, response = post(api_url, structured_request())
     assert status == 200
-    assert [attempt["level"] for attempt in reply["answers"][0]["attempts"]] == [0, 1]
+    assert [attempt["level"] for attempt in response["answers"][0]["attempts"]] == [0, 1]
     first, second = (chat.body for chat in model_server.chats[1:])
     assert len(second["messages"]) == len(first["messages"])
     limits = [
@@ -103,7 +114,7 @@ def test_what_is_cut_off_is_drawn_again_in_less_room_and_not_blamed(
     ],
 )
 @pytest.mark.parametrize("is_stream", [False, True])
-def test_what_never_fits_is_a_failure_that_keeps_all_that_was_written(
+def test_failure_after_the_last_attempt_keeps_the_text_of_the_answer(
     text: str,
     finish_reason: str,
     code: str,
@@ -112,34 +123,37 @@ def test_what_never_fits_is_a_failure_that_keeps_all_that_was_written(
     api_url: str,
     model_server: FakeModelServer,
 ) -> None:
-    model_server.replies += [PROBED, *[said(text, finish_reason)] * 3]
-    answer = httpx.post(f"{api_url}/structured", json=asked(stream=is_stream), timeout=60)
-    # Of what is no JSON a stream has nothing to show, so that it can still have its status.
-    is_begun = is_stream and text.startswith(("{", "```"))
-    assert answer.status_code == (200 if is_begun else 502)
-    lines = [line[6:] for line in answer.text.splitlines() if line.startswith("data: ")]
-    error = json.loads(lines[-1] if is_begun else answer.text)["error"]
+    model_server.replies += [PROBE_PASSED, *[stream_text(text, finish_reason)] * 3]
+    body = structured_request(stream=is_stream)
+    response = httpx.post(f"{api_url}/structured", json=body, timeout=60)
+    # A stream without any JSON has nothing to send before the error, which then sets the status.
+    is_started = is_stream and text.startswith(("{", "```"))
+    assert response.status_code == (200 if is_started else 502)
+    payload = parse_events(response.text)[-1] if is_started else response.json()
+    error = payload["error"]
     assert (error["code"], error["text"]) == (code, text)
     assert [attempt["finish_reason"] for attempt in error["attempts"]] == [finish_reason] * 3
     assert all(attempt["errors"] for attempt in error["attempts"])
-    assert "parsed" not in answer.text
+    assert "parsed" not in response.text
 
 
-def test_a_fence_around_the_whole_is_taken_off(api_url: str, model_server: FakeModelServer) -> None:
-    model_server.replies += [PROBED, said(f"```json\n{ANN}\n```")]
-    status, reply = post(api_url, asked())
-    assert (status, reply["parsed"]) == (200, {"age": 31, "name": "Ann"})
+def test_code_fence_around_the_answer_is_removed(
+    api_url: str, model_server: FakeModelServer
+) -> None:
+    model_server.replies += [PROBE_PASSED, stream_text(f"```json\n{ANN}\n```")]
+    status, response = post(api_url, structured_request())
+    assert (status, response["parsed"]) == (200, {"age": 31, "name": "Ann"})
 
 
-def test_a_stream_shows_only_what_is_certain(api_url: str, model_server: FakeModelServer) -> None:
-    model_server.replies += [PROBED, said('{"age": 31, "name": "Ann", "more": [1, 25]}')]
-    answer = httpx.post(f"{api_url}/structured", json=asked(stream=True), timeout=60)
-    events = [line[6:] for line in answer.text.splitlines() if line.startswith("data: ")]
-    assert events[-1] == "[DONE]"
-    *partials, result = (json.loads(event) for event in events[:-1])
-    shown = [event["partial"] for event in partials]
-    assert {event["attempt"] for event in partials} == {1}
-    assert shown == [
+def test_stream_sends_only_complete_values(api_url: str, model_server: FakeModelServer) -> None:
+    text = '{"age": 31, "name": "Ann", "more": [1, 25]}'
+    model_server.replies += [PROBE_PASSED, stream_text(text)]
+    body = structured_request(stream=True)
+    response = httpx.post(f"{api_url}/structured", json=body, timeout=60)
+    *events, result = parse_chunks(response.text)
+    partials = [event["partial"] for event in events]
+    assert {event["attempt"] for event in events} == {1}
+    assert partials == [
         {},
         {"age": 31},
         {"age": 31, "name": "Ann"},
@@ -147,62 +161,59 @@ def test_a_stream_shows_only_what_is_certain(api_url: str, model_server: FakeMod
         {"age": 31, "name": "Ann", "more": [1]},
         {"age": 31, "name": "Ann", "more": [1, 25]},
     ]
-    assert result["result"]["parsed"] == shown[-1]
+    assert result["result"]["parsed"] == partials[-1]
 
 
-def test_a_server_without_grammars_works_by_prompt_and_judge(
+def test_server_without_grammar_support_gets_only_the_instruction(
     api_url: str, model_server: FakeModelServer
 ) -> None:
-    model_server.replies += [UNPROBED, said("Sure! Ann is 31."), said(ANN), said(ANN)]
-    status, reply = post(api_url, asked())
-    assert (status, reply["has_grammar"]) == (200, False)
-    assert len(reply["answers"][0]["attempts"]) == 2
+    invalid = stream_text("Sure! Ann is 31.")
+    model_server.replies += [PROBE_FAILED, invalid, stream_text(ANN), stream_text(ANN)]
+    status, response = post(api_url, structured_request())
+    assert (status, response["has_grammar"]) == (200, False)
+    assert len(response["answers"][0]["attempts"]) == 2
     assert "response_format" not in model_server.chats[1].body
-    assert post(api_url, asked())[0] == 200
-    assert len(model_server.chats) == 4  # it was asked once what it can do
+    assert post(api_url, structured_request())[0] == 200
+    assert len(model_server.chats) == 4  # the second request sends no probe
 
 
-def test_a_server_that_refuses_the_field_has_no_grammar(
+def test_server_that_rejects_response_format_has_no_grammar_support(
     api_url: str, model_server: FakeModelServer
 ) -> None:
-    model_server.replies += [replay("err-bad-json"), said(ANN)]
-    status, reply = post(api_url, asked())
-    assert (status, reply["has_grammar"]) == (200, False)
+    model_server.replies += [replay("err-bad-json"), stream_text(ANN)]
+    status, response = post(api_url, structured_request())
+    assert (status, response["has_grammar"]) == (200, False)
 
 
-def test_several_answers_have_seeds_of_their_own(
-    api_url: str, model_server: FakeModelServer
-) -> None:
-    model_server.replies += [PROBED, *[said(ANN)] * 5]
-    status, reply = post(api_url, asked(n=5, seed=1))
+def test_answers_have_distinct_seeds(api_url: str, model_server: FakeModelServer) -> None:
+    model_server.replies += [PROBE_PASSED, *[stream_text(ANN)] * 5]
+    status, response = post(api_url, structured_request(n=5, seed=1))
     assert status == 200
-    assert len(reply["answers"]) == 5
-    assert reply["parsed"] == reply["answers"][0]["parsed"]
+    assert len(response["answers"]) == 5
+    assert response["parsed"] == response["answers"][0]["parsed"]
     assert len({chat.body["seed"] for chat in model_server.chats[1:]}) == 5
     assert all("n" not in chat.body for chat in model_server.chats[1:])
-    tokens = [answer["attempts"][0]["usage"]["completion_tokens"] for answer in reply["answers"]]
-    assert reply["usage"]["completion_tokens"] == sum(tokens)
+    attempts = [answer["attempts"][0] for answer in response["answers"]]
+    tokens = sum(attempt["usage"]["completion_tokens"] for attempt in attempts)
+    assert response["usage"]["completion_tokens"] == tokens
 
 
-def test_one_deadline_is_over_all(model_server: FakeModelServer) -> None:
-    begun = Reply(headers=EVENTS, pieces=[chunk({"content": '{"name"'})], end="hang")
-    model_server.replies += [PROBED, begun]
-    settings = Settings(
-        model_id=MODEL_ID, dmr_base_url=model_server.base_url, structured_seconds=2.5
-    )
-    with running_api(settings) as url:
-        status, reply = post(url, asked())
-    assert (status, reply["error"]["code"]) == (504, "model_server_timeout")
-    assert reply["error"]["text"].startswith("{")
+def test_request_over_the_deadline_returns_504_with_its_text(model_server: FakeModelServer) -> None:
+    stalled = Reply(headers=EVENTS, pieces=[chunk({"content": '{"name"'})], end="hang")
+    model_server.replies += [PROBE_PASSED, stalled]
+    with running_api(settings_for(model_server, structured_seconds=2.5)) as url:
+        status, response = post(url, structured_request())
+    assert (status, response["error"]["code"]) == (504, "model_server_timeout")
+    assert response["error"]["text"].startswith("{")
     assert model_server.chats[1].left.wait(5)
 
 
-def test_the_doors_own_errors_are_told_as_by_the_door(
+def test_upstream_error_keeps_its_status_and_code(
     api_url: str, model_server: FakeModelServer
 ) -> None:
-    model_server.replies += [PROBED, replay("err-overflow")]
-    status, reply = post(api_url, asked())
-    assert (status, reply["error"]["code"]) == (400, "context_length_exceeded")
+    model_server.replies += [PROBE_PASSED, replay("err-overflow")]
+    status, response = post(api_url, structured_request())
+    assert (status, response["error"]["code"]) == (400, "context_length_exceeded")
 
 
 @pytest.mark.parametrize(
@@ -215,17 +226,18 @@ def test_the_doors_own_errors_are_told_as_by_the_door(
         ({"type": "string", "minLength": 900_000}, "schema_too_large", ""),
     ],
 )
-def test_a_schema_that_cannot_be_used_is_a_422_before_the_model_is_asked(
+def test_unusable_schema_returns_422_without_an_upstream_request(
     schema: Any, code: str, pointer: str, api_url: str, model_server: FakeModelServer
 ) -> None:
-    status, reply = post(api_url, asked(schema))
-    assert (status, reply["error"]["code"]) == (422, code)
-    assert (reply["error"]["param"], reply["error"]["pointer"]) == ("response_format", pointer)
+    status, response = post(api_url, structured_request(schema))
+    error = response["error"]
+    assert (status, error["code"]) == (422, code)
+    assert (error["param"], error["pointer"]) == ("response_format", pointer)
     assert not model_server.chats
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "fields",
     [
         {"response_format": None},
         {"response_type": "recipe"},
@@ -241,25 +253,29 @@ def test_a_schema_that_cannot_be_used_is_a_422_before_the_model_is_asked(
     ],
     ids=str,
 )
-def test_a_request_that_says_no_or_two_forms_is_refused(
-    wrong: dict[str, Any], api_url: str, model_server: FakeModelServer
+def test_invalid_request_returns_400_without_an_upstream_request(
+    fields: dict[str, Any], api_url: str, model_server: FakeModelServer
 ) -> None:
-    status, reply = post(api_url, asked() | wrong)
-    assert (status, reply["error"]["code"]) == (400, "invalid_request")
+    status, response = post(api_url, structured_request() | fields)
+    assert (status, response["error"]["code"]) == (400, "invalid_request")
     assert not model_server.chats
 
 
-def test_a_registered_type_is_asked_for_by_its_name(
+def test_registered_type_is_requested_by_its_name(
     api_url: str, model_server: FakeModelServer
 ) -> None:
-    fits = '{"label": "positive", "score": 0.9, "reason": "praise"}'
-    model_server.replies += [PROBED, said(fits)]
-    body = asked() | {"response_format": None, "response_type": "sentiment"}
-    status, reply = post(api_url, body)
-    assert (status, reply["parsed"]["label"]) == (200, "positive")
-    listed = httpx.get(f"{api_url}/structured/types").json()["data"]
-    assert {one["name"] for one in listed} >= {"recipe", "event", "contact", "invoice", "sentiment"}
-    assert all(one["schema"]["type"] == "object" and one["description"] for one in listed)
+    valid = '{"label": "positive", "score": 0.9, "reason": "praise"}'
+    model_server.replies += [PROBE_PASSED, stream_text(valid)]
+    body = structured_request() | {"response_format": None, "response_type": "sentiment"}
+    status, response = post(api_url, body)
+    assert (status, response["parsed"]["label"]) == (200, "positive")
+
+
+def test_registered_types_are_listed_with_schema_and_description(api_url: str) -> None:
+    types = httpx.get(f"{api_url}/structured/types").json()["data"]
+    names = {item["name"] for item in types}
+    assert names >= {"recipe", "event", "contact", "invoice", "sentiment"}
+    assert all(item["schema"]["type"] == "object" and item["description"] for item in types)
 
 
 @pytest.mark.parametrize(
@@ -272,17 +288,16 @@ def test_a_registered_type_is_asked_for_by_its_name(
     ],
     ids=str,
 )
-def test_no_schema_reaches_the_model_server_unseen_by_chat_either(
+def test_chat_with_an_unusable_schema_returns_422_without_an_upstream_request(
     body: dict[str, Any], api_url: str, model_server: FakeModelServer
 ) -> None:
-    messages = [{"role": "user", "content": "Hello"}]
-    answer = httpx.post(f"{api_url}/chat", json={"messages": messages} | body)
-    assert answer.status_code == 422
-    assert answer.json()["error"]["code"].startswith("schema_")
+    response = httpx.post(f"{api_url}/chat", json=HELLO | body)
+    assert response.status_code == 422
+    assert response.json()["error"]["code"].startswith("schema_")
     assert not model_server.chats
 
 
-# With the real model
+# With a real model
 
 
 @pytest.fixture(scope="module")
@@ -292,21 +307,21 @@ def engine() -> Iterator[EngineProcess]:
 
 
 @pytest.fixture
-def real(engine: EngineProcess) -> Iterator[str]:
+def real_api_url(engine: EngineProcess) -> Iterator[str]:
     with running_api(Settings(model_id=MODEL_ID, dmr_base_url=engine.base_url)) as url:
         yield url
 
 
 @pytest.mark.parametrize("name", ["recipe", "event", "contact", "invoice", "sentiment"])
-def test_each_registered_type_is_filled_by_the_real_model(name: str, real: str) -> None:
+def test_real_model_fills_each_registered_type(name: str, real_api_url: str) -> None:
     messages = [{"role": "user", "content": "Invoice 7 of 2026-03-01 to Ann: 2 teas at 1.50."}]
     body = {"messages": messages, "response_type": name, "max_tokens": 300, "seed": 3}
-    status, reply = post(real, body)
-    assert status == 200, reply
-    assert reply["has_grammar"] is True
+    status, response = post(real_api_url, body)
+    assert status == 200, response
+    assert response["has_grammar"] is True
 
 
-def test_schemas_that_kill_a_model_server_leave_it_alive(real: str) -> None:
+def test_schema_that_would_crash_llama_cpp_does_not_crash_it(real_api_url: str) -> None:
     node = {
         "properties": {"next": {"allOf": [{"$ref": "#/definitions/node"}, {"type": "object"}]}},
         "type": "object",
@@ -317,9 +332,9 @@ def test_schemas_that_kill_a_model_server_leave_it_alive(real: str) -> None:
         "type": "object",
         "properties": {"node": {"$ref": "#/definitions/node"}},
     }
-    status, _ = post(real, asked(schema, max_tokens=60))
+    status, _ = post(real_api_url, structured_request(schema, max_tokens=60))
     assert status == 200
-    answer = httpx.post(f"{real}/chat", json=asked(schema), timeout=60)
-    assert answer.status_code == 422
-    assert answer.json()["error"]["code"].startswith("schema_")
-    assert post(real, asked(max_tokens=60))[0] == 200
+    response = httpx.post(f"{real_api_url}/chat", json=structured_request(schema), timeout=60)
+    assert response.status_code == 422
+    assert response.json()["error"]["code"].startswith("schema_")
+    assert post(real_api_url, structured_request(max_tokens=60))[0] == 200
