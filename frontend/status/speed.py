@@ -47,10 +47,10 @@ def table_rows(speeds: Sequence[Speed], timezone: tzinfo) -> list[dict[str, str]
     return [
         {
             "Finished": f"{speed.ended_at.astimezone(timezone):%m-%d %H:%M}",
-            "Model": sanitize_markdown(" ".join(speed.model.split())),
             "Tokens": NOT_MEASURED if speed.tokens is None else f"{speed.tokens:,}",
             "Tokens/s": format_number(speed.tokens_per_second),
             "TTFT (s)": format_number(speed.first_token_seconds),
+            "Model": sanitize_markdown(" ".join(speed.model.split())),
         }
         for speed in reversed(speeds)
     ]

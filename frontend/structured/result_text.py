@@ -76,7 +76,7 @@ def attempt_row(number: int, attempt: Attempt) -> dict[str, str]:
     """Return a row of the attempts table."""
     tokens, ms = attempt.usage.completion_tokens, attempt.ms
     return {
-        "#": str(number),
+        "No.": str(number),
         "Finish reason": attempt.finish_reason or "unknown",
         "Narrowing": "unknown" if attempt.level is None else f"level {attempt.level}",
         "Errors": "none" if not attempt.errors else _summarize_errors(attempt),

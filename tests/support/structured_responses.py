@@ -1,4 +1,4 @@
-"""What a scripted model server says to requests for JSON, whole and streamed."""
+"""Replies of the fake model server to requests for JSON, streamed and not."""
 
 import json
 from typing import Any
@@ -14,8 +14,8 @@ FILM: dict[str, Any] = {
 }
 
 
-def said(text: str, finish_reason: str = "stop") -> Reply:
-    """Answer in one piece."""
+def text_reply(text: str, finish_reason: str = "stop") -> Reply:
+    """Return a reply that is not streamed."""
     message = {"role": "assistant", "content": text}
     choice = {"index": 0, "message": message, "finish_reason": finish_reason}
     usage = {"prompt_tokens": 31, "completion_tokens": 9, "total_tokens": 40}
@@ -23,23 +23,23 @@ def said(text: str, finish_reason: str = "stop") -> Reply:
     return Reply(headers=JSON, pieces=[json.dumps(body).encode()])
 
 
-def has_grammar() -> Reply:
-    """Pass the API's look at whether a model can be held to a schema."""
-    return said('{"zq": "w7k"}')
+def grammar_probe_reply() -> Reply:
+    """Return the reply that passes the API's probe for grammar support."""
+    return text_reply('{"zq": "w7k"}')
 
 
-def written(value: Any, **changes: Any) -> Reply:
-    """Stream a value as JSON, a few characters at a time."""
+def json_reply(value: Any, **changes: Any) -> Reply:
+    """Stream a value as JSON, eight characters per chunk."""
     text = json.dumps(value)
-    return stream_of([text[at : at + 8] for at in range(0, len(text), 8)], **changes)
+    return stream_of([text[start : start + 8] for start in range(0, len(text), 8)], **changes)
 
 
-def cut_off(text: str) -> Reply:
+def truncated_reply(text: str) -> Reply:
     """Stream a text that ends at the token limit."""
-    pieces = [chunk({"content": text}), chunk({}, "length"), b"data: [DONE]\n\n"]
-    return Reply(headers=EVENTS, pieces=pieces)
+    chunks = [chunk({"content": text}), chunk({}, "length"), b"data: [DONE]\n\n"]
+    return Reply(headers=EVENTS, pieces=chunks)
 
 
-def begun(text: str) -> Reply:
-    """Stream a text, and nothing after it."""
+def hanging_reply(text: str) -> Reply:
+    """Stream a text, then keep the connection open."""
     return Reply(headers=EVENTS, pieces=[chunk({"content": text})], end="hang")

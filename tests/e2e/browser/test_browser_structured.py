@@ -13,7 +13,14 @@ from tests.support.api_server import running_api
 from tests.support.browser import FAINT_TEXTS, needs_chromium, running_page
 from tests.support.engine_process import running_engine
 from tests.support.fake_model_server import FakeModelServer, Reply, running_fake_model_server
-from tests.support.structured_responses import EVENT, FILM, begun, has_grammar, said, written
+from tests.support.structured_responses import (
+    EVENT,
+    FILM,
+    grammar_probe_reply,
+    hanging_reply,
+    json_reply,
+    text_reply,
+)
 
 pytestmark = needs_chromium
 
@@ -40,7 +47,7 @@ def model() -> Iterator[FakeModelServer]:
 def url(model: FakeModelServer) -> Iterator[str]:
     settings = Settings(model_id="ai/smollm2:latest", dmr_base_url=model.base_url)
     with running_api(settings) as api_url, running_page(api_url) as url:
-        model.replies += [has_grammar(), written(EVENT)]
+        model.replies += [grammar_probe_reply(), json_reply(EVENT)]
         body = {"messages": [{"role": "user", "content": "x"}], "response_type": "event"}
         httpx.post(f"{api_url}/structured", json=body)  # detects the model server's capabilities
         yield f"{url}/structured"
@@ -92,7 +99,7 @@ def overflow(page: Page) -> int:
 
 def test_output_streams_and_is_then_validated(page: Page, model: FakeModelServer) -> None:
     select_schema(page, "Event")
-    model.replies.append(written(EVENT, gap_seconds=0.15))
+    model.replies.append(json_reply(EVENT, gap_seconds=0.15))
     page.click(START)
     page.wait_for_selector(f"{OUTPUT} >> text=Release party")
     assert "Ben" not in page.inner_text(OUTPUT)
@@ -108,7 +115,7 @@ def test_output_streams_and_is_then_validated(page: Page, model: FakeModelServer
 
 def test_output_does_not_flicker_when_it_is_complete(page: Page, model: FakeModelServer) -> None:
     select_schema(page, "Event")
-    model.replies.append(written(EVENT, gap_seconds=0.1))
+    model.replies.append(json_reply(EVENT, gap_seconds=0.1))
     page.click(START)
     page.wait_for_selector(f"{OUTPUT} >> text=Release party")
     page.evaluate(f"document.querySelector({OUTPUT!r}).isFirst = true")
@@ -125,7 +132,7 @@ def test_shortcuts_start_stop_and_copy_partial_output(
     page.wait_for_selector(START)
     model.requests.clear()
     select_schema(page, "Event")
-    model.replies.append(begun('{"name": "Party", "date": "20'))
+    model.replies.append(hanging_reply('{"name": "Party", "date": "20'))
     page.fill(PROMPT, "A party, typed just now")
     page.press(PROMPT, "Control+Enter")
     page.wait_for_selector(f"{OUTPUT} >> text=Party")
@@ -145,7 +152,7 @@ def test_shortcuts_start_stop_and_copy_partial_output(
 
 def test_click_right_after_typing_sends_what_was_typed(page: Page, model: FakeModelServer) -> None:
     type_schema(page, FILM)
-    model.replies.append(written({"title": "Light", "year": 1999}))
+    model.replies.append(json_reply({"title": "Light", "year": 1999}))
     page.fill(SCHEMA, json.dumps(FILM | {"title": "Typed just now"}))
     page.click(START)
     page.wait_for_selector(DOWNLOAD)
@@ -158,7 +165,7 @@ def test_click_right_after_typing_sends_what_was_typed(page: Page, model: FakeMo
 def test_output_continues_while_another_page_is_open(page: Page, model: FakeModelServer) -> None:
     select_schema(page, "Event")
     page.fill(PROMPT, "A party")
-    model.replies.append(written(EVENT, gap_seconds=0.3))
+    model.replies.append(json_reply(EVENT, gap_seconds=0.3))
     page.click(START)
     page.wait_for_selector(f"{OUTPUT} >> text=Release party")
     page.click("a:has-text('Chat')")
@@ -173,11 +180,11 @@ def test_hostile_output_loads_nothing_and_runs_nothing(page: Page, model: FakeMo
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
     type_schema(page, {"type": "object"})
-    model.replies.append(written(HOSTILE))
+    model.replies.append(json_reply(HOSTILE))
     page.click(START)
     page.wait_for_selector(DOWNLOAD)
     type_schema(page, FILM)
-    model.replies += [written(HOSTILE)] * 3
+    model.replies += [json_reply(HOSTILE)] * 3
     page.click(START)
     page.wait_for_selector(".st-key-structured_retry button")
     open_details(page)
@@ -205,23 +212,23 @@ def test_text_has_contrast_and_nothing_overflows_on_a_phone(
     type_schema(page, "{" + "x" * 300)
     assert_readable()
     type_schema(page, {"properties": {"title": {"type": "string"}}})
-    model.replies.append(written(wide))
+    model.replies.append(json_reply(wide))
     page.click(START)
     page.wait_for_selector(DOWNLOAD)
     open_details(page)
     assert_readable()
     type_schema(page, FILM)
-    model.replies += [written(wide)] * 3
+    model.replies += [json_reply(wide)] * 3
     page.click(START)
     page.wait_for_selector(".st-key-structured_retry button")
     assert_readable()
     page.click("text=Benchmark")
     page.fill(".st-key-structured_repetitions input", "1")
     model.replies += [
-        said("no"),
-        said("{}"),
-        said("{", "length"),
-        written({"title": "", "year": 1}),
+        text_reply("no"),
+        text_reply("{}"),
+        text_reply("{", "length"),
+        json_reply({"title": "", "year": 1}),
     ]
     page.click(START)
     page.wait_for_selector(".st-key-benchmark_csv button")
@@ -234,7 +241,7 @@ def test_benchmark_shows_progress_and_can_be_stopped(page: Page, model: FakeMode
     type_schema(page, FILM)
     page.click("text=Benchmark")
     page.wait_for_selector(".st-key-structured_repetitions input")
-    model.replies += [said("no"), Reply(first_seconds=60)]
+    model.replies += [text_reply("no"), Reply(first_seconds=60)]
     page.click(START)
     page.wait_for_selector("text=1 of 40")
     page.wait_for_selector("[data-testid=stTable] tbody tr >> text=free text")

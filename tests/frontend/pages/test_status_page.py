@@ -25,11 +25,6 @@ SECRET = "geheimnis"  # noqa: S105  # searched for in the page
 
 
 @pytest.fixture
-def settings(model_server: FakeModelServer, tmp_path: Path) -> Settings:
-    return Settings(model_id=MODEL_ID, dmr_base_url=model_server.base_url, data_dir=tmp_path)
-
-
-@pytest.fixture
 def page(api_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
     page = opened(api_url, monkeypatch, "status")
     yield page

@@ -11,7 +11,14 @@ from benchmarks.processes import free_port
 from structured.schema_picker import CUSTOM, EXAMPLES
 from tests.support.fake_model_server import EVENTS, FakeModelServer, Reply, chunk
 from tests.support.streamlit_app import opened
-from tests.support.structured_responses import EVENT, FILM, cut_off, has_grammar, said, written
+from tests.support.structured_responses import (
+    EVENT,
+    FILM,
+    grammar_probe_reply,
+    json_reply,
+    text_reply,
+    truncated_reply,
+)
 
 LIGHT = {"title": "Light", "year": 1999}
 
@@ -66,7 +73,7 @@ def test_page_offers_the_registered_types_and_an_example(page: AppTest) -> None:
 def test_valid_output_is_shown_with_summary_and_details(
     page: AppTest, model_server: FakeModelServer
 ) -> None:
-    model_server.replies += [has_grammar(), written(EVENT)]
+    model_server.replies += [grammar_probe_reply(), json_reply(EVENT)]
     start(select_schema(page, "event"))
     assert json.loads(page.code[1].value) == EVENT
     assert ":green-badge[:material/check_circle: Valid (format only)]" in page_text(page)
@@ -88,7 +95,7 @@ def test_example_prompt_follows_the_schema_until_it_is_edited(page: AppTest) -> 
 def test_custom_schema_is_validated_and_used(page: AppTest, model_server: FakeModelServer) -> None:
     type_schema(page, FILM)
     assert "Valid schema: 2 fields, all required" in page_text(page)
-    model_server.replies += [has_grammar(), written(LIGHT)]
+    model_server.replies += [grammar_probe_reply(), json_reply(LIGHT)]
     start(page)
     assert "custom schema · 1 attempt" in page_text(page)
     assert json.loads(page.code[0].value) == LIGHT
@@ -104,7 +111,7 @@ def test_invalid_schema_shows_the_location_and_sends_no_request(
     assert "Fix the schema first" in page_text(page)
     assert not model_server.chats
     type_schema(page, FILM)
-    model_server.replies += [has_grammar(), written(LIGHT)]
+    model_server.replies += [grammar_probe_reply(), json_reply(LIGHT)]
     start(page)
     assert not page.warning
 
@@ -132,7 +139,7 @@ def test_parameters_are_sent_and_kept_between_pages(
     assert model_server.chats[0].body["seed"] == 7
     page.switch_page("app_pages/structured.py").run()
     assert page.number_input(key="parameter_seed").value == 7
-    model_server.replies += [has_grammar(), written(EVENT)]
+    model_server.replies += [grammar_probe_reply(), json_reply(EVENT)]
     start(select_schema(page, "event"))
     assert model_server.chats[-1].body["seed"] == 7
 
@@ -141,7 +148,7 @@ def test_invalid_output_is_shown_as_text_beside_its_errors(
     page: AppTest, model_server: FakeModelServer
 ) -> None:
     invalid = {"title": "![x](http://evil.test/x.png) **b**", "year": "<b>soon</b>"}
-    model_server.replies += [has_grammar(), *[written(invalid)] * 3]
+    model_server.replies += [grammar_probe_reply(), *[json_reply(invalid)] * 3]
     start(type_schema(page, FILM))
     assert ":red-badge[:material/error: Invalid]" in page_text(page)
     assert "/year · type" in [text.value for text in page.text]
@@ -149,7 +156,7 @@ def test_invalid_output_is_shown_as_text_beside_its_errors(
     rendered = "".join(markdown.value for markdown in page.markdown)
     assert "](http" not in rendered
     assert "<b>" not in rendered.replace(r"\<b>", "")
-    model_server.replies.append(written(LIGHT))
+    model_server.replies.append(json_reply(LIGHT))
     page.button(key="structured_retry").click().run()
     assert "Valid" in page_text(page)
 
@@ -157,7 +164,7 @@ def test_invalid_output_is_shown_as_text_beside_its_errors(
 def test_truncated_output_is_shown_with_the_next_step(
     page: AppTest, model_server: FakeModelServer
 ) -> None:
-    model_server.replies += [has_grammar(), *[cut_off('{"title": "Li')] * 3]
+    model_server.replies += [grammar_probe_reply(), *[truncated_reply('{"title": "Li')] * 3]
     start(type_schema(page, FILM))
     assert "Raise max" in page_text(page)
     assert page.code[0].value == '{"title": "Li'
@@ -168,7 +175,7 @@ def test_interrupted_output_is_shown_as_failed(
 ) -> None:
     type_schema(page, FILM)
     chunks = [chunk({"content": '{"title": "Light", '})]
-    model_server.replies += [has_grammar(), Reply(headers=EVENTS, pieces=chunks, end="cut")]
+    model_server.replies += [grammar_probe_reply(), Reply(headers=EVENTS, pieces=chunks, end="cut")]
     start(page)
     assert "Failed" in page_text(page)
     assert page.code[0].value == '{"title": "Light", '
@@ -185,9 +192,8 @@ def test_benchmark_shows_scores_chart_and_downloads(
     page: AppTest, model_server: FakeModelServer
 ) -> None:
     type_schema(page, FILM)
-    model_server.replies += [
-        said("Sure!"), has_grammar(), written(LIGHT), said("No."), written(LIGHT),
-    ]  # fmt: skip
+    model_server.replies += [text_reply("Sure!"), grammar_probe_reply(), json_reply(LIGHT)]
+    model_server.replies += [text_reply("No."), json_reply(LIGHT)]
     run_benchmark(page, repetitions=2, methods=["free text", "SmolChat"])
     table = page.table[0].value
     assert list(table["Method"]) == ["free text", "SmolChat"]

@@ -13,7 +13,7 @@ from structured.benchmark_job import MAX_TOKENS, METHODS, ExperimentJob, Experim
 from structured.target_schema import TargetSchema
 from tests.support.fake_model_server import FakeModelServer, Reply, replay
 from tests.support.requests import MODEL_ID
-from tests.support.structured_responses import FILM, has_grammar, said, written
+from tests.support.structured_responses import FILM, grammar_probe_reply, json_reply, text_reply
 
 LIGHT = {"title": "Light", "year": 1999}
 GOOD, BAD = json.dumps(LIGHT), '{"title": 1}'
@@ -31,7 +31,13 @@ def outcomes(job: ExperimentJob) -> list[tuple[str, str]]:
 
 
 def test_each_method_sends_its_own_request(api_url: str, model_server: FakeModelServer) -> None:
-    model_server.replies += [said(GOOD), said(GOOD), said(GOOD), has_grammar(), written(LIGHT)]
+    model_server.replies += [
+        text_reply(GOOD),
+        text_reply(GOOD),
+        text_reply(GOOD),
+        grammar_probe_reply(),
+        json_reply(LIGHT),
+    ]
     job = job_at(api_url, seed=5)
     assert job.wait(10)
     assert outcomes(job) == [(method, "valid") for method in METHODS]
@@ -49,11 +55,11 @@ def test_each_method_sends_its_own_request(api_url: str, model_server: FakeModel
 
 def test_all_methods_are_validated_alike(api_url: str, model_server: FakeModelServer) -> None:
     model_server.replies += [
-        said(f"```json\n{GOOD}\n```"),
-        said(f"Sure! {GOOD}"),
-        said(GOOD[:20], "length"),
-        has_grammar(),
-        *[written({"title": 1})] * 3,
+        text_reply(f"```json\n{GOOD}\n```"),
+        text_reply(f"Sure! {GOOD}"),
+        text_reply(GOOD[:20], "length"),
+        grammar_probe_reply(),
+        *[json_reply({"title": 1})] * 3,
     ]
     job = job_at(api_url)
     assert job.wait(10)
@@ -66,7 +72,7 @@ def test_all_methods_are_validated_alike(api_url: str, model_server: FakeModelSe
 def test_methods_alternate_and_the_seed_increases(
     api_url: str, model_server: FakeModelServer
 ) -> None:
-    model_server.replies += [said(GOOD)] * 4
+    model_server.replies += [text_reply(GOOD)] * 4
     job = job_at(api_url, ["json_object", "json_schema"], repetitions=2, seed=2**32 - 1)
     assert job.wait(10)
     assert [method for method, _ in outcomes(job)] == ["json_object", "json_schema"] * 2
@@ -75,7 +81,7 @@ def test_methods_alternate_and_the_seed_increases(
 
 def test_rejected_request_counts_as_refused(api_url: str, model_server: FakeModelServer) -> None:
     refused = Reply(400, pieces=[b'{"error": {"message": "failed to parse grammar"}}'])
-    model_server.replies += [refused, said(GOOD)]
+    model_server.replies += [refused, text_reply(GOOD)]
     job = job_at(api_url, ["json_schema", "json_object"])
     assert job.wait(10)
     assert outcomes(job) == [("json_schema", "refused"), ("json_object", "valid")]
@@ -86,8 +92,8 @@ def test_rejected_request_counts_as_refused(api_url: str, model_server: FakeMode
 def test_lost_model_server_counts_as_failed(
     method: str, api_url: str, model_server: FakeModelServer
 ) -> None:
-    model_server.replies += [has_grammar()] if method == "SmolChat" else []
-    model_server.replies += [replay("runner-killed-before-first-byte"), said(GOOD)]
+    model_server.replies += [grammar_probe_reply()] if method == "SmolChat" else []
+    model_server.replies += [replay("runner-killed-before-first-byte"), text_reply(GOOD)]
     job = job_at(api_url, [method, "json_object"])
     assert job.wait(10)
     assert outcomes(job) == [(method, "failed"), ("json_object", "valid")]
@@ -97,7 +103,7 @@ def test_lost_model_server_counts_as_failed(
 def test_exported_requests_are_those_that_were_sent(
     api_url: str, model_server: FakeModelServer
 ) -> None:
-    model_server.replies += [said(GOOD)] * 3
+    model_server.replies += [text_reply(GOOD)] * 3
     job = job_at(api_url, METHODS[:3], seed=5)
     assert job.wait(10)
     requests = job.experiment.plan.requests()
@@ -123,7 +129,7 @@ def test_unreachable_api_ends_the_benchmark() -> None:
 def test_stop_cancels_the_request_and_keeps_the_trials(
     api_url: str, model_server: FakeModelServer
 ) -> None:
-    model_server.replies += [said(GOOD), Reply(first_seconds=60)]
+    model_server.replies += [text_reply(GOOD), Reply(first_seconds=60)]
     job = job_at(api_url, ["json_object"], repetitions=5)
     deadline = time.monotonic() + 10
     while len(model_server.chats) < 2 and time.monotonic() < deadline:

@@ -8,7 +8,14 @@ from settings import Settings
 from structured.stream_job import StructuredStreamJob
 from structured.target_schema import TargetSchema, build_request
 from tests.support.fake_model_server import FakeModelServer, replay
-from tests.support.structured_responses import EVENT, FILM, begun, cut_off, has_grammar, written
+from tests.support.structured_responses import (
+    EVENT,
+    FILM,
+    grammar_probe_reply,
+    hanging_reply,
+    json_reply,
+    truncated_reply,
+)
 
 CUSTOM = TargetSchema(FILM)
 REGISTERED = TargetSchema({}, registered_name="event")
@@ -27,7 +34,7 @@ def wait_for_partial_output(job: StructuredStreamJob) -> None:
 
 
 def test_output_grows_until_it_is_valid(api_url: str, model_server: FakeModelServer) -> None:
-    model_server.replies += [has_grammar(), written(EVENT, gap_seconds=0.05)]
+    model_server.replies += [grammar_probe_reply(), json_reply(EVENT, gap_seconds=0.05)]
     job = job_at(api_url)
     wait_for_partial_output(job)
     assert json.loads(job.run.output).items() < EVENT.items()
@@ -42,7 +49,7 @@ def test_output_grows_until_it_is_valid(api_url: str, model_server: FakeModelSer
 def test_custom_schema_is_sent_with_the_parameters(
     api_url: str, model_server: FakeModelServer
 ) -> None:
-    model_server.replies += [has_grammar(), written({"title": "Light", "year": 1999})]
+    model_server.replies += [grammar_probe_reply(), json_reply({"title": "Light", "year": 1999})]
     job = job_at(api_url, CUSTOM, seed=7, max_tokens=99)
     assert job.wait(10)
     assert job.run.state == "finished"
@@ -54,7 +61,10 @@ def test_custom_schema_is_sent_with_the_parameters(
 def test_invalid_output_is_kept_with_its_errors(
     api_url: str, model_server: FakeModelServer
 ) -> None:
-    model_server.replies += [has_grammar(), *[written({"title": "Light", "year": "x"})] * 3]
+    model_server.replies += [
+        grammar_probe_reply(),
+        *[json_reply({"title": "Light", "year": "x"})] * 3,
+    ]
     job = job_at(api_url, CUSTOM)
     assert job.wait(10)
     assert job.run.state == "failed"
@@ -66,7 +76,7 @@ def test_invalid_output_is_kept_with_its_errors(
 
 
 def test_truncated_output_is_kept(api_url: str, model_server: FakeModelServer) -> None:
-    model_server.replies += [has_grammar(), *[cut_off('{"title": "Li')] * 3]
+    model_server.replies += [grammar_probe_reply(), *[truncated_reply('{"title": "Li')] * 3]
     job = job_at(api_url, CUSTOM)
     assert job.wait(10)
     assert job.run.error
@@ -78,8 +88,12 @@ def test_truncated_output_is_kept(api_url: str, model_server: FakeModelServer) -
 def test_failed_attempt_is_kept_when_the_model_server_fails(
     api_url: str, model_server: FakeModelServer
 ) -> None:
-    invalid = written({"title": "Light", "year": "x"})
-    model_server.replies += [has_grammar(), invalid, replay("runner-killed-before-first-byte")]
+    invalid = json_reply({"title": "Light", "year": "x"})
+    model_server.replies += [
+        grammar_probe_reply(),
+        invalid,
+        replay("runner-killed-before-first-byte"),
+    ]
     job = job_at(api_url, CUSTOM)
     assert job.wait(10)
     assert job.run.error
@@ -100,7 +114,7 @@ def test_rejected_schema_has_no_failed_attempts(api_url: str) -> None:
 def test_stop_cancels_the_request_and_keeps_partial_output(
     api_url: str, model_server: FakeModelServer
 ) -> None:
-    model_server.replies += [has_grammar(), begun('{"name": "Party", "date": "20')]
+    model_server.replies += [grammar_probe_reply(), hanging_reply('{"name": "Party", "date": "20')]
     job = job_at(api_url)
     wait_for_partial_output(job)
     job.stop()
