@@ -80,7 +80,7 @@ def render_sidebar() -> None:
         persist_state="session",
     )
     conversation_list()
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         service_badge()
         render_import_export()
 

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, sync_playwright
 
 from backend.settings import Settings
-from benchmarks.browser import CHROMIUM, ARGUMENTS
+from benchmarks.browser import ARGUMENTS, CHROMIUM
 from tests.support.api_server import running_api
 from tests.support.browser import needs_chromium
 from tests.support.fake_model_server import FakeModelServer

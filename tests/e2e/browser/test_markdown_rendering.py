@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Locator
 
 from backend.settings import Settings
-from benchmarks.browser import IDLE, send_message, running_browser
+from benchmarks.browser import IDLE, running_browser, send_message
 from tests.support.api_server import running_api
 from tests.support.browser import needs_chromium, running_page
 from tests.support.fake_model_server import running_fake_model_server, stream_of
