@@ -1,22 +1,11 @@
 """The HTTP routes of stored conversations, except export and import."""
 
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from backend.settings import Settings
-from tests.support.fake_model_server import FakeModelServer
-from tests.support.requests import MODEL_ID
-
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def settings(model_server: FakeModelServer, tmp_path: Path) -> Settings:
-    """Give each test its own database."""
-    return Settings(model_id=MODEL_ID, dmr_base_url=model_server.base_url, data_dir=tmp_path)
 
 
 async def create_conversation(api: httpx.AsyncClient, **fields: Any) -> str:

@@ -23,11 +23,11 @@ JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture
-def settings(model_server: FakeModelServer, tmp_path: Path) -> Settings:
+def settings(model_server: FakeModelServer, data_dir: Path) -> Settings:
     return Settings(
         model_id=MODEL_ID,
         dmr_base_url=model_server.base_url,
-        data_dir=tmp_path,
+        data_dir=data_dir,
         max_body_bytes=1000,
         max_import_bytes=1_000_000,
     )

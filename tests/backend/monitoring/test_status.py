@@ -19,17 +19,12 @@ from backend.database.database import FILE_NAME, database_location
 from backend.main import create_app
 from backend.settings import Settings
 from tests.support.fake_model_server import FakeModelServer, Reply, stream_of
-from tests.support.requests import MODEL_ID
+from tests.support.requests import HELLO, MODEL_ID, STREAMED
 
 pytestmark = pytest.mark.anyio
 
 SECRET = "geheimnis"  # noqa: S105  # searched for in the response
 Json = dict[str, Any]
-
-
-@pytest.fixture
-def settings(model_server: FakeModelServer, tmp_path: Path) -> Settings:
-    return Settings(model_id=MODEL_ID, dmr_base_url=model_server.base_url, data_dir=tmp_path)
 
 
 @asynccontextmanager
@@ -58,8 +53,7 @@ async def store_answer(
 ) -> None:
     conversation = (await api.post("/conversations", json={})).json()["id"]
     model_server.replies.append(stream_of(["a"] * tokens))
-    body = {"messages": [{"role": "user", "content": "Hello"}], "stream": True}
-    await api.post("/chat", json=body | {"smolchat": {"conversation": conversation}})
+    await api.post("/chat", json=STREAMED | {"smolchat": {"conversation": conversation}})
 
 
 async def test_status_reports_versions_services_and_settings(
@@ -234,8 +228,7 @@ async def test_running_requests_are_counted(
     api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     model_server.replies.append(stream_of(["a"], first_seconds=1.5))
-    body = {"messages": [{"role": "user", "content": "Hello"}]}
-    request = asyncio.create_task(api_client.post("/chat", json=body))
+    request = asyncio.create_task(api_client.post("/chat", json=HELLO))
     await asyncio.sleep(0.5)
     assert (await get_status(api_client))["running"] == 1
     request.cancel()

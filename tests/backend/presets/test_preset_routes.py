@@ -1,7 +1,6 @@
 """The HTTP routes of presets."""
 
 import asyncio
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -10,17 +9,8 @@ import pytest
 
 from backend.presets.repository import MAX_PRESETS
 from backend.presets.routes import MAX_PARAMETER_BYTES
-from backend.settings import Settings
-from tests.support.fake_model_server import FakeModelServer
-from tests.support.requests import MODEL_ID
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def settings(model_server: FakeModelServer, tmp_path: Path) -> Settings:
-    """Give each test its own database."""
-    return Settings(model_id=MODEL_ID, dmr_base_url=model_server.base_url, data_dir=tmp_path)
 
 
 async def put_preset(api: httpx.AsyncClient, name: str, parameters: Any) -> httpx.Response:

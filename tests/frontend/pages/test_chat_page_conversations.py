@@ -19,11 +19,6 @@ from tests.support.streamlit_app import ask, opened, said, warnings
 
 
 @pytest.fixture
-def settings(model_server: FakeModelServer, tmp_path: Path) -> Settings:
-    return Settings(model_id=MODEL_ID, dmr_base_url=model_server.base_url, data_dir=tmp_path)
-
-
-@pytest.fixture
 def page(api_url: str, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     return opened(api_url, monkeypatch)
 

@@ -5,7 +5,6 @@ import re
 import threading
 from functools import partial
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,18 +12,12 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from backend.settings import Settings
 from tests.support.fake_model_server import FakeModelServer, Reply, stream_of
 from tests.support.requests import MODEL_ID, STREAMED
 from tests.support.streamlit_app import ask, facts, opened, said, warnings
 from tests.support.waiting import wait_until
 
 BOTH = Reply(pieces=[b'{"data": [{"id": "ai/smollm2"}, {"id": "ai/other"}]}'])
-
-
-@pytest.fixture
-def settings(model_server: FakeModelServer, tmp_path: Path) -> Settings:
-    return Settings(model_id=MODEL_ID, dmr_base_url=model_server.base_url, data_dir=tmp_path)
 
 
 def import_conversations(url: str, *conversations: dict[str, Any]) -> list[str]:

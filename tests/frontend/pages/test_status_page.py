@@ -17,7 +17,7 @@ from status.status_view import as_code, format_bytes
 from tests.support.api_server import running_api
 from tests.support.fake_model_server import FakeModelServer, Reply, stream_of
 from tests.support.paths import ROOT
-from tests.support.requests import MODEL_ID
+from tests.support.requests import MODEL_ID, STREAMED
 from tests.support.streamlit_app import opened
 from version import VERSION
 
@@ -44,8 +44,7 @@ def tables_text(page: AppTest) -> str:
 def store_answer(url: str, model_server: FakeModelServer, *, tokens: int) -> None:
     conversation = httpx.post(f"{url}/conversations", json={}).json()["id"]
     model_server.replies.append(stream_of(["a"] * tokens))
-    body = {"messages": [{"role": "user", "content": "Hello"}], "stream": True}
-    httpx.post(f"{url}/chat", json=body | {"smolchat": {"conversation": conversation}})
+    httpx.post(f"{url}/chat", json=STREAMED | {"smolchat": {"conversation": conversation}})
 
 
 def test_services_show_address_and_version(
