@@ -1,13 +1,15 @@
-"""Fixtures of the backend's tests: a migrated database in SQLite and in Postgres."""
+"""Fixtures of the backend tests: databases of both kinds, and an API with a short queue."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from backend.database.database import Database, open_database
 from backend.settings import Settings
+from tests.support.api_server import running_api, settings_for
 from tests.support.certificates import no_certificates
+from tests.support.fake_model_server import FakeModelServer
 from tests.support.requests import MODEL_ID
 
 __all__ = ["no_certificates"]
@@ -25,3 +27,10 @@ def database_settings(request: pytest.FixtureRequest, tmp_path: Path) -> Setting
 async def database(database_settings: Settings) -> AsyncIterator[Database]:
     async with open_database(database_settings) as database:
         yield database
+
+
+@pytest.fixture
+def narrow_api_url(model_server: FakeModelServer) -> Iterator[str]:
+    """An API that runs one request and lets two more wait."""
+    with running_api(settings_for(model_server, max_concurrent=1, max_waiting=2)) as url:
+        yield url

@@ -1,7 +1,6 @@
 """The API in front of the real engine: behavior that only a real model server shows."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 from backend.settings import Settings
 from tests.support.api_server import running_api
 from tests.support.engine_process import EngineProcess, running_engine
+from tests.support.sse import parse_events
 
 pytestmark = pytest.mark.anyio
 
@@ -35,10 +35,10 @@ def chat_body(text: str = "Say hello.", **fields: Any) -> dict[str, Any]:
 
 async def stream_events(client: httpx.AsyncClient, body: dict[str, Any]) -> list[Any]:
     response = await client.post("/chat", json=body | {"stream": True})
-    data_lines = [line[6:] for line in response.text.splitlines() if line.startswith("data: ")]
     assert response.status_code == 200
-    assert data_lines[-1] == "[DONE]"
-    return [json.loads(event) for event in data_lines[:-1]]
+    *events, done = parse_events(response.text)
+    assert done == "[DONE]"
+    return events
 
 
 async def test_consecutive_streams_do_not_fail(api_client: httpx.AsyncClient) -> None:

@@ -9,9 +9,9 @@ import pytest
 
 from tests.support.api_process import started_by_hand
 from tests.support.fake_model_server import EVENTS, FakeModelServer, Reply, chunk
+from tests.support.requests import HELLO, STREAMED
 
 MAX_SECONDS = 4.0  # from SIGTERM to the exit
-HELLO = {"messages": [{"role": "user", "content": "Hello"}]}
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -21,7 +21,7 @@ def test_signal_ends_the_stream_with_an_error_and_the_process(
     partial = Reply(headers=EVENTS, pieces=[chunk({"content": "Hi"})], end="hang")
     model_server.replies.append(partial)
     with started_by_hand(model_server) as (url, process):
-        with httpx.stream("POST", f"{url}/chat", json=HELLO | {"stream": True}) as response:
+        with httpx.stream("POST", f"{url}/chat", json=STREAMED) as response:
             lines = response.iter_lines()
             assert "Hi" in next(lines)
             process.send_signal(number)
@@ -35,7 +35,7 @@ def test_client_that_does_not_read_does_not_delay_the_exit(model_server: FakeMod
     model_server.replies.append(Reply(headers=EVENTS, pieces=flood, end="hang"))
     with (
         started_by_hand(model_server) as (url, process),
-        httpx.stream("POST", f"{url}/chat", json=HELLO | {"stream": True}) as response,
+        httpx.stream("POST", f"{url}/chat", json=STREAMED) as response,
     ):
         next(response.iter_raw())
         process.terminate()

@@ -29,7 +29,8 @@ from tests.support.engine_process import (
 )
 from tests.support.gguf import DAMAGED
 from tests.support.paths import ROOT
-from tests.support.waiting import PATIENCE_SECONDS, wait_until
+from tests.support.sse import parse_chunks
+from tests.support.waiting import TIMEOUT_SECONDS, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -58,12 +59,12 @@ def test_engine_is_reachable_as_localhost(engine: EngineProcess, client: httpx.C
 
 
 def test_announcement_describes_the_served_model(engine: EngineProcess) -> None:
-    wait_until(lambda: engine.has_said("threads"))
-    said = "\n".join(engine.said)
-    assert f"ai/smollm2:latest at http://localhost:{engine.port}{PREFIX}/v1" in said
+    wait_until(lambda: engine.has_logged("threads"))
+    log = "\n".join(engine.log_lines)
+    assert f"ai/smollm2:latest at http://localhost:{engine.port}{PREFIX}/v1" in log
     for fact in ("SmolLM2-135M-Instruct.Q4_1.gguf, 98 MB", "135M parameters", "apache-2.0"):
-        assert fact in said
-    assert "8192 tokens, shared by 4 slots" in said
+        assert fact in log
+    assert "8192 tokens, shared by 4 slots" in log
 
 
 def test_chat_completion_has_content_and_usage(engine: EngineProcess, client: httpx.Client) -> None:
@@ -76,10 +77,8 @@ def test_streamed_chat_has_several_chunks_and_done(
     engine: EngineProcess, client: httpx.Client
 ) -> None:
     raw = client.send(chat(engine.base_url, "Say hello.", stream=True)).text
-    *events, done = [line.removeprefix("data: ") for line in raw.splitlines() if line]
-    deltas = [json.loads(event)["choices"][0]["delta"].get("content") for event in events]
+    deltas = [chunk["choices"][0]["delta"].get("content") for chunk in parse_chunks(raw)]
     assert len([delta for delta in deltas if delta]) > 1
-    assert done == "[DONE]"
 
 
 @pytest.mark.parametrize("path", ["/", "/v1/models", "/health", "/engines/v1/models", PREFIX])
@@ -182,9 +181,9 @@ def test_crashing_model_is_restarted_twice() -> None:
         assert engine.popen.poll() is None
         kill_model(engine)
         assert engine.wait() == 1
-    assert len([line for line in engine.said if "Restarting it" in line]) == 2
-    assert "died 3 times within 60 s, last with SIGKILL" in engine.said[-1]
-    assert "SMOLCHAT_ENGINE_CONTEXT" in engine.said[-1]
+    assert len([line for line in engine.log_lines if "Restarting it" in line]) == 2
+    assert "died 3 times within 60 s, last with SIGKILL" in engine.log_lines[-1]
+    assert "SMOLCHAT_ENGINE_CONTEXT" in engine.log_lines[-1]
 
 
 @pytest.mark.parametrize("state", ["loading", "serving"])
@@ -212,7 +211,7 @@ def test_model_is_not_loaded_if_the_supervisor_has_exited() -> None:
         assert model.stdout
         model.stdout.close()
         model.stdin.close()
-        assert model.wait(PATIENCE_SECONDS) == 0
+        assert model.wait(TIMEOUT_SECONDS) == 0
 
 
 def failed_start(
@@ -221,7 +220,7 @@ def failed_start(
     """Start an engine that cannot serve; return its last log line."""
     with started_engine(*arguments, env=env, port=port) as engine:
         assert engine.wait() == 1
-    return engine.said[-1]
+    return engine.log_lines[-1]
 
 
 def test_taken_port_is_reported_with_what_to_do(engine: EngineProcess) -> None:
@@ -239,7 +238,7 @@ def test_address_of_another_machine_is_rejected() -> None:
 def test_invalid_address_is_rejected_in_one_line(host: str) -> None:
     with started_engine("--host", host) as engine:
         assert engine.wait() == 1
-    [message] = engine.said
+    [message] = engine.log_lines
     assert "Cannot listen on" in message
     assert "SMOLCHAT_ENGINE_HOST" in message
 
@@ -274,7 +273,7 @@ def test_truncated_model_is_reported_with_llama_cpps_reason(
 
 def test_context_is_limited_to_the_models_training_context() -> None:
     with running_engine("--context", "100000", "--parallel", "2") as engine:
-        assert engine.has_said("trained for 8192 tokens")
+        assert engine.has_logged("trained for 8192 tokens")
         [model] = httpx.get(f"{engine.base_url}/models").json()["data"]
         assert model["meta"]["n_ctx"] == 8192
 
@@ -314,9 +313,9 @@ def test_engine_stays_idle_for_a_running_server(path: str, owner: str, name: str
     with running_model_list(models, path) as port:
         env = {"DMR_BASE_URL": f"http://localhost:{port}/own/v1/"}
         with started_engine("--stand-in", port=port, env=env) as engine:
-            wait_until(lambda: engine.has_said("stays idle"))
-            assert name in engine.said[-1]
-            assert path.removesuffix("/models") in engine.said[-1]
+            wait_until(lambda: engine.has_logged("stays idle"))
+            assert name in engine.log_lines[-1]
+            assert path.removesuffix("/models") in engine.log_lines[-1]
             assert_is_idle(engine)
 
 
@@ -325,7 +324,7 @@ def test_engine_stays_idle_for_a_loading_llama_cpp() -> None:
     with running_model_list(loading, "/v1/models", status=503) as port:
         env = {"DMR_BASE_URL": f"http://localhost:{port}/v1"}
         with started_engine("--stand-in", port=port, env=env) as engine:
-            wait_until(lambda: engine.has_said("llama.cpp is already running"))
+            wait_until(lambda: engine.has_logged("llama.cpp is already running"))
             assert_is_idle(engine)
 
 
@@ -339,9 +338,9 @@ def assert_is_idle(engine: EngineProcess) -> None:
 @pytest.mark.parametrize("url", ["http://model-runner.docker.internal/v1", "http://localhost:9/v1"])
 def test_engine_stays_idle_if_another_address_is_configured(url: str) -> None:
     with started_engine("--stand-in", env={"DMR_BASE_URL": url}) as engine:
-        wait_until(lambda: engine.has_said("stays idle"))
-        assert url in engine.said[-1]
-        assert f"SMOLCHAT_ENGINE_PORT={engine.port} DMR_BASE_URL=http://" in engine.said[-1]
+        wait_until(lambda: engine.has_logged("stays idle"))
+        assert url in engine.log_lines[-1]
+        assert f"SMOLCHAT_ENGINE_PORT={engine.port} DMR_BASE_URL=http://" in engine.log_lines[-1]
         assert_is_idle(engine)
 
 

@@ -23,10 +23,10 @@ from launcher.terminal import Terminal
 from tests.support.fake_model_server import EVENTS, FakeModelServer, Reply, chunk
 from tests.support.launcher_process import LAUNCHER, READY, START_SECONDS, LauncherProcess, launched
 from tests.support.paths import ROOT
+from tests.support.requests import STREAMED
 from tests.support.waiting import wait_until
 
 MAKE = shutil.which("make") or ""
-HELLO = {"messages": [{"role": "user", "content": "Hello"}]}
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def test_signal_stops_everything_even_with_an_open_stream(
     with launched({"DMR_BASE_URL": model_server.base_url}) as stack:
         stack.wait_for(READY)
         processes = stack.processes()
-        with httpx.stream("POST", f"{stack.api}/chat", json=HELLO | {"stream": True}) as response:
+        with httpx.stream("POST", f"{stack.api}/chat", json=STREAMED) as response:
             lines = response.iter_lines()
             next(lines)
             stack.process.send_signal(number)

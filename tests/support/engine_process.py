@@ -1,4 +1,4 @@
-"""The real engine with the real model, as a process of its own that tests start and look at."""
+"""Runs the real engine with the real model as a separate process."""
 
 import json
 import os
@@ -13,19 +13,19 @@ import psutil
 
 from benchmarks.processes import free_port
 from tests.support.paths import ROOT
-from tests.support.waiting import PATIENCE_SECONDS, wait_until
+from tests.support.waiting import TIMEOUT_SECONDS, wait_until
 
 PREFIX = "/engines/llama.cpp"
 
 
 class EngineProcess:
-    """A started engine: where it answers, what it says, and its processes."""
+    """A started engine: its address, its log, and its processes."""
 
     def __init__(self, port: int, *arguments: str, env: dict[str, str] | None = None) -> None:
         self.port = port
         self.root = f"http://127.0.0.1:{port}"
         self.base_url = f"{self.root}{PREFIX}/v1"
-        self.said: list[str] = []
+        self.log_lines: list[str] = []
         self.popen = subprocess.Popen(
             [sys.executable, "-m", "engine", "--port", str(port), *arguments],
             cwd=ROOT,
@@ -35,13 +35,13 @@ class EngineProcess:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        self._listening = threading.Thread(target=self._listen)
-        self._listening.start()
+        self._reader = threading.Thread(target=self._read_log)
+        self._reader.start()
 
-    def _listen(self) -> None:
+    def _read_log(self) -> None:
         assert self.popen.stdout
         with self.popen.stdout as lines:
-            self.said.extend(line.rstrip() for line in lines)
+            self.log_lines.extend(line.rstrip() for line in lines)
 
     @property
     def model_process(self) -> psutil.Process:
@@ -54,13 +54,13 @@ class EngineProcess:
         except httpx.TransportError:
             return False
 
-    def has_said(self, words: str) -> bool:
-        return any(words in line for line in list(self.said))
+    def has_logged(self, text: str) -> bool:
+        return any(text in line for line in list(self.log_lines))
 
     def wait(self) -> int:
-        """Wait until it has ended by itself; give its exit code."""
-        code = self.popen.wait(PATIENCE_SECONDS)
-        self._listening.join(PATIENCE_SECONDS)
+        """Wait until the engine exits by itself; return its exit code."""
+        code = self.popen.wait(TIMEOUT_SECONDS)
+        self._reader.join(TIMEOUT_SECONDS)
         return code
 
     def end(self) -> None:
@@ -72,7 +72,7 @@ class EngineProcess:
 def started_engine(
     *arguments: str, port: int | None = None, env: dict[str, str] | None = None
 ) -> Iterator[EngineProcess]:
-    """Start an engine, and end it when the test is over; it need not be serving."""
+    """Start an engine, which need not be able to serve; stop it after the test."""
     engine = EngineProcess(port or free_port(), *arguments, env=env)
     try:
         yield engine
@@ -84,14 +84,14 @@ def started_engine(
 def running_engine(
     *arguments: str, port: int | None = None, env: dict[str, str] | None = None
 ) -> Iterator[EngineProcess]:
-    """Start an engine and wait until it answers at its `base_url`."""
+    """Start an engine, and wait until it responds at its `base_url`."""
     with started_engine(*arguments, port=port, env=env) as engine:
         wait_until(lambda: engine.is_answering() or engine.popen.poll() is not None)
-        assert engine.popen.poll() is None, "\n".join(engine.said)
+        assert engine.popen.poll() is None, "\n".join(engine.log_lines)
         yield engine
 
 
 def chat(base_url: str, text: str, **fields: object) -> httpx.Request:
-    """Make a request for a chat answer."""
+    """Build a chat completion request."""
     body = {"messages": [{"role": "user", "content": text}], "max_tokens": 8} | fields
     return httpx.Request("POST", f"{base_url}/chat/completions", content=json.dumps(body))

@@ -1,4 +1,4 @@
-"""Requests that many tests send."""
+"""Chat requests shared by tests."""
 
 from typing import Any
 

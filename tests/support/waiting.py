@@ -1,15 +1,15 @@
-"""Waiting for something that another thread or process does."""
+"""Waiting for another thread or process."""
 
 import time
 from collections.abc import Callable
 
-PATIENCE_SECONDS = 40.0  # the machine may be busy; nothing here takes more than 2 s on an idle one
+TIMEOUT_SECONDS = 40.0  # for busy machines: on an idle one, nothing here takes more than 2 s
 
 
 def wait_until(
-    condition: Callable[[], bool], *, seconds: float = PATIENCE_SECONDS, pause_seconds: float = 0.05
+    condition: Callable[[], bool], *, seconds: float = TIMEOUT_SECONDS, pause_seconds: float = 0.05
 ) -> None:
-    until = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < until, "it took too long"
+        assert time.monotonic() < deadline, f"The condition did not hold within {seconds:.0f} s"
         time.sleep(pause_seconds)

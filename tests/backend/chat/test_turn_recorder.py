@@ -363,7 +363,7 @@ class FailingRepository(ConversationRepository):
 
 
 @pytest.mark.anyio
-async def test_an_unexpected_error_while_saving_is_raised_and_the_answer_stored(
+async def test_unexpected_error_while_saving_is_raised_and_the_answer_stored(
     app: FastAPI, api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     model_server.replies.append(stream_of(["One", " two"], gap_seconds=SAVE_INTERVAL_SECONDS / 2))

@@ -4,7 +4,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -59,13 +59,6 @@ def disconnect_after(url: str, seconds: float, body: dict[str, Any]) -> None:
     """Send a request, and disconnect before there is a response."""
     with pytest.raises(httpx.ReadTimeout):
         httpx.post(f"{url}/chat", json=body, timeout=httpx.Timeout(20, read=seconds))
-
-
-@pytest.fixture
-def narrow_api_url(model_server: FakeModelServer) -> Iterator[str]:
-    """An API that runs one request and lets two more wait."""
-    with running_api(settings_for(model_server, max_concurrent=1, max_waiting=2)) as url:
-        yield url
 
 
 def test_chat_without_options_has_no_extensions(

@@ -28,13 +28,6 @@ from tests.support.waiting import wait_until
 INVALID = '{"name": "Ann", "age": -1}'
 
 
-@pytest.fixture
-def narrow_api_url(model_server: FakeModelServer) -> Iterator[str]:
-    """An API that runs one request and lets two more wait."""
-    with running_api(settings_for(model_server, max_concurrent=1, max_waiting=2)) as url:
-        yield url
-
-
 # Failures
 
 
@@ -180,8 +173,8 @@ def test_deadline_includes_the_probe(model_server: FakeModelServer) -> None:
 
 
 def test_deadline_includes_all_answers(model_server: FakeModelServer) -> None:
-    model_server.replies += [PROBE_PASSED, *[stream_of([ANN], first_seconds=0.3)] * 8]
-    settings = settings_for(model_server, structured_seconds=0.8, max_concurrent=1)
+    model_server.replies += [PROBE_PASSED, *[stream_of([ANN], first_seconds=0.6)] * 8]
+    settings = settings_for(model_server, structured_seconds=1.6, max_concurrent=1)
     with running_api(settings) as url:
         status, response = post(url, structured_request(n=8))
     assert (status, response["error"]["code"]) == (504, "model_server_timeout")

@@ -21,6 +21,7 @@ from tests.support.fake_model_server import (
     running_fake_model_server,
     stream_of,
 )
+from tests.support.requests import STREAMED
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
@@ -225,8 +226,7 @@ def test_code_change_is_deployed_while_watching(running: Running) -> None:
 def test_stopped_container_ends_its_stream_with_an_error(running: Running) -> None:
     partial = Reply(headers=EVENTS, pieces=[chunk({"content": "Hi"})], end="hang")
     running.model.replies.append(partial)
-    body = {"messages": [{"role": "user", "content": "Hello"}], "stream": True}
-    with httpx.stream("POST", f"{running.stack.api}/chat", json=body, timeout=30) as response:
+    with httpx.stream("POST", f"{running.stack.api}/chat", json=STREAMED, timeout=30) as response:
         lines = response.iter_lines()
         next(lines)
         started_at = time.monotonic()

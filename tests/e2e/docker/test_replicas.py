@@ -16,6 +16,7 @@ from tests.support.fake_model_server import (
     chunk,
     running_fake_model_server,
 )
+from tests.support.requests import HELLO, STREAMED
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(400)]
@@ -28,7 +29,6 @@ FILES = (
     "docs/compose.scaled.yaml",
     "compose.nginx.yaml",
 )
-HELLO = {"messages": [{"role": "user", "content": "Hello"}]}
 
 
 @dataclass
@@ -87,9 +87,7 @@ def test_replicas_share_the_load_and_the_conversations(running: Running) -> None
 def test_balancer_streams_and_passes_disconnects_on(running: Running) -> None:
     partial = Reply(headers=EVENTS, pieces=[chunk({"content": "Once"})], end="hang")
     running.model.replies.append(partial)
-    with httpx.stream(
-        "POST", f"{running.stack.api}/chat", json=HELLO | {"stream": True}, timeout=30
-    ) as response:
+    with httpx.stream("POST", f"{running.stack.api}/chat", json=STREAMED, timeout=30) as response:
         assert any("Once" in line for line in response.iter_lines())
     assert running.model.chats[-1].left.wait(10)
 

@@ -20,15 +20,14 @@ from benchmarks.processes import free_port
 from settings import Settings
 from tests.support.fake_model_server import EVENTS, FakeModelServer, Reply, stream_of
 from tests.support.fake_model_server import chunk as event
-
-HELLO = {"messages": [{"role": "user", "content": "Hello"}], "stream": True}
+from tests.support.requests import STREAMED
 
 
 def client_for(url: str) -> ApiClient:
     return ApiClient(Settings(api_base_url=url))
 
 
-def stream_chat(url: str, body: dict[str, Any] = HELLO) -> list[Chunk]:
+def stream_chat(url: str, body: dict[str, Any] = STREAMED) -> list[Chunk]:
     async def collect() -> list[Chunk]:
         return [chunk async for chunk in client_for(url).stream_chat(body)]
 
@@ -103,7 +102,7 @@ def test_invalid_preset_raises_an_error_with_the_parameter(api_url: str) -> None
 
 def test_chat_streams_deltas_and_the_receipt(api_url: str, model_server: FakeModelServer) -> None:
     model_server.replies.append(stream_of(["Hi", " there"]))
-    chunks = stream_chat(api_url, HELLO | {"smolchat": {"receipt": True}})
+    chunks = stream_chat(api_url, STREAMED | {"smolchat": {"receipt": True}})
     deltas = [chunk.choices[0].delta for chunk in chunks[1:3]]
     assert [delta.content for delta in deltas if delta] == ["Hi", " there"]
     assert chunks[-1].smolchat
@@ -113,7 +112,7 @@ def test_chat_streams_deltas_and_the_receipt(api_url: str, model_server: FakeMod
 
 def test_api_error_keeps_its_code_and_message(api_url: str) -> None:
     with pytest.raises(ApiError) as caught:
-        stream_chat(api_url, HELLO | {"temperature": 9})
+        stream_chat(api_url, STREAMED | {"temperature": 9})
     assert caught.value.code == "invalid_request"
     assert "temperature" in caught.value.message
 
@@ -165,7 +164,7 @@ def test_incomplete_chat_stream_raises(body: bytes, code: str) -> None:
     assert caught.value.code == code
 
 
-STRUCTURED = {"messages": HELLO["messages"], "response_type": "event"}
+STRUCTURED = {"messages": STREAMED["messages"], "response_type": "event"}
 RESULT = b'{"result": {"answers": [{"parsed": {"a": 1}, "text": "{}"}]}}'
 
 

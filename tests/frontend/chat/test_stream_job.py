@@ -1,6 +1,5 @@
 """The answer job against the real API on a socket, with a scripted model server behind it."""
 
-import time
 from collections.abc import AsyncGenerator
 
 from api.chat_chunk import Chunk
@@ -10,30 +9,24 @@ from chat.stream_job import AnswerStreamJob
 from settings import Settings
 from tests.support.fake_model_server import EVENTS, FakeModelServer, Reply, stream_of
 from tests.support.fake_model_server import chunk as event
+from tests.support.requests import STREAMED
+from tests.support.waiting import wait_until
 
-HELLO = {
-    "messages": [{"role": "user", "content": "Hello"}],
-    "stream": True,
-    "smolchat": {"receipt": True, "progress": True},
-}
+BODY = STREAMED | {"smolchat": {"receipt": True, "progress": True}}
 UNFINISHED = [event({"role": "assistant", "content": None}), event({"content": "Once upon"})]
 
 
 def job_at(url: str, abandoned_seconds: float = 20) -> AnswerStreamJob:
     client = ApiClient(Settings(api_base_url=url))
-    return AnswerStreamJob(lambda: client.stream_chat(HELLO), abandoned_seconds=abandoned_seconds)
+    return AnswerStreamJob(lambda: client.stream_chat(BODY), abandoned_seconds=abandoned_seconds)
 
 
 def wait_for_request(model_server: FakeModelServer) -> None:
-    deadline = time.monotonic() + 5
-    while not model_server.chats and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_until(lambda: bool(model_server.chats), pause_seconds=0.01)
 
 
 def wait_for_text(job: AnswerStreamJob) -> None:
-    deadline = time.monotonic() + 5
-    while not job.answer.text and time.monotonic() < deadline:
-        job.wait(0.01)
+    wait_until(lambda: job.wait(0.01) or bool(job.answer.text), pause_seconds=0)
 
 
 def test_complete_answer_has_its_text_and_receipt(
@@ -57,7 +50,7 @@ def test_continued_answer_starts_with_its_prefix(
     model_server.replies.append(stream_of([" a time"]))
     client = ApiClient(Settings(api_base_url=api_url))
     job = AnswerStreamJob(
-        lambda: client.stream_chat(HELLO), abandoned_seconds=20, prefix="Once upon"
+        lambda: client.stream_chat(BODY), abandoned_seconds=20, prefix="Once upon"
     )
     assert job.answer.text == "Once upon"
     assert job.wait(5)
