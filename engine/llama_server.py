@@ -9,6 +9,7 @@ import os
 import select
 import signal
 import sys
+import time
 
 import xllamacpp  # type: ignore[import-untyped]
 
@@ -23,6 +24,8 @@ PROMPT_CACHE_MIB = 96
 # take all of them, and then even /models does not respond.
 HTTP_THREADS = 64
 ERRORS_ONLY = 1
+# A thread of llama.cpp prints its log, and no exit waits for it: the reason of a failure got lost.
+LOG_SECONDS = 0.5
 # glibc keeps the fragmented memory of many long concurrent requests: 60 of 1 MB left 2.7 GB
 # allocated; with trimming 340 MB, as when idle. Fewer arenas lower the peak of 32 requests of
 # 150 KB from 600 to 540 MB. Neither has a measurable cost in time.
@@ -39,8 +42,9 @@ def main() -> None:
     _limit_malloc_arenas()
     try:
         _server = xllamacpp.Server(_parameters(ServeConfig.from_json(sys.argv[1])))
-    except RuntimeError:  # the reason is in llama.cpp's log, which a normal exit flushes
-        sys.exit(EXIT_MODEL_NOT_LOADED)
+    except RuntimeError:
+        time.sleep(LOG_SECONDS)
+        os._exit(EXIT_MODEL_NOT_LOADED)
     try:
         print(READY, flush=True)
         # The pipe becomes readable when the supervisor exits, however that happens.

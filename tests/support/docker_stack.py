@@ -1,4 +1,4 @@
-"""SmolChat in containers, as `docker compose` starts it: built, started and looked at by tests."""
+"""Runs SmolChat in containers with `docker compose`."""
 
 import json
 import os
@@ -17,17 +17,17 @@ from tests.support.paths import ROOT
 from tests.support.waiting import wait_until
 
 BASE = "python:3.13-slim"
-PROJECT = "smolchat-test"  # so that a SmolChat that runs here is left alone
-SECONDS_AT_MOST = 400
-PASSWORD = "p@ss:w/rd %20 #1"  # noqa: S105  # none of these may stand in a URL
-# What a person sets by hand, which is not what is tested, and what conftest.py sets.
-_NOT_PASSED_ON = ("SMOLCHAT_", "MODEL_", "DMR_", "API_BASE_URL", "COMPOSE_")
-# Docker Desktop brings this name along; elsewhere only this does.
+PROJECT = "smolchat-test"  # not that of a SmolChat that the user runs
+COMMAND_TIMEOUT_SECONDS = 400
+PASSWORD = "p@ss:w/rd %20 #1"  # noqa: S105  # characters that must be escaped in a URL
+# Not inherited: the user's own settings, and those of conftest.py.
+_EXCLUDED_VARIABLES = ("SMOLCHAT_", "MODEL_", "DMR_", "API_BASE_URL", "COMPOSE_")
+# Docker Desktop resolves this name; elsewhere this does.
 DESKTOP = """
 services: {api: {extra_hosts: ["model-runner.docker.internal:host-gateway"]}}
 """
-# The official images are not to be had everywhere. Debian's programs take their places, started as
-# those start them: the same user, the same folders and variables.
+# The official images are not available everywhere. Debian's packages replace them, with the same
+# users, folders and variables.
 DEBIAN = """
 services:
   postgres:
@@ -64,7 +64,7 @@ services:
 
 
 def copied_project(folder: Path) -> Path:
-    """Copy what the images and Compose read, readable for nobody else, with what must stay out."""
+    """Copy the files that the images and Compose read, with private permissions and some junk."""
     project = folder / "project"
     ignored = shutil.ignore_patterns("__pycache__")
     for name in ("backend", "docs", "engine", "frontend", "locks"):
@@ -83,24 +83,24 @@ def copied_project(folder: Path) -> Path:
 
 
 def docker_config(folder: Path, *, has_model_runner: bool) -> Path:
-    """Make a configuration of Docker like the user's, with the stand-in for `docker model`."""
-    theirs = Path(os.environ.get("DOCKER_CONFIG", Path.home() / ".docker"))
-    ours = folder / "docker-config"
-    plugins = ours / "cli-plugins"
+    """Create a Docker configuration like the user's, with a fake `docker model` plugin."""
+    user_config = Path(os.environ.get("DOCKER_CONFIG", Path.home() / ".docker"))
+    test_config = folder / "docker-config"
+    plugins = test_config / "cli-plugins"
     plugins.mkdir(parents=True)
-    for path in theirs.glob("*"):
+    for path in user_config.glob("*"):
         if path.name != "cli-plugins":
-            (ours / path.name).symlink_to(path)
-    for path in theirs.glob("cli-plugins/*"):
+            (test_config / path.name).symlink_to(path)
+    for path in user_config.glob("cli-plugins/*"):
         if path.name != "docker-model":
             (plugins / path.name).symlink_to(path)
     if has_model_runner:
         shutil.copy(ROOT / "tests/support/docker-model", plugins)
-    return ours
+    return test_config
 
 
 class Stack:
-    """One project of Compose: its files, its ports, and what it is told."""
+    """A Compose project: its files, ports, and environment."""
 
     def __init__(self, project: Path, folder: Path, *files: str, has_model_runner: bool) -> None:
         self.directory = project
@@ -111,8 +111,8 @@ class Stack:
         self.page = f"http://localhost:{self.ui_port}"
         self.log = folder / "docker-model.log"
         self.log.touch()
-        passed_on = {k: v for k, v in os.environ.items() if not k.startswith(_NOT_PASSED_ON)}
-        self.environment = passed_on | {
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(_EXCLUDED_VARIABLES)}
+        self.environment = inherited | {
             "DOCKER_CONFIG": str(docker_config(folder, has_model_runner=has_model_runner)),
             "SMOLCHAT_API_PORT": str(self.api_port),
             "SMOLCHAT_UI_PORT": str(self.ui_port),
@@ -131,14 +131,14 @@ class Stack:
         return self._run(*self._command(*arguments))
 
     def compose(self, *arguments: str) -> str:
-        done = self.try_compose(*arguments)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        result = self.try_compose(*arguments)
+        assert result.returncode == 0, result.stdout + result.stderr
+        return result.stdout
 
     def docker(self, *arguments: str) -> str:
-        done = self._run("docker", *arguments)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        result = self._run("docker", *arguments)
+        assert result.returncode == 0, result.stdout + result.stderr
+        return result.stdout
 
     def _run(self, *command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -149,7 +149,7 @@ class Stack:
             capture_output=True,
             text=True,
             check=False,
-            timeout=SECONDS_AT_MOST,
+            timeout=COMMAND_TIMEOUT_SECONDS,
         )
 
     def config(self) -> dict[str, Any]:
@@ -157,23 +157,23 @@ class Stack:
         return config
 
     def inspect(self, service: str) -> dict[str, Any]:
-        """Give what the engine knows of a service's container."""
-        number = self.compose("ps", "--all", "--quiet", service).strip()
-        [found] = json.loads(self.docker("inspect", number))
-        container: dict[str, Any] = found
+        """Return Docker's description of a service's container."""
+        container_id = self.compose("ps", "--all", "--quiet", service).strip()
+        [details] = json.loads(self.docker("inspect", container_id))
+        container: dict[str, Any] = details
         return container
 
     def variables(self, service: str) -> dict[str, str]:
         return dict(line.split("=", 1) for line in self.inspect(service)["Config"]["Env"])
 
     def up(self, *services: str) -> float:
-        """Start what is built, wait until it is healthy, and say how long that took."""
-        began = time.monotonic()
+        """Start the built images, wait until they are healthy, and return the duration."""
+        started_at = time.monotonic()
         self.compose("up", "--detach", "--wait", "--wait-timeout", "60", *services)
-        return time.monotonic() - began
+        return time.monotonic() - started_at
 
     def kill(self, service: str) -> None:
-        """Kill the process from outside: `docker kill` would count as someone's wish to stop it."""
+        """Kill the process from outside: after `docker kill`, Docker does not restart it."""
         pid = self.inspect(service)["State"]["Pid"]
         if pid:
             kill = f"import os; os.kill({pid}, 9)"
@@ -181,9 +181,9 @@ class Stack:
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Let Compose build and start anew what is changed meanwhile."""
-        said = self.log.with_name("watch.log")
-        with said.open("w") as output:
+        """Rebuild and restart changed services with `docker compose watch`."""
+        log = self.log.with_name("watch.log")
+        with log.open("w") as output:
             process = subprocess.Popen(
                 self._command("watch", "--no-up"),
                 cwd=self.directory,
@@ -193,7 +193,7 @@ class Stack:
                 stderr=output,
             )
         try:
-            wait_until(lambda: "Watch enabled" in said.read_text())
+            wait_until(lambda: "Watch enabled" in log.read_text())
             yield
         finally:
             process.terminate()
@@ -204,15 +204,15 @@ class Stack:
         return health
 
     def new_conversation(self, question: str) -> str:
-        """Ask in a conversation that is stored; give its id."""
-        made = httpx.post(f"{self.api}/conversations", json={}).raise_for_status().json()
-        conversation = str(made["id"])
+        """Send a message in a new stored conversation; return its id."""
+        response = httpx.post(f"{self.api}/conversations", json={}).raise_for_status().json()
+        conversation = str(response["id"])
         self.ask(question, smolchat={"conversation": conversation, "parent": None})
         return conversation
 
     def messages_of(self, conversation: str) -> list[dict[str, Any]]:
-        told = httpx.get(f"{self.api}/conversations/{conversation}").raise_for_status().json()
-        messages: list[dict[str, Any]] = told["messages"]
+        response = httpx.get(f"{self.api}/conversations/{conversation}").raise_for_status().json()
+        messages: list[dict[str, Any]] = response["messages"]
         return messages
 
     def ask(self, question: str, **fields: object) -> str:
@@ -229,11 +229,11 @@ class Stack:
 def stack_of(
     project: Path, folder: Path, files: Sequence[str] = (), *, has_model_runner: bool = True
 ) -> Iterator[Stack]:
-    """Give a project that is not started yet; afterwards nothing of it is left."""
+    """Yield a project that is not started; remove its containers and volumes afterwards."""
     stack = Stack(project, folder, *files, has_model_runner=has_model_runner)
     try:
         yield stack
     finally:
-        # Where a test has broken a file, Compose knows its containers by the project's name.
+        # A test may have broken a file: Compose finds the containers by the project's name.
         stack.files = ("compose.embedded.yaml",)
         stack.try_compose("down", "--volumes", "--remove-orphans", "--timeout", "1")

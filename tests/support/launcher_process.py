@@ -1,4 +1,4 @@
-"""SmolChat as `make run` starts it: a process of its own that tests start, look at, and end."""
+"""Runs SmolChat as `make run` does, as a separate process."""
 
 import os
 import pty
@@ -25,7 +25,7 @@ READY = "Ctrl-C stops it."
 
 
 class LauncherProcess:
-    """A launched SmolChat: its log, its processes and its ports."""
+    """A running SmolChat: its log, its processes, and its ports."""
 
     def __init__(
         self,
@@ -62,15 +62,15 @@ class LauncherProcess:
         while not self._is_closed:
             if not select.select([self._reading_end], [], [], 0.1)[0]:
                 continue
-            piece = b""
-            with suppress(OSError):  # a terminal that nobody holds any more
-                piece = os.read(self._reading_end, 65536)
-            if not piece:
+            data = b""
+            with suppress(OSError):  # EIO: no process has the terminal open any more
+                data = os.read(self._reading_end, 65536)
+            if not data:
                 return
-            self.log += piece.decode(errors="replace")
+            self.log += data.decode(errors="replace")
 
     def close_terminal(self) -> None:
-        """Stop reading what it says, as a person does who closes the window."""
+        """Close the reading end, like a terminal window that is closed."""
         if not self._is_closed:
             self._is_closed = True
             self._reader.join()
@@ -105,7 +105,7 @@ class LauncherProcess:
 
 
 def _with_terminal(name: str, command: Sequence[str]) -> list[str]:
-    """Let the leader of the new session open the terminal: so it becomes the session's own."""
+    """Return a command whose session leader opens the terminal, so that it controls the session."""
     return ["/bin/sh", "-c", 'exec "$@" <"$0" >"$0" 2>&1', name, *command]
 
 
