@@ -27,6 +27,7 @@ _RETRIED_ERRORS = (ModelLoadingError, ChatTemplateError, TooManyChoicesError)
 class Completion:
     """One request for a completion, streamed or not.
 
+    A caller of `stream` may hold one slot for several completions, by default each has its own.
     `on_event` gets each event of the model server's stream as JSON, or its whole response;
     `extensions` are added to the `smolchat` object of a whole response.
     """
@@ -49,8 +50,6 @@ class Completion:
     async def stream(self, held_slot: QueueSlot | None = None) -> AsyncGenerator[bytes]:
         """Yield the events of a stream as they come, or the whole response as one chunk.
 
-        `held_slot` is a slot that the caller keeps for several completions.
-
         Raises:
             SmolChatError: The model server failed or the stream ended early.
         """
@@ -68,8 +67,7 @@ class Completion:
             chunk = b""
             while not chunk:
                 try:
-                    chunks = self._open(body)
-                    chunk = await anext(chunks)
+                    chunk = await anext(chunks := self._open(body))
                 except _RETRIED_ERRORS as error:
                     async for event in self._prepare_retry(error):
                         yield event

@@ -81,14 +81,14 @@ class FailureDetails(BaseModel):
     unenforced: list[Unenforced] = []
 
 
-class Progress(BaseModel):
+class StructuredProgress(BaseModel):
     phase: Text = None
     position: Count = None
     fraction: Annotated[float | None, Field(ge=0, le=1), WrapValidator(none_if_invalid)] = None
 
 
-class Extensions(BaseModel):
-    progress: Progress | None = None
+class StructuredExtensions(BaseModel):
+    progress: StructuredProgress | None = None
 
 
 class StructuredEvent(BaseModel):
@@ -96,7 +96,7 @@ class StructuredEvent(BaseModel):
 
     partial: Any = None
     attempt: int = 1
-    smolchat: Extensions = Extensions()
+    smolchat: StructuredExtensions = StructuredExtensions()
     result: StructuredResponse | None = None
     error: Any = None
 

@@ -2,7 +2,7 @@
 
 from api.chat_chunk import Usage
 from api.errors import ApiError
-from api.structured_response import Attempt, Progress, Unenforced
+from api.structured_response import Attempt, StructuredProgress, Unenforced
 from structured.stream_job import GENERATION_ERRORS, StructuredRun
 
 _UNENFORCED = {
@@ -102,7 +102,7 @@ def _summarize_errors(attempt: Attempt) -> str:
     return f"{first.keyword} at {location_label(first.pointer)}{more}"
 
 
-def _phase(progress: Progress | None) -> str:
+def _phase(progress: StructuredProgress | None) -> str:
     if not progress or not progress.phase:
         return "Waiting for the model"
     if progress.phase == "waiting" and progress.position:

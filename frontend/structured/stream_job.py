@@ -9,7 +9,12 @@ from typing import Any
 from pydantic import ValidationError
 
 import strict_json
-from api.structured_response import FailureDetails, Progress, StructuredEvent, StructuredResponse
+from api.structured_response import (
+    FailureDetails,
+    StructuredEvent,
+    StructuredProgress,
+    StructuredResponse,
+)
 from components.background_job import BackgroundJob, JobResult
 from structured.target_schema import TargetSchema
 
@@ -25,7 +30,7 @@ class StructuredRun(JobResult):
     target: TargetSchema
     output: str = ""  # formatted JSON; while streaming, the part that can no longer change
     attempt: int = 1
-    progress: Progress | None = None
+    progress: StructuredProgress | None = None
     response: StructuredResponse | None = None
     seconds: float | None = None
 

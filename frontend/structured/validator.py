@@ -1,6 +1,5 @@
 """Validating text against a JSON Schema, in the same way for every method."""
 
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -8,18 +7,10 @@ import jsonschema_rs
 from pydantic_core import from_json
 
 import strict_json
+from api.structured_response import ValidationIssue
 
 MAX_ISSUES = 20
 _FENCE = "```"  # the JSON grammar allows it, and the API removes it too
-
-
-@dataclass(frozen=True)
-class ValidationIssue:
-    """One validation error and its location."""
-
-    pointer: str
-    keyword: str
-    message: str
 
 
 class SchemaValidator:
@@ -42,10 +33,12 @@ class SchemaValidator:
             from_json(text)  # the API's parser, which is limited to 200 levels
             errors = list(islice(self._validator.iter_errors(value), MAX_ISSUES))
         except ValueError as error:
-            return [ValidationIssue("", "json", f"Invalid JSON: {error}")]
+            return [ValidationIssue(keyword="json", message=f"Invalid JSON: {error}")]
         return [
             ValidationIssue(
-                json_pointer(error.instance_path), _keyword(error.schema_path), error.message
+                pointer=json_pointer(error.instance_path),
+                keyword=_keyword(error.schema_path),
+                message=error.message,
             )
             for error in errors
         ]
