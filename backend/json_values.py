@@ -22,7 +22,7 @@ def as_str(value: object) -> str:
 
 
 def as_count(value: object) -> int | None:
-    """Return `value` if it is a count that fits, else None. JSON's true is an int in Python."""
+    """Return `value` if it is an integer from 0 to MAX_NUMBER, else None; a bool is not one."""
     return value if type(value) is int and 0 <= value <= MAX_NUMBER else None
 
 

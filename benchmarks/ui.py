@@ -24,7 +24,7 @@ from benchmarks.processes import Program, running_api, running_model_server, run
 
 MESSAGES = 200
 WAIT_MS = 60_000
-_STOP, _REGENERATE = ".st-key-chat_stop button", ".st-key-chat_again button"
+_STOP, _REGENERATE = ".st-key-chat_stop button", ".st-key-chat_regenerate button"
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from backend.json_values import content_text
 from backend.protocol import MAX_PENALTY_WINDOW, CompletionRequest, ExtensionOptions
 from backend.settings import Settings
 
-# In the order in which they win; llama.cpp's own would win over ours, so all are taken out.
+# In order of precedence; all are removed so that llama.cpp's `n_predict` cannot override ours.
 _TOKEN_LIMITS = ("max_completion_tokens", "max_tokens", "n_predict")
 
 
@@ -37,7 +37,7 @@ def build_upstream_request(request: CompletionRequest, settings: Settings) -> di
 
 
 def llama_cpp_fields(body: dict[str, Any], options: ExtensionOptions) -> dict[str, Any]:
-    """Return the fields of llama.cpp's own that the options need."""
+    """Return the llama.cpp-specific fields that the options need."""
     fields = {"cache_prompt": False} if options.deterministic else {}
     if options.progress and body.get("stream"):
         fields["return_progress"] = True

@@ -1,8 +1,7 @@
-"""Responses that end their work when their client leaves or the process is asked to stop.
+"""Responses that cancel their work when the client disconnects or the process shuts down.
 
-While a model is at work, only the connection shows that the client has left; a model on a CPU
-would go on for minutes for nobody. So each response races the client's disconnect and the end of
-this process.
+Only the connection shows that the client has left, and a model on a CPU would keep generating for
+minutes. So each response races the client's disconnect and the shutdown of the process.
 """
 
 import asyncio
@@ -48,11 +47,11 @@ class CancellableResponse:
     _keeps_alive: ClassVar[bool] = False  # checks now and then that the client is reading
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
-        sending = asyncio.create_task(self._send_body(send))
+        send_task = asyncio.create_task(self._send_body(send))
         # The request's body has been read, so the next message is the client's disconnect.
-        leaving = asyncio.ensure_future(receive())
-        stopping = asyncio.create_task(self.shutting_down.wait())
-        tasks: set[asyncio.Future[Any]] = {sending, leaving, stopping}
+        disconnect = asyncio.ensure_future(receive())
+        shutdown = asyncio.create_task(self.shutting_down.wait())
+        tasks: set[asyncio.Future[Any]] = {send_task, disconnect, shutdown}
         seconds = self.settings.first_event_seconds if self._keeps_alive else None
         try:
             try:
@@ -60,14 +59,14 @@ class CancellableResponse:
                     seconds = self.settings.keep_alive_seconds
                     if not await self._is_client_reading(send):
                         break
-                if stopping.done() and not sending.done():
+                if shutdown.done() and not send_task.done():
                     raise ShuttingDownError("The API is shutting down. Try again in a few seconds.")
             finally:
                 for task in tasks:
                     task.cancel()
                 await asyncio.wait(tasks)
-            if not sending.cancelled():
-                sending.result()
+            if not send_task.cancelled():
+                send_task.result()
         except SmolChatError as error:
             if not self._headers_sent:
                 raise
@@ -101,10 +100,11 @@ class CancellableResponse:
 class EventStreamResponse(CancellableResponse):
     """An answer as server-sent events.
 
-    The status waits for the model server's first event, since a model server sends 200 before it
-    knows whether there will be one. If that takes long, the response starts without it and comments
-    keep the connection open; a failure is then an event, as it is in the middle of an answer. A
-    client that reads nothing for longer than a model server may be silent counts as disconnected.
+    The headers are held back until the model server's first event, since a model server sends 200
+    before it knows whether there will be one. If that takes long, the response starts without it
+    and comments keep the connection open; a failure is then an event, as it is in the middle of an
+    answer. A client that reads nothing for longer than a model server may be silent counts as
+    disconnected.
     """
 
     _keeps_alive = True

@@ -96,7 +96,7 @@ class NormalizedSchema:
             return False
 
     def is_superset_of(self, schema: Any, narrower: Any) -> bool:
-        """Return True if every value valid against `narrower` is certainly valid for `schema`."""
+        """Return True if every value valid against `narrower` is provably valid for `schema`."""
         wide = self._canonical(schema)
         try:
             narrow = jsonschema_rs.canonicalize(narrower, validate_formats=True)
@@ -121,7 +121,7 @@ class NormalizedSchema:
     def keyword_pointers(self, keyword: str, path: PropertyPath) -> list[str]:
         """Return JSON pointers to the schemas of the original that have a keyword.
 
-        Only those of properties with the same name as the last of `path`, if there are any.
+        Prefer the schemas of properties that are named like the last one in `path`.
         """
         paths = [path for path, schema in _walk(self._original) if keyword in schema]
         same_name = [
@@ -166,7 +166,7 @@ class NormalizedSchema:
                     target, (path,), (_RECURSIVE_PREFIX + name,)
                 )
 
-    def _inline_references(self, schema: Any, entered: tuple[Path, ...], path: PropertyPath) -> Any:
+    def _inline_references(self, schema: Any, targets: tuple[Path, ...], path: PropertyPath) -> Any:
         """Replace references by their targets, except for recursive ones."""
         self._node_count += 1
         if self._node_count > MAX_NODES:
@@ -176,48 +176,48 @@ class NormalizedSchema:
         if not isinstance(schema, dict):
             return schema
         if not isinstance(reference := schema.get("$ref"), str):
-            return self._inline_children(schema, entered, path)
+            return self._inline_children(schema, targets, path)
         target_path, target = self._references.resolve(reference)
-        if target_path in entered:
+        if target_path in targets:
             name = self._recursive_names.setdefault(
-                target_path, f"circle{len(self._recursive_names)}"
+                target_path, f"recursive{len(self._recursive_names)}"
             )
             inlined: Any = {"$ref": _RECURSIVE_PREFIX + name}
         else:
-            inlined = self._inline_references(target, (*entered, target_path), path)
+            inlined = self._inline_references(target, (*targets, target_path), path)
         siblings = {keyword: value for keyword, value in schema.items() if keyword != "$ref"}
         if self._is_old_draft or not siblings.keys() - _ANNOTATIONS:
             return inlined
-        return {"allOf": [inlined, self._inline_children(siblings, entered, path)]}
+        return {"allOf": [inlined, self._inline_children(siblings, targets, path)]}
 
-    def _inline_children(self, schema: Any, entered: tuple[Path, ...], path: PropertyPath) -> Any:
+    def _inline_children(self, schema: Any, targets: tuple[Path, ...], path: PropertyPath) -> Any:
         result: dict[str, Any] = {}
         for keyword, value in schema.items():
             if keyword in _ANNOTATIONS:
                 continue
             if keyword == "properties" and isinstance(value, dict):
-                result[keyword] = self._inline_properties(value, entered, path)
+                result[keyword] = self._inline_properties(value, targets, path)
             elif keyword in SCHEMA_MAP_KEYWORDS and isinstance(value, dict):
                 result[keyword] = {
-                    name: self._inline_references(child, entered, path)
+                    name: self._inline_references(child, targets, path)
                     for name, child in value.items()
                 }
             elif keyword in SCHEMA_LIST_KEYWORDS and isinstance(value, list):
-                result[keyword] = [self._inline_references(child, entered, path) for child in value]
+                result[keyword] = [self._inline_references(child, targets, path) for child in value]
             elif keyword in SCHEMA_KEYWORDS:
-                result[keyword] = self._inline_references(value, entered, path)
+                result[keyword] = self._inline_references(value, targets, path)
             else:
                 result[keyword] = value
         return result
 
     def _inline_properties(
-        self, properties: dict[str, Any], entered: tuple[Path, ...], path: PropertyPath
+        self, properties: dict[str, Any], targets: tuple[Path, ...], path: PropertyPath
     ) -> dict[str, Any]:
         ranks = self._property_ranks.setdefault(path, {})
         result: dict[str, Any] = {}
         for name, schema in properties.items():
             ranks.setdefault(name, len(ranks))
-            result[name] = self._inline_references(schema, entered, (*path, name))
+            result[name] = self._inline_references(schema, targets, (*path, name))
             if result[name] in ({}, True):
                 self._unconstrained.setdefault(path, {})[name] = None
         return result

@@ -11,7 +11,7 @@ class SizeBudget:
     string_length: int
     items: int
     optional: int
-    recursion: int  # how often a schema may be nested in itself
+    recursion: int  # the maximum depth of a recursive $ref
     has_decimals: bool  # decimals of any length, if no range limits them
 
     def with_max_string(self, length: int) -> Self:

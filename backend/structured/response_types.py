@@ -37,18 +37,18 @@ class _StrictModel(BaseModel):
 
 @response_type
 class Recipe(_StrictModel):
-    """A dish: what goes in, and what to do."""
+    """A recipe with ingredients and steps."""
 
     title: ShortText
     servings: Annotated[int, Field(ge=1, le=20)]
-    minutes: Annotated[int, Field(ge=1, le=600, description="From start to table.")]
+    minutes: Annotated[int, Field(ge=1, le=600, description="Preparation and cooking time.")]
     ingredients: Annotated[list[ShortText], Field(min_length=1, max_length=12)]
     steps: Annotated[list[Text], Field(min_length=1, max_length=8)]
 
 
 @response_type
 class Event(_StrictModel):
-    """What happens, when, and who comes."""
+    """An event with its date and the people who attend."""
 
     name: ShortText
     date: date
@@ -57,7 +57,7 @@ class Event(_StrictModel):
 
 @response_type
 class Contact(_StrictModel):
-    """How to reach somebody."""
+    """Contact details of a person."""
 
     name: ShortText
     email: Annotated[str | None, Field(pattern=r"^[^@\s]+@[^@\s]+\.[a-z]+$", max_length=80)] = None
@@ -73,7 +73,7 @@ class LineItem(_StrictModel):
 
 @response_type
 class Invoice(_StrictModel):
-    """A bill and its lines."""
+    """An invoice with line items."""
 
     number: Annotated[str, Field(min_length=1, max_length=20)]
     date: date
@@ -84,7 +84,7 @@ class Invoice(_StrictModel):
 
 @response_type
 class Sentiment(_StrictModel):
-    """How a text feels, and why."""
+    """The sentiment of a text, with a reason."""
 
     label: Literal["positive", "neutral", "negative"]
     score: Annotated[float, Field(ge=0, le=1, description="How strongly, from 0 to 1.")]

@@ -1,4 +1,4 @@
-"""Token probabilities: the text of an answer, each token coloured by its probability."""
+"""Token probabilities: the text of an answer, each token colored by its probability."""
 
 from collections.abc import Sequence
 from html import escape
@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 MAX_TOKENS = 2000  # rendered at once; more would make the page slow
-# Lower bounds of the levels; their colours are in app.css.
+# Lower bounds of the levels; their colors are in app.css.
 _LEVELS = ((0.9, "certain"), (0.6, "likely"), (0.3, "uncertain"), (0.0, "guess"))
 _LEGEND = "How confident the model was. Hover or tap a token for alternatives."
 

@@ -4,7 +4,7 @@ import streamlit as st
 
 from api.conversation import Message
 from chat import actions
-from chat.message_view import DIALOG_KEY, Choice
+from chat.message_view import COPY, DELETE, DIALOG_KEY, PROBABILITIES, STATS
 from chat.receipt_view import show_logprobs, show_receipt
 from components.callouts import dialog_button
 from components.service_status import ServiceStatus
@@ -16,15 +16,14 @@ def open_requested_dialog(service: ServiceStatus) -> None:
     """Open the dialog that was chosen in a message's menu, if any."""
     if DIALOG_KEY not in state:
         return
-    choice: Choice
     choice, message = state.pop(DIALOG_KEY)
-    if choice == "Generation stats":
+    if choice == STATS:
         show_receipt(message, service)
-    elif choice == "Token probabilities":
+    elif choice == PROBABILITIES:
         show_logprobs(message)
-    elif choice == "Copy…":
+    elif choice == COPY:
         _show_raw_text(message)
-    elif choice == "Delete…":
+    elif choice == DELETE:
         _confirm_deletion(message)
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Literal
 
 import streamlit as st
 
@@ -16,15 +15,14 @@ from chat.stream_job import StreamedAnswer
 from components.callouts import error_callout
 
 DIALOG_KEY = "chat_dialog"
-Choice = Literal[
-    "Copy…",
-    "Edit",
-    "Regenerate",
-    "Continue",
-    "Generation stats",
-    "Token probabilities",
-    "Delete…",
-]
+# The labels of the buttons and of the menu under a message.
+COPY = "Copy…"
+EDIT = "Edit"
+REGENERATE = "Regenerate"
+CONTINUE = "Continue"
+STATS = "Generation stats"
+PROBABILITIES = "Token probabilities"
+DELETE = "Delete…"
 _ROLE_NAMES = {"system": "System", "developer": "System", "tool": "Tool"}
 _STATE_NOTES = {
     "interrupted": "Interrupted: the API stopped during generation",
@@ -79,26 +77,26 @@ def _render_question_row(message: Message, conversation: Conversation, *, is_las
     with _action_row(f"chat_row_{message.id}"):
         _render_version_switcher(message, conversation)
         if is_last and message.role == "user":
-            action_button("Edit", "edit", f"chat_edit_{message.id}", _edit, message.id)
-        choices: list[Choice] = ["Copy…", "Edit", "Regenerate", "Delete…"]
-        _render_menu(message, choices if message.role == "user" else ["Copy…", "Delete…"])
+            action_button(EDIT, "edit", f"chat_edit_{message.id}", _edit, message.id)
+        is_user = message.role == "user"
+        _render_menu(message, [COPY, EDIT, REGENERATE, DELETE] if is_user else [COPY, DELETE])
 
 
 def _render_answer_row(message: Message, conversation: Conversation, *, is_last: bool) -> None:
-    with st.container(key=f"chat_facts_{message.id}"):
+    with st.container(key=f"chat_stats_{message.id}"):
         render_summary(message)
     question_id = conversation.parent_question(message)
     with _action_row(f"chat_row_{message.id}"):
         _render_version_switcher(message, conversation)
         if message.state == "writing":
-            action_button("Refresh", "refresh", f"chat_look_{message.id}", actions.refresh)
+            action_button("Refresh", "refresh", f"chat_refresh_{message.id}", actions.refresh)
         if is_last and question_id:
             _render_last_buttons(message, question_id)
-        choices: list[Choice] = ["Copy…", "Generation stats"]
-        choices += ["Regenerate"] if question_id else []
-        choices += ["Continue"] if question_id and message.is_incomplete else []
-        choices += ["Token probabilities"] if message.logprobs else []
-        _render_menu(message, [*choices, "Delete…"])
+        choices = [COPY, STATS]
+        choices += [REGENERATE] if question_id else []
+        choices += [CONTINUE] if question_id and message.is_incomplete else []
+        choices += [PROBABILITIES] if message.logprobs else []
+        _render_menu(message, [*choices, DELETE])
     if is_last:
         on_retry = partial(actions.regenerate, question_id) if question_id else None
         render_failure(message, on_retry=on_retry)
@@ -113,11 +111,9 @@ def render_failure(message: Message, *, on_retry: Callable[[], None] | None) -> 
 
 def _render_last_buttons(message: Message, question_id: str) -> None:
     if message.is_incomplete:
-        action_button(
-            "Continue", "play_arrow", "chat_continue", actions.continue_answer, message.id
-        )
+        action_button(CONTINUE, "play_arrow", "chat_continue", actions.continue_answer, message.id)
     if message.state != "failed":
-        action_button("Regenerate", "refresh", "chat_again", actions.regenerate, question_id)
+        action_button(REGENERATE, "refresh", "chat_regenerate", actions.regenerate, question_id)
 
 
 def action_button(
@@ -152,7 +148,7 @@ def _render_version_switcher(message: Message, conversation: Conversation) -> No
             )
 
 
-def _render_menu(message: Message, choices: list[Choice]) -> None:
+def _render_menu(message: Message, choices: list[str]) -> None:
     key = f"chat_menu_{message.id}"
     st.menu_button(
         "More", choices, key=key, type="tertiary", on_click=_on_menu_choice, args=[key, message]
@@ -161,16 +157,16 @@ def _render_menu(message: Message, choices: list[Choice]) -> None:
 
 def _on_menu_choice(key: str, message: Message) -> None:
     """Run the chosen action, or make the page open its dialog."""
-    choice: Choice | None = state.get(key)
-    if choice == "Edit":
+    choice = state.get(key)
+    if choice == EDIT:
         _edit(message.id)
-    elif choice == "Regenerate":
+    elif choice == REGENERATE:
         question_id = message.id if message.role == "user" else message.parent
         actions.regenerate(question_id or "")
-    elif choice == "Continue":
+    elif choice == CONTINUE:
         actions.continue_answer(message.id)
     else:
-        if choice == "Delete…":
+        if choice == DELETE:
             turns.stop()  # a dialog takes no clicks while an answer streams
         state[DIALOG_KEY] = (choice, message)
 
@@ -185,7 +181,7 @@ def _render_editor(message: Message) -> None:
     with st.container(horizontal=True):
         st.button(
             "Send",
-            key="chat_edit_ask",
+            key="chat_edit_send",
             type="primary",
             on_click=lambda: actions.edit_and_resend(message.id, state.get(key) or ""),
         )

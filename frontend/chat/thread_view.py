@@ -62,7 +62,7 @@ def _render_messages(
             if context and message is context[0] and number > 0:
                 st.caption("Earlier messages are no longer in context")
                 action_button(
-                    "Restore full context", "undo", "chat_send_all", actions.restore_context
+                    "Restore full context", "undo", "chat_restore_context", actions.restore_context
                 )
             if message.role == "assistant" and message.parent in state.get(COMPARED_KEY, ()):
                 _render_side_by_side(message, conversation)
@@ -99,7 +99,7 @@ def _message_slots(roles: list[str], first: int, new_from: int) -> list[DeltaGen
 
 
 def _render_header(conversation: Conversation, hidden_count: int) -> None:
-    with st.container(key="chat_above"):
+    with st.container(key="chat_header"):
         _render_system_prompt(conversation)
         if hidden_count:
             st.button(
@@ -124,7 +124,7 @@ def _render_side_by_side(message: Message, conversation: Conversation) -> None:
     for column, answer in zip(st.columns(len(answers)), answers, strict=True):
         with column, st.chat_message("assistant", avatar=":material/bolt:"):
             render_answer(answer)
-            with st.container(key=f"chat_facts_{answer.id}"):
+            with st.container(key=f"chat_stats_{answer.id}"):
                 render_summary(answer)
                 render_failure(answer, on_retry=None)
                 key = f"chat_keep_{answer.id}"
@@ -147,13 +147,13 @@ def _render_context_warning(last: Message) -> None:
             st.button(
                 "Drop the older half",
                 icon=":material/content_cut:",
-                key="chat_leave_out",
+                key="chat_truncate_context",
                 on_click=actions.truncate_context,
             )
             st.button(
                 "New chat with a summary",
                 icon=":material/summarize:",
-                key="chat_summarise",
+                key="chat_summarize",
                 on_click=actions.start_with_summary,
             )
 

@@ -67,7 +67,7 @@ def parameter_panel(above: Callable[[], None] = lambda: None, *, for_chat: bool 
 def _fields(fields: list[Parameter]) -> None:
     with st.container(key=f"parameter_fields_{fields[0].name}", gap="xsmall"):
         for field in fields:
-            if field.kind == "texts":
+            if field.kind == "strings":
                 _string_list(field)
             else:
                 _number(field)
@@ -161,7 +161,7 @@ def _parse_additional() -> tuple[dict[str, Any], str]:
 
 def _coerce(field: Parameter, value: Any) -> Any:
     """Return the value as the field can show it, or an empty one."""
-    if field.kind == "texts":
+    if field.kind == "strings":
         texts = [value] if isinstance(value, str) else value
         return [_escape_whitespace(text) for text in texts] if isinstance(texts, list) else []
     is_number = isinstance(value, int | float) and not isinstance(value, bool)

@@ -22,7 +22,7 @@ class Parameter:
     max_value: float
     step: float
     help: str
-    kind: Literal["number", "texts"] = "number"
+    kind: Literal["number", "strings"] = "number"
 
     @property
     def type(self) -> type[int] | type[float]:
@@ -81,9 +81,9 @@ MORE = [
     Parameter("mirostat_eta", "Mirostat eta", 0, MAX_SAMPLER_STRENGTH, 0.05,
         "Mirostat's learning rate; 0.1 is typical."),
     Parameter("stop", "Stop sequences", 0, 16, 1,
-        r"Generation stops at any of these. Type \n for a newline.", "texts"),
+        r"Generation stops at any of these. Type \n for a newline.", "strings"),
     Parameter("dry_sequence_breakers", "DRY sequence breakers", 0, 64, 1,
-        r"Text that ends a phrase for DRY. Type \n for a newline.", "texts"),
+        r"Text that ends a phrase for DRY. Type \n for a newline.", "strings"),
 ]
 # fmt: on
 ALL = COMMON + MORE

@@ -26,7 +26,7 @@ _METHOD_ERRORS = (
     "schema_too_large",
     "schema_unsatisfiable",
 )
-# The model server went away, for whatever reason. It may be back for the next trial.
+# The model server failed or timed out. It may be back for the next trial.
 _SERVER_ERRORS = ("model_server_failed", "model_server_timeout")
 SMOLCHAT = "SmolChat"
 

@@ -29,7 +29,7 @@ def parse_schema(text: str) -> dict[str, Any] | SchemaProblem:
     if not text.strip():
         return SchemaProblem("Enter a JSON Schema.")
     if len(text.encode()) > MAX_BYTES:
-        return SchemaProblem(f"The schema is too large. The limit is {MAX_BYTES // 1024} KB.")
+        return SchemaProblem(f"The schema is too large. The limit is {MAX_BYTES // 1024} KiB.")
     try:
         schema = strict_json.parse(text)
     except JSONDecodeError as error:

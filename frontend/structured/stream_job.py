@@ -19,7 +19,7 @@ from components.background_job import BackgroundJob, JobResult
 from structured.target_schema import TargetSchema
 
 Events = AsyncGenerator[StructuredEvent]
-# Errors about the output itself, which is complete but not acceptable.
+# Errors about the output itself: it was truncated or is invalid.
 GENERATION_ERRORS = ("output_truncated", "validation_failed")
 
 

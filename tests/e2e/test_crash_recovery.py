@@ -11,7 +11,7 @@ import httpx
 
 from backend.database.database import FILE_NAME
 from tests.support.api_process import api_process
-from tests.support.fake_model_server import EVENTS, FakeModelServer, Reply, stream_of
+from tests.support.fake_model_server import EVENTS, FakeModelServer, Reply, stream_reply
 from tests.support.waiting import wait_until
 
 
@@ -24,9 +24,9 @@ def _ask(client: httpx.Client, conversation: str, text: str) -> None:
 def test_response_is_stored_up_to_a_second_before_the_kill(
     model_server: FakeModelServer, tmp_path: Path
 ) -> None:
-    model_server.replies.append(stream_of(["First answer"]))
-    partial = stream_of(["Second", " answer"]).pieces[:3]
-    model_server.replies.append(Reply(headers=EVENTS, pieces=partial, end="hang"))
+    model_server.replies.append(stream_reply(["First answer"]))
+    partial = stream_reply(["Second", " answer"]).chunks[:3]
+    model_server.replies.append(Reply(headers=EVENTS, chunks=partial, end="hang"))
     with api_process(model_server, tmp_path) as client:
         path = f"/conversations/{client.post('/conversations', json={}).json()['id']}"
         conversation = path.rpartition("/")[2]
@@ -55,7 +55,7 @@ def test_message_without_a_response_is_stored(
         conversation = client.post("/conversations", json={}).json()["id"]
         asking = threading.Thread(target=_ask, args=[client, conversation, "Anyone?"])
         asking.start()
-        wait_until(lambda: len(model_server.chats) == 1)
+        wait_until(lambda: len(model_server.chat_requests) == 1)
     asking.join()
     with api_process(model_server, tmp_path) as client:
         question, answer = client.get(f"/conversations/{conversation}").json()["messages"]
@@ -69,13 +69,13 @@ def test_message_without_a_response_is_stored(
 def test_sigterm_marks_the_response_as_interrupted(
     model_server: FakeModelServer, tmp_path: Path
 ) -> None:
-    partial = stream_of(["Half"]).pieces[:2]
-    model_server.replies.append(Reply(headers=EVENTS, pieces=partial, end="hang"))
+    partial = stream_reply(["Half"]).chunks[:2]
+    model_server.replies.append(Reply(headers=EVENTS, chunks=partial, end="hang"))
     with api_process(model_server, tmp_path, end=signal.SIGTERM) as client:
         conversation = client.post("/conversations", json={}).json()["id"]
         asking = threading.Thread(target=_ask, args=[client, conversation, "All of it?"])
         asking.start()
-        wait_until(lambda: len(model_server.chats) == 1)
+        wait_until(lambda: len(model_server.chat_requests) == 1)
         wait_until(lambda: "Half" in client.get(f"/conversations/{conversation}").text)
     asking.join()
     database = sqlite3.connect(tmp_path / FILE_NAME)

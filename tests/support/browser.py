@@ -1,4 +1,4 @@
-"""The page in a real browser: Streamlit as it is started by hand, and Debian's Chromium."""
+"""Runs Streamlit as a user does, and reads its pages in Chromium."""
 
 import os
 import subprocess
@@ -21,13 +21,13 @@ from tests.support.fake_model_server import FakeModelServer, running_fake_model_
 from tests.support.paths import ROOT
 
 needs_chromium = pytest.mark.skipif(
-    CHROMIUM is None, reason="no Chromium here: install Debian's package `chromium` to run this"
+    CHROMIUM is None, reason="Chromium is not installed (Debian: apt install chromium)."
 )
 
 
 @dataclass(frozen=True)
 class Stack:
-    """A page, the API that it asks, and the model server behind both."""
+    """The page, its API, and the model server behind it."""
 
     model: FakeModelServer
     api_url: str
@@ -35,23 +35,23 @@ class Stack:
 
 
 @contextmanager
-def running_stack(folder: Path, **knobs: str) -> Iterator[Stack]:
-    """Serve all of it; conversations are kept in `folder`."""
+def running_stack(folder: Path, **variables: str) -> Iterator[Stack]:
+    """Run a fake model server, the API with its data in `folder`, and the page."""
     with running_fake_model_server() as model:
         settings = Settings(
             model_id="ai/smollm2:latest", dmr_base_url=model.base_url, data_dir=folder
         )
-        with running_api(settings) as api_url, running_page(api_url, **knobs) as url:
+        with running_api(settings) as api_url, running_page(api_url, **variables) as url:
             yield Stack(model, api_url, url)
 
 
 @contextmanager
-def running_page(api_url: str, **knobs: str) -> Iterator[str]:
-    """Serve the page from the project's root, as the README says; give its address."""
+def running_page(api_url: str, **variables: str) -> Iterator[str]:
+    """Run Streamlit in the project's root; yield the page's URL."""
     port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", "frontend/app.py"]
     command += ["--server.port", str(port)]
-    environment = os.environ | {"API_BASE_URL": api_url} | knobs
+    environment = os.environ | {"API_BASE_URL": api_url} | variables
     process = subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -74,54 +74,54 @@ def _answers(url: str) -> bool:
 
 
 def answer_text(page: Page) -> str:
-    """Give the text of the last answer as a person sees it."""
+    """Return the visible text of the last answer."""
     parts = page.locator("[data-testid=stChatMessage]").last.locator("[data-testid=stMarkdown]")
     return "\n".join(parts.all_inner_texts())
 
 
-def wait_until(is_so: Callable[[], bool], page: Page) -> None:
+def wait_until(condition: Callable[[], bool], page: Page) -> None:
     deadline = time.monotonic() + 15
-    while not is_so():
+    while not condition():
         assert time.monotonic() < deadline
         page.wait_for_timeout(20)
 
 
 @contextmanager
-def opened(browser: Browser, url: str, *, width: int = 1280) -> Iterator[Page]:
-    """Open a page as someone who was never here; wait until it is drawn."""
+def open_page(browser: Browser, url: str, *, width: int = 1280) -> Iterator[Page]:
+    """Open the page in a new browser context and wait until it is rendered."""
     with browser.new_context(viewport={"width": width, "height": 860}) as context:
         page = context.new_page()
         page.goto(url)
-        drawn(page)
+        wait_until_rendered(page)
         yield page
 
 
-def drawn(page: Page) -> None:
+def wait_until_rendered(page: Page) -> None:
     page.wait_for_selector(INPUT)
     page.wait_for_selector(IDLE)
 
 
-def answered(page: Page) -> None:
-    """Wait until the answer that was asked for is there and kept."""
-    page.wait_for_selector(".st-key-chat_again button")
+def wait_until_answered(page: Page) -> None:
+    """Wait until the answer is complete and saved."""
+    page.wait_for_selector(".st-key-chat_regenerate button")
     page.wait_for_selector(IDLE)
 
 
-def said(page: Page) -> list[str]:
-    """Give what was said, as a person sees it, from the top."""
+def message_texts(page: Page) -> list[str]:
+    """Return the visible text of each message, from the top."""
     texts: list[str] = page.locator("[data-testid=stChatMessage]").evaluate_all(
-        "all => all.map(one => (one.querySelector('[data-testid=stMarkdown]')"
-        " ?? one.querySelector('[data-testid=stText]'))?.innerText ?? '')"
+        "messages => messages.map(message => (message.querySelector('[data-testid=stMarkdown]')"
+        " ?? message.querySelector('[data-testid=stText]'))?.innerText ?? '')"
     )
     return texts
 
 
-# Each text's contrast with what is behind it, by WCAG 2.2: https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio
-FAINT_TEXTS = """() => {
+# Returns the texts whose contrast with their background is below 4.5, by WCAG 2.2: https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio
+LOW_CONTRAST_TEXTS = """() => {
   const parse = (color) => {
-    const found = color.match(/[\\d.]+/g).map(Number);
+    const numbers = color.match(/[\\d.]+/g).map(Number);
     const scale = color.startsWith("color(srgb") ? 255 : 1;
-    return [...found.slice(0, 3).map((part) => part * scale), found[3] ?? 1];
+    return [...numbers.slice(0, 3).map((part) => part * scale), numbers[3] ?? 1];
   };
   const over = (top, below) =>
     [0, 1, 2].map((part) => top[part] * top[3] + below[part] * (1 - top[3])).concat(1);
@@ -149,10 +149,10 @@ FAINT_TEXTS = """() => {
   for (let text; (text = texts.nextNode()); ) {
     const element = text.parentElement;
     const isIcon = getComputedStyle(element).fontFamily.includes("Material");
-    const isDrawn = element.checkVisibility({ visibilityProperty: true });
-    if (!text.textContent.trim() || isIcon || !isDrawn || !element.closest(".stApp")) continue;
-    const found = contrast(element);
-    if (found < 4.5) faint.push(`${found.toFixed(2)} ${text.textContent}`);
+    const isVisible = element.checkVisibility({ visibilityProperty: true });
+    if (!text.textContent.trim() || isIcon || !isVisible || !element.closest(".stApp")) continue;
+    const ratio = contrast(element);
+    if (ratio < 4.5) faint.push(`${ratio.toFixed(2)} ${text.textContent}`);
   }
   return faint;
 }"""

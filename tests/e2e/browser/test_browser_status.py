@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page
 from backend.settings import Settings
 from benchmarks.browser import IDLE
 from tests.support.api_server import running_api
-from tests.support.browser import FAINT_TEXTS, needs_chromium, running_page
+from tests.support.browser import LOW_CONTRAST_TEXTS, needs_chromium, running_page
 from tests.support.fake_model_server import running_fake_model_server
 from tests.support.requests import MODEL_ID
 
@@ -66,7 +66,7 @@ def test_text_has_contrast_and_nothing_overflows(page: Page) -> None:
     page.wait_for_selector(
         "[data-testid=stVegaLiteChart] canvas, [data-testid=stVegaLiteChart] svg"
     )
-    assert page.evaluate(FAINT_TEXTS) == []
+    assert page.evaluate(LOW_CONTRAST_TEXTS) == []
     assert page.evaluate(f"{MAIN}.scrollWidth <= {MAIN}.clientWidth")
     assert not [url for url in requests if "evil" in url]
     assert "Image: x <img src=" in page.inner_text(".st-key-status_speeds")

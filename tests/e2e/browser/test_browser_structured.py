@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page
 from backend.settings import Settings
 from benchmarks.browser import IDLE
 from tests.support.api_server import running_api
-from tests.support.browser import FAINT_TEXTS, needs_chromium, running_page
+from tests.support.browser import LOW_CONTRAST_TEXTS, needs_chromium, running_page
 from tests.support.engine_process import running_engine
 from tests.support.fake_model_server import FakeModelServer, Reply, running_fake_model_server
 from tests.support.structured_responses import (
@@ -99,7 +99,7 @@ def overflow(page: Page) -> int:
 
 def test_output_streams_and_is_then_validated(page: Page, model: FakeModelServer) -> None:
     select_schema(page, "Event")
-    model.replies.append(json_reply(EVENT, gap_seconds=0.15))
+    model.replies.append(json_reply(EVENT, interval_seconds=0.15))
     page.click(START)
     page.wait_for_selector(f"{OUTPUT} >> text=Release party")
     assert "Ben" not in page.inner_text(OUTPUT)
@@ -115,7 +115,7 @@ def test_output_streams_and_is_then_validated(page: Page, model: FakeModelServer
 
 def test_output_does_not_flicker_when_it_is_complete(page: Page, model: FakeModelServer) -> None:
     select_schema(page, "Event")
-    model.replies.append(json_reply(EVENT, gap_seconds=0.1))
+    model.replies.append(json_reply(EVENT, interval_seconds=0.1))
     page.click(START)
     page.wait_for_selector(f"{OUTPUT} >> text=Release party")
     page.evaluate(f"document.querySelector({OUTPUT!r}).isFirst = true")
@@ -136,9 +136,9 @@ def test_shortcuts_start_stop_and_copy_partial_output(
     page.fill(PROMPT, "A party, typed just now")
     page.press(PROMPT, "Control+Enter")
     page.wait_for_selector(f"{OUTPUT} >> text=Party")
-    assert model.chats[0].body["messages"][-1]["content"] == "A party, typed just now"
+    assert model.chat_requests[0].body["messages"][-1]["content"] == "A party, typed just now"
     page.keyboard.press("Escape")
-    assert model.chats[0].left.wait(10)
+    assert model.chat_requests[0].disconnected.wait(10)
     page.wait_for_selector("text=Stopped.")
     page.focus(START)
     page.keyboard.press("Tab")
@@ -159,13 +159,13 @@ def test_click_right_after_typing_sends_what_was_typed(page: Page, model: FakeMo
     page.fill(SCHEMA, '{"type": "object",}')
     page.click(START)
     page.wait_for_selector("text=Fix the schema first")
-    assert len(model.chats) == 1
+    assert len(model.chat_requests) == 1
 
 
 def test_output_continues_while_another_page_is_open(page: Page, model: FakeModelServer) -> None:
     select_schema(page, "Event")
     page.fill(PROMPT, "A party")
-    model.replies.append(json_reply(EVENT, gap_seconds=0.3))
+    model.replies.append(json_reply(EVENT, interval_seconds=0.3))
     page.click(START)
     page.wait_for_selector(f"{OUTPUT} >> text=Release party")
     page.click("a:has-text('Chat')")
@@ -205,7 +205,7 @@ def test_text_has_contrast_and_nothing_overflows_on_a_phone(
     def assert_readable() -> None:
         page.mouse.move(0, 0)
         page.wait_for_timeout(500)  # until transitions have ended
-        assert page.evaluate(FAINT_TEXTS) == []
+        assert page.evaluate(LOW_CONTRAST_TEXTS) == []
         assert overflow(page) <= 0
 
     assert_readable()
@@ -241,13 +241,13 @@ def test_benchmark_shows_progress_and_can_be_stopped(page: Page, model: FakeMode
     type_schema(page, FILM)
     page.click("text=Benchmark")
     page.wait_for_selector(".st-key-structured_repetitions input")
-    model.replies += [text_reply("no"), Reply(first_seconds=60)]
+    model.replies += [text_reply("no"), Reply(delay_seconds=60)]
     page.click(START)
     page.wait_for_selector("text=1 of 40")
     page.wait_for_selector("[data-testid=stTable] tbody tr >> text=free text")
     page.click(STOP)
     page.wait_for_selector("text=Stopped after 1 of 40.")
-    assert model.chats[-1].left.wait(10)
+    assert model.chat_requests[-1].disconnected.wait(10)
     with page.expect_download() as download:
         page.click(".st-key-benchmark_csv button")
     assert download.value.path().read_text().startswith("method,number,outcome")

@@ -17,7 +17,7 @@ from tests.support.fake_model_server import (
     Reply,
     chunk,
     running_fake_model_server,
-    stream_of,
+    stream_reply,
 )
 
 pytestmark = needs_chromium
@@ -67,11 +67,13 @@ def page(url: str, browser: Browser, model: FakeModelServer) -> Iterator[Page]:
 
 
 def test_answer_is_shown_while_it_streams(page: Page, model: FakeModelServer) -> None:
-    model.replies.append(stream_of([f"word{number} " for number in range(60)], gap_seconds=0.05))
+    model.replies.append(
+        stream_reply([f"word{number} " for number in range(60)], interval_seconds=0.05)
+    )
     send_message(page, "Hello")
     wait_until(lambda: "word3" in answer_text(page), page)
     assert "word59" not in answer_text(page)
-    page.wait_for_selector(".st-key-chat_again button")
+    page.wait_for_selector(".st-key-chat_regenerate button")
     assert answer_text(page).endswith("word59")
     focused = page.evaluate("document.activeElement.dataset.testid")
     assert focused == "stChatInputTextArea"
@@ -80,54 +82,54 @@ def test_answer_is_shown_while_it_streams(page: Page, model: FakeModelServer) ->
 def test_stop_before_the_first_token_cancels_the_upstream_request(
     page: Page, model: FakeModelServer
 ) -> None:
-    model.replies.append(Reply(first_seconds=60))
+    model.replies.append(Reply(delay_seconds=60))
     send_message(page, "Hello")
     page.wait_for_selector(".st-key-chat_stop button")
-    wait_until(lambda: bool(model.chats), page)
+    wait_until(lambda: bool(model.chat_requests), page)
     page.click(".st-key-chat_stop button")
-    assert model.chats[0].left.wait(10)
-    page.wait_for_selector(".st-key-chat_again button")
-    assert "stopped" in page.locator("[class*=st-key-chat_facts_]").inner_text()
+    assert model.chat_requests[0].disconnected.wait(10)
+    page.wait_for_selector(".st-key-chat_regenerate button")
+    assert "stopped" in page.locator("[class*=st-key-chat_stats_]").inner_text()
 
 
 def test_stop_mid_answer_keeps_the_partial_text(page: Page, model: FakeModelServer) -> None:
-    model.replies.append(Reply(headers=EVENTS, pieces=[chunk({"content": "Once"})], end="hang"))
+    model.replies.append(Reply(headers=EVENTS, chunks=[chunk({"content": "Once"})], end="hang"))
     send_message(page, "Hello")
     wait_until(lambda: answer_text(page) == "Once", page)
     page.click(".st-key-chat_stop button")
-    assert model.chats[0].left.wait(10)
-    page.wait_for_selector(".st-key-chat_again button")
+    assert model.chat_requests[0].disconnected.wait(10)
+    page.wait_for_selector(".st-key-chat_regenerate button")
     assert answer_text(page) == "Once"
     send_message(page, "Go on")
-    wait_until(lambda: len(model.chats) == 2, page)
-    assert {"role": "assistant", "content": "Once"} in model.chats[1].body["messages"]
+    wait_until(lambda: len(model.chat_requests) == 2, page)
+    assert {"role": "assistant", "content": "Once"} in model.chat_requests[1].body["messages"]
 
 
 def test_escape_stops_the_answer(page: Page, model: FakeModelServer) -> None:
-    model.replies.append(Reply(headers=EVENTS, pieces=[chunk({"content": "Once"})], end="hang"))
+    model.replies.append(Reply(headers=EVENTS, chunks=[chunk({"content": "Once"})], end="hang"))
     send_message(page, "Hello")
     wait_until(lambda: answer_text(page) == "Once", page)
     page.keyboard.press("Escape")
-    assert model.chats[0].left.wait(10)
-    page.wait_for_selector(".st-key-chat_again button")
+    assert model.chat_requests[0].disconnected.wait(10)
+    page.wait_for_selector(".st-key-chat_regenerate button")
 
 
 def test_escape_before_the_stop_button_is_rendered_stops_the_answer(
     page: Page, model: FakeModelServer
 ) -> None:
-    model.replies.append(Reply(headers=EVENTS, pieces=[chunk({"content": "Once"})], end="hang"))
+    model.replies.append(Reply(headers=EVENTS, chunks=[chunk({"content": "Once"})], end="hang"))
     send_message(page, "Hello")
     page.keyboard.press("Escape")
     assert page.locator(".st-key-chat_stop").count() == 0
-    page.wait_for_selector(".st-key-chat_again button")
-    assert "stopped" in page.locator("[class*=st-key-chat_facts_]").inner_text()
+    page.wait_for_selector(".st-key-chat_regenerate button")
+    assert "stopped" in page.locator("[class*=st-key-chat_stats_]").inner_text()
 
 
 @pytest.mark.parametrize("opener", [".st-key-chat_menu button", ".st-key-model_choice input"])
 def test_escape_closes_an_open_layer_and_the_next_one_stops(
     opener: str, page: Page, model: FakeModelServer
 ) -> None:
-    model.replies.append(Reply(headers=EVENTS, pieces=[chunk({"content": "Once"})], end="hang"))
+    model.replies.append(Reply(headers=EVENTS, chunks=[chunk({"content": "Once"})], end="hang"))
     send_message(page, "Hello")
     wait_until(lambda: answer_text(page) == "Once", page)
     page.click(opener)
@@ -135,33 +137,33 @@ def test_escape_closes_an_open_layer_and_the_next_one_stops(
     page.wait_for_timeout(300)
     page.keyboard.press("Escape")
     page.wait_for_timeout(1200)
-    assert not model.chats[0].left.is_set()
+    assert not model.chat_requests[0].disconnected.is_set()
     page.keyboard.press("Escape")
-    assert model.chats[0].left.wait(10)
-    page.wait_for_selector(".st-key-chat_again button")
+    assert model.chat_requests[0].disconnected.wait(10)
+    page.wait_for_selector(".st-key-chat_regenerate button")
 
 
 def test_escape_before_a_question_does_not_stop_its_answer(
     page: Page, model: FakeModelServer
 ) -> None:
     send_message(page, "Hello")
-    page.wait_for_selector(".st-key-chat_again button")
+    page.wait_for_selector(".st-key-chat_regenerate button")
     page.wait_for_selector(IDLE)
-    model.replies.append(stream_of(["Once ", "again"], gap_seconds=0.5))
+    model.replies.append(stream_reply(["Once ", "again"], interval_seconds=0.5))
     page.keyboard.press("Escape")
-    page.click(".st-key-chat_again button")
+    page.click(".st-key-chat_regenerate button")
     page.wait_for_selector("text=Once again")
-    page.wait_for_selector(".st-key-chat_again button")
-    assert "stopped" not in page.locator("[class*=st-key-chat_facts_]").inner_text()
+    page.wait_for_selector(".st-key-chat_regenerate button")
+    assert "stopped" not in page.locator("[class*=st-key-chat_stats_]").inner_text()
 
 
 def test_keyboard_focus_stays_in_view_while_an_answer_starts(
     page: Page, model: FakeModelServer
 ) -> None:
     long = "\n\n".join(["word " * 90] * 20)
-    model.replies += [stream_of([long]), Reply(first_seconds=60)]
+    model.replies += [stream_reply([long]), Reply(delay_seconds=60)]
     send_message(page, "Hello")
-    page.wait_for_selector(".st-key-chat_again button")
+    page.wait_for_selector(".st-key-chat_regenerate button")
     page.wait_for_selector(IDLE)
     send_message(page, "And now?")
     page.wait_for_selector("text=Waiting for the first token")
@@ -172,19 +174,19 @@ def test_keyboard_focus_stays_in_view_while_an_answer_starts(
     top = page.evaluate("document.activeElement.getBoundingClientRect().top")
     assert 0 <= top < 860
     page.click(".st-key-chat_stop button")
-    page.wait_for_selector(".st-key-chat_again button")
+    page.wait_for_selector(".st-key-chat_regenerate button")
 
 
 def test_question_does_not_rerender_earlier_messages(page: Page, model: FakeModelServer) -> None:
     long = "\n\n".join(["word " * 90] * 20)
-    model.replies += [stream_of([long]), stream_of(["Once ", "again"], gap_seconds=0.2)]
+    model.replies += [stream_reply([long]), stream_reply(["Once ", "again"], interval_seconds=0.2)]
     send_message(page, "Hello")
-    page.wait_for_selector(".st-key-chat_again button")
+    page.wait_for_selector(".st-key-chat_regenerate button")
     page.wait_for_selector(IDLE)
     page.evaluate(RECORD_FRAMES)
     send_message(page, "And now?")
     page.wait_for_selector("text=Once again")
-    wait_until(lambda: page.locator("[class*=st-key-chat_facts_]").count() == 2, page)
+    wait_until(lambda: page.locator("[class*=st-key-chat_stats_]").count() == 2, page)
     page.wait_for_selector(IDLE)
     heights, tops, messages = zip(*page.evaluate("recordedFrames"), strict=True)
     assert tops[0] > 500
@@ -199,7 +201,7 @@ def test_streaming_answer_is_kept_while_a_setting_changes(
 ) -> None:
     words = [chunk({"content": "word " * 90 + "\n\n"}) for _ in range(60)]
     events = [chunk({"reasoning_content": "hm " * 100}), *words]
-    model.replies.append(Reply(headers=EVENTS, pieces=events, gap_seconds=0.15))
+    model.replies.append(Reply(headers=EVENTS, chunks=events, interval_seconds=0.15))
     send_message(page, "Hello")
     wait_until(lambda: len(answer_text(page)) > 2000, page)
     page.evaluate(RECORD_FRAMES)
@@ -210,16 +212,16 @@ def test_streaming_answer_is_kept_while_a_setting_changes(
     assert all(before <= after + TOLERANCE_PIXELS for before, after in pairwise(heights))
     assert set(messages) == {2}
     page.click(".st-key-chat_stop button")
-    page.wait_for_selector(".st-key-chat_again button")
+    page.wait_for_selector(".st-key-chat_regenerate button")
 
 
 def test_question_scrolls_the_page_down_after_scrolling_up(
     page: Page, model: FakeModelServer
 ) -> None:
     long = "\n\n".join(["word " * 90] * 20)
-    model.replies += [stream_of([long]), stream_of(["Once ", "again"], gap_seconds=0.2)]
+    model.replies += [stream_reply([long]), stream_reply(["Once ", "again"], interval_seconds=0.2)]
     send_message(page, "Hello")
-    page.wait_for_selector(".st-key-chat_again button")
+    page.wait_for_selector(".st-key-chat_regenerate button")
     scroller = "document.querySelector('[data-testid=stAppScrollToBottomContainer]')"
     page.mouse.move(640, 300)
 
@@ -239,30 +241,34 @@ def test_question_scrolls_the_page_down_after_scrolling_up(
 
 def test_no_stale_elements_stay_under_an_answer(page: Page, model: FakeModelServer) -> None:
     long = "\n\n".join(["word " * 90] * 6)
-    model.replies += [stream_of([long]), Reply(first_seconds=60)]
+    model.replies += [stream_reply([long]), Reply(delay_seconds=60)]
     page.click(".st-key-chat_starters button")
-    page.click(".st-key-chat_again button")
-    wait_until(lambda: len(model.chats) == 2, page)
+    page.click(".st-key-chat_regenerate button")
+    wait_until(lambda: len(model.chat_requests) == 2, page)
     page.wait_for_selector("text=Waiting for the first token")
     page.wait_for_timeout(500)
     assert "word word" not in page.locator(".stMain").inner_text()
-    assert page.locator(".st-key-chat_again:visible, .st-key-chat_starters:visible").count() == 0
+    assert (
+        page.locator(".st-key-chat_regenerate:visible, .st-key-chat_starters:visible").count() == 0
+    )
     page.click(".st-key-chat_stop button")
-    model.replies.append(Reply(headers=EVENTS, pieces=[chunk({"content": "Once"})], end="hang"))
-    page.wait_for_selector(".st-key-chat_again button")
+    model.replies.append(Reply(headers=EVENTS, chunks=[chunk({"content": "Once"})], end="hang"))
+    page.wait_for_selector(".st-key-chat_regenerate button")
     send_message(page, "Again")
     wait_until(lambda: answer_text(page) == "Once", page)
-    wait_until(lambda: page.locator(".st-key-chat_again:visible").count() == 0, page)
+    wait_until(lambda: page.locator(".st-key-chat_regenerate:visible").count() == 0, page)
 
 
 def test_answer_continues_while_parameters_change(page: Page, model: FakeModelServer) -> None:
     page.click(".st-key-parameter_panel summary")
-    model.replies.append(stream_of([f"word{number} " for number in range(60)], gap_seconds=0.05))
+    model.replies.append(
+        stream_reply([f"word{number} " for number in range(60)], interval_seconds=0.05)
+    )
     send_message(page, "Hello")
     wait_until(lambda: "word3" in answer_text(page), page)
     page.fill(".st-key-parameter_temperature input", "0.5")
     page.keyboard.press("Enter")
-    page.wait_for_selector(".st-key-chat_again button")
+    page.wait_for_selector(".st-key-chat_regenerate button")
     assert answer_text(page).endswith("word59")
     page.wait_for_selector(".st-key-parameter_sent")
     assert "temperature 0.5" in page.locator(".st-key-parameter_sent").inner_text()
@@ -270,21 +276,21 @@ def test_answer_continues_while_parameters_change(page: Page, model: FakeModelSe
 
 def test_closed_tab_stops_the_answer(url: str, browser: Browser, model: FakeModelServer) -> None:
     model.requests.clear()
-    model.replies.append(Reply(headers=EVENTS, pieces=[chunk({"content": "Once"})], end="hang"))
+    model.replies.append(Reply(headers=EVENTS, chunks=[chunk({"content": "Once"})], end="hang"))
     page = browser.new_page()
     page.goto(url)
     send_message(page, "Hello")
-    wait_until(lambda: bool(model.chats), page)
+    wait_until(lambda: bool(model.chat_requests), page)
     page.close()
-    assert model.chats[0].left.wait(20)
+    assert model.chat_requests[0].disconnected.wait(20)
 
 
 def test_hostile_text_loads_nothing_and_runs_nothing(page: Page, model: FakeModelServer) -> None:
     urls: list[str] = []
     page.on("request", lambda request: urls.append(request.url))
-    model.replies.append(stream_of([HOSTILE[at : at + 9] for at in range(0, len(HOSTILE), 9)]))
+    model.replies.append(stream_reply([HOSTILE[at : at + 9] for at in range(0, len(HOSTILE), 9)]))
     send_message(page, "Hello")
-    page.wait_for_selector(".st-key-chat_again button")
+    page.wait_for_selector(".st-key-chat_regenerate button")
     answer = page.locator("[data-testid=stChatMessage]").last
     assert answer.locator("img, iframe, script, [href^=javascript]").count() == 0
     assert answer.locator("[data-testid*=ermaid]").count() == 0
@@ -299,9 +305,9 @@ def test_wide_content_does_not_scroll_horizontally_on_a_phone(
 ) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     wide = "x" * 200 + "\n\n```\n" + "y" * 200 + "\n```\n\n| " + "z" * 200 + " |\n|---|\n| z |\n"
-    model.replies.append(stream_of([wide]))
+    model.replies.append(stream_reply([wide]))
     send_message(page, "w" * 200)
-    page.wait_for_selector(".st-key-chat_again button")
+    page.wait_for_selector(".st-key-chat_regenerate button")
     main = "document.querySelector('.stMain')"
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.evaluate(f"{main}.scrollWidth - {main}.clientWidth") <= 0
@@ -310,13 +316,13 @@ def test_wide_content_does_not_scroll_horizontally_on_a_phone(
 
 def test_title_of_a_new_chat_does_not_move_the_page(page: Page, model: FakeModelServer) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
-    model.replies.append(stream_of(["Once ", "again"], gap_seconds=0.3))
+    model.replies.append(stream_reply(["Once ", "again"], interval_seconds=0.3))
     send_message(
         page, "A question whose words fill more than one line at the top of a narrow page, surely."
     )
     page.wait_for_selector("text=Once")
     before = page.locator("[data-testid=stChatMessage]").first.bounding_box()
-    page.wait_for_selector(".st-key-chat_again button")
+    page.wait_for_selector(".st-key-chat_regenerate button")
     wait_until(lambda: "fill" in page.locator(".st-key-chat_head").inner_text(), page)
     after = page.locator("[data-testid=stChatMessage]").first.bounding_box()
     assert before

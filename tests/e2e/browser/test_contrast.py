@@ -8,8 +8,8 @@ from playwright.sync_api import Browser
 from backend.settings import Settings
 from benchmarks.browser import IDLE, send_message
 from tests.support.api_server import running_api
-from tests.support.browser import FAINT_TEXTS, needs_chromium, running_page
-from tests.support.fake_model_server import FakeModelServer, running_fake_model_server, stream_of
+from tests.support.browser import LOW_CONTRAST_TEXTS, needs_chromium, running_page
+from tests.support.fake_model_server import FakeModelServer, running_fake_model_server, stream_reply
 
 pytestmark = needs_chromium
 
@@ -69,13 +69,13 @@ def test_every_text_has_enough_contrast(
     page.goto(url)
     page.wait_for_selector(".st-key-chat_starters button")
     page.wait_for_selector(IDLE)
-    assert page.evaluate(FAINT_TEXTS) == []
-    model.replies.append(stream_of([ANSWER]))
+    assert page.evaluate(LOW_CONTRAST_TEXTS) == []
+    model.replies.append(stream_reply([ANSWER]))
     send_message(page, "Hello")
     page.click(".st-key-parameter_panel summary")
-    page.wait_for_selector(".st-key-chat_again button")
+    page.wait_for_selector(".st-key-chat_regenerate button")
     page.wait_for_selector(".stCode .token.deleted")
     page.mouse.move(0, 0)
     page.wait_for_timeout(500)  # until transitions have ended
-    assert page.evaluate(FAINT_TEXTS) == []
+    assert page.evaluate(LOW_CONTRAST_TEXTS) == []
     page.close()

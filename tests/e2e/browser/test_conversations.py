@@ -14,13 +14,13 @@ from tests.support.api_process import api_process
 from tests.support.browser import (
     Stack,
     answer_text,
-    answered,
-    drawn,
+    message_texts,
     needs_chromium,
-    opened,
+    open_page,
     running_page,
-    said,
     wait_until,
+    wait_until_answered,
+    wait_until_rendered,
 )
 from tests.support.fake_model_server import (
     EVENTS,
@@ -28,12 +28,12 @@ from tests.support.fake_model_server import (
     Reply,
     chunk,
     running_fake_model_server,
-    stream_of,
+    stream_reply,
 )
 
 pytestmark = needs_chromium
 
-UNFINISHED = Reply(headers=EVENTS, pieces=[chunk({"content": "Once upon"})], end="hang")
+UNFINISHED = Reply(headers=EVENTS, chunks=[chunk({"content": "Once upon"})], end="hang")
 SIDEBAR = "[data-testid=stSidebar]"
 
 
@@ -58,7 +58,7 @@ def model(stack: Stack, fragile_stack: Stack) -> FakeModelServer:
 
 @pytest.fixture
 def page(stack: Stack, browser: Browser) -> Iterator[Page]:
-    with opened(browser, stack.url) as page:
+    with open_page(browser, stack.url) as page:
         yield page
 
 
@@ -89,14 +89,14 @@ def test_sidebar_has_no_stale_elements_during_the_first_answer(
 ) -> None:
     for summary in httpx.get(f"{stack.api_url}/conversations?limit=200").json()["data"]:
         httpx.delete(f"{stack.api_url}/conversations/{summary['id']}")
-    with opened(browser, stack.url) as page:
+    with open_page(browser, stack.url) as page:
         assert "No chats yet" in page.locator(SIDEBAR).inner_text()
         start_answer(page, model)
         page.wait_for_timeout(500)  # by now Streamlit would dim stale elements
         assert page.locator(SIDEBAR).inner_text().count("Import / export") == 1
         assert page.locator(f"{SIDEBAR} [data-stale=true]:visible").count() == 0
         page.click(".st-key-chat_stop button")
-        answered(page)
+        wait_until_answered(page)
 
 
 def test_filtered_list_has_no_stale_elements_during_an_answer(
@@ -112,7 +112,7 @@ def test_filtered_list_has_no_stale_elements_during_an_answer(
     page.wait_for_timeout(500)
     assert page.locator(f"{SIDEBAR} [data-stale=true]:visible").count() == 0
     page.click(".st-key-chat_stop button")
-    answered(page)
+    wait_until_answered(page)
 
 
 def test_delete_of_a_chat_stops_its_answer(
@@ -125,72 +125,72 @@ def test_delete_of_a_chat_stops_its_answer(
     page.click(".st-key-chat_delete_now button")
     url = f"{stack.api_url}/conversations/{conversation}"
     wait_until(lambda: httpx.get(url).status_code == 404, page)
-    assert model.chats[0].left.wait(10)
+    assert model.chat_requests[0].disconnected.wait(10)
     page.wait_for_selector(".st-key-chat_starters")
 
 
 def test_model_of_a_chat_is_selected_on_all_pages(
     stack: Stack, browser: Browser, model: FakeModelServer
 ) -> None:
-    model.models = Reply(pieces=[b'{"data": [{"id": "ai/smollm2"}, {"id": "ai/other"}]}'])
+    model.models = Reply(chunks=[b'{"data": [{"id": "ai/smollm2"}, {"id": "ai/other"}]}'])
     fields = {"title": "By other", "model": "ai/other"}
     conversation = httpx.post(f"{stack.api_url}/conversations", json=fields).json()["id"]
-    with opened(browser, f"{stack.url}/?chat={conversation}") as page:
+    with open_page(browser, f"{stack.url}/?chat={conversation}") as page:
         picker = page.locator(f"{SIDEBAR} .st-key-model_choice input")
         wait_until(lambda: picker.input_value() == "ai/other", page)
         for name in ("Structured", "Chat"):
             page.click(f"[data-testid=stTopNavLink] >> text={name}")
             page.wait_for_timeout(500)
-            drawn(page) if name == "Chat" else page.wait_for_selector(IDLE)
+            wait_until_rendered(page) if name == "Chat" else page.wait_for_selector(IDLE)
             wait_until(lambda: picker.input_value() == "ai/other", page)
-    model.models = model.flavour.models
+    model.models = model.variant.models
 
 
 def test_version_switcher_survives_a_reload(
     page: Page, model: FakeModelServer, browser: Browser
 ) -> None:
-    model.replies += [stream_of(["Red."]), stream_of(["Cat."]), stream_of(["Dog."])]
+    model.replies += [stream_reply(["Red."]), stream_reply(["Cat."]), stream_reply(["Dog."])]
     send_message(page, "A colour?")
-    answered(page)
+    wait_until_answered(page)
     page.click("[class*=st-key-chat_edit_] button")
     page.fill("[class*=st-key-chat_edited_] textarea", "An animal?")
-    page.click(".st-key-chat_edit_ask button")
-    wait_until(lambda: said(page) == ["An animal?", "Cat."], page)
-    answered(page)
-    page.click(".st-key-chat_again button")
+    page.click(".st-key-chat_edit_send button")
+    wait_until(lambda: message_texts(page) == ["An animal?", "Cat."], page)
+    wait_until_answered(page)
+    page.click(".st-key-chat_regenerate button")
     wait_until(lambda: versions(page) == ["2/2", "2/2"], page)
-    answered(page)
-    assert said(page) == ["An animal?", "Dog."]
-    with opened(browser, page.url) as again:
+    wait_until_answered(page)
+    assert message_texts(page) == ["An animal?", "Dog."]
+    with open_page(browser, page.url) as again:
         wait_until(lambda: versions(again) == ["2/2", "2/2"], again)
-        answered(again)
-        assert said(again) == ["An animal?", "Dog."]
+        wait_until_answered(again)
+        assert message_texts(again) == ["An animal?", "Dog."]
         again.locator("[class*=st-key-chat_step_earlier_] button").last.click()
-        wait_until(lambda: said(again) == ["An animal?", "Cat."], again)
+        wait_until(lambda: message_texts(again) == ["An animal?", "Cat."], again)
         again.locator("[class*=st-key-chat_step_earlier_] button").first.click()
-        wait_until(lambda: said(again) == ["A colour?", "Red."], again)
+        wait_until(lambda: message_texts(again) == ["A colour?", "Red."], again)
         assert versions(again) == ["1/2"]
         again.reload()
-        wait_until(lambda: said(again) == ["A colour?", "Red."], again)
+        wait_until(lambda: message_texts(again) == ["A colour?", "Red."], again)
         again.click("[class*=st-key-chat_step_later_] button")
-        wait_until(lambda: said(again) == ["An animal?", "Dog."], again)
-    assert len(model.chats) == 3
+        wait_until(lambda: message_texts(again) == ["An animal?", "Dog."], again)
+    assert len(model.chat_requests) == 3
 
 
 def test_reload_mid_answer_keeps_the_answer_streaming(
     page: Page, model: FakeModelServer, stack: Stack
 ) -> None:
     words = [f"word{number} " for number in range(60)]
-    model.replies.append(stream_of(words, gap_seconds=0.1))
+    model.replies.append(stream_reply(words, interval_seconds=0.1))
     send_message(page, "A long one?")
     wait_until(lambda: "word3" in answer_text(page), page)
     page.reload()
     page.wait_for_selector(".st-key-chat_stop button")
-    answered(page)
+    wait_until_answered(page)
     text = "".join(words)
-    assert said(page) == ["A long one?", text.strip()]
+    assert message_texts(page) == ["A long one?", text.strip()]
     assert stored_messages(stack, page) == [("A long one?", None), (text, "finished")]
-    assert len(model.chats) == 1
+    assert len(model.chat_requests) == 1
 
 
 def test_closed_tab_stores_the_partial_answer(
@@ -198,14 +198,14 @@ def test_closed_tab_stores_the_partial_answer(
 ) -> None:
     fragile_stack.model.replies.append(UNFINISHED)
     with api_process(fragile_stack.model, tmp_path, port=httpx.URL(fragile_stack.api_url).port):
-        with opened(browser, fragile_stack.url) as page:
+        with open_page(browser, fragile_stack.url) as page:
             send_message(page, "A story?")
             wait_until(lambda: answer_text(page) == "Once upon", page)
-        assert fragile_stack.model.chats[0].left.wait(20)
-        with opened(browser, fragile_stack.url) as reopened:
+        assert fragile_stack.model.chat_requests[0].disconnected.wait(20)
+        with open_page(browser, fragile_stack.url) as reopened:
             reopened.click(".st-key-chat_list button:has-text('A story?')")
-            wait_until(lambda: said(reopened) == ["A story?", "Once upon"], reopened)
-            facts = reopened.locator("[class*=st-key-chat_facts_]")
+            wait_until(lambda: message_texts(reopened) == ["A story?", "Once upon"], reopened)
+            facts = reopened.locator("[class*=st-key-chat_stats_]")
             wait_until(lambda: "stopped" in facts.inner_text(), reopened)
             assert stored_messages(fragile_stack, reopened)[1] == ("Once upon", "stopped")
 
@@ -214,26 +214,26 @@ def test_killed_api_is_reported_and_the_partial_answer_is_stored(
     browser: Browser, fragile_stack: Stack, tmp_path: Path
 ) -> None:
     port = httpx.URL(fragile_stack.api_url).port
-    fragile_stack.model.replies += [stream_of(["Red."]), UNFINISHED]
+    fragile_stack.model.replies += [stream_reply(["Red."]), UNFINISHED]
     with api_process(fragile_stack.model, tmp_path, port=port):
         context = browser.new_context()
         page = context.new_page()
         page.goto(fragile_stack.url)
-        drawn(page)
+        wait_until_rendered(page)
         send_message(page, "A colour?")
-        answered(page)
+        wait_until_answered(page)
         send_message(page, "A story?")
         wait_until(lambda: answer_text(page) == "Once upon", page)
         wait_until(lambda: ("Once upon", "writing") in stored_messages(fragile_stack, page), page)
     page.wait_for_selector(f"{SIDEBAR} >> text=API offline")
     page.wait_for_selector(f"[data-testid=stAlert]:has-text('{port}')")
-    assert said(page)[:2] == ["A colour?", "Red."]
+    assert message_texts(page)[:2] == ["A colour?", "Red."]
     with api_process(fragile_stack.model, tmp_path, port=port):
         page.wait_for_selector(f"{SIDEBAR} >> text=Ready")
         page.wait_for_selector("text=Interrupted: the API stopped")
         for _ in range(2):
-            wait_until(lambda: len(said(page)) == 4, page)
-            assert said(page) == ["A colour?", "Red.", "A story?", "Once upon"]
+            wait_until(lambda: len(message_texts(page)) == 4, page)
+            assert message_texts(page) == ["A colour?", "Red.", "A story?", "Once upon"]
             page.wait_for_selector("text=Interrupted: the API stopped")
             page.reload()
     context.close()
@@ -243,16 +243,16 @@ def test_every_tab_and_browser_has_the_same_list(
     page: Page, browser: Browser, stack: Stack
 ) -> None:
     send_message(page, "Asked here?")
-    answered(page)
+    wait_until_answered(page)
     wait_until(lambda: "Asked here?" in titles(page), page)
     expected = titles(page)
     tab = page.context.new_page()
     tab.goto(stack.url)
     wait_until(lambda: titles(tab) == expected, tab)
-    with opened(browser, stack.url) as other_page:
+    with open_page(browser, stack.url) as other_page:
         wait_until(lambda: titles(other_page) == expected, other_page)
         send_message(other_page, "Asked there?")
-        answered(other_page)
+        wait_until_answered(other_page)
         wait_until(lambda: titles(other_page) == ["Asked there?", *expected], other_page)
     page.click(".st-key-chat_new button")
     wait_until(lambda: titles(page) == ["Asked there?", *expected], page)
@@ -261,11 +261,11 @@ def test_every_tab_and_browser_has_the_same_list(
 def test_exported_chat_can_be_imported_elsewhere(
     page: Page, model: FakeModelServer, browser: Browser, fragile_stack: Stack, tmp_path: Path
 ) -> None:
-    model.replies += [stream_of(["Red."]), stream_of(["**Blue**."])]
+    model.replies += [stream_reply(["Red."]), stream_reply(["**Blue**."])]
     send_message(page, "A colour to export")
-    answered(page)
-    page.click(".st-key-chat_again button")
-    wait_until(lambda: said(page) == ["A colour to export", "Blue."], page)
+    wait_until_answered(page)
+    page.click(".st-key-chat_regenerate button")
+    wait_until(lambda: message_texts(page) == ["A colour to export", "Blue."], page)
     page.click(".st-key-chat_menu button")
     with page.expect_download() as download:
         page.click(".st-key-chat_export_json button")
@@ -274,14 +274,14 @@ def test_exported_chat_can_be_imported_elsewhere(
     download.value.save_as(file)
     with (
         api_process(fragile_stack.model, tmp_path, port=httpx.URL(fragile_stack.api_url).port),
-        opened(browser, fragile_stack.url) as target,
+        open_page(browser, fragile_stack.url) as target,
     ):
         wait_until(lambda: "No chats yet" in target.inner_text(SIDEBAR), target)
         import_file(target, file)
         target.wait_for_selector("text=1 chat imported")
         target.keyboard.press("Escape")
         target.click(".st-key-chat_list button")
-        wait_until(lambda: said(target) == ["A colour to export", "Blue."], target)
+        wait_until(lambda: message_texts(target) == ["A colour to export", "Blue."], target)
         wait_until(lambda: versions(target) == ["2/2"], target)
         exported = json.loads(file.read_text())["conversations"][0]["messages"]
         assert stored_messages(fragile_stack, target) == [
@@ -293,7 +293,7 @@ def test_invalid_import_shows_an_error_and_changes_nothing(
     page: Page, stack: Stack, tmp_path: Path
 ) -> None:
     send_message(page, "Still here?")
-    answered(page)
+    wait_until_answered(page)
     before = httpx.get(f"{stack.api_url}/conversations/export").json()
     file = tmp_path / "invalid.json"
     for text, message in (
@@ -303,10 +303,10 @@ def test_invalid_import_shows_an_error_and_changes_nothing(
         file.write_text(text)
         import_file(page, file)
         page.wait_for_selector(f"[data-testid=stAlert]:has-text('{message}')")
-        assert said(page)[0] == "Still here?"
+        assert message_texts(page)[0] == "Still here?"
         assert httpx.get(f"{stack.api_url}/conversations/export").json() == before
         page.reload()
-        drawn(page)
+        wait_until_rendered(page)
 
 
 def import_file(page: Page, file: Path) -> None:
@@ -318,21 +318,28 @@ def import_file(page: Page, file: Path) -> None:
 def test_question_from_a_second_tab_is_kept_while_an_answer_streams(
     page: Page, stack: Stack
 ) -> None:
-    stack.model.replies.append(stream_of(["Red."]))
+    stack.model.replies.append(stream_reply(["Red."]))
     send_message(page, "A colour?")
-    answered(page)
+    wait_until_answered(page)
     second = page.context.new_page()
     second.goto(page.url)
-    answered(second)
-    stack.model.replies += [UNFINISHED, stream_of(["Round."])]
+    wait_until_answered(second)
+    stack.model.replies += [UNFINISHED, stream_reply(["Round."])]
     send_message(page, "A story?")
     page.wait_for_selector("text=Once upon")
     send_message(second, "A shape?")
     second.wait_for_selector("text=This chat is already generating a response")
     page.click(".st-key-chat_stop button")
-    answered(page)
+    wait_until_answered(page)
     second.click(".st-key-chat_unsent_send_0 button")
     second.wait_for_selector("text=Round.")
-    answered(second)
-    assert said(second) == ["A colour?", "Red.", "A story?", "Once upon", "A shape?", "Round."]
+    wait_until_answered(second)
+    assert message_texts(second) == [
+        "A colour?",
+        "Red.",
+        "A story?",
+        "Once upon",
+        "A shape?",
+        "Round.",
+    ]
     second.close()

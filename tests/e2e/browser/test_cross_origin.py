@@ -117,11 +117,11 @@ def test_allowed_origin_can_read(page: Page, model_server: FakeModelServer) -> N
             page.goto(f"{origin}/")
             bodies = page.evaluate(ATTACK, url)
     assert any("chat.completion" in body for body in bodies)
-    assert model_server.chats
+    assert model_server.chat_requests
 
 
 def test_api_docs_can_call_the_api(page: Page, api_url: str, model_server: FakeModelServer) -> None:
     page.goto(f"{api_url}/docs")
     page.get_by_text("/chat", exact=True).wait_for()
     assert any("chat.completion" in body for body in page.evaluate(ATTACK, api_url))
-    assert model_server.chats
+    assert model_server.chat_requests

@@ -10,13 +10,13 @@ from benchmarks.browser import INPUT, send_message
 from tests.support.browser import (
     Stack,
     answer_text,
-    answered,
+    message_texts,
     needs_chromium,
-    opened,
-    said,
+    open_page,
     wait_until,
+    wait_until_answered,
 )
-from tests.support.fake_model_server import EVENTS, Reply, chunk, stream_of
+from tests.support.fake_model_server import EVENTS, Reply, chunk, stream_reply
 
 pytestmark = needs_chromium
 
@@ -75,7 +75,7 @@ RECORD_ANNOUNCEMENTS = """() => {
 def page(stack: Stack, browser: Browser) -> Iterator[Page]:
     stack.model.requests.clear()
     stack.model.replies.clear()
-    with opened(browser, stack.url) as page:
+    with open_page(browser, stack.url) as page:
         yield page
 
 
@@ -103,9 +103,9 @@ def tab_to(page: Page, selector: str) -> None:
 
 
 def test_tab_reaches_every_control_with_a_visible_focus(page: Page, stack: Stack) -> None:
-    stack.model.replies.append(stream_of(["Red."]))
+    stack.model.replies.append(stream_reply(["Red."]))
     send_message(page, "A colour?")
-    answered(page)
+    wait_until_answered(page)
     page.wait_for_selector("[class*=st-key-chat_open_now_] button")
     page.add_style_tag(content="* { transition: none !important; }")
     page.evaluate(RECORD_STYLES)
@@ -133,20 +133,20 @@ def test_enter_sends_and_shift_enter_inserts_a_newline(page: Page, stack: Stack)
     page.keyboard.type("First line")
     page.keyboard.press("Shift+Enter")
     page.keyboard.type("Second line")
-    assert stack.model.chats == []
+    assert stack.model.chat_requests == []
     page.keyboard.press("Enter")
-    answered(page)
-    assert said(page)[0] == "First line\nSecond line"
-    assert stack.model.chats[0].body["messages"][-1]["content"] == "First line\nSecond line"
+    wait_until_answered(page)
+    assert message_texts(page)[0] == "First line\nSecond line"
+    assert stack.model.chat_requests[0].body["messages"][-1]["content"] == "First line\nSecond line"
 
 
 def test_end_of_an_answer_does_not_steal_the_focus(page: Page, stack: Stack) -> None:
-    stack.model.replies.append(stream_of(["Red."] * 20, gap_seconds=0.1))
+    stack.model.replies.append(stream_reply(["Red."] * 20, interval_seconds=0.1))
     send_message(page, "A colour?")
     page.wait_for_selector(".st-key-chat_stop button")
     page.click(".st-key-chat_search input")
     page.keyboard.type("searching for something long", delay=100)
-    answered(page)
+    wait_until_answered(page)
     assert page.locator(".st-key-chat_search input").input_value() == "searching for something long"
     assert page.locator(INPUT).input_value() == ""
     page.click(INPUT)
@@ -155,9 +155,9 @@ def test_end_of_an_answer_does_not_steal_the_focus(page: Page, stack: Stack) -> 
 
 
 def test_message_menu_works_by_keyboard(page: Page, stack: Stack) -> None:
-    stack.model.replies.append(stream_of(["**Red**"]))
+    stack.model.replies.append(stream_reply(["**Red**"]))
     send_message(page, "A colour?")
-    answered(page)
+    wait_until_answered(page)
     tab_to(page, "[data-testid=stMenuButton]")
     tab_to(page, "[data-testid=stMenuButton]")
     page.keyboard.press("Enter")
@@ -174,22 +174,22 @@ def test_message_menu_works_by_keyboard(page: Page, stack: Stack) -> None:
 
 
 def test_escape_stops_an_answer_and_keeps_its_text(page: Page, stack: Stack) -> None:
-    reply = Reply(headers=EVENTS, pieces=[chunk({"content": "Once"})], end="hang")
+    reply = Reply(headers=EVENTS, chunks=[chunk({"content": "Once"})], end="hang")
     stack.model.replies.append(reply)
     send_message(page, "A story?")
     wait_until(lambda: answer_text(page) == "Once", page)
     page.keyboard.press("Escape")
-    assert stack.model.chats[0].left.wait(15)
-    answered(page)
-    assert said(page) == ["A story?", "Once"]
+    assert stack.model.chat_requests[0].disconnected.wait(15)
+    wait_until_answered(page)
+    assert message_texts(page) == ["A story?", "Once"]
 
 
 def test_screen_reader_announces_the_start_and_the_answer(page: Page, stack: Stack) -> None:
     page.wait_for_selector(".smolchat-live-region", state="attached")
     page.evaluate(RECORD_ANNOUNCEMENTS)
-    stack.model.replies.append(stream_of(["Red ", "**and** ", "blue."], gap_seconds=0.3))
+    stack.model.replies.append(stream_reply(["Red ", "**and** ", "blue."], interval_seconds=0.3))
     send_message(page, "Which colours?")
-    answered(page)
+    wait_until_answered(page)
     wait_until(lambda: len(page.evaluate("window.announcements")) > 1, page)
     expected = ["Generating a response.", "Response: Red and blue."]
     assert page.evaluate("window.announcements") == expected

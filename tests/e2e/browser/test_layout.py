@@ -6,8 +6,15 @@ import httpx
 from playwright.sync_api import Browser
 
 from benchmarks.browser import send_message
-from tests.support.browser import Stack, answer_text, answered, needs_chromium, opened, wait_until
-from tests.support.fake_model_server import EVENTS, Reply, chunk, stream_of
+from tests.support.browser import (
+    Stack,
+    answer_text,
+    needs_chromium,
+    open_page,
+    wait_until,
+    wait_until_answered,
+)
+from tests.support.fake_model_server import EVENTS, Reply, chunk, stream_reply
 
 pytestmark = needs_chromium
 
@@ -86,7 +93,7 @@ def test_nothing_overflows_on_a_phone(stack: Stack, browser: Browser) -> None:
         {"role": "user", "content": "And?"},
         failed,
     ]
-    with opened(browser, import_chat(stack, messages), width=390) as page:
+    with open_page(browser, import_chat(stack, messages), width=390) as page:
         page.wait_for_selector(".st-key-chat_retry button")
         assert page.locator("[class*=st-key-chat_step_earlier_]").count() == 1
         assert page.locator("[data-testid=stChatMessage] :is(table, pre)").count() == 2
@@ -106,10 +113,10 @@ def test_nothing_overflows_on_a_phone(stack: Stack, browser: Browser) -> None:
 def test_stop_button_is_rendered_before_the_first_word_in_a_long_chat(
     stack: Stack, browser: Browser
 ) -> None:
-    reply = Reply(headers=EVENTS, pieces=[chunk({"content": "Firstword"})], end="hang")
+    reply = Reply(headers=EVENTS, chunks=[chunk({"content": "Firstword"})], end="hang")
     stack.model.requests.clear()
     stack.model.replies.append(reply)
-    with opened(browser, import_chat(stack, long_chat(40))) as page:
+    with open_page(browser, import_chat(stack, long_chat(40))) as page:
         page.wait_for_selector("text=Stored 39")
         page.evaluate(RECORD_STOP_BUTTON)
         send_message(page, "And now?")
@@ -121,8 +128,8 @@ def test_stop_button_is_rendered_before_the_first_word_in_a_long_chat(
         page.click(".st-key-chat_list button")  # the word is already there
         wait_until(lambda: page.evaluate("window.couldStop !== undefined"), page)
         page.keyboard.press("Escape")
-        assert stack.model.chats[0].left.wait(15)
-        answered(page)
+        assert stack.model.chat_requests[0].disconnected.wait(15)
+        wait_until_answered(page)
         assert page.evaluate("window.couldStop")
         assert answer_text(page) == "Firstword"
 
@@ -131,9 +138,9 @@ def test_page_follows_an_answer_unless_the_reader_scrolled_up(
     stack: Stack, browser: Browser
 ) -> None:
     stack.model.replies.append(
-        stream_of([f"Line{number}\n\n" for number in range(70)], gap_seconds=0.08)
+        stream_reply([f"Line{number}\n\n" for number in range(70)], interval_seconds=0.08)
     )
-    with opened(browser, import_chat(stack, long_chat(8))) as page:
+    with open_page(browser, import_chat(stack, long_chat(8))) as page:
         page.wait_for_selector("text=Stored 7")
         page.evaluate(RECORD_OPACITY)
         assert page.evaluate("window.textCount") == 8
@@ -150,5 +157,5 @@ def test_page_follows_an_answer_unless_the_reader_scrolled_up(
         wait_until(lambda: len(answer_text(page)) > len(text) + 60, page)
         assert page.locator(".st-key-chat_stop").count() == 1
         assert page.evaluate(f"{SCROLLER}.scrollTop") == position
-        answered(page)
+        wait_until_answered(page)
         assert page.evaluate("window.lowestOpacity") == 1

@@ -9,7 +9,7 @@ from backend.settings import Settings
 from benchmarks.browser import IDLE, running_browser, send_message
 from tests.support.api_server import running_api
 from tests.support.browser import needs_chromium, running_page
-from tests.support.fake_model_server import running_fake_model_server, stream_of
+from tests.support.fake_model_server import running_fake_model_server, stream_reply
 
 pytestmark = needs_chromium
 Render = Callable[[str], Locator]
@@ -51,11 +51,11 @@ def render() -> Iterator[Render]:
         page = browser.new_page(viewport={"width": 1000, "height": 900})
 
         def render(text: str) -> Locator:
-            model.replies.append(stream_of([text]))
+            model.replies.append(stream_reply([text]))
             page.goto(url)
             page.wait_for_selector(IDLE)
             send_message(page, "Hello")
-            page.wait_for_selector(".st-key-chat_again button")
+            page.wait_for_selector(".st-key-chat_regenerate button")
             return page.locator("[data-testid=stChatMessage]").last
 
         yield render

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page
 
 from benchmarks.browser import IDLE, send_message
 from tests.support.browser import HOSTILE, Stack, needs_chromium, running_stack, wait_until
-from tests.support.fake_model_server import JSON, Reply, stream_of
+from tests.support.fake_model_server import JSON, Reply, stream_reply
 
 pytestmark = needs_chromium
 
@@ -114,7 +114,7 @@ def test_hostile_conversation_is_harmless(monitored: MonitoredPage) -> None:
     assert monitored.is_harmless(shows="<iframe", within=".st-key-chat_system_note")
     assert monitored.is_harmless(shows="![a](http", within="[class*=st-key-chat_user_]")
     assert monitored.is_harmless(shows="<iframe", within="[data-testid=stAlert]")
-    assert monitored.is_harmless(shows="<img src=", within="[class*=st-key-chat_facts_]")
+    assert monitored.is_harmless(shows="<img src=", within="[class*=st-key-chat_stats_]")
     for expander in page.locator("[data-testid=stChatMessage] summary").all():
         expander.click()
     page.wait_for_selector("[data-testid=stChatMessage] details[open]")
@@ -167,7 +167,7 @@ def test_exported_files_have_harmless_names_and_html(
 def test_answers_side_by_side_are_harmless(monitored: MonitoredPage, stack: Stack) -> None:
     page = monitored.page
     deltas = [HOSTILE[at : at + 40] for at in range(0, len(HOSTILE), 40)]
-    stack.model.replies += [stream_of(deltas), stream_of(deltas)]
+    stack.model.replies += [stream_reply(deltas), stream_reply(deltas)]
     page.click(".st-key-chat_new button")
     page.click(".st-key-chat_answers button:has-text('2')")
     page.wait_for_selector(IDLE)

@@ -19,7 +19,7 @@ from tests.support.fake_model_server import (
     Reply,
     chunk,
     running_fake_model_server,
-    stream_of,
+    stream_reply,
 )
 from tests.support.requests import STREAMED
 from tests.support.waiting import wait_until
@@ -99,7 +99,7 @@ def test_api_is_ready_and_responds_on_the_published_port(running: Running) -> No
     assert httpx.get(f"{running.stack.api}/readyz").status_code == 200
     running.model.replies.clear()
     assert running.stack.ask("Hello")
-    assert running.model.chats[-1].body["model"] == "ai/smollm2:latest"
+    assert running.model.chat_requests[-1].body["model"] == "ai/smollm2:latest"
 
 
 def test_ports_are_published_on_loopback_only(running: Running) -> None:
@@ -120,7 +120,7 @@ def test_container_is_read_only_and_unprivileged(running: Running) -> None:
 
 @needs_chromium
 def test_page_shows_a_response_in_a_browser(running: Running, page: Page) -> None:
-    running.model.replies.append(stream_of(["All ", "is ", "well."]))
+    running.model.replies.append(stream_reply(["All ", "is ", "well."]))
     badge(page, "Ready").wait_for()
     assert "Runs on this computer" in page.locator("body").inner_text()
     send_message(page, "How are you?")
@@ -165,7 +165,7 @@ def test_conversations_survive_new_containers(running: Running) -> None:
 
 def test_response_is_stored_up_to_the_kill(running: Running) -> None:
     stack = running.stack
-    partial = Reply(headers=EVENTS, pieces=[chunk({"content": "Once upon"})], end="hang")
+    partial = Reply(headers=EVENTS, chunks=[chunk({"content": "Once upon"})], end="hang")
     running.model.replies.append(partial)
     conversation = httpx.post(f"{stack.api}/conversations", json={}).raise_for_status().json()
     body = {
@@ -209,7 +209,7 @@ def test_model_server_can_be_down_or_older(running: Running) -> None:
     stack.up("api")
     assert stack.variables("api")["DMR_BASE_URL"] == older_endpoint
     assert stack.ask("Hello")
-    assert running.older.chats
+    assert running.older.chat_requests
     stack.environment["MODEL_RUNNER_ENDPOINT"] = usual_endpoint
     stack.up("api")
 
@@ -224,7 +224,7 @@ def test_code_change_is_deployed_while_watching(running: Running) -> None:
 
 # The last test with the stack: it leaves it stopped.
 def test_stopped_container_ends_its_stream_with_an_error(running: Running) -> None:
-    partial = Reply(headers=EVENTS, pieces=[chunk({"content": "Hi"})], end="hang")
+    partial = Reply(headers=EVENTS, chunks=[chunk({"content": "Hi"})], end="hang")
     running.model.replies.append(partial)
     with httpx.stream("POST", f"{running.stack.api}/chat", json=STREAMED, timeout=30) as response:
         lines = response.iter_lines()

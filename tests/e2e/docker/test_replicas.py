@@ -85,11 +85,11 @@ def test_replicas_share_the_load_and_the_conversations(running: Running) -> None
 
 
 def test_balancer_streams_and_passes_disconnects_on(running: Running) -> None:
-    partial = Reply(headers=EVENTS, pieces=[chunk({"content": "Once"})], end="hang")
+    partial = Reply(headers=EVENTS, chunks=[chunk({"content": "Once"})], end="hang")
     running.model.replies.append(partial)
     with httpx.stream("POST", f"{running.stack.api}/chat", json=STREAMED, timeout=30) as response:
         assert any("Once" in line for line in response.iter_lines())
-    assert running.model.chats[-1].left.wait(10)
+    assert running.model.chat_requests[-1].disconnected.wait(10)
 
 
 def test_other_replica_responds_while_one_is_down(running: Running) -> None:

@@ -18,7 +18,7 @@ from api.sse import parse_sse
 from api.structured_response import StructuredEvent
 from benchmarks.processes import free_port
 from settings import Settings
-from tests.support.fake_model_server import EVENTS, FakeModelServer, Reply, stream_of
+from tests.support.fake_model_server import EVENTS, FakeModelServer, Reply, stream_reply
 from tests.support.fake_model_server import chunk as event
 from tests.support.requests import STREAMED
 
@@ -101,7 +101,7 @@ def test_invalid_preset_raises_an_error_with_the_parameter(api_url: str) -> None
 
 
 def test_chat_streams_deltas_and_the_receipt(api_url: str, model_server: FakeModelServer) -> None:
-    model_server.replies.append(stream_of(["Hi", " there"]))
+    model_server.replies.append(stream_reply(["Hi", " there"]))
     chunks = stream_chat(api_url, STREAMED | {"smolchat": {"receipt": True}})
     deltas = [chunk.choices[0].delta for chunk in chunks[1:3]]
     assert [delta.content for delta in deltas if delta] == ["Hi", " there"]
@@ -118,7 +118,7 @@ def test_api_error_keeps_its_code_and_message(api_url: str) -> None:
 
 
 def test_error_event_in_a_stream_raises(api_url: str, model_server: FakeModelServer) -> None:
-    model_server.replies.append(Reply(headers=EVENTS, pieces=[event({"content": "Hi"})], end="cut"))
+    model_server.replies.append(Reply(headers=EVENTS, chunks=[event({"content": "Hi"})], end="cut"))
     with pytest.raises(ApiError) as caught:
         stream_chat(api_url)
     assert caught.value.code == "model_server_failed"

@@ -7,7 +7,7 @@ from api.client import ApiClient
 from api.errors import ApiError
 from chat.stream_job import AnswerStreamJob
 from settings import Settings
-from tests.support.fake_model_server import EVENTS, FakeModelServer, Reply, stream_of
+from tests.support.fake_model_server import EVENTS, FakeModelServer, Reply, stream_reply
 from tests.support.fake_model_server import chunk as event
 from tests.support.requests import STREAMED
 from tests.support.waiting import wait_until
@@ -22,7 +22,7 @@ def job_at(url: str, abandoned_seconds: float = 20) -> AnswerStreamJob:
 
 
 def wait_for_request(model_server: FakeModelServer) -> None:
-    wait_until(lambda: bool(model_server.chats), pause_seconds=0.01)
+    wait_until(lambda: bool(model_server.chat_requests), pause_seconds=0.01)
 
 
 def wait_for_text(job: AnswerStreamJob) -> None:
@@ -32,7 +32,7 @@ def wait_for_text(job: AnswerStreamJob) -> None:
 def test_complete_answer_has_its_text_and_receipt(
     api_url: str, model_server: FakeModelServer
 ) -> None:
-    model_server.replies.append(stream_of(["Hi", " there"], gap_seconds=0.05))
+    model_server.replies.append(stream_reply(["Hi", " there"], interval_seconds=0.05))
     job = job_at(api_url)
     assert job.wait(5)
     answer = job.answer
@@ -47,7 +47,7 @@ def test_complete_answer_has_its_text_and_receipt(
 def test_continued_answer_starts_with_its_prefix(
     api_url: str, model_server: FakeModelServer
 ) -> None:
-    model_server.replies.append(stream_of([" a time"]))
+    model_server.replies.append(stream_reply([" a time"]))
     client = ApiClient(Settings(api_base_url=api_url))
     job = AnswerStreamJob(
         lambda: client.stream_chat(BODY), abandoned_seconds=20, prefix="Once upon"
@@ -60,11 +60,11 @@ def test_continued_answer_starts_with_its_prefix(
 def test_stop_before_the_first_token_cancels_the_upstream_request(
     api_url: str, model_server: FakeModelServer
 ) -> None:
-    model_server.replies.append(Reply(first_seconds=60))
+    model_server.replies.append(Reply(delay_seconds=60))
     job = job_at(api_url)
     wait_for_request(model_server)
     job.stop()
-    assert model_server.chats[0].left.wait(10)
+    assert model_server.chat_requests[0].disconnected.wait(10)
     assert job.wait(10)
     assert (job.answer.state, job.answer.text) == ("stopped", "")
 
@@ -72,11 +72,11 @@ def test_stop_before_the_first_token_cancels_the_upstream_request(
 def test_stop_mid_answer_keeps_the_partial_text(
     api_url: str, model_server: FakeModelServer
 ) -> None:
-    model_server.replies.append(Reply(headers=EVENTS, pieces=UNFINISHED, end="hang"))
+    model_server.replies.append(Reply(headers=EVENTS, chunks=UNFINISHED, end="hang"))
     job = job_at(api_url)
     wait_for_text(job)
     job.stop()
-    assert model_server.chats[0].left.wait(10)
+    assert model_server.chat_requests[0].disconnected.wait(10)
     assert job.wait(10)
     assert (job.answer.state, job.answer.text) == ("stopped", "Once upon")
     assert job.answer.receipt is None
@@ -96,11 +96,11 @@ def test_stop_after_the_end_keeps_the_finished_state(api_url: str) -> None:
 
 
 def test_abandoned_job_stops_itself(api_url: str, model_server: FakeModelServer) -> None:
-    model_server.replies.append(Reply(headers=EVENTS, pieces=UNFINISHED, end="hang"))
+    model_server.replies.append(Reply(headers=EVENTS, chunks=UNFINISHED, end="hang"))
     job = job_at(api_url, abandoned_seconds=0.3)
     for _ in range(6):
         assert not job.wait(0.1)
-    assert model_server.chats[0].left.wait(10)
+    assert model_server.chat_requests[0].disconnected.wait(10)
     assert job.wait(10)
     assert (job.answer.state, job.answer.text) == ("stopped", "Once upon")
 
@@ -108,7 +108,7 @@ def test_abandoned_job_stops_itself(api_url: str, model_server: FakeModelServer)
 def test_failed_answer_keeps_the_partial_text_and_the_error(
     api_url: str, model_server: FakeModelServer
 ) -> None:
-    model_server.replies.append(Reply(headers=EVENTS, pieces=UNFINISHED, end="cut"))
+    model_server.replies.append(Reply(headers=EVENTS, chunks=UNFINISHED, end="cut"))
     job = job_at(api_url)
     assert job.wait(5)
     assert (job.answer.state, job.answer.text) == ("failed", "Once upon")
@@ -118,7 +118,7 @@ def test_failed_answer_keeps_the_partial_text_and_the_error(
 
 def test_reasoning_is_separate_from_the_text(api_url: str, model_server: FakeModelServer) -> None:
     events = [event({"reasoning_content": "Hm"}), event({"content": "Yes"}), event({}, "stop")]
-    model_server.replies.append(Reply(headers=EVENTS, pieces=[*events, b"data: [DONE]\n\n"]))
+    model_server.replies.append(Reply(headers=EVENTS, chunks=[*events, b"data: [DONE]\n\n"]))
     job = job_at(api_url)
     assert job.wait(5)
     assert (job.answer.reasoning, job.answer.text) == ("Hm", "Yes")

@@ -28,7 +28,7 @@ def test_bounds_are_those_of_the_api(parameter: Parameter) -> None:
         body = {"messages": [{"role": "user", "content": "Hi"}], parameter.name: value}
         return ChatCompletionRequest.model_validate(body)
 
-    if parameter.kind == "texts":
+    if parameter.kind == "strings":
         request(["a"] * int(parameter.max_value))
     else:
         request(parameter.type(parameter.min_value))
@@ -36,7 +36,7 @@ def test_bounds_are_those_of_the_api(parameter: Parameter) -> None:
     with pytest.raises(ValidationError):
         request(
             ["a"] * int(parameter.max_value + 1)
-            if parameter.kind == "texts"
+            if parameter.kind == "strings"
             else parameter.max_value + 1
         )
 

@@ -7,13 +7,20 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from benchmarks.processes import free_port
-from tests.support.fake_model_server import EVENTS, FakeModelServer, Reply, chunk, replay, stream_of
-from tests.support.streamlit_app import ask, facts, opened, said, warnings
+from tests.support.fake_model_server import (
+    EVENTS,
+    FakeModelServer,
+    Reply,
+    chunk,
+    replay,
+    stream_reply,
+)
+from tests.support.streamlit_app import ask, last_receipt, message_texts, open_page, warnings
 
 
 @pytest.fixture
 def page(api_url: str, monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    return opened(api_url, monkeypatch)
+    return open_page(api_url, monkeypatch)
 
 
 def test_empty_chat_shows_the_privacy_notice_and_starters(page: AppTest) -> None:
@@ -27,12 +34,12 @@ def test_empty_chat_shows_the_privacy_notice_and_starters(page: AppTest) -> None
 def test_question_gets_an_answer_and_its_stats(
     page: AppTest, model_server: FakeModelServer
 ) -> None:
-    model_server.replies.append(stream_of(["It is ", "**Paris**."]))
+    model_server.replies.append(stream_reply(["It is ", "**Paris**."]))
     ask(page, "Where? <b>*x*</b>")
-    assert said(page, "user") == ["Where? <b>*x*</b>"]
-    assert said(page, "assistant") == ["It is **Paris**."]
-    assert "smollm2:latest · 50.0 tokens/s · first token " in facts(page)
-    assert facts(page).endswith(" · 31 prompt · 2 completion tokens")
+    assert message_texts(page, "user") == ["Where? <b>*x*</b>"]
+    assert message_texts(page, "assistant") == ["It is **Paris**."]
+    assert "smollm2:latest · 50.0 tokens/s · first token " in last_receipt(page)
+    assert last_receipt(page).endswith(" · 31 prompt · 2 completion tokens")
 
 
 def test_selected_model_is_described_and_used(
@@ -40,28 +47,28 @@ def test_selected_model_is_described_and_used(
 ) -> None:
     metadata = {"parameters": "361.82M", "quantization": "Q4_K_M", "context_window": 8192}
     models = [{"id": "docker.io/ai/other:latest", "dmr": metadata}, {"id": "ai/smollm2"}]
-    model_server.models = Reply(pieces=[json.dumps({"data": models}).encode()])
-    page = opened(api_url, monkeypatch)
+    model_server.models = Reply(chunks=[json.dumps({"data": models}).encode()])
+    page = open_page(api_url, monkeypatch)
     assert page.selectbox[0].value == "ai/smollm2:latest"
     page.selectbox[0].select("ai/other:latest").run()
     assert page.sidebar.caption[0].value == "361.82 M parameters · Q4_K_M · context 8,192"
     ask(page, "Hello")
-    assert model_server.chats[0].body["model"] == "ai/other:latest"
+    assert model_server.chat_requests[0].body["model"] == "ai/other:latest"
 
 
 def test_starter_click_sends_its_question(page: AppTest, model_server: FakeModelServer) -> None:
     page.button(key="chat_starter_Plan").click().run()
-    assert said(page, "user") == ["Plan a 20-minute lunch with eggs and spinach."]
-    assert model_server.chats
+    assert message_texts(page, "user") == ["Plan a 20-minute lunch with eggs and spinach."]
+    assert model_server.chat_requests
     assert not page.title
 
 
 def test_request_has_the_whole_conversation_and_no_unset_parameters(
     page: AppTest, model_server: FakeModelServer
 ) -> None:
-    model_server.replies += [stream_of(["One."]), stream_of(["Two."])]
+    model_server.replies += [stream_reply(["One."]), stream_reply(["Two."])]
     ask(ask(page, "First"), "Second")
-    body = model_server.chats[-1].body
+    body = model_server.chat_requests[-1].body
     assert [m["content"] for m in body["messages"]] == [
         "You are a helpful assistant.",
         "First",
@@ -82,7 +89,7 @@ def test_parameters_and_system_prompt_are_sent_if_set(
     page.text_area(key="chat_system").set_value("Be brief.").run()
     assert any(text.value == r"Overrides: temperature 0 · seed 7 · stop '\n'" for text in page.text)
     ask(page, "Hello")
-    body = model_server.chats[0].body
+    body = model_server.chat_requests[0].body
     assert (body["temperature"], body["seed"], body["stop"]) == (0.0, 7, ["\n"])
     assert body["messages"][0] == {"role": "system", "content": "Be brief."}
     assert any(text.value == "System prompt: Be brief." for text in page.text)
@@ -92,37 +99,39 @@ def test_reset_clears_the_parameters(page: AppTest, model_server: FakeModelServe
     page.number_input(key="parameter_top_k").set_value(5).run()
     page.button(key="parameter_reset").click().run()
     ask(page, "Hello")
-    assert "top_k" not in model_server.chats[0].body
+    assert "top_k" not in model_server.chat_requests[0].body
 
 
 def test_answer_is_kept_if_its_regeneration_fails(
     page: AppTest, model_server: FakeModelServer
 ) -> None:
-    model_server.replies += [stream_of(["Good."]), replay("err-load-broken-file-stream")]
+    model_server.replies += [stream_reply(["Good."]), replay("err-load-broken-file-stream")]
     ask(page, "Hello")
-    page.button(key="chat_again").click().run()
+    page.button(key="chat_regenerate").click().run()
     assert "damaged" in warnings(page)
-    model_server.replies += [stream_of(["Better."]), stream_of(["Two."])]
+    model_server.replies += [stream_reply(["Better."]), stream_reply(["Two."])]
     page.button(key="chat_retry").click().run()
-    assert said(page, "assistant") == ["Better."]
+    assert message_texts(page, "assistant") == ["Better."]
     assert not page.warning
     for label in ("Next", "Previous", "Previous"):
         buttons = [b for b in page.button if label in b.label and not b.disabled]
         if buttons:
             buttons[-1].click().run()
-    assert said(page, "assistant") == ["Good."]
+    assert message_texts(page, "assistant") == ["Good."]
     ask(page, "Go on")
-    assert {"role": "assistant", "content": "Good."} in model_server.chats[-1].body["messages"]
+    assert {"role": "assistant", "content": "Good."} in model_server.chat_requests[-1].body[
+        "messages"
+    ]
 
 
 def test_selected_model_is_kept_while_the_model_server_is_down(
     model_server: FakeModelServer, api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     both = b'{"data": [{"id": "ai/smollm2"}, {"id": "ai/other"}]}'
-    model_server.models = Reply(pieces=[both])
-    page = opened(api_url, monkeypatch)
+    model_server.models = Reply(chunks=[both])
+    page = open_page(api_url, monkeypatch)
     page.selectbox[0].select("ai/other").run()
-    model_server.models = Reply(status=503, pieces=[b"Loading model"])
+    model_server.models = Reply(status=503, chunks=[b"Loading model"])
     st.cache_resource.clear()
     page.run()
     assert warnings(page)
@@ -130,11 +139,14 @@ def test_selected_model_is_kept_while_the_model_server_is_down(
 
 
 def test_regenerate_sends_the_same_messages(page: AppTest, model_server: FakeModelServer) -> None:
-    model_server.replies += [stream_of(["Bad."]), stream_of(["Good."])]
+    model_server.replies += [stream_reply(["Bad."]), stream_reply(["Good."])]
     ask(page, "Hello")
-    page.button(key="chat_again").click().run()
-    assert said(page, "assistant") == ["Good."]
-    assert model_server.chats[1].body["messages"] == model_server.chats[0].body["messages"]
+    page.button(key="chat_regenerate").click().run()
+    assert message_texts(page, "assistant") == ["Good."]
+    assert (
+        model_server.chat_requests[1].body["messages"]
+        == model_server.chat_requests[0].body["messages"]
+    )
 
 
 def test_new_chat_shows_the_welcome_again(page: AppTest) -> None:
@@ -148,21 +160,21 @@ def test_interrupted_answer_keeps_its_text_and_can_be_retried(
     page: AppTest, model_server: FakeModelServer
 ) -> None:
     model_server.replies.append(
-        Reply(headers=EVENTS, pieces=[chunk({"content": "Once"})], end="cut")
+        Reply(headers=EVENTS, chunks=[chunk({"content": "Once"})], end="cut")
     )
     ask(page, "Hello")
-    assert said(page, "assistant") == ["Once"]
-    assert facts(page).endswith("failed")
+    assert message_texts(page, "assistant") == ["Once"]
+    assert last_receipt(page).endswith("failed")
     assert len(page.warning) == 1
-    model_server.replies.append(stream_of(["Twice."]))
+    model_server.replies.append(stream_reply(["Twice."]))
     page.button(key="chat_retry").click().run()
-    assert said(page, "assistant") == ["Twice."]
+    assert message_texts(page, "assistant") == ["Twice."]
     assert not page.warning
 
 
 def test_reasoning_is_in_an_expander(page: AppTest, model_server: FakeModelServer) -> None:
-    pieces = [chunk({"reasoning_content": "Hm."}), chunk({"content": "Yes."}), chunk({}, "stop")]
-    model_server.replies.append(Reply(headers=EVENTS, pieces=[*pieces, b"data: [DONE]\n\n"]))
+    chunks = [chunk({"reasoning_content": "Hm."}), chunk({"content": "Yes."}), chunk({}, "stop")]
+    model_server.replies.append(Reply(headers=EVENTS, chunks=[*chunks, b"data: [DONE]\n\n"]))
     ask(page, "Hello")
     expander = page.chat_message[1].expander[0]
     assert (expander.label, expander.markdown[0].value) == ("Reasoning", "Hm.")
@@ -170,18 +182,18 @@ def test_reasoning_is_in_an_expander(page: AppTest, model_server: FakeModelServe
 
 
 def test_model_output_is_sanitized(page: AppTest, model_server: FakeModelServer) -> None:
-    model_server.replies.append(stream_of(["![x](http://evil.test/", "x.png) <b>"]))
+    model_server.replies.append(stream_reply(["![x](http://evil.test/", "x.png) <b>"]))
     ask(page, "Hello")
-    assert said(page, "assistant") == [r"[Image: x](<http://evil.test/x.png>) \<b>"]
+    assert message_texts(page, "assistant") == [r"[Image: x](<http://evil.test/x.png>) \<b>"]
 
 
 def test_api_down_shows_how_to_start_it(monkeypatch: pytest.MonkeyPatch) -> None:
     port = free_port()
-    page = opened(f"http://localhost:{port}", monkeypatch)
+    page = open_page(f"http://localhost:{port}", monkeypatch)
     assert "Can't reach the API at" in warnings(page)
     assert f"`uvicorn backend.main:app --port {port}`" in warnings(page)
     ask(page, "Hello")
-    assert said(page, "user") == ["Hello"]
+    assert message_texts(page, "user") == ["Hello"]
     assert len(page.warning) == 1
     assert page.button(key="chat_problem_retry")
     assert not page.exception
@@ -191,19 +203,19 @@ def test_retry_sends_the_question_once_the_api_is_back(
     api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     port = free_port()
-    page = ask(opened(f"http://localhost:{port}", monkeypatch), "Hello")
+    page = ask(open_page(f"http://localhost:{port}", monkeypatch), "Hello")
     monkeypatch.setenv("API_BASE_URL", api_url)
     st.cache_resource.clear()
     page.button(key="chat_problem_retry").click().run()
-    assert said(page, "assistant")
+    assert message_texts(page, "assistant")
     assert not page.warning
 
 
 def test_model_server_error_is_shown_before_a_question(
     model_server: FakeModelServer, api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model_server.models = Reply(503, pieces=[b'{"error":{"message":"Loading model"}}'])
-    page = opened(api_url, monkeypatch)
+    model_server.models = Reply(503, chunks=[b'{"error":{"message":"Loading model"}}'])
+    page = open_page(api_url, monkeypatch)
     assert "loading" in warnings(page)
     assert page.selectbox[0].value == "ai/smollm2:latest"
     model_server.models = replay("engines-llamacpp-v1-models")

@@ -13,14 +13,14 @@ from backend.settings import Settings
 from benchmarks.processes import free_port
 from chat.conversation_list import button_label, day_label
 from tests.support.api_server import running_api
-from tests.support.fake_model_server import FakeModelServer, replay, stream_of
+from tests.support.fake_model_server import FakeModelServer, replay, stream_reply
 from tests.support.requests import MODEL_ID
-from tests.support.streamlit_app import ask, opened, said, warnings
+from tests.support.streamlit_app import ask, message_texts, open_page, warnings
 
 
 @pytest.fixture
 def page(api_url: str, monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    return opened(api_url, monkeypatch)
+    return open_page(api_url, monkeypatch)
 
 
 def labels(page: AppTest) -> list[str]:
@@ -39,15 +39,15 @@ def conversation_id(page: AppTest) -> str:
 def test_chat_is_listed_and_has_its_own_url(
     page: AppTest, model_server: FakeModelServer, monkeypatch: pytest.MonkeyPatch, api_url: str
 ) -> None:
-    model_server.replies.append(stream_of(["It is Paris."]))
+    model_server.replies.append(stream_reply(["It is Paris."]))
     ask(page, "Where is the Louvre?")
     assert r"Where is the Louvre\?" in labels(page)
-    again = opened(api_url, monkeypatch)  # another browser
+    again = open_page(api_url, monkeypatch)  # another browser
     assert r"Where is the Louvre\?" in labels(again)
     again.query_params["chat"] = conversation_id(page)
     again.run()
-    assert said(again, "assistant") == ["It is Paris."]
-    assert len(model_server.chats) == 1
+    assert message_texts(again, "assistant") == ["It is Paris."]
+    assert len(model_server.chat_requests) == 1
 
 
 def test_url_of_an_unknown_chat_shows_an_error(page: AppTest) -> None:
@@ -69,51 +69,53 @@ def test_open_chat_restores_its_settings(page: AppTest) -> None:
     open_chat(page, "First")
     assert page.text_area(key="chat_system").value == "Be brief."
     assert page.number_input(key="parameter_temperature").value == 0.3
-    assert said(page, "user") == ["First"]
+    assert message_texts(page, "user") == ["First"]
 
 
 def test_edited_question_is_a_sibling_of_the_original(
     page: AppTest, model_server: FakeModelServer
 ) -> None:
-    model_server.replies += [stream_of(["Red."]), stream_of(["Cat."])]
+    model_server.replies += [stream_reply(["Red."]), stream_reply(["Cat."])]
     ask(page, "A colour?")
     next(b for b in page.button if b.label == "Edit").click().run()
     editor = next(area for area in page.text_area if area.label == "Edit message")
     editor.set_value("An animal?")
-    page.button(key="chat_edit_ask").click().run()
-    assert said(page, "user") == ["An animal?"]
-    assert said(page, "assistant") == ["Cat."]
-    assert "A colour?" not in str(model_server.chats[1].body["messages"])
+    page.button(key="chat_edit_send").click().run()
+    assert message_texts(page, "user") == ["An animal?"]
+    assert message_texts(page, "assistant") == ["Cat."]
+    assert "A colour?" not in str(model_server.chat_requests[1].body["messages"])
     next(b for b in page.button if b.label == "Previous version").click().run()
-    assert said(page, "user") == ["A colour?"]
-    assert said(page, "assistant") == ["Red."]
+    assert message_texts(page, "user") == ["A colour?"]
+    assert message_texts(page, "assistant") == ["Red."]
 
 
 def test_several_answers_are_side_by_side_until_one_is_selected(
     page: AppTest, model_server: FakeModelServer
 ) -> None:
-    model_server.replies += [stream_of(["Red."]), stream_of(["Blue."])]
+    model_server.replies += [stream_reply(["Red."]), stream_reply(["Blue."])]
     next(g for g in page.button_group if "Responses" in g.label).set_value(2).run()
     ask(page, "A colour?")
-    assert sorted(said(page, "assistant")) == ["Blue.", "Red."]
-    assert len({chat.body["seed"] for chat in model_server.chats}) == 2
+    assert sorted(message_texts(page, "assistant")) == ["Blue.", "Red."]
+    assert len({chat.body["seed"] for chat in model_server.chat_requests}) == 2
     buttons = [b for b in page.button if b.label == "Use this one"]
     assert len(buttons) == 2
     buttons[0].click().run()
-    assert said(page, "assistant") == ["Red."]
+    assert message_texts(page, "assistant") == ["Red."]
     ask(page, "And now?")
-    assert {"role": "assistant", "content": "Red."} in model_server.chats[-1].body["messages"]
+    assert {"role": "assistant", "content": "Red."} in model_server.chat_requests[-1].body[
+        "messages"
+    ]
 
 
 def test_truncated_answer_is_continued(page: AppTest, model_server: FakeModelServer) -> None:
     model_server.replies.append(replay("stream-usage"))
     ask(page, "Hello")
-    partial = said(page, "assistant")[0]
-    model_server.replies.append(stream_of([" And so on."]))
+    partial = message_texts(page, "assistant")[0]
+    model_server.replies.append(stream_reply([" And so on."]))
     page.button(key="chat_continue").click().run()
-    assert model_server.chats[1].body["messages"][-1]["role"] == "assistant"
-    assert said(page, "assistant")[0].endswith(" And so on.")
-    assert said(page, "assistant")[0].startswith(partial[:20])
+    assert model_server.chat_requests[1].body["messages"][-1]["role"] == "assistant"
+    assert message_texts(page, "assistant")[0].endswith(" And so on.")
+    assert message_texts(page, "assistant")[0].startswith(partial[:20])
 
 
 def test_imported_answer_without_a_question_has_no_regenerate_or_continue(
@@ -122,10 +124,10 @@ def test_imported_answer_without_a_question_has_no_regenerate_or_continue(
     answer = {"id": "a", "role": "assistant", "content": "Welcome", "state": "stopped"}
     export = {"format": "smolchat", "version": 1, "conversations": [{"messages": [answer]}]}
     [summary] = httpx.post(f"{api_url}/conversations/import", json=export).json()["data"]
-    page = opened(api_url, monkeypatch)
+    page = open_page(api_url, monkeypatch)
     page.query_params["chat"] = summary["id"]
     page.run()
-    assert said(page, "assistant") == ["Welcome"]
+    assert message_texts(page, "assistant") == ["Welcome"]
     visible = {button.label for button in page.main.button}
     assert not {"Continue", "Regenerate"} & visible
 
@@ -158,16 +160,16 @@ def test_full_context_offers_to_drop_the_older_half(
     page: AppTest, model_server: FakeModelServer
 ) -> None:
     for question in ("One?", "Two?"):
-        model_server.replies.append(stream_of(["Yes."]))
+        model_server.replies.append(stream_reply(["Yes."]))
         ask(page, question)
     model_server.replies.append(replay("err-overflow-stream"))
     ask(page, "Three?")
     assert "context is full" in warnings(page)
-    page.button(key="chat_leave_out").click().run()
+    page.button(key="chat_truncate_context").click().run()
     assert any("no longer in context" in caption.value for caption in page.caption)
-    model_server.replies.append(stream_of(["Yes."]))
+    model_server.replies.append(stream_reply(["Yes."]))
     page.button(key="chat_retry").click().run()
-    sent = str(model_server.chats[-1].body["messages"])
+    sent = str(model_server.chat_requests[-1].body["messages"])
     assert "Three?" in sent
     assert "One?" not in sent
 
@@ -177,10 +179,10 @@ def test_summary_starts_a_new_chat(page: AppTest, model_server: FakeModelServer)
     model_server.replies.append(replay("err-overflow-stream"))
     ask(page, "Two?")
     before = conversation_id(page)
-    page.button(key="chat_summarise").click().run()
+    page.button(key="chat_summarize").click().run()
     assert conversation_id(page) != before
-    assert said(page, "user")[0].startswith("Summarize this conversation")
-    assert "One?" in model_server.chats[-1].body["messages"][-1]["content"]
+    assert message_texts(page, "user")[0].startswith("Summarize this conversation")
+    assert "One?" in model_server.chat_requests[-1].body["messages"][-1]["content"]
     assert r"Continued from One\?" in labels(page)
 
 
@@ -199,8 +201,8 @@ def test_invalid_additional_parameters_show_an_error(
     page.text_area(key="parameter_extra").set_value(text).run()
     assert problem in " ".join(error.value for error in page.error)
     ask(page, "Hello")
-    assert said(page, "assistant")
-    assert "a" not in model_server.chats[0].body
+    assert message_texts(page, "assistant")
+    assert "a" not in model_server.chat_requests[0].body
 
 
 def test_additional_parameters_are_sent_unchanged(
@@ -208,14 +210,14 @@ def test_additional_parameters_are_sent_unchanged(
 ) -> None:
     page.text_area(key="parameter_extra").set_value('{"samplers": ["top_k"]}').run()
     ask(page, "Hello")
-    assert model_server.chats[0].body["samplers"] == ["top_k"]
+    assert model_server.chat_requests[0].body["samplers"] == ["top_k"]
 
 
 def test_random_seed_is_set_and_sent(page: AppTest, model_server: FakeModelServer) -> None:
     page.button(key="parameter_dice").click().run()
     seed = page.number_input(key="parameter_seed").value
     ask(page, "Hello")
-    assert model_server.chats[0].body["seed"] == seed
+    assert model_server.chat_requests[0].body["seed"] == seed
     assert ":primary[●]" in page.number_input(key="parameter_seed").label
 
 
@@ -225,7 +227,7 @@ def test_logprobs_are_requested_only_if_enabled(
     ask(page, "Hello")
     page.toggle(key="parameter_logprobs").set_value(True).run()
     ask(page, "Again")
-    requested = [chat.body.get("top_logprobs") for chat in model_server.chats]
+    requested = [chat.body.get("top_logprobs") for chat in model_server.chat_requests]
     assert requested == [None, 5]
 
 
@@ -233,19 +235,19 @@ def test_unsent_question_stays_on_the_page_until_it_is_sent(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with running_api(settings) as url:
-        page = ask(opened(url, monkeypatch), "First")
+        page = ask(open_page(url, monkeypatch), "First")
     ask(page, "Second")  # the API is down
-    assert said(page, "user") == ["First", "Second"]
+    assert message_texts(page, "user") == ["First", "Second"]
     assert "Can't reach the API at" in warnings(page)
     assert len(page.warning) == 1
     assert not page.exception
     ask(page, "Third")
-    assert said(page, "user") == ["First", "Second", "Third"]
+    assert message_texts(page, "user") == ["First", "Second", "Third"]
     with running_api(settings, port=urlsplit(url).port or 0):
         page.button(key="chat_unsent_send_0").click().run()
-        assert said(page, "user") == ["First", "Second", "Third"]
+        assert message_texts(page, "user") == ["First", "Second", "Third"]
         page.button(key="chat_unsent_send_0").click().run()
-        assert said(page, "user") == ["First", "Second", "Third"]
+        assert message_texts(page, "user") == ["First", "Second", "Third"]
     assert not [
         button for button in page.button if button.key and button.key.startswith("chat_unsent_")
     ]
@@ -255,21 +257,21 @@ def test_answer_is_kept_if_regenerate_cannot_reach_the_api(
     settings: Settings, model_server: FakeModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with running_api(settings) as url:
-        model_server.replies.append(stream_of(["Precious."]))
-        page = ask(opened(url, monkeypatch), "First")
-    page.button(key="chat_again").click().run()  # the API is down
-    assert said(page, "assistant") == ["Precious."]
+        model_server.replies.append(stream_reply(["Precious."]))
+        page = ask(open_page(url, monkeypatch), "First")
+    page.button(key="chat_regenerate").click().run()  # the API is down
+    assert message_texts(page, "assistant") == ["Precious."]
     assert "Can't reach the API at" in warnings(page)
-    assert page.button(key="chat_again")
+    assert page.button(key="chat_regenerate")
 
 
 def test_failed_answer_side_by_side_shows_its_error(
     page: AppTest, model_server: FakeModelServer
 ) -> None:
-    model_server.replies += [stream_of(["Whole."]), replay("err-too-large")]
+    model_server.replies += [stream_reply(["Whole."]), replay("err-too-large")]
     page.segmented_control(key="chat_answers").set_value(2).run()
     ask(page, "First")
-    assert said(page, "assistant") == ["Whole."]
+    assert message_texts(page, "assistant") == ["Whole."]
     assert len(page.warning) == 1
 
 
@@ -280,7 +282,7 @@ def test_question_to_a_deleted_chat_starts_a_new_one(page: AppTest, api_url: str
     ask(page, "Second")
     assert "Conversation not found" in warnings(page)
     next(button for button in page.button if button.label == "Retry").click().run()
-    assert said(page, "user") == ["Second"]
+    assert message_texts(page, "user") == ["Second"]
     assert conversation_id(page) != deleted_id
 
 
@@ -288,8 +290,8 @@ def test_model_server_down_is_shown_once(monkeypatch: pytest.MonkeyPatch, tmp_pa
     base_url = f"http://127.0.0.1:{free_port()}/v1"
     settings = Settings(model_id=MODEL_ID, dmr_base_url=base_url, data_dir=tmp_path)
     with running_api(settings) as url:
-        page = ask(opened(url, monkeypatch), "First")
-    assert said(page, "user") == ["First"]
+        page = ask(open_page(url, monkeypatch), "First")
+    assert message_texts(page, "user") == ["First"]
     assert page.button(key="chat_retry")
     assert ["Can't reach the model server at" in warning.value for warning in page.warning] == [
         True
@@ -329,23 +331,25 @@ def test_delete_removes_the_message_and_everything_after_it(page: AppTest) -> No
     menu = [menu for menu in page.menu_button if "Edit" in menu.options][-1]
     menu.set_value("Delete…").run()
     page.button(key="chat_delete_message").click().run()
-    assert said(page, "user") == ["One?"]
+    assert message_texts(page, "user") == ["One?"]
 
 
 def test_generation_stats_show_the_receipt_and_reuse_its_seed(
     page: AppTest, model_server: FakeModelServer
 ) -> None:
-    model_server.replies.append(stream_of(["Yes."]))
+    model_server.replies.append(stream_reply(["Yes."]))
     select_in_menu(ask(page, "Hello"), "Generation stats")
     stats = page.table[0].value.to_string().replace("\\", "")
     assert "31 tokens at 258.3 tokens/s" in stats
     assert "context size unknown" in stats
     page.button(key="receipt_seed").click().run()
-    assert page.number_input(key="parameter_seed").value == model_server.chats[0].body["seed"]
+    assert (
+        page.number_input(key="parameter_seed").value == model_server.chat_requests[0].body["seed"]
+    )
 
 
 def test_copy_shows_the_raw_text(page: AppTest, model_server: FakeModelServer) -> None:
-    model_server.replies.append(stream_of(["**Yes** :smile: ![x](http://evil.test/x.png)"]))
+    model_server.replies.append(stream_reply(["**Yes** :smile: ![x](http://evil.test/x.png)"]))
     select_in_menu(ask(page, "Hello"), "Copy…")
     assert page.code[-1].value == "**Yes** :smile: ![x](http://evil.test/x.png)"
 
@@ -355,8 +359,11 @@ def test_earlier_answer_can_be_regenerated(page: AppTest, model_server: FakeMode
     ask(page, "Two?")
     menu = next(menu for menu in page.menu_button if "Generation stats" in menu.options)
     menu.set_value("Regenerate").run()
-    assert said(page, "user") == ["One?"]
-    assert [m["role"] for m in model_server.chats[-1].body["messages"]] == ["system", "user"]
+    assert message_texts(page, "user") == ["One?"]
+    assert [m["role"] for m in model_server.chat_requests[-1].body["messages"]] == [
+        "system",
+        "user",
+    ]
 
 
 def test_presets_set_the_parameters_and_can_be_saved_and_deleted(
@@ -365,13 +372,13 @@ def test_presets_set_the_parameters_and_can_be_saved_and_deleted(
     page.button_group(key="preset").set_value("Precise").run()
     assert page.number_input(key="parameter_temperature").value == 0.2
     ask(page, "Hello")
-    assert model_server.chats[0].body["top_p"] == 0.9
+    assert model_server.chat_requests[0].body["top_p"] == 0.9
     page.number_input(key="parameter_temperature").set_value(0.4).run()
     assert page.button_group(key="preset").value is None
     page.text_input(key="preset_name").set_value("Mine/:smile:")
     page.button(key="preset_save").click().run()
     assert page.button_group(key="preset").value == "Mine/:smile:"
-    again = opened(api_url, monkeypatch)
+    again = open_page(api_url, monkeypatch)
     again.button_group(key="preset").set_value("Mine/:smile:").run()
     assert again.number_input(key="parameter_temperature").value == 0.4
     again.button(key="preset_delete").click().run()

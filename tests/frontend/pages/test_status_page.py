@@ -15,10 +15,10 @@ from backend.settings import Settings
 from benchmarks.processes import free_port
 from status.status_view import as_code, format_bytes
 from tests.support.api_server import running_api
-from tests.support.fake_model_server import FakeModelServer, Reply, stream_of
+from tests.support.fake_model_server import FakeModelServer, Reply, stream_reply
 from tests.support.paths import ROOT
 from tests.support.requests import MODEL_ID, STREAMED
-from tests.support.streamlit_app import opened
+from tests.support.streamlit_app import open_page
 from version import VERSION
 
 SECRET = "geheimnis"  # noqa: S105  # searched for in the page
@@ -26,7 +26,7 @@ SECRET = "geheimnis"  # noqa: S105  # searched for in the page
 
 @pytest.fixture
 def page(api_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
-    page = opened(api_url, monkeypatch, "status")
+    page = open_page(api_url, monkeypatch, "status")
     yield page
     assert not page.exception
 
@@ -43,7 +43,7 @@ def tables_text(page: AppTest) -> str:
 
 def store_answer(url: str, model_server: FakeModelServer, *, tokens: int) -> None:
     conversation = httpx.post(f"{url}/conversations", json={}).json()["id"]
-    model_server.replies.append(stream_of(["a"] * tokens))
+    model_server.replies.append(stream_reply(["a"] * tokens))
     httpx.post(f"{url}/chat", json=STREAMED | {"smolchat": {"conversation": conversation}})
 
 
@@ -69,8 +69,8 @@ def test_context_size_is_shown(
     model_server: FakeModelServer, api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entry = {"id": MODEL_ID, "owned_by": "llamacpp", "meta": {"n_ctx": 8192}}
-    model_server.models = Reply(pieces=[json.dumps({"data": [entry]}).encode()])
-    page = opened(api_url, monkeypatch, "status")
+    model_server.models = Reply(chunks=[json.dumps({"data": [entry]}).encode()])
+    page = open_page(api_url, monkeypatch, "status")
     assert f"Context size of {MODEL_ID}: 8,192 tokens" in page_text(page)
 
 
@@ -86,7 +86,7 @@ def test_recent_responses_are_in_charts_and_a_table(
 ) -> None:
     store_answer(api_url, model_server, tokens=3)
     store_answer(api_url, model_server, tokens=7)
-    page = opened(api_url, monkeypatch, "status")
+    page = open_page(api_url, monkeypatch, "status")
     assert len(page.get("vega_lite_chart")) == 2
     assert list(page.table[0].value["Tokens"]) == ["7", "3"]
     values = {metric.label: metric.value for metric in page.metric}
@@ -108,7 +108,7 @@ def test_settings_in_effect_are_listed_without_secrets(
     )
     monkeypatch.setenv("SMOLCHAT_API_KEY", SECRET)
     with running_api(settings) as url:
-        page = opened(url, monkeypatch, "status")
+        page = open_page(url, monkeypatch, "status")
     assert [expander.label for expander in page.main.expander] == [
         "API settings",
         "Page settings",
@@ -126,7 +126,7 @@ def test_links_lead_to_the_api_docs(page: AppTest, api_url: str) -> None:
 
 def test_links_use_the_public_url_of_the_api(monkeypatch: pytest.MonkeyPatch, api_url: str) -> None:
     monkeypatch.setenv("SMOLCHAT_API_PUBLIC_URL", "http://localhost:8100")
-    page = opened(api_url, monkeypatch, "status")
+    page = open_page(api_url, monkeypatch, "status")
     assert page.get("link_button")[0].proto.url == "http://localhost:8100/docs"
 
 
@@ -134,7 +134,7 @@ def test_api_down_shows_the_next_step_and_the_page_details(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     port = free_port()
-    page = opened(f"http://localhost:{port}", monkeypatch, "status")
+    page = open_page(f"http://localhost:{port}", monkeypatch, "status")
     assert f"`uvicorn backend.main:app --port {port}`" in page_text(page)
     assert page.button(key="service_retry")
     assert f"Streamlit {st.__version__}" in page_text(page)
@@ -147,7 +147,7 @@ def test_api_down_shows_the_next_step_and_the_page_details(
 def test_retry_shows_the_status_when_the_api_is_back(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    page = opened("http://localhost:9", monkeypatch, "status")
+    page = open_page("http://localhost:9", monkeypatch, "status")
     with running_api(settings) as url:
         monkeypatch.setenv("API_BASE_URL", url)
         st.cache_resource.clear()
@@ -166,7 +166,7 @@ def test_wrong_api_key_is_reported(
         api_key=SecretStr(SECRET),
     )
     with running_api(settings) as url:
-        page = opened(url, monkeypatch, "status")
+        page = open_page(url, monkeypatch, "status")
     assert "SMOLCHAT_API_KEY" in page.warning[-1].value.replace("\\", "")
     assert page.button(key="status_retry")
     assert f"{MODEL_ID} is ready." in page_text(page)
@@ -175,8 +175,8 @@ def test_wrong_api_key_is_reported(
 def test_loading_model_is_reported(
     model_server: FakeModelServer, api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model_server.models = Reply(503, pieces=[b'{"error":{"message":"Loading model"}}'])
-    page = opened(api_url, monkeypatch, "status")
+    model_server.models = Reply(503, chunks=[b'{"error":{"message":"Loading model"}}'])
+    page = open_page(api_url, monkeypatch, "status")
     assert "loading" in page.warning[0].value
     assert "Loading model" in page_text(page)
 

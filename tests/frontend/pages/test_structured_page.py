@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from benchmarks.processes import free_port
 from structured.schema_picker import CUSTOM, EXAMPLES
 from tests.support.fake_model_server import EVENTS, FakeModelServer, Reply, chunk
-from tests.support.streamlit_app import opened
+from tests.support.streamlit_app import open_page
 from tests.support.structured_responses import (
     EVENT,
     FILM,
@@ -25,7 +25,7 @@ LIGHT = {"title": "Light", "year": 1999}
 
 @pytest.fixture
 def page(api_url: str, monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    return opened(api_url, monkeypatch, "structured")
+    return open_page(api_url, monkeypatch, "structured")
 
 
 def select_schema(page: AppTest, name: str) -> AppTest:
@@ -109,7 +109,7 @@ def test_invalid_schema_shows_the_location_and_sends_no_request(
     assert page.code[0].value.endswith("^")
     start(page)
     assert "Fix the schema first" in page_text(page)
-    assert not model_server.chats
+    assert not model_server.chat_requests
     type_schema(page, FILM)
     model_server.replies += [grammar_probe_reply(), json_reply(LIGHT)]
     start(page)
@@ -126,7 +126,7 @@ def test_empty_prompt_sends_no_request(page: AppTest, model_server: FakeModelSer
     page.text_area(key="structured_prompt").set_value(" ")
     start(page)
     assert "Enter a prompt first" in page_text(page)
-    assert not model_server.chats
+    assert not model_server.chat_requests
 
 
 def test_parameters_are_sent_and_kept_between_pages(
@@ -136,12 +136,12 @@ def test_parameters_are_sent_and_kept_between_pages(
     page.switch_page("app_pages/chat.py").run()
     assert page.number_input(key="parameter_seed").value == 7
     page.chat_input[0].set_value("Hello").run()
-    assert model_server.chats[0].body["seed"] == 7
+    assert model_server.chat_requests[0].body["seed"] == 7
     page.switch_page("app_pages/structured.py").run()
     assert page.number_input(key="parameter_seed").value == 7
     model_server.replies += [grammar_probe_reply(), json_reply(EVENT)]
     start(select_schema(page, "event"))
-    assert model_server.chats[-1].body["seed"] == 7
+    assert model_server.chat_requests[-1].body["seed"] == 7
 
 
 def test_invalid_output_is_shown_as_text_beside_its_errors(
@@ -175,7 +175,7 @@ def test_interrupted_output_is_shown_as_failed(
 ) -> None:
     type_schema(page, FILM)
     chunks = [chunk({"content": '{"title": "Light", '})]
-    model_server.replies += [grammar_probe_reply(), Reply(headers=EVENTS, pieces=chunks, end="cut")]
+    model_server.replies += [grammar_probe_reply(), Reply(headers=EVENTS, chunks=chunks, end="cut")]
     start(page)
     assert "Failed" in page_text(page)
     assert page.code[0].value == '{"title": "Light", '
@@ -212,14 +212,14 @@ def test_failed_benchmark_shows_the_error(
     st.cache_resource.clear()
     run_benchmark(page, repetitions=1, methods=["json_object"])
     assert "Can't reach the API at" in page_text(page)
-    assert not model_server.chats
+    assert not model_server.chat_requests
 
 
 def test_custom_schema_can_be_edited_while_the_api_is_down(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     port = free_port()
-    page = opened(f"http://localhost:{port}", monkeypatch, "structured")
+    page = open_page(f"http://localhost:{port}", monkeypatch, "structured")
     assert f"`uvicorn backend.main:app --port {port}`" in page_text(page)
     assert page.text_area(key="structured_schema").value
     start(page)
@@ -230,7 +230,7 @@ def test_custom_schema_can_be_edited_while_the_api_is_down(
 def test_loading_model_is_shown_before_the_first_run(
     model_server: FakeModelServer, api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model_server.models = Reply(503, pieces=[b'{"error":{"message":"Loading model"}}'])
-    page = opened(api_url, monkeypatch, "structured")
+    model_server.models = Reply(503, chunks=[b'{"error":{"message":"Loading model"}}'])
+    page = open_page(api_url, monkeypatch, "structured")
     assert "loading" in page.warning[0].value
     assert page.button(key="service_retry")

@@ -41,7 +41,9 @@ def test_each_method_sends_its_own_request(api_url: str, model_server: FakeModel
     job = job_at(api_url, seed=5)
     assert job.wait(10)
     assert outcomes(job) == [(method, "valid") for method in METHODS]
-    free_text, json_object, json_schema, _, smolchat = [chat.body for chat in model_server.chats]
+    free_text, json_object, json_schema, _, smolchat = [
+        chat.body for chat in model_server.chat_requests
+    ]
     assert "response_format" not in free_text
     assert "JSON Schema" in free_text["messages"][0]["content"]
     assert json_object["response_format"] == {"type": "json_object"}
@@ -76,11 +78,11 @@ def test_methods_alternate_and_the_seed_increases(
     job = job_at(api_url, ["json_object", "json_schema"], repetitions=2, seed=2**32 - 1)
     assert job.wait(10)
     assert [method for method, _ in outcomes(job)] == ["json_object", "json_schema"] * 2
-    assert [chat.body["seed"] for chat in model_server.chats] == [2**32 - 1] * 2 + [0] * 2
+    assert [chat.body["seed"] for chat in model_server.chat_requests] == [2**32 - 1] * 2 + [0] * 2
 
 
 def test_rejected_request_counts_as_refused(api_url: str, model_server: FakeModelServer) -> None:
-    refused = Reply(400, pieces=[b'{"error": {"message": "failed to parse grammar"}}'])
+    refused = Reply(400, chunks=[b'{"error": {"message": "failed to parse grammar"}}'])
     model_server.replies += [refused, text_reply(GOOD)]
     job = job_at(api_url, ["json_schema", "json_object"])
     assert job.wait(10)
@@ -109,7 +111,7 @@ def test_exported_requests_are_those_that_were_sent(
     requests = job.experiment.plan.requests()
     assert list(requests) == list(METHODS[:3])
     assert [request["body"] | {"model": MODEL_ID} for request in requests.values()] == [
-        chat.body for chat in model_server.chats
+        chat.body for chat in model_server.chat_requests
     ]
     plan = ExperimentPlan(TargetSchema(FILM), "A film", None, {}, METHODS, 1)
     smolchat = plan.requests()["SmolChat"]
@@ -129,12 +131,12 @@ def test_unreachable_api_ends_the_benchmark() -> None:
 def test_stop_cancels_the_request_and_keeps_the_trials(
     api_url: str, model_server: FakeModelServer
 ) -> None:
-    model_server.replies += [text_reply(GOOD), Reply(first_seconds=60)]
+    model_server.replies += [text_reply(GOOD), Reply(delay_seconds=60)]
     job = job_at(api_url, ["json_object"], repetitions=5)
     deadline = time.monotonic() + 10
-    while len(model_server.chats) < 2 and time.monotonic() < deadline:
+    while len(model_server.chat_requests) < 2 and time.monotonic() < deadline:
         job.wait(0.01)
     job.stop()
-    assert model_server.chats[1].left.wait(10)
+    assert model_server.chat_requests[1].disconnected.wait(10)
     assert job.experiment.state == "stopped"
     assert outcomes(job) == [("json_object", "valid")]

@@ -8,7 +8,7 @@ from api.chat_chunk import Usage
 from api.errors import ApiError
 from api.structured_response import (
     Attempt,
-    Progress,
+    StructuredProgress,
     StructuredResponse,
     Unenforced,
     ValidationIssue,
@@ -28,15 +28,15 @@ def run(**fields: Any) -> StructuredRun:
     ("progress", "attempt", "label"),
     [
         (None, 1, "Waiting for the model…"),
-        (Progress(phase="waiting", position=2), 1, "Queued, position 2…"),
-        (Progress(phase="loading"), 1, "Loading the model…"),
-        (Progress(phase="reading", fraction=0.4), 1, "Processing the prompt, 40%…"),
-        (Progress(phase="writing", fraction=0.4), 2, "Generating, attempt 2…"),
-        (Progress(phase="thinking"), 1, "Waiting for the model…"),
+        (StructuredProgress(phase="waiting", position=2), 1, "Queued, position 2…"),
+        (StructuredProgress(phase="loading"), 1, "Loading the model…"),
+        (StructuredProgress(phase="reading", fraction=0.4), 1, "Processing the prompt, 40%…"),
+        (StructuredProgress(phase="writing", fraction=0.4), 2, "Generating, attempt 2…"),
+        (StructuredProgress(phase="thinking"), 1, "Waiting for the model…"),
     ],
 )
 def test_progress_label_names_phase_and_attempt(
-    progress: Progress | None, attempt: int, label: str
+    progress: StructuredProgress | None, attempt: int, label: str
 ) -> None:
     assert result_text.progress_label(run(progress=progress, attempt=attempt)) == label
 

@@ -34,7 +34,7 @@ def wait_for_partial_output(job: StructuredStreamJob) -> None:
 
 
 def test_output_grows_until_it_is_valid(api_url: str, model_server: FakeModelServer) -> None:
-    model_server.replies += [grammar_probe_reply(), json_reply(EVENT, gap_seconds=0.05)]
+    model_server.replies += [grammar_probe_reply(), json_reply(EVENT, interval_seconds=0.05)]
     job = job_at(api_url)
     wait_for_partial_output(job)
     assert json.loads(job.run.output).items() < EVENT.items()
@@ -53,7 +53,7 @@ def test_custom_schema_is_sent_with_the_parameters(
     job = job_at(api_url, CUSTOM, seed=7, max_tokens=99)
     assert job.wait(10)
     assert job.run.state == "finished"
-    body = model_server.chats[1].body
+    body = model_server.chat_requests[1].body
     assert (body["seed"], body["max_tokens"]) == (7, 99)
     assert body["messages"][-1] == {"role": "user", "content": "A party"}
 
@@ -118,5 +118,5 @@ def test_stop_cancels_the_request_and_keeps_partial_output(
     job = job_at(api_url)
     wait_for_partial_output(job)
     job.stop()
-    assert model_server.chats[1].left.wait(10)
+    assert model_server.chat_requests[1].disconnected.wait(10)
     assert (job.run.state, json.loads(job.run.output)) == ("stopped", {"name": "Party"})
