@@ -100,7 +100,7 @@ def test_sampling_parameters_are_passed_on(
 ) -> None:
     options = {"temperature": 0.2, "seed": 7, "stop": ["\n"], "max_tokens": 24}
     model.bind(**options, extra_body={"top_k": 40}).invoke(HELLO)
-    assert model_server.chats[0].body.items() >= (options | {"top_k": 40}).items()
+    assert model_server.chat_requests[0].body.items() >= (options | {"top_k": 40}).items()
 
 
 @pytest.mark.parametrize("is_stream", [False, True])
@@ -139,7 +139,7 @@ def test_structured_output_is_a_model_instance(
     model_server.replies.append(replay("json-schema"))
     person = model.with_structured_output(Person).invoke("Ann is 31 years old.")
     assert person == Person(name="Amon", age=31)
-    response_format = model_server.chats[0].body["response_format"]
+    response_format = model_server.chat_requests[0].body["response_format"]
     assert response_format["type"] == "json_schema"
     assert response_format["json_schema"]["schema"]["required"] == ["name", "age"]
 
@@ -165,7 +165,7 @@ def test_tools_are_passed_on(
     model_with_tools = model.bind_tools([get_weather], tool_choice="required")
     text = _ask(model_with_tools, "What is the weather in Paris?", is_stream=is_stream)
     assert "Paris" in text
-    request = model_server.chats[0].body
+    request = model_server.chat_requests[0].body
     assert request["tools"] == _recorded_request(case)["tools"]
     assert request["tool_choice"] == "required"
 
@@ -181,7 +181,7 @@ def test_tool_result_is_passed_on(model: ChatOpenAI, model_server: FakeModelServ
         ]
     )
     assert message.content == "The weather is quite beautiful in Paris, with the Parisian rain."
-    user_message, assistant_message, tool_message = model_server.chats[0].body["messages"]
+    user_message, assistant_message, tool_message = model_server.chat_requests[0].body["messages"]
     function = assistant_message["tool_calls"][0]["function"]
     function["arguments"] = function["arguments"].replace(" ", "")  # LangChain's own JSON
     request = _recorded_request("tools-result-round")

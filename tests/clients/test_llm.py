@@ -56,7 +56,7 @@ def test_prompt_prints_the_response_and_its_usage(
     assert result.stdout == ANSWER + "\n"
     assert "Token usage: 22 input, 24 output" in result.stderr
     assert result.returncode == 0
-    [request] = model_server.chats
+    [request] = model_server.chat_requests
     assert request.body["stream"] is is_stream
     assert request.body["temperature"] == 0.2
 
@@ -64,7 +64,7 @@ def test_prompt_prints_the_response_and_its_usage(
 def test_continued_conversation_sends_its_messages(llm: Llm, model_server: FakeModelServer) -> None:
     llm("-m", "smol", "-s", "You answer briefly.", QUESTION)
     assert llm("-c", "And three more.").returncode == 0
-    assert model_server.chats[1].body["messages"] == [
+    assert model_server.chat_requests[1].body["messages"] == [
         {"role": "system", "content": "You answer briefly."},
         {"role": "user", "content": QUESTION},
         {"role": "assistant", "content": ANSWER},
@@ -81,7 +81,7 @@ def test_schema_is_sent_and_output_matches_it(
     model_server.replies.append(replay(case))
     result = llm("-m", "smol", "--schema", "name, age int", *flags, "Ann is 31 years old.")
     assert json.loads(result.stdout)["age"] == 31
-    schema = model_server.chats[0].body["response_format"]["json_schema"]["schema"]
+    schema = model_server.chat_requests[0].body["response_format"]["json_schema"]["schema"]
     assert schema["properties"] == {"name": {"type": "string"}, "age": {"type": "integer"}}
 
 

@@ -82,7 +82,7 @@ def test_page_responds(stack: LauncherProcess) -> None:
 def test_signal_stops_everything_even_with_an_open_stream(
     number: signal.Signals, model_server: FakeModelServer
 ) -> None:
-    unfinished = Reply(headers=EVENTS, pieces=[chunk({"content": "Hi"})], end="hang")
+    unfinished = Reply(headers=EVENTS, chunks=[chunk({"content": "Hi"})], end="hang")
     model_server.replies.append(unfinished)
     with launched({"DMR_BASE_URL": model_server.base_url}) as stack:
         stack.wait_for(READY)

@@ -1,4 +1,4 @@
-"""The API as a process of its own, started as its users start it."""
+"""Runs the API as a separate process."""
 
 import os
 import signal
@@ -18,10 +18,10 @@ from tests.support.waiting import wait_until
 
 
 @contextmanager
-def started_by_hand(
+def running_uvicorn(
     model_server: FakeModelServer, *options: str, stdout: int | None = None
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """Start the API as a person does: `uvicorn backend.main:app`."""
+    """Run `uvicorn backend.main:app`; yield its URL and its process."""
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", "backend.main:app", "--port", str(port), *options]
     environment = os.environ | {"DMR_BASE_URL": model_server.base_url}
@@ -54,7 +54,7 @@ def api_process(
     end: int = signal.SIGKILL,
     port: int | None = None,
 ) -> Iterator[httpx.Client]:
-    """Run the API as its users do; end it as soon as the test is done with it."""
+    """Run the API with its data in `folder`; stop it with the signal `end`."""
     port = port or free_port()
     environment = {"DMR_BASE_URL": model_server.base_url, "SMOLCHAT_DATA_DIR": str(folder)}
     process = subprocess.Popen(

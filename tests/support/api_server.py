@@ -1,4 +1,4 @@
-"""The API on a real socket, as a browser or a client finds it."""
+"""Runs the API in this process, on a real socket or without one."""
 
 import asyncio
 import socket
@@ -78,16 +78,18 @@ def running_api(settings: Settings, *, port: int = 0) -> Iterator[str]:
         thread.join()
 
 
-KEY = "sk-hunter2 and more"
+API_KEY = "sk-hunter2 and more"
 
 
-def settings_for(model_server: FakeModelServer, **knobs: Any) -> Settings:
-    return Settings(model_id=MODEL_ID, dmr_base_url=model_server.base_url, **knobs)
+def settings_for(model_server: FakeModelServer, **fields: Any) -> Settings:
+    return Settings(model_id=MODEL_ID, dmr_base_url=model_server.base_url, **fields)
 
 
 @asynccontextmanager
-async def api_with(model_server: FakeModelServer, **knobs: Any) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(settings_for(model_server, **knobs))
+async def api_client_with(
+    model_server: FakeModelServer, **fields: Any
+) -> AsyncIterator[httpx.AsyncClient]:
+    app = create_app(settings_for(model_server, **fields))
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(

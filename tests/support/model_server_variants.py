@@ -1,4 +1,4 @@
-"""The flavours of model servers: each does what it was seen to do, or what its source says."""
+"""Variants of the fake model server that behave like other servers, as observed or documented."""
 
 import json
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from tests.support.fake_model_server import JSON, Reply, ServerVariant
 
 MODEL_FILE = "/home/ann/models/SmolLM2-135M-Instruct-Q4_1.gguf"
-# Every way to name the one model.
+# All names of the one model.
 _NAMES = r"(docker\.io/)?(ai/)?smollm2(:latest)?"
 
 
@@ -14,88 +14,90 @@ def _reply(status: int, body: dict[str, Any]) -> Reply:
     return Reply(status, JSON, [json.dumps(body).encode()])
 
 
-def _listed(model_id: str, owner: str, **facts: Any) -> Reply:
+def _model_list(model_id: str, owner: str, **fields: Any) -> Reply:
     entry = {"id": model_id, "object": "model", "created": 1795475043, "owned_by": owner}
-    return _reply(200, {"object": "list", "data": [entry | facts]})
+    return _reply(200, {"object": "list", "data": [entry | fields]})
 
 
-def _under_the_id_asked_for(said: dict[str, Any], model: str) -> dict[str, Any]:
-    return said | {"model": model}
+def _with_requested_model(payload: dict[str, Any], model: str) -> dict[str, Any]:
+    return payload | {"model": model}
 
 
-def _under_the_name_of_its_file(said: dict[str, Any], _model: str) -> dict[str, Any]:
-    return said | {"model": MODEL_FILE}
+def _with_file_name(payload: dict[str, Any], _model: str) -> dict[str, Any]:
+    return payload | {"model": MODEL_FILE}
 
 
-def _as_ollama(said: dict[str, Any], model: str) -> dict[str, Any]:
-    """Every chunk of a stream has a role and a text; timings there are none."""
-    said = said | {"model": model, "system_fingerprint": "fp_ollama"}
-    said.pop("timings", None)
-    said.get("usage", {}).pop("prompt_tokens_details", None)
-    for choice in said["choices"]:
+def _like_ollama(payload: dict[str, Any], model: str) -> dict[str, Any]:
+    """Give each chunk of a stream a role and content, and remove the timings."""
+    payload = payload | {"model": model, "system_fingerprint": "fp_ollama"}
+    payload.pop("timings", None)
+    payload.get("usage", {}).pop("prompt_tokens_details", None)
+    for choice in payload["choices"]:
         if "delta" in choice:
             choice["delta"] = {"role": "assistant", "content": choice["delta"].get("content") or ""}
-    return said
+    return payload
 
 
-def _barely(said: dict[str, Any], _model: str) -> dict[str, Any]:
-    return {name: said[name] for name in ("choices", "created", "id", "object")}
+def _with_required_fields(payload: dict[str, Any], _model: str) -> dict[str, Any]:
+    return {name: payload[name] for name in ("choices", "created", "id", "object")}
 
 
-# What is still loading, in llama.cpp's words.
+# llama.cpp's response while it loads a model.
 LOADING = _reply(
     503, {"error": {"message": "Loading model", "type": "unavailable_error", "code": 503}}
 )
 
-DMR = ServerVariant(names=_NAMES)
+DMR = ServerVariant(model_id_pattern=_NAMES)
 
-# Before December 2025: no `/v1`, no facts of a model, and nothing that only loads one.
+# Before December 2025: no `/v1`, no details of a model, no preload.
 OLDER_DMR = ServerVariant(
     prefixes=("/engines/llama.cpp/v1", "/engines/v1"),
-    models=_listed("ai/smollm2:latest", "docker"),
-    names=_NAMES,
-    only_loads=False,
-    says=_under_the_id_asked_for,
+    models=_model_list("ai/smollm2:latest", "docker"),
+    model_id_pattern=_NAMES,
+    supports_preload=False,
+    rewrite=_with_requested_model,
 )
 
-# With one model it answers to every name; `/v1` or not is the same to it.
+# It serves one model under every name, with and without `/v1`.
 LLAMA_SERVER = ServerVariant(
     prefixes=("/v1", ""),
-    models=_listed(
+    models=_model_list(
         MODEL_FILE,
         "llamacpp",
         meta={"n_ctx": 8192, "n_ctx_train": 8192, "n_params": 134515008, "ftype": "Q4_1"},
     ),
-    no_route=_reply(
+    unknown_route=_reply(
         404, {"error": {"message": "File Not Found", "type": "not_found_error", "code": 404}}
     ),
-    only_loads=False,
-    says=_under_the_name_of_its_file,
+    supports_preload=False,
+    rewrite=_with_file_name,
 )
 
 _NO_OLLAMA_MODEL = {"message": "model 'nosuch' not found", "type": "not_found_error"}
 OLLAMA = ServerVariant(
     prefixes=("/v1",),
-    models=_listed("smollm2:latest", "library"),
-    names=r"smollm2(:latest)?",
-    no_model=_reply(404, {"error": _NO_OLLAMA_MODEL | {"param": None, "code": None}}),
-    no_route=Reply(404, [("Content-Type", "text/plain")], [b"404 page not found"]),
-    only_loads=False,
-    says=_as_ollama,
+    models=_model_list("smollm2:latest", "library"),
+    model_id_pattern=r"smollm2(:latest)?",
+    unknown_model=_reply(404, {"error": _NO_OLLAMA_MODEL | {"param": None, "code": None}}),
+    unknown_route=Reply(404, [("Content-Type", "text/plain")], [b"404 page not found"]),
+    supports_preload=False,
+    rewrite=_like_ollama,
 )
 
-# The least that can be called OpenAI's API: chats and nothing else, and no field beyond its own.
+# A minimal OpenAI-compatible API: chat completions only, and only the listed fields.
 BARE = ServerVariant(
     prefixes=("/v1",),
     models=_reply(404, {"detail": "Not Found"}),
-    names=_NAMES,
-    no_model=_reply(
+    model_id_pattern=_NAMES,
+    unknown_model=_reply(
         404, {"object": "error", "message": "The model `nosuch` does not exist.", "code": 404}
     ),
-    no_route=_reply(404, {"detail": "Not Found"}),
-    only_loads=False,
-    fields=frozenset({"model", "messages", "max_tokens", "seed", "stream", "stream_options"}),
-    tells_usage=False,
-    says_done=False,
-    says=_barely,
+    unknown_route=_reply(404, {"detail": "Not Found"}),
+    supports_preload=False,
+    accepted_fields=frozenset(
+        {"model", "messages", "max_tokens", "seed", "stream", "stream_options"}
+    ),
+    sends_usage=False,
+    sends_done=False,
+    rewrite=_with_required_fields,
 )

@@ -1,4 +1,4 @@
-"""A Postgres of the tests' own, where this machine has its programs."""
+"""Runs a temporary Postgres server, if Postgres is installed."""
 
 import os
 import pwd
@@ -11,16 +11,19 @@ from pathlib import Path
 
 from tests.support.waiting import wait_until
 
-PROGRAMS = [*Path("/usr/lib/postgresql").glob("*/bin"), *Path("/opt").glob("homebrew/opt/*/bin")]
+PROGRAM_FOLDERS = [
+    *Path("/usr/lib/postgresql").glob("*/bin"),
+    *Path("/opt").glob("homebrew/opt/*/bin"),
+]
 
 
-def _program(name: str) -> str | None:
-    places = os.pathsep.join([*map(str, PROGRAMS), os.environ.get("PATH", "")])
-    return shutil.which(name, path=places)
+def _find_program(name: str) -> str | None:
+    search_path = os.pathsep.join([*map(str, PROGRAM_FOLDERS), os.environ.get("PATH", "")])
+    return shutil.which(name, path=search_path)
 
 
 def _user() -> str | None:
-    """Give who runs it: Postgres does not run as root."""
+    """Return the user to run it as, since Postgres refuses to run as root."""
     if os.geteuid():
         return None
     names = {entry.pw_name for entry in pwd.getpwall()}
@@ -28,18 +31,22 @@ def _user() -> str | None:
 
 
 def missing_reason() -> str:
-    """Say why there can be none."""
-    return "" if _program("initdb") and _program("postgres") else "There is no Postgres here."
+    """Return why no server can be started, or an empty string."""
+    return (
+        ""
+        if _find_program("initdb") and _find_program("postgres")
+        else "PostgreSQL is not installed (Debian: apt install postgresql)."
+    )
 
 
 @contextmanager
 def running_postgres() -> Iterator[str]:
-    """Run it on a socket in a folder of its own; give its address."""
+    """Run Postgres on a Unix socket in a temporary folder; yield its URL."""
     folder = Path(tempfile.mkdtemp(prefix="smolchat-pg-"))
     user = _user()
     if user:
         shutil.chown(folder, user)
-    initdb, postgres = _program("initdb"), _program("postgres")
+    initdb, postgres = _find_program("initdb"), _find_program("postgres")
     assert initdb
     assert postgres
     data = str(folder / "data")

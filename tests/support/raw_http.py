@@ -1,4 +1,4 @@
-"""Requests that no HTTP library would send."""
+"""Sends HTTP requests that no client library would send."""
 
 import socket
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 @contextmanager
 def raw_connection(url: str, head: str, body: bytes = b"") -> Iterator[socket.socket]:
-    """Send bytes that no client library would send."""
+    """Send a request byte by byte as given; yield the open connection."""
     address = urlsplit(url)
     with socket.create_connection((address.hostname, address.port), timeout=20) as connection:
         connection.sendall(head.replace("\n", "\r\n").encode() + b"\r\n" + body)
@@ -16,5 +16,5 @@ def raw_connection(url: str, head: str, body: bytes = b"") -> Iterator[socket.so
 
 
 def status(connection: socket.socket) -> int:
-    with connection.makefile("rb") as answer:
-        return int(answer.readline().split()[1])
+    with connection.makefile("rb") as response:
+        return int(response.readline().split()[1])

@@ -1,4 +1,4 @@
-"""A page as Streamlit runs it without a browser."""
+"""Runs the frontend's pages without a browser."""
 
 from typing import Any
 
@@ -9,30 +9,30 @@ from streamlit.testing.v1 import AppTest
 
 from tests.support.paths import ROOT
 
-FRAME = ROOT / "frontend" / "navigation.py"
+NAVIGATION = ROOT / "frontend" / "navigation.py"
 
 
-def opened(url: str, monkeypatch: pytest.MonkeyPatch, page: str | None = None) -> AppTest:
-    """Open a page in front of the API at `url`: the first one, or one of `app_pages`."""
+def open_page(url: str, monkeypatch: pytest.MonkeyPatch, page: str | None = None) -> AppTest:
+    """Open the chat page or another of `app_pages`, with the API at `url`."""
     monkeypatch.setenv("API_BASE_URL", url)
     st.cache_resource.clear()
-    app = AppTest.from_file(FRAME, default_timeout=20)
+    app = AppTest.from_file(NAVIGATION, default_timeout=20)
     # Otherwise AppTest searches all installed packages for custom components, for 0.1 s.
     app._bidi_component_manager = BidiComponentManager()
     app.run()
     return app.switch_page(f"app_pages/{page}.py").run() if page else app
 
 
-def said(page: AppTest, role: str) -> list[str]:
-    """Give what the messages of a role hold, first things first."""
+def message_texts(page: AppTest, role: str) -> list[str]:
+    """Return the first text of each message with this role."""
     messages = [message for message in page.chat_message if message.name == role]
     kind = "text" if role == "user" else "markdown"
-    firsts: list[Any] = [message.get(kind)[0] for message in messages if message.get(kind)]
-    return [first.value for first in firsts]
+    elements: list[Any] = [message.get(kind)[0] for message in messages if message.get(kind)]
+    return [element.value for element in elements]
 
 
-def facts(page: AppTest) -> str:
-    """Give the line under the last answer."""
+def last_receipt(page: AppTest) -> str:
+    """Return the line of numbers below the last answer."""
     answers = [message for message in page.chat_message if message.name == "assistant"]
     return str(answers[-1].text[0].value)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from tests.support.fake_model_server import Reply, chunk, stream_of
+from tests.support.fake_model_server import Reply, chunk, stream_reply
 
 PERSON = {
     "type": "object",
@@ -16,10 +16,10 @@ PERSON = {
 ANN = '{"age": 31, "name": "Ann"}'
 # Replies of a model server with and without grammar support to the probe for it.
 PROBE_PASSED = Reply(
-    pieces=[json.dumps({"choices": [{"message": {"content": '{"zq": "w7k"}'}}]}).encode()]
+    chunks=[json.dumps({"choices": [{"message": {"content": '{"zq": "w7k"}'}}]}).encode()]
 )
 PROBE_FAILED = Reply(
-    pieces=[json.dumps({"choices": [{"message": {"content": "Hello!"}}]}).encode()]
+    chunks=[json.dumps({"choices": [{"message": {"content": "Hello!"}}]}).encode()]
 )
 
 
@@ -32,9 +32,9 @@ def structured_request(schema: Any = PERSON, **fields: Any) -> dict[str, Any]:
 
 def stream_text(text: str, finish_reason: str = "stop") -> Reply:
     """Stream a text in chunks of four characters."""
-    reply = stream_of([text[start : start + 4] for start in range(0, len(text), 4)])
+    reply = stream_reply([text[start : start + 4] for start in range(0, len(text), 4)])
     stop, last = chunk({}, "stop"), chunk({}, finish_reason)
-    return replace(reply, pieces=[last if piece == stop else piece for piece in reply.pieces])
+    return replace(reply, chunks=[last if data == stop else data for data in reply.chunks])
 
 
 def post(url: str, body: dict[str, Any]) -> Any:

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from tests.support.fake_model_server import EVENTS, JSON, Reply, chunk, stream_of
+from tests.support.fake_model_server import EVENTS, JSON, Reply, chunk, stream_reply
 
 EVENT = {"name": "Release party", "date": "2027-03-03", "people": ["Anna", "Ben"]}
 FILM: dict[str, Any] = {
@@ -20,7 +20,7 @@ def text_reply(text: str, finish_reason: str = "stop") -> Reply:
     choice = {"index": 0, "message": message, "finish_reason": finish_reason}
     usage = {"prompt_tokens": 31, "completion_tokens": 9, "total_tokens": 40}
     body = {"choices": [choice], "model": "m", "object": "chat.completion", "usage": usage}
-    return Reply(headers=JSON, pieces=[json.dumps(body).encode()])
+    return Reply(headers=JSON, chunks=[json.dumps(body).encode()])
 
 
 def grammar_probe_reply() -> Reply:
@@ -31,15 +31,15 @@ def grammar_probe_reply() -> Reply:
 def json_reply(value: Any, **changes: Any) -> Reply:
     """Stream a value as JSON, eight characters per chunk."""
     text = json.dumps(value)
-    return stream_of([text[start : start + 8] for start in range(0, len(text), 8)], **changes)
+    return stream_reply([text[start : start + 8] for start in range(0, len(text), 8)], **changes)
 
 
 def truncated_reply(text: str) -> Reply:
     """Stream a text that ends at the token limit."""
     chunks = [chunk({"content": text}), chunk({}, "length"), b"data: [DONE]\n\n"]
-    return Reply(headers=EVENTS, pieces=chunks)
+    return Reply(headers=EVENTS, chunks=chunks)
 
 
 def hanging_reply(text: str) -> Reply:
     """Stream a text, then keep the connection open."""
-    return Reply(headers=EVENTS, pieces=[chunk({"content": text})], end="hang")
+    return Reply(headers=EVENTS, chunks=[chunk({"content": text})], end="hang")

@@ -21,7 +21,7 @@ from tests.support.fake_model_server import (
     Reply,
     chunk,
     replay,
-    stream_of,
+    stream_reply,
 )
 from tests.support.requests import HELLO, MODEL_ID, STREAMED
 from tests.support.sse import parse_events, text_of
@@ -34,7 +34,7 @@ async def test_completion_has_the_requested_model_id(
     path: str, api_client: httpx.AsyncClient
 ) -> None:
     response = await api_client.post(path, json=HELLO | {"model": "ai/smollm2"})
-    recorded = json.loads(replay("chat").pieces[0])
+    recorded = json.loads(replay("chat").chunks[0])
     assert response.status_code == 200
     assert response.json() == recorded | {"model": "ai/smollm2"}
 
@@ -43,7 +43,7 @@ async def test_chat_uses_the_default_model(
     api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     response = await api_client.post("/chat", json=HELLO)
-    assert model_server.chats[0].body == HELLO | {"model": MODEL_ID, "max_tokens": 1024}
+    assert model_server.chat_requests[0].body == HELLO | {"model": MODEL_ID, "max_tokens": 1024}
     assert response.json()["model"] == MODEL_ID
 
 
@@ -68,7 +68,7 @@ async def test_recorded_completion_is_passed_on_with_only_the_model_replaced(
     reply = replay(case)
     model_server.replies.append(reply)
     response = await api_client.post("/chat", json=HELLO)
-    assert response.json() == json.loads(reply.pieces[0]) | {"model": MODEL_ID}
+    assert response.json() == json.loads(reply.chunks[0]) | {"model": MODEL_ID}
 
 
 @pytest.mark.parametrize("case", recorded_completions(streamed=True))
@@ -78,27 +78,27 @@ def test_recorded_stream_is_passed_on_with_only_the_model_replaced(
     reply = replay(case)
     model_server.replies.append(reply)
     response = httpx.post(f"{api_url}/chat", json=STREAMED)
-    path = json.loads(reply.pieces[0][6:])["model"]
+    path = json.loads(reply.chunks[0][6:])["model"]
     assert response.headers["content-type"].startswith("text/event-stream")
     assert response.headers["cache-control"] == "no-store"
     assert response.headers["x-accel-buffering"] == "no"
-    assert response.content == b"".join(reply.pieces).replace(path.encode(), MODEL_ID.encode())
+    assert response.content == b"".join(reply.chunks).replace(path.encode(), MODEL_ID.encode())
 
 
 async def test_model_field_in_tool_arguments_is_not_rewritten(
     api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     call = b'{"choices":[{"message":{"tool_calls":[{"arguments":{"model":"Tesla"}}]}}],'
-    model_server.replies.append(Reply(pieces=[call + b'"model":"/m/x.gguf"}']))
+    model_server.replies.append(Reply(chunks=[call + b'"model":"/m/x.gguf"}']))
     response = await api_client.post("/chat", json=HELLO)
     assert b"Tesla" in response.content
     assert response.json()["model"] == MODEL_ID
 
 
 def test_gzipped_stream_is_decompressed(api_url: str, model_server: FakeModelServer) -> None:
-    compressed = gzip.compress(b"".join(stream_of(["Hi"]).pieces))
+    compressed = gzip.compress(b"".join(stream_reply(["Hi"]).chunks))
     headers = [*EVENTS, ("Content-Encoding", "gzip")]
-    model_server.replies.append(Reply(headers=headers, pieces=[compressed]))
+    model_server.replies.append(Reply(headers=headers, chunks=[compressed]))
     response = httpx.post(f"{api_url}/chat", json=STREAMED)
     assert text_of(parse_events(response.text)) == "Hi"
 
@@ -109,7 +109,7 @@ async def test_cookie_of_the_model_server_is_neither_stored_nor_passed_on(
     with_cookie = replay("chat", headers=[*JSON, ("Set-Cookie", "a=b")])
     model_server.replies += [with_cookie, replay("chat")]
     responses = [await api_client.post("/chat", json=HELLO) for _ in range(2)]
-    assert "cookie" not in model_server.chats[1].headers
+    assert "cookie" not in model_server.chat_requests[1].headers
     assert "set-cookie" not in responses[0].headers
 
 
@@ -128,7 +128,7 @@ async def test_client_headers_do_not_reach_the_model_server(model_server: FakeMo
     headers = {"Cookie": "a=b", "Origin": "http://localhost:8501", "X-Preload-Only": "true"}
     with running_api(settings) as url:
         httpx.post(f"{url}/chat", json=HELLO, headers=headers | {"Authorization": "Bearer mine"})
-    upstream_headers = model_server.chats[0].headers
+    upstream_headers = model_server.chat_requests[0].headers
     assert upstream_headers["authorization"] == "Bearer upstream"
     assert not {"cookie", "origin", "x-preload-only"} & upstream_headers.keys()
 
@@ -181,7 +181,7 @@ async def test_invalid_field_returns_400_with_its_path(
     error = response.json()["error"]
     assert (response.status_code, error["type"]) == (400, "invalid_request_error")
     assert error["param"] == param
-    assert not model_server.chats
+    assert not model_server.chat_requests
 
 
 @pytest.mark.parametrize(
@@ -225,21 +225,21 @@ async def test_raw_grammar_returns_422_with_the_alternatives(
 def test_raw_grammar_is_passed_on_if_the_settings_allow_it(model_server: FakeModelServer) -> None:
     with running_api(settings_for(model_server, raw_grammar=True)) as url:
         httpx.post(f"{url}/chat", json=HELLO | {"grammar": 'root ::= "a"'}).raise_for_status()
-    assert model_server.chats[0].body["grammar"] == 'root ::= "a"'
+    assert model_server.chat_requests[0].body["grammar"] == 'root ::= "a"'
 
 
 @pytest.mark.parametrize(
     "reply",
     [
-        Reply(pieces=[b"<html>hello</html>"]),
-        Reply(pieces=[b'{"choices": []}']),
-        Reply(pieces=[b'{"choices": 5}']),
-        Reply(pieces=[b'{"choices": "abc"}']),
-        Reply(pieces=[b'{"error": {"message": "boom"}}']),
-        Reply(headers=[("X-Odd", "\udcff")], pieces=[b"{}"]),
-        Reply(pieces=[b'{"choices": [{"message"'], end="cut"),
-        Reply(pieces=[b""]),
-        Reply(pieces=[b"[" * 100_000]),
+        Reply(chunks=[b"<html>hello</html>"]),
+        Reply(chunks=[b'{"choices": []}']),
+        Reply(chunks=[b'{"choices": 5}']),
+        Reply(chunks=[b'{"choices": "abc"}']),
+        Reply(chunks=[b'{"error": {"message": "boom"}}']),
+        Reply(headers=[("X-Odd", "\udcff")], chunks=[b"{}"]),
+        Reply(chunks=[b'{"choices": [{"message"'], end="cut"),
+        Reply(chunks=[b""]),
+        Reply(chunks=[b"[" * 100_000]),
         Reply(status=302),
         Reply(end="cut"),
     ],
@@ -272,7 +272,7 @@ def early_stream_settings(model_server: FakeModelServer) -> Settings:
 
 
 def test_stream_sends_comments_until_the_first_event(model_server: FakeModelServer) -> None:
-    model_server.replies.append(stream_of(["Hi"], first_seconds=0.5))
+    model_server.replies.append(stream_reply(["Hi"], delay_seconds=0.5))
     with running_api(early_stream_settings(model_server)) as url:
         response = httpx.post(f"{url}/chat", json=STREAMED)
     assert response.text.startswith(": ")
@@ -282,7 +282,7 @@ def test_stream_sends_comments_until_the_first_event(model_server: FakeModelServ
 
 
 def test_late_upstream_error_is_an_error_event(model_server: FakeModelServer) -> None:
-    model_server.replies.append(replay("err-overflow", first_seconds=0.5))
+    model_server.replies.append(replay("err-overflow", delay_seconds=0.5))
     with running_api(early_stream_settings(model_server)) as url:
         response = httpx.post(f"{url}/chat", json=STREAMED)
     assert response.status_code == 200
@@ -308,9 +308,9 @@ async def test_incomplete_logit_bias_pair_returns_400_with_its_path(
 @pytest.mark.parametrize(
     ("body", "reply"),
     [
-        (HELLO, Reply(first_seconds=60)),
-        (STREAMED, Reply(first_seconds=60)),
-        (STREAMED, Reply(headers=EVENTS, pieces=[chunk({"content": "Hi"})], end="hang")),
+        (HELLO, Reply(delay_seconds=60)),
+        (STREAMED, Reply(delay_seconds=60)),
+        (STREAMED, Reply(headers=EVENTS, chunks=[chunk({"content": "Hi"})], end="hang")),
     ],
     ids=["not streamed", "before the first event", "after the first event"],
 )
@@ -320,7 +320,7 @@ def test_disconnect_cancels_the_upstream_request(
     model_server.replies.append(reply)
     with pytest.raises(httpx.ReadTimeout):
         httpx.post(f"{api_url}/chat", json=body, timeout=httpx.Timeout(1.5))
-    assert model_server.chats[0].left.wait(1)
+    assert model_server.chat_requests[0].disconnected.wait(1)
 
 
 def list_requests(model_server: FakeModelServer) -> list[RecordedRequest]:
@@ -329,7 +329,7 @@ def list_requests(model_server: FakeModelServer) -> list[RecordedRequest]:
 
 @pytest.mark.parametrize(
     "models",
-    [Reply(end="hang"), Reply(pieces=[b" "] * 200, gap_seconds=0.1)],
+    [Reply(end="hang"), Reply(chunks=[b" "] * 200, interval_seconds=0.1)],
     ids=["hangs", "drips"],
 )
 def test_slow_model_list_delays_chats_only_until_its_timeout(
@@ -358,6 +358,6 @@ async def test_server_with_a_new_prefix_is_found_again(
     assert (await api_client.post("/chat", json=HELLO)).status_code == 200
     model_server.prefixes = ["/v1"]
     assert (await api_client.post("/chat", json=HELLO)).status_code == 200
-    assert model_server.chats[-1].path == "/v1/chat/completions"
+    assert model_server.chat_requests[-1].path == "/v1/chat/completions"
     model_server.prefixes = ["/engines/v1"]
     assert (await api_client.get("/models")).status_code == 200

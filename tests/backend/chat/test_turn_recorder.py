@@ -30,7 +30,7 @@ from tests.support.fake_model_server import (
     Reply,
     chunk,
     replay,
-    stream_of,
+    stream_reply,
 )
 from tests.support.requests import HELLO, MODEL_ID
 from tests.support.sse import extensions_of, parse_chunks
@@ -73,7 +73,7 @@ def finished_messages(client: httpx.Client, conversation: str) -> list[Json]:
 def test_streamed_turn_is_stored(
     client: httpx.Client, conversation: str, model_server: FakeModelServer
 ) -> None:
-    model_server.replies.append(stream_of(["Hel", "lo", "\u2028!"]))
+    model_server.replies.append(stream_reply(["Hel", "lo", "\u2028!"]))
     body = chat_request("Hi", conversation, stream=True, seed=7, temperature=0)
     first = parse_chunks(client.post("/chat", json=body).text)[0]
     question, answer = stored_messages(client, conversation)
@@ -85,7 +85,7 @@ def test_streamed_turn_is_stored(
     assert answer["parameters"] == {"seed": 7, "temperature": 0, "max_tokens": 1024}
     receipt = answer["receipt"]
     assert (receipt["finish_reason"], receipt["completion_tokens"]) == ("stop", 3)
-    assert "smolchat" not in model_server.chats[0].body
+    assert "smolchat" not in model_server.chat_requests[0].body
 
 
 def test_turn_that_is_not_streamed_is_stored(client: httpx.Client, conversation: str) -> None:
@@ -102,7 +102,7 @@ def test_turn_that_is_not_streamed_is_stored(client: httpx.Client, conversation:
 def test_stream_has_the_message_ids_before_progress(
     client: httpx.Client, conversation: str, model_server: FakeModelServer
 ) -> None:
-    model_server.replies.append(stream_of(["Hi"]))
+    model_server.replies.append(stream_reply(["Hi"]))
     options = {"progress": True, "receipt": True}
     body = chat_request("Hi", conversation, stream=True, smolchat=options)
     extensions = extensions_of(parse_chunks(client.post("/chat", json=body).text))
@@ -119,7 +119,7 @@ def test_question_is_stored_before_the_upstream_request(
     with ThreadPoolExecutor() as pool:
         body = chat_request("Hello?", conversation, stream=True)
         response = pool.submit(client.post, "/chat", json=body, timeout=2)
-        wait_until(lambda: len(model_server.chats) == 1)
+        wait_until(lambda: len(model_server.chat_requests) == 1)
         question, answer = stored_messages(client, conversation)
         assert response.exception()
     assert (question["content"], answer["state"]) == ("Hello?", "writing")
@@ -156,7 +156,7 @@ def test_question_without_a_parent_follows_the_last_answer(
 def test_continued_answer_is_stored_with_its_prefix(
     client: httpx.Client, conversation: str, model_server: FakeModelServer
 ) -> None:
-    model_server.replies.append(stream_of([" two", " three"]))
+    model_server.replies.append(stream_reply([" two", " three"]))
     body = chat_request("Count", conversation, stream=True)
     body["messages"].append({"role": "assistant", "content": "One"})
     client.post("/chat", json=body)
@@ -168,7 +168,7 @@ def test_reasoning_tool_calls_and_logprobs_are_stored(
 ) -> None:
     call = {"index": 0, "id": "c1", "type": "function"}
     logprobs = [{"token": "Hi", "logprob": -0.5, "top_logprobs": []}]
-    pieces = [
+    chunks = [
         chunk({"role": "assistant", "reasoning_content": "Hm"}),
         chunk({"reasoning_content": "."}),
         chunk({"tool_calls": [call | {"function": {"name": "add", "arguments": '{"a"'}}]}),
@@ -179,7 +179,7 @@ def test_reasoning_tool_calls_and_logprobs_are_stored(
         chunk({}, "tool_calls"),
         DONE,
     ]
-    model_server.replies.append(Reply(headers=EVENTS, pieces=pieces))
+    model_server.replies.append(Reply(headers=EVENTS, chunks=chunks))
     client.post("/chat", json=chat_request("Hi", conversation, stream=True))
     answer = stored_messages(client, conversation)[1]
     assert (answer["reasoning"], answer["content"]) == ("Hm.", "Hi")
@@ -191,8 +191,8 @@ def test_reasoning_tool_calls_and_logprobs_are_stored(
 def test_disconnect_during_a_stream_stores_a_stopped_answer(
     client: httpx.Client, conversation: str, model_server: FakeModelServer
 ) -> None:
-    pieces = stream_of(["Hel", "lo"]).pieces[:3]
-    model_server.replies.append(Reply(headers=EVENTS, pieces=pieces, end="hang"))
+    chunks = stream_reply(["Hel", "lo"]).chunks[:3]
+    model_server.replies.append(Reply(headers=EVENTS, chunks=chunks, end="hang"))
     body = chat_request("Hi", conversation, stream=True)
     with client.stream("POST", "/chat", json=body) as response:
         for line in response.iter_lines():
@@ -202,7 +202,7 @@ def test_disconnect_during_a_stream_stores_a_stopped_answer(
     assert (answer["content"], answer["state"], answer["error"]) == ("Hello", "stopped", None)
     assert answer["receipt"]["finish_reason"] is None
     assert question["content"] == "Hi"
-    assert model_server.chats[0].left.wait(1)
+    assert model_server.chat_requests[0].disconnected.wait(1)
 
 
 def test_disconnect_before_the_first_token_stores_a_stopped_answer(
@@ -223,7 +223,7 @@ def test_disconnect_before_the_first_token_stores_a_stopped_answer(
     [
         (Reply(status=500), "model_server_failed"),
         (replay("err-overflow"), "context_length_exceeded"),
-        (Reply(headers=JSON, pieces=[b"{}"]), "model_server_failed"),
+        (Reply(headers=JSON, chunks=[b"{}"]), "model_server_failed"),
     ],
 )
 def test_failed_answer_is_stored_with_its_error(
@@ -247,7 +247,7 @@ def test_answer_that_fails_during_the_stream_is_stored_with_its_text(
     client: httpx.Client, conversation: str, model_server: FakeModelServer
 ) -> None:
     model_server.replies.append(
-        Reply(headers=EVENTS, pieces=[chunk({"content": "Hel"})], end="cut")
+        Reply(headers=EVENTS, chunks=[chunk({"content": "Hel"})], end="cut")
     )
     text = client.post("/chat", json=chat_request("Hi", conversation, stream=True)).text
     answer = stored_messages(client, conversation)[1]
@@ -258,12 +258,12 @@ def test_answer_that_fails_during_the_stream_is_stored_with_its_text(
 def test_text_is_saved_during_the_stream(
     client: httpx.Client, conversation: str, model_server: FakeModelServer
 ) -> None:
-    pieces = stream_of(["One", " two"]).pieces[:3]
-    model_server.replies.append(Reply(headers=EVENTS, pieces=pieces, end="hang"))
+    chunks = stream_reply(["One", " two"]).chunks[:3]
+    model_server.replies.append(Reply(headers=EVENTS, chunks=chunks, end="hang"))
     body = chat_request("Hi", conversation, stream=True)
     with client.stream("POST", "/chat", json=body) as response:
-        chunks = response.iter_bytes()  # kept, since closing it would close the response
-        next(chunks)
+        stream = response.iter_bytes()  # kept, since closing it would close the response
+        next(stream)
         start = time.monotonic()
         wait_until(lambda: stored_messages(client, conversation)[1]["content"] == "One two")
         assert time.monotonic() - start < 5  # 1 s on an idle machine
@@ -293,13 +293,13 @@ def test_chat_that_cannot_be_stored_is_rejected(
     response = client.post("/chat", json=chat_request("Hi", conversation, stream=True, **fields))
     assert (response.status_code, response.json()["error"]["code"]) == (status, code)
     assert stored_messages(client, conversation) == []
-    assert model_server.chats == []
+    assert model_server.chat_requests == []
 
 
 def test_stream_continues_if_its_conversation_is_deleted(
     client: httpx.Client, conversation: str, model_server: FakeModelServer
 ) -> None:
-    model_server.replies.append(stream_of(["Hel", "lo"], gap_seconds=0.1))
+    model_server.replies.append(stream_reply(["Hel", "lo"], interval_seconds=0.1))
     body = chat_request("Hi", conversation, stream=True)
     with client.stream("POST", "/chat", json=body) as response:
         stream = response.iter_text()
@@ -328,7 +328,7 @@ def test_chat_without_a_conversation_is_not_stored(
     body = HELLO | {"smolchat": {"conversation": None}}
     assert "smolchat" not in client.post("/chat", json=body).json()
     assert client.get("/conversations").json()["data"] == []
-    assert len(model_server.chats) == 1
+    assert len(model_server.chat_requests) == 1
 
 
 @pytest.mark.parametrize("is_stream", [True, False])
@@ -340,11 +340,13 @@ def test_chat_reports_an_error_if_the_answer_could_not_be_stored(
     *,
     is_stream: bool,
 ) -> None:
-    model_server.replies.append(replace(replay("stream" if is_stream else "chat"), gap_seconds=0.3))
+    model_server.replies.append(
+        replace(replay("stream" if is_stream else "chat"), interval_seconds=0.3)
+    )
     with ThreadPoolExecutor() as pool:
         body = chat_request("Hi", conversation, stream=is_stream)
         pending = pool.submit(client.post, "/chat", json=body)
-        wait_until(lambda: len(model_server.chats) == 1)
+        wait_until(lambda: len(model_server.chat_requests) == 1)
         with closing(sqlite3.connect(tmp_path / FILE_NAME)) as database:
             database.execute("ALTER TABLE messages RENAME TO elsewhere")
         response = pending.result()
@@ -366,7 +368,9 @@ class FailingRepository(ConversationRepository):
 async def test_unexpected_error_while_saving_is_raised_and_the_answer_stored(
     app: FastAPI, api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
-    model_server.replies.append(stream_of(["One", " two"], gap_seconds=SAVE_INTERVAL_SECONDS / 2))
+    model_server.replies.append(
+        stream_reply(["One", " two"], interval_seconds=SAVE_INTERVAL_SECONDS / 2)
+    )
     conversation = (await api_client.post("/conversations", json={})).json()["id"]
     state = app.state.core
     request = ChatCompletionRequest(**chat_request("Hi", conversation, stream=True))

@@ -15,7 +15,14 @@ import pytest
 
 from backend.model_server.client import MAX_LOADS
 from tests.support.api_server import running_api, settings_for
-from tests.support.fake_model_server import DONE, FakeModelServer, Reply, chunk, replay, stream_of
+from tests.support.fake_model_server import (
+    DONE,
+    FakeModelServer,
+    Reply,
+    chunk,
+    replay,
+    stream_reply,
+)
 from tests.support.model_server_variants import LOADING
 from tests.support.requests import HELLO, MODEL_ID, STREAMED
 from tests.support.sse import parse_events, progress_of, receipt_of, text_of
@@ -24,9 +31,9 @@ from tests.support.waiting import wait_until
 # As reported for Qwen3.5 in docker/docker-agent#2327.
 ONE_SYSTEM_MESSAGE = Reply(
     status=500,
-    pieces=[b'{"error":{"code":500,"message":"Jinja Exception: System message must be first."}}'],
+    chunks=[b'{"error":{"code":500,"message":"Jinja Exception: System message must be first."}}'],
 )
-ONE_CHOICE = Reply(pieces=[chunk({"content": "Hi"}, "stop"), DONE])
+ONE_CHOICE = Reply(chunks=[chunk({"content": "Hi"}, "stop"), DONE])
 
 
 def phases(text: str) -> list[str]:
@@ -66,7 +73,7 @@ def test_chat_without_options_has_no_extensions(
 ) -> None:
     response = httpx.post(f"{api_url}/chat", json=STREAMED)
     assert b"smolchat" not in response.content
-    assert set(model_server.chats[0].body) == {"messages", "model", "max_tokens", "stream"}
+    assert set(model_server.chat_requests[0].body) == {"messages", "model", "max_tokens", "stream"}
 
 
 def test_stream_has_the_receipt_in_its_last_chunk(
@@ -78,7 +85,7 @@ def test_stream_has_the_receipt_in_its_last_chunk(
     assert done == "[DONE]"
     assert last["choices"] == []
     assert last["smolchat"]["receipt"] == receipt
-    upstream = model_server.chats[0].body
+    upstream = model_server.chat_requests[0].body
     assert "smolchat" not in upstream
     assert receipt["seed"] == upstream["seed"]
     assert upstream["stream_options"] == {"include_usage": True}
@@ -107,7 +114,7 @@ def test_chat_waits_for_a_loading_model(
     else:
         receipt = response.json()["smolchat"]["receipt"]
     assert 1500 < receipt["load_ms"] <= receipt["total_ms"]
-    assert len(model_server.chats) == 3
+    assert len(model_server.chat_requests) == 3
 
 
 def test_chat_returns_503_when_the_model_does_not_finish_loading(
@@ -129,7 +136,7 @@ def test_system_messages_are_merged_when_the_template_requires_it(
     ]
     model_server.replies.append(ONE_SYSTEM_MESSAGE)
     assert httpx.post(f"{api_url}/chat", json={"messages": messages}).status_code == 200
-    first, second = model_server.chats
+    first, second = model_server.chat_requests
     assert first.body["messages"] == messages
     assert second.body["messages"] == [
         {"role": "system", "content": "Be brief.\n\nBe kind."},
@@ -144,7 +151,7 @@ def test_chat_returns_400_when_the_template_rejects_merged_messages(
     response = httpx.post(f"{api_url}/chat", json=HELLO)
     assert response.status_code == 400
     assert "template does not support" in response.json()["error"]["message"]
-    assert len(model_server.chats) == 1
+    assert len(model_server.chat_requests) == 1
 
 
 @pytest.mark.parametrize("body", [HELLO, STREAMED])
@@ -159,7 +166,7 @@ def test_more_choices_than_slots_are_requested_in_batches(
     chunks = parse_events(response.text)[:-1] if body is STREAMED else [response.json()]
     assert [choice["index"] for chunk in chunks for choice in chunk["choices"]] == [0, 4, 8]
     assert {chunk["model"] for chunk in chunks} == {MODEL_ID}
-    batches = [(chat.body["n"], chat.body["seed"]) for chat in model_server.chats]
+    batches = [(chat.body["n"], chat.body["seed"]) for chat in model_server.chat_requests]
     assert batches == [(10, 1), (4, 1), (4, 5), (2, 9)]
 
 
@@ -167,7 +174,7 @@ def test_queued_chats_report_their_position_and_excess_ones_get_429(
     narrow_api_url: str, model_server: FakeModelServer
 ) -> None:
     held = [threading.Event(), threading.Event()]
-    model_server.replies += [stream_of(["Hi"], held=event) for event in held]
+    model_server.replies += [stream_reply(["Hi"], release=event) for event in held]
     send = partial(
         httpx.post,
         f"{narrow_api_url}/chat",
@@ -194,7 +201,7 @@ def test_cancelled_chat_frees_its_queue_slot(
     narrow_api_url: str, model_server: FakeModelServer
 ) -> None:
     held = threading.Event()
-    model_server.replies.append(replay("chat", held=held))
+    model_server.replies.append(replay("chat", release=held))
     send = partial(httpx.post, f"{narrow_api_url}/chat", json=HELLO, timeout=60)
     with ThreadPoolExecutor() as pool:
         first = enqueue(pool, send, narrow_api_url, waiting=0)
@@ -205,30 +212,30 @@ def test_cancelled_chat_frees_its_queue_slot(
         held.set()
         assert last.result().status_code == 200
     assert first.result().status_code == 200
-    assert len(model_server.chats) == 2
+    assert len(model_server.chat_requests) == 2
 
 
 def test_deterministic_chat_runs_alone_and_without_the_prompt_cache(
     api_url: str, model_server: FakeModelServer
 ) -> None:
     held = threading.Event()
-    model_server.replies.append(stream_of(["Hi"], held=held))
+    model_server.replies.append(stream_reply(["Hi"], release=held))
     send = partial(httpx.post, f"{api_url}/chat", timeout=60)
     deterministic = HELLO | {"smolchat": {"deterministic": True}}
     with ThreadPoolExecutor() as pool:
         enqueue(pool, partial(send, json=STREAMED), api_url, waiting=0)
         response = enqueue(pool, partial(send, json=deterministic), api_url, waiting=1)
-        assert len(model_server.chats) == 1
+        assert len(model_server.chat_requests) == 1
         held.set()
     assert response.result().status_code == 200
-    assert model_server.chats[1].body["cache_prompt"] is False
+    assert model_server.chat_requests[1].body["cache_prompt"] is False
 
 
 def test_docker_model_runner_loads_a_model_once_for_all_waiting_chats(
     api_url: str, model_server: FakeModelServer
 ) -> None:
     held = threading.Event()
-    model_server.preloading = replay("preload-only-unloaded", held=held)
+    model_server.preload_reply = replay("preload-only-unloaded", release=held)
     with ThreadPoolExecutor() as pool:
         disconnect_after(api_url, 0.3, HELLO)
         streamed = STREAMED | {"smolchat": {"progress": True, "receipt": True}}
@@ -238,22 +245,22 @@ def test_docker_model_runner_loads_a_model_once_for_all_waiting_chats(
         ]
         wait_for_queue(api_url, running=2, waiting=0)
         held.set()
-    [preload] = model_server.preloads
-    assert not preload.left.is_set()
+    [preload] = model_server.preload_requests
+    assert not preload.disconnected.is_set()
     assert preload.body == HELLO | {"model": MODEL_ID, "max_tokens": 1}
     assert [response.result().status_code for response in pending] == [200, 200]
     assert phases(pending[1].result().text) == ["loading", "writing"]
     assert stream_receipt(pending[1].result().text)["load_ms"] > 0
-    assert len(model_server.chats) == 2  # none for the client that disconnected
+    assert len(model_server.chat_requests) == 2  # none for the client that disconnected
     assert httpx.post(f"{api_url}/chat", json=HELLO).status_code == 200
-    assert len(model_server.preloads) == 1
+    assert len(model_server.preload_requests) == 1
 
 
 def test_model_is_loaded_again_after_a_failure(api_url: str, model_server: FakeModelServer) -> None:
     model_server.replies += [replay("chat"), replay("runner-killed-non-stream")]
     statuses = [httpx.post(f"{api_url}/chat", json=HELLO).status_code for _ in range(3)]
     assert statuses == [200, 502, 200]
-    assert len(model_server.preloads) == 2
+    assert len(model_server.preload_requests) == 2
 
 
 def test_model_is_loaded_again_after_a_long_idle_time(model_server: FakeModelServer) -> None:
@@ -261,7 +268,7 @@ def test_model_is_loaded_again_after_a_long_idle_time(model_server: FakeModelSer
         for _ in range(2):
             httpx.post(f"{url}/chat", json=HELLO).raise_for_status()
             time.sleep(0.2)
-    assert len(model_server.preloads) == 2
+    assert len(model_server.preload_requests) == 2
 
 
 def test_server_that_replaced_docker_model_runner_gets_no_load_request(
@@ -272,7 +279,7 @@ def test_server_that_replaced_docker_model_runner_gets_no_load_request(
     model_server.replies.append(replay("err-unknown-route"))  # restarts the discovery
     for model in (MODEL_ID, "ai/other"):
         httpx.post(f"{api_url}/chat", json=HELLO | {"model": model}).raise_for_status()
-    assert len(model_server.preloads) == 1
+    assert len(model_server.preload_requests) == 1
 
 
 def test_different_server_at_the_same_url_gets_no_load_request(
@@ -280,34 +287,34 @@ def test_different_server_at_the_same_url_gets_no_load_request(
 ) -> None:
     with running_api(settings_for(model_server, loaded_seconds=0.1)) as url:
         httpx.post(f"{url}/chat", json=HELLO).raise_for_status()
-        model_server.models = Reply(pieces=[b'{"data": [{"id": "m", "owned_by": "vllm"}]}'])
+        model_server.models = Reply(chunks=[b'{"data": [{"id": "m", "owned_by": "vllm"}]}'])
         for _ in range(2):
             time.sleep(0.2)
             httpx.post(f"{url}/chat", json=HELLO).raise_for_status()
-    assert len(model_server.preloads) == 1
-    assert len(model_server.chats) == 3
+    assert len(model_server.preload_requests) == 1
+    assert len(model_server.chat_requests) == 3
 
 
 def test_chat_returns_429_when_too_many_models_are_loading(
     api_url: str, model_server: FakeModelServer
 ) -> None:
     held = threading.Event()
-    model_server.flavour = replace(model_server.flavour, names=".*")
-    model_server.preloading = replay("preload-only-unloaded", held=held)
+    model_server.variant = replace(model_server.variant, model_id_pattern=".*")
+    model_server.preload_reply = replay("preload-only-unloaded", release=held)
     for number in range(MAX_LOADS):
         disconnect_after(api_url, 0.1, HELLO | {"model": f"m{number}"})
-    wait_until(lambda: len(model_server.preloads) == MAX_LOADS)
+    wait_until(lambda: len(model_server.preload_requests) == MAX_LOADS)
     rejected = httpx.post(f"{api_url}/chat", json=HELLO | {"model": "another"})
     assert (rejected.status_code, rejected.json()["error"]["code"]) == (429, "too_many_requests")
-    assert len(model_server.preloads) == MAX_LOADS
+    assert len(model_server.preload_requests) == MAX_LOADS
     held.set()
     wait_until(lambda: httpx.post(f"{api_url}/chat", json=HELLO).status_code == 200)
 
 
 def test_model_is_loaded_when_the_api_starts(model_server: FakeModelServer) -> None:
     with running_api(settings_for(model_server, preload=True)):
-        wait_until(lambda: bool(model_server.preloads))
-    assert len(model_server.preloads) == 1
+        wait_until(lambda: bool(model_server.preload_requests))
+    assert len(model_server.preload_requests) == 1
 
 
 def test_stream_with_only_comments_after_its_first_chunk_times_out(
@@ -315,18 +322,20 @@ def test_stream_with_only_comments_after_its_first_chunk_times_out(
 ) -> None:
     comments = [b": ping\n\n"] * 40
     model_server.replies.append(
-        Reply(pieces=[chunk({"content": "Hi"}), *comments], gap_seconds=0.05, end="hang")
+        Reply(chunks=[chunk({"content": "Hi"}), *comments], interval_seconds=0.05, end="hang")
     )
     with running_api(settings_for(model_server, stall_seconds=0.4)) as url:
         response = httpx.post(f"{url}/chat", json=STREAMED)
     assert parse_events(response.text)[-1]["error"]["code"] == "model_server_timeout"
-    assert model_server.chats[0].left.wait(5)
+    assert model_server.chat_requests[0].disconnected.wait(5)
 
 
 def test_chat_returns_504_when_only_comments_arrive_before_the_first_event(
     model_server: FakeModelServer,
 ) -> None:
-    model_server.replies.append(Reply(pieces=[b": ping\n\n"] * 60, gap_seconds=0.05, end="hang"))
+    model_server.replies.append(
+        Reply(chunks=[b": ping\n\n"] * 60, interval_seconds=0.05, end="hang")
+    )
     with running_api(settings_for(model_server, read_timeout_seconds=0.5)) as url:
         response = httpx.post(f"{url}/chat", json=STREAMED)
     assert (response.status_code, response.json()["error"]["code"]) == (504, "model_server_timeout")
@@ -342,7 +351,7 @@ def test_context_size_is_known_after_a_context_length_error(
 
 
 def test_long_pause_in_a_stream_is_filled_with_comments(model_server: FakeModelServer) -> None:
-    model_server.replies.append(stream_of(["a", "b"], gap_seconds=0.4))
+    model_server.replies.append(stream_reply(["a", "b"], interval_seconds=0.4))
     settings = settings_for(model_server, first_event_seconds=0.1, keep_alive_seconds=0.1)
     with running_api(settings) as url:
         response = httpx.post(f"{url}/chat", json=STREAMED)
@@ -352,7 +361,7 @@ def test_long_pause_in_a_stream_is_filled_with_comments(model_server: FakeModelS
 
 def test_client_that_pauses_reading_receives_no_comments(model_server: FakeModelServer) -> None:
     chunks = [chunk({"content": "x" * 60_000})] * 400
-    model_server.replies.append(Reply(pieces=[*chunks, chunk({}, "stop"), DONE]))
+    model_server.replies.append(Reply(chunks=[*chunks, chunk({}, "stop"), DONE]))
     settings = settings_for(model_server, first_event_seconds=0.4, keep_alive_seconds=0.4)
     with (
         running_api(settings) as url,
@@ -378,7 +387,7 @@ def send_without_reading(url: str, body: dict[str, Any]) -> socket.socket:
 
 def test_client_that_never_reads_is_disconnected(model_server: FakeModelServer) -> None:
     """An exclusive request of such a client would block all others forever."""
-    model_server.replies.append(Reply(pieces=[chunk({"content": "x" * 60_000})] * 400))
+    model_server.replies.append(Reply(chunks=[chunk({"content": "x" * 60_000})] * 400))
     settings = settings_for(
         model_server, first_event_seconds=0.2, keep_alive_seconds=0.2, stall_seconds=0.6
     )
@@ -386,13 +395,13 @@ def test_client_that_never_reads_is_disconnected(model_server: FakeModelServer) 
     with running_api(settings) as url, send_without_reading(url, exclusive):
         wait_for_queue(url, running=1, waiting=0)
         assert httpx.post(f"{url}/chat", json=HELLO, timeout=20).status_code == 200
-        assert model_server.chats[0].left.wait(5)
+        assert model_server.chat_requests[0].disconnected.wait(5)
 
 
 def test_usage_followed_by_comments_is_counted(api_url: str, model_server: FakeModelServer) -> None:
-    chunks = list(stream_of(["a", "b"]).pieces)
+    chunks = list(stream_reply(["a", "b"]).chunks)
     chunks[-1:-1] = [b": ping\n\n"] * 3
-    model_server.replies.append(Reply(pieces=chunks, gap_seconds=0.02))
+    model_server.replies.append(Reply(chunks=chunks, interval_seconds=0.02))
     httpx.post(f"{api_url}/chat", json=STREAMED).raise_for_status()
     expected = {"smolchat_prompt_tokens_total 31.0", "smolchat_completion_tokens_total 2.0"}
     assert expected <= {*metrics(api_url)}
@@ -408,7 +417,7 @@ def test_n_cmpl_is_accepted_as_the_number_of_choices(
     options = {"n_cmpl": 8, "smolchat": {"receipt": True}}
     response = httpx.post(f"{api_url}/chat", json=body | options)
     chunks = parse_events(response.text)[:-1] if body is STREAMED else [response.json()]
-    assert [chat.body["n"] for chat in model_server.chats] == [8, 4, 4]
+    assert [chat.body["n"] for chat in model_server.chat_requests] == [8, 4, 4]
     assert chunks[-1]["smolchat"]["receipt"]["completion_tokens"] is None
 
 
@@ -422,7 +431,7 @@ def test_numbers_with_hundreds_of_digits_do_not_break_a_chat(
     numbers = usage + b"," + timings
     completion = b'{"choices":[{"index":0,"message":{"content":"Hi"}}],%b}' % numbers
     chunks = [chunk({}, "stop"), b'data: {"choices":[],%b}\n\n' % numbers, DONE]
-    model_server.replies.append(Reply(pieces=chunks if body is STREAMED else [completion]))
+    model_server.replies.append(Reply(chunks=chunks if body is STREAMED else [completion]))
     response = httpx.post(f"{api_url}/chat", json=body | {"smolchat": {"receipt": True}})
     assert response.status_code == 200
     assert '"completion_tokens":null' in response.text

@@ -21,8 +21,8 @@ def event(**fields: Any) -> bytes:
 
 
 def test_receipt_of_a_recorded_stream_has_the_counts_of_its_timings() -> None:
-    receipt = observed(*replay("stream").pieces, seed=3).receipt()
-    timings = json.loads(replay("stream").pieces[-2][6:])["timings"]
+    receipt = observed(*replay("stream").chunks, seed=3).receipt()
+    timings = json.loads(replay("stream").chunks[-2][6:])["timings"]
     prompt_tokens = timings["prompt_n"] + timings["cache_n"]
     assert receipt.prompt_tokens == prompt_tokens
     assert receipt.completion_tokens == timings["predicted_n"]
@@ -32,15 +32,15 @@ def test_receipt_of_a_recorded_stream_has_the_counts_of_its_timings() -> None:
 
 
 def test_receipt_of_a_recorded_stream_with_usage_has_its_counts() -> None:
-    receipt = observed(*replay("stream-usage").pieces).receipt()
-    usage = json.loads(replay("stream-usage").pieces[-2][6:])["usage"]
+    receipt = observed(*replay("stream-usage").chunks).receipt()
+    usage = json.loads(replay("stream-usage").chunks[-2][6:])["usage"]
     assert receipt.prompt_tokens == usage["prompt_tokens"]
     assert receipt.completion_tokens == usage["completion_tokens"]
 
 
 def test_receipt_of_a_recorded_completion_has_no_first_token_time() -> None:
     usage = UsageTracker("ai/smollm2")
-    usage.update(json.loads(replay("chat").pieces[0]))
+    usage.update(json.loads(replay("chat").chunks[0]))
     assert usage.receipt().first_token_ms is None
     assert usage.receipt().completion_tokens
 
@@ -56,9 +56,9 @@ def test_receipt_fields_that_the_server_does_not_report_are_null() -> None:
 
 
 def test_role_and_progress_do_not_count_as_the_first_token() -> None:
-    empty_stream = replay("stream-return-progress").pieces  # a completion without content
+    empty_stream = replay("stream-return-progress").chunks  # a completion without content
     assert observed(*empty_stream).receipt().first_token_ms is None
-    chunks = replay("stream").pieces
+    chunks = replay("stream").chunks
     first = next(index for index, chunk in enumerate(chunks) if b'"content":"' in chunk)
     assert observed(*chunks[:first]).first_token_seconds is None
     assert observed(*chunks[: first + 1]).first_token_seconds is not None
@@ -72,7 +72,7 @@ def test_reasoning_and_tool_calls_count_as_the_first_token(delta: dict[str, Any]
 
 def test_receipt_of_a_single_token_has_no_speed() -> None:
     usage = UsageTracker("ai/smollm2")
-    usage.update(json.loads(replay("chat-max-tokens-1").pieces[0]))
+    usage.update(json.loads(replay("chat-max-tokens-1").chunks[0]))
     receipt = usage.receipt()
     assert receipt.completion_tokens == 1
     assert receipt.completion_tokens_per_second is None
@@ -81,7 +81,7 @@ def test_receipt_of_a_single_token_has_no_speed() -> None:
 def test_receipt_of_several_choices_has_no_counts_of_a_single_one() -> None:
     """The server counts only one of them."""
     usage = UsageTracker("ai/smollm2", choices=2)
-    usage.update(json.loads(replay("chat-n-2").pieces[0]))
+    usage.update(json.loads(replay("chat-n-2").chunks[0]))
     receipt = usage.receipt()
     assert receipt.prompt_tokens
     assert receipt.prompt_ms is None

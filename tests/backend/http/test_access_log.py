@@ -10,8 +10,8 @@ import pytest
 from backend.completions.metrics import Metrics
 from backend.completions.queue import RequestQueue
 from backend.http.access_log import AccessLogMiddleware, replace_uvicorn_access_log
-from tests.support.api_process import started_by_hand
-from tests.support.api_server import KEY, api_with
+from tests.support.api_process import running_uvicorn
+from tests.support.api_server import API_KEY, api_client_with
 from tests.support.fake_model_server import (
     EVENTS,
     JSON,
@@ -19,7 +19,7 @@ from tests.support.fake_model_server import (
     Reply,
     chunk,
     replay,
-    stream_of,
+    stream_reply,
 )
 from tests.support.raw_http import raw_connection
 from tests.support.requests import HELLO, STREAMED
@@ -77,7 +77,7 @@ async def test_unsafe_request_id_of_the_client_is_replaced(
 async def test_rejected_request_has_an_id_and_a_line(
     model_server: FakeModelServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with api_with(model_server, api_key=KEY) as api:
+    async with api_client_with(model_server, api_key=API_KEY) as api:
         response = await api.post("/chat", json=HELLO)
     assert log_lines(caplog)[0].startswith(f"{response.headers['x-request-id']} POST /chat 401 ")
 
@@ -89,11 +89,15 @@ async def test_keys_prompts_and_queries_are_in_no_log(
     secret_chat = {"messages": [{"role": "user", "content": "my-secret-prompt"}]}
     replies = [replay("chat"), replay("err-overflow"), replay("runner-killed-non-stream")]
     quoting = b'{"error":{"message":"Failed to parse input at pos 0: my-secret-answer"}}'
-    model_server.replies += [*replies, Reply(500, JSON, [quoting]), stream_of(["my-secret-answer"])]
-    async with api_with(model_server, api_key=KEY, dmr_api_key="upstream-secret") as api:
-        for key in (KEY, KEY, KEY, KEY, KEY, "wrong-secret"):
+    model_server.replies += [
+        *replies,
+        Reply(500, JSON, [quoting]),
+        stream_reply(["my-secret-answer"]),
+    ]
+    async with api_client_with(model_server, api_key=API_KEY, dmr_api_key="upstream-secret") as api:
+        for key in (API_KEY, API_KEY, API_KEY, API_KEY, API_KEY, "wrong-secret"):
             headers = {"Authorization": f"Bearer {key}"}
-            body = secret_chat | {"stream": key == KEY and len(model_server.chats) == 4}
+            body = secret_chat | {"stream": key == API_KEY and len(model_server.chat_requests) == 4}
             await api.post("/chat?token=query-secret", json=body, headers=headers)
         await api.post("/chat", json={"messages": "my-secret-prompt"}, headers=headers)
     # httpx logs the requests of this test.
@@ -101,7 +105,7 @@ async def test_keys_prompts_and_queries_are_in_no_log(
     logged = "".join(f"{record.getMessage()} {record.__dict__}" for record in records)
     assert len(log_lines(caplog)) == 7
     assert "secret" not in logged
-    assert KEY not in logged
+    assert API_KEY not in logged
 
 
 @pytest.mark.parametrize(
@@ -144,7 +148,7 @@ def test_disconnect_during_the_request_is_not_a_failure(
 def test_stream_is_logged_when_it_ends(
     api_url: str, model_server: FakeModelServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    model_server.replies.append(stream_of(["Hi", " there"], gap_seconds=0.1))
+    model_server.replies.append(stream_reply(["Hi", " there"], interval_seconds=0.1))
     with httpx.stream("POST", f"{api_url}/chat", json=STREAMED) as response:
         chunks = response.iter_raw()
         next(chunks)
@@ -157,8 +161,8 @@ def test_stream_is_logged_when_it_ends(
 @pytest.mark.parametrize(
     ("reply", "status"),
     [
-        (Reply(headers=EVENTS, pieces=[chunk({"content": "Hi"})], end="hang"), "200"),
-        (Reply(first_seconds=60), "-"),
+        (Reply(headers=EVENTS, chunks=[chunk({"content": "Hi"})], end="hang"), "200"),
+        (Reply(delay_seconds=60), "-"),
     ],
 )
 def test_disconnect_during_the_response_is_logged(
@@ -193,7 +197,7 @@ async def test_unexpected_error_is_logged_as_failed(caplog: pytest.LogCaptureFix
 def test_log_line_is_printed_instead_of_uvicorns(
     options: list[str], model_server: FakeModelServer
 ) -> None:
-    with started_by_hand(model_server, *options, stdout=subprocess.PIPE) as (url, process):
+    with running_uvicorn(model_server, *options, stdout=subprocess.PIPE) as (url, process):
         httpx.post(f"{url}/chat?token=secret", json=HELLO, headers={"X-Request-Id": "mine"})
         process.terminate()
         output = process.communicate()[0].decode()

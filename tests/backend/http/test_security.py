@@ -14,11 +14,11 @@ from api.errors import ApiError
 from backend.http.security import SecurityMiddleware
 from backend.settings import Settings
 from settings import Settings as PageSettings
-from tests.support.api_server import KEY, api_with, running_api, settings_for
+from tests.support.api_server import API_KEY, api_client_with, running_api, settings_for
 from tests.support.fake_model_server import FakeModelServer
 from tests.support.raw_http import raw_connection, status
 from tests.support.requests import HELLO
-from tests.support.streamlit_app import ask, opened, said
+from tests.support.streamlit_app import ask, message_texts, open_page
 
 pytestmark = pytest.mark.anyio
 
@@ -41,10 +41,10 @@ def code(response: httpx.Response) -> str:
         "",
         "Bearer",
         "Bearer ",
-        f"Bearer {KEY[:-1]}",
-        f"Bearer {KEY}x",
-        f"Basic {KEY}",
-        KEY,
+        f"Bearer {API_KEY[:-1]}",
+        f"Bearer {API_KEY}x",
+        f"Basic {API_KEY}",
+        API_KEY,
         "Bearer \xff",
     ],
 )
@@ -54,7 +54,7 @@ async def test_request_without_the_key_is_rejected_before_it_runs(
     headers: dict[bytes, bytes] = {}
     if authorization is not None:
         headers[b"Authorization"] = authorization.encode("latin-1")
-    async with api_with(model_server, api_key=KEY) as api:
+    async with api_client_with(model_server, api_key=API_KEY) as api:
         responses = [await api.post(path, json=HELLO, headers=headers) for path in ("/chat", "/x")]
         responses += [
             await api.get(path, headers=headers)
@@ -67,22 +67,22 @@ async def test_request_without_the_key_is_rejected_before_it_runs(
 
 
 async def test_request_with_the_key_is_accepted(model_server: FakeModelServer) -> None:
-    async with api_with(model_server, api_key=KEY) as api:
+    async with api_client_with(model_server, api_key=API_KEY) as api:
         for scheme in ("Bearer", "bearer"):
-            headers = {"Authorization": f"{scheme} {KEY}"}
+            headers = {"Authorization": f"{scheme} {API_KEY}"}
             assert (await api.post("/chat", json=HELLO, headers=headers)).status_code == 200
             assert (await api.get("/docs", headers=headers)).status_code == 200
 
 
 async def test_health_checks_need_no_key(model_server: FakeModelServer) -> None:
-    async with api_with(model_server, api_key=KEY) as api:
+    async with api_client_with(model_server, api_key=API_KEY) as api:
         assert (await api.get("/healthz")).status_code == 200
         assert (await api.get("/readyz")).status_code in (200, 503)
 
 
 def test_openai_client_with_the_key_is_accepted(model_server: FakeModelServer) -> None:
-    with running_api(settings_for(model_server, api_key=KEY)) as url:
-        client = openai.OpenAI(base_url=f"{url}/v1", api_key=KEY, max_retries=0)
+    with running_api(settings_for(model_server, api_key=API_KEY)) as url:
+        client = openai.OpenAI(base_url=f"{url}/v1", api_key=API_KEY, max_retries=0)
         wrong_client = client.with_options(api_key="another")
         with client, wrong_client:
             assert client.models.list().data
@@ -91,16 +91,16 @@ def test_openai_client_with_the_key_is_accepted(model_server: FakeModelServer) -
 
 
 def test_page_sends_the_key(model_server: FakeModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SMOLCHAT_API_KEY", KEY)
-    with running_api(settings_for(model_server, api_key=KEY)) as url:
-        page = ask(opened(url, monkeypatch), "Hello")
+    monkeypatch.setenv("SMOLCHAT_API_KEY", API_KEY)
+    with running_api(settings_for(model_server, api_key=API_KEY)) as url:
+        page = ask(open_page(url, monkeypatch), "Hello")
     st.cache_resource.clear()
     assert not page.warning
-    assert said(page, "assistant")
+    assert message_texts(page, "assistant")
 
 
 def test_page_with_the_wrong_key_gets_an_error(model_server: FakeModelServer) -> None:
-    with running_api(settings_for(model_server, api_key=KEY)) as url:
+    with running_api(settings_for(model_server, api_key=API_KEY)) as url:
         client = ApiClient(PageSettings(api_base_url=url, api_key="another"))  # type: ignore[arg-type]
         assert client.health().model
         with pytest.raises(ApiError) as raised:
@@ -129,7 +129,7 @@ def test_page_with_the_wrong_key_gets_an_error(model_server: FakeModelServer) ->
     ],
 )
 async def test_local_or_allowed_host_is_accepted(host: str, model_server: FakeModelServer) -> None:
-    async with api_with(model_server, allowed_hosts=["api"]) as api:
+    async with api_client_with(model_server, allowed_hosts=["api"]) as api:
         for _ in range(2):
             assert (await api.get("/healthz", headers={"Host": host})).status_code == 200
 
@@ -176,7 +176,7 @@ async def test_any_other_host_is_rejected(
 
 
 async def test_star_allows_any_host(model_server: FakeModelServer) -> None:
-    async with api_with(model_server, allowed_hosts=["*"]) as api:
+    async with api_client_with(model_server, allowed_hosts=["*"]) as api:
         assert (await api.get("/healthz", headers={"Host": "evil.test"})).status_code == 200
 
 
@@ -248,7 +248,7 @@ async def test_only_configured_origins_get_cors_headers(model_server: FakeModelS
     preflight_headers = {"Access-Control-Request-Method": "POST"}
     preflight_headers |= {"Access-Control-Request-Headers": "authorization, content-type"}
     origins = [allowed["Origin"]]
-    async with api_with(model_server, allowed_origins=origins, api_key=KEY) as api:
+    async with api_client_with(model_server, allowed_origins=origins, api_key=API_KEY) as api:
         preflight = await api.options("/chat", headers=preflight_headers | allowed)
         response = await api.post("/chat", json=HELLO, headers=allowed)
         rejected_preflight = await api.options("/chat", headers=preflight_headers | forbidden)
@@ -298,7 +298,7 @@ async def chunked(size: int) -> AsyncIterator[bytes]:
 
 
 async def test_body_over_the_limit_returns_413(model_server: FakeModelServer) -> None:
-    async with api_with(model_server, max_body_bytes=1000) as api:
+    async with api_client_with(model_server, max_body_bytes=1000) as api:
         for size, expected in ((1000, 200), (1001, 413)):
             body = json.dumps(HELLO).ljust(size)
             response = await api.post("/chat", content=body, headers=JSON_TYPE)
@@ -306,7 +306,7 @@ async def test_body_over_the_limit_returns_413(model_server: FakeModelServer) ->
             response = await api.post("/chat", content=chunked(size), headers=JSON_TYPE)
             assert response.status_code == expected
     assert code(response) == "request_too_large"
-    assert len(model_server.chats) == 2
+    assert len(model_server.chat_requests) == 2
 
 
 @pytest.mark.parametrize("is_chunked", [False, True])
@@ -320,7 +320,7 @@ def test_client_that_sends_too_much_gets_the_error_and_the_connection_is_closed(
         assert (response.status_code, code(response)) == (413, "request_too_large")
         assert response.headers["connection"] == "close"
         assert client.post(f"{api_url}/chat", json=HELLO).status_code == 200
-    assert len(model_server.chats) == 1
+    assert len(model_server.chat_requests) == 1
 
 
 def test_declared_length_over_the_limit_is_rejected_before_the_body(api_url: str) -> None:

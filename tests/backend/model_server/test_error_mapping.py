@@ -10,7 +10,7 @@ from tests.support.fake_model_server import replay
 
 def test_context_length_error_has_its_numbers() -> None:
     reply = replay("err-overflow")
-    error = error_from_response(reply.status, reply.pieces[0]).payload()["error"]
+    error = error_from_response(reply.status, reply.chunks[0]).payload()["error"]
     assert (error["n_prompt_tokens"], error["n_ctx"]) == (9031, 8192)
 
 

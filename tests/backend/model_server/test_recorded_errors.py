@@ -175,8 +175,8 @@ async def test_crash_before_the_first_event_returns_502(
 def final_error(response: httpx.Response, reply: Reply) -> tuple[str, str]:
     """Return the code and message of the error event that follows all complete lines of `reply`."""
     text, _, error_json = response.text.partition('\n\ndata: {"error":')
-    upstream = b"".join(reply.pieces)
-    path = json.loads(reply.pieces[0][6:])["model"].encode()
+    upstream = b"".join(reply.chunks)
+    path = json.loads(reply.chunks[0][6:])["model"].encode()
     complete_lines = upstream[: upstream.rfind(b"\n") + 1]
     expected = complete_lines.replace(path, MODEL_ID.encode()).decode()
     assert text.rstrip("\n") == expected.rstrip("\n")
@@ -213,7 +213,7 @@ def test_stall_during_a_stream_is_an_error_event_after_the_text(
 def test_chat_returns_504_when_the_model_server_does_not_respond(
     model_server: FakeModelServer, *, stream: bool
 ) -> None:
-    model_server.replies.append(replay("chat-while-stalled", first_seconds=60))
+    model_server.replies.append(replay("chat-while-stalled", delay_seconds=60))
     with running_api(settings_for(model_server, read_timeout_seconds=0.3)) as url:
         response = httpx.post(f"{url}/chat", json=HELLO | {"stream": stream})
     status, code, _, message = error_of(response)
@@ -228,4 +228,4 @@ async def test_model_is_loaded_before_the_next_chat_after_a_crash(
     await api_client.post("/chat", json=STREAMED)
     assert (await api_client.post("/chat", json=HELLO)).status_code == 200
     posts = [request for request in model_server.requests if request.method == "POST"]
-    assert [request in model_server.preloads for request in posts] == [True, False] * 2
+    assert [request in model_server.preload_requests for request in posts] == [True, False] * 2

@@ -85,7 +85,7 @@ async def test_only_model_list_and_chat_routes_are_requested(
         replay("runner-killed-before-first-byte"),
         replay("chat", end="cut"),
         Reply(502),
-        Reply(503, pieces=[b"service unavailable\n"]),
+        Reply(503, chunks=[b"service unavailable\n"]),
         Reply(429),
     ],
 )
@@ -96,7 +96,7 @@ async def test_failed_request_is_not_retried(
     """A retry of a load that timed out would start the load again, and time out again."""
     model_server.replies.append(reply)
     assert (await api_client.post("/chat", json=body)).status_code in (429, 502)
-    assert len(model_server.chats) == 1
+    assert len(model_server.chat_requests) == 1
 
 
 NO_BACKEND = b'backend "vllm" is not installed; run: docker model install-runner\n'
@@ -109,8 +109,8 @@ NOT_PARSED = "The model produced output that does not match the expected peg-nat
 OVERFLOW = {"type": "exceed_context_size_error", "n_prompt_tokens": 9, "n_ctx": 8}
 OLDER_OVERFLOW = "the request exceeds the available context size. try increasing the context size"
 KNOWN_ERRORS = {
-    "no backend": (Reply(412, pieces=[NO_BACKEND]), 400, "docker model install-runner"),
-    "no memory": (Reply(500, pieces=[NO_MEMORY]), 502, "does not fit into memory"),
+    "no backend": (Reply(412, chunks=[NO_BACKEND]), 400, "docker model install-runner"),
+    "no memory": (Reply(500, chunks=[NO_MEMORY]), 502, "does not fit into memory"),
     "no logprobs": (error_reply(400, message=NO_LOGPROBS), 400, NO_LOGPROBS),
     "not parsed": (error_reply(500, message=NOT_PARSED), 502, "failed with status 500"),
     "overflow with 500": (error_reply(500, **OVERFLOW), 400, "(9 tokens, limit 8)"),
@@ -134,8 +134,8 @@ async def test_known_error_has_advice_and_no_paths(
 async def test_context_length_error_in_an_event_keeps_its_numbers(
     chunks: list[bytes], api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
-    overflow = b"data: %b\n\n" % replay("err-overflow-stream").pieces[0]
-    model_server.replies.append(Reply(headers=EVENTS, pieces=[*chunks, overflow]))
+    overflow = b"data: %b\n\n" % replay("err-overflow-stream").chunks[0]
+    model_server.replies.append(Reply(headers=EVENTS, chunks=[*chunks, overflow]))
     response = await api_client.post("/chat", json=STREAMED)
     error = parse_events(response.text)[-1]["error"] if chunks else response.json()["error"]
     assert response.status_code == (200 if chunks else 400)
@@ -155,8 +155,8 @@ def test_stream_survives_any_text_and_chunk_boundary(
     text_json = json.dumps(text, ensure_ascii=False).encode().replace(b"\x0b", b"\\u000b")
     stream = chunk({"content": "?"}).replace(b'"?"', text_json) + chunk({}, "stop") + DONE
     raw = stream.replace(b"\n", line_end)
-    pieces = [raw[start : start + size] for start in range(0, len(raw), size)]
-    model_server.replies.append(Reply(headers=EVENTS, pieces=pieces))
+    chunks = [raw[start : start + size] for start in range(0, len(raw), size)]
+    model_server.replies.append(Reply(headers=EVENTS, chunks=chunks))
     response = httpx.post(f"{api_url}/chat", json=STREAMED)
     assert parse_events(response.text)[0]["choices"][0]["delta"]["content"] == text
     assert response.text.count("[DONE]") == 2
@@ -169,9 +169,9 @@ async def test_response_with_only_reasoning_is_valid(
 ) -> None:
     message = {"role": "assistant", "content": "", "reasoning_content": "Hm."}
     choice = {"index": 0, "finish_reason": "length", "message": message}
-    completion = Reply(pieces=[json.dumps({"choices": [choice]}).encode()])
-    pieces = [chunk(message), chunk({}, "length"), DONE]
-    model_server.replies.append(Reply(headers=EVENTS, pieces=pieces) if stream else completion)
+    completion = Reply(chunks=[json.dumps({"choices": [choice]}).encode()])
+    chunks = [chunk(message), chunk({}, "length"), DONE]
+    model_server.replies.append(Reply(headers=EVENTS, chunks=chunks) if stream else completion)
     response = await api_client.post("/chat", json=HELLO | {"stream": stream})
     assert response.status_code == 200
     if stream:
@@ -192,8 +192,8 @@ async def test_response_with_only_reasoning_is_valid(
 async def test_tool_call_delta_is_passed_on_unchanged(
     call: dict[str, Any], api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
-    pieces = [chunk({"tool_calls": [call]}), chunk({}, "tool_calls"), DONE]
-    model_server.replies.append(Reply(headers=EVENTS, pieces=pieces))
+    chunks = [chunk({"tool_calls": [call]}), chunk({}, "tool_calls"), DONE]
+    model_server.replies.append(Reply(headers=EVENTS, chunks=chunks))
     response = await api_client.post("/chat", json=STREAMED)
     assert parse_events(response.text)[0]["choices"][0]["delta"] == {"tool_calls": [call]}
     assert "error" not in response.text

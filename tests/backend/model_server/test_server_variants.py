@@ -24,8 +24,8 @@ from tests.support.sse import parse_chunks, parse_events, text_of
 
 pytestmark = pytest.mark.anyio
 
-COMPLETION = json.loads(replay("chat").pieces[0])
-STREAMED_TEXT = text_of(json.loads(piece[6:]) for piece in replay("stream").pieces[:-1])
+COMPLETION = json.loads(replay("chat").chunks[0])
+STREAMED_TEXT = text_of(json.loads(data[6:]) for data in replay("stream").chunks[:-1])
 DIGEST = "sha256:" + COMPLETION["model"].split("/")[-3]  # from the path of the model's file
 ROOT_PATHS = ("", "/")
 DMR_PATHS = (
@@ -119,13 +119,13 @@ def path() -> str:
 
 @pytest.fixture
 def model_server(case: Case) -> Iterator[FakeModelServer]:
-    with running_fake_model_server(flavour=case.variant) as server:
+    with running_fake_model_server(variant=case.variant) as server:
         yield server
 
 
 @pytest.fixture
 def settings(case: Case, path: str, model_server: FakeModelServer) -> Settings:
-    return Settings(model_id=case.model_ids[0], dmr_base_url=model_server.root + path)
+    return Settings(model_id=case.model_ids[0], dmr_base_url=model_server.root_url + path)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ async def test_server_is_found_at_every_form_of_its_url(
 ) -> None:
     assert (await api_client.post("/chat", json=HELLO)).status_code == 200
     routes = [f"{prefix}/chat/completions" for prefix in model_server.prefixes]
-    assert model_server.chats[-1].path in routes
+    assert model_server.chat_requests[-1].path in routes
 
 
 async def test_completion_has_the_requested_model_id(
@@ -149,7 +149,7 @@ async def test_completion_has_the_requested_model_id(
 ) -> None:
     for model_id in case.model_ids:
         completion = (await api_client.post("/chat", json=HELLO | {"model": model_id})).json()
-        assert model_server.chats[-1].body["model"] == model_id
+        assert model_server.chat_requests[-1].body["model"] == model_id
         assert completion["choices"] == COMPLETION["choices"]
         assert completion.get("model") == (None if case.variant is BARE else model_id)
 
@@ -222,7 +222,7 @@ async def test_llama_cpp_fields_are_sent_only_to_llama_cpp(
     options = {"progress": True, "deterministic": True, "receipt": True}
     response = await api_client.post("/chat", json=HELLO | {"stream": True, "smolchat": options})
     assert text_of(parse_chunks(response.text)) == STREAMED_TEXT
-    added = {"return_progress", "cache_prompt"} & model_server.chats[-1].body.keys()
+    added = {"return_progress", "cache_prompt"} & model_server.chat_requests[-1].body.keys()
     assert len(added) == (0 if case.variant in (OLLAMA, BARE) else 2)
     # A field that the client sets is passed on to any server.
     with_top_k = await api_client.post("/chat", json=HELLO | {"top_k": 40})
@@ -234,10 +234,10 @@ async def test_only_docker_model_runner_gets_load_requests(
 ) -> None:
     for _ in range(3):
         assert (await api_client.post("/chat", json=HELLO)).status_code == 200
-    assert len(model_server.preloads) == case.preload_count
-    for preload in model_server.preloads:
+    assert len(model_server.preload_requests) == case.preload_count
+    for preload in model_server.preload_requests:
         assert (preload.body["model"], preload.body["max_tokens"]) == (case.model_ids[0], 1)
-    assert len(model_server.chats) == 3
+    assert len(model_server.chat_requests) == 3
 
 
 def test_preload_setting_sends_load_requests_only_to_docker_model_runner(
@@ -254,20 +254,20 @@ def test_preload_setting_sends_load_requests_only_to_docker_model_runner(
 async def test_failed_load_returns_502_and_is_retried_by_the_next_chat(
     api_client: httpx.AsyncClient, model_server: FakeModelServer, *, stream: bool
 ) -> None:
-    success, model_server.preloading = model_server.preloading, replay("err-load-broken-file")
+    success, model_server.preload_reply = model_server.preload_reply, replay("err-load-broken-file")
     response = await api_client.post("/chat", json=HELLO | {"stream": stream})
     assert response.status_code == 502
     assert response.json()["error"]["message"].startswith("The model file is damaged.")
-    assert not model_server.chats
-    model_server.preloading = success
+    assert not model_server.chat_requests
+    model_server.preload_reply = success
     assert (await api_client.post("/chat", json=HELLO)).status_code == 200
 
 
 # Responses to a load request that the server takes for a chat.
 LOAD_RESPONSES = {
-    "rejected": Reply(400, pieces=[b'{"error":{"message":"no such field"}}']),
+    "rejected": Reply(400, chunks=[b'{"error":{"message":"no such field"}}']),
     "template": Reply(
-        500, pieces=[b'{"error":{"message":"Jinja Exception: a system message is missing"}}']
+        500, chunks=[b'{"error":{"message":"Jinja Exception: a system message is missing"}}']
     ),
     "loading": LOADING,
 }
@@ -289,7 +289,7 @@ async def test_error_line_of_an_older_server_becomes_an_error_event(
     api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     failure = b'error: {"code":500,"message":"slot 0 | /models/x.gguf","type":"server_error"}\n\n'
-    failing = Reply(headers=EVENTS, pieces=[chunk({"content": "Hi"}), failure])
+    failing = Reply(headers=EVENTS, chunks=[chunk({"content": "Hi"}), failure])
     model_server.replies += [replay("chat"), failing]  # the first one to the load request
     response = await api_client.post("/chat", json=HELLO | {"stream": True})
     first, error = parse_events(response.text)

@@ -39,12 +39,12 @@ async def test_docker_model_runner_models_are_listed_with_metadata(
 async def test_llama_server_metadata_is_parsed(
     api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
-    model_server.models = Reply(pieces=[LLAMA_SERVER])
+    model_server.models = Reply(chunks=[LLAMA_SERVER])
     metadata = (await api_client.get("/models")).json()["data"][0]["smolchat"]
     assert (metadata["parameters"], metadata["size"]) == ("134.52 M", "92.10 MiB")
     assert (metadata["context_window"], metadata["quantization"]) == (4096, "Q4_1")
     larger = LLAMA_SERVER.replace(b"134515008", b"1711376384")
-    model_server.models = Reply(pieces=[larger])
+    model_server.models = Reply(chunks=[larger])
     metadata = (await api_client.get("/models")).json()["data"][0]["smolchat"]
     assert metadata["parameters"] == "1.71 B"
 
@@ -52,7 +52,7 @@ async def test_llama_server_metadata_is_parsed(
 async def test_missing_metadata_is_null(
     api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
-    model_server.models = Reply(pieces=[OLLAMA])
+    model_server.models = Reply(chunks=[OLLAMA])
     entry = (await api_client.get("/models")).json()["data"][0]
     assert entry["id"] == "llama3.2:1b"
     assert set(entry["smolchat"].values()) == {None}
@@ -71,7 +71,7 @@ async def test_missing_metadata_is_null(
 async def test_invalid_metadata_is_null(
     entry: bytes, api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
-    model_server.models = Reply(pieces=[b'{"data": [' + entry + b"]}"])
+    model_server.models = Reply(chunks=[b'{"data": [' + entry + b"]}"])
     response = await api_client.get("/models")
     assert response.status_code == 200
     assert set(response.json()["data"][0]["smolchat"].values()) == {None}
@@ -87,6 +87,6 @@ async def test_failed_model_is_listed(
 async def test_invalid_model_list_returns_502(
     api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
-    model_server.models = Reply(pieces=[b"[]"])
+    model_server.models = Reply(chunks=[b"[]"])
     response = await api_client.get("/models")
     assert (response.status_code, response.json()["error"]["code"]) == (502, "model_server_failed")

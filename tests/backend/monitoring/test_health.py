@@ -13,9 +13,9 @@ from tests.support.model_server_variants import LOADING
 
 pytestmark = pytest.mark.anyio
 
-OTHER_MODEL = Reply(pieces=[b'{"data": [{"id": "docker.io/ai/other:latest"}]}'])
-NO_MODEL = Reply(pieces=[b'{"data": []}'])
-SINGLE_FILE = Reply(pieces=[b'{"data": [{"id": "/models/tiny.gguf", "owned_by": "llamacpp"}]}'])
+OTHER_MODEL = Reply(chunks=[b'{"data": [{"id": "docker.io/ai/other:latest"}]}'])
+NO_MODEL = Reply(chunks=[b'{"data": []}'])
+SINGLE_FILE = Reply(chunks=[b'{"data": [{"id": "/models/tiny.gguf", "owned_by": "llamacpp"}]}'])
 
 
 async def test_health_and_readiness_are_200_when_the_model_is_available(
@@ -34,12 +34,12 @@ async def test_health_and_readiness_are_200_when_the_model_is_available(
         (LOADING, "loading"),
         (OTHER_MODEL, "model_missing"),
         (NO_MODEL, "model_missing"),
-        (Reply(pieces=[b"<html>hello</html>"]), "invalid"),
-        (Reply(pieces=[b'{"data": [1]}']), "invalid"),
-        (Reply(headers=[("Content-Encoding", "gzip")], pieces=[b"no gzip"]), "invalid"),
+        (Reply(chunks=[b"<html>hello</html>"]), "invalid"),
+        (Reply(chunks=[b'{"data": [1]}']), "invalid"),
+        (Reply(headers=[("Content-Encoding", "gzip")], chunks=[b"no gzip"]), "invalid"),
         (replay("err-unknown-route"), "invalid"),
         (Reply(end="hang"), "silent"),
-        (Reply(first_seconds=60), "silent"),
+        (Reply(delay_seconds=60), "silent"),
     ],
 )
 async def test_model_server_state_is_reported(
@@ -85,7 +85,7 @@ async def test_probes_never_run_the_model(
 ) -> None:
     await api_client.get("/healthz")
     await api_client.get("/readyz")
-    assert not model_server.chats
+    assert not model_server.chat_requests
     assert {request.method for request in model_server.requests} == {"GET"}
 
 

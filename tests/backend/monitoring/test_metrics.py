@@ -45,7 +45,7 @@ async def test_token_counts_are_those_of_the_model_server(
     model_server.replies.append(reply)
     await api_client.post("/chat", json=HELLO | {"stream": case != "chat"})
     metrics = await read_metrics(api_client)
-    text = b"".join(reply.pieces).decode()
+    text = b"".join(reply.chunks).decode()
     completion = int(re.search(r'"predicted_n":(\d+)', text)[1])  # type: ignore[index]
     assert metrics["smolchat_completion_tokens_total"] == completion
     assert metrics["smolchat_prompt_tokens_total"] > 0

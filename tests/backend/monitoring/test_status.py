@@ -18,7 +18,7 @@ from sqlalchemy import create_engine, make_url, text
 from backend.database.database import FILE_NAME, database_location
 from backend.main import create_app
 from backend.settings import Settings
-from tests.support.fake_model_server import FakeModelServer, Reply, stream_of
+from tests.support.fake_model_server import FakeModelServer, Reply, stream_reply
 from tests.support.requests import HELLO, MODEL_ID, STREAMED
 
 pytestmark = pytest.mark.anyio
@@ -52,7 +52,7 @@ async def store_answer(
     api: httpx.AsyncClient, model_server: FakeModelServer, *, tokens: int
 ) -> None:
     conversation = (await api.post("/conversations", json={})).json()["id"]
-    model_server.replies.append(stream_of(["a"] * tokens))
+    model_server.replies.append(stream_reply(["a"] * tokens))
     await api.post("/chat", json=STREAMED | {"smolchat": {"conversation": conversation}})
 
 
@@ -77,7 +77,7 @@ async def test_context_size_is_reported_if_the_model_server_reports_it(
     api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     entry = {"id": "/models/tiny.gguf", "owned_by": "llamacpp", "meta": {"n_ctx": 2048}}
-    model_server.models = Reply(pieces=[json.dumps({"data": [entry]}).encode()])
+    model_server.models = Reply(chunks=[json.dumps({"data": [entry]}).encode()])
     status = (await get_status(api_client))["model_server"]
     assert (status["name"], status["context_size"]) == ("llama.cpp", 2048)
 
@@ -155,7 +155,7 @@ def test_database_location_has_no_credentials(url: str, location: str) -> None:
     assert database_location(make_url(url)) == location
 
 
-@pytest.mark.parametrize("models", [Reply(end="hang"), Reply(first_seconds=60)])
+@pytest.mark.parametrize("models", [Reply(end="hang"), Reply(delay_seconds=60)])
 async def test_silent_model_server_is_reported_within_the_time_limit(
     api_client: httpx.AsyncClient, model_server: FakeModelServer, models: Reply
 ) -> None:
@@ -171,7 +171,7 @@ async def test_status_never_runs_the_model(
     api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     await get_status(api_client)
-    assert not model_server.chats
+    assert not model_server.chat_requests
     assert {request.method for request in model_server.requests} == {"GET"}
 
 
@@ -227,7 +227,7 @@ async def test_database_failure_is_reported(api_client: httpx.AsyncClient, tmp_p
 async def test_running_requests_are_counted(
     api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
-    model_server.replies.append(stream_of(["a"], first_seconds=1.5))
+    model_server.replies.append(stream_reply(["a"], delay_seconds=1.5))
     request = asyncio.create_task(api_client.post("/chat", json=HELLO))
     await asyncio.sleep(0.5)
     assert (await get_status(api_client))["running"] == 1

@@ -15,7 +15,14 @@ from backend.structured.batch import StructuredBatch
 from backend.structured.protocol import StructuredRequest
 from backend.structured.target_schema import TargetSchema
 from tests.support.api_server import running_api, settings_for
-from tests.support.fake_model_server import EVENTS, FakeModelServer, Reply, chunk, replay, stream_of
+from tests.support.fake_model_server import (
+    EVENTS,
+    FakeModelServer,
+    Reply,
+    chunk,
+    replay,
+    stream_reply,
+)
 from tests.support.structured_requests import (
     ANN,
     PROBE_PASSED,
@@ -37,7 +44,7 @@ INVALID = '{"name": "Ann", "age": -1}'
         (replay("err-overflow"), "context_length_exceeded"),
         (replay("runner-killed-before-first-byte"), "model_server_failed"),
         (
-            Reply(headers=EVENTS, pieces=[chunk({"content": '{"name": "B'})], end="cut"),
+            Reply(headers=EVENTS, chunks=[chunk({"content": '{"name": "B'})], end="cut"),
             "model_server_failed",
         ),
     ],
@@ -78,7 +85,7 @@ def test_failure_has_the_prompt_sent_and_the_unenforced_keywords(
     schema = {"type": "string", "pattern": "^(?=a)b"}
     model_server.replies += [PROBE_PASSED, *[stream_text('"b"')] * 3]
     _, response = post(api_url, structured_request(schema))
-    upstream = model_server.chats[-1].body
+    upstream = model_server.chat_requests[-1].body
     sent = response["error"]["sent"]
     assert sent["schema"] == upstream["response_format"]["json_schema"]["schema"]
     assert sent["instruction"] in upstream["messages"][0]["content"]
@@ -110,26 +117,26 @@ def test_answers_are_generated_in_parallel_if_the_queue_has_room(
     api_url: str, model_server: FakeModelServer
 ) -> None:
     held = threading.Event()
-    reply = stream_of([ANN], held=held)
+    reply = stream_reply([ANN], release=held)
     model_server.replies += [PROBE_PASSED, *[reply] * 6]
     with ThreadPoolExecutor() as pool:
         pending = pool.submit(post, api_url, structured_request(n=6))
-        wait_until(lambda: len(model_server.chats) == 1 + 4)
+        wait_until(lambda: len(model_server.chat_requests) == 1 + 4)
         held.set()
         status, response = pending.result()
     assert (status, len(response["answers"])) == (200, 6)
 
 
 def test_batch_lets_another_request_run_between_its_answers(model_server: FakeModelServer) -> None:
-    model_server.replies += [PROBE_PASSED, *[stream_of([ANN], first_seconds=0.1)] * 12]
+    model_server.replies += [PROBE_PASSED, *[stream_reply([ANN], delay_seconds=0.1)] * 12]
     with (
         running_api(settings_for(model_server, max_concurrent=2, max_waiting=2)) as url,
         ThreadPoolExecutor() as pool,
     ):
         batch = pool.submit(post, url, structured_request(n=10))
-        wait_until(lambda: len(model_server.chats) > 3)
+        wait_until(lambda: len(model_server.chat_requests) > 3)
         assert post(url, structured_request())[0] == 200
-        assert len(model_server.chats) < 1 + 10
+        assert len(model_server.chat_requests) < 1 + 10
         assert batch.result()[0] == 200
 
 
@@ -169,11 +176,11 @@ def test_deadline_includes_the_probe(model_server: FakeModelServer) -> None:
     with running_api(settings_for(model_server, structured_seconds=0.5)) as url:
         status, response = post(url, structured_request())
     assert (status, response["error"]["code"]) == (504, "model_server_timeout")
-    assert model_server.chats[0].left.wait(5)
+    assert model_server.chat_requests[0].disconnected.wait(5)
 
 
 def test_deadline_includes_all_answers(model_server: FakeModelServer) -> None:
-    model_server.replies += [PROBE_PASSED, *[stream_of([ANN], first_seconds=0.6)] * 8]
+    model_server.replies += [PROBE_PASSED, *[stream_reply([ANN], delay_seconds=0.6)] * 8]
     settings = settings_for(model_server, structured_seconds=1.6, max_concurrent=1)
     with running_api(settings) as url:
         status, response = post(url, structured_request(n=8))
@@ -181,15 +188,15 @@ def test_deadline_includes_all_answers(model_server: FakeModelServer) -> None:
     assert 1 <= len(response["error"]["answers"]) <= 2
 
 
-class CountedPieces(list[bytes]):
+class CountedChunks(list[bytes]):
     """A list that counts the items taken from it."""
 
     taken = 0
 
     def __iter__(self) -> Iterator[bytes]:
-        for piece in super().__iter__():
+        for item in super().__iter__():
             self.taken += 1
-            yield piece
+            yield item
 
 
 @pytest.mark.anyio
@@ -198,11 +205,11 @@ async def test_generation_pauses_if_the_client_does_not_read(
 ) -> None:
     # Too large for the buffers of the sockets in between.
     progress = chunk({}, prompt_progress={"processed": 1, "total": 2}, more="x" * 100_000)
-    pieces = CountedPieces([progress] * 300)
-    model_server.replies += [PROBE_PASSED, Reply(headers=EVENTS, pieces=pieces)]
+    chunks = CountedChunks([progress] * 300)
+    model_server.replies += [PROBE_PASSED, Reply(headers=EVENTS, chunks=chunks)]
     request = StructuredRequest(**structured_request(stream=True, smolchat={"progress": True}))
     answers = StructuredBatch(request, app.state.core).stream()
     await anext(answers)
     await asyncio.sleep(0.5)
-    assert 1 < pieces.taken < 250
+    assert 1 < chunks.taken < 250
     await answers.aclose()

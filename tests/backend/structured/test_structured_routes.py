@@ -56,7 +56,7 @@ def test_upstream_request_has_the_narrowed_schema_and_the_instruction(
 ) -> None:
     model_server.replies += [PROBE_PASSED, stream_text(ANN)]
     _, response = post(api_url, structured_request(max_tokens=50))
-    upstream, sent = model_server.chats[1].body, response["answers"][0]["sent"]
+    upstream, sent = model_server.chat_requests[1].body, response["answers"][0]["sent"]
     narrowed = upstream["response_format"]["json_schema"]["schema"]
     assert narrowed == sent["schema"]
     assert narrowed["additionalProperties"] is False
@@ -79,10 +79,10 @@ def test_invalid_answer_is_retried_with_its_validation_errors(
     [error] = first["errors"]
     assert (error["pointer"], error["keyword"]) == ("/age", "minimum")
     assert second["errors"] == []
-    retry = model_server.chats[2].body
+    retry = model_server.chat_requests[2].body
     assert [message["role"] for message in retry["messages"][-2:]] == ["assistant", "user"]
     assert "/age" in retry["messages"][-1]["content"]
-    assert (model_server.chats[1].body["seed"], retry["seed"]) == (5, 6)
+    assert (model_server.chat_requests[1].body["seed"], retry["seed"]) == (5, 6)
 
 
 def test_truncated_answer_is_retried_with_a_narrower_schema_and_no_complaint(
@@ -93,7 +93,7 @@ def test_truncated_answer_is_retried_with_a_narrower_schema_and_no_complaint(
     status, response = post(api_url, structured_request())
     assert status == 200
     assert [attempt["level"] for attempt in response["answers"][0]["attempts"]] == [0, 1]
-    first, second = (chat.body for chat in model_server.chats[1:])
+    first, second = (chat.body for chat in model_server.chat_requests[1:])
     assert len(second["messages"]) == len(first["messages"])
     limits = [
         body["response_format"]["json_schema"]["schema"]["properties"]["name"]["maxLength"]
@@ -172,9 +172,9 @@ def test_server_without_grammar_support_gets_only_the_instruction(
     status, response = post(api_url, structured_request())
     assert (status, response["has_grammar"]) == (200, False)
     assert len(response["answers"][0]["attempts"]) == 2
-    assert "response_format" not in model_server.chats[1].body
+    assert "response_format" not in model_server.chat_requests[1].body
     assert post(api_url, structured_request())[0] == 200
-    assert len(model_server.chats) == 4  # the second request sends no probe
+    assert len(model_server.chat_requests) == 4  # the second request sends no probe
 
 
 def test_server_that_rejects_response_format_has_no_grammar_support(
@@ -191,21 +191,21 @@ def test_answers_have_distinct_seeds(api_url: str, model_server: FakeModelServer
     assert status == 200
     assert len(response["answers"]) == 5
     assert response["parsed"] == response["answers"][0]["parsed"]
-    assert len({chat.body["seed"] for chat in model_server.chats[1:]}) == 5
-    assert all("n" not in chat.body for chat in model_server.chats[1:])
+    assert len({chat.body["seed"] for chat in model_server.chat_requests[1:]}) == 5
+    assert all("n" not in chat.body for chat in model_server.chat_requests[1:])
     attempts = [answer["attempts"][0] for answer in response["answers"]]
     tokens = sum(attempt["usage"]["completion_tokens"] for attempt in attempts)
     assert response["usage"]["completion_tokens"] == tokens
 
 
 def test_request_over_the_deadline_returns_504_with_its_text(model_server: FakeModelServer) -> None:
-    stalled = Reply(headers=EVENTS, pieces=[chunk({"content": '{"name"'})], end="hang")
+    stalled = Reply(headers=EVENTS, chunks=[chunk({"content": '{"name"'})], end="hang")
     model_server.replies += [PROBE_PASSED, stalled]
     with running_api(settings_for(model_server, structured_seconds=2.5)) as url:
         status, response = post(url, structured_request())
     assert (status, response["error"]["code"]) == (504, "model_server_timeout")
     assert response["error"]["text"].startswith("{")
-    assert model_server.chats[1].left.wait(5)
+    assert model_server.chat_requests[1].disconnected.wait(5)
 
 
 def test_upstream_error_keeps_its_status_and_code(
@@ -233,7 +233,7 @@ def test_unusable_schema_returns_422_without_an_upstream_request(
     error = response["error"]
     assert (status, error["code"]) == (422, code)
     assert (error["param"], error["pointer"]) == ("response_format", pointer)
-    assert not model_server.chats
+    assert not model_server.chat_requests
 
 
 @pytest.mark.parametrize(
@@ -258,7 +258,7 @@ def test_invalid_request_returns_400_without_an_upstream_request(
 ) -> None:
     status, response = post(api_url, structured_request() | fields)
     assert (status, response["error"]["code"]) == (400, "invalid_request")
-    assert not model_server.chats
+    assert not model_server.chat_requests
 
 
 def test_registered_type_is_requested_by_its_name(
@@ -294,7 +294,7 @@ def test_chat_with_an_unusable_schema_returns_422_without_an_upstream_request(
     response = httpx.post(f"{api_url}/chat", json=HELLO | body)
     assert response.status_code == 422
     assert response.json()["error"]["code"].startswith("schema_")
-    assert not model_server.chats
+    assert not model_server.chat_requests
 
 
 # With a real model
