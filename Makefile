@@ -28,7 +28,7 @@ run: $(STAMPS)/run ## Start the model, the API and the page; Ctrl-C stops all th
 
 ##@ Develop
 
-test: $(STAMPS)/dev ## Run the quick tests: about a minute on two cores
+test: $(STAMPS)/dev ## Run the quick tests, in less than two minutes on two cores
 	@$(PY) -m pytest --quiet --numprocesses auto -m "not docker and not slow"
 	@echo 'To run the slow tests as well: make check. To test the containers: make test-docker.'
 
@@ -39,7 +39,7 @@ lint: $(STAMPS)/dev ## Check format, lint and types
 
 check: lint ## Check format, lint and types, then run all tests but those of the containers
 	$(PY) -m pytest --hypothesis-profile ci -n 2 --dist loadfile --ignore=tests/e2e/browser
-	$(PY) -m pytest tests/e2e/browser
+	$(PY) -m pytest -n 2 --dist loadfile tests/e2e/browser
 
 test-docker: $(STAMPS)/docker ## Build the images and test the containers; needs Docker with Compose
 	@$(PY) -m pytest -m docker -rP tests/e2e/docker

@@ -2,11 +2,11 @@
 
 import json
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -340,15 +340,15 @@ def test_chat_reports_an_error_if_the_answer_could_not_be_stored(
     *,
     is_stream: bool,
 ) -> None:
-    model_server.replies.append(
-        replace(replay("stream" if is_stream else "chat"), interval_seconds=0.3)
-    )
+    release = threading.Event()
+    model_server.replies.append(replay("stream" if is_stream else "chat", release=release))
     with ThreadPoolExecutor() as pool:
         body = chat_request("Hi", conversation, stream=is_stream)
         pending = pool.submit(client.post, "/chat", json=body)
         wait_until(lambda: len(model_server.chat_requests) == 1)
         with closing(sqlite3.connect(tmp_path / FILE_NAME)) as database:
             database.execute("ALTER TABLE messages RENAME TO elsewhere")
+        release.set()
         response = pending.result()
     assert response.status_code == (200 if is_stream else 503)
     assert '"store_unavailable"' in response.text
