@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 MAX_STRING_BYTES = 1 << 16
+MAX_ENTRIES = 4096  # a model has a few dozen; a damaged file may claim any number
+MAX_STRINGS = 1 << 23  # in an array: a vocabulary has a few hundred thousand
 
 _NUMBERS = dict(enumerate("BbHhIif?")) | {10: "Q", 11: "q", 12: "d"}
 _STRING, _ARRAY = 8, 9
@@ -32,7 +34,7 @@ def read_metadata(path: Path) -> dict[str, Any]:
         if content[:4] == b"GGUF":
             reader = _Reader(content)
             _version, _tensors, entries = (reader.number(code) for code in "IQQ")
-            for _ in range(entries):
+            for _ in range(min(entries, MAX_ENTRIES)):
                 key = reader.string()
                 metadata[key] = reader.value(reader.number("I"))
     return metadata
@@ -62,6 +64,8 @@ class _Reader:
     def _skip_array(self) -> None:
         kind, count = self.number("I"), self.number("Q")
         if kind == _STRING:
+            if count > MAX_STRINGS:
+                raise ValueError
             for _ in range(count):
                 self._take(self.number("Q"))
         else:

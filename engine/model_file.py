@@ -33,10 +33,10 @@ def inspect_model_file(path: Path | None) -> ModelFile:
         ModelFileError: The file is missing, not a file, or cannot be read.
     """
     path = (path or _bundled_path()).expanduser().absolute()
-    if path.exists() and not path.is_file():
-        kind = "a folder" if path.is_dir() else "not a regular file"
-        raise ModelFileError(f"The model file {path} is {kind}. {OTHER_FILE_HINT}")
     try:
+        if path.exists() and not path.is_file():
+            kind = "a folder" if path.is_dir() else "not a regular file"
+            raise ModelFileError(f"The model file {path} is {kind}. {OTHER_FILE_HINT}")
         metadata = read_metadata(path)
         size_bytes = path.stat().st_size
     except OSError as error:

@@ -9,7 +9,7 @@ import time
 from collections import defaultdict, deque
 from contextlib import suppress
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, Full, Queue, SimpleQueue
 from types import FrameType
 from typing import Any
 
@@ -22,7 +22,9 @@ from launcher.terminal import Terminal
 
 GRACE_SECONDS = 4.0  # between SIGTERM and SIGKILL
 POLL_SECONDS = 0.2
+PRINT_SECONDS = 2.0  # for the last lines, if the terminal is not paused
 LAST_LINES = 6
+MAX_UNPRINTED_LINES = 10_000  # while the terminal is paused; further ones are dropped
 
 
 class ProcessGroup:
@@ -42,6 +44,7 @@ class ProcessGroup:
             for name, command in procfile.processes.items()
         ]
         self._messages: SimpleQueue[Any] = SimpleQueue()
+        self._unprinted: Queue[str | None] = Queue(MAX_UNPRINTED_LINES)
         self._pids: dict[str, int] = {}
         self._exit_codes: dict[str, int] = {}  # the first program to exit comes first
         self._last_lines: dict[str, deque[str]] = defaultdict(lambda: deque(maxlen=LAST_LINES))
@@ -58,18 +61,29 @@ class ProcessGroup:
         """Run the programs and print their log until all have exited; return the exit code."""
         for process in self._processes:
             threading.Thread(target=process.run, args=[self._messages], daemon=True).start()
-        log = threading.Thread(target=self._handle_messages, daemon=True)
-        log.start()
-        while log.is_alive() and time.monotonic() < self._kill_at:
+        # Printing has a thread of its own, since a paused terminal (Ctrl-S) blocks it.
+        printer = threading.Thread(target=self._print_lines, daemon=True)
+        printer.start()
+        while self._has_running() and time.monotonic() < self._kill_at:
             if self._terminal.is_closed():
                 self.stop()
-            log.join(POLL_SECONDS)
+            self._handle_message()
         self._reaper.kill_all()
-        log.join(GRACE_SECONDS)  # no program is left to write, but the terminal can be paused
+        deadline = time.monotonic() + GRACE_SECONDS
+        while self._has_running() and time.monotonic() < deadline:
+            self._handle_message()
+        with suppress(Full):
+            self._unprinted.put_nowait(None)
+        printer.join(PRINT_SECONDS)
         return 0 if self._is_stopping else self._report_exit()
 
+    def _has_running(self) -> bool:
+        return len(self._exit_codes) < len(self._processes)
+
     def _terminate_all(self) -> None:
-        self._kill_at = min(self._kill_at, time.monotonic() + GRACE_SECONDS)
+        if self._kill_at < math.inf:
+            return
+        self._kill_at = time.monotonic() + GRACE_SECONDS
         for name in self._pids.keys() - self._exit_codes.keys():
             self._terminate(name)
 
@@ -77,29 +91,35 @@ class ProcessGroup:
         with suppress(ProcessLookupError, PermissionError):  # it has just exited
             os.killpg(self._pids[name], signal.SIGTERM)
 
-    def _handle_messages(self) -> None:
-        while len(self._exit_codes) < len(self._processes):
-            message = self._messages.get()
-            if message.type == "line":
-                self._print(message, message.data.decode(errors="replace"))
-            elif message.type == "start":
-                self._pids[message.name] = message.data["pid"]
-                if self._kill_at < math.inf:
-                    self._terminate(message.name)
-            else:
-                self._exit_codes[message.name] = code = message.data["returncode"]
-                self._terminate_all()
-                self._print(message, f"stopped ({_exit_description(code)})")
+    def _handle_message(self) -> None:
+        """Handle the next message of a program, if one comes within POLL_SECONDS."""
+        try:
+            message = self._messages.get(timeout=POLL_SECONDS)
+        except Empty:
+            return
+        if message.type == "line":
+            lines = message.data.decode(errors="replace").splitlines()
+            self._last_lines[message.name].extend(lines)
+        elif message.type == "start":
+            lines = []
+            self._pids[message.name] = message.data["pid"]
+            if self._kill_at < math.inf:
+                self._terminate(message.name)
+        else:
+            self._exit_codes[message.name] = code = message.data["returncode"]
+            lines = [f"stopped ({_exit_description(code)})"]
+            self._terminate_all()
+        for line in lines:
+            with suppress(Full):
+                self._unprinted.put_nowait(f"{message.time:%H:%M:%S} {message.name:6} | {line}\n")
 
-    def _print(self, message: Any, text: str) -> None:
-        for line in text.splitlines():
-            if message.type == "line":
-                self._last_lines[message.name].append(line)
-            self._terminal.write(f"{message.time:%H:%M:%S} {message.name:6} | {line}\n")
+    def _print_lines(self) -> None:
+        while (line := self._unprinted.get()) is not None:
+            self._terminal.write(line)
 
     def _report_exit(self) -> int:
         """Repeat the last lines of the first program to exit, buried under those of the others."""
-        name, code = next(iter(self._exit_codes.items()))
+        name, code = next(iter(self._exit_codes.items()), ("a program", 1))
         lines = "".join(f"  {line}\n" for line in self._last_lines[name])
         log = f" Its last log lines:\n{lines}" if lines else "\n"
         self._terminal.write(

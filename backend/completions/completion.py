@@ -41,10 +41,9 @@ class Completion:
     extensions: dict[str, Any] = field(default_factory=dict)
     started_at: float = field(default_factory=time.monotonic)
     usage: UsageTracker = field(init=False)  # set by `stream`
-    _asked_at: float = field(init=False)  # when the request had left the queue
+    _asked_at: float = 0.0  # when the request had left the queue
     _phase: str = ""  # the last one that the client was sent as progress
     _sends_progress: bool = False
-    _open: Callable[[dict[str, Any]], AsyncGenerator[bytes]] = field(init=False)
     _max_choices: int = 0  # per request, if the model server has a limit
 
     async def stream(self, held_slot: QueueSlot | None = None) -> AsyncGenerator[bytes]:
@@ -53,12 +52,12 @@ class Completion:
         Raises:
             SmolChatError: The model server failed or the stream ended early.
         """
-        body, options, is_stream = self.body, self.options, bool(self.body.get("stream"))
+        body, options, server = self.body, self.options, self.model_server
+        is_stream = bool(body.get("stream"))
         self.usage = usage = UsageTracker(
             body["model"], body.get("seed"), body.get("n", 1), started_at=self.started_at
         )
         self._sends_progress = is_stream and options.progress
-        self._open = self.model_server.stream if is_stream else self._complete
         is_extended = is_stream and (options.receipt or options.progress or self.on_event)
         slot = held_slot or self.queue.enqueue(exclusive=options.deterministic)
         try:
@@ -66,8 +65,10 @@ class Completion:
                 yield event
             chunk = b""
             while not chunk:
+                open_stream = self._stream_in_batches if self._max_choices else server.stream
                 try:
-                    chunk = await anext(chunks := self._open(body))
+                    chunks = open_stream(body) if is_stream else self._complete(body)
+                    chunk = await anext(chunks)
                 except _RETRIED_ERRORS as error:
                     async for event in self._prepare_retry(error):
                         yield event
@@ -122,8 +123,6 @@ class Completion:
             if error.max_choices >= (self._max_choices or self.usage.choices):
                 raise error
             self._max_choices = error.max_choices
-            if self.body.get("stream"):
-                self._open = self._stream_in_batches
         elif isinstance(error, ChatTemplateError):
             messages = merge_system_messages(self.body["messages"])
             if messages == self.body["messages"]:

@@ -1,12 +1,13 @@
 """What the engine reads in a model file, and how it rejects what is not a file."""
 
 import os
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from engine.gguf import read_metadata
+from engine.gguf import MAX_ENTRIES, read_metadata
 from engine.model_file import ModelFile, ModelFileError, inspect_model_file
 from tests.support.gguf import DAMAGED, entry, gguf, string
 
@@ -86,6 +87,18 @@ def test_path_that_is_not_a_file_is_rejected(
     path = tmp_path / "model.gguf"
     make(path)
     assert reason in rejection_message(path)
+
+
+def test_file_name_that_the_system_refuses_is_rejected() -> None:
+    assert "too long" in rejection_message(Path("/", "x" * 300))
+
+
+def test_number_of_entries_in_a_damaged_file_is_limited(tmp_path: Path) -> None:
+    path = tmp_path / "model.gguf"
+    claimed = struct.pack("<IQQ", 3, 0, 2**64 - 1)
+    entries = b"".join(entry(f"key.{number}", 4, bytes(4)) for number in range(2 * MAX_ENTRIES))
+    path.write_bytes(b"GGUF" + claimed + entries)
+    assert len(read_metadata(path)) == MAX_ENTRIES
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")

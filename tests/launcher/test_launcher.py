@@ -28,6 +28,8 @@ from tests.support.waiting import wait_until
 
 MAKE = shutil.which("make") or ""
 
+CTRL_S, CTRL_Q = b"\x13", b"\x11"
+
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[LauncherProcess]:
@@ -119,6 +121,22 @@ def test_closed_log_pipe_stops_everything(model_server: FakeModelServer) -> None
         with httpx.Client() as client:  # each request is logged
             wait_until(lambda: not is_api_healthy(client, stack.api))
         stack.assert_nothing_is_left(processes)
+
+
+def test_crash_stops_everything_while_the_terminal_is_paused(
+    model_server: FakeModelServer,
+) -> None:
+    with launched({"DMR_BASE_URL": model_server.base_url}, has_terminal=True) as stack:
+        stack.wait_for(READY)
+        programs = [process for process in stack.processes() if "reaper" not in process.cmdline()]
+        stack.press(CTRL_S)
+        for _ in range(3):
+            httpx.get(f"{stack.api}/healthz")  # is logged
+        process_named("uvicorn", stack).kill()
+        stack.assert_nothing_is_left(programs)
+        stack.press(CTRL_Q)
+        assert stack.wait_for_end() == 1
+        assert "SmolChat stopped because api stopped (SIGKILL)" in stack.log
 
 
 def is_api_healthy(client: httpx.Client, url: str) -> bool:

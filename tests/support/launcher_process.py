@@ -76,6 +76,10 @@ class LauncherProcess:
             self._reader.join()
             os.close(self._reading_end)
 
+    def press(self, key: bytes) -> None:
+        """Type on the terminal, such as Ctrl-S to pause its output."""
+        os.write(self._reading_end, key)
+
     def wait_for(self, text: str) -> None:
         wait_until(
             lambda: text in self.log or self.process.poll() is not None, seconds=START_SECONDS

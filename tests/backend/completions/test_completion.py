@@ -1,9 +1,11 @@
 """A chat completion from request to receipt, against the scripted model server."""
 
+import gc
 import json
 import socket
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -12,8 +14,11 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
+from backend.completions.completion import Completion
 from backend.model_server.client import MAX_LOADS
+from backend.protocol import ExtensionOptions
 from tests.support.api_server import running_api, settings_for
 from tests.support.fake_model_server import (
     DONE,
@@ -436,3 +441,27 @@ def test_numbers_with_hundreds_of_digits_do_not_break_a_chat(
     assert response.status_code == 200
     assert '"completion_tokens":null' in response.text
     assert "internal_error" not in response.text
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.anyio
+async def test_finished_completion_leaves_no_reference_cycle(
+    app: FastAPI, model_server: FakeModelServer, *, stream: bool
+) -> None:
+    state = app.state.core
+    completion = Completion(
+        body=HELLO | {"model": MODEL_ID, "stream": stream},
+        options=ExtensionOptions(receipt=True),
+        model_server=state.model_server,
+        queue=state.queue,
+        metrics=state.metrics,
+    )
+    reference = weakref.ref(completion)
+    gc.disable()
+    try:
+        assert [chunk async for chunk in completion.stream()]
+        del completion
+        assert reference() is None
+    finally:
+        gc.enable()
+    assert len(model_server.chat_requests) == 1
