@@ -5,9 +5,9 @@ import streamlit as st
 from api.conversation import Message
 from chat import actions
 from chat.message_view import COPY, DELETE, DIALOG_KEY, PROBABILITIES, STATS
-from chat.receipt_view import show_logprobs, show_receipt
 from components.callouts import dialog_button
 from components.service_status import ServiceStatus
+from receipts.receipt_view import show_logprobs, show_receipt
 
 state = st.session_state
 

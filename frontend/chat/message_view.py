@@ -9,10 +9,10 @@ from api.conversation import Conversation, Message
 from api.errors import ApiError
 from chat import actions, turns
 from chat.answer_view import AnswerView
-from chat.receipt_view import render_summary
 from chat.session import EDITING_KEY
 from chat.stream_job import StreamedAnswer
 from components.callouts import error_callout
+from receipts.receipt_view import render_summary
 
 DIALOG_KEY = "chat_dialog"
 # The labels of the buttons and of the menu under a message.

@@ -6,11 +6,12 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from api.conversation import Conversation, Message
-from chat import actions, receipt_text
+from chat import actions
 from chat.message_view import action_button, render_answer, render_failure, render_message
 from chat.pending_turn_view import PendingTurnView
-from chat.receipt_view import render_summary
 from chat.session import COMPARED_KEY, TRUNCATED_KEY, PendingTurn
+from receipts import receipt_text
+from receipts.receipt_view import render_summary
 
 PAGE_SIZE = 40  # messages shown at first; many more would make every action slow
 _GROUP_SIZE = 10  # messages that are shown or hidden together

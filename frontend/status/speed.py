@@ -7,7 +7,7 @@ from statistics import median
 
 from api.chat_chunk import Receipt
 from api.status import RecentAnswer
-from chat.receipt_text import NOT_MEASURED
+from receipts.receipt_text import NOT_MEASURED
 from sanitize.markdown_blocks import sanitize_markdown
 
 _MAX_PLAUSIBLE = 1_000_000  # imported receipts may hold any number

@@ -8,9 +8,9 @@ from typing import Any
 import streamlit as st
 
 from api.status import Status, StoreStatus
-from chat.receipt_text import NOT_MEASURED
 from components.callouts import browser_timezone
 from components.service_status import BADGES, Color, ServiceStatus
+from receipts.receipt_text import NOT_MEASURED
 from sanitize.markdown_blocks import sanitize_markdown
 from settings import Settings
 from version import VERSION

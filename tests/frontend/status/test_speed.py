@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from api.status import RecentAnswer
-from chat.receipt_text import NOT_MEASURED
 from components.chart_colors import LIGHT
+from receipts.receipt_text import NOT_MEASURED
 from status.speed import format_number, median_or_none, speeds, table_rows
 from status.speed_view import chart, points
 

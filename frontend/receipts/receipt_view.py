@@ -4,11 +4,11 @@ import streamlit as st
 
 from api.chat_chunk import Receipt
 from api.conversation import Message
-from chat import receipt_text
-from chat.logprobs_view import render_logprobs
 from components.callouts import dialog_button
 from components.service_status import ServiceStatus
 from controls import model_picker, parameter_panel
+from receipts import receipt_text
+from receipts.logprobs_view import render_logprobs
 from sanitize.markdown_inline import escape
 
 

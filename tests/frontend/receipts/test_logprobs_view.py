@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import streamlit as st
 
-from chat import logprobs_view
+from receipts import logprobs_view
 
 
 @pytest.fixture

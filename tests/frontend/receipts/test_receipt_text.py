@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from api.chat_chunk import Receipt
-from chat import receipt_text
+from receipts import receipt_text
 
 COMPLETE = Receipt(
     model="ai/smollm2",

@@ -1,0 +1,1 @@
+"""The stats of an answer, and its token probabilities."""
