@@ -184,9 +184,8 @@ is_answering = turn is not None and not turn.is_over
 conversation = current_conversation()
 view: PendingTurnView | None = None
 
-render_bottom(
-    is_answering=is_answering
-)  # before any answer, so that its first token can be stopped
+# Before any answer, so that its first token can be stopped.
+render_bottom(is_answering=is_answering)
 if conversation:
     st.empty()  # replaces the welcome, which would otherwise stay, dimmed, under an answer
     header, thread = st.container(), st.container()

@@ -10,7 +10,11 @@ from components.callouts import dialog_button
 from components.service_status import service_status
 
 MAX_IMPORT_MEGABYTES = 64
-_FORMAT_NAMES: dict[ExportFormat, str] = {"markdown": "Markdown", "html": "HTML", "json": "JSON"}
+_FORMAT_NAMES: dict[ExportFormat, str] = {
+    "markdown": "Markdown",
+    "html": "HTML",
+    "json": "JSON (all branches)",
+}
 _IMPORT_RESULT_KEY = "chat_import_result"
 
 state = st.session_state

@@ -58,7 +58,7 @@ class PendingTurn:
 
 @st.cache_resource(show_spinner=False)
 def pending_turns() -> dict[str, PendingTurn]:
-    """Return the process's pending turns by conversation ID, so that a reloaded page finds its."""
+    """Return the process's pending turns by conversation ID, so a reloaded page finds its own."""
     return {}
 
 

@@ -100,7 +100,7 @@ def _message_slots(roles: list[str], first: int, new_from: int) -> list[DeltaGen
 
 
 def _render_header(conversation: Conversation, hidden_count: int) -> None:
-    with st.container(key="chat_header"):
+    with st.container(key="chat_above_messages"):
         _render_system_prompt(conversation)
         if hidden_count:
             st.button(

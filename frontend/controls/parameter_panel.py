@@ -155,7 +155,8 @@ def _parse_additional() -> tuple[dict[str, Any], str]:
     if not isinstance(value, dict):
         return {}, 'Not a JSON object. Example: {"top_k": 40}.'
     if reserved := sorted(value.keys() & parameters.RESERVED_FIELDS):
-        return {}, f'"{reserved[0]}" is set by the page.'
+        names = ", ".join(f'"{name}"' for name in reserved)
+        return {}, f"{names} {'is' if len(reserved) == 1 else 'are'} set by the page."
     return value, ""
 
 

@@ -109,7 +109,7 @@ def _short_parameters(sent: dict[str, Any]) -> str:
 def _token_counts(receipt: Receipt) -> str:
     prompt, completion = receipt.prompt_tokens, receipt.completion_tokens
     if completion is None:
-        return "" if prompt is None else f"{prompt:,} prompt tokens"
+        return "" if prompt is None else f"{prompt:,} prompt token{'' if prompt == 1 else 's'}"
     prefix = "" if prompt is None else f"{prompt:,} prompt · "
     return f"{prefix}{completion:,} completion token{'' if completion == 1 else 's'}"
 

@@ -93,7 +93,7 @@ class _Reply:
 
 
 class ExperimentJob(BackgroundJob):
-    """Run the methods in turn, so that a stopped benchmark has about as many trials of each."""
+    """Run the methods in turn, so that a stopped benchmark has as many trials of each method."""
 
     def __init__(self, client: ApiClient, plan: ExperimentPlan) -> None:
         self.experiment = Experiment(plan)

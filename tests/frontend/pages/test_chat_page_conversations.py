@@ -192,6 +192,7 @@ def test_summary_starts_a_new_chat(page: AppTest, model_server: FakeModelServer)
         ("{", "Invalid JSON"),
         ("[1]", "Not a JSON object"),
         ('{"messages": []}', '"messages" is set by the page'),
+        ('{"n": 2, "model": "m"}', '"model", "n" are set by the page'),
         ('{"a": NaN}', "Invalid JSON"),
     ],
 )
