@@ -101,11 +101,12 @@ class LauncherProcess:
         return Path(reaper.cmdline()[-1])
 
     def assert_nothing_is_left(self, processes: list[psutil.Process]) -> None:
+        ports = (self.api_port, self.ui_port, self.engine_port)
         wait_until(
             lambda: not any(_is_alive(process) for process in processes), seconds=END_SECONDS
         )
-        ports = (self.api_port, self.ui_port, self.engine_port)
-        assert all(_can_listen(port) for port in ports)
+        # A process is a zombie when its main thread has ended: others may still hold its sockets.
+        wait_until(lambda: all(_can_listen(port) for port in ports), seconds=END_SECONDS)
 
 
 def _with_terminal(name: str, command: Sequence[str]) -> list[str]:
