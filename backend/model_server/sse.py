@@ -91,6 +91,7 @@ class SseRelay:
         if is_irregular and b"[DONE]" in lines and (done := _DONE_LINE.search(lines)):
             self.is_done = True
             lines = lines[: done.start()]
+            events = lines.count(b"data:")
         if (is_irregular or b"error" in lines) and (failure := _find_error(lines)):
             end, reason = failure
             self.error = log_and_map_error(None, reason)
@@ -116,6 +117,8 @@ class SseRelay:
 
         Usually each event names it as the one before did; if one does not, they are parsed.
         """
+        if not self._replacement and (first := _EVENT_LINE.search(lines)):
+            self._rewrite_event(first)
         if self._replacement and len(parts := lines.split(self._replacement[0])) > events:
             return self._replacement[1].join(parts)
         return _EVENT_LINE.sub(self._rewrite_event, lines) if b'"model"' in lines else lines

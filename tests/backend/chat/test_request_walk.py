@@ -1,4 +1,4 @@
-"""A request is a short walk: how many functions of the backend run before the model is asked."""
+"""How few functions a request runs before the model is asked, and how often a chunk is parsed."""
 
 import sys
 from pathlib import Path
@@ -9,8 +9,11 @@ import httpx
 import pytest
 
 from backend.chat.routes import create_chat_completion
+from backend.model_server import sse
+from tests.support.fake_model_server import FakeModelServer, stream_reply
 from tests.support.paths import ROOT
-from tests.support.requests import HELLO
+from tests.support.requests import HELLO, STREAMED
+from tests.support.sse import parse_chunks, text_of
 
 pytestmark = pytest.mark.anyio
 BACKEND = ROOT / "backend"
@@ -53,3 +56,26 @@ async def test_unstored_chat_runs_few_functions_before_the_model_server_is_asked
         sys.setprofile(None)
     assert response.is_success
     assert 5 < len(walk.functions) <= MAX_FUNCTIONS, "\n".join(walk.functions)
+
+
+async def test_chunk_is_parsed_once_for_receipt_progress_and_storage(
+    api_client: httpx.AsyncClient, model_server: FakeModelServer
+) -> None:
+    words = [f"word {number} " for number in range(100)]
+    model_server.replies.append(stream_reply(words))
+    conversation = (await api_client.post("/conversations", json={})).json()["id"]
+    options = {"receipt": True, "progress": True, "conversation": conversation}
+    parsed = 0
+
+    def count(frame: FrameType, event: str, _arg: object) -> None:
+        nonlocal parsed
+        parsed += event == "call" and frame.f_code is sse._parse_object.__code__
+
+    sys.setprofile(count)
+    try:
+        response = await api_client.post("/chat", json=STREAMED | {"smolchat": options})
+    finally:
+        sys.setprofile(None)
+    assert text_of(parse_chunks(response.text)) == "".join(words)
+    begin = 2  # the first event is also checked, and searched for the model's name
+    assert 100 <= parsed <= response.text.count("data: {") + begin
