@@ -73,6 +73,11 @@ def _answers(url: str) -> bool:
         return False
 
 
+# JavaScript: the element that scrolls, and how far it is from its end.
+SCROLLER = "document.querySelector('[data-testid=stAppScrollToBottomContainer]')"
+PIXELS_BELOW = f"{SCROLLER}.scrollHeight - {SCROLLER}.clientHeight - {SCROLLER}.scrollTop"
+
+
 def answer_text(page: Page) -> str:
     """Return the visible text of the last answer."""
     parts = page.locator("[data-testid=stChatMessage]").last.locator("[data-testid=stMarkdown]")

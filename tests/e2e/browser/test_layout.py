@@ -7,6 +7,8 @@ from playwright.sync_api import Browser
 
 from benchmarks.browser import send_message
 from tests.support.browser import (
+    PIXELS_BELOW,
+    SCROLLER,
     Stack,
     answer_text,
     needs_chromium,
@@ -54,8 +56,6 @@ RECORD_OPACITY = """() => {
   };
   record();
 }"""
-SCROLLER = "document.querySelector('[data-testid=stAppScrollToBottomContainer]')"
-PIXELS_BELOW = f"{SCROLLER}.scrollHeight - {SCROLLER}.clientHeight - {SCROLLER}.scrollTop"
 
 
 def import_chat(stack: Stack, messages: list[dict[str, Any]]) -> str:

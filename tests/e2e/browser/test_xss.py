@@ -10,7 +10,14 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from benchmarks.browser import IDLE, send_message
-from tests.support.browser import HOSTILE, Stack, needs_chromium, running_stack, wait_until
+from tests.support.browser import (
+    HOSTILE,
+    PIXELS_BELOW,
+    Stack,
+    needs_chromium,
+    running_stack,
+    wait_until,
+)
 from tests.support.fake_model_server import JSON, Reply, stream_reply
 
 pytestmark = needs_chromium
@@ -144,6 +151,8 @@ def test_exported_files_have_harmless_names_and_html(
     monitored: MonitoredPage, tmp_path: Path
 ) -> None:
     page = monitored.page
+    # Opening a chat scrolls to its end, which would take an open menu out of view.
+    wait_until(lambda: page.evaluate(PIXELS_BELOW) < 5, page)
     page.click(".st-key-chat_menu button")
     for format_ in ("markdown", "html", "json"):
         with page.expect_download() as download:
