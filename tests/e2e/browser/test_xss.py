@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page
 from benchmarks.browser import IDLE, send_message
 from tests.support.browser import (
     HOSTILE,
-    PIXELS_BELOW,
+    SCROLLER,
     Stack,
     needs_chromium,
     running_stack,
@@ -151,8 +151,15 @@ def test_exported_files_have_harmless_names_and_html(
     monitored: MonitoredPage, tmp_path: Path
 ) -> None:
     page = monitored.page
-    # Opening a chat scrolls to its end, which would take an open menu out of view.
-    wait_until(lambda: page.evaluate(PIXELS_BELOW) < 5, page)
+    # A chat is scrolled to its end until it has stopped growing: an open menu would leave the view.
+    heights: list[int] = []
+
+    def is_settled() -> bool:
+        page.wait_for_timeout(500)
+        heights.append(page.evaluate(f"{SCROLLER}.scrollHeight"))
+        return len(heights) > 3 and len(set(heights[-4:])) == 1
+
+    wait_until(is_settled, page)
     page.click(".st-key-chat_menu button")
     for format_ in ("markdown", "html", "json"):
         with page.expect_download() as download:
