@@ -9,6 +9,7 @@ from pydantic_core import from_json
 
 from backend.errors import InvalidRequestError
 from backend.model_server.client import ModelServerClient
+from backend.model_server.discovery import cache_for_model
 
 # A schema that no model matches by chance.
 _PROBE_SCHEMA = {
@@ -29,7 +30,6 @@ _PROBE_REQUEST: dict[str, Any] = {
 # Sends one request through the queue and returns the complete response.
 Complete = Callable[[dict[str, Any]], Awaitable[bytes]]
 _CacheKey = tuple[str, str]
-_MAX_CACHED_RESULTS = 1000  # a client may send any model id
 
 
 class GrammarSupport:
@@ -53,10 +53,7 @@ class GrammarSupport:
         lock = self._locks.setdefault(key, asyncio.Lock())
         async with lock:  # concurrent requests for this model share one probe
             if key not in self._results:
-                is_supported = await _probe(model, complete)
-                if len(self._results) >= _MAX_CACHED_RESULTS:
-                    self._results.clear()
-                self._results[key] = is_supported
+                cache_for_model(self._results, key, await _probe(model, complete))
             return self._results[key]
 
 

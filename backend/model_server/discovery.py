@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 from pydantic_core import from_json
@@ -26,6 +26,9 @@ from backend.settings import Settings
 SERVER_NAMES = {"docker": "Docker Model Runner", "llamacpp": "llama.cpp", "library": "Ollama"}
 
 MAX_CACHED_MODELS = 1000
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 
 
 class ModelServerDiscovery:
@@ -131,11 +134,11 @@ class ModelServerDiscovery:
         self.is_llama_cpp = not owners.isdisjoint({"docker", "llamacpp"})
 
 
-def cache_for_model(cache: dict[str, Any], model: str, value: Any) -> None:
-    """Set `cache[model]`, and keep the cache bounded: a client may send any model id."""
+def cache_for_model(cache: dict[Key, Value], key: Key, value: Value) -> None:
+    """Set `cache[key]`, and keep the cache bounded: a client may send any model id."""
     if len(cache) >= MAX_CACHED_MODELS:
         cache.clear()
-    cache[model] = value
+    cache[key] = value
 
 
 async def cancel_tasks(tasks: Iterable[asyncio.Task[Any] | None]) -> None:
