@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,21 +28,13 @@ def running_uvicorn(
         command, cwd=ROOT, env=environment, stdout=stdout, stderr=subprocess.PIPE
     )
     try:
-        url = f"http://127.0.0.1:{port}"
-        while not _answers(url):
-            assert process.poll() is None
-        yield url, process
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+            wait_until(lambda: process.poll() is not None or _is_up(client))
+        assert process.poll() is None
+        yield f"http://127.0.0.1:{port}", process
     finally:
         process.kill()
         process.communicate()
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/healthz").is_success
-    except httpx.TransportError:
-        time.sleep(0.1)
-        return False
 
 
 @contextmanager
