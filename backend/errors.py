@@ -76,8 +76,11 @@ class SmolChatError(Exception):
 
 
 class InvalidRequestError(SmolChatError):
+    """The request is invalid; `refusal` is what the model server said: never sent."""
+
     status = 400
     code = "invalid_request"
+    refusal: str = ""
 
 
 class ContextLengthExceededError(InvalidRequestError):

@@ -58,6 +58,13 @@ def log_and_map_error(status: int | None, body: bytes) -> SmolChatError:
 
 def error_from_response(status: int | None, body: bytes) -> SmolChatError:
     """Return the error for an error response, or for an error event in a stream (no `status`)."""
+    error = _error_from_response(status, body)
+    if isinstance(error, InvalidRequestError):
+        error.refusal = body[: 4 * MAX_READ_CHARACTERS].decode(errors="replace")
+    return error
+
+
+def _error_from_response(status: int | None, body: bytes) -> SmolChatError:
     details = _details(body)
     message = details["message"][:MAX_READ_CHARACTERS]
     if "n_prompt_tokens" in details or details.get("type") == "exceed_context_size_error":

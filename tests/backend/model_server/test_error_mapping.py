@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from backend.errors import InvalidRequestError
 from backend.model_server.error_mapping import error_from_response, log_and_map_error
 from tests.support.fake_model_server import replay
 
@@ -153,3 +154,11 @@ def test_reason_is_one_short_line() -> None:
     error = error_from_response(400, b"first line\n" + b"x" * 10_000)
     assert error.message == "The model server rejected the request: first line."
     assert len(error_from_response(400, b"x" * 10_000).message) < 400
+
+
+def test_refusal_is_kept_by_a_copy_and_never_sent() -> None:
+    body = b'{"error":{"message":"Unsupported parameter","param":"max_tokens"}}'
+    error = error_from_response(400, body).copy_with(attempts=[])
+    assert isinstance(error, InvalidRequestError)
+    assert "max_tokens" in error.refusal
+    assert "refusal" not in json.dumps(error.payload())
