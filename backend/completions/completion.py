@@ -16,7 +16,8 @@ from backend.completions.receipt import USAGE_MARKER, UsageTracker
 from backend.completions.upstream_request import llama_cpp_fields, merge_system_messages
 from backend.errors import ChatTemplateError, ModelLoadingError, SmolChatError, TooManyChoicesError
 from backend.json_values import as_count, as_dict
-from backend.model_server.client import MODEL_LOAD_POLL_SECONDS, ModelServerClient
+from backend.model_server.client import ModelServerClient
+from backend.model_server.loading import MODEL_LOAD_POLL_SECONDS
 from backend.model_server.sse import DONE, extension_chunk, parse_events
 from backend.protocol import ExtensionOptions
 
@@ -104,7 +105,7 @@ class Completion:
                     yield self._progress_event("waiting", position=position)
         self._asked_at = time.monotonic()
         self.usage.queue_seconds = self._asked_at - queued_at
-        if load_task := await self.model_server.load_task(self.body["model"]):
+        if load_task := await self.model_server.loader.load_task(self.body["model"]):
             if self._sends_progress:
                 yield self._progress_event("loading")
             await asyncio.shield(load_task)

@@ -1,16 +1,14 @@
-"""Ask a model server for completions, whole and streamed, and load its models.
+"""Ask a model server for completions, whole and streamed.
 
 Completions go over aiohttp itself, which costs half the CPU of httpx's API over it; the rarely
 needed rest (`discovery`) uses httpx over the same connections.
 """
 
-import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from math import inf
 from typing import Any
 
 import aiohttp
@@ -21,13 +19,9 @@ from pydantic_core import to_json
 
 from backend.errors import (
     ContextLengthExceededError,
-    InvalidRequestError,
-    ModelLoadingError,
     ModelServerError,
     ModelServerRouteNotFoundError,
     ModelServerUnreachableError,
-    SmolChatError,
-    TooManyRequestsError,
 )
 from backend.model_server.connection import (
     HTTP_ERRORS,
@@ -36,23 +30,15 @@ from backend.model_server.connection import (
     read_body,
     set_read_timeout,
 )
-from backend.model_server.discovery import (
-    ModelServerDiscovery,
-    cache_for_model,
-    cancel_tasks,
-    ignore_result,
-    parse_json,
-)
+from backend.model_server.discovery import ModelServerDiscovery, cache_for_model, parse_json
 from backend.model_server.error_mapping import log_and_map_error
+from backend.model_server.loading import ModelLoader
 from backend.model_server.sse import SseRelay, invalid_response, model_replacement, parse_digest
 from backend.settings import Settings
 
-MODEL_LOAD_POLL_SECONDS = 1.0
-MAX_LOADS = 16  # at once: a load goes on when the client that asked for it has left
-
 
 class ModelServerClient:
-    """Completions of a model server, and the loading of its models."""
+    """Completions of a model server."""
 
     def __init__(
         self,
@@ -62,15 +48,12 @@ class ModelServerClient:
         settings: Settings,
     ) -> None:
         self.discovery = discovery
+        self.loader = ModelLoader(discovery, self._send_preload, settings.loaded_seconds)
         self.load_timeout_seconds = settings.read_timeout_seconds
         self._stall_seconds = settings.stall_seconds
-        self._loaded_seconds = settings.loaded_seconds
         self._session = session
         self._stream_session = stream_session
-        self._last_response_at: dict[str, float] = {}  # by model: when a good response began
         self._digests: dict[str, str | None] = {}  # by model, from its last response
-        self._load_tasks: dict[str, asyncio.Task[None]] = {}
-        self._preload_task: asyncio.Task[Any] | None = None
 
     async def complete(self, body: dict[str, Any]) -> tuple[bytes, dict[str, Any]]:
         """Return a whole response, as JSON and parsed, with the model id that `body` asks for.
@@ -87,7 +70,7 @@ class ModelServerClient:
                 raise log_and_map_error(None, raw)
             if not isinstance(completion.get("choices"), list) or not completion["choices"]:
                 raise invalid_response()
-            cache_for_model(self._last_response_at, body["model"], time.monotonic())
+            self.loader.record_response(body["model"])
         if replacement := model_replacement(completion.get("model"), raw, body["model"]):
             cache_for_model(self._digests, body["model"], parse_digest(completion["model"]))
             raw, completion["model"] = raw.replace(*replacement, 1), body["model"]
@@ -118,7 +101,7 @@ class ModelServerClient:
                     raise TimeoutError  # a server whose model hangs may still send comments
                 if chunk and not is_started:
                     is_started, timeout_seconds = True, self._stall_seconds
-                    cache_for_model(self._last_response_at, body["model"], last_event_at)
+                    self.loader.record_response(body["model"])
                     set_read_timeout(self._stall_seconds, response)
             if tail := relay.close():
                 yield tail
@@ -127,62 +110,14 @@ class ModelServerClient:
         """Return the digest of `model`, if its last response named one."""
         return self._digests.get(model)
 
-    def preload(self, model: str) -> None:
-        """Start to load `model`, if the model server is there."""
-        self._preload_task = asyncio.create_task(self.load_task(model))
-        self._preload_task.add_done_callback(ignore_result)
-
-    async def load_task(self, model: str) -> asyncio.Task[None] | None:
-        """Return the pending load task for `model`, or None.
-
-        Docker Model Runner ends a load when the client that asked for it disconnects, so one task
-        per model loads it for all requests. Other servers would take this for a question.
-
-        Raises:
-            SmolChatError: There is no model server, or too many models are being loaded.
-        """
-        if self.discovery.base_url is None:
-            await self.discovery.find_base_url()
-        idle_seconds = time.monotonic() - self._last_response_at.get(model, -inf)
-        if not self.discovery.is_docker or idle_seconds < self._loaded_seconds:
-            return None
-        if model not in self._load_tasks:
-            if len(self._load_tasks) >= MAX_LOADS:
-                raise TooManyRequestsError(
-                    "Too many models are being loaded. Try again in a few seconds."
-                )
-            self._load_tasks[model] = asyncio.create_task(self._load_model(model))
-            self._load_tasks[model].add_done_callback(ignore_result)
-        return self._load_tasks[model]
-
     async def close(self) -> None:
         """Cancel the tasks that outlive their requests."""
-        await cancel_tasks([self._preload_task, *self._load_tasks.values()])
+        await self.loader.close()
         await self.discovery.close()
 
-    async def _load_model(self, model: str) -> None:
-        # A Docker Model Runner that does not know the header answers this as a question, and many
-        # chat templates fail without a user message.
-        messages = [{"role": "user", "content": "Hello"}]
-        body = {"model": model, "messages": messages, "max_tokens": 1}
-        try:
-            if not await self._is_docker_model_runner():
-                return
-            async with self._post_chat(body, {"X-Preload-Only": "true"}) as response:
-                await read_body(response.content.iter_any())
-            cache_for_model(self._last_response_at, model, time.monotonic())
-        except (InvalidRequestError, ModelLoadingError):
-            pass  # the completion that follows gets its own answer
-        finally:
-            del self._load_tasks[model]
-
-    async def _is_docker_model_runner(self) -> bool:
-        """Check again: another server may have taken the place of the one that was found."""
-        try:
-            await self.discovery.models()
-        except SmolChatError:
-            return False  # the completion that follows gets its own error
-        return self.discovery.is_docker
+    async def _send_preload(self, body: dict[str, Any]) -> None:
+        async with self._post_chat(body, {"X-Preload-Only": "true"}) as response:
+            await read_body(response.content.iter_any())
 
     @asynccontextmanager
     async def _post_chat(
@@ -216,7 +151,7 @@ class ModelServerClient:
             except ModelServerError as error:
                 if isinstance(error, ModelServerUnreachableError):
                     discovery.base_url = None
-                self._last_response_at.pop(body["model"], None)
+                self.loader.record_failure(body["model"])
                 raise
 
 
@@ -236,7 +171,7 @@ async def open_model_server(settings: Settings) -> AsyncIterator[ModelServerClie
         discovery = ModelServerDiscovery(http_client, settings)
         model_server = ModelServerClient(session, stream_session, discovery, settings)
         if settings.preload:
-            model_server.preload(settings.model_id)
+            model_server.loader.preload(settings.model_id)
         try:
             yield model_server
         finally:

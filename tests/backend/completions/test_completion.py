@@ -17,7 +17,7 @@ import pytest
 from fastapi import FastAPI
 
 from backend.completions.completion import Completion
-from backend.model_server.client import MAX_LOADS
+from backend.model_server.loading import MAX_LOADS
 from backend.protocol import ExtensionOptions
 from tests.support.api_server import running_api, settings_for
 from tests.support.fake_model_server import (
