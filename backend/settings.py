@@ -149,6 +149,9 @@ class Settings(BaseSettings):
     # How long after its last response a model counts as loaded: Docker Model Runner unloads a model
     # that was idle for 300 s, unless its `keep_alive` says otherwise.
     loaded_seconds: Seconds = 240.0
+    # How long what was learnt about the model server is believed before it is learnt again: which
+    # fields it refuses, whether it enforces a schema, how large a model's context is.
+    capability_seconds: Seconds = 300.0
     # How many requests the model server gets at once, and how many more may be queued.
     max_concurrent: Annotated[int, Field(ge=1, le=100_000)] = 1024
     max_waiting: Annotated[int, Field(ge=0, le=100_000)] = 256

@@ -5,11 +5,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from weakref import WeakValueDictionary
 
+from cachetools import TTLCache
 from pydantic_core import from_json
 
 from backend.errors import InvalidRequestError
 from backend.model_server.client import ModelServerClient
-from backend.model_server.discovery import cache_for_model
 
 # A schema that no model matches by chance.
 _PROBE_SCHEMA = {
@@ -37,7 +37,7 @@ class GrammarSupport:
 
     def __init__(self, model_server: ModelServerClient) -> None:
         self._model_server = model_server
-        self._results: dict[_CacheKey, bool] = {}
+        self._results: TTLCache[_CacheKey, bool] = model_server.discovery.caches.new()
         # Referenced by waiting requests: if the probing one is cancelled, the next one probes.
         self._locks = WeakValueDictionary[_CacheKey, asyncio.Lock]()
 
@@ -53,7 +53,7 @@ class GrammarSupport:
         lock = self._locks.setdefault(key, asyncio.Lock())
         async with lock:  # concurrent requests for this model share one probe
             if key not in self._results:
-                cache_for_model(self._results, key, await _probe(model, complete))
+                self._results[key] = await _probe(model, complete)
             return self._results[key]
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import aiohttp
 import httpx
 import yarl
+from cachetools import TTLCache
 from httpx_aiohttp import AiohttpTransport
 from pydantic_core import to_json
 
@@ -30,7 +31,7 @@ from backend.model_server.connection import (
     read_body,
     set_read_timeout,
 )
-from backend.model_server.discovery import ModelServerDiscovery, cache_for_model, parse_json
+from backend.model_server.discovery import ModelServerDiscovery, parse_json
 from backend.model_server.error_mapping import log_and_map_error
 from backend.model_server.loading import ModelLoader
 from backend.model_server.sse import SseRelay, invalid_response, model_replacement, parse_digest
@@ -53,7 +54,8 @@ class ModelServerClient:
         self._stall_seconds = settings.stall_seconds
         self._session = session
         self._stream_session = stream_session
-        self._digests: dict[str, str | None] = {}  # by model, from its last response
+        # By model, from its last response.
+        self._digests: TTLCache[str, str | None] = discovery.caches.new()
 
     async def complete(self, body: dict[str, Any]) -> tuple[bytes, dict[str, Any]]:
         """Return a whole response, as JSON and parsed, with the model id that `body` asks for.
@@ -72,7 +74,7 @@ class ModelServerClient:
                 raise invalid_response()
             self.loader.record_response(body["model"])
         if replacement := model_replacement(completion.get("model"), raw, body["model"]):
-            cache_for_model(self._digests, body["model"], parse_digest(completion["model"]))
+            self._digests[body["model"]] = parse_digest(completion["model"])
             raw, completion["model"] = raw.replace(*replacement, 1), body["model"]
         return raw, completion
 
@@ -89,7 +91,7 @@ class ModelServerClient:
             async for received in response.content.iter_any():
                 if chunk := relay.feed(received):
                     if not is_started:
-                        cache_for_model(self._digests, body["model"], relay.digest)
+                        self._digests[body["model"]] = relay.digest
                     yield chunk
                 if relay.error:
                     raise relay.error

@@ -1,7 +1,9 @@
 """HTTP connections to the model server: their headers and timeouts, and mapping their errors."""
 
+import re
 from collections.abc import AsyncIterable
 from typing import Any
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import aiohttp
 import httpx
@@ -11,6 +13,9 @@ from backend.model_server.sse import invalid_response
 from backend.settings import Settings
 
 MAX_RESPONSE_BYTES = 128 * 1024 * 1024
+MAX_TARGET_CHARACTERS = 300
+# The routes that are requested below a base URL.
+_ROUTE = re.compile(r"/(?:chat/completions|models)/?$")
 _UNREACHABLE = (
     aiohttp.ClientConnectorError,
     aiohttp.ConnectionTimeoutError,
@@ -59,6 +64,21 @@ def map_http_error(error: BaseException, url: str) -> ModelServerError:
     )
 
 
+def redirect_error(url: str, location: str | None) -> ModelServerError:
+    """Return the error for a redirect of a request for `url` to `location`, which is not followed.
+
+    The target is shown without a query or a user, which may hold secrets.
+    """
+    target = _redirect_target(url, location)
+    base_url, target_base_url = _ROUTE.sub("", url), _ROUTE.sub("", target)
+    message = f"The model server at {base_url} redirects "
+    if not target:
+        return ModelServerError(message + "elsewhere. Check DMR_BASE_URL.")
+    if target_base_url in (target, base_url):
+        return ModelServerError(message + f"to {target}. Check DMR_BASE_URL.")
+    return ModelServerError(message + f"to {target}. Set DMR_BASE_URL to {target_base_url}.")
+
+
 def set_read_timeout(seconds: float, response: aiohttp.ClientResponse) -> None:
     """Limit the time between any two chunks of `response` from now on."""
     connection = response.connection
@@ -96,3 +116,15 @@ def _unreachable_message(url: str) -> str:
             "the embedded engine instead (`make run` or `python -m engine`), or set DMR_BASE_URL."
         )
     return message + "Start it, or set DMR_BASE_URL."
+
+
+def _redirect_target(url: str, location: str | None) -> str:
+    """Return the absolute URL without query and user, or "" if it cannot be shown."""
+    try:
+        target = urlsplit(urljoin(url, location or ""))
+        origin = target.netloc.rpartition("@")[2]
+        shown = urlunsplit((target.scheme, origin, target.path, "", ""))
+    except ValueError:
+        return ""
+    is_shown = location and origin and target.scheme in ("http", "https") and shown.isprintable()
+    return shown if is_shown and len(shown) <= MAX_TARGET_CHARACTERS else ""

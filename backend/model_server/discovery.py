@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
+from cachetools import TTLCache
 from pydantic_core import from_json
 
 from backend.errors import (
@@ -17,18 +18,18 @@ from backend.errors import (
 )
 from backend.json_values import as_count, as_dict, as_str
 from backend.model_server.base_url import base_url_candidates
-from backend.model_server.connection import HTTP_ERRORS, map_http_error, read_body
+from backend.model_server.connection import HTTP_ERRORS, map_http_error, read_body, redirect_error
 from backend.model_server.error_mapping import error_from_response
 from backend.model_server.model_ids import find_model
+from backend.model_server.server_cache import ServerCaches
 from backend.settings import Settings
 
 # `owned_by` of its models identifies a server.
 SERVER_NAMES = {"docker": "Docker Model Runner", "llamacpp": "llama.cpp", "library": "Ollama"}
 
-MAX_CACHED_MODELS = 1000
-
-Key = TypeVar("Key")
-Value = TypeVar("Value")
+_LLAMA_CPP_OWNERS = {"docker", "llamacpp"}
+# Without `max_tokens` these write until their context is full, and with it they stop there as well.
+_UNBOUNDED_OWNERS = {*_LLAMA_CPP_OWNERS, "library"}
 
 
 class ModelServerDiscovery:
@@ -40,11 +41,15 @@ class ModelServerDiscovery:
         # Other servers may reject the fields and requests that only these two know.
         self.is_docker = False
         self.is_llama_cpp = False
+        # It writes without end unless a request limits it, and never refuses a limit for its size.
+        self.is_unbounded = False
+        self.caches = ServerCaches(settings.capability_seconds)
         self._list_timeout_seconds = settings.connect_timeout_seconds
         self._client = client
         self._search: asyncio.Task[str] | None = None
         self._models: list[dict[str, Any]] = []  # the latest model list
-        self._context_sizes: dict[str, int] = {}  # by model, from context length errors
+        # By model, from context length errors.
+        self._context_sizes: TTLCache[str, int] = self.caches.new()
 
     async def find_base_url(self) -> str:
         """Return the base URL. Search for it if it is unknown; concurrent callers share a search.
@@ -65,7 +70,7 @@ class ModelServerDiscovery:
         return as_count(as_dict(meta).get("n_ctx")) or self._context_sizes.get(model)
 
     def record_context_size(self, model: str, tokens: int) -> None:
-        cache_for_model(self._context_sizes, model, tokens)
+        self._context_sizes[model] = tokens
 
     async def models(self) -> list[dict[str, Any]]:
         """Return the entries of the server's model list.
@@ -116,6 +121,8 @@ class ModelServerDiscovery:
             if isinstance(mapped, ModelServerUnreachableError):
                 self.base_url = None
             raise mapped from error
+        if response.is_redirect:
+            raise redirect_error(f"{base_url}/models", response.headers.get("location"))
         if response.status_code != 200:
             raise error_from_response(response.status_code, raw)
         models = parse_json(raw)
@@ -131,14 +138,8 @@ class ModelServerDiscovery:
         owners = {as_str(entry.get("owned_by")) for entry in entries}
         self._models = entries
         self.is_docker = "docker" in owners
-        self.is_llama_cpp = not owners.isdisjoint({"docker", "llamacpp"})
-
-
-def cache_for_model(cache: dict[Key, Value], key: Key, value: Value) -> None:
-    """Set `cache[key]`, and keep the cache bounded: a client may send any model id."""
-    if len(cache) >= MAX_CACHED_MODELS:
-        cache.clear()
-    cache[key] = value
+        self.is_llama_cpp = not owners.isdisjoint(_LLAMA_CPP_OWNERS)
+        self.is_unbounded = not owners.isdisjoint(_UNBOUNDED_OWNERS)
 
 
 async def cancel_tasks(tasks: Iterable[asyncio.Task[Any] | None]) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 from math import inf
 from typing import Any
 
+from cachetools import TTLCache
+
 from backend.errors import (
     InvalidRequestError,
     ModelLoadingError,
@@ -14,7 +16,6 @@ from backend.errors import (
 )
 from backend.model_server.discovery import (
     ModelServerDiscovery,
-    cache_for_model,
     cancel_tasks,
     ignore_result,
 )
@@ -39,13 +40,14 @@ class ModelLoader:
         self._discovery = discovery
         self._send_preload = send_preload
         self._loaded_seconds = loaded_seconds
-        self._last_response_at: dict[str, float] = {}  # by model: when a good response began
+        # By model: when a good response began.
+        self._last_response_at: TTLCache[str, float] = discovery.caches.new()
         self._load_tasks: dict[str, asyncio.Task[None]] = {}
         self._preload_task: asyncio.Task[Any] | None = None
 
     def record_response(self, model: str) -> None:
         """Note that `model` has responded now: it is loaded."""
-        cache_for_model(self._last_response_at, model, time.monotonic())
+        self._last_response_at[model] = time.monotonic()
 
     def record_failure(self, model: str) -> None:
         """Note that the server has failed at `model`: it may not be loaded any more."""
