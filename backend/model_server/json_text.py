@@ -1,0 +1,79 @@
+r"""Read and write the JSON of model servers, also where it is not quite JSON.
+
+A server that cuts its text into UTF-16 units, as JavaScript counts them, sends an emoji as two
+halves: `"\ud83d"` in one chunk and `"\ude00"` in the next. Neither is a character, and strict
+parsers refuse the whole chunk.
+"""
+
+import json
+import re
+from typing import Any
+
+from pydantic_core import from_json, to_json
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+# Half of a character, escaped or as UTF-8 would write it, without its other half beside it.
+_HALF = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
+    rb"|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    rb"|\xed[\xa0-\xbf]"
+)
+_UTF8_HALF = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
+
+
+def has_broken_text(raw: bytes) -> bool:
+    """Return True if `raw` has half a character, or bytes that are not UTF-8."""
+    if b"\\u" in raw and _HALF.search(raw):
+        return True
+    if raw.isascii():
+        return False
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return True
+    return False
+
+
+def parse_json(raw: bytes | str) -> Any:
+    """Return the parsed JSON, or None if it is invalid.
+
+    A byte order mark is skipped. Halves of characters stay in the strings: join them, or replace
+    them by `replace_halves`. Bytes that are not UTF-8 become U+FFFD.
+    """
+    data = raw.encode(errors="surrogatepass") if isinstance(raw, str) else raw
+    try:
+        return from_json(data)
+    except ValueError:
+        pass
+    data = _UTF8_HALF.sub(_escape_half, data.removeprefix(_BYTE_ORDER_MARK))
+    data = data.decode(errors="replace").encode()
+    halves_replaced = _HALF.sub(rb"\\ufffd", data)
+    try:
+        parsed = from_json(halves_replaced)  # checks syntax and depth as above
+        return parsed if halves_replaced == data else json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+
+
+def parse_object(raw: bytes | str) -> dict[str, Any]:
+    """Return the parsed JSON object, or an empty one if `raw` is something else."""
+    parsed = parse_json(raw)
+    return parsed if isinstance(parsed, dict) else {}
+
+
+def dump_json(value: Any) -> bytes:
+    """Return `value` as JSON; halves of characters are joined, or become U+FFFD."""
+    try:
+        return to_json(value)
+    except ValueError:
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return replace_halves(text).encode()
+
+
+def replace_halves(text: str) -> str:
+    """Return the text with halves of characters joined, or replaced by U+FFFD."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def _escape_half(match: re.Match[bytes]) -> bytes:
+    return b"\\u%04x" % ord(match[0].decode(errors="surrogatepass"))
