@@ -6,13 +6,13 @@ from typing import Any
 
 from pydantic_core import PydanticSerializationError, to_json
 
-from backend.json_values import as_count, as_dict_list
+from backend.json_values import as_count, as_dict, as_dict_list
 from backend.model_server.json_text import has_broken_text, replace_halves
 from backend.model_server.tool_calls import ToolCallJoiner, normalize_tool_calls
 
 # `finish_reason: "tool_calls"` counts: it may be wrong. Empty `tool_calls` do not.
 _TOOL_CALLS = re.compile(rb'"tool_calls"(?!\s*:\s*(?:null|\[\s*\]))')
-# The fields of a delta in which a text comes in pieces, and those of the parts of its content.
+# The fields of a delta in which a text comes in pieces, and those of its parts.
 _TEXT_FIELDS = {
     "content", "reasoning_content", "reasoning", "reasoning_details", "thinking", "refusal"
 }  # fmt: skip
@@ -49,16 +49,19 @@ class EventNormalizer:
     def normalize(self, event: dict[str, Any]) -> dict[str, Any]:
         """Return an event in OpenAI's form; it is changed in place. Each must be passed in turn."""
         self._envelope = {name: event[name] for name in _ENVELOPE if name in event}
+        is_broken = bool(self._pending) or _has_halves(event)
         for position, choice in enumerate(as_dict_list(event.get("choices"))):
             number = as_count(choice.get("index"))
             index = position if number is None else number
-            delta = choice.get("delta") or choice.get("message") or {}
-            if isinstance(delta, dict):
-                self._normalize_calls(index, choice, delta)
-        if self._pending or _has_halves(event):
-            self._join_halves(event)
-            event = _replace_halves(event)
-        return event
+            name = "delta" if choice.get("delta") or not choice.get("message") else "message"
+            delta = as_dict(choice.get(name))
+            self._normalize_calls(index, choice, delta)
+            if is_broken:
+                choice[name] = delta
+                self._join_halves(index, delta)
+                if choice.get("finish_reason"):
+                    self._flush_choice(index, delta)
+        return as_dict(_replace_halves(event)) if is_broken else event
 
     def flush(self) -> dict[str, Any] | None:
         """Return the chunk with what is still pending when the stream ends, or None."""
@@ -75,23 +78,18 @@ class EventNormalizer:
             delta["tool_calls"] = calls.normalize(delta["tool_calls"])
         if delta.get("function_call"):
             self._legacy_calls.add(index)
-        _normalize_finish_reason(choice, bool(calls), index in self._legacy_calls)
+        _normalize_finish_reason(
+            choice, has_tool_calls=bool(calls), has_legacy_call=index in self._legacy_calls
+        )
 
-    def _join_halves(self, event: dict[str, Any]) -> None:
-        for position, choice in enumerate(as_dict_list(event.get("choices"))):
-            number = as_count(choice.get("index"))
-            index = position if number is None else number
-            name = "delta" if choice.get("delta") or not choice.get("message") else "message"
-            delta = choice.get(name) or {}
-            if not isinstance(delta, dict):
-                continue
-            for field in _TEXT_FIELDS & delta.keys():
-                delta[field] = self._join(delta[field], (index, field), _wrapper(field))
-            for call in as_dict_list(delta.get("tool_calls")):
-                self._join_arguments(call, index)
-            if choice.get("finish_reason"):
-                self._flush_choice(index, delta)
-            choice[name] = delta
+    def _join_halves(self, index: int, delta: dict[str, Any]) -> None:
+        for field in _TEXT_FIELDS & delta.keys():
+            delta[field] = self._join(delta[field], (index, field), _wrapper(field))
+        for call in as_dict_list(delta.get("tool_calls")):
+            if isinstance(function := call.get("function"), dict):
+                path = (index, "tool_calls", call["index"])
+                wrap = _arguments_wrapper(call["index"])
+                function["arguments"] = self._join(function["arguments"], path, wrap)
 
     def _join(self, value: Any, path: _Path, wrap: _Wrap) -> Any:
         """Return a text, or the parts of one, with the half that was pending before it."""
@@ -105,26 +103,12 @@ class EventNormalizer:
         if isinstance(value, list):
             return [self._join(item, path, lambda part: wrap([part])) for item in value]
         if isinstance(value, dict):
-            kind = {"type": value["type"]} if isinstance(value.get("type"), str) else {}
+            kind = _part_type(value)
             return value | {
-                name: self._join(
-                    value[name],
-                    (*path, *kind.values(), name),
-                    lambda text, name=name: wrap(kind | {name: text}),
-                )
+                name: self._join(value[name], (*path, *kind, name), _part_wrapper(wrap, name, kind))
                 for name in _PART_FIELDS & value.keys()
             }
         return value
-
-    def _join_arguments(self, call: dict[str, Any], index: int) -> None:
-        function, number = call.get("function"), call["index"]
-        if isinstance(function, dict):
-            path = (index, "tool_calls", number)
-            function["arguments"] = self._join(
-                function.get("arguments"),
-                path,
-                lambda text: {"tool_calls": [{"index": number, "function": {"arguments": text}}]},
-            )
 
     def _flush_choice(self, index: int, delta: dict[str, Any]) -> None:
         """Add what is pending of a choice to its last delta."""
@@ -132,7 +116,7 @@ class EventNormalizer:
             _, wrap = self._pending.pop(path)
             [(name, value)] = wrap(_REPLACEMENT).items()
             last = delta.get(name)
-            delta[name] = value + last if isinstance(last, type(value)) else value
+            delta[name] = last + value if isinstance(last, type(value)) else value
 
 
 def normalize_response(response: dict[str, Any]) -> dict[str, Any]:
@@ -142,13 +126,16 @@ def normalize_response(response: dict[str, Any]) -> dict[str, Any]:
         if isinstance(message, dict):
             if message.get("tool_calls"):
                 message["tool_calls"] = normalize_tool_calls(message["tool_calls"])
-            has_legacy_call = bool(message.get("function_call"))
-            _normalize_finish_reason(choice, bool(message.get("tool_calls")), has_legacy_call)
-    return _replace_halves(response) if _has_halves(response) else response
+            _normalize_finish_reason(
+                choice,
+                has_tool_calls=bool(message.get("tool_calls")),
+                has_legacy_call=bool(message.get("function_call")),
+            )
+    return as_dict(_replace_halves(response)) if _has_halves(response) else response
 
 
 def _normalize_finish_reason(
-    choice: dict[str, Any], has_tool_calls: bool, has_legacy_call: bool
+    choice: dict[str, Any], *, has_tool_calls: bool, has_legacy_call: bool
 ) -> None:
     """Make it `tool_calls` if, and only if, the choice has some that are not cut off."""
     reason = choice.get("finish_reason")
@@ -162,6 +149,19 @@ def _normalize_finish_reason(
 
 def _wrapper(field: str) -> _Wrap:
     return lambda value: {field: value}
+
+
+def _part_wrapper(wrap: _Wrap, name: str, kind: tuple[str, ...]) -> _Wrap:
+    fields = {"type": kind[0]} if kind else {}
+    return lambda text: wrap(fields | {name: text})
+
+
+def _part_type(part: dict[str, Any]) -> tuple[str, ...]:
+    return (part["type"],) if isinstance(part.get("type"), str) else ()
+
+
+def _arguments_wrapper(index: int) -> _Wrap:
+    return lambda text: {"tool_calls": [{"index": index, "function": {"arguments": text}}]}
 
 
 def _has_halves(value: Any) -> bool:
