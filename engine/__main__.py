@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _idle_forever(message)
     try:
         model_file = inspect_model_file(settings.model)
-        check_port_available(settings.host, settings.port)
+        check_port_available(settings)
     except (ModelFileError, PortUnavailableError) as error:
         raise SystemExit(str(error)) from None
     config = _serve_config(settings, model_file)

@@ -6,7 +6,7 @@ import json
 from typing import Any
 from urllib.parse import urlsplit
 
-from engine.settings import Settings
+from engine.settings import Settings, canonical_host
 
 PREFIXES = ("/engines/llama.cpp/v1", "/engines/v1", "/v1")
 TIMEOUT_SECONDS = 2.0
@@ -24,9 +24,10 @@ def existing_server_message(settings: Settings) -> str | None:
             f"the engine, set these together: {settings.override_hint}"
         )
     target = urlsplit(url)
+    host = canonical_host(target.hostname or "")
     with contextlib.suppress(OSError):  # nothing listens or responds there
         for path in dict.fromkeys([target.path, *PREFIXES]):
-            if server := _identify_server(str(target.hostname), settings.port, f"{path}/models"):
+            if server := _identify_server(host, settings.port, f"{path}/models"):
                 address = f"http://{target.netloc}{path}"
                 return f"{server} is already running at {address}, so the engine stays idle."
     return None

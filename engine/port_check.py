@@ -4,6 +4,8 @@ import contextlib
 import errno
 import socket
 
+from engine.settings import Settings
+
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 CONNECT_SECONDS = 1.0
 
@@ -12,12 +14,13 @@ class PortUnavailableError(Exception):
     """The engine cannot listen on its address; the message says why, and what to do."""
 
 
-def check_port_available(host: str, port: int) -> None:
-    """Bind the address and release it, then check that no other program responds there.
+def check_port_available(settings: Settings) -> None:
+    """Bind the engine's address and release it, then check that no other program responds there.
 
     Raises:
         PortUnavailableError: The port is taken, or the address cannot be bound.
     """
+    host, port = settings.host, settings.port
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind) as listener:
@@ -25,14 +28,14 @@ def check_port_available(host: str, port: int) -> None:
             listener.bind(address)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            raise PortUnavailableError(_port_taken_message(port)) from error
+            raise PortUnavailableError(_port_taken_message(settings)) from error
         reason = error.strerror or "unknown error"
         raise PortUnavailableError(_cannot_bind_message(host, port, reason)) from error
     except ValueError as error:  # too long for a host name, or invalid characters
         reason = "not a valid address"
         raise PortUnavailableError(_cannot_bind_message(host, port, reason)) from error
     if _accepts_connections(host, port):
-        raise PortUnavailableError(_port_taken_message(port))
+        raise PortUnavailableError(_port_taken_message(settings))
 
 
 def _accepts_connections(host: str, port: int) -> bool:
@@ -51,10 +54,10 @@ def _cannot_bind_message(host: str, port: int, reason: str) -> str:
     )
 
 
-def _port_taken_message(port: int) -> str:
-    free = port + 1 if port < 65535 else port - 1
+def _port_taken_message(settings: Settings) -> str:
+    port = settings.port
+    other = settings.model_copy(update={"port": port + 1 if port < 65535 else port - 1})
     return (
         f"Port {port} is already in use. Stop the program that uses it, or choose another port: "
-        f"SMOLCHAT_ENGINE_PORT={free} "
-        f"DMR_BASE_URL=http://localhost:{free}/engines/llama.cpp/v1"
+        f"{other.override_hint}"
     )

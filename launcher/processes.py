@@ -135,5 +135,9 @@ def _exit_description(code: int) -> str:
 def _environment(settings: Settings) -> dict[str, str]:
     """Return the programs' environment: the launcher's, with this Python first in PATH."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-    ports = {"API_PORT": str(settings.api_port), "UI_PORT": str(settings.ui_port)}
-    return os.environ | ports | {"PATH": path, "PYTHONUNBUFFERED": "1"}
+    addresses = {
+        "API_HOST": settings.api_host,
+        "API_PORT": str(settings.api_port),
+        "UI_PORT": str(settings.ui_port),
+    }
+    return os.environ | addresses | {"PATH": path, "PYTHONUNBUFFERED": "1"}

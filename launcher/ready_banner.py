@@ -36,7 +36,7 @@ class ReadyBanner(threading.Thread):
         deadline = time.monotonic() + self._timeout_seconds
         while not self._stopped.wait(POLL_SECONDS):
             is_page_ready = is_ui_ready(self._settings.ui_port)
-            health = get_json(self._settings.api_port, "/healthz")
+            health = self._get_json("/healthz")
             if is_page_ready and health and self._is_final(health["model_server"]["state"]):
                 return self._terminal.write(self._ready(health))
             if time.monotonic() > deadline:
@@ -47,6 +47,9 @@ class ReadyBanner(threading.Thread):
     def stop(self) -> None:
         self._stopped.set()
 
+    def _get_json(self, path: str) -> Any:
+        return get_json(self._settings.api_host, self._settings.api_port, path)
+
     def _is_final(self, state: str) -> bool:
         """Return False if the model server's state will change without the user's action."""
         if self._engine.is_target:
@@ -54,7 +57,7 @@ class ReadyBanner(threading.Thread):
         return state != "loading"
 
     def _ready(self, health: dict[str, Any]) -> str:
-        api = f"http://localhost:{self._settings.api_port}"
+        api = self._settings.api_base_url
         title = "SmolChat is ready."
         if health["model_server"]["state"] != "ready":
             title = "SmolChat is running, but no model is available yet."
@@ -81,7 +84,7 @@ class ReadyBanner(threading.Thread):
             ]
         if server["state"] != "ready":
             return [f"Model  {server['message']}"]
-        models = get_json(self._settings.api_port, "/models") or {"data": []}
+        models = self._get_json("/models") or {"data": []}
         facts: dict[str, str | None] = models["data"][0]["smolchat"] if models["data"] else {}
         details = [facts.get("parameters"), facts.get("quantization"), facts.get("size")]
         return [

@@ -1,25 +1,35 @@
 """The addresses of the API and the page, read as they read them themselves."""
 
-import re
+from contextlib import suppress
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from engine.settings import canonical_host, url_of
+
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
-_LOCAL_URL = re.compile(r"http://(?:localhost|127\.0\.0\.1)(?::([0-9]+))?/?")
+# Where a program listens that is reached as localhost; a name can mean several addresses.
+LOCALHOST = "127.0.0.1"
 
 
 def _local_url(value: str) -> str:
-    match = _LOCAL_URL.fullmatch(value.strip())
-    if not match or not 1 <= int(match[1] or 80) <= 65535:
-        raise ValueError(
-            "must be an address of this machine such as http://localhost:8000, because the API is "
-            "started there"
-        )
-    return value.strip()
+    """Return the URL as scheme, host and port."""
+    with suppress(ValueError):
+        url = urlsplit(value.strip())
+        host, port = canonical_host(url.hostname or ""), 80 if url.port is None else url.port
+        has_other_parts = "@" in url.netloc or url.path.strip("/") or url.query or url.fragment
+        is_local = host == "localhost" or ip_address(host).is_loopback
+        if url.scheme == "http" and is_local and port and not has_other_parts:
+            return url_of(host, port)
+    raise ValueError(
+        "must be an address of this machine such as http://localhost:8000, because the API is "
+        "started there"
+    )
 
 
 class Settings(BaseSettings):
@@ -65,9 +75,14 @@ class Settings(BaseSettings):
             raise SystemExit("The file .env is not UTF-8. Save it as UTF-8.") from None
 
     @property
+    def api_host(self) -> str:
+        """The IP address on which the API listens."""
+        host = canonical_host(str(urlsplit(self.api_base_url).hostname))
+        return LOCALHOST if host == "localhost" else host
+
+    @property
     def api_port(self) -> int:
-        match = _LOCAL_URL.fullmatch(self.api_base_url)
-        return int((match and match[1]) or 80)
+        return urlsplit(self.api_base_url).port or 80
 
     @property
     def page_url(self) -> str:

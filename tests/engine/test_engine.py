@@ -234,7 +234,36 @@ def test_address_of_another_machine_is_rejected() -> None:
     assert "192.0.2.1" in failed_start("--host", "192.0.2.1")
 
 
-@pytest.mark.parametrize("host", ["a" * 300, "a..b", "\u200b", "no such host"])
+@pytest.mark.parametrize(
+    ("host", "hint"),
+    [
+        ("::1", "SMOLCHAT_ENGINE_HOST=::1 SMOLCHAT_ENGINE_PORT={0} DMR_BASE_URL=http://[::1]:{0}/"),
+        ("[::]", "SMOLCHAT_ENGINE_HOST=:: SMOLCHAT_ENGINE_PORT={0} DMR_BASE_URL=http://localhost:"),
+        ("127.0.0.1", "SMOLCHAT_ENGINE_PORT={0} DMR_BASE_URL=http://localhost:{0}/"),
+    ],
+)
+def test_taken_port_is_reported_with_settings_that_fit_its_address(host: str, hint: str) -> None:
+    address = "127.0.0.1" if host == "127.0.0.1" else "::1"
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((address, 0), family=family) as taken:
+        port = taken.getsockname()[1]
+        message = failed_start("--host", host, port=port)
+    assert hint.format(port + 1) in message
+
+
+def test_engine_serves_at_an_ipv6_address_that_the_api_can_be_given() -> None:
+    port = free_port()
+    with started_engine("--host", "[::1]", port=port) as engine:
+        wait_until(lambda: engine.has_logged("Serving"))
+        url = f"http://[::1]:{port}{PREFIX}/v1"
+        assert f"at {url}" in engine.log_lines[0]
+        assert httpx.get(f"{url}/models").status_code == 200
+        env = {"DMR_BASE_URL": f"http://[0:0:0:0:0:0:0:1]:{port}", "SMOLCHAT_ENGINE_HOST": "::1"}
+        with started_engine("--stand-in", port=port, env=env) as second:
+            wait_until(lambda: second.has_logged("llama.cpp is already running"))
+
+
+@pytest.mark.parametrize("host", ["a" * 300, "a..b"])
 def test_invalid_address_is_rejected_in_one_line(host: str) -> None:
     with started_engine("--host", host) as engine:
         assert engine.wait() == 1

@@ -37,6 +37,9 @@ def test_url_is_reachable_by_clients() -> None:
     assert Settings.load(host="::", port=1).url.startswith("http://localhost:1/")
     assert Settings.load(host="fd00::1", port=1).url.startswith("http://[fd00::1]:1/")
     assert Settings.load(host="::1", port=1).url.startswith("http://[::1]:1/")
+    assert Settings.load(host="[::1]", port=1).url.startswith("http://[::1]:1/")
+    assert Settings.load(host="::ffff:127.0.0.1", port=1).url.startswith("http://localhost:1/")
+    assert Settings.load(host="fe80::1%eth0", port=1).url.startswith("http://[fe80::1%25eth0]:1/")
 
 
 @pytest.mark.parametrize(
@@ -46,6 +49,14 @@ def test_url_is_reachable_by_clients() -> None:
         ("0.0.0.0", "http://127.0.0.1:1234/v1", True),
         ("::1", "http://[::1]:1234", True),
         ("::1", "http://localhost:1234", False),
+        ("::1", "http://[0:0::1]:1234", True),
+        ("0::1", "http://[::1]:1234", True),
+        ("[::1]", "http://[::1]:1234", True),
+        ("::", "http://[::1]:1234", True),
+        ("127.0.0.1", "http://[::ffff:127.0.0.1]:1234", True),
+        ("::ffff:7f00:1", "http://127.0.0.1:1234", True),
+        ("fe80::1%eth0", "http://[FE80::1%25eth0]:1234", True),
+        ("fe80::1%eth0", "http://[fe80::1%25eth1]:1234", False),
         ("127.0.0.1", "http://[::1]:1234", False),
         ("127.0.0.1", "http://localhost:1235", False),
         ("127.0.0.1", "https://localhost:1234", False),
@@ -81,6 +92,17 @@ def test_empty_value_means_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
         ("DMR_BASE_URL", "localhost:12434"),
         ("DMR_BASE_URL", "http://user:secret@localhost"),
         ("DMR_BASE_URL", "http://localhost:99999"),
+        ("DMR_BASE_URL", "http://[::1:12434/v1"),
+        ("DMR_BASE_URL", "http://::1:12434/v1"),
+        ("DMR_BASE_URL", "http://@localhost:12434"),
+        ("DMR_BASE_URL", "http://localhost/v1?key=secret"),
+        ("SMOLCHAT_ENGINE_HOST", "http://127.0.0.1"),
+        ("SMOLCHAT_ENGINE_HOST", "127.0.0.1:12434"),
+        ("SMOLCHAT_ENGINE_HOST", "[::1]:12434"),
+        ("SMOLCHAT_ENGINE_HOST", "no such host"),
+        ("SMOLCHAT_ENGINE_HOST", "\u200b"),
+        ("SMOLCHAT_ENGINE_HOST", "127.0.0.1,::1"),
+        ("SMOLCHAT_ENGINE_CONTEXT", "9999999999999"),
         ("SMOLCHAT_ENGINE_PORT", "0"),
         ("SMOLCHAT_ENGINE_PORT", "70000"),
         ("SMOLCHAT_ENGINE_CONTEXT", "much"),

@@ -15,11 +15,14 @@ import openai
 import psutil
 import pytest
 
+from api.client import ApiClient
 from benchmarks.processes import free_port
 from engine.settings import Settings as EngineSettings
+from launcher.ports import check_free_ports
 from launcher.ready_banner import ReadyBanner
 from launcher.settings import Settings
 from launcher.terminal import Terminal
+from settings import Settings as PageSettings
 from tests.support.fake_model_server import EVENTS, FakeModelServer, Reply, chunk
 from tests.support.launcher_process import LAUNCHER, READY, START_SECONDS, LauncherProcess, launched
 from tests.support.paths import ROOT
@@ -78,6 +81,65 @@ def test_real_model_streams_to_the_openai_client(stack: LauncherProcess) -> None
 
 def test_page_responds(stack: LauncherProcess) -> None:
     assert httpx.get(f"http://localhost:{stack.ui_port}/").status_code == 200
+
+
+@pytest.mark.parametrize("host", ["[::1]", "[0:0:0:0:0:0:0:1]", "[::ffff:127.0.0.1]", "127.0.0.2"])
+def test_everything_runs_at_another_loopback_address(host: str) -> None:
+    api_port, engine_port = free_port(), free_port()
+    url = f"http://{host}:{api_port}"
+    environment = {
+        "API_BASE_URL": f"{url}/",
+        "SMOLCHAT_ENGINE_HOST": host,
+        "SMOLCHAT_ENGINE_PORT": str(engine_port),
+        "DMR_BASE_URL": f"http://{host}:{engine_port}",
+    }
+    with launched(environment) as stack:
+        stack.wait_for("SmolChat is ready.")
+        stack.wait_for(READY)
+        address = launcher_url(url)
+        assert f"API    {address} (docs: {address}/docs)" in stack.log
+        assert f"Uvicorn running on {address} " in stack.log
+        assert f"from llama.cpp at http://{host}:{engine_port}" in stack.log
+        page = ApiClient(PageSettings(api_base_url=url))
+        assert page.health().model_server.state == "ready"
+        with launched(environment) as second:
+            assert second.wait_for_end(START_SECONDS) == 1
+        assert f"SmolChat is already running at {address}" in second.log
+        processes = stack.processes()
+        stack.process.send_signal(signal.SIGINT)
+        assert stack.wait_for_end() == 0
+        stack.assert_nothing_is_left(processes)
+
+
+def launcher_url(url: str) -> str:
+    return Settings(api_base_url=url).api_base_url
+
+
+@pytest.mark.parametrize(
+    ("value", "url", "host"),
+    [
+        ("http://localhost", "http://localhost:80", "127.0.0.1"),
+        (" HTTP://LOCALHOST:8000/ ", "http://localhost:8000", "127.0.0.1"),
+        ("http://[::1]:8122", "http://[::1]:8122", "::1"),
+        ("http://[0:0:0:0:0:0:0:1]:8122", "http://[::1]:8122", "::1"),
+        ("http://[::ffff:127.0.0.1]:8122", "http://127.0.0.1:8122", "127.0.0.1"),
+        ("http://[::FFFF:7f00:1]:8122", "http://127.0.0.1:8122", "127.0.0.1"),
+        ("http://127.0.0.2:8122", "http://127.0.0.2:8122", "127.0.0.2"),
+    ],
+)
+def test_api_listens_at_the_address_where_the_page_expects_it(
+    value: str, url: str, host: str
+) -> None:
+    settings = Settings(api_base_url=value)
+    assert (settings.api_base_url, settings.api_host) == (url, host)
+
+
+def test_address_that_this_machine_lacks_is_reported_with_the_reason() -> None:
+    settings = Settings(api_base_url="http://[::1%25nowhere]:8122")
+    with pytest.raises(
+        SystemExit, match=r"Cannot listen on ::1%nowhere, port 8122: .*API_BASE_URL"
+    ):
+        check_free_ports(settings)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -228,6 +290,12 @@ def test_banner_reports_an_unreachable_model_server() -> None:
         ({"API_BASE_URL": "http://example.org"}, "API_BASE_URL: must be an address of this"),
         ({"API_BASE_URL": "http://localhost:99999"}, "API_BASE_URL: must be an address"),
         ({"API_BASE_URL": "http://localhost:0"}, "API_BASE_URL: must be an address"),
+        ({"API_BASE_URL": "http://[fd00::1]:8000"}, "API_BASE_URL: must be an address"),
+        ({"API_BASE_URL": "http://[::]:8000"}, "API_BASE_URL: must be an address"),
+        ({"API_BASE_URL": "http://[::1:8000"}, "API_BASE_URL: must be an address"),
+        ({"API_BASE_URL": "http://::1:8000"}, "API_BASE_URL: must be an address"),
+        ({"API_BASE_URL": "http://[::1]:8000/api"}, "API_BASE_URL: must be an address"),
+        ({"API_BASE_URL": "http://user@[::1]:8000"}, "API_BASE_URL: must be an address"),
         ({"SMOLCHAT_UI_PORT": "99999"}, "SMOLCHAT_UI_PORT"),
         ({"SMOLCHAT_ENGINE_PORT": "none"}, "SMOLCHAT_ENGINE_PORT"),
         (
@@ -264,6 +332,13 @@ def test_taken_port_is_reported_with_what_to_do(program: str) -> None:
     last_lines = "".join(stack.log.splitlines()[-6:])
     assert str(port) in last_lines
     assert "Stop the program that uses it" in last_lines
+
+
+def test_taken_ipv6_port_is_reported() -> None:
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as taken:
+        url = f"http://[::1]:{taken.getsockname()[1]}"
+        with pytest.raises(SystemExit, match="is already in use"):
+            check_free_ports(Settings(api_base_url=url))
 
 
 def test_running_smolchat_is_recognized(stack: LauncherProcess) -> None:
