@@ -6,7 +6,6 @@ from typing import Any
 
 import httpx
 from cachetools import TTLCache
-from pydantic_core import from_json
 
 from backend.errors import (
     ModelLoadingError,
@@ -20,6 +19,7 @@ from backend.json_values import as_count, as_dict, as_str
 from backend.model_server.base_url import base_url_candidates
 from backend.model_server.connection import HTTP_ERRORS, map_http_error, read_body, redirect_error
 from backend.model_server.error_mapping import error_from_response
+from backend.model_server.json_text import parse_json
 from backend.model_server.model_ids import find_model
 from backend.model_server.server_cache import ServerCaches
 from backend.settings import Settings
@@ -155,14 +155,6 @@ def ignore_result(task: asyncio.Task[Any]) -> None:
     """Retrieve a task's exception, so that asyncio does not log it if nothing awaits the task."""
     if not task.cancelled():
         task.exception()
-
-
-def parse_json(raw: bytes) -> Any:
-    """Return the parsed JSON, or None if it is invalid."""
-    try:
-        return from_json(raw)
-    except ValueError:
-        return None
 
 
 def _has_id(entry: object) -> bool:
