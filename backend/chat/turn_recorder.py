@@ -8,13 +8,13 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from typing import Any
 
-from backend.chat.message_builder import MessageBuilder
 from backend.completions.completion import Completion
 from backend.conversations.conversation import Message, MessageState
 from backend.conversations.repository import ConversationRepository, Turn
 from backend.errors import DatabaseUnavailableError, InvalidRequestError, SmolChatError
 from backend.http.error_handlers import internal_error
 from backend.json_values import content_text
+from backend.model_server.message_builder import MessageBuilder
 from backend.model_server.sse import DONE, extension_chunk
 from backend.protocol import ChatCompletionRequest, ChatExtensionOptions
 

@@ -1,40 +1,66 @@
-"""Collects the message that a model writes, from a stream's events or a whole response."""
+"""Collects the message that a model writes, from a stream's events or a whole response.
+
+They are in OpenAI's form, but for where a server puts the reasoning.
+"""
 
 from typing import Any
 
 from backend.json_values import as_dict, as_dict_list, as_str
+from backend.model_server.json_text import replace_halves
+from backend.model_server.reasoning import ReasoningReader, parts_of
 
 
 class MessageBuilder:
     """The text, reasoning, tool calls and token probabilities of one answer."""
 
     def __init__(self, content: str = "") -> None:
+        """Begin with the `content` of an answer that the model continues."""
         self._content = [content]
         self._reasoning: list[str] = []
+        self._refusal: list[str] = []
+        self._reader = ReasoningReader(content)
         self._tool_calls: dict[int, dict[str, Any]] = {}
         self._logprobs: list[dict[str, Any]] = []
 
     def add(self, response: dict[str, Any]) -> None:
         """Add one event of a stream, or a whole response."""
         for choice in as_dict_list(response.get("choices")):
-            delta = as_dict(choice.get("delta") or choice.get("message"))
-            self._content.append(as_str(delta.get("content")))
-            self._reasoning.append(as_str(delta.get("reasoning_content") or delta.get("reasoning")))
-            for position, call in enumerate(as_dict_list(delta.get("tool_calls"))):
+            message = as_dict(choice.get("delta")) or as_dict(choice.get("message"))
+            self._add_parts(message)
+            for position, call in enumerate(as_dict_list(message.get("tool_calls"))):
                 self._merge_tool_call(call, position)
             self._logprobs += as_dict_list(as_dict(choice.get("logprobs")).get("content"))
 
     def message_fields(self) -> dict[str, Any]:
-        """Return the fields of the message so far, without token probabilities."""
+        """Return the fields of the message so far, without token probabilities.
+
+        A refusal is the content of a message that has no other.
+        """
+        text, reasoning, _ = self._reader.pending()
+        content = "".join(self._content) + text
         return {
-            "content": "".join(self._content),
-            "reasoning": "".join(self._reasoning) or None,
+            "content": replace_halves(content or "".join(self._refusal)),
+            "reasoning": replace_halves("".join(self._reasoning) + reasoning) or None,
             "tool_calls": [self._tool_calls[key] for key in sorted(self._tool_calls)] or None,
         }
 
     def stored_fields(self) -> dict[str, Any]:
         """Return the fields of the finished message, with token probabilities if there are any."""
         return self.message_fields() | {"logprobs": self._logprobs or None}
+
+    def _add_parts(self, message: dict[str, Any]) -> None:
+        for kind, text in parts_of(message):
+            if kind == "reasoning":
+                self._reasoning.append(text)
+            elif kind == "refusal":
+                self._refusal.append(text)
+            else:
+                content, reasoning, moved = self._reader.add(text)
+                if moved is not None:
+                    self._reasoning.append(moved)
+                    self._content.clear()
+                self._reasoning.append(reasoning)
+                self._content.append(content)
 
     def _merge_tool_call(self, delta: dict[str, Any], position: int) -> None:
         """Add a part of a tool call, whose arguments come in pieces."""
