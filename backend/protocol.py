@@ -129,7 +129,7 @@ class ExtensionOptions(BaseModel):
 
 
 class ChatExtensionOptions(ExtensionOptions):
-    """SmolChat's extensions of a chat request: where the turn is stored."""
+    """SmolChat's extensions of a chat request: how reasoning is returned, where it is stored."""
 
     # `_parent_needs_conversation` as JSON Schema, for the OpenAPI description.
     model_config = ConfigDict(
@@ -144,6 +144,14 @@ class ChatExtensionOptions(ExtensionOptions):
         }
     )
 
+    separate_reasoning: Annotated[
+        bool,
+        Field(
+            description="Return text always as a string in `content`, and the model's reasoning in "
+            "`reasoning_content`, in whatever form the model server sends both. If a stream shows "
+            "that all text so far was reasoning, a chunk has it in `smolchat.reasoning_so_far`."
+        ),
+    ] = False
     conversation: Annotated[
         str | None,
         Field(
