@@ -11,7 +11,7 @@ from api.errors import ApiError
 from chat import actions
 from chat.session import conversations, current_conversation_id
 from components.callouts import browser_timezone, clear_stale_elements
-from sanitize.markdown_inline import escape
+from sanitize.plain_text import plain_text
 
 SEARCH_KEY, _COUNT_KEY = "chat_search", "chat_shown"
 _PAGE_KEY, _RENDERED_KEY = "chat_list", "chat_list_drawn"
@@ -64,8 +64,8 @@ def _render_day(day: str, summaries: Sequence[ConversationSummary]) -> int:
 
 
 def button_label(summary: ConversationSummary) -> str:
-    """Return the title with its Markdown escaped."""
-    return escape(" ".join(summary.title.split()) or NO_TITLE)
+    """Return the title as plain text."""
+    return plain_text(summary.title) or NO_TITLE
 
 
 def day_label(moment: datetime, now: date) -> str:

@@ -1,6 +1,5 @@
 """Error callouts and small widgets used on every page."""
 
-import re
 from collections.abc import Callable
 from datetime import timedelta, timezone
 from typing import Any
@@ -8,14 +7,12 @@ from typing import Any
 import streamlit as st
 
 from api.errors import ApiError
-from sanitize.markdown_blocks import sanitize_markdown
-
-_ADDRESS = re.compile(r"(?<!`)https?://[^\s`,;)]*[^\s`,;).]")
+from sanitize.plain_text import message_text
 
 
 def error_callout(error: ApiError, *, on_retry: Callable[[], None] | None, key: str) -> None:
     """Render an error, what to try next, and a retry button if `on_retry` is set."""
-    parts = [_sanitize(error.message), _sanitize(error.next_step)]
+    parts = [message_text(error.message), message_text(error.next_step)]
     if error.next_step:
         parts[0] = f"**{parts[0]}**"
     with st.container(gap="small"):
@@ -46,8 +43,3 @@ def browser_timezone() -> timezone | None:
     """Return the browser's time zone, or None if unknown."""
     minutes = st.context.timezone_offset
     return None if minutes is None else timezone(timedelta(minutes=-minutes))
-
-
-def _sanitize(text: str) -> str:
-    """Sanitize a message; its addresses become code, not links."""
-    return sanitize_markdown(_ADDRESS.sub(r"`\g<0>`", text))

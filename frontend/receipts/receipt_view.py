@@ -9,7 +9,7 @@ from components.service_status import ServiceStatus
 from controls import model_picker, parameter_panel
 from receipts import receipt_text
 from receipts.logprobs_view import render_logprobs
-from sanitize.markdown_inline import escape
+from sanitize.plain_text import plain_text
 
 
 def render_summary(message: Message) -> None:
@@ -32,7 +32,7 @@ def show_receipt(message: Message, service: ServiceStatus) -> None:
         sent=message.parameters,
         about=about.get(receipt.model or "", ""),
     )
-    st.table({name: escape(" ".join(value.split())) for name, value in rows}, border="horizontal")
+    st.table({name: plain_text(value) for name, value in rows}, border="horizontal")
     if (share := receipt_text.context_share(receipt)) is not None:
         st.progress(share, text="Context used")
     if receipt.seed is not None and parameter_panel.is_valid_seed(receipt.seed):

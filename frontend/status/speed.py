@@ -8,7 +8,7 @@ from statistics import median
 from api.chat_chunk import Receipt
 from api.status import RecentAnswer
 from receipts.receipt_text import NOT_MEASURED
-from sanitize.markdown_blocks import sanitize_markdown
+from sanitize.plain_text import plain_text
 
 _MAX_PLAUSIBLE = 1_000_000  # imported receipts may hold any number
 
@@ -50,7 +50,7 @@ def table_rows(speeds: Sequence[Speed], timezone: tzinfo) -> list[dict[str, str]
             "Tokens": NOT_MEASURED if speed.tokens is None else f"{speed.tokens:,}",
             "Tokens/s": format_number(speed.tokens_per_second),
             "TTFT (s)": format_number(speed.first_token_seconds),
-            "Model": sanitize_markdown(" ".join(speed.model.split())),
+            "Model": plain_text(speed.model),
         }
         for speed in reversed(speeds)
     ]

@@ -11,7 +11,7 @@ from api.status import Status, StoreStatus
 from components.callouts import browser_timezone
 from components.service_status import BADGES, Color, ServiceStatus
 from receipts.receipt_text import NOT_MEASURED
-from sanitize.markdown_blocks import sanitize_markdown
+from sanitize.plain_text import code_span, message_text
 from settings import Settings
 from version import VERSION
 
@@ -98,7 +98,7 @@ def _server_details(service: ServiceStatus, status: Status | None) -> list[str]:
 def render_store(store: StoreStatus) -> None:
     """Render where conversations are stored, and how many."""
     if store.problem:
-        st.warning(sanitize_markdown(store.problem), icon=":material/info:")
+        st.warning(message_text(store.problem), icon=":material/info:")
     with st.container(horizontal=True, key="status_store"):
         st.metric("Conversations", _count(store.conversations))
         st.metric("Messages", _count(store.messages))
@@ -132,16 +132,10 @@ def render_settings(status: Status | None, settings: Settings) -> None:
 def _render_table(title: str, key: str, values: Mapping[str, Any]) -> None:
     with st.expander(title, icon=":material/tune:", key=f"status_{key}"):
         rows = [
-            {"Name": as_code(name), "Value": as_code(_format_value(values[name]))}
+            {"Name": code_span(name), "Value": code_span(_format_value(values[name]) or "none")}
             for name in values
         ]
         st.table(rows, border="horizontal", hide_index=True, alt=title)
-
-
-def as_code(text: str) -> str:
-    """Format a value as inline code, on one line."""
-    line = " ".join(text.split()).replace("`", "'")
-    return sanitize_markdown(f"`{line or 'none'}`")
 
 
 def _format_value(value: Any) -> str:

@@ -21,7 +21,7 @@ from api.structured_response import (
 )
 from components.background_job import JobResult
 from components.callouts import error_callout
-from sanitize.markdown_blocks import sanitize_markdown
+from sanitize.plain_text import message_text, plain_text
 from structured import result_text
 from structured.stream_job import StructuredRun
 
@@ -85,7 +85,7 @@ class Details:
     attempts: list[Attempt]
     sent: PromptSent | None
     unenforced: list[Unenforced]
-    has_grammar: bool = True
+    has_grammar: bool | None = None
 
     @classmethod
     def of(cls, response: StructuredResponse) -> Self:
@@ -110,7 +110,7 @@ def _render_failure(run: StructuredRun, failure: FailureDetails) -> None:
         st.badge(result_text.failure_label(run), icon=":material/error:", color="red")
         st.text(result_text.summary_line(run, failure.attempts))
     if run.error:
-        st.markdown(sanitize_markdown(run.error.message))
+        st.markdown(message_text(run.error.message))
     errors, text = st.columns(2)
     with errors, st.container(key="structured_issues", gap="small"):
         st.markdown("**Errors**")
@@ -150,7 +150,7 @@ def _render_download(run: StructuredRun) -> None:
 
 def _render_details(details: Details) -> None:
     with st.container(key="structured_details", gap="xsmall"):
-        if not details.has_grammar:
+        if details.has_grammar is False:
             st.text(
                 "This model server does not support grammars. The schema was only in the prompt, "
                 "and the output was validated afterwards."
@@ -164,7 +164,7 @@ def _render_details(details: Details) -> None:
         if details.sent:
             with st.expander("Sent to the model", icon=":material/outgoing_mail:"):
                 _render_sent(details.sent)
-        if details.unenforced and details.has_grammar:
+        if details.unenforced and details.has_grammar is not False:
             label = f"Not enforced by the grammar: {len(details.unenforced)}"
             with st.expander(label, icon=":material/rule:"):
                 _render_unenforced(details.unenforced)
@@ -172,7 +172,7 @@ def _render_details(details: Details) -> None:
 
 def _render_attempts(attempts: list[Attempt]) -> None:
     rows = [result_text.attempt_row(number, attempt) for number, attempt in enumerate(attempts, 1)]
-    safe = [{name: sanitize_markdown(value) for name, value in row.items()} for row in rows]
+    safe = [{name: plain_text(value) for name, value in row.items()} for row in rows]
     st.table(safe, border="horizontal", hide_index=True, alt="Attempts")
 
 

@@ -8,7 +8,7 @@ import strict_json
 from api.errors import ApiError
 from api.structured_response import ResponseType
 from components.service_status import ServiceStatus, api
-from sanitize.markdown_blocks import sanitize_markdown
+from sanitize.plain_text import plain_text
 from structured.schema_editor import SchemaProblem, parse_schema, summarize_schema
 from structured.target_schema import TargetSchema
 
@@ -59,7 +59,7 @@ def schema_picker(service: ServiceStatus) -> None:
     name = st.pills(
         "Schema",
         [*types, CUSTOM],
-        format_func=lambda name: name.replace("_", " ").capitalize() if name in types else name,
+        format_func=lambda name: _type_label(name) if name in types else name,
         key=KEY,
         required=True,
         on_change=_update_example,
@@ -108,9 +108,13 @@ def _update_example() -> None:
         state[PROMPT_KEY] = EXAMPLES.get(state[KEY], "")
 
 
+def _type_label(name: str) -> str:
+    return plain_text(name.replace("_", " ").capitalize())
+
+
 def _render_type(response_type: ResponseType) -> None:
     if response_type.description:
-        st.caption(sanitize_markdown(response_type.description))
+        st.caption(plain_text(response_type.description))
     with st.expander("View schema", icon=":material/schema:", key="structured_view_schema"):
         schema = strict_json.format_json(response_type.schema_)
         st.code(schema, language="json", wrap_lines=True, height=320)
@@ -150,6 +154,6 @@ def _render_editor() -> None:
 def _render_problem(problem: SchemaProblem) -> None:
     location = f" At {problem.location}:" if problem.excerpt else f" At {problem.location}."
     message = problem.message + (location if problem.location else "")
-    st.warning(sanitize_markdown(message), icon=":material/edit_note:")
+    st.warning(plain_text(message), icon=":material/edit_note:")
     if problem.excerpt:
         st.code(problem.excerpt, language=None)

@@ -41,9 +41,9 @@ def test_chat_is_listed_and_has_its_own_url(
 ) -> None:
     model_server.replies.append(stream_reply(["It is Paris."]))
     ask(page, "Where is the Louvre?")
-    assert r"Where is the Louvre\?" in labels(page)
+    assert "Where is the Louvre?" in labels(page)
     again = open_page(api_url, monkeypatch)  # another browser
-    assert r"Where is the Louvre\?" in labels(again)
+    assert "Where is the Louvre?" in labels(again)
     again.query_params["chat"] = conversation_id(page)
     again.run()
     assert message_texts(again, "assistant") == ["It is Paris."]
@@ -137,7 +137,7 @@ def test_search_filters_the_chats(page: AppTest) -> None:
     page.button(key="chat_new").click().run()
     ask(page, "What is a cat?")
     page.text_input(key="chat_search").set_value("louvre").run()
-    assert r"Where is the Louvre\?" in labels(page)
+    assert "Where is the Louvre?" in labels(page)
     assert r"What is a cat\?" not in labels(page)
     page.text_input(key="chat_search").set_value("% nothing _").run()
     assert "No chats found" in [caption.value for caption in page.sidebar.caption]
@@ -147,7 +147,7 @@ def test_chat_can_be_renamed_duplicated_and_deleted(page: AppTest) -> None:
     ask(page, "Hello")
     next(box for box in page.text_input if box.label == "Title").set_value("*Mine* :smile:")
     page.button(key="chat_rename").click().run()
-    assert r"\*Mine\* \:smile\:" in labels(page)
+    assert r"\*Mine\* \::small[]{}smile\::small[]{}" in labels(page)
     page.button(key="chat_duplicate").click().run()
     assert len([label for label in labels(page) if "Mine" in label]) == 2
     page.button(key="chat_delete").click().run()
@@ -183,7 +183,7 @@ def test_summary_starts_a_new_chat(page: AppTest, model_server: FakeModelServer)
     assert conversation_id(page) != before
     assert message_texts(page, "user")[0].startswith("Summarize this conversation")
     assert "One?" in model_server.chat_requests[-1].body["messages"][-1]["content"]
-    assert r"Continued from One\?" in labels(page)
+    assert "Continued from One?" in labels(page)
 
 
 @pytest.mark.parametrize(
@@ -317,7 +317,7 @@ def test_button_label_escapes_markdown() -> None:
     summary = ConversationSummary(
         id="c", title="**a**\n ![x](http://e.test) $1", updated_at=datetime.now(UTC)
     )
-    assert button_label(summary) == r"\*\*a\*\* \!\[x\]\(http\:\/\/e\.test\) \$1"
+    assert button_label(summary) == r"\*\*a\*\* \!\[x\](http\::small[]{}//e.test) \$1"
     assert button_label(summary.model_copy(update={"title": " "})) == "New chat"
 
 
