@@ -49,42 +49,27 @@ class UserMessage(_ContentMessage):
     role: Literal["user"]
 
 
-class ToolMessage(_ContentMessage):
-    """The result of a tool call."""
+class ResultMessage(_PassthroughModel):
+    """The result of a tool call, or of a function call in OpenAI's older form."""
 
-    role: Literal["tool"]
+    role: Literal["tool", "function"]
+    content: Annotated[
+        Any, Field(description="Text, content parts, or a value that is sent as JSON text.")
+    ] = None
     tool_call_id: str | None = None
+    name: Annotated[str | None, Field(description="The name of the function.")] = None
 
 
 class AssistantMessage(_PassthroughModel):
-    """A response of the model: content, tool calls, or both."""
-
-    # `_has_content_or_tool_calls` as JSON Schema, for the OpenAPI description.
-    model_config = ConfigDict(
-        json_schema_extra={
-            "anyOf": [
-                {"required": ["content"], "properties": {"content": {"not": {"type": "null"}}}},
-                {
-                    "required": ["tool_calls"],
-                    "properties": {"tool_calls": {"type": "array", "minItems": 1}},
-                },
-            ]
-        }
-    )
+    """A response of the model, as any server returned it; its reasoning is not sent back."""
 
     role: Literal["assistant"]
     content: str | list[ContentPart] | None = None
     tool_calls: list[dict[str, Any]] | None = None
 
-    @model_validator(mode="after")
-    def _has_content_or_tool_calls(self) -> Self:
-        if self.content is None and not self.tool_calls:
-            raise ValueError("an assistant message requires content or tool_calls")
-        return self
-
 
 Message = Annotated[
-    SystemMessage | UserMessage | AssistantMessage | ToolMessage, Field(discriminator="role")
+    SystemMessage | UserMessage | AssistantMessage | ResultMessage, Field(discriminator="role")
 ]
 
 

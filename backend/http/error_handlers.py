@@ -1,6 +1,5 @@
 """Errors as HTTP responses in OpenAI's shape, and their descriptions for OpenAPI."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -10,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
 from backend.errors import InvalidRequestError, SmolChatError
+from backend.http.validation_messages import first_invalid_field
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -80,38 +80,16 @@ async def _handle_app_error(_request: Request, error: Exception) -> JSONResponse
 
 async def _handle_validation_error(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101
-    # Of a union's branches, the one that matched deepest is the one that the client meant.
-    detail = max(error.errors(), key=lambda detail: len(_error_path(detail, error.body)))
-    reason = detail["msg"].removeprefix("Value error, ")
-    if param := ".".join(_error_path(detail, error.body)):
+    param, reason = first_invalid_field(error.errors(), error.body)
+    if param:
         return error_response(InvalidRequestError(f"{param}: {reason}.", param=param))
-    if detail["type"] == "value_error":  # of the request as a whole
+    if any(detail["type"] == "value_error" for detail in error.errors()):  # of all of the request
         return error_response(InvalidRequestError(f"Invalid request: {reason}."))
     return error_response(
         InvalidRequestError(
             "The request body must be a JSON object, sent with the content type application/json."
         )
     )
-
-
-def _error_path(detail: Mapping[str, Any], body: Any) -> list[str]:
-    """Return the path to a value in the body, without the union branches that Pydantic tried.
-
-    An error in the URL's path or query has just the parameter's name.
-    """
-    if detail["loc"][0] != "body":
-        return [str(detail["loc"][-1])]
-    names = []
-    absent = detail["loc"][-1] if detail["type"] in ("missing", "extra_forbidden") else None
-    for part in detail["loc"][1:]:
-        if isinstance(body, list) and isinstance(part, int):
-            body = body[part] if part < len(body) else None
-        elif isinstance(body, dict) and (part in body or part == absent):
-            body = body.get(part)
-        else:
-            continue
-        names.append(str(part))
-    return names
 
 
 async def _handle_http_error(_request: Request, error: Exception) -> JSONResponse:

@@ -64,9 +64,18 @@ def parts_of(message: dict[str, Any]) -> Iterator[Part]:
     content = message.get("content")
     for block in content if isinstance(content, list) else [content]:
         if text := _text_of(block):
-            yield Part(_kind(as_dict(block)), text)
+            yield Part(part_kind(as_dict(block)), text)
     if refusal := as_str(message.get("refusal")):
         yield Part("refusal", refusal)
+
+
+def part_kind(block: dict[str, Any]) -> Literal["text", "reasoning", "refusal"]:
+    """Return what a content part holds."""
+    kind = as_str(block.get("type"))
+    is_thought = block.get("thought") is True  # Gemini
+    if is_thought or kind.startswith(("thinking", "thought", "reasoning", "redacted_thinking")):
+        return "reasoning"
+    return "refusal" if kind == "refusal" else "text"
 
 
 class ReasoningReader:
@@ -181,14 +190,6 @@ def _text_of(value: object) -> str:
     if isinstance(value, dict):
         return next(filter(None, (_text_of(value.get(key)) for key in _TEXT_KEYS)), "")
     return as_str(value)
-
-
-def _kind(block: dict[str, Any]) -> Literal["text", "reasoning", "refusal"]:
-    kind = as_str(block.get("type"))
-    is_thought = block.get("thought") is True  # Gemini
-    if is_thought or kind.startswith(("thinking", "thought", "reasoning", "redacted_thinking")):
-        return "reasoning"
-    return "refusal" if kind == "refusal" else "text"
 
 
 def _starts_with(text: str, tag: str) -> bool:
