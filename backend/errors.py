@@ -5,6 +5,7 @@ SmolChatError                          500  internal_error
 │   ├── ContextLengthExceededError     400  context_length_exceeded
 │   ├── ChatTemplateError              400  invalid_request
 │   ├── UpgradeBodyLostError           400  invalid_request
+│   ├── NothingToImportError           400  nothing_to_import
 │   └── TooManyChoicesError            400  invalid_request
 ├── UnauthorizedError                  401  invalid_api_key
 ├── HostNotAllowedError                403  host_not_allowed
@@ -26,7 +27,9 @@ SmolChatError                          500  internal_error
     ├── ModelServerRouteNotFoundError  502  model_server_failed
     ├── ModelServerUnreachableError    503  model_server_unreachable
     ├── ModelLoadingError              503  model_loading
+    ├── ModelLoadFailedError           503  model_load_failed
     ├── ModelServerTimeoutError        504  model_server_timeout
+    ├── ModelOutputUnreadableError     502  model_output_invalid
     ├── OutputTruncatedError           502  output_truncated
     └── ValidationFailedError          502  validation_failed
 
@@ -95,6 +98,12 @@ class ChatTemplateError(InvalidRequestError):
 
 class UpgradeBodyLostError(InvalidRequestError):
     """The request asked to upgrade to another protocol, and its body was lost."""
+
+
+class NothingToImportError(InvalidRequestError):
+    """No chat of a file can be imported; `left_out` in the details has the reasons."""
+
+    code = "nothing_to_import"
 
 
 class TooManyChoicesError(InvalidRequestError):
@@ -189,8 +198,11 @@ class DatabaseUnavailableError(SmolChatError):
 
 
 class ModelServerError(SmolChatError):
+    """The model server failed; `is_reported` if it said so itself, in an error response."""
+
     status = 502
     code = "model_server_failed"
+    is_reported: bool = False
 
 
 class ModelServerRouteNotFoundError(ModelServerError):
@@ -207,9 +219,22 @@ class ModelLoadingError(ModelServerError):
     code = "model_loading"
 
 
+class ModelLoadFailedError(ModelServerError):
+    """The model server cannot load the model; the message says why, if that is known."""
+
+    status = 503
+    code = "model_load_failed"
+
+
 class ModelServerTimeoutError(ModelServerError):
     status = 504
     code = "model_server_timeout"
+
+
+class ModelOutputUnreadableError(ModelServerError):
+    """The model wrote something that the model server could not parse. Another try may succeed."""
+
+    code = "model_output_invalid"
 
 
 class OutputTruncatedError(ModelServerError):

@@ -1,163 +1,179 @@
-"""Parse imported conversations: SmolChat's own export files and those of Open WebUI.
+"""Turn an export of this or another program into conversations, and say what is left out.
 
-A SmolChat file must be valid as a whole. Open WebUI's format has changed over the years, so
-whatever is recognized in its files is imported and everything else is skipped.
+One chat that cannot be imported does not keep the others from it.
 """
 
-import re
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Annotated, Any, Literal
 
-from pydantic_core import from_json
+from pydantic import BaseModel, Field, ValidationError
 
-from backend.conversations.conversation import Conversation, Message
-from backend.conversations.export import Export
-from backend.database.types import new_id, utc_now
-from backend.errors import InvalidRequestError
-from backend.http.json_route import validate_request
-from backend.json_values import as_dict, as_dict_list, as_str, content_text
-from backend.protocol import CompletionRequest
-
-_ROLES = {"system", "user", "assistant", "tool"}
-_REASONING = re.compile(
-    r'\s*<details type="reasoning"[^>]*>\s*<summary>[^<]*</summary>(.*?)</details>\s*', re.DOTALL
+from backend.conversations.conversation import Conversation
+from backend.conversations.export_file import read_export_files, to_strict_json
+from backend.conversations.formats.chatgpt import is_chatgpt, read_chatgpt
+from backend.conversations.formats.imported_chat import ImportedChat, UnusableChatError
+from backend.conversations.formats.llama_cpp import (
+    group_sessions,
+    has_sessions,
+    is_llama_cpp,
+    read_llama_cpp,
 )
-# Larger numbers are milliseconds: as seconds they would be after the year 5138.
-_MAX_SECONDS = 100_000_000_000
-_MAX_MILLISECONDS = 250_000_000_000_000  # the year 9892, within the range of Timestamp
+from backend.conversations.formats.lm_studio import is_lm_studio, read_lm_studio
+from backend.conversations.formats.open_webui import is_open_webui, read_open_webui
+from backend.conversations.formats.openai_messages import (
+    is_message_list,
+    is_openai_messages,
+    read_openai_messages,
+)
+from backend.errors import InvalidRequestError, NothingToImportError
+from backend.http.json_route import MAX_VALIDATION_ERRORS, validate_request
+from backend.json_values import as_dict, as_str
+from backend.model_server.json_text import replace_halves
 
-Json = dict[str, Any]
+MAX_LISTED = 100  # chats in a reply that are listed as left out
+_MAX_TITLE_CHARACTERS, _MAX_REASON_CHARACTERS = 200, 500
+FORMATS = (
+    "SmolChat reads exports of SmolChat, Open WebUI, llama.cpp's web UI and ChatGPT, chats of LM "
+    "Studio, and lists of messages in OpenAI's shape"
+)
+# The first that recognizes an entry reads it. The plainest format comes last.
+_READERS: tuple[tuple[Callable[[Any], bool], Callable[[Any], ImportedChat]], ...] = (
+    (is_llama_cpp, read_llama_cpp),
+    (is_chatgpt, read_chatgpt),
+    (is_lm_studio, read_lm_studio),
+    (is_open_webui, read_open_webui),
+    (is_openai_messages, read_openai_messages),
+)
 
 
-def parse_import(body: bytes) -> list[Conversation]:
-    """Parse an export file.
+_Entry = tuple[Any, Callable[[Any], tuple[Conversation, str]]]
+
+
+class UnknownFormatError(UnusableChatError):
+    """An entry of a file that no format recognizes."""
+
+
+class _ExportFrame(BaseModel):
+    """An export of SmolChat, whose conversations are validated one by one."""
+
+    version: Literal[1] = 1
+    conversations: list[Any]
+
+
+class LeftOut(BaseModel):
+    """A chat that was not imported, or a part of one that was."""
+
+    index: Annotated[int, Field(description="The chat's position in the file, from 0.")]
+    title: str
+    imported: Annotated[bool, Field(description="Whether the rest of the chat was imported.")]
+    reason: str
+
+
+@dataclass
+class ParsedImport:
+    """The conversations of a file, and what is left out."""
+
+    conversations: list[Conversation] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+
+
+def parse_import(body: bytes, *, max_bytes: int) -> ParsedImport:
+    """Parse an export file, or a ZIP archive of them with at most `max_bytes` unpacked.
 
     Raises:
-        InvalidRequestError: The body is not JSON, or not in a known format.
-        RequestValidationError: A SmolChat export has an invalid field.
+        InvalidRequestError: The file is not JSON, or in no known format.
+        NothingToImportError: There is no chat in it that can be imported.
+        RequestValidationError: It is an export of another version of SmolChat.
     """
+    result, errors = ParsedImport(), list[UnusableChatError]()
+    files = read_export_files(body, max_bytes=max_bytes)
+    entries = [(*entry, file.is_strict) for file in files for entry in _entries(file.value)]
+    for index, (entry, read, is_strict) in enumerate(entries):
+        try:
+            conversation, missing = read(entry if is_strict else _make_strict(entry))
+        except UnusableChatError as error:
+            errors.append(error)
+            result.left_out.append(_left_out(index, _title(entry), str(error)))
+            continue
+        result.conversations.append(conversation)
+        if missing:
+            title = conversation.title
+            result.left_out.append(_left_out(index, title, missing, is_imported=True))
+    if not result.conversations:
+        raise _nothing_to_import(result.left_out, errors)
+    return result
+
+
+def _entries(value: Any) -> Iterator[_Entry]:
+    """Yield the chats of a file, each with the function that reads it."""
+    if as_dict(value).get("format") == "smolchat":
+        for number, conversation in enumerate(validate_request(_ExportFrame, value).conversations):
+            yield conversation, partial(_read_own, number)
+        return
+    data = as_dict(value).get("data")
+    entries = data if isinstance(data, list) and not _reader(value) else value
+    if not isinstance(entries, list) or is_message_list(entries):
+        entries = [entries]
+    for entry in group_sessions(entries) if has_sessions(entries) else entries:
+        yield entry, _read_foreign
+
+
+def _read_own(number: int, entry: Any) -> tuple[Conversation, str]:
     try:
-        payload = from_json(body, allow_inf_nan=False)
+        return Conversation.model_validate(entry), ""
+    except ValidationError as error:
+        if error.error_count() > MAX_VALIDATION_ERRORS:  # too many to list
+            raise UnusableChatError(f"{error.error_count():,} of its fields are invalid.") from None
+        detail = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        param = ".".join(map(str, ("conversations", number, *detail["loc"])))
+        reason = detail["msg"].removeprefix("Value error, ")
+        raise UnusableChatError(f"{param}: {reason}.", param=param) from None
+
+
+def _read_foreign(entry: Any) -> tuple[Conversation, str]:
+    if (read := _reader(entry)) is None:
+        raise UnknownFormatError("It is not a chat in a known format.")
+    chat = read(entry)
+    return chat.to_conversation(), chat.left_out_parts()
+
+
+def _reader(entry: Any) -> Callable[[Any], ImportedChat] | None:
+    return next((read for is_format, read in _READERS if is_format(entry)), None)
+
+
+def _make_strict(entry: Any) -> Any:
+    try:
+        return to_strict_json(entry)
     except ValueError as error:
-        raise InvalidRequestError(f"Invalid JSON: {error}.") from None
-    if isinstance(payload, dict) and payload.get("format") == "smolchat":
-        return validate_request(Export, payload).conversations
-    entries = payload if isinstance(payload, list) else [payload]
-    return [_conversation(entry, number) for number, entry in enumerate(entries)]
+        raise UnusableChatError(f"It is not valid JSON: {error}.") from None
 
 
-def _conversation(exported: object, number: int) -> Conversation:
-    """Convert a chat as Open WebUI exports it."""
-    entry = as_dict(exported)
-    chat = as_dict(entry.get("chat")) or entry
-    history = as_dict(chat.get("history"))
-    by_key = as_dict(history.get("messages")) or _linear_messages(chat.get("messages"))
-    if by_key is None:
-        raise InvalidRequestError(
-            f"Entry {number} is not a SmolChat or Open WebUI export. Export the chat as JSON."
-        )
-    ids, messages = _messages({key: raw for key, raw in by_key.items() if isinstance(raw, dict)})
-    params, models = as_dict(chat.get("params")), chat.get("models")
-    created_at = _parse_timestamp(entry.get("created_at") or chat.get("timestamp")) or utc_now()
-    return Conversation(
-        title=as_str(chat.get("title") or entry.get("title"))[:200],
-        model=_model_id(models[0]) if isinstance(models, list) and models else None,
-        system_prompt=as_str(params.get("system") or chat.get("system")) or None,
-        parameters=_parameters(params),
-        current=ids.get(as_str(history.get("currentId"))),
-        messages=messages,
-        created_at=created_at,
-        updated_at=_parse_timestamp(entry.get("updated_at")) or created_at,
+def _title(entry: Any) -> str:
+    """Return the title of a chat that could not be read, as far as it has one."""
+    parts = [as_dict(entry), *(as_dict(as_dict(entry).get(name)) for name in ("chat", "conv"))]
+    titles = (as_str(part.get(name)) for part in parts for name in ("title", "name"))
+    return next(filter(None, titles), "")
+
+
+def _left_out(index: int, title: str, reason: str, *, is_imported: bool = False) -> LeftOut:
+    title = replace_halves(" ".join(title[:_MAX_TITLE_CHARACTERS].split()))
+    reason = replace_halves(reason[:_MAX_REASON_CHARACTERS])
+    return LeftOut(index=index, title=title, imported=is_imported, reason=reason)
+
+
+def _nothing_to_import(left_out: list[LeftOut], errors: list[UnusableChatError]) -> Exception:
+    if errors and all(isinstance(error, UnknownFormatError) for error in errors):
+        return InvalidRequestError(f"This file has no chats in a known format: {FORMATS}.")
+    if not errors:
+        return NothingToImportError("There are no chats in this file.", left_out=[])
+    first = left_out[0]
+    name = f"“{first.title}”" if first.title else f"Chat {first.index}"
+    others = f" Neither could the other {len(errors) - 1:,}." if len(errors) > 1 else ""
+    return NothingToImportError(
+        f"Nothing was imported. {name}: {first.reason}{others}",
+        param=next((error.param for error in errors if error.param), None),
+        left_out=[item.model_dump() for item in left_out[:MAX_LISTED]],
+        left_out_count=len(left_out),
     )
-
-
-def _linear_messages(value: object) -> Json | None:
-    """Key a list of messages by id; a message without a parent follows the previous one."""
-    if not isinstance(value, list):
-        return None
-    by_key: Json = {}
-    previous = None
-    for number, raw in enumerate(value):
-        if isinstance(raw, dict):
-            key = as_str(raw.get("id")) or str(number)
-            by_key[key] = {"parentId": previous} | raw
-            previous = key
-    return by_key
-
-
-def _messages(by_key: dict[str, Json]) -> tuple[dict[str, str], list[Message]]:
-    """Return the new id of each key, and the messages, each after its parent.
-
-    A message whose parent is missing, or is one of its own descendants, becomes a first message.
-    """
-    ids: dict[str, str] = {}
-    messages = []
-    for start in sorted(
-        by_key, key=lambda key: _parse_timestamp(by_key[key].get("timestamp")) or utc_now()
-    ):
-        ancestors: dict[str, Json] = {}
-        key = start
-        while key in by_key and key not in ids and key not in ancestors:
-            ancestors[key] = by_key[key]
-            key = as_str(by_key[key].get("parentId"))
-        parent = ids.get(key)
-        for key, raw in reversed(ancestors.items()):
-            ids[key] = new_id()
-            messages.append(_message(raw, ids[key], parent))
-            parent = ids[key]
-    return ids, messages
-
-
-def _message(raw: Json, message_id: str, parent: str | None) -> Message:
-    role, content = raw.get("role"), raw.get("content")
-    is_answer = role == "assistant"
-    text = content_text(content)
-    reasoning = _REASONING.match(text) if is_answer else None
-    error = _error(raw.get("error"))
-    state = "failed" if error else "interrupted" if raw.get("done") is False else "finished"
-    timestamp = _parse_timestamp(raw.get("timestamp")) or utc_now()
-    return Message.model_validate(
-        {
-            "id": message_id,
-            "parent": parent,
-            "role": role if role in _ROLES else "user",
-            "content": text[reasoning.end() :] if reasoning else text,
-            "parts": as_dict_list(content) or None,
-            "reasoning": _strip_quote_marks(reasoning[1]) if reasoning else None,
-            "model": _model_id(raw.get("model")) if is_answer else None,
-            "state": state if is_answer else None,
-            "error": error if is_answer else None,
-            "created_at": timestamp,
-            "updated_at": timestamp,
-        }
-    )
-
-
-def _error(value: object) -> Json | None:
-    if not value:
-        return None
-    message = as_str(as_dict(value).get("content")) or as_str(value) or "The answer failed."
-    return {"message": message, "type": "server_error", "code": None, "param": None}
-
-
-def _strip_quote_marks(text: str) -> str:
-    return re.sub(r"(?m)^(?:> ?|&gt; ?)", "", text).strip()
-
-
-def _parameters(params: Json) -> Json | None:
-    supported = CompletionRequest.model_fields
-    fields = {name: value for name, value in params.items() if name in supported}
-    return {name: value for name, value in fields.items() if value is not None} or None
-
-
-def _parse_timestamp(value: object) -> datetime | None:
-    """Parse seconds or milliseconds since 1970."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    if not 0 < value < _MAX_MILLISECONDS:
-        return None
-    return datetime.fromtimestamp(value / 1000 if value > _MAX_SECONDS else value, UTC)
-
-
-def _model_id(value: object) -> str | None:
-    return as_str(value)[:1000] or None

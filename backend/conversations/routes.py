@@ -24,7 +24,7 @@ from backend.conversations.export import (
     to_html,
     to_markdown,
 )
-from backend.conversations.importer import parse_import
+from backend.conversations.importer import MAX_LISTED, LeftOut, parse_import
 from backend.conversations.repository import ConversationRepository
 from backend.errors import ConversationNotFoundError
 from backend.http.error_handlers import DATABASE_RESPONSES, error_responses
@@ -85,7 +85,14 @@ class ConversationPage(BaseModel):
 
 class ImportResult(BaseModel):
     object: Literal["list"] = "list"
-    data: list[ConversationSummary]
+    data: Annotated[list[ConversationSummary], Field(description="The imported conversations.")]
+    left_out: Annotated[
+        list[LeftOut],
+        Field(
+            description=f"Chats and parts of chats that were not imported, {MAX_LISTED} at most."
+        ),
+    ]
+    left_out_count: Annotated[int, Field(description="How many there are of these.")]
 
 
 @router.get("", responses=error_responses(404))
@@ -131,20 +138,28 @@ async def export_conversations(repository: ConversationRepositoryDep) -> Streami
     openapi_extra={
         "requestBody": {
             "required": True,
-            "description": "A file from `/conversations/export`, or a JSON export of Open WebUI.",
+            "description": "A file from `/conversations/export`, or an export of another program.",
             "content": {"application/json": {"schema": {"type": ["object", "array"]}}},
         }
     },
 )
 async def import_conversations(
-    request: Request, repository: ConversationRepositoryDep
+    request: Request, repository: ConversationRepositoryDep, state: AppStateDep
 ) -> ImportResult:
-    """Import conversations from a JSON export of SmolChat or Open WebUI.
+    """Import conversations from an export of this or another program.
 
-    They are added under new ids: all conversations of the file, or none if one is invalid.
+    They are added under new ids in one transaction: if the database fails, none is. A chat that
+    cannot be imported is left out, and `left_out` says why; if nothing remains, the reply is 400.
+    The file is JSON, JSON Lines or a ZIP archive of these: exports of SmolChat, Open WebUI,
+    llama.cpp's web UI and ChatGPT, chats of LM Studio, and lists of messages in OpenAI's shape.
     """
-    conversations = await asyncio.to_thread(parse_import, await request.body())
-    return ImportResult(data=await repository.insert_many(conversations))
+    max_bytes = state.settings.max_import_bytes
+    parsed = await asyncio.to_thread(parse_import, await request.body(), max_bytes=max_bytes)
+    return ImportResult(
+        data=await repository.insert_many(parsed.conversations),
+        left_out=parsed.left_out[:MAX_LISTED],
+        left_out_count=len(parsed.left_out),
+    )
 
 
 @router.get("/{conversation}", responses=_NOT_FOUND)

@@ -14,8 +14,21 @@ ExportFormat = Literal["json", "markdown", "html"]
 FILE_EXTENSIONS: dict[ExportFormat, str] = {"json": "json", "markdown": "md", "html": "html"}
 
 
+class LeftOut(BaseModel):
+    """A chat of an imported file that was left out, or a part of one that was imported."""
+
+    index: int
+    title: str
+    imported: bool
+    reason: str
+
+
 class ImportResult(BaseModel):
+    """The imported conversations, and what was left out: the first of it, and how much it is."""
+
     data: list[ConversationSummary]
+    left_out: list[LeftOut] = []
+    left_out_count: int = 0
 
 
 class ConversationsClient:
@@ -70,13 +83,13 @@ class ConversationsClient:
         path = "/conversations/export"
         return self._client.send("GET", path, timeout=FILE_TIMEOUT_SECONDS).content
 
-    def import_file(self, file: bytes) -> list[ConversationSummary]:
-        """Import the conversations in a file."""
+    def import_file(self, file: bytes) -> ImportResult:
+        """Import the conversations in a file: JSON, JSON Lines or a ZIP archive."""
         headers = {"Content-Type": "application/json"}
         path = "/conversations/import"
         return self._client.request(
             "POST", path, ImportResult, content=file, headers=headers, timeout=FILE_TIMEOUT_SECONDS
-        ).data
+        )
 
 
 def _path(conversation: str, *segments: str) -> str:

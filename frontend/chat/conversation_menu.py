@@ -1,15 +1,18 @@
 """The menu of the open conversation, and the import and export of all conversations."""
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from api.conversation import NO_TITLE, Conversation
 from api.conversations import FILE_EXTENSIONS, ExportFormat
 from chat import actions, turns
+from chat.import_result import imported_text, left_out_text
 from chat.session import conversations, current_conversation, open_conversation, pending_turns
 from components.callouts import dialog_button
 from components.service_status import service_status
 
 MAX_IMPORT_MEGABYTES = 64
+IMPORT_TYPES = ["json", "jsonl", "zip"]
 _FORMAT_NAMES: dict[ExportFormat, str] = {
     "markdown": "Markdown",
     "html": "HTML",
@@ -66,17 +69,14 @@ def render_import_export() -> None:
     ):
         file = st.file_uploader(
             "Import chats",
-            type="json",
+            type=IMPORT_TYPES,
             key="chat_import",
             max_upload_size=MAX_IMPORT_MEGABYTES,
-            help="A JSON export from SmolChat or Open WebUI. Your existing chats are kept.",
+            help="An export from SmolChat, Open WebUI, llama.cpp or ChatGPT, or a chat from LM "
+            "Studio. Your existing chats are kept.",
         )
         if file is not None:
-            st.button(
-                "Import", key="chat_import_now", type="primary", on_click=_import, args=[file]
-            )
-        if result := state.pop(_IMPORT_RESULT_KEY, ""):
-            st.success(result)
+            _render_import(file)
         st.download_button(
             "Export all chats",
             conversations().export_all,
@@ -86,6 +86,17 @@ def render_import_export() -> None:
             on_click="ignore",
             disabled=service_status().health is None,
         )
+
+
+def _render_import(file: UploadedFile) -> None:
+    """Render the button that imports the file, or the result if it has been imported."""
+    file_id, result = state.get(_IMPORT_RESULT_KEY, ("", None))
+    if result is None or file_id != file.file_id:
+        st.button("Import", key="chat_import_now", type="primary", on_click=_import, args=[file])
+        return
+    st.success(imported_text(result))
+    if text := left_out_text(result):
+        st.warning(text)
 
 
 def _render_export(conversation: Conversation, format_: ExportFormat) -> None:
@@ -115,9 +126,8 @@ def _duplicate() -> None:
 
 
 @actions.show_errors
-def _import(file: st.runtime.uploaded_file_manager.UploadedFile) -> None:
-    count = len(conversations().import_file(file.getvalue()))
-    state[_IMPORT_RESULT_KEY] = "1 chat imported" if count == 1 else f"{count} chats imported"
+def _import(file: UploadedFile) -> None:
+    state[_IMPORT_RESULT_KEY] = (file.file_id, conversations().import_file(file.getvalue()))
 
 
 @st.dialog("Delete this chat?")

@@ -1,7 +1,8 @@
 """Export and import of conversations."""
 
 import re
-import time
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ from pydantic_core import to_json
 
 from backend.conversations.conversation import Conversation, Message
 from backend.conversations.export import content_disposition, to_html, to_markdown
-from backend.conversations.importer import parse_import
+from backend.conversations.importer import MAX_LISTED
+from backend.database.database import FILE_NAME
 from backend.settings import Settings
 from tests.support.fake_model_server import FakeModelServer
+from tests.support.imports import open_webui_answer
 from tests.support.requests import MODEL_ID
 
 HOSTILE = (
@@ -130,104 +133,20 @@ def test_markdown_export_holds_the_active_branch() -> None:
     )
 
 
-def open_webui_chat(*changes: dict[str, Any]) -> dict[str, Any]:
-    """Return a chat as Open WebUI exports it, with branches, a failure and an unfinished answer."""
-    messages: dict[str, Any] = {
-        "u": {"parentId": None, "childrenIds": ["a", "b"], "role": "user", "content": "Hi"},
-        "a": {"parentId": "u", "role": "assistant", "content": "One", "model": "m", "done": True},
-        "b": {
-            "parentId": "u",
-            "role": "assistant",
-            "content": '<details type="reasoning" done="true">\n<summary>Thought</summary>'
-            "\n> Hm.\n</details>\nTwo",
-            "model": "m",
-        },
-        "v": {"parentId": "b", "role": "user", "content": "Go on", "timestamp": 1700000009},
-        "c": {"parentId": "v", "role": "assistant", "content": "", "error": {"content": "No!"}},
-        "d": {"parentId": "v", "role": "assistant", "content": "Th", "done": False},
-    }
-    for key, message in messages.items():
-        message |= {"id": key, "timestamp": message.get("timestamp", 1700000000)}
-    for change in changes:
-        messages |= change
-    history = {"messages": messages, "currentId": "d"}
-    chat = {"title": "Old talk", "models": ["m"], "history": history, "messages": []}
-    chat["params"] = {"system": "Be brief.", "temperature": 0.2, "seed": None, "num_gpu": 1}
-    times = {"created_at": 1700000000, "updated_at": 1700000010, "archived": False}
-    return {"id": "x", "user_id": "y", "title": "Old talk", "chat": chat} | times
-
-
-@pytest.mark.anyio
-async def test_open_webui_export_is_imported_with_its_branches(
-    api_client: httpx.AsyncClient,
-) -> None:
-    [imported] = await import_file(api_client, to_json([open_webui_chat()]))
-    chat = without_ids(imported)
-    assert [(m["parent"], m["role"], m["content"], m["state"]) for m in chat["messages"]] == [
-        (None, "user", "Hi", None),
-        (0, "assistant", "One", "finished"),
-        (0, "assistant", "Two", "finished"),
-        (2, "user", "Go on", None),
-        (3, "assistant", "", "failed"),
-        (3, "assistant", "Th", "interrupted"),
-    ]
-    assert (chat["title"], chat["model"], chat["current"]) == ("Old talk", "m", 5)
-    assert (chat["system_prompt"], chat["parameters"]) == ("Be brief.", {"temperature": 0.2})
-    assert chat["messages"][2]["reasoning"] == "Hm."
-    assert chat["messages"][4]["error"]["message"] == "No!"
-    assert (chat["created_at"], chat["updated_at"]) == (
-        "2023-11-14T22:13:20Z",
-        "2023-11-14T22:13:30Z",
-    )
-
-
-def test_open_webui_message_list_is_imported_as_one_branch() -> None:
-    messages = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yes?"}]
-    chat = {"title": "T", "messages": messages, "timestamp": 1700000000000}
-    [conversation] = parse_import(to_json(chat))
-    assert [message.content for message in conversation.active_branch()] == ["Hi", "Yes?"]
-    assert conversation.created_at.year == 2023
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"u": {"parentId": "d", "role": "user", "content": "Cycle"}},
-        {"u": {"parentId": "u", "role": "user", "content": "Own parent"}},
-        {"u": {"parentId": "missing", "role": "user", "content": "Missing parent"}},
-        {"u": None, "v": 7, "a": []},
-        {"u": {"role": None, "content": {"x": 1}, "timestamp": "now", "model": 5, "error": 1}},
-        {"b": {"role": "assistant", "content": [{"text": 1}], "timestamp": 1e300, "done": "x"}},
-        {"x" * 10_000: {"role": "user", "content": None, "timestamp": -1, "parentId": ["u"]}},
-    ],
-)
-def test_invalid_fields_in_an_open_webui_export_are_skipped(change: dict[str, Any]) -> None:
-    [conversation] = parse_import(to_json([open_webui_chat(change)]))
-    assert Conversation.model_validate(conversation.model_dump()) == conversation
-    assert conversation.messages
-
-
 @pytest.mark.parametrize(
     "body",
     [
-        b"",
-        b"{",
-        b"7",
-        b'"text"',
-        b"[[]]",
-        b"{}",
-        b'[{"chat": 1}]',
-        b"[" * 100_000,
+        *(b"", b"{", b"7", b'"text"', b"[]", b"[[]]", b"{}", b'[{"chat": 1}]', b"[" * 100_000),
         b'{"format": "smolchat", "conversations": 1}',
         b'{"format": "smolchat", "version": 2, "conversations": []}',
+        b'{"format": "smolchat", "conversations": []}',
         b'{"format": "smolchat", "conversations": [{"current": "x"}]}',
-        b'{"format": "smolchat", "conversations": [{"created_at": "0001-01-01T00:00:00+14:00"}]}',
-        b'{"format": "smolchat", "conversations": [{"messages": [{"role": "wizard"}]}]}',
         b'{"format": "smolchat", "conversations": [{"parameters": {"x": NaN}}]}',
+        b'{"title": "Empty", "chat": {"history": {"messages": {}}}}',
     ],
 )
 @pytest.mark.anyio
-async def test_invalid_file_is_refused_as_a_whole(
+async def test_import_of_nothing_is_refused_and_stores_nothing(
     api_client: httpx.AsyncClient, body: bytes
 ) -> None:
     response = await api_client.post("/conversations/import", content=body, headers=JSON)
@@ -237,34 +156,62 @@ async def test_invalid_file_is_refused_as_a_whole(
 
 
 @pytest.mark.anyio
-async def test_import_error_names_the_invalid_field(api_client: httpx.AsyncClient) -> None:
+async def test_reply_says_what_was_left_out_and_why(api_client: httpx.AsyncClient) -> None:
+    chats = [
+        open_webui_answer("One", files=[{"type": "file", "name": "a.pdf"}]),
+        {"title": "Empty", "chat": {"history": {"messages": {}}}},
+        open_webui_answer("Two"),
+    ]
+    response = await api_client.post("/conversations/import", content=to_json(chats), headers=JSON)
+    result = response.json()
+    assert (response.status_code, len(result["data"])) == (201, 2)
+    assert result["left_out_count"] == 2
+    assert result["left_out"] == [
+        {"index": 0, "title": "A chat", "imported": True, "reason": "Not imported: file “a.pdf”."},
+        {"index": 1, "title": "Empty", "imported": False, "reason": "It has no messages."},
+    ]
+
+
+@pytest.mark.anyio
+async def test_list_of_what_was_left_out_is_bounded(api_client: httpx.AsyncClient) -> None:
+    body = to_json(
+        [open_webui_answer("One"), *[{"title": "Empty", "chat": {"messages": []}}] * 500]
+    )
+    result = (await api_client.post("/conversations/import", content=body, headers=JSON)).json()
+    assert (len(result["left_out"]), result["left_out_count"]) == (MAX_LISTED, 500)
+
+
+@pytest.mark.anyio
+async def test_error_names_the_invalid_field_and_lists_the_reasons(
+    api_client: httpx.AsyncClient,
+) -> None:
     body = {"format": "smolchat", "conversations": [{"messages": [{"role": "wizard"}]}]}
     response = await api_client.post("/conversations/import", json=body)
-    assert response.json()["error"]["param"] == "conversations.0.messages.0.role"
+    error = response.json()["error"]
+    assert error["param"] == "conversations.0.messages.0.role"
+    assert (error["code"], len(error["left_out"])) == ("nothing_to_import", 1)
+
+
+@pytest.mark.anyio
+async def test_database_failure_fails_the_import_as_a_whole(
+    api_client: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as database:
+        database.execute(
+            "CREATE TRIGGER refuse BEFORE INSERT ON messages WHEN NEW.content = 'bad' "
+            "BEGIN SELECT RAISE(ABORT, 'disk failure'); END"
+        )
+    body = to_json([open_webui_answer("good"), open_webui_answer("bad")])
+    response = await api_client.post("/conversations/import", content=body, headers=JSON)
+    assert (response.status_code, response.json()["error"]["code"]) == (503, "store_unavailable")
+    assert (await api_client.get("/conversations")).json()["data"] == []
 
 
 @pytest.mark.anyio
 async def test_import_has_its_own_body_limit(api_client: httpx.AsyncClient) -> None:
     text = "x" * 900_000
-    chat = open_webui_chat({"u": {"role": "user", "content": text}})
-    [imported] = await import_file(api_client, to_json([chat]))
-    assert imported["messages"][0]["content"] == text
-    body = to_json([open_webui_chat({"u": {"content": "x" * 1_000_000}})])
+    [imported] = await import_file(api_client, to_json(open_webui_answer(text)))
+    assert imported["messages"][1]["content"] == text
+    body = to_json(open_webui_answer("x" * 1_000_000))
     response = await api_client.post("/conversations/import", content=body, headers=JSON)
     assert response.status_code == 413
-
-
-def test_long_branch_is_parsed_in_linear_time() -> None:
-    messages: dict[str, Any] = {
-        str(number): {
-            "role": "user",
-            "content": "<details " * 20,
-            "parentId": str(number + 1),
-        }
-        for number in range(20_000)
-    }
-    messages["nested"] = {"role": "assistant", "content": '<details type="reasoning"' * 20_000}
-    started_at = time.monotonic()
-    [conversation] = parse_import(to_json([open_webui_chat(messages)]))
-    assert time.monotonic() - started_at < 10
-    assert len(conversation.messages) > 20_000

@@ -297,7 +297,7 @@ def test_invalid_import_shows_an_error_and_changes_nothing(
     before = httpx.get(f"{stack.api_url}/conversations/export").json()
     file = tmp_path / "invalid.json"
     for text, message in (
-        ('{"some": "thing"}', "is not a SmolChat or Open WebUI export"),
+        ('{"some": "thing"}', "no chats in a known format"),
         ("{", "Invalid JSON"),
     ):
         file.write_text(text)

@@ -1,5 +1,6 @@
 """Stored conversations on the chat page: the real API and database, a scripted model server."""
 
+import json
 from datetime import UTC, date, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -130,6 +131,44 @@ def test_imported_answer_without_a_question_has_no_regenerate_or_continue(
     assert message_texts(page, "assistant") == ["Welcome"]
     visible = {button.label for button in page.main.button}
     assert not {"Continue", "Regenerate"} & visible
+
+
+def import_file(page: AppTest, name: str, content: object) -> None:
+    """Choose a file in the sidebar and import it."""
+    page.file_uploader(key="chat_import").set_value((name, json.dumps(content).encode(), "")).run()
+    page.button(key="chat_import_now").click().run()
+
+
+def test_import_says_what_was_left_out_and_why(page: AppTest) -> None:
+    messages = {"1": {"role": "user", "content": "Why?", "files": [{"name": "a.pdf"}]}}
+    chats = [
+        {"title": "Good", "chat": {"title": "Good", "history": {"messages": messages}}},
+        {"title": "Empty", "chat": {"title": "Empty", "history": {"messages": {}}}},
+    ]
+    import_file(page, "chats.json", chats)
+    for _ in range(2):  # it stays until another file is chosen
+        assert [success.value for success in page.success] == ["1 chat imported"]
+        assert "**Good** (only a part)" in warnings(page)
+        assert "**Empty** (the whole chat): It has no messages." in warnings(page)
+        assert "Good" in labels(page)
+        page.run()
+    assert not [button for button in page.button if button.key == "chat_import_now"]
+    page.file_uploader(key="chat_import").set_value(("more.json", b"{}", "")).run()
+    assert not page.success
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ([{"title": "Empty", "chat": {"history": {"messages": {}}}}], "Nothing was imported"),
+        ([], "There are no chats in this file"),
+        ({"some": "thing"}, "no chats in a known format"),
+    ],
+)
+def test_import_of_nothing_is_an_error(page: AppTest, content: object, message: str) -> None:
+    import_file(page, "chats.json", content)
+    assert message in warnings(page)
+    assert not page.success
 
 
 def test_search_filters_the_chats(page: AppTest) -> None:

@@ -1,0 +1,1 @@
+"""The chat formats of other programs, each converted to an `ImportedChat`."""
