@@ -44,7 +44,8 @@ _COMMANDS = """
     ldots cdots vdots ddots dots dotsb dotsc quad qquad thinspace enspace hline
 """
 _ALLOWED_COMMANDS = frozenset(_COMMANDS.split())
-_ALLOWED_SYMBOLS = frozenset(r",:;>! {}|#%&_")
+_ALLOWED_SYMBOLS = frozenset(r",:;>! {}|#%&_$")
+_PAIRED = ("left", "right", "begin", "end")
 # Display environments are replaced by their inline equivalents.
 _ENVIRONMENTS = {
     **dict.fromkeys(("align", "align*", "aligned", "split"), "aligned"),
@@ -59,6 +60,8 @@ _TOKEN = re.compile(
     | \\(?P<command>[a-zA-Z]+)
     | \\(?P<symbol>.?)
     | (?P<bar>\|)
+    | (?P<literal>[$%\#])
+    | (?P<alignment>&)
     | (?P<markdown>!(?=\[)|\](?=\()|:(?=[a-zA-Z])|<)
     """,
     re.VERBOSE,
@@ -68,9 +71,9 @@ _TOKEN = re.compile(
 def sanitize_latex(formula: str) -> str | None:
     """Return the formula on one line, harmless even if it is not parsed as math.
 
-    Returns None if it is empty, too long or uses anything that is not allowed.
+    Returns None if it is empty, too long, incomplete or uses anything that is not allowed.
     """
-    formula = re.sub(r"[$`\s]+", " ", formula[: MAX_CHARACTERS + 1]).strip()
+    formula = re.sub(r"[`\s]+", " ", formula[: MAX_CHARACTERS + 1]).strip()
     if not formula or len(formula) > MAX_CHARACTERS or not _is_allowed(formula):
         return None
     return _TOKEN.sub(_rewrite, formula).strip()
@@ -79,7 +82,25 @@ def sanitize_latex(formula: str) -> str | None:
 def _is_allowed(formula: str) -> bool:
     tokens = list(_TOKEN.finditer(formula))
     negative_spaces = sum(token["symbol"] == "!" for token in tokens)
-    return negative_spaces <= MAX_NEGATIVE_SPACES and all(map(_is_allowed_token, tokens))
+    has_rows = any(token["delimiter"] for token in tokens)
+    return (
+        negative_spaces <= MAX_NEGATIVE_SPACES
+        and all(map(_is_allowed_token, tokens))
+        and (has_rows or not any(token["alignment"] for token in tokens))
+        and _is_complete(formula)
+    )
+
+
+def _is_complete(formula: str) -> bool:
+    """Return False if KaTeX would show an error because a brace or a command has no partner."""
+    braces = re.sub(r"\\.", "", formula)
+    count = {name: len(re.findall(rf"\\{name}(?![a-zA-Z])", formula)) for name in _PAIRED}
+    return (
+        braces.count("{") == braces.count("}")
+        and not braces.rstrip().endswith(("^", "_"))
+        and count["left"] == count["right"]
+        and count["begin"] == count["end"]
+    )
 
 
 def _is_allowed_token(token: re.Match[str]) -> bool:
@@ -97,6 +118,9 @@ def _rewrite(token: re.Match[str]) -> str:
         return environment + re.sub(r"[|\s]", "", token["columns"] or "")
     if token["row"]:
         return r"\\{}[" if token["bracket"] else r"\\"  # drop the size
+    if token["literal"] or token["symbol"] == "$":
+        sign = token["literal"] or "$"
+        return r"\text{\textdollar}" if sign == "$" else rf"\{sign}"
     if token["bar"] or token["symbol"] == "|":
         return r"\vert " if token["bar"] else r"\Vert "
     if token["markdown"]:

@@ -13,6 +13,8 @@ from itertools import islice
 
 from sanitize.latex import sanitize_latex
 from sanitize.markdown_inline import EMPTY_DIRECTIVE, escape, sanitize_inline
+from sanitize.math_detection import looks_like_math
+from sanitize.plain_text import plain_text
 
 MIN_BLOCK_CHARACTERS = 400
 MAX_FORMULA_LINES = 40
@@ -42,9 +44,10 @@ _ITEM = re.compile(rf"[ \t]*{_MARKER}(?:[ \t]+|$)")
 _LEAD = rf"(?P<lead>[ \t]*(?:{_MARKER}[ \t]+){{0,8}})"
 _FENCE = re.compile(rf"{_LEAD}(?P<mark>`{{3,}}+(?=[^`]*$)|~{{3,}}+)(?P<info>.*)$")
 _FIRST_WORD = re.compile(r"[\s{.]*([\w+#-]*)")
-_MATH_OPENS = re.compile(rf"{_LEAD}(?P<mark>\\\[|\$\$)(?P<first>.*)$")
-_MATH_ENDS = {r"\[": r"\]", "$$": "$$"}
-_MATH_OPENS_LATE = re.compile(r"(?P<before>[^\\$`]*\S)\s+(?P<mark>\\\[|\$\$)\s*$")
+_MATH_OPENS = re.compile(
+    rf"(?:{_LEAD}|(?P<before>[^\\$`]*\S)\s+(?=(?:\\\[|\$\$)\s*$))(?P<mark>\\\[|\$\$(?!\$))(?P<first>.*)$"
+)
+_MATH_ENDS = {r"\[": re.compile(r"\\\]"), "$$": re.compile(r"(?<![\\$])\$\$(?!\$)")}
 # Neither ">=" nor the Python prompt ">>>".
 _QUOTE = re.compile(r"(?P<lead>[ \t]*)>(?!=|>>) ?")
 _HEADING = re.compile(r" {0,3}#{1,6}[ \t]")
@@ -54,9 +57,10 @@ _TOO_DEEP = re.compile(rf"[ \t]*(?:{_MARKER}[ \t]+|>[ \t]*){{9}}")
 _NEW_PARAGRAPH = re.compile(r"[^\W\d_]|[#`\"'(\[$\\]|\*\*")
 
 
-def sanitize_markdown(text: str) -> str:
-    """Sanitize a text, which may be incomplete while it is streamed."""
-    return "\n".join(_BlockRewriter(_LINE_END.split(text.replace("\0", ""))).lines())
+def sanitize_markdown(text: str, *, is_partial: bool = False) -> str:
+    """Sanitize a text; if it is partial, what its end means is not known yet."""
+    lines = _LINE_END.split(text.replace("\0", ""))
+    return "\n".join(_BlockRewriter(lines, is_partial=is_partial).lines())
 
 
 def split_blocks(text: str) -> list[str]:
@@ -84,9 +88,10 @@ def _is_complete(block: str) -> bool:
 class _BlockRewriter:
     """Rewrite lines, tracking the context that determines how the next line is parsed."""
 
-    def __init__(self, lines: list[str], depth: int = 0) -> None:
+    def __init__(self, lines: list[str], *, depth: int = 0, is_partial: bool = False) -> None:
         self._lines = deque(lines)
         self._depth = depth
+        self._is_partial = is_partial
         self._starts_block = True  # no open paragraph that the next line would continue
         self._is_table = False
         self._item_indent = 0
@@ -103,12 +108,11 @@ class _BlockRewriter:
                 yield from self._indented(line)
             elif (quote := _QUOTE.match(line)) and self._depth < MAX_QUOTE_DEPTH:
                 yield from self._quoted(line, quote)
-            elif formula := self._display_math(line):
-                yield from formula
+            elif (opening := _MATH_OPENS.match(line)) and (math := self._display_math(opening)):
+                if opening["before"]:
+                    yield sanitize_inline(opening["before"])
+                yield from math
             else:
-                if not _MATH_OPENS.match(line) and (late := _MATH_OPENS_LATE.match(line)):
-                    line = late["before"]
-                    self._lines.appendleft(late["mark"])
                 yield self._text_line(line, starts_block=starts_block, was_table=was_table)
 
     def _fenced(self, fence: re.Match[str]) -> Iterator[str]:
@@ -137,7 +141,11 @@ class _BlockRewriter:
         lines = [line]
         while self._lines and _QUOTE.match(self._lines[0]):
             lines.append(self._lines.popleft())
-        nested = _BlockRewriter([_QUOTE.sub("", line, count=1) for line in lines], self._depth + 1)
+        nested = _BlockRewriter(
+            [_QUOTE.sub("", line, count=1) for line in lines],
+            depth=self._depth + 1,
+            is_partial=self._is_partial and not self._lines,
+        )
         # With more indentation it could be parsed as the continuation of a paragraph.
         lead = quote["lead"] if quote["lead"] in ("", " ", "  ", "   ") else ""
         for rewritten in nested.lines():
@@ -145,24 +153,44 @@ class _BlockRewriter:
         if self._lines and self._lines[0].strip():
             yield ""  # or the next line would become part of the quote
 
-    def _display_math(self, line: str) -> list[str]:
-        """Rewrite a multi-line formula on one line; return no lines if it has no end yet."""
-        opening = _MATH_OPENS.match(line)
-        if not opening or (end := _MATH_ENDS[opening["mark"]]) in opening["first"]:
+    def _display_math(self, opening: re.Match[str]) -> list[str]:
+        """Rewrite a multi-line formula on one line; return no lines if it is none."""
+        mark, lines = opening["mark"], [opening["first"]]
+        if _MATH_ENDS[mark].search(lines[0]):
             return []
-        following = list(islice(self._lines, MAX_FORMULA_LINES))
-        last = next((number for number, line in enumerate(following) if end in line), None)
-        if last is None:
+        for line in islice(self._lines, MAX_FORMULA_LINES):
+            if _FENCE.match(line):
+                return []
+            if end := _MATH_ENDS[mark].search(line):
+                lines.append(line[: end.start()])
+                return self._formula(opening, lines, tail=line[end.end() :])
+            lines.append(line)
+        return self._open_formula(mark, lines)
+
+    def _formula(self, opening: re.Match[str], lines: list[str], *, tail: str) -> list[str]:
+        mark, text = opening["mark"], " ".join(lines)
+        if mark == "$$" and not looks_like_math(text):
             return []
-        for _ in range(last + 1):
+        for _ in lines[1:]:
             self._lines.popleft()
-        inner, _, tail = following[last].partition(end)
-        formula = sanitize_latex(" ".join([opening["first"], *following[:last], inner]))
+        formula = sanitize_latex(text)
         if not formula:
-            return _as_code("\n".join([line, *following[: last + 1]]))
-        lead = opening["lead"] if opening["lead"].strip() else ""
+            return _as_code(
+                "\n".join([mark + lines[0], *lines[1:]]) + mark.replace("[", "]") + tail
+            )
+        lead = opening["lead"] if (opening["lead"] or "").strip() else ""
         suffix = EMPTY_DIRECTIVE + sanitize_inline(tail) if tail.strip() else ""
         return ["", rf"{lead}$\displaystyle {formula}${suffix}", ""]
+
+    def _open_formula(self, mark: str, lines: list[str]) -> list[str]:
+        """Return the lines of a formula whose end has not been streamed yet, as they are."""
+        is_open = self._is_partial and len(lines) > len(self._lines)
+        if not is_open or not all(map(str.strip, lines[1:-1])):
+            return []
+        if mark == "$$" and lines[0].strip() and not looks_like_math(lines[0]):
+            return []
+        self._lines.clear()
+        return [f"{plain_text(line)}  " for line in (mark + lines[0], *lines[1:])]
 
     def _text_line(self, line: str, *, starts_block: bool, was_table: bool) -> str:
         next_line = self._lines[0] if self._lines else ""
@@ -179,15 +207,18 @@ class _BlockRewriter:
         is_header = _is_table_rule_or_hr(next_line) and ("|" in next_line or ":" in next_line)
         self._is_table = bool(line.strip()) and (was_table or is_header)
         # Keep line breaks: small models write poems and lists line by line.
-        return self._text(line) + ("  " if line.strip() and next_line.strip() else "")
+        is_open = self._is_partial and not self._lines
+        return self._text(line, is_open=is_open) + (
+            "  " if line.strip() and next_line.strip() else ""
+        )
 
-    def _text(self, line: str) -> str:
+    def _text(self, line: str, *, is_open: bool) -> str:
         if _TOO_DEEP.match(line):
             return escape(line)
         before, sign, after = line.partition(">")
         if sign and not before.strip():
-            return rf"{before}\>{EMPTY_DIRECTIVE}{sanitize_inline(after)}"
-        return sanitize_inline(line, in_table=self._is_table)
+            return rf"{before}\>{EMPTY_DIRECTIVE}{sanitize_inline(after, is_open=is_open)}"
+        return sanitize_inline(line, in_table=self._is_table, is_open=is_open)
 
 
 def _language(info: str) -> str:

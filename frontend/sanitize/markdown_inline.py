@@ -15,19 +15,23 @@ from collections.abc import Callable
 from html.entities import html5
 
 from sanitize.latex import sanitize_latex
+from sanitize.math_detection import is_between_dollars, looks_like_math
 
 EMPTY_DIRECTIVE = ":small[]{}"
 
 _WEB = r"https?://"
 _PATH = r"[\w./?=&%\#~+,;:@-]"
+_NO_DOLLAR = r"(?<!(?<!\\)\$)"  # before this one, unless it is escaped
 _TARGET = r"[^\s()<>\\`|\"\[\]]"
 _TOKEN = re.compile(
     rf"""
       (?P<ticks>`+)
-    | \\\((?P<round>(?:[^\\]|\\[^()])++)\\\)
-    | \\\[(?P<square>(?:[^\\]|\\[^\[\]])++)\\\]
-    | \$\$(?P<dollars>[^$]++)\$\$
-    | \$(?P<dollar>(?![\s$])[^$]*[^\s$])\$(?![\w$])
+    | \\\((?P<round>(?:[^\\`]|\\[^()`])++)\\\)
+    | \\\[(?P<square>(?:[^\\`]|\\[^\[\]`])++)\\\]
+    # An amount of money in LaTeX, perhaps not closed yet.
+    | {_NO_DOLLAR}\$\\\$(?P<price>[ ]?\d[\d.,]*+(?:[ ]?[kKmMbB])?(?=\$(?!\w))\$?|[ ]?[\d.,]*+$)
+    | {_NO_DOLLAR}\$\$(?P<dollars>(?:[^$`\\]|\\[^`])++)\$\$(?!\$)
+    | {_NO_DOLLAR}\$(?P<dollar>(?:[^$`\\]|\\[^`])++)\$(?!\$)
     # An emoji name may contain escapes and entities.
     | (?P<emoji>\\?:(?=(?:100|1234|(?!\d+\\?:|/)[\w+\-/\\&\#;]+):))
     # Any other backslash belongs to a path, a regex or LaTeX, and stays.
@@ -54,12 +58,10 @@ _TOKEN = re.compile(
 _TICKS = re.compile("`+")
 _NAME = re.compile(r":material/|:[\w+-]+:")
 _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
-# Tells math from prices between dollar signs.
-_IS_MATH = re.compile(r"[\\^_={}]|^[A-Za-z]$|^\|[^|]+\|$")
 
 
-def sanitize_inline(line: str, *, in_table: bool = False) -> str:
-    """Sanitize a line in linear time."""
+def sanitize_inline(line: str, *, in_table: bool = False, is_open: bool = False) -> str:
+    """Sanitize a line in linear time. If it is open, more of it may follow."""
     code_ends = _code_ends(line)
     output, position = list[str](), 0
     while token := _TOKEN.search(line, position):
@@ -68,6 +70,8 @@ def sanitize_inline(line: str, *, in_table: bool = False) -> str:
         if token.lastgroup == "ticks":
             position = _code_end(token, code_ends)
             output.append(_code(line[token.start() : position], in_table=in_table))
+        elif is_open and token.lastgroup == "dollar" and position == len(line):
+            output.append(escape(token[0]))  # what follows may show that it is not math
         elif text := _REWRITERS[token.lastgroup or ""](token):
             output.append(text)
         else:
@@ -101,6 +105,12 @@ def _code(span: str, *, in_table: bool) -> str:
         return escape(span)
     # Tables are split into cells before code is parsed.
     return re.sub(r"(?<!\\)\|", r"\\|", span) if in_table else span
+
+
+def _dollar_math(token: re.Match[str]) -> str:
+    line, start, end = token.string, *token.span()
+    before, after = line[max(0, start - 1) : start], line[end : end + 3]
+    return _math(token) if is_between_dollars(token["dollar"], before, after) else ""
 
 
 def _math(token: re.Match[str]) -> str:
@@ -145,8 +155,9 @@ def _target(url: str) -> str:
 _REWRITERS: dict[str, Callable[[re.Match[str]], str]] = {
     "round": _math,
     "square": _math,
-    "dollars": _math,
-    "dollar": lambda token: _math(token) if _IS_MATH.search(token["dollar"]) else "",
+    "dollars": lambda token: _math(token) if looks_like_math(token["dollars"]) else "",
+    "dollar": _dollar_math,
+    "price": lambda token: rf"\${token['price'].removesuffix('$')}",
     "label": lambda token: f"[{_link_text(token['label'])}",
     "target": _link,
     "title": _link,
