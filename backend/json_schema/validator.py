@@ -41,6 +41,7 @@ class ValidationResult:
 
     parsed: Any = None
     errors: list[ValidationIssue] = field(default_factory=list)
+    is_json: bool = True
 
 
 class SchemaValidator:
@@ -59,7 +60,8 @@ class SchemaValidator:
         try:
             parsed = _parse_strict(_strip_code_fence(text))
         except ValueError as error:
-            return ValidationResult(errors=[ValidationIssue("", "json", f"not JSON: {error}")])
+            issue = ValidationIssue("", "json", f"not JSON: {error}")
+            return ValidationResult(errors=[issue], is_json=False)
         if self._validator.is_valid(parsed):
             return ValidationResult(parsed)
         return ValidationResult(errors=self._issues(parsed, len(text)))

@@ -8,13 +8,13 @@ from typing import Any
 
 from backend.completions.completion import Completion
 from backend.completions.queue import QueueSlot
-from backend.completions.receipt import Receipt, UsageTracker
+from backend.completions.receipt import UsageTracker
 from backend.errors import OutputTruncatedError, SmolChatError, ValidationFailedError
 from backend.json_schema.prepare import PreparedSchema
-from backend.json_schema.validator import ABSENT, ValidationIssue, ValidationResult, parse_partial
-from backend.json_values import as_dict, as_dict_list, as_str
+from backend.json_schema.validator import ValidationIssue, ValidationResult
 from backend.model_server.sse import parse_events
 from backend.protocol import ExtensionOptions
+from backend.structured.attempt_reader import AttemptReader
 from backend.structured.protocol import (
     Attempt,
     Extensions,
@@ -94,7 +94,7 @@ class StructuredGenerator:
         self, start_completion: StartCompletion, slot: QueueSlot
     ) -> AsyncGenerator[dict[str, Any]]:
         self._prepared = await self._spec.schema.prepare(self._level)
-        state = _AttemptState(UsageTracker(self._spec.body["model"]))
+        state = AttemptReader(UsageTracker(self._spec.body["model"]))
         completion = start_completion(self._attempt_request(self._prepared), self._spec.options)
         async with aclosing(completion.stream(slot)) as chunks:
             async for chunk in chunks:
@@ -109,13 +109,13 @@ class StructuredGenerator:
         body = spec.body | {"messages": [*messages, *self._repair_messages]}
         if (seed := body.get("seed", -1)) >= 0:
             number = self._index * spec.attempts + len(self._attempts)
-            body["seed"] = (seed + number) % 2**32
+            body["seed"] = (seed + number) % 2**63
         if spec.has_grammar:
             schema = {"name": spec.schema.name, "schema": prepared.schema, "strict": True}
             body["response_format"] = {"type": "json_schema", "json_schema": schema}
         return body
 
-    def _read_chunk(self, chunk: bytes, state: "_AttemptState") -> Iterator[dict[str, Any]]:
+    def _read_chunk(self, chunk: bytes, state: AttemptReader) -> Iterator[dict[str, Any]]:
         """Add a chunk of the stream; yield events for the client."""
         for event in parse_events(chunk):
             has_grown = state.add_event(event)
@@ -126,9 +126,9 @@ class StructuredGenerator:
                 attempt = len(self._attempts) + 1
                 yield {"partial": state.partial, "attempt": attempt, "answer": self._index}
 
-    def _finish_attempt(self, state: "_AttemptState", prepared: PreparedSchema) -> None:
+    def _finish_attempt(self, state: AttemptReader, prepared: PreparedSchema) -> None:
         """Keep the answer if it is valid, else change what the next attempt is asked."""
-        result = self._spec.schema.validate(state.text)
+        result = state.validate(self._spec.schema.validate)
         self.text = state.text
         self._attempts.append(_to_attempt(state, result, self._level))
         if not result.errors:
@@ -137,10 +137,12 @@ class StructuredGenerator:
         is_truncated = state.usage.finish_reason == "length"
         if is_truncated or prepared.unenforced:  # the same schema would fail the same way
             self._level = min(self._level + 1, MAX_NARROWING_LEVEL)
-        self._repair_messages = [] if is_truncated else _repair_messages(state.text, result.errors)
+        self._repair_messages = (
+            [] if is_truncated else _repair_messages(state.answer_text, result.errors)
+        )
 
     def _to_answer(
-        self, state: "_AttemptState", result: ValidationResult, prepared: PreparedSchema
+        self, state: AttemptReader, result: ValidationResult, prepared: PreparedSchema
     ) -> StructuredAnswer:
         return StructuredAnswer(
             parsed=result.parsed,
@@ -167,36 +169,7 @@ class StructuredGenerator:
         )
 
 
-@dataclass
-class _AttemptState:
-    """What the model has written in one attempt, and what the client has seen of it."""
-
-    usage: UsageTracker
-    text: str = ""
-    receipt: Receipt | None = None
-    partial: Any = ABSENT
-
-    def add_event(self, event: dict[str, Any]) -> bool:
-        """Add an event of the stream; return True if there is more text."""
-        self.usage.update(event)
-        length = len(self.text)
-        for choice in as_dict_list(event.get("choices")):
-            self.text += as_str(as_dict(choice.get("delta")).get("content"))
-        extensions = as_dict(event.get("smolchat"))
-        if "receipt" in extensions:
-            self.receipt = Receipt.model_validate(extensions["receipt"])
-        return len(self.text) > length
-
-    def update_partial(self) -> bool:
-        """Parse what is certain so far into `partial`; return True if that is more than before."""
-        partial = parse_partial(self.text)
-        if partial is ABSENT or partial == self.partial:
-            return False
-        self.partial = partial
-        return True
-
-
-def _to_attempt(state: _AttemptState, result: ValidationResult, level: int) -> Attempt:
+def _to_attempt(state: AttemptReader, result: ValidationResult, level: int) -> Attempt:
     usage = state.usage
     return Attempt(
         finish_reason=usage.finish_reason,
