@@ -1,178 +1,228 @@
 """Maps a model server's error responses to SmolChatErrors.
 
-Bodies are JSON, text, or JSON declared as text; a runner that crashed appends the end of its log,
-with paths and the timings of other users' requests. So a client gets our wording, the server's
-numbers, and the server's reason only if it is a plain sentence.
+A client gets our wording, the server's numbers, and the server's reasons as a plain sentence. Whose
+fault an error is follows from what the server says, then from the status.
 """
 
 import logging
 import re
 from collections.abc import Callable
-from typing import Any
-
-from pydantic_core import from_json
 
 from backend.errors import (
     ChatTemplateError,
-    ContextLengthExceededError,
     InvalidRequestError,
     ModelLoadingError,
     ModelNotFoundError,
+    ModelOutputUnreadableError,
     ModelServerError,
     ModelServerRouteNotFoundError,
+    ModelServerTimeoutError,
+    RequestTooLargeError,
     SmolChatError,
-    TooManyChoicesError,
     TooManyRequestsError,
 )
-from backend.json_values import as_count, as_str
+from backend.model_server.choice_limit import choice_limit
+from backend.model_server.context_overflow import context_overflow
+from backend.model_server.error_body import ErrorBody, read_error_body
+from backend.model_server.error_status import effective_status
+from backend.model_server.load_failure import is_crash, load_failure, runtime_failure
+from backend.model_server.plain_sentence import join_sentences
 
 logger = logging.getLogger(__name__)
 
-MAX_REASON_CHARACTERS = 300
-MAX_LOGGED_BYTES = 4000
-# Longer text is truncated before matching: some patterns take quadratic time.
-MAX_READ_CHARACTERS = 4000
-_MAX_CHOICES = re.compile(r"^Field 'n': Value must be between 1 <= value <= ([1-9]\d{0,3})\b")
-_MODEL_MISSING = re.compile(r"model\b.*\b(?:not found|does not exist)", re.DOTALL)
-_RUNNER_CRASH = re.compile(
-    r"unable to load runner|terminated unexpectedly|not within the file bounds"
-)
-_LOG_PATH_OR_ADDRESS = re.compile(
-    r"(?<!\d)\d+\.\d\d\.\d{3}\.\d{3}|\b(?:slot|srv|llama_\w+) |/\w|\w:\\\w|[\w\]]:\d{2}|\.gguf|<\w"
-)
-_NOISE = re.compile(r"\[json\.exception\.[\w.]+\] |^.*?(?=JSON schema error)|; tools = \[$")
+MAX_LOGGED_BYTES = 6000
 
 
 def log_and_map_error(status: int | None, body: bytes) -> SmolChatError:
     """Return the same as `error_from_response`, and log a failure of the server itself.
 
-    The body is logged only if a runner crashed: other bodies may quote the prompt or the response.
+    The body is logged only if a model did not start or crashed: other bodies may quote the prompt
+    or the response.
     """
     error = error_from_response(status, body)
     if error.status >= 500:
         text = body[:MAX_LOGGED_BYTES].decode(errors="replace")
-        shown = repr(text) if _RUNNER_CRASH.search(text) else f"{len(body)} bytes, not shown"
+        is_log = is_crash(text) and not isinstance(error, ModelOutputUnreadableError)
+        shown = repr(text) if is_log else f"{len(body)} bytes, not shown"
         logger.warning("the model server failed, status %s: %s", status, shown)
     return error
 
 
 def error_from_response(status: int | None, body: bytes) -> SmolChatError:
     """Return the error for an error response, or for an error event in a stream (no `status`)."""
-    error = _error_from_response(status, body)
+    said = read_error_body(body)
+    error = _error_from_text(status, said) or _error_from_status(status, said)
     if isinstance(error, InvalidRequestError):
-        error.refusal = body[: 4 * MAX_READ_CHARACTERS].decode(errors="replace")
+        error.refusal = said.text
+        error.param = error.param or said.param
+    elif isinstance(error, ModelServerError):
+        error.is_reported = True
     return error
 
 
-def _error_from_response(status: int | None, body: bytes) -> SmolChatError:
-    details = _details(body)
-    message = details["message"][:MAX_READ_CHARACTERS]
-    if "n_prompt_tokens" in details or details.get("type") == "exceed_context_size_error":
-        return _context_length_error(details)
-    if status == 404 and (
-        _MODEL_MISSING.search(message) or details.get("code") == "model_not_found"
-    ):
-        return ModelNotFoundError(
-            "The model server does not have this model. Pull it (`docker model pull …`), or "
-            "choose one from GET /models.",
-            param="model",
-        )
-    if match := _MAX_CHOICES.search(message):
-        return TooManyChoicesError(
-            f"The model server returns at most {match[1]} choices per request.",
-            max_choices=int(match[1]),
-        )
-    for pattern, error in _KNOWN_MESSAGES:
-        if pattern.search(message):
-            return error(_reason(message))
-    return _error_by_status(status, _reason(message))
+def _error_from_text(status: int | None, said: ErrorBody) -> SmolChatError | None:
+    """Return the error that the server describes by its words or a code of its own, if any."""
+    first_line = said.message.partition("\n")[0]  # a log may follow
+    if error := _first_match(_QUOTING_MESSAGES, said):
+        return error
+    if _MODEL_MISSING.search(first_line):
+        return _model_not_found(first_line)
+    if failure := load_failure(said.text):
+        return failure
+    if status in (401, 402, 403, 407):  # about the API key, whatever it says
+        return None
+    if _has_model_label(said) or (status == 404 and _MODEL_MENTIONED.search(first_line)):
+        return _model_not_found(first_line)
+    return (
+        runtime_failure(said.text)
+        or choice_limit(said.param, said.message)
+        or context_overflow(said.text, said.counts)
+        or _first_match(_KNOWN_MESSAGES, said)
+    )
 
 
-def _details(body: bytes) -> dict[str, Any]:
-    """Return the error's fields, wherever the server put them; plain text becomes the message."""
-    text = body[: 4 * MAX_READ_CHARACTERS].decode(errors="replace").strip()
-    try:
-        payload = from_json(body)
-    except ValueError:
-        return {"message": text}
-    error = payload.get("error", payload) if isinstance(payload, dict) else text
-    details = error if isinstance(error, dict) else {"message": error}
-    return details | {"message": as_str(details.get("message"))}
+def _first_match(
+    table: list[tuple[re.Pattern[str], Callable[[str], SmolChatError]]], said: ErrorBody
+) -> SmolChatError | None:
+    for pattern, error in table:
+        if pattern.search(said.message):
+            return error(_reason(said))
+    return None
 
 
-def _reason(message: str) -> str:
-    """Return the first line of the server's message if it is a plain sentence, else ""."""
-    first_line = _NOISE.sub("", message.strip().partition("\n")[0]).strip()
-    if not first_line.isprintable() or _LOG_PATH_OR_ADDRESS.search(message):
-        return ""
-    return first_line[:MAX_REASON_CHARACTERS].rstrip(". ")
+def _has_model_label(said: ErrorBody) -> bool:
+    return any(
+        re.sub(r"[^a-z]", "", label.lower()) in _MODEL_LABELS
+        for label in said.labels
+        if isinstance(label, str)
+    )
 
 
-def _reason_suffix(reason: str) -> str:
+def _reason(said: ErrorBody) -> str:
+    """Return what the server said as ": a plain sentence", or ""."""
+    reason = join_sentences([str(reason) for reason in said.reasons])
     return f": {reason}" if reason else ""
 
 
-def _context_length_error(details: dict[str, Any]) -> ContextLengthExceededError:
-    numbers = {
-        name: details[name]
-        for name in ("n_prompt_tokens", "n_ctx")
-        if as_count(details.get(name)) is not None
-    }
-    sizes = ""
-    if len(numbers) == 2:
-        sizes = f" ({numbers['n_prompt_tokens']} tokens, limit {numbers['n_ctx']})"
-    return ContextLengthExceededError(
-        # LangChain recognizes a context overflow by "prompt is too long".
-        f"The prompt is too long for the model's context{sizes}. "
-        "Shorten it, start a new chat, or give the model a larger context.",
-        param="messages",
-        **numbers,
+def _model_not_found(message: str) -> ModelNotFoundError:
+    if _NO_MODEL_LOADED.search(message):
+        return ModelNotFoundError(
+            "The model server has no model loaded. Load one there, or choose one from GET /models.",
+            param="model",
+        )
+    return ModelNotFoundError(
+        "The model server does not have this model. Pull it (`docker model pull …`), or "
+        "choose one from GET /models.",
+        param="model",
     )
 
 
-def _error_by_status(status: int | None, reason: str) -> SmolChatError:
-    if status is None:
-        return ModelServerError(
-            "The model server failed during the response. See its log for details."
-        )
-    if status in (401, 403):
-        return ModelServerError("The model server rejected the API key. Check DMR_API_KEY.")
-    if status == 404:
+def _error_from_status(status: int | None, said: ErrorBody) -> SmolChatError:
+    """Return the error for what no words explain; `status` is None for an event in a stream."""
+    reason = _reason(said)
+    if status in (404, 405):
         return ModelServerRouteNotFoundError(
             "The model server has no such route. Check DMR_BASE_URL."
         )
-    if status in (408, 429):
-        return TooManyRequestsError("The model server is busy. Try again in a few seconds.")
-    if 400 <= status < 500:
-        return InvalidRequestError(
-            f"The model server rejected the request{_reason_suffix(reason)}."
+    effective = effective_status(status, said.labels)
+    is_failure = effective is None or effective >= 500
+    if effective in (408, 429, 529) or (is_failure and _BUSY.search(said.message)):
+        return TooManyRequestsError(
+            f"The model server is busy{reason}. Try again in a few seconds."
+        )
+    if error := _ERRORS_BY_STATUS.get(effective):
+        return error(reason)
+    if status is None:
+        return ModelServerError(
+            f"The model server failed during the response{reason}. See its log for details."
         )
     return ModelServerError(
-        f"The model server failed with status {status}. See its log for details."
+        f"The model server failed with status {status}{reason}. See its log for details."
     )
 
 
-_KNOWN_MESSAGES: list[tuple[re.Pattern[str], Callable[[str], SmolChatError]]] = [
-    (
-        re.compile(r"Loading model"),
-        lambda _: ModelLoadingError("The model is still loading. Try again in a few seconds."),
+def _rejected(reason: str) -> InvalidRequestError:
+    return InvalidRequestError(f"The model server rejected the request{reason}.")
+
+
+def _bad_key(_reason: str) -> ModelServerError:
+    return ModelServerError("The model server rejected the API key. Check DMR_API_KEY.")
+
+
+def _no_credit(reason: str) -> ModelServerError:
+    return ModelServerError(
+        f"The account at the model server has no credit left{reason}. Check its plan."
+    )
+
+
+def _unreadable(_reason: str) -> ModelOutputUnreadableError:
+    return ModelOutputUnreadableError(
+        "The model wrote an answer or a tool call that the model server could not read. Try "
+        "again, or choose other tools or another model."
+    )
+
+
+_ERRORS_BY_STATUS: dict[int | None, Callable[[str], SmolChatError]] = {
+    400: _rejected,
+    401: _bad_key,
+    402: _no_credit,
+    403: lambda reason: ModelServerError(
+        f"The model server denied access{reason}. Check DMR_API_KEY."
     ),
-    (
-        re.compile(r"maximum context length|exceeds the available context size"),
-        lambda _: _context_length_error({}),
+    413: lambda reason: RequestTooLargeError(
+        f"The request is too large for the model server{reason}. Send fewer or shorter messages."
     ),
+    422: _rejected,
+    503: lambda reason: ModelServerError(
+        f"The model server is not available at the moment{reason}. Try again in a few seconds."
+    ),
+    504: lambda reason: ModelServerTimeoutError(
+        f"The model server did not respond in time{reason}. Try again."
+    ),
+}
+# Proxies in front of a server.
+_ERRORS_BY_STATUS[407] = _ERRORS_BY_STATUS[401]
+_ERRORS_BY_STATUS[524] = _ERRORS_BY_STATUS[504]
+
+_BUSY = re.compile(
+    r"\boverloaded\b|\b(?:is|server|too) busy\b|\brate limit|too many requests"
+    r"|pending requests exceeded|no (?:free |available )?slots?\b|at capacity",
+    re.IGNORECASE,
+)
+_MODEL_MISSING = re.compile(
+    r"\bmodels?\b[ :=]{0,3}(?:name=|id=?)?(?:[\"'`][^\"'`]{1,200}[\"'`]|\S{1,200})?,? ?"
+    r"(?:is |was |could |does |do )?(?:not (?:be )?found|not exist|not available|has been "
+    r"decommissioned)\b"
+    r"|\b(?:invalid|unknown) model(?: name| id\w*)?(?::| passed| [\"'`])|\bnot a valid model\b"
+    r"|\bmodel identifier is invalid|\bno endpoints found for|\bunable to access model"
+    r"|\bcould not find (?:real modelID|suitable (?:inference )?handler)"
+    r"|\bno models? (?:is |are |have been )?(?:currently )?loaded",
+    re.IGNORECASE,
+)
+_MODEL_MENTIONED = re.compile(
+    r"^model: \S+$|model\b.{0,300}\b(?:not found|does not exist)", re.IGNORECASE
+)
+_NO_MODEL_LOADED = re.compile(r"no models?\b.{0,20}\bloaded", re.IGNORECASE)
+_MODEL_LABELS = (
+    *("modelnotfound", "modelnotavailable", "modelnotsupported", "modeldecommissioned"),
+    *("unknownmodel", "invalidmodel", "deploymentnotfound"),
+)
+# These quote the request or the model's output, which may hold any words.
+_QUOTING_MESSAGES: list[tuple[re.Pattern[str], Callable[[str], SmolChatError]]] = [
     (
-        re.compile(r"image input is not supported|mmproj"),
+        re.compile(r"^Failed to parse tool call arguments as JSON|^invalid tool call arguments"),
         lambda _: InvalidRequestError(
-            "This model does not support images. Remove them from the messages.", param="messages"
+            "The arguments of a tool call in the messages are not valid JSON.", param="messages"
         ),
     ),
     (
-        re.compile(r"JSON schema error"),
-        lambda reason: InvalidRequestError(
-            f"The model server cannot use this schema{_reason_suffix(reason)}.",
-            param="response_format",
+        # llama.cpp, Ollama, Groq
+        re.compile(
+            r"produced output that does not match the expected|^Failed to parse (?:input|tool call)"
+            r"|^error parsing tool call|See 'failed_generation'|^Tool use failed"
+            r"|generated output that could not be parsed"
         ),
+        _unreadable,
     ),
     (
         # llama.cpp returns 500 for these, although the request is invalid.
@@ -180,8 +230,68 @@ _KNOWN_MESSAGES: list[tuple[re.Pattern[str], Callable[[str], SmolChatError]]] = 
             r"^Failed to parse (?:messages|tools)|^Cannot (?:use both|use custom grammar|set both)"
             r"|(?i:failed to parse grammar)|^Unknown reasoning format"
         ),
+        _rejected,
+    ),
+]
+_KNOWN_MESSAGES: list[tuple[re.Pattern[str], Callable[[str], SmolChatError]]] = [
+    (
+        re.compile(
+            r"^Loading model|model\b.{0,200} is (?:currently |still )loading", re.IGNORECASE
+        ),
+        lambda _: ModelLoadingError("The model is still loading. Try again in a few seconds."),
+    ),
+    (
+        re.compile(r"Unexpected endpoint or method"),  # LM Studio, with status 200
+        lambda _: ModelServerRouteNotFoundError(
+            "The model server has no such route. Check DMR_BASE_URL."
+        ),
+    ),
+    (
+        re.compile(
+            r"\bAPI[ _-]?key (?:is )?(?:not valid|invalid|missing|expired)"
+            r"|\b(?:invalid|incorrect|expired) API[ _-]?key",
+            re.IGNORECASE,
+        ),
+        _bad_key,
+    ),
+    (
+        re.compile(
+            r"\bcredit balance\b|\binsufficient (?:balance|credits?|quota|funds)\b"
+            r"|exceeded your current quota",
+            re.IGNORECASE,
+        ),
+        _no_credit,
+    ),
+    (
+        re.compile(r"image input is not supported|mmproj|does not support (?:image|vision)"),
+        lambda _: InvalidRequestError(
+            "This model does not support images. Remove them from the messages.", param="messages"
+        ),
+    ),
+    (
+        re.compile(r"does not support tools"),
+        lambda _: InvalidRequestError(
+            "This model does not support tools. Remove them, or choose another model.",
+            param="tools",
+        ),
+    ),
+    (
+        re.compile(r"requires --jinja"),
+        lambda _: InvalidRequestError(
+            "The model server was started without support for tools (llama.cpp's `--jinja`).",
+            param="tools",
+        ),
+    ),
+    (
+        re.compile(r"JSON schema error"),
         lambda reason: InvalidRequestError(
-            f"The model server rejected the request{_reason_suffix(reason)}."
+            f"The model server cannot use this schema{reason}.", param="response_format"
+        ),
+    ),
+    (
+        re.compile(r"(?:must provide|does not have|no) a? ?chat template|chat_template is not set"),
+        lambda _: ModelServerError(
+            "This model has no chat template, so it cannot chat. Choose an instruction-tuned model."
         ),
     ),
     (
@@ -193,25 +303,10 @@ _KNOWN_MESSAGES: list[tuple[re.Pattern[str], Callable[[str], SmolChatError]]] = 
         ),
     ),
     (
-        re.compile(r"corrupted or incomplete|not within the file bounds"),
-        lambda _: ModelServerError("The model file is damaged. Delete it and pull it again."),
-    ),
-    (
-        re.compile(r"not enough (?:GPU )?memory|out of memory"),
-        lambda _: ModelServerError(
-            "The model does not fit into memory. Choose a smaller model or a smaller context."
-        ),
-    ),
-    (
-        re.compile(r"unable to load runner"),
-        lambda _: ModelServerError(
-            "The model server could not load the model. See the API's log for details."
-        ),
-    ),
-    (
-        re.compile(r"terminated unexpectedly"),
-        lambda _: ModelServerError(
-            "The model process crashed during the response. Try again: it restarts automatically."
+        # OpenAI, Anthropic, DeepSeek: what the model may write, not its context
+        re.compile(r"^[\"'`]?max_(?:completion_)?tokens\b|\bInvalid max_tokens\b"),
+        lambda reason: InvalidRequestError(
+            f"The model server rejected the request{reason}.", param="max_tokens"
         ),
     ),
 ]

@@ -30,7 +30,7 @@ def test_context_length_error_has_its_numbers() -> None:
             b'{"error":{"message":"JSON schema error at #: unrecognized type"}}',
             "invalid_request",
         ),
-        (500, b"unable to load runner: not enough GPU memory", "model_server_failed"),
+        (500, b"unable to load runner: not enough GPU memory", "model_load_failed"),
         (
             500,
             b'{"error":{"message":"Failed to parse messages: key \'text\' not found"}}',

@@ -22,14 +22,17 @@ RUNNER_DETAILS = re.compile(
 )
 
 CRASHED = "The model process crashed during the response. Try again: it restarts automatically."
-DAMAGED = "The model file is damaged. Delete it and pull it again."
+DAMAGED = (
+    "The model server could not load the model: the model file is damaged. Delete it and pull it "
+    "again."
+)
 MISSING = (
     "The model server does not have this model. Pull it (`docker model pull …`), or choose one "
     "from GET /models."
 )
 NO_ROUTE = "The model server has no such route. Check DMR_BASE_URL."
 REJECTED = "The model server rejected the request: "
-BAD_KEY = "The model server rejected the API key. Check DMR_API_KEY."
+DENIED = "The model server denied access: Origin not allowed. Check DMR_API_KEY."
 CONNECTION_LOST = (
     "The connection to the model server was lost before the response was complete. Try again."
 )
@@ -51,8 +54,8 @@ ERRORS = {
         *(400, "invalid_request", "messages"),
         "This model does not support images. Remove them from the messages.",
     ),
-    "err-load-broken-file": (502, "model_server_failed", None, DAMAGED),
-    "err-load-broken-file-stream": (502, "model_server_failed", None, DAMAGED),
+    "err-load-broken-file": (503, "model_load_failed", None, DAMAGED),
+    "err-load-broken-file-stream": (503, "model_load_failed", None, DAMAGED),
     "err-max-tokens-negative": (
         *(400, "invalid_request", None),
         REJECTED + "Field 'max_tokens': Value must be between -1 <= value <= 2147483647, but got "
@@ -73,8 +76,8 @@ ERRORS = {
         "The model server returns at most 4 choices per request.",
     ),
     "err-no-model": (400, "invalid_request", None, REJECTED + "model is required."),
-    "err-origin-evil": (502, "model_server_failed", None, BAD_KEY),
-    "err-origin-localhost-8501": (502, "model_server_failed", None, BAD_KEY),
+    "err-origin-evil": (502, "model_server_failed", None, DENIED),
+    "err-origin-localhost-8501": (502, "model_server_failed", None, DENIED),
     "err-overflow": (400, "context_length_exceeded", "messages", overflow(9031, 8192)),
     "err-overflow-configured-1024": (
         *(400, "context_length_exceeded", "messages"),
@@ -109,7 +112,7 @@ ERRORS = {
 # Streams that broke off.
 INCOMPLETE = ["client-leaves-mid-stream", "runner-killed-mid-stream"]
 # Errors of the model list.
-LIST_ERRORS = {"err-origin-on-get": BAD_KEY, "err-unknown-route": NO_ROUTE}
+LIST_ERRORS = {"err-origin-on-get": DENIED}
 # Errors with a test of their own.
 TESTED_SEPARATELY = {
     "client-leaves-while-loading",  # the client disconnected before there was a response
