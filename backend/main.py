@@ -78,7 +78,7 @@ async def _open_resources(
             settings=settings,
             database=database,
             model_server=model_server,
-            capabilities=GrammarSupport(model_server),
+            capabilities=GrammarSupport(model_server, settings.structured_seconds / 3),
             queue=queue,
             metrics=counters,
             schema_workers=schema_workers,

@@ -7,20 +7,33 @@ https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 MAX_COUNT = 2**31 - 1  # llama.cpp uses 32-bit integers
 # llama.cpp allocates memory for every token of the window: 2**31 took 8 GB for the penalties, and
 # crashed the server for DRY. This is longer than any context here.
 MAX_PENALTY_WINDOW = 1_000_000
 
+MAX_SEED = 2**63 - 1  # OpenAI uses 64-bit integers
 MAX_SAMPLER_STRENGTH = 100  # far beyond any value that makes a difference
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Penalty = Annotated[float, Field(ge=-2, le=2)]
 SamplerStrength = Annotated[float, Field(ge=0, le=MAX_SAMPLER_STRENGTH)]
 Bias = Annotated[float, Field(ge=-100, le=100)]
-TokenLimit = Annotated[int, Field(ge=1, le=MAX_COUNT)]
+
+
+def _not_zero(limit: int) -> int:
+    if limit == 0:
+        raise ValueError("must be 1 or more, or -1 for no limit")
+    return limit
+
+
+TokenLimit = Annotated[
+    int,
+    Field(ge=-1, le=MAX_COUNT, json_schema_extra={"not": {"const": 0}}),
+    AfterValidator(_not_zero),
+]
 PenaltyWindow = Annotated[int, Field(ge=-1, le=MAX_PENALTY_WINDOW)]
 # An empty stop sequence matches everywhere: the completion would end before its first token.
 NonEmptyStr = Annotated[str, Field(min_length=1)]
@@ -182,11 +195,17 @@ class CompletionRequest(_PassthroughModel):
     ] = None
     max_tokens: Annotated[
         TokenLimit | None,
-        Field(description="Maximum number of generated tokens (deprecated by OpenAI)."),
+        Field(
+            description="Maximum number of generated tokens, -1 for no limit (deprecated by "
+            "OpenAI)."
+        ),
     ] = None
     max_completion_tokens: Annotated[
         TokenLimit | None,
-        Field(description="Maximum number of generated tokens; overrides `max_tokens`."),
+        Field(
+            description="Maximum number of generated tokens, -1 for no limit; overrides "
+            "`max_tokens`."
+        ),
     ] = None
     n_predict: Annotated[
         int | None,
@@ -206,7 +225,7 @@ class CompletionRequest(_PassthroughModel):
         Field(description="Sequences that end the response when the model generates one."),
     ] = None
     seed: Annotated[
-        int | None, Field(ge=-1, le=2**32 - 1, description="Random seed; -1 picks one.")
+        int | None, Field(ge=-1, le=MAX_SEED, description="Random seed; -1 picks one.")
     ] = None
 
     temperature: Annotated[

@@ -2,6 +2,7 @@
 
 import json
 import re
+from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -15,6 +16,8 @@ from pydantic import (
     ValidationError,
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
@@ -24,13 +27,16 @@ _HOST_NAME = r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?"
 
 
 def _http_url(value: str) -> str:
-    url = value.strip().rstrip("/")
+    # In a URL, the zone of an IPv6 address is %25eth0 (RFC 6874); sockets know only %eth0.
+    url = re.sub(r"(\[[0-9A-Fa-f:.]+%)25(?=[^]])", r"\1", value.strip().rstrip("/"))
     try:
         parts = httpx.URL(url)
         parts.host.encode("idna")
     except (httpx.InvalidURL, UnicodeError):
         raise ValueError("must be a valid URL") from None
     has_valid_port = parts.port is None or 1 <= parts.port <= 65535
+    if re.search(r"\][^:/]", url):  # the port of [::1]8000
+        has_valid_port = False
     if parts.scheme not in ("http", "https") or not parts.host or not has_valid_port:
         raise ValueError("must be a URL such as http://localhost:12434/engines/llama.cpp/v1")
     if parts.userinfo or "?" in url or "#" in url:
@@ -46,8 +52,16 @@ def _model_id(value: str) -> str:
 
 def _database_url(secret: SecretStr) -> SecretStr:
     url = secret.get_secret_value().strip()
-    if url and not re.match(r"(sqlite|postgres(ql)?)(\+[a-z0-9]+)?://.", url):
+    if not url:
+        return SecretStr("")
+    try:
+        has_at_sign = "@" in (make_url(url).host or "")
+    except (ArgumentError, ValueError):
+        has_at_sign, url = False, ""
+    if not re.match(r"(sqlite|postgres(ql)?)(\+[a-z0-9]+)?://.", url):
         raise ValueError("must be a URL such as postgresql://user:password@host/database")
+    if has_at_sign:  # the part of the password after it would be taken for the host, and shown
+        raise ValueError("must have %40 for an @ in the user or password")
     return SecretStr(url)
 
 
@@ -61,7 +75,7 @@ def _header_value(secret: SecretStr) -> SecretStr:
 def _split(value: Any) -> Any:
     if not isinstance(value, str):
         return value
-    if value.lstrip().startswith("["):
+    if re.match(r'\s*\[\s*["\]]', value):  # not the bracket of an IPv6 address
         try:
             return json.loads(value)
         except ValueError:
@@ -70,18 +84,32 @@ def _split(value: Any) -> Any:
 
 
 def _host(name: str) -> str:
-    if name != "*" and not re.fullmatch(_HOST_NAME, name):
+    if _ipv6_address(name) is None and name != "*" and not re.fullmatch(_HOST_NAME, name):
         raise ValueError("must be host names without a scheme or port, or *")
     return name.lower().removesuffix(".")
 
 
+def _ipv6_address(text: str) -> IPv6Address | None:
+    """Return the IPv6 address, with or without brackets, or None."""
+    try:
+        address = ip_address(text[1:-1] if re.fullmatch(r"\[.*\]", text) else text)
+    except ValueError:
+        return None
+    return address if isinstance(address, IPv6Address) else None
+
+
 def _origin(value: str) -> str:
     """Return the origin as browsers send it."""
-    origin = value.lower().removesuffix("/")
-    if not re.fullmatch(rf"https?://({_HOST_NAME}|\[[0-9a-f:.]+\])(:\d{{1,5}})?", origin):
+    pattern = rf"(?P<scheme>https?)://(?P<host>{_HOST_NAME}|\[.+\])(?::(?P<port>\d{{1,5}}))?/?"
+    match = re.fullmatch(pattern, value.lower())
+    address = _ipv6_address(match["host"]) if match else None
+    is_host = match is not None and (address is not None or not match["host"].startswith("["))
+    if match is None or not is_host or not 1 <= int(match["port"] or 1) <= 65535:
         raise ValueError("must be origins such as https://notes.example, without a path, and not *")
-    default_port = ":443" if origin.startswith("https") else ":80"
-    return origin.removesuffix(default_port)
+    default_port = 443 if match["scheme"] == "https" else 80
+    port = int(match["port"] or default_port)
+    host = f"[{address.compressed}]" if address else match["host"]
+    return f"{match['scheme']}://{host}{'' if port == default_port else f':{port}'}"
 
 
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
@@ -146,9 +174,8 @@ class Settings(BaseSettings):
     stall_seconds: Seconds = 120.0
     # Whether to make Docker Model Runner load the model when the API starts.
     preload: bool = True
-    # How long after its last response a model counts as loaded: Docker Model Runner unloads a model
-    # that was idle for 300 s, unless its `keep_alive` says otherwise.
-    loaded_seconds: Seconds = 240.0
+    # How long it is believed that the same model server is there, with the same models in memory.
+    server_check_seconds: Seconds = 2.0
     # How long what was learnt about the model server is believed before it is learnt again: which
     # fields it refuses, whether it enforces a schema, how large a model's context is.
     capability_seconds: Seconds = 300.0

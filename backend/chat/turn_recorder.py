@@ -48,7 +48,7 @@ async def start_turn(
         role="assistant",
         content=_assistant_prefix(request),
         model=body["model"],
-        parameters={name: value for name, value in body.items() if name not in _NON_PARAMETERS},
+        parameters=_parameters(body),
         state="writing",
     )
     turn = await repository.create_turn(
@@ -137,6 +137,7 @@ class TurnRecorder:
         """Store how the answer ended, once, even if the caller is cancelled while it waits."""
         if self._finish_task is None:
             changes: dict[str, Any] = {"state": state, "receipt": completion.receipt()}
+            changes["parameters"] = _parameters(completion.sent_fields())
             changes["error"] = error.payload()["error"] if error else None
             fields = self._message.stored_fields() | changes
             self._finish_task = asyncio.create_task(self._save_final(fields))
@@ -150,6 +151,10 @@ class TurnRecorder:
                 await self._save_task
         finally:
             await self._repository.update_answer(self._turn.answer_message_id, changes)
+
+
+def _parameters(body: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in body.items() if name not in _NON_PARAMETERS}
 
 
 def _last_user_message(request: ChatCompletionRequest, parent: str | None) -> Message | None:

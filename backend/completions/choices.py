@@ -4,7 +4,9 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from backend.completions.receipt import USAGE_MARKER
 from backend.json_values import as_count, as_dict
+from backend.model_server.json_text import dump_json
 from backend.model_server.sse import DONE, parse_events
 
 
@@ -20,9 +22,25 @@ def split_request(body: dict[str, Any], max_choices: int) -> list[tuple[int, dic
     for first_index in range(0, choices, max_choices):
         part = body | {"n": min(max_choices, choices - first_index)}
         if (seed := body.get("seed", -1)) >= 0:
-            part["seed"] = (seed + first_index) % 2**32
+            part["seed"] = (seed + first_index) % 2**63
         requests.append((first_index, part))
     return requests
+
+
+def without_usage(event: dict[str, Any]) -> dict[str, Any]:
+    """Return a response, or an event of a stream, without the usage that counts one choice only."""
+    if "usage" in event:
+        event = event | {"usage": None}
+    return {name: value for name, value in event.items() if name != "timings"}
+
+
+def stream_without_usage(chunk: bytes) -> bytes:
+    """Return a chunk of a stream without the usage that counts one choice only."""
+    if USAGE_MARKER not in chunk:
+        return chunk
+    events = [b"data: " + dump_json(without_usage(event)) for event in parse_events(chunk)]
+    end = DONE if chunk.endswith(DONE) else b""
+    return b"".join(event + b"\n\n" for event in events) + end
 
 
 class ChoiceMerger:

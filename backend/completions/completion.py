@@ -9,19 +9,36 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from backend.completions.choices import ChoiceMerger, split_request
+from backend.completions.choices import (
+    ChoiceMerger,
+    split_request,
+    stream_without_usage,
+    without_usage,
+)
 from backend.completions.metrics import Metrics
 from backend.completions.queue import QueueSlot, RequestQueue
 from backend.completions.receipt import USAGE_MARKER, UsageTracker
-from backend.completions.upstream_request import llama_cpp_fields, merge_system_messages
-from backend.errors import ChatTemplateError, ModelLoadingError, SmolChatError, TooManyChoicesError
+from backend.completions.upstream_request import (
+    added_fields,
+    merge_system_messages,
+    refused_fields,
+)
+from backend.errors import (
+    ChatTemplateError,
+    ContextLengthExceededError,
+    InvalidRequestError,
+    ModelLoadingError,
+    SmolChatError,
+    TooManyChoicesError,
+)
 from backend.json_values import as_count, as_dict
 from backend.model_server.client import ModelServerClient
+from backend.model_server.json_text import dump_json
 from backend.model_server.loading import MODEL_LOAD_POLL_SECONDS
 from backend.model_server.sse import DONE, extension_chunk, parse_events
 from backend.protocol import ExtensionOptions
 
-_RETRIED_ERRORS = (ModelLoadingError, ChatTemplateError, TooManyChoicesError)
+_RETRIED_ERRORS = (ModelLoadingError, InvalidRequestError)
 
 
 @dataclass(kw_only=True)
@@ -33,11 +50,12 @@ class Completion:
     `extensions` are added to the `smolchat` object of a whole response.
     """
 
-    body: dict[str, Any]  # as it is sent to the model server
+    body: dict[str, Any]  # what the client sends to the model server
     options: ExtensionOptions
     model_server: ModelServerClient
     queue: RequestQueue
     metrics: Metrics
+    wants_usage: bool = False  # also where the client did not ask for it
     on_event: Callable[[dict[str, Any]], None] | None = None
     extensions: dict[str, Any] = field(default_factory=dict)
     started_at: float = field(default_factory=time.monotonic)
@@ -46,6 +64,8 @@ class Completion:
     _phase: str = ""  # the last one that the client was sent as progress
     _sends_progress: bool = False
     _max_choices: int = 0  # per request, if the model server has a limit
+    _added: dict[str, Any] = field(default_factory=dict)  # sent besides the body
+    _refused: set[str] = field(default_factory=set)  # what the model server did not take of these
 
     async def stream(self, held_slot: QueueSlot | None = None) -> AsyncGenerator[bytes]:
         """Yield the events of a stream as they come, or the whole response as one chunk.
@@ -56,7 +76,10 @@ class Completion:
         body, options, server = self.body, self.options, self.model_server
         is_stream = bool(body.get("stream"))
         self.usage = usage = UsageTracker(
-            body["model"], body.get("seed"), body.get("n", 1), started_at=self.started_at
+            body["model"],
+            choices=body.get("n", 1),
+            requires_tool_call=body.get("tool_choice") not in (None, "none", "auto"),
+            started_at=self.started_at,
         )
         self._sends_progress = is_stream and options.progress
         is_extended = is_stream and (options.receipt or options.progress or self.on_event)
@@ -66,13 +89,16 @@ class Completion:
                 yield event
             chunk = b""
             while not chunk:
-                open_stream = self._stream_in_batches if self._max_choices else server.stream
+                sent = body | self._added
+                usage.seed = sent.get("seed")
+                open_stream = self._stream_choices if usage.choices > 1 else server.stream
                 try:
-                    chunks = open_stream(body) if is_stream else self._complete(body)
+                    chunks = open_stream(sent) if is_stream else self._complete(sent)
                     chunk = await anext(chunks)
                 except _RETRIED_ERRORS as error:
                     async for event in self._prepare_retry(error):
                         yield event
+            self._remember_refused()
             async with aclosing(chunks):
                 while chunk:
                     if is_extended:
@@ -92,9 +118,13 @@ class Completion:
     def receipt(self) -> dict[str, Any]:
         """Return what the completion has cost so far."""
         model = self.usage.model
-        self.usage.context_size = self.model_server.discovery.context_size(model)
+        self.usage.context_size = self.model_server.context_sizes.get(model)
         self.usage.model_digest = self.model_server.digest(model)
         return self.usage.receipt().model_dump()
+
+    def sent_fields(self) -> dict[str, Any]:
+        """Return the request as it is sent to the model server."""
+        return self.body | self._added
 
     async def _wait_until_ready(self, slot: QueueSlot) -> AsyncGenerator[bytes]:
         """Wait for the slot and for the model to load; yield progress events."""
@@ -110,9 +140,9 @@ class Completion:
                 yield self._progress_event("loading")
             await asyncio.shield(load_task)
             self.usage.load_seconds = time.monotonic() - self._asked_at
-        is_changed = self.options.deterministic or self._sends_progress
-        if is_changed and self.model_server.discovery.is_llama_cpp:
-            self.body |= llama_cpp_fields(self.body, self.options)
+        self._added = added_fields(
+            self.body, self.options, self.model_server, wants_usage=self.wants_usage
+        )
 
     async def _prepare_retry(self, error: SmolChatError) -> AsyncGenerator[bytes]:
         """Wait while the model loads, or change the request so that the model server takes it.
@@ -120,22 +150,45 @@ class Completion:
         Raises:
             SmolChatError: `error`, if trying again would not help.
         """
+        if isinstance(error, InvalidRequestError):
+            if not self._change_request(error):
+                raise error
+            return
+        if time.monotonic() - self._asked_at > self.model_server.load_timeout_seconds:
+            raise error
+        if self._sends_progress and self._phase != "loading":
+            yield self._progress_event("loading")
+        await asyncio.sleep(MODEL_LOAD_POLL_SECONDS)
+        self.usage.load_seconds = time.monotonic() - self._asked_at
+
+    def _change_request(self, error: InvalidRequestError) -> bool:
+        """Change what the model server refused; return False if it is the client's to change."""
         if isinstance(error, TooManyChoicesError):
-            if error.max_choices >= (self._max_choices or self.usage.choices):
-                raise error
+            is_fewer: bool = error.max_choices < (self._max_choices or self.usage.choices)
             self._max_choices = error.max_choices
-        elif isinstance(error, ChatTemplateError):
+            return is_fewer
+        if isinstance(error, ChatTemplateError):
             messages = merge_system_messages(self.body["messages"])
-            if messages == self.body["messages"]:
-                raise error
+            is_changed: bool = messages != self.body["messages"]
             self.body["messages"] = messages
-        else:
-            if time.monotonic() - self._asked_at > self.model_server.load_timeout_seconds:
-                raise error
-            if self._sends_progress and self._phase != "loading":
-                yield self._progress_event("loading")
-            await asyncio.sleep(MODEL_LOAD_POLL_SECONDS)
-            self.usage.load_seconds = time.monotonic() - self._asked_at
+            return is_changed
+        refused = refused_fields(
+            error,
+            self.body,
+            self._added,
+            knows_fields=self.model_server.discovery.is_llama_cpp,
+        )
+        for name in refused:
+            del self._added[name]
+        if not isinstance(error, ContextLengthExceededError):  # the next prompt may be shorter
+            self._refused |= refused
+        return bool(refused)
+
+    def _remember_refused(self) -> None:
+        """Remember the fields without which the model server took the request."""
+        if self._refused:
+            cache, model = self.model_server.refused_fields, self.body["model"]
+            cache[model] = cache.get(model, frozenset()) | self._refused
 
     async def _complete(self, body: dict[str, Any]) -> AsyncGenerator[bytes]:
         """Yield the whole response, merged if the model server has a limit on choices."""
@@ -147,6 +200,9 @@ class Completion:
             raw, response = to_json(merger.merged), merger.merged
         else:
             raw, response = await self.model_server.complete(body)
+            if self.usage.choices > 1 and self.model_server.discovery.is_llama_cpp:
+                response = without_usage(response)
+                raw = dump_json(response)
         self.usage.update(response)
         if self.on_event:
             self.on_event(response)
@@ -155,15 +211,21 @@ class Completion:
             raw = raw.rstrip()[:-1] + b',"smolchat":' + to_json(extensions) + b"}"
         yield raw
 
-    async def _stream_in_batches(self, body: dict[str, Any]) -> AsyncGenerator[bytes]:
-        """Yield one stream made of several, for a model server with a limit on choices."""
+    async def _stream_choices(self, body: dict[str, Any]) -> AsyncGenerator[bytes]:
+        """Yield a stream of several choices, made of several if the model server has a limit."""
+        parts = split_request(body, self._max_choices) if self._max_choices else [(0, body)]
+        hides_usage = len(parts) == 1 and self.model_server.discovery.is_llama_cpp
         merger = ChoiceMerger()
-        for first_index, part in split_request(body, self._max_choices):
+        for first_index, part in parts:
             async with aclosing(self.model_server.stream(part)) as chunks:
                 async for chunk in chunks:
-                    if reindexed := merger.reindex(chunk, first_index):
-                        yield reindexed
-        yield merger.finish()
+                    if len(parts) > 1:
+                        if reindexed := merger.reindex(chunk, first_index):
+                            yield reindexed
+                    else:
+                        yield stream_without_usage(chunk) if hides_usage else chunk
+        if len(parts) > 1:
+            yield merger.finish()
 
     def _extend(self, chunk: bytes) -> bytes:
         """Record a chunk of the stream; return it with the extensions that were asked for."""

@@ -37,6 +37,11 @@ class RequestQueue:
         Raises:
             TooManyRequestsError: The queue is full.
         """
+        if not (exclusive or self._waiting or self._has_exclusive) and (
+            self.running < self._max_running
+        ):
+            self.running += 1
+            return QueueSlot(self, exclusive, is_running=True)
         slot = QueueSlot(self, exclusive)
         self._waiting.append(slot)
         self._start_next()

@@ -1,22 +1,28 @@
-"""What a completion cost: the model server's numbers and our clock; nothing is estimated."""
+"""What a completion cost: the model server's numbers and our clock."""
 
 import re
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from backend.json_values import as_count, as_dict, as_dict_list, as_positive_number
 from backend.model_server.sse import parse_events
 
 # A first event may hold only the role, or how much of the prompt was processed.
 _CONTENT = re.compile(
-    rb'"(?:content|reasoning_content|reasoning)"\s*:\s*"[^"]|"tool_calls"\s*:\s*\[\s*\{'
+    rb'"(?:content|reasoning_content|reasoning|text|thinking)"\s*:\s*"[^"]'
+    rb'|"tool_calls"\s*:\s*\[\s*\{'
+)
+_TOOL_CHOICE_IGNORED = (
+    "The model server ignored tool_choice: the answer has no tool call. Many small models know no "
+    "tools."
 )
 # The last chunk with each of these is parsed; all others are only searched.
 _MARKERS = (b'"timings"', b'"usage":{', b'"usage": {', b'"finish_reason":"', b'"finish_reason": "')
+_MIN_MEASURED_SECONDS = 0.05  # a shorter time says nothing of the model's speed
 # Both usage and timings have it, whatever else they hold: one search tells if a chunk has either.
 USAGE_MARKER = b'"prompt_'
 
@@ -38,6 +44,23 @@ class Receipt(BaseModel):
     total_ms: float
     prompt_tokens_per_second: float | None = None
     completion_tokens_per_second: float | None = None
+    speed_source: Annotated[
+        Literal["model_server", "smolchat"] | None,
+        Field(
+            description="Who measured `completion_tokens_per_second`: SmolChat's own clock counts "
+            "from the first chunk to the last, and chunks where no tokens were reported."
+        ),
+    ] = None
+    text_chunks: Annotated[
+        int | None,
+        Field(
+            description="Chunks with text, where no tokens were reported, as of a stopped answer; "
+            "llama.cpp sends one for each token."
+        ),
+    ] = None
+    warnings: Annotated[
+        list[str], Field(description="What the model server left out of what was asked.")
+    ] = []
     context_tokens: int | None = None
     context_size: int | None = None
 
@@ -53,6 +76,7 @@ class UsageTracker:
     model: str
     seed: int | None = None
     choices: int = 1
+    requires_tool_call: bool = False  # by `tool_choice`
     context_size: int | None = None
     model_digest: str | None = None
     started_at: float = field(default_factory=time.monotonic)
@@ -60,6 +84,8 @@ class UsageTracker:
     load_seconds: float | None = None
     first_token_seconds: float | None = None
     finish_reason: str | None = None
+    _last_text_seconds: float = 0.0
+    _text_chunks: int = 0
     _reported: dict[str, dict[str, Any]] = field(default_factory=dict)  # usage and timings
     _pending: dict[bytes, bytes] = field(default_factory=dict)  # unparsed chunks by marker
 
@@ -68,8 +94,11 @@ class UsageTracker:
 
         Without its parsed `events`, it is parsed only once a number in it is asked for.
         """
-        if self.first_token_seconds is None and _CONTENT.search(chunk):
-            self.first_token_seconds = time.monotonic() - self.started_at
+        if texts := len(_CONTENT.findall(chunk)):
+            self._text_chunks += texts
+            self._last_text_seconds = time.monotonic() - self.started_at
+            if self.first_token_seconds is None:
+                self.first_token_seconds = self._last_text_seconds
         if events is not None:
             for event in events:
                 self.update(event)
@@ -125,10 +154,29 @@ class UsageTracker:
         tokens = as_count(self._usage.get("completion_tokens"))
         return as_count(self._timings.get("predicted_n")) if tokens is None else tokens
 
+    @property
+    def warnings(self) -> list[str]:
+        """What the model server left out of what was asked."""
+        is_ignored = self.requires_tool_call and self.finish_reason == "stop"
+        return [_TOOL_CHOICE_IGNORED] if is_ignored else []
+
+    def _measured_speed(self) -> float | None:
+        """Return the tokens per second from the first chunk to the last, by our clock, or None.
+
+        Where no tokens were reported, as of a stopped answer, chunks are counted.
+        """
+        tokens = self.completion_tokens or self._text_chunks
+        if self.first_token_seconds is None or self.choices > 1 or tokens < 2:
+            return None
+        seconds = self._last_text_seconds - self.first_token_seconds
+        return (tokens - 1) / seconds if seconds >= _MIN_MEASURED_SECONDS else None
+
     def receipt(self) -> Receipt:
         """Return the receipt as of now."""
         prompt, completion = self.prompt_tokens, self.completion_tokens
         is_single = self.choices == 1
+        speed = as_positive_number(self._timings.get("predicted_per_second")) if is_single else None
+        measured_speed = None if speed else self._measured_speed()
         return Receipt(
             model=self.model,
             model_digest=self.model_digest,
@@ -143,9 +191,10 @@ class UsageTracker:
             first_token_ms=_ms(self.first_token_seconds),
             total_ms=(time.monotonic() - self.started_at) * 1000,
             prompt_tokens_per_second=as_positive_number(self._timings.get("prompt_per_second")),
-            completion_tokens_per_second=(
-                as_positive_number(self._timings.get("predicted_per_second")) if is_single else None
-            ),
+            completion_tokens_per_second=speed or measured_speed,
+            speed_source="model_server" if speed else "smolchat" if measured_speed else None,
+            text_chunks=self._text_chunks if completion is None and self._text_chunks else None,
+            warnings=self.warnings,
             context_tokens=None if prompt is None or completion is None else prompt + completion,
             context_size=self.context_size,
         )

@@ -1,47 +1,98 @@
 """Build the request that is sent to the model server."""
 
 import random
+import re
+from collections.abc import Iterable
 from typing import Any
 
+from backend.completions.history import prepare_messages
+from backend.errors import ContextLengthExceededError, InvalidRequestError
 from backend.json_values import content_text
+from backend.model_server.client import ModelServerClient
 from backend.protocol import MAX_PENALTY_WINDOW, CompletionRequest, ExtensionOptions
 from backend.settings import Settings
 
-# In order of precedence; all are removed so that llama.cpp's `n_predict` cannot override ours.
+# In order of precedence: only the first one that a client set is sent.
 _TOKEN_LIMITS = ("max_completion_tokens", "max_tokens", "n_predict")
+# Words of any refusal, which do not say that the field of this name was refused.
+_COMMON_FIELDS = {"messages", "model", "stream", "stop"}
 
 
 def build_upstream_request(request: CompletionRequest, settings: Settings) -> dict[str, Any]:
-    """Return the body to send: what the client set, one `model` and one `max_tokens`.
-
-    llama.cpp has no limit by default, and a small model can repeat itself until the context is
-    full. -1 means no limit there.
-    """
+    """Return the body to send: what the client set, and one `model`."""
     fields = request.model_dump(mode="json", exclude_unset=True)
     body = {name: value for name, value in fields.items() if value is not None}
-    if body.pop("smolchat", {}).get("receipt"):
-        _request_usage_and_seed(body)
+    body.pop("smolchat", None)
     if (choices := body.pop("n_cmpl", None)) is not None:
         body.setdefault("n", choices)
     body["model"] = request.model or settings.model_id
-    limits = [body.pop(name, None) for name in _TOKEN_LIMITS]
-    body["max_tokens"] = next((n for n in limits if n and n > 0), settings.max_tokens)
+    body["stream"] = bool(request.stream)  # some servers stream unless told not to
+    limits = [name for name in _TOKEN_LIMITS if name in body]
+    for name in limits[1:]:
+        del body[name]
     for name in ("repeat_last_n", "dry_penalty_last_n"):
         if body.get(name) == -1:  # the whole context; newer llama.cpp refuses the number
             body[name] = MAX_PENALTY_WINDOW
-    for message in body["messages"]:
-        # OpenAI's newer name for the same role, which templates of small models do not know.
-        if message["role"] == "developer":
-            message["role"] = "system"
+    messages = body["messages"]
+    if any(m["role"] not in ("user", "system") or type(m["content"]) is not str for m in messages):
+        body["messages"] = prepare_messages(messages)
     return body
 
 
-def llama_cpp_fields(body: dict[str, Any], options: ExtensionOptions) -> dict[str, Any]:
-    """Return the llama.cpp-specific fields that the options need."""
-    fields = {"cache_prompt": False} if options.deterministic else {}
-    if options.progress and body.get("stream"):
-        fields["return_progress"] = True
-    return fields
+def token_limit(body: dict[str, Any]) -> int | None:
+    """Return how many tokens the client lets the model write, or None: as many as it likes."""
+    limit = next((body[name] for name in _TOKEN_LIMITS if name in body), None)
+    return limit if limit is not None and limit > 0 else None
+
+
+def added_fields(
+    body: dict[str, Any],
+    options: ExtensionOptions,
+    server: ModelServerClient,
+    *,
+    wants_usage: bool = False,
+) -> dict[str, Any]:
+    """Return the fields that are sent besides the client's: for the options, and a token limit.
+
+    A small model can repeat itself until the context is full, and llama.cpp has no limit by
+    default. Servers that count the limit against the context would refuse ours.
+    """
+    fields: dict[str, Any] = {}
+    if server.discovery.is_unbounded and not body.keys() & set(_TOKEN_LIMITS):
+        fields["max_tokens"] = server.default_max_tokens
+    if body["stream"] and (options.receipt or wants_usage):
+        fields["stream_options"] = body.get("stream_options", {}) | {"include_usage": True}
+    if options.receipt and body.get("seed", -1) == -1:
+        fields["seed"] = random.randrange(2**31)  # noqa: S311  # not a secret
+    if server.discovery.is_llama_cpp:
+        if options.deterministic:
+            fields["cache_prompt"] = False
+        if options.progress and body["stream"]:
+            fields["return_progress"] = True
+    refused = server.refused_fields.get(body["model"], frozenset())
+    return {name: value for name, value in fields.items() if name not in refused}
+
+
+def refused_fields(
+    error: InvalidRequestError,
+    body: dict[str, Any],
+    added: dict[str, Any],
+    *,
+    knows_fields: bool,
+) -> set[str]:
+    """Return those of the `added` fields without which a server may take the request it refused.
+
+    If the refusal names a field of the client's and none of them, it is the client's to mend, and
+    so it is if it names none but the server `knows_fields` like ours.
+    """
+    if isinstance(error, ContextLengthExceededError):
+        prompt, limit = error.details.get("n_prompt_tokens"), error.details.get("n_ctx")
+        is_prompt_short = prompt is not None and limit is not None and prompt < limit
+        return {"max_tokens"} & added.keys() if is_prompt_short else set()
+    if named := _named(error.refusal, added.keys()):
+        return named
+    is_unnamed = not _named(error.refusal, body.keys() - _COMMON_FIELDS)
+    return set(added) if is_unnamed and not knows_fields else set()
 
 
 def merge_system_messages(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -57,9 +108,9 @@ def merge_system_messages(messages: list[dict[str, Any]]) -> list[dict[str, Any]
     return [{"role": "system", "content": "\n\n".join(texts)}, *others]
 
 
-def _request_usage_and_seed(body: dict[str, Any]) -> None:
-    """Ask for usage at the end of a stream, and set a seed, so that the receipt has them."""
-    if body.get("stream"):
-        body["stream_options"] = body.get("stream_options", {}) | {"include_usage": True}
-    if body.get("seed", -1) == -1:
-        body["seed"] = random.randrange(2**31)  # noqa: S311  # not a secret
+def _named(refusal: str, fields: Iterable[str]) -> set[str]:
+    """Return the fields that a refusal names."""
+    words = set(re.findall(r"\w+", refusal))
+    if "include_usage" in words:
+        words.add("stream_options")
+    return {name for name in fields if name in words}

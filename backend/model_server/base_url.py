@@ -18,6 +18,11 @@ def base_url_candidates(url: str) -> list[str]:
     url = url.rstrip("/")
     is_root = not urlsplit(url).path or _ENGINES_PATH.search(url)
     configured = [] if is_root else [url]
-    root = _API_PATH.sub("", url)
+    root = server_root(url)
     variants = [root + prefix for prefix in PREFIXES]
     return configured + [variant for variant in variants if variant not in configured]
+
+
+def server_root(url: str) -> str:
+    """Return the URL without an OpenAI prefix: below it are the server's own routes."""
+    return _API_PATH.sub("", url.rstrip("/"))

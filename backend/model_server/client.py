@@ -29,12 +29,15 @@ from backend.model_server.connection import (
     map_http_error,
     open_session,
     read_body,
+    redirect_error,
     set_read_timeout,
 )
-from backend.model_server.discovery import ModelServerDiscovery, parse_json
+from backend.model_server.context_sizes import ContextSizes
+from backend.model_server.discovery import ModelServerDiscovery
 from backend.model_server.error_mapping import log_and_map_error
 from backend.model_server.loading import ModelLoader
-from backend.model_server.sse import SseRelay, invalid_response, model_replacement, parse_digest
+from backend.model_server.sse import SseRelay
+from backend.model_server.whole_response import read_whole_response
 from backend.settings import Settings
 
 
@@ -49,13 +52,17 @@ class ModelServerClient:
         settings: Settings,
     ) -> None:
         self.discovery = discovery
-        self.loader = ModelLoader(discovery, self._send_preload, settings.loaded_seconds)
+        self.context_sizes = ContextSizes(discovery, settings.server_check_seconds)
+        self.loader = ModelLoader(discovery, self.context_sizes, self._send_preload, settings)
         self.load_timeout_seconds = settings.read_timeout_seconds
+        self.default_max_tokens = settings.max_tokens
         self._stall_seconds = settings.stall_seconds
         self._session = session
         self._stream_session = stream_session
         # By model, from its last response.
         self._digests: TTLCache[str, str | None] = discovery.caches.new()
+        # By model: fields that SmolChat adds to requests, and that the server refused.
+        self.refused_fields: TTLCache[str, frozenset[str]] = discovery.caches.new()
 
     async def complete(self, body: dict[str, Any]) -> tuple[bytes, dict[str, Any]]:
         """Return a whole response, as JSON and parsed, with the model id that `body` asks for.
@@ -63,20 +70,12 @@ class ModelServerClient:
         Raises:
             SmolChatError: The model server refused, failed, or sent something else.
         """
-        async with self._post_chat(body) as response:
+        async with self._post_chat(body | {"stream": False}) as response:
             raw = await read_body(response.content.iter_any())
-            completion = parse_json(raw)
-            if not isinstance(completion, dict):
-                raise invalid_response()  # not logged: it may be all that the model wrote
-            if completion.get("error"):
-                raise log_and_map_error(None, raw)
-            if not isinstance(completion.get("choices"), list) or not completion["choices"]:
-                raise invalid_response()
+            whole = read_whole_response(raw, body["model"], body.get("n", 1))
             self.loader.record_response(body["model"])
-        if replacement := model_replacement(completion.get("model"), raw, body["model"]):
-            self._digests[body["model"]] = parse_digest(completion["model"])
-            raw, completion["model"] = raw.replace(*replacement, 1), body["model"]
-        return raw, completion
+        self._digests[body["model"]] = whole.digest
+        return whole.raw, whole.completion
 
     async def stream(self, body: dict[str, Any]) -> AsyncGenerator[bytes]:
         """Yield a stream's bytes in whole lines as they come; the first chunk has the first event.
@@ -84,10 +83,14 @@ class ModelServerClient:
         Raises:
             SmolChatError: As for `complete`, also in the middle of the stream.
         """
-        relay = SseRelay(body["model"], body.get("n", 1))
         is_started, timeout_seconds = False, self.load_timeout_seconds
         last_event_at = time.monotonic()
-        async with self._post_chat(body) as response:
+        async with self._post_chat(body | {"stream": True}) as response:
+            relay = SseRelay(
+                body["model"],
+                body.get("n", 1),
+                includes_usage=bool((body.get("stream_options") or {}).get("include_usage")),
+            )
             async for received in response.content.iter_any():
                 if chunk := relay.feed(received):
                     if not is_started:
@@ -115,6 +118,7 @@ class ModelServerClient:
     async def close(self) -> None:
         """Cancel the tasks that outlive their requests."""
         await self.loader.close()
+        await self.context_sizes.close()
         await self.discovery.close()
 
     async def _send_preload(self, body: dict[str, Any]) -> None:
@@ -135,16 +139,14 @@ class ModelServerClient:
                     async with session.post(
                         url, data=content, headers=headers, allow_redirects=False
                     ) as response:
-                        if response.status == 200:
-                            yield response
-                            return
-                        raw = await read_body(response.content.iter_any())
-                        raise log_and_map_error(response.status, raw)
+                        await _raise_for_status(response)
+                        yield response
+                        return
                 except HTTP_ERRORS as error:
                     raise map_http_error(error, discovery.url) from error
             except ContextLengthExceededError as error:
                 if size := error.details.get("n_ctx"):
-                    discovery.record_context_size(body["model"], size)
+                    self.context_sizes.record(body["model"], size)
                 raise
             except ModelServerRouteNotFoundError:
                 if is_second_try:
@@ -153,7 +155,7 @@ class ModelServerClient:
             except ModelServerError as error:
                 if isinstance(error, ModelServerUnreachableError):
                     discovery.base_url = None
-                self.loader.record_failure(body["model"])
+                self.loader.record_failure(body["model"], error)
                 raise
 
 
@@ -178,6 +180,15 @@ async def open_model_server(settings: Settings) -> AsyncIterator[ModelServerClie
             yield model_server
         finally:
             await model_server.close()
+
+
+async def _raise_for_status(response: aiohttp.ClientResponse) -> None:
+    if response.status < 300:
+        return
+    if response.status < 400:
+        raise redirect_error(str(response.url), response.headers.get("Location"))
+    raw = await read_body(response.content.iter_any())
+    raise log_and_map_error(response.status, raw)
 
 
 @lru_cache(maxsize=16)

@@ -9,7 +9,7 @@ import aiohttp
 import httpx
 
 from backend.errors import ModelServerError, ModelServerTimeoutError, ModelServerUnreachableError
-from backend.model_server.sse import invalid_response
+from backend.model_server.parsed_stream import invalid_response
 from backend.settings import Settings
 
 MAX_RESPONSE_BYTES = 128 * 1024 * 1024

@@ -1,7 +1,9 @@
-"""Finds the model server's base URL and lists its models."""
+"""Finds the model server's base URL, lists its models, and notices when another server is there."""
 
 import asyncio
+import time
 from collections.abc import Iterable
+from math import inf
 from typing import Any
 
 import httpx
@@ -9,27 +11,34 @@ from cachetools import TTLCache
 
 from backend.errors import (
     ModelLoadingError,
-    ModelServerError,
     ModelServerRouteNotFoundError,
     ModelServerTimeoutError,
     ModelServerUnreachableError,
     SmolChatError,
 )
-from backend.json_values import as_count, as_dict, as_str
+from backend.json_values import as_dict, as_str
 from backend.model_server.base_url import base_url_candidates
 from backend.model_server.connection import HTTP_ERRORS, map_http_error, read_body, redirect_error
 from backend.model_server.error_mapping import error_from_response
 from backend.model_server.json_text import parse_json
-from backend.model_server.model_ids import find_model
-from backend.model_server.server_cache import ServerCaches
+from backend.model_server.management_api import ManagementApi
+from backend.model_server.model_ids import find_model, normalize_id, same_model
+from backend.model_server.model_list import fingerprint, parse_model_list
+from backend.model_server.server_cache import MAX_CACHE_ENTRIES, ServerCaches
 from backend.settings import Settings
 
 # `owned_by` of its models identifies a server.
 SERVER_NAMES = {"docker": "Docker Model Runner", "llamacpp": "llama.cpp", "library": "Ollama"}
-
 _LLAMA_CPP_OWNERS = {"docker", "llamacpp"}
 # Without `max_tokens` these write until their context is full, and with it they stop there as well.
 _UNBOUNDED_OWNERS = {*_LLAMA_CPP_OWNERS, "library"}
+
+# What a server answers that has no such route.
+_MISSING_ROUTE_STATUSES = {404, 405, 410, 501}
+# What a gateway answers that finds no server behind it, or a server that does not take requests yet.
+_UNAVAILABLE_STATUSES = {502, 503, 504}
+# What a server that chats may answer to a request for a list that it does not have.
+_NO_LIST_STATUSES = {400, 404, 405, 410, 500, 501}
 
 
 class ModelServerDiscovery:
@@ -43,13 +52,20 @@ class ModelServerDiscovery:
         self.is_llama_cpp = False
         # It writes without end unless a request limits it, and never refuses a limit for its size.
         self.is_unbounded = False
+        self.server_name: str | None = None  # None if its kind is not known
         self.caches = ServerCaches(settings.capability_seconds)
+        self.management = ManagementApi(client)
+        self.models_at = -inf  # by the monotonic clock: when the latest model list came
         self._list_timeout_seconds = settings.connect_timeout_seconds
         self._client = client
         self._search: asyncio.Task[str] | None = None
         self._models: list[dict[str, Any]] = []  # the latest model list
-        # By model, from context length errors.
-        self._context_sizes: TTLCache[str, int] = self.caches.new()
+        self._fingerprint: list[str] = []
+        self._entries: dict[str, dict[str, Any] | None] = {}  # by any name of a model
+        # The base URLs without a model list that chat all the same.
+        self._chat_routes: TTLCache[str, bool] = self.caches.new()
+        # Docker Model Runner's own list, which has digests and packages.
+        self._stored_models: TTLCache[str, list[dict[str, Any]]] = self.caches.new()
 
     async def find_base_url(self) -> str:
         """Return the base URL. Search for it if it is unknown; concurrent callers share a search.
@@ -64,19 +80,11 @@ class ModelServerDiscovery:
             self.base_url = await asyncio.shield(self._search)
         return self.base_url
 
-    def context_size(self, model: str) -> int | None:
-        """Return the context size of `model` in tokens if the server reported it, else None."""
-        meta = (find_model(model, self._models) or {}).get("meta")
-        return as_count(as_dict(meta).get("n_ctx")) or self._context_sizes.get(model)
-
-    def record_context_size(self, model: str, tokens: int) -> None:
-        self._context_sizes[model] = tokens
-
-    async def models(self) -> list[dict[str, Any]]:
-        """Return the entries of the server's model list.
+    async def models(self) -> list[dict[str, Any]] | None:
+        """Return the entries of the server's model list, or None if it chats but has no list.
 
         Raises:
-            SmolChatError: The server cannot be reached, or has no valid model list.
+            SmolChatError: The server cannot be reached, or is not a model server.
         """
         try:
             return await self._fetch_models(await self.find_base_url())
@@ -84,62 +92,160 @@ class ModelServerDiscovery:
             self.base_url = None  # a different server may be running there now
             return await self._fetch_models(await self.find_base_url())
 
+    def find(self, model: str) -> dict[str, Any] | None:
+        """Return the entry of the latest model list that serves `model`, or None."""
+        if model not in self._entries:
+            if len(self._entries) >= MAX_CACHE_ENTRIES:
+                self._entries.clear()
+            names = [model, *_stored_names(self.stored_model(model))]
+            entries = (find_model(name, self._models) for name in names)
+            self._entries[model] = next(filter(None, entries), None)
+        return self._entries[model]
+
+    async def find_stored(self, model: str) -> dict[str, Any] | None:
+        """Return the entry that serves `model`, which may also be named by its digest, or None."""
+        if self.find(model) is None:
+            await self.fetch_stored_models()
+        return self.find(model)
+
+    def stored_model(self, model: str) -> dict[str, Any] | None:
+        """Return what Docker Model Runner's own list has of `model`, or None."""
+        stored_models = self._stored_models.get(self.url, [])
+        return next(
+            (
+                stored
+                for stored in stored_models
+                if any(same_model(name, model) for name in _stored_names(stored))
+            ),
+            None,
+        )
+
+    def model_key(self, model: str) -> str:
+        """Return what all names of `model` have in common, to keep what is learnt about it."""
+        entry = self.find(model)
+        return str(entry["id"]) if entry else normalize_id(model)
+
+    def names(self, model: str) -> list[str]:
+        """Return all known names of `model`, the one that is listed first."""
+        entry = self.find(model)
+        listed = [entry["id"]] if entry else []
+        return list(dict.fromkeys([*listed, model, *_stored_names(self.stored_model(model))]))
+
+    async def fetch_stored_models(self) -> None:
+        """Ask a Docker Model Runner for its own list, unless that is known."""
+        base_url, generation = self.base_url, self.caches.generation
+        if self.is_docker and base_url and self.url not in self._stored_models:
+            stored_models = await self.management.stored_models(base_url) or []
+            if self.caches.generation == generation:
+                self._stored_models[self.url] = stored_models
+                self._entries.clear()
+
     async def close(self) -> None:
         await cancel_tasks([self._search])
 
     async def _discover(self) -> str:
-        """Return the first base URL with a model list.
+        """Return the first base URL with a model list, else the first one with a chat route.
 
-        A server without a list, or with a slow one, may still chat: then the first one is used.
+        Without either it is the first one: what is there may be starting.
 
         Raises:
             ModelServerUnreachableError: Nothing responds at the configured URL.
         """
-        self._set_models([])  # they may be those of a different server
+        self.caches.clear()  # a different server may be running there now
+        self._set_models([])
         candidates = base_url_candidates(self.url)
         for base_url in candidates:
             try:
-                await self._fetch_models(base_url)
+                entries = await self._request_models(base_url)
             except ModelServerUnreachableError:
                 raise
             except (ModelLoadingError, ModelServerTimeoutError):
-                break
+                return candidates[0]
             except SmolChatError:
                 continue
-            return base_url
+            if entries is not None:
+                self._set_models(entries)
+                return base_url
+        for base_url in candidates:
+            try:
+                if await self._has_chat_route(base_url):
+                    return base_url
+            except ModelServerUnreachableError:
+                raise
+            except SmolChatError:
+                continue
         return candidates[0]
 
-    async def _fetch_models(self, base_url: str) -> list[dict[str, Any]]:
+    async def _fetch_models(self, base_url: str) -> list[dict[str, Any]] | None:
+        entries = await self._request_models(base_url)
+        if entries is None and not await self._has_chat_route(base_url):
+            raise ModelServerRouteNotFoundError(
+                f"The server at {self.url} is not OpenAI-compatible. Check DMR_BASE_URL."
+            )
+        self._set_models(entries or [])
+        return entries
+
+    async def _request_models(self, base_url: str) -> list[dict[str, Any]] | None:
+        """Return the entries of the model list at `base_url`, or None if there is no such list."""
+        url = f"{base_url}/models"
+        response, raw = await self._request("GET", url)
+        if response.is_redirect:
+            raise redirect_error(url, response.headers.get("location"))
+        if response.status_code == 200:
+            return parse_model_list(raw)
+        if response.status_code in _NO_LIST_STATUSES:
+            return None
+        raise error_from_response(response.status_code, raw)
+
+    async def _has_chat_route(self, base_url: str) -> bool:
+        """Return False if the server cannot chat at `base_url`.
+
+        It is sent no body, which every chat route refuses, so that no model runs.
+
+        Raises:
+            SmolChatError: There is no server at all, or none that takes requests now.
+        """
+        if base_url in self._chat_routes:
+            return True
+        try:
+            response, raw = await self._request("POST", f"{base_url}/chat/completions")
+        except ModelServerUnreachableError:
+            raise
+        except SmolChatError:
+            return True  # it has not said that there is no such route
+        if response.status_code in _UNAVAILABLE_STATUSES:
+            raise error_from_response(response.status_code, raw)
+        if not _is_chat_response(response, raw):
+            return False
+        self._chat_routes[base_url] = True
+        return True
+
+    async def _request(self, method: str, url: str) -> tuple[httpx.Response, bytes]:
         try:
             async with (
                 asyncio.timeout(self._list_timeout_seconds),
-                self._client.stream("GET", f"{base_url}/models") as response,
+                self._client.stream(method, url) as response,
             ):
-                raw = await read_body(response.aiter_bytes())
+                return response, await read_body(response.aiter_bytes())
         except HTTP_ERRORS as error:
             mapped = map_http_error(error, self.url)
             if isinstance(mapped, ModelServerUnreachableError):
                 self.base_url = None
             raise mapped from error
-        if response.is_redirect:
-            raise redirect_error(f"{base_url}/models", response.headers.get("location"))
-        if response.status_code != 200:
-            raise error_from_response(response.status_code, raw)
-        models = parse_json(raw)
-        entries = models.get("data") if isinstance(models, dict) else None
-        if not isinstance(entries, list) or not all(_has_id(entry) for entry in entries):
-            raise ModelServerError(
-                f"The server at {self.url} is not OpenAI-compatible. Check DMR_BASE_URL."
-            )
-        self._set_models(entries)
-        return entries
 
     def _set_models(self, entries: list[dict[str, Any]]) -> None:
+        """Keep a new list; if it is another server's, forget what was learnt about the former."""
+        if (entries_fingerprint := fingerprint(entries)) != self._fingerprint:
+            self._fingerprint = entries_fingerprint
+            self.caches.clear()
         owners = {as_str(entry.get("owned_by")) for entry in entries}
-        self._models = entries
+        self._models, self.models_at = entries, time.monotonic()
+        self._entries.clear()
         self.is_docker = "docker" in owners
         self.is_llama_cpp = not owners.isdisjoint(_LLAMA_CPP_OWNERS)
         self.is_unbounded = not owners.isdisjoint(_UNBOUNDED_OWNERS)
+        names = (SERVER_NAMES.get(as_str(entry.get("owned_by"))) for entry in entries)
+        self.server_name = next(filter(None, names), None)
 
 
 async def cancel_tasks(tasks: Iterable[asyncio.Task[Any] | None]) -> None:
@@ -157,5 +263,18 @@ def ignore_result(task: asyncio.Task[Any]) -> None:
         task.exception()
 
 
-def _has_id(entry: object) -> bool:
-    return isinstance(entry, dict) and isinstance(entry.get("id"), str)
+def _stored_names(stored_model: dict[str, Any] | None) -> list[str]:
+    """Return the digest and the tags of a model in Docker Model Runner's own list."""
+    fields = stored_model or {}
+    tags = fields.get("tags")
+    names = [fields.get("id"), *(tags if isinstance(tags, list) else ())]
+    return [name for name in names if isinstance(name, str) and name]
+
+
+def _is_chat_response(response: httpx.Response, raw: bytes) -> bool:
+    """Return True unless a response to an empty chat request shows that there is no such route."""
+    if not response.is_success:
+        has_route = response.status_code not in _MISSING_ROUTE_STATUSES
+        return has_route and not response.is_redirect
+    is_stream = response.headers.get("content-type", "").startswith("text/event-stream")
+    return is_stream or "choices" in as_dict(parse_json(raw))

@@ -18,6 +18,7 @@ _PYTHON_TOKEN = re.compile(
     r"|\b(?:None|True|False)\b",
     re.DOTALL,
 )
+_BETWEEN_OBJECTS = re.compile(r"\}\s{0,20}\n\s{0,20}\{")
 _JSON_TOKENS = {"None": "null", "True": "true", "False": "false", ")": "]", ",": ""}
 # A line with the field, then an indented one: "  Field required [type=missing, input_value=…]".
 _PYDANTIC_ERROR = re.compile(
@@ -34,12 +35,12 @@ def split_embedded_json(text: str) -> tuple[str, Any]:
     if not start or end <= start.start():
         return text, None
     quoted = text[start.start() : end]
-    embedded = parse_json(quoted)
-    if embedded is None:
-        embedded = parse_json(_PYTHON_TOKEN.sub(_to_json_token, quoted))
-    if embedded is None:
-        return text, None
-    return text[: start.start()] + text[end:], embedded
+    as_json = _PYTHON_TOKEN.sub(_to_json_token, quoted)
+    several = f"[{_BETWEEN_OBJECTS.sub('},{', as_json)}]"  # one object a line
+    for candidate in (quoted, as_json, several):
+        if (embedded := parse_json(candidate)) is not None:
+            return text[: start.start()] + text[end:], embedded
+    return text, None
 
 
 def _to_json_token(match: re.Match[str]) -> str:

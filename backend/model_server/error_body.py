@@ -25,9 +25,13 @@ _MAX_REASONS = 5
 # Names in lower case without "_" and "-". The most specific reason comes first.
 _REASON_KEYS = (
     *("message", "detail", "errordescription", "errormessage", "faultstring", "msg"),
-    *("description", "reason", "fault", "response", "exception"),
+    *("description", "reason", "text", "cause", "fault", "response", "data", "innererror"),
+    "exception",
 )
-_MORE_REASON_KEYS = ("errors", "details", "fieldviolations", "metadata", "raw")
+_MORE_REASON_KEYS = (
+    *("errors", "details", "violations", "fieldviolations", "invalidparams", "issues"),
+    *("metadata", "raw"),
+)
 _FIELD_KEYS = ("loc", "param", "field", "pointer", "property", "path")
 _LABEL_KEYS = (
     *("code", "type", "status", "statuscode", "errortype", "errorcode"),
@@ -205,13 +209,14 @@ def _more_reasons(value: dict[str, Any]) -> Iterator[Reason]:
 
 
 def _reasons_of_fields(value: dict[str, Any]) -> Iterator[Reason]:
-    """Yield the reasons of an object that has one or more texts for each field."""
-    for name, texts in value.items():
-        if isinstance(texts, dict):
-            yield from _reasons_of_fields(texts)
-        for text in texts if isinstance(texts, list) else [texts]:
-            if isinstance(text, str) and text.strip():
-                yield Reason(text.strip(), name if _FIELD_NAME.fullmatch(name) else None)
+    """Yield the reasons of an object that has one or more for each field."""
+    for name, items in value.items():
+        field = name if _FIELD_NAME.fullmatch(name) else None
+        for item in items if isinstance(items, list) else [items]:
+            if isinstance(item, dict) and not _main_reasons(item):
+                yield from _reasons_of_fields(item)
+            else:
+                yield from (Reason(one.text, one.field or field) for one in list(_reasons(item)))
 
 
 def _field_name(fields: dict[str, Any]) -> str | None:

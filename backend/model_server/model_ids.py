@@ -4,9 +4,11 @@ Docker Model Runner completes an id as `normalizeModelName` in docker/model-runn
 """
 
 import re
+from functools import lru_cache
 from typing import Any
 
 _HUB = re.compile(r"^(?:index\.)?docker\.io/")
+_DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{12}|[0-9a-f]{64})", re.IGNORECASE)
 
 
 def strip_docker_hub(model_id: str) -> str:
@@ -23,7 +25,12 @@ def display_id(model_id: str) -> str:
 
 def same_model(first_id: str, second_id: str) -> bool:
     """Return True if both ids name the same model."""
-    return _normalize(first_id) == _normalize(second_id)
+    first, second = normalize_id(first_id), normalize_id(second_id)
+    if first == second:
+        return True
+    # A digest may be shortened to 12 digits.
+    is_digests = first.startswith("sha256:") and second.startswith("sha256:")
+    return is_digests and (first.startswith(second) or second.startswith(first))
 
 
 def find_model(model_id: str, models: list[dict[str, Any]]) -> dict[str, Any] | None:
@@ -33,10 +40,32 @@ def find_model(model_id: str, models: list[dict[str, Any]]) -> dict[str, Any] | 
     """
     if len(models) == 1 and models[0].get("owned_by") == "llamacpp":
         return models[0]
-    return next((model for model in models if same_model(model["id"], model_id)), None)
+    return find_named_model(model_id, models)
 
 
-def _normalize(model_id: str) -> str:
+def find_named_model(model_id: str, models: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the entry of a model list that has `model_id` as one of its names, or None."""
+    return next(
+        (
+            model
+            for model in models
+            if same_model(model["id"], model_id) or display_id(model["id"]) == model_id
+        ),
+        None,
+    )
+
+
+def digest_of(model_id: str) -> str:
+    """Return `sha256:` and the digits if the id is a digest, whole or shortened, else ""."""
+    match = _DIGEST.fullmatch(model_id.strip())
+    return f"sha256:{match[1].lower()}" if match else ""
+
+
+@lru_cache(maxsize=4096)
+def normalize_id(model_id: str) -> str:
+    """Return the one form that all names of a model have in common."""
+    if digest := digest_of(model_id):
+        return digest
     name = _HUB.sub("", model_id.strip())
     name = re.sub(r"^hf\.co/", "huggingface.co/", name)
     path, slash, repository = name.rpartition("/")

@@ -8,20 +8,21 @@ import re
 MAX_CHARACTERS = 300
 # A text with any of this is a log, a page, or an exception with its stack.
 _LOG = re.compile(
-    r"(?<!\d)\d+\.\d\d\.\d{3}\.\d{3}|\b(?:slot|srv|llama_\w+) |<[A-Za-z/!?]|Traceback \("
-    r"|\n\s+at |GGML_ASSERT|\b0x[0-9a-fA-F]{6}"
+    r"(?<!\d)\d+\.\d\d\.\d{3}\.\d{3}|\b(?:slot|srv|cmn|que) +[\w()]{1,40}:|<[A-Za-z/!?]"
+    r"|\b(?:llama|ggml|gguf|clip)_\w{1,60}[: ]|Traceback \(|\n\s+at |GGML_ASSERT|\b0x[0-9a-fA-F]{6}"
 )
 # A sentence with any of this names a path, an address or a key.
 _PRIVATE = re.compile(
-    r"\w://|(?<![\w.)])~?/[\w.~]|/[\w.@-]{1,80}/|/[\w-]{1,80}\.[A-Za-z]|\w:\\|\\\\\w"
+    r"\w://|(?<![\w)])[~.]{0,2}/[\w.~]|/[\w.@-]{1,80}/|/[\w-]{1,80}\.[A-Za-z]|\w:\\|\\\\\w"
     r"|[\w\]]:\d{2}|\b\d{1,3}(?:\.\d{1,3}){3}\b|\blocalhost\b"
     r"|\w\.(?:gguf|safetensors|bin|py|pyc|cpp|cu|cuh|go|js|so|dll|log|sock)\b"
     r"|\w\.(?:com|net|org|io|ai|dev|app|cloud|internal|local|lan|corp)\b"
-    r"|\b(?:sk|gsk|hf|key|token)[-_](?=\w{0,40}\d)[\w-]{8}|\bBearer \w"
+    r"|\b(?:sk|gsk|hf|key|token)[-_](?=[\w-]{0,40}\d)[\w-]{8}|\bBearer \w"
 )
 _NOISE = re.compile(
     r"\[json\.exception\.[\w.]+\] |^.*?(?=JSON schema error)|; tools = \[$"
-    r"|^(?:(?:[A-Za-z_]\w{0,60}\.){0,6}[A-Z]\w{0,60}(?:Error|Exception)(?:: | - ))+"
+    r"|^(?:(?:[A-Za-z_]\w{0,60}\.){0,6}[A-Z]\w{0,60}(?:Error|Exception)(?:: | - |$))+"
+    r"|\bValue error, "
     r"|registry\.ollama\.ai/(?:library/)?"
     r"|(?: (?:in|for) (?:organization|project))? [`'\"]?(?:org|proj|req)[-_]\w{6,64}[`'\"]?"
 )
@@ -31,7 +32,7 @@ _WORD = re.compile(r"[^\W\d_]{2}")
 
 def plain_sentence(text: str) -> str:
     """Return the first line of `text` without what is private, or "" if no sentence remains."""
-    first_line = _NOISE.sub("", text.strip().partition("\n")[0]).strip()
+    first_line = " ".join(_NOISE.sub("", text.strip().partition("\n")[0]).split())
     if not first_line.isprintable() or _LOG.search(text):
         return ""
     sentences = _SENTENCE_END.split(first_line)

@@ -16,6 +16,7 @@ class ServerCaches:
     def __init__(self, lifetime_seconds: float) -> None:
         self._lifetime_seconds = lifetime_seconds
         self._caches: list[TTLCache[Any, Any]] = []
+        self.generation = 0  # of servers: what a request learns from a former one is not kept
 
     def new(self, lifetime_seconds: float | None = None) -> TTLCache[Key, Value]:
         """Return a cache whose entries expire, by default after the common lifetime."""
@@ -26,5 +27,6 @@ class ServerCaches:
         return cache
 
     def clear(self) -> None:
+        self.generation += 1
         for cache in self._caches:
             cache.clear()

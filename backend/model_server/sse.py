@@ -1,22 +1,25 @@
 """Relay a model server's event stream to the client.
 
 Parsing every chunk as JSON costs four times the CPU of passing bytes on. So bytes are only
-searched: for the model's name, for the end, and for an error.
+searched: for the model's name, for the end, and for what cannot be passed on as it is. From there
+on the stream is parsed.
 """
 
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic_core import from_json, to_json
 
-from backend.errors import ModelServerError, SmolChatError
-from backend.model_server.error_mapping import log_and_map_error
+from backend.errors import SmolChatError
+from backend.model_server.event_normalizer import EventNormalizer
+from backend.model_server.json_text import parse_object
+from backend.model_server.parsed_stream import ParsedStream, StreamState, invalid_response
 
-MAX_BUFFER_BYTES = 8 * 1024 * 1024
 DONE = b"data: [DONE]\n\n"
+MAX_BUFFER_BYTES = 8 * 1024 * 1024
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _BLANK_LINES = (b"\n\n", b"\r\r", b"\r\n\r\n")
 
 # JSON escapes quotes, so none of these can match inside what the model wrote.
@@ -24,42 +27,71 @@ _BLANK_LINES = (b"\n\n", b"\r\r", b"\r\n\r\n")
 _START = rb"(?:\A|(?<=[\r\n]))"
 _FINISHED = re.compile(rb'"finish_reason"\s*:\s*"[^"]')
 _DONE_LINE = re.compile(_START + rb"data: ?\[DONE\]")
-_EVENT_LINE = re.compile(_START + rb"(data|error): ?([^\r\n]*)")
-_ERROR_EVENT = re.compile(_START + rb"event: ?error(?=[\r\n])")
-_DIGEST = re.compile(r"/sha256/([0-9a-f]{64})/")
+_DATA_LINE = re.compile(_START + rb"data: ?([^\r\n]*)")
+_FIELD_LINE = re.compile(_START + rb"(?:data|event|error):")
+_OTHER_LINE = re.compile(_START + rb"[^:\s]")  # not a comment
 _MODEL = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")')
 
 
-@dataclass
 class SseRelay:
-    """One stream: fed bytes as they arrive, it returns whole lines.
+    """One stream: fed bytes as they arrive, it returns what may be passed on.
 
-    The stream is complete once each of its `choices` has a finish reason. `is_done` and `error` are
-    set when the model server ends the stream or reports a failure.
+    The stream is complete once each of its `choices` has a finish reason, or after `[DONE]`: a
+    choice that has none then gets `stop`. A server that sends one JSON object instead of a stream
+    gets it turned into one; `includes_usage` says whether that has the usage.
     """
 
-    model: str  # the id that the client asked for
-    choices: int = 1
-    is_done: bool = False
-    error: SmolChatError | None = None
-    _finished_choices: int = 0
-    _buffer: bytes = b""  # what follows the last line break
-    _tail: bytes = b""  # the last four bytes that were returned
-    _has_begun: bool = False
-    _replacement: tuple[bytes, bytes] | None = None  # the server's model field, and ours
+    def __init__(self, model: str, choices: int = 1, *, includes_usage: bool = False) -> None:
+        self._state = StreamState(model, choices)
+        self._includes_usage = includes_usage
+        self._normalizer = EventNormalizer()
+        self._buffer = b""  # what follows the last line break
+        self._has_lines = False  # some have been processed
+        self._tail = b""  # the last four bytes that were returned
+        self._json: bytearray | None = None  # the body, if it is one JSON object
+        self._replacement: tuple[bytes, bytes] | None = None  # the server's model field, and ours
+        # Of several choices, only parsing tells which has finished.
+        self._parsed = ParsedStream(self._state, self._normalizer) if choices > 1 else None
+
+    @property
+    def error(self) -> SmolChatError | None:
+        """The failure that the model server reported."""
+        return self._state.error
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the model server ended the stream."""
+        return self._state.is_done
+
+    @property
+    def digest(self) -> str | None:
+        """The digest of the model that answers, if the server reports it."""
+        return self._state.digest
 
     def feed(self, received: bytes) -> bytes:
-        """Return the lines that may be passed on, which is nothing before the first event."""
+        """Return what may be passed on: whole lines, and nothing before the first chunk."""
+        if self._json is not None:
+            self._json += received
+            self._check_size(len(self._json))
+            return b""
+        if self._parsed and self._state.has_begun:
+            buffered, self._buffer = self._buffer, b""
+            return self._parse(buffered + received)
         data = self._buffer + received if self._buffer else received
+        if not self._has_lines:
+            data = data.removeprefix(_BYTE_ORDER_MARK)
+            if data.lstrip()[:1] in (b"{", b"["):
+                self._json, self._buffer = bytearray(data), b""
+                return b""
         end = len(data)
         if not data.endswith(b"\n"):
             end = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
-        if not self._has_begun and not _EVENT_LINE.search(data, 0, end):
+        if not self._state.has_begun and not _FIELD_LINE.search(data, 0, end):
             end = 0
         lines, self._buffer = data[:end], data[end:]
-        if len(self._buffer) > MAX_BUFFER_BYTES:
-            self.error = invalid_response()
-        return self._process(lines) if lines else b""
+        self._check_size(len(self._buffer))
+        self._has_lines = self._has_lines or bool(lines)
+        return self._pass_on(lines) if lines else b""
 
     def close(self) -> bytes:
         """Return what remains to be sent after the last byte.
@@ -67,67 +99,81 @@ class SseRelay:
         Raises:
             SmolChatError: The stream ended early.
         """
-        lines = b"" if self.is_done or not self._buffer else self._process(self._buffer)
-        if self.error:
-            raise self.error
-        if not self._has_begun:
-            raise invalid_response() if self._buffer.strip() else _empty_response()
-        # A server that returns one choice whatever is asked (Ollama) sends [DONE] after it.
-        is_complete = self._finished_choices >= self.choices or self.is_done
-        if not self._finished_choices or not is_complete:
-            raise ModelServerError(
-                "The model server stopped in the middle of its answer. Try again."
-            )
-        return lines + (DONE if self._tail.endswith(_BLANK_LINES) else b"\n\n" + DONE)
+        rest = b""
+        if self._json is not None:
+            parsed = ParsedStream(self._state, self._normalizer)
+            rest = parsed.add_response(bytes(self._json), includes_usage=self._includes_usage)
+        elif self._buffer and not self.is_done:
+            rest = self._pass_on(self._buffer)
+        if self._parsed:
+            rest += self._parsed.close()
+        if not self._has_lines and _OTHER_LINE.search(self._buffer):
+            self._state.error = self.error or invalid_response()
+        self._state.check_end()
+        rest += b"".join(
+            b"data: " + to_json(chunk) + b"\n\n" for chunk in self._state.finish_chunks()
+        )
+        return rest + (DONE if (self._tail + rest).endswith(_BLANK_LINES) else b"\n\n" + DONE)
 
-    @property
-    def digest(self) -> str | None:
-        """The digest of the model that answers, if the server reports it."""
-        return parse_digest(self._replacement[0].decode()) if self._replacement else None
+    def _check_size(self, size: int) -> None:
+        if size > MAX_BUFFER_BYTES:
+            self._state.error = invalid_response()
 
-    def _process(self, lines: bytes) -> bytes:
-        events = lines.count(b"data:")
-        is_irregular = lines.count(b'"choices"') != events  # usually each event has one
-        if is_irregular and b"[DONE]" in lines and (done := _DONE_LINE.search(lines)):
-            self.is_done = True
-            lines = lines[: done.start()]
-            events = lines.count(b"data:")
-        if (is_irregular or b"error" in lines) and (failure := _find_error(lines)):
-            end, reason = failure
-            self.error = log_and_map_error(None, reason)
-            lines = lines[:end]
-        if not self._has_begun and not self._begin(lines):
-            return b""
-        lines = self._rewrite_model(lines, events)
-        if self._finished_choices < self.choices:
-            self._finished_choices += len(_FINISHED.findall(lines))
-        self._tail = (self._tail + lines)[-4:] if len(lines) < 4 else lines[-4:]
-        return lines
+    def _parse(self, received: bytes) -> bytes:
+        if self._parsed is None:
+            self._parsed = ParsedStream(self._state, self._normalizer)
+        chunks = self._parsed.feed(received)
+        self._check_size(self._parsed.buffered_bytes)
+        self._tail = b"\n\n"
+        return chunks
+
+    def _pass_on(self, lines: bytes) -> bytes:
+        """Return whole lines, with the model's id in them; parse them if need be."""
+        if self._parsed:
+            return self._parse(lines)
+        done = _DONE_LINE.search(lines) if b"[DONE]" in lines else None
+        events = lines[: done.start()] if done else lines
+        state, count = self._state, events.count(b"data:")
+        if not self._is_regular(events, count) or not (state.has_begun or self._begin(events)):
+            return self._parse(lines)
+        if (renamed := self._rewrite_model(events, count)) is None:
+            return self._parse(lines)
+        state.is_done = done is not None
+        if not state.started and (b'"choices":[{' in events or b'"choices": [{' in events):
+            state.started.add(0)
+        if not state.finished and _FINISHED.search(events):
+            state.finished.add(0)
+        self._tail = (self._tail + renamed)[-4:] if len(renamed) < 4 else renamed[-4:]
+        return renamed
+
+    def _is_regular(self, lines: bytes, count: int) -> bool:
+        """Return True if each of the `count` events is a chunk that needs no change."""
+        return (
+            lines.count(b'"choices":[') + lines.count(b'"choices": [') == count
+            and b'"error"' not in lines
+            and b"event:" not in lines
+            and b"error:" not in lines
+            and not self._normalizer.needs(lines)
+        )
 
     def _begin(self, lines: bytes) -> bool:
-        """Check that the first event is a chunk of a completion."""
-        if match := _EVENT_LINE.search(lines):
-            self._has_begun = isinstance(_parse_object(match[2]).get("choices"), list)
-            if not self._has_begun:
-                self.error = self.error or invalid_response()
-        return self._has_begun
+        """Record the first event if it is a chunk of a completion."""
+        first = _DATA_LINE.search(lines)
+        event = parse_object(first[1]) if first else {}
+        if not first or not isinstance(event.get("choices"), list):
+            return False
+        self._state.begin(event)
+        self._replacement = model_replacement(event.get("model"), first[1], self._state.model)
+        return True
 
-    def _rewrite_model(self, lines: bytes, events: int) -> bytes:
-        """Put the id that was asked for where the server names another.
+    def _rewrite_model(self, lines: bytes, count: int) -> bytes | None:
+        """Put the id that was asked for in place of the server's name, which is the same in all.
 
-        Usually each event names it as the one before did; if one does not, they are parsed.
+        Return None if it is not.
         """
-        if not self._replacement and (first := _EVENT_LINE.search(lines)):
-            self._rewrite_event(first)
-        if self._replacement and len(parts := lines.split(self._replacement[0])) > events:
+        if self._replacement and len(parts := lines.split(self._replacement[0])) == count + 1:
             return self._replacement[1].join(parts)
-        return _EVENT_LINE.sub(self._rewrite_event, lines) if b'"model"' in lines else lines
-
-    def _rewrite_event(self, event: re.Match[bytes]) -> bytes:
-        name = _parse_object(event[2]).get("model")
-        replacement = model_replacement(name, event[2], self.model)
-        self._replacement = replacement or self._replacement
-        return event[0].replace(*replacement, 1) if replacement else event[0]
+        return None if b'"model"' in lines else lines
 
 
 def model_replacement(name: object, raw: bytes, model: str) -> tuple[bytes, bytes] | None:
@@ -143,16 +189,10 @@ def model_replacement(name: object, raw: bytes, model: str) -> tuple[bytes, byte
     return None
 
 
-def parse_digest(name: str) -> str | None:
-    """Return a model's digest from the name that Docker Model Runner gives it, or None."""
-    match = _DIGEST.search(name)
-    return f"sha256:{match[1]}" if match else None
-
-
 def parse_events(lines: bytes) -> Iterator[dict[str, Any]]:
     """Yield the events in whole lines as JSON; skip what is not an object, such as `[DONE]`."""
-    for match in _EVENT_LINE.finditer(lines):
-        if match[1] == b"data" and (event := _parse_object(match[2])):
+    for match in _DATA_LINE.finditer(lines):
+        if event := parse_object(match[1]):
             yield event
 
 
@@ -161,45 +201,3 @@ def extension_chunk(model: str, extensions: dict[str, Any]) -> bytes:
     chunk = {"object": "chat.completion.chunk", "created": int(time.time())}
     chunk |= {"model": model, "choices": [], "smolchat": extensions}
     return b"data: " + to_json(chunk) + b"\n\n"
-
-
-def _find_error(lines: bytes) -> tuple[int, bytes] | None:
-    """Return where the model server reports a failure, in any known shape, and its reason.
-
-    What is neither a chunk nor an error is ignored.
-    """
-    named = _ERROR_EVENT.search(lines) if b"event:" in lines else None
-    for event in _EVENT_LINE.finditer(lines):
-        if named and event.start() > named.start():
-            return named.start(), event[2]
-        if event[1] == b"error":
-            return event.start(), event[2]
-        if (b'"error"' in event[2] or b'"choices"' not in event[2]) and _is_error(event[2]):
-            return event.start(), event[2]
-    return (named.start(), b"") if named else None
-
-
-def _is_error(data: bytes) -> bool:
-    event = _parse_object(data)
-    if event.get("error") or "error" in (event.get("type"), event.get("object")):
-        return True
-    return "choices" not in event and bool(event.get("detail") or event.get("message"))
-
-
-def _parse_object(data: bytes) -> dict[str, Any]:
-    try:
-        parsed = from_json(data)
-    except ValueError:
-        return {}
-    return parsed if isinstance(parsed, dict) else {}
-
-
-def _empty_response() -> ModelServerError:
-    return ModelServerError("The model server answered with nothing. Try again.")
-
-
-def invalid_response() -> ModelServerError:
-    return ModelServerError(
-        "The model server's answer is not a chat completion. Is DMR_BASE_URL the address of an "
-        "OpenAI-compatible server?"
-    )

@@ -1,4 +1,4 @@
-"""HTTP route that lists the models of the model server."""
+"""HTTP routes for the models of the model server: all, or one by its name."""
 
 import re
 from typing import Any, Literal
@@ -6,10 +6,11 @@ from typing import Any, Literal
 from fastapi import APIRouter
 from pydantic import BaseModel
 
+from backend.errors import ModelNotFoundError
 from backend.http.error_handlers import MODEL_SERVER_RESPONSES
 from backend.json_values import as_count, as_str
-from backend.model_server.model_ids import display_id
-from backend.state import AppStateDep
+from backend.model_server.model_ids import display_id, find_named_model, same_model
+from backend.state import AppState, AppStateDep
 
 router = APIRouter(tags=["models"])
 
@@ -39,17 +40,43 @@ class ModelList(BaseModel):
 
 @router.get("/v1/models", responses=MODEL_SERVER_RESPONSES)
 @router.get("/models", responses=MODEL_SERVER_RESPONSES)
+@router.get("/v1/models/", include_in_schema=False)  # not the model without a name
+@router.get("/models/", include_in_schema=False)
 async def list_models(state: AppStateDep) -> ModelList:
-    """List the models that can be requested, with their metadata."""
-    return ModelList(data=[_model(entry) for entry in await state.model_server.discovery.models()])
+    """List the models that can be requested, with their metadata.
+
+    If the model server chats but does not list its models, `MODEL_ID` is the only one known.
+    """
+    return ModelList(data=[_model(entry) for entry in await _entries(state)])
+
+
+@router.get("/v1/models/{model_id:path}", responses=MODEL_SERVER_RESPONSES)
+@router.get("/models/{model_id:path}", responses=MODEL_SERVER_RESPONSES)
+async def get_model(model_id: str, state: AppStateDep) -> Model:
+    """Return one model of the list by any of its names, with or without registry and tag."""
+    discovery = state.model_server.discovery
+    entry = find_named_model(model_id, await _entries(state))
+    if entry is None and (discovery.is_docker or same_model(model_id, state.settings.model_id)):
+        entry = await discovery.find_stored(model_id)
+    if entry is None:
+        raise ModelNotFoundError(
+            "The model server has no model with this id. Choose one from GET /v1/models.",
+            param="model",
+        )
+    return _model(entry)
+
+
+async def _entries(state: AppState) -> list[dict[str, Any]]:
+    """Return the entries of the model server's list, or one for `MODEL_ID` if it has no list."""
+    models = await state.model_server.discovery.models()
+    return [{"id": state.settings.model_id}] if models is None else models
 
 
 def _model(entry: dict[str, Any]) -> Model:
-    owner = entry.get("owned_by")
     return Model(
         id=display_id(entry["id"]),
         created=as_count(entry.get("created")) or 0,
-        owned_by=owner if isinstance(owner, str) else "",
+        owned_by=as_str(entry.get("owned_by")),
         smolchat=_metadata(entry),
     )
 
@@ -73,7 +100,7 @@ def _metadata(entry: dict[str, Any]) -> ModelMetadata:
             size=f"{size / 2**20:.2f} MiB" if size else None,
             context_window=context_window or None,
         )
-    return ModelMetadata()
+    return ModelMetadata(context_window=as_count(entry.get("max_model_len")) or None)  # vLLM
 
 
 def _format_count(count: int) -> str:

@@ -12,11 +12,11 @@ from backend.errors import (
     ModelServerUnreachableError,
     SmolChatError,
 )
-from backend.model_server.discovery import SERVER_NAMES
-from backend.model_server.model_ids import find_model
 from backend.state import AppStateDep
 
-ModelServerState = Literal["ready", "loading", "unreachable", "silent", "model_missing", "invalid"]
+ModelServerState = Literal[
+    "ready", "loading", "load_failed", "unreachable", "silent", "model_missing", "invalid"
+]
 _STATES: dict[type[SmolChatError], ModelServerState] = {
     ModelLoadingError: "loading",
     ModelServerUnreachableError: "unreachable",
@@ -44,17 +44,20 @@ async def check_model_server(state: AppStateDep) -> ModelServerHealth:
     try:
         async with asyncio.timeout(settings.probe_timeout_seconds):
             models = await discovery.models()
+            is_missing = models is not None and await discovery.find_stored(model) is None
     except TimeoutError:
         return health("silent", f"The model server at {url} does not respond. Restart it.")
     except SmolChatError as error:
         return health(_STATES.get(type(error), "invalid"), error.message)
-    if find_model(model, models) is None:
+    if is_missing:
         return health(
             "model_missing",
             f"The model server has no {model}. Pull it there (`docker model pull {model}`), or set "
             "MODEL_ID to a model that it has.",
         )
-    return health("ready", f"{model} is ready.", SERVER_NAMES.get(str(models[0].get("owned_by"))))
+    if failure := state.model_server.loader.load_failure(model):
+        return health("load_failed", failure.message, discovery.server_name)
+    return health("ready", f"{model} is ready.", discovery.server_name)
 
 
 ModelServerHealthDep = Annotated[ModelServerHealth, Depends(check_model_server)]

@@ -22,9 +22,10 @@ from backend.state import AppStateDep
 
 # Together with the model server check under two seconds: clients may time out after three.
 DATABASE_TIMEOUT_SECONDS = 1.0
+CONTEXT_TIMEOUT_SECONDS = 0.2
 _PACKAGES = (
-    "aiohttp", "aiosqlite", "alembic", "fastapi", "httpx", "jiter", "jsonschema-rs", "psycopg",
-    "pydantic", "sqlalchemy", "starlette", "uvicorn", "uvloop",
+    "aiohttp", "aiosqlite", "alembic", "cachetools", "fastapi", "httpx", "jiter",
+    "jsonschema-rs", "psycopg", "pydantic", "sqlalchemy", "starlette", "uvicorn", "uvloop",
 )  # fmt: skip
 
 router = APIRouter(tags=["health"])
@@ -96,8 +97,11 @@ async def _runtime_info() -> RuntimeInfo:
 async def _model_server_status(
     health: ModelServerHealthDep, state: AppStateDep
 ) -> ModelServerStatus:
-    context_size = state.model_server.discovery.context_size(state.settings.model_id)
-    return ModelServerStatus(**health.model_dump(), context_size=context_size)
+    model_server, model = state.model_server, state.settings.model_id
+    context_sizes = model_server.context_sizes
+    if model_server.discovery.base_url and (check := context_sizes.start_check(model)):
+        await asyncio.wait([check], timeout=CONTEXT_TIMEOUT_SECONDS)
+    return ModelServerStatus(**health.model_dump(), context_size=context_sizes.get(model))
 
 
 async def _database_info(statistics: DatabaseStatisticsDep) -> DatabaseInfo:

@@ -10,7 +10,7 @@ from pydantic_core import to_json
 
 from backend.completions.completion import Completion
 from backend.completions.queue import QueueSlot
-from backend.completions.upstream_request import build_upstream_request
+from backend.completions.upstream_request import build_upstream_request, token_limit
 from backend.errors import ModelServerTimeoutError, SmolChatError
 from backend.model_server.sse import DONE
 from backend.protocol import ExtensionOptions
@@ -35,13 +35,14 @@ class StructuredBatch:
         self._count = body.get("n", 1)
         self._is_stream = bool(body.get("stream"))
         fields = {name: value for name, value in body.items() if name not in _OWN_FIELDS}
-        self._body = fields | {"stream": True, "stream_options": {"include_usage": True}}
+        self._body = fields | {"stream": True}
         self._options = request.smolchat or ExtensionOptions()
+        self._max_tokens = token_limit(body) or state.settings.max_tokens
         self._schema = TargetSchema(
-            request, state.schema_workers, characters=body["max_tokens"] * CHARACTERS_PER_TOKEN
+            request, state.schema_workers, characters=self._max_tokens * CHARACTERS_PER_TOKEN
         )
         self._state = state
-        self._has_grammar = False
+        self._has_grammar: bool | None = None
         self._generators: list[StructuredGenerator] = []
         self._pending = deque[StructuredGenerator]()
         self._events = _EventQueue(EVENT_QUEUE_SIZE)
@@ -94,9 +95,10 @@ class StructuredBatch:
         )
         spec = GenerationSpec(
             body=self._body,
+            max_tokens=self._max_tokens,
             options=self._options,
             schema=self._schema,
-            has_grammar=self._has_grammar,
+            uses_grammar=self._has_grammar is not False,
             attempts=self._state.settings.structured_attempts,
             is_stream=self._is_stream,
         )
@@ -145,6 +147,7 @@ class StructuredBatch:
             model_server=self._state.model_server,
             queue=self._state.queue,
             metrics=self._state.metrics,
+            wants_usage=True,
         )
 
     async def _complete(self, body: dict[str, Any]) -> bytes:

@@ -36,9 +36,10 @@ class GenerationSpec:
     """What all answers to one request have in common."""
 
     body: dict[str, Any]
+    max_tokens: int  # the limit that the answers are to fit
     options: ExtensionOptions
     schema: TargetSchema
-    has_grammar: bool
+    uses_grammar: bool
     attempts: int
     is_stream: bool  # the client sees partial answers
 
@@ -110,7 +111,7 @@ class StructuredGenerator:
         if (seed := body.get("seed", -1)) >= 0:
             number = self._index * spec.attempts + len(self._attempts)
             body["seed"] = (seed + number) % 2**63
-        if spec.has_grammar:
+        if spec.uses_grammar:
             schema = {"name": spec.schema.name, "schema": prepared.schema, "strict": True}
             body["response_format"] = {"type": "json_schema", "json_schema": schema}
         return body
@@ -157,7 +158,7 @@ class StructuredGenerator:
         last, count = self._attempts[-1], len(self._attempts)
         if last.finish_reason == "length":
             return OutputTruncatedError(
-                f"The answer did not end within {self._spec.body['max_tokens']} tokens, in "
+                f"The answer did not end within {self._spec.max_tokens} tokens, in "
                 f"{count} attempts. Raise max_tokens, or ask for less.",
                 **self.failure_details(),
             )

@@ -61,18 +61,21 @@ class _ApiServer(uvicorn.Server):
 
 
 @contextmanager
-def running_api(settings: Settings, *, port: int = 0) -> Iterator[str]:
+def running_api(settings: Settings, *, port: int = 0, host: str = "127.0.0.1") -> Iterator[str]:
     """Serve the API on `port`, or a free one, in its own thread; yield its URL."""
-    listener = socket.socket(proto=socket.IPPROTO_TCP)  # so that asyncio sets TCP_NODELAY
+    family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    # With the protocol asyncio sets TCP_NODELAY.
+    listener = socket.socket(family, kind, proto=socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(("127.0.0.1", port))
+    listener.bind(address)
     listener.listen(100)
     server = _ApiServer(settings)
     thread = threading.Thread(target=server.run_until_stopped, args=[listener])
     thread.start()
     server.ready.wait()
     try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        name = f"[{host.replace('%', '%25')}]" if ":" in host else host
+        yield f"http://{name}:{listener.getsockname()[1]}"
     finally:
         server.stop()
         thread.join()
@@ -82,7 +85,7 @@ API_KEY = "sk-hunter2 and more"
 
 
 def settings_for(model_server: FakeModelServer, **fields: Any) -> Settings:
-    return Settings(model_id=MODEL_ID, dmr_base_url=model_server.base_url, **fields)
+    return Settings(**{"model_id": MODEL_ID, "dmr_base_url": model_server.base_url} | fields)
 
 
 @asynccontextmanager

@@ -84,6 +84,14 @@ OLLAMA = ServerVariant(
     rewrite=_like_ollama,
 )
 
+# It counts `max_tokens` against its context, and knows nothing of llama.cpp's fields.
+VLLM = ServerVariant(
+    prefixes=("/v1",),
+    models=_model_list("ai/smollm2:latest", "vllm", max_model_len=8192),
+    unknown_route=_reply(404, {"detail": "Not Found"}),
+    supports_preload=False,
+)
+
 # A minimal OpenAI-compatible API: chat completions only, and only the listed fields.
 BARE = ServerVariant(
     prefixes=("/v1",),

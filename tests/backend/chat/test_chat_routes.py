@@ -43,7 +43,8 @@ async def test_chat_uses_the_default_model(
     api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     response = await api_client.post("/chat", json=HELLO)
-    assert model_server.chat_requests[0].body == HELLO | {"model": MODEL_ID, "max_tokens": 1024}
+    added = {"model": MODEL_ID, "max_tokens": 1024, "stream": False}
+    assert model_server.chat_requests[0].body == HELLO | added
     assert response.json()["model"] == MODEL_ID
 
 

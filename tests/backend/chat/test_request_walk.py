@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from backend.chat.routes import create_chat_completion
-from backend.model_server import sse
+from backend.model_server import json_text
 from tests.support.fake_model_server import FakeModelServer, stream_reply
 from tests.support.paths import ROOT
 from tests.support.requests import HELLO, STREAMED
@@ -69,7 +69,7 @@ async def test_chunk_is_parsed_once_for_receipt_progress_and_storage(
 
     def count(frame: FrameType, event: str, _arg: object) -> None:
         nonlocal parsed
-        parsed += event == "call" and frame.f_code is sse._parse_object.__code__
+        parsed += event == "call" and frame.f_code is json_text.parse_json.__code__
 
     sys.setprofile(count)
     try:

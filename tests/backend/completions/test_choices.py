@@ -14,8 +14,8 @@ def test_split_requests_are_as_large_as_allowed_with_distinct_seeds() -> None:
     batches = split_request({"n": 5, "seed": 2**32 - 1, "messages": []}, 2)
     assert [(first, body["n"], body["seed"]) for first, body in batches] == [
         (0, 2, 2**32 - 1),
-        (2, 2, 1),
-        (4, 1, 3),
+        (2, 2, 2**32 + 1),
+        (4, 1, 2**32 + 3),
     ]
 
 

@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from backend.completions.upstream_request import build_upstream_request, llama_cpp_fields
-from backend.protocol import ChatCompletionRequest, ExtensionOptions
+from backend.completions.upstream_request import build_upstream_request, token_limit
+from backend.protocol import ChatCompletionRequest
 from backend.settings import Settings
 from tests.support.requests import HELLO
 
@@ -17,7 +17,7 @@ def upstream_request(**fields: Any) -> dict[str, Any]:
 
 
 def test_unset_fields_are_not_sent() -> None:
-    expected = {"messages": MESSAGES, "model": "ai/smollm2:latest", "max_tokens": 1024}
+    expected = {"messages": MESSAGES, "model": "ai/smollm2:latest", "stream": False}
     assert upstream_request() == expected
 
 
@@ -31,22 +31,28 @@ def test_unknown_fields_pass_through_unchanged() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "expected"),
+    ("fields", "sent", "limit"),
     [
-        ({}, 1024),
-        ({"max_tokens": 7}, 7),
-        ({"max_completion_tokens": 9}, 9),
-        ({"max_tokens": 7, "max_completion_tokens": 9}, 9),
-        ({"max_tokens": None}, 1024),
-        ({"n_predict": 5}, 5),
-        ({"n_predict": -1}, 1024),
-        ({"max_tokens": 7, "n_predict": 2**31 - 1}, 7),
+        ({}, {}, None),
+        ({"max_tokens": 7}, {"max_tokens": 7}, 7),
+        ({"max_completion_tokens": 9}, {"max_completion_tokens": 9}, 9),
+        ({"n_predict": 5}, {"n_predict": 5}, 5),
+        ({"max_tokens": 7, "max_completion_tokens": 9}, {"max_completion_tokens": 9}, 9),
+        ({"max_tokens": 7, "n_predict": 2**31 - 1}, {"max_tokens": 7}, 7),
+        ({"max_tokens": None, "n_predict": 5}, {"n_predict": 5}, 5),
+        ({"max_tokens": None}, {}, None),
+        ({"max_tokens": -1}, {"max_tokens": -1}, None),
+        ({"max_completion_tokens": -1}, {"max_completion_tokens": -1}, None),
+        ({"n_predict": -1}, {"n_predict": -1}, None),
     ],
 )
-def test_token_limit_is_always_sent_as_max_tokens(fields: dict[str, Any], expected: int) -> None:
+def test_token_limit_is_sent_under_the_name_that_it_was_set_by(
+    fields: dict[str, Any], sent: dict[str, int], limit: int | None
+) -> None:
     body = upstream_request(**fields)
-    assert body["max_tokens"] == expected
-    assert not {"max_completion_tokens", "n_predict"} & body.keys()
+    names = {"max_tokens", "max_completion_tokens", "n_predict"}
+    assert {name: body[name] for name in names & body.keys()} == sent
+    assert token_limit(body) == limit
 
 
 @pytest.mark.parametrize(
@@ -69,16 +75,11 @@ def test_developer_messages_become_system_messages() -> None:
     assert body["messages"][0] == {"role": "system", "content": "Be brief."}
 
 
-def test_assistant_message_without_content_keeps_its_null() -> None:
+def test_assistant_message_without_content_gets_an_empty_one() -> None:
     call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
     message = {"role": "assistant", "content": None, "tool_calls": [call]}
-    assert upstream_request(messages=[*MESSAGES, message])["messages"][1] == message
-
-
-@pytest.mark.parametrize("stream", [False, True])
-def test_progress_is_requested_only_in_a_stream(*, stream: bool) -> None:
-    fields = llama_cpp_fields({"stream": stream}, ExtensionOptions(progress=True))
-    assert fields == ({"return_progress": True} if stream else {})
+    sent = upstream_request(messages=[*MESSAGES, message])["messages"][1]
+    assert sent == message | {"content": ""}
 
 
 def test_extension_options_are_never_sent() -> None:

@@ -40,3 +40,19 @@ def test_display_id_has_no_registry_and_no_path() -> None:
     assert display_id("/home/someone/models/tiny.Q4_1.gguf") == "tiny.Q4_1"
     assert display_id(r"C:\models\tiny.gguf") == "tiny"
     assert display_id("llama3.2:1b") == "llama3.2:1b"
+
+
+DIGITS = 32 * "5a"
+
+
+@pytest.mark.parametrize(
+    "other", [f"sha256:{DIGITS}", DIGITS, DIGITS[:12], f"sha256:{DIGITS[:12]}"]
+)
+def test_whole_and_shortened_digests_name_the_same_model(other: str) -> None:
+    assert same_model(f"sha256:{DIGITS}", other)
+    assert same_model(other.upper(), f"sha256:{DIGITS}")
+
+
+@pytest.mark.parametrize("other", [DIGITS[:11], DIGITS[:13], "b" * 12, "sha256:", "ai/" + DIGITS])
+def test_other_digests_and_names_are_different_models(other: str) -> None:
+    assert not same_model(f"sha256:{DIGITS}", other)

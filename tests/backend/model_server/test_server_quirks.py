@@ -184,20 +184,26 @@ async def test_response_with_only_reasoning_is_valid(
 @pytest.mark.parametrize(
     "call",
     [
-        {"index": 0, "id": "c1", "function": {"name": "look", "arguments": '{"mod'}},
-        {"index": 0, "function": {"arguments": 'el":"x"}'}},  # without an id
-        {"index": 1, "function": {"name": "look", "arguments": {"model": "Tesla"}}},
-        {"index": 0, "function": {"name": "look", "arguments": ""}},
+        {"index": 0, "id": "c1", "type": "function", "function": {"name": "look"}},
+        {"index": 0, "function": {"name": "look"}},  # without an id
+        {"function": {"name": "look", "arguments": {"model": "Tesla"}}},
+        {"index": 1, "id": "c1", "function": {"name": "look", "arguments": ""}},
     ],
 )
-async def test_tool_call_delta_is_passed_on_unchanged(
+async def test_tool_call_leaves_in_the_form_of_openai(
     call: dict[str, Any], api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
-    chunks = [chunk({"tool_calls": [call]}), chunk({}, "tool_calls"), DONE]
+    chunks = [chunk({"tool_calls": [call]}), chunk({}, "stop"), DONE]
     model_server.replies.append(Reply(headers=EVENTS, chunks=chunks))
     response = await api_client.post("/chat", json=STREAMED)
-    assert parse_events(response.text)[0]["choices"][0]["delta"] == {"tool_calls": [call]}
-    assert "error" not in response.text
+    first, last = [event["choices"][0] for event in parse_chunks(response.text)]
+    [sent] = first["delta"]["tool_calls"]
+    assert (sent["index"], sent["type"], sent["function"]["name"]) == (0, "function", "look")
+    assert isinstance(sent["id"], str)
+    assert sent["id"]
+    arguments = '{"model":"Tesla"}' if "id" not in call and "index" not in call else ""
+    assert sent["function"]["arguments"] == arguments
+    assert last["finish_reason"] == "tool_calls"
 
 
 async def test_interleaved_choices_are_passed_on(

@@ -2,11 +2,12 @@
 
 import json
 import re
+from typing import Any
 
 import pytest
 
 from backend.errors import ContextLengthExceededError, ModelServerError, SmolChatError
-from backend.model_server.sse import DONE, SseRelay
+from backend.model_server.sse import DONE, SseRelay, parse_events
 
 PATH = "/models/bundles/sha256/532a/model/model.gguf"
 
@@ -33,8 +34,19 @@ def without_model(data: bytes) -> bytes:
     return data.replace(f',"model":"{PATH}"'.encode(), b"")
 
 
+def events(output: bytes) -> list[dict[str, Any]]:
+    return list(parse_events(output))
+
+
+def texts(output: bytes) -> str:
+    choices = [choice for event in events(output) for choice in event["choices"]]
+    return "".join(choice["delta"].get("content") or "" for choice in choices)
+
+
 STREAM = chunk() + chunk("Hi \u2028 \U0001f600") + chunk(finish_reason="stop") + DONE
-TOOL_CALL = chunk().replace(b'"content":null', b'"tool_calls":[{"arguments":{"model":"Tesla"}}]')
+TOOL_CALL = chunk().replace(
+    b'"content":null', b'"tool_calls":[{"index":0,"function":{"arguments":{"model":"Tesla"}}}]'
+)
 
 
 def test_stream_with_the_requested_model_id_is_unchanged() -> None:
@@ -87,8 +99,10 @@ def test_model_is_replaced_if_it_differs_between_chunks(model: str, colon: bytes
 
 
 def test_model_field_in_tool_arguments_of_later_chunks_is_not_rewritten() -> None:
-    output = relayed(chunk("Hi"), TOOL_CALL, TOOL_CALL, chunk(finish_reason="stop"))
-    assert output.count(b"Tesla") == 2
+    other_call = TOOL_CALL.replace(b"Tesla", b"Volvo").replace(b'[{"index":0,"f', b'[{"index":1,"f')
+    output = relayed(chunk("Hi"), TOOL_CALL, other_call, chunk(finish_reason="stop"))
+    assert b"Tesla" in output
+    assert b"Volvo" in output
 
 
 def test_model_field_in_tool_arguments_of_the_first_chunk_is_not_rewritten() -> None:
@@ -108,14 +122,16 @@ def test_added_events_follow_a_blank_line(missing: int) -> None:
 
 def test_stream_of_several_choices_needs_a_finish_reason_for_each() -> None:
     last_chunk = chunk(finish_reason="stop")
-    assert relayed(last_chunk * 2, choices=2).endswith(DONE)
-    with pytest.raises(ModelServerError, match="in the middle"):
-        relayed(last_chunk, choices=2)
+    second = last_chunk.replace(b'"index":0', b'"index":1')
+    assert relayed(second + last_chunk, choices=2).endswith(DONE)
+    for incomplete in (last_chunk, second, last_chunk * 2):
+        with pytest.raises(ModelServerError, match="in the middle"):
+            relayed(incomplete, choices=2)
 
 
 def test_null_error_is_ignored() -> None:
     stream = STREAM.replace(b'data: {"choices"', b'data: {"error": null, "choices"')
-    assert relayed(stream).count(b'"error": null') == 3
+    assert relayed(stream).count(b'"error":null') == 3
 
 
 def test_comments_are_held_until_the_first_event() -> None:
@@ -135,12 +151,13 @@ def test_complete_stream_without_done_gets_one() -> None:
         [b": ping\n\n"],
         [DONE],
         [chunk("Hi")],
-        [chunk("Hi") + DONE],
         [b"<html>hello</html>"],
         [b"data: hello\n\n"],
         [b"data: [1]\n\n"],
         [b'data: {"choices": 1}\n\n'],
         [b'{"choices": []}'],
+        [b'data: {"choices": [], "prompt_filter_results": []}\n\n' + DONE],
+        [b"data: {}\n\ndata:\n\n" + DONE],
         [b"\x00" * 9_000_000],
     ],
 )
@@ -171,10 +188,128 @@ def test_error_event_ends_the_stream_after_the_chunks_before_it(error_event: byt
     assert isinstance(relay.error, ModelServerError)
 
 
-@pytest.mark.parametrize("data", [b'{"type":"ping"}', b'{"usage":{}}', b"hello", b"[1]"])
-def test_event_that_is_neither_chunk_nor_error_is_passed_on(data: bytes) -> None:
-    event = b"event: other\ndata: " + data + b"\n\n"
-    assert event in relayed(chunk("Hi"), event + chunk(finish_reason="stop") + DONE)
+OTHER_EVENTS = {
+    "empty data": b"data:\n\n",
+    "blank data": b"data: \n\n",
+    "empty object": b"data: {}\n\n",
+    "null": b"data: null\n\n",
+    "empty text": b'data: ""\n\n',
+    "word": b"data: hello\n\n",
+    "list": b"data: [1]\n\n",
+    "empty usage": b'data: {"usage": {}}\n\n',
+    "null choices": b'data: {"id": "x", "choices": null}\n\n',
+    "ping": b'event: ping\ndata: {"type": "ping"}\n\n',
+    "named ping without data": b"event: ping\n\n",
+    "comment": b": ping\n\n",
+    "retry": b"retry: 3000\n\n",
+    "filter results": b'data: {"prompt_filter_results": [{"prompt_index": 0}]}\n\n',
+    "several lines": b'event: ping\ndata: {\ndata: "type": "ping"}\n\n',
+}
+
+
+@pytest.mark.parametrize("name", OTHER_EVENTS)
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n"])
+@pytest.mark.parametrize("size", [1, 5, 10_000])
+@pytest.mark.parametrize("position", ["first", "later"])
+def test_event_that_is_neither_chunk_nor_error_is_skipped(
+    position: str, size: int, line_end: bytes, name: str
+) -> None:
+    other = OTHER_EVENTS[name]
+    stream = (other if position == "first" else b"") + chunk("Hi")
+    stream += other + chunk(" there") + other + chunk(finish_reason="stop") + other + DONE
+    stream = stream.replace(b"\n", line_end)
+    output = relayed(*(stream[start : start + size] for start in range(0, len(stream), size)))
+    assert texts(output) == "Hi there"
+    # What a client reads as an event has to be a chunk.
+    blocks = [block for block in re.split(rb"\r?\n\r?\n", output) if block]
+    events = [block for block in blocks if not re.match(rb":|retry:", block)]
+    assert all(block.startswith(b'data: {"') for block in events[:-1])
+    assert len(events) == 4
+
+
+def test_byte_order_mark_before_the_stream_is_skipped() -> None:
+    for size in (1, 2, 100):
+        stream = b"\xef\xbb\xbf" + STREAM
+        received = [stream[start : start + size] for start in range(0, len(stream), size)]
+        assert relayed(*received, model=PATH) == STREAM
+
+
+def test_usage_in_an_event_without_choices_is_kept() -> None:
+    usage = b'data: {"usage": {"prompt_tokens": 5}}\n\n'
+    output = relayed(chunk("Hi"), chunk(finish_reason="stop"), usage, DONE)
+    assert events(output)[-1] == {"usage": {"prompt_tokens": 5}, "choices": []}
+
+
+@pytest.mark.parametrize("size", [1, 3, 10_000])
+def test_choice_without_a_finish_reason_gets_stop_after_done(size: int) -> None:
+    stream = chunk("Hello") + chunk(" world") + DONE
+    output = relayed(*(stream[start : start + size] for start in range(0, len(stream), size)))
+    *_, last = events(output)
+    assert texts(output) == "Hello world"
+    assert last["choices"] == [{"index": 0, "delta": {}, "finish_reason": "stop"}]
+    assert last["model"] == "ai/smollm2"
+    assert output.endswith(DONE)
+
+
+def test_each_of_several_choices_without_a_finish_reason_gets_one() -> None:
+    second = chunk("b").replace(b'"index":0', b'"index":1')
+    output = relayed(chunk("a") + second, chunk(finish_reason="length") + DONE, choices=2)
+    finished = [choice for event in events(output) for choice in event["choices"]]
+    assert [(each["index"], each["finish_reason"]) for each in finished[2:]] == [
+        (0, "length"),
+        (1, "stop"),
+    ]
+
+
+def test_finish_reason_of_a_tool_call_that_has_none_is_tool_calls() -> None:
+    call = chunk().replace(
+        b'"content":null',
+        b'"tool_calls":[{"index":0,"id":"c","function":{"name":"f","arguments":"{}"}}]',
+    )
+    assert events(relayed(call, DONE))[-1]["choices"][0]["finish_reason"] == "tool_calls"
+
+
+WHOLE = {
+    "id": "x",
+    "model": PATH,
+    "choices": [
+        {
+            "index": 0,
+            "message": {"role": "assistant", "content": "Hello there"},
+            "finish_reason": "length",
+        }
+    ],
+    "usage": {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7},
+}
+
+
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("prefix", [b"", b"\n ", b"\xef\xbb\xbf"])
+def test_whole_response_becomes_a_stream(prefix: bytes, indent: int | None, size: int) -> None:
+    raw = prefix + json.dumps(WHOLE, indent=indent).encode() + b"\n"
+    relay = SseRelay("ai/smollm2", includes_usage=True)
+    output = b"".join(relay.feed(raw[i : i + size]) for i in range(0, len(raw), size))
+    output += relay.close()
+    first, last = events(output)
+    assert first["choices"][0]["delta"] == {"role": "assistant", "content": "Hello there"}
+    assert first["choices"][0]["finish_reason"] == "length"
+    assert (first["model"], first["object"]) == ("ai/smollm2", "chat.completion.chunk")
+    assert (last["choices"], last["usage"]) == ([], WHOLE["usage"])
+    assert output.endswith(DONE)
+
+
+@pytest.mark.parametrize("body", [{"error": {"message": "no"}}, [{"error": {"message": "no"}}]])
+def test_error_as_a_whole_response_ends_the_stream(body: object) -> None:
+    with pytest.raises(ModelServerError):
+        relayed(json.dumps(body).encode())
+
+
+@pytest.mark.parametrize("size", [1, 5, 10_000])
+def test_error_event_is_read_at_any_chunk_boundary(size: int) -> None:
+    stream = chunk("Hi") + b'event: error\ndata: {"n_prompt_tokens": 9, "n_ctx": 8}\n\n'
+    with pytest.raises(ContextLengthExceededError):
+        relayed(*(stream[start : start + size] for start in range(0, len(stream), size)))
 
 
 def test_error_after_done_is_ignored() -> None:
@@ -183,7 +318,7 @@ def test_error_after_done_is_ignored() -> None:
 
 def test_empty_finish_reason_does_not_end_a_choice() -> None:
     with pytest.raises(ModelServerError, match="in the middle"):
-        relayed(chunk("Hi", finish_reason=""), DONE)
+        relayed(chunk("Hi", finish_reason=""))
 
 
 def test_error_as_the_first_event_passes_nothing_on() -> None:

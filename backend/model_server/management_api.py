@@ -1,0 +1,97 @@
+"""A model server's own routes, besides OpenAI's: what it has configured, stored and loaded.
+
+All of it is optional: versions differ in what they have, and none is needed for a chat. So nothing
+here fails; what a server does not say is None. Docker Model Runner's routes are in `pkg/inference`
+of https://github.com/docker/model-runner, llama.cpp's in its `tools/server/README.md`.
+"""
+
+import asyncio
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import httpx
+
+from backend.errors import SmolChatError
+from backend.json_values import as_count, as_dict, as_dict_list, as_str
+from backend.model_server.base_url import server_root
+from backend.model_server.connection import HTTP_ERRORS, read_body
+from backend.model_server.json_text import parse_json
+from backend.model_server.model_ids import same_model
+
+TIMEOUT_SECONDS = 0.5
+_CONTEXT_FLAG = re.compile(r"(?:--ctx-size|-c)[ =](\d{1,9})\b")
+
+
+class ManagementApi:
+    """Asks Docker Model Runner or llama.cpp; `names` are all names of one model."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+
+    async def stored_models(self, base_url: str) -> list[dict[str, Any]] | None:
+        """Return its models with their digest (`id`), `tags` and `config`."""
+        return _objects(await self._get(f"{server_root(base_url)}/models"))
+
+    async def is_loaded(self, base_url: str, names: Sequence[str]) -> bool | None:
+        """Return whether the model is in memory and takes requests; None if it does not say.
+
+        One that is still loading is not: a request for it waits, as one that loads it does.
+        """
+        runners = _objects(await self._get(f"{server_root(base_url)}/engines/ps"))
+        if runners is None:
+            return None
+        return any(
+            _is_completion_of(names, runner.get("mode"), runner.get("model_name"))
+            and not runner.get("loading")
+            for runner in runners
+        )
+
+    async def configured_context_size(self, base_url: str, names: Sequence[str]) -> int | None:
+        """Return the context size that somebody has set for the model, in tokens."""
+        url = httpx.URL(f"{server_root(base_url)}/engines/_configure", params={"model": names[0]})
+        for entry in _objects(await self._get(url)) or ():
+            model = entry.get("Model") or entry.get("ModelID")
+            if _is_completion_of(names, entry.get("Mode"), model):
+                return _context_size(as_dict(entry.get("Config")))
+        return None
+
+    async def served_context_size(self, base_url: str) -> int | None:
+        """Return the context size of the model that llama.cpp's server runs, in tokens."""
+        properties = as_dict(await self._get(f"{server_root(base_url)}/props"))
+        generation = as_dict(properties.get("default_generation_settings"))
+        return as_count(generation.get("n_ctx")) or None
+
+    async def _get(self, url: httpx.URL | str) -> Any:
+        """Return the JSON at `url`, or None if there is none."""
+        try:
+            async with (
+                asyncio.timeout(TIMEOUT_SECONDS),
+                self._client.stream("GET", url) as response,
+            ):
+                raw = await read_body(response.aiter_bytes())
+        except (*HTTP_ERRORS, SmolChatError):
+            return None
+        return parse_json(raw) if response.status_code == 200 else None
+
+
+def packaged_context_size(stored_model: dict[str, Any]) -> int | None:
+    """Return the context size in a model's package, in tokens."""
+    return as_count(as_dict(stored_model.get("config")).get("context_size")) or None
+
+
+def _is_completion_of(names: Sequence[str], mode: object, model: object) -> bool:
+    is_completion = mode in (None, "", "completion")
+    return is_completion and any(same_model(name, as_str(model)) for name in names)
+
+
+def _context_size(config: dict[str, Any]) -> int | None:
+    """Return a configuration's context size; its flags come last, and llama.cpp takes the last."""
+    flags = config.get("runtime-flags")
+    text = " ".join(map(str, flags)) if isinstance(flags, list) else ""
+    sizes = [config.get("context-size"), *map(int, _CONTEXT_FLAG.findall(text))]
+    return as_count(sizes[-1]) or None
+
+
+def _objects(value: Any) -> list[dict[str, Any]] | None:
+    return as_dict_list(value) if isinstance(value, list) else None

@@ -1,0 +1,48 @@
+"""The model server's list of models, in every form that servers give it."""
+
+import json
+from typing import Any
+
+from backend.json_values import as_dict
+from backend.model_server.json_text import parse_json
+
+MAX_ID_CHARACTERS = 500
+# What identifies a model besides its id. Other fields change while a server runs.
+_STABLE_FIELDS = ("id", "owned_by", "dmr", "meta", "root", "max_model_len")
+
+
+def parse_model_list(raw: bytes) -> list[dict[str, Any]] | None:
+    """Return a list's entries, each with an `id`, or None if it says nothing about the models.
+
+    OpenAI's form is `{"data": [{"id": …}]}`. Some servers send the array alone, call it `models`,
+    send null instead, or an HTML page; an entry may be only the id. Entries without a usable id are
+    left out.
+    """
+    payload = parse_json(raw)
+    if isinstance(payload, dict):
+        arrays = (payload.get("data"), payload.get("models"))
+        payload = next((array for array in arrays if isinstance(array, list)), None)
+    if not isinstance(payload, list):
+        return None
+    entries: dict[str, dict[str, Any]] = {}
+    for item in payload:
+        if model_id := _model_id(item):
+            entries.setdefault(model_id, as_dict(item) | {"id": model_id})
+    return list(entries.values()) if entries or not payload else None
+
+
+def fingerprint(entries: list[dict[str, Any]]) -> list[str]:
+    """Return what two lists of the same server have in common as long as it has the same models."""
+    return sorted(
+        json.dumps({name: entry.get(name) for name in _STABLE_FIELDS}, sort_keys=True)
+        for entry in entries
+    )
+
+
+def _model_id(item: object) -> str:
+    """Return the id of an entry, or "" if it has none that a request could name."""
+    fields = as_dict(item)
+    names = (item, fields.get("id"), fields.get("model"), fields.get("name"))
+    model_id = next((name for name in names if isinstance(name, str)), "")
+    is_usable = model_id.strip() and model_id.isprintable() and len(model_id) <= MAX_ID_CHARACTERS
+    return model_id if is_usable else ""

@@ -1,0 +1,175 @@
+"""The part of a stream that is parsed, since its bytes cannot be passed on as they are.
+
+Such are events that are not chunks (pings, filter results, empty ones), errors, tool calls and text
+that are not as OpenAI sends them, several choices, and a whole JSON response instead of a stream.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from backend.errors import ModelServerError, SmolChatError
+from backend.json_values import as_count, as_dict, as_dict_list
+from backend.model_server.error_mapping import log_and_map_error
+from backend.model_server.event_normalizer import EventNormalizer
+from backend.model_server.event_reader import EventReader, ServerSentEvent
+from backend.model_server.json_text import dump_json, parse_json, parse_object
+from backend.model_server.response_shape import to_chunks
+
+_DIGEST = re.compile(r"/sha256/([0-9a-f]{64})/")
+
+
+@dataclass
+class StreamState:
+    """What is known of a stream: its choices, its end, and whether it failed."""
+
+    model: str  # the id that the client asked for
+    choices: int = 1  # how many the client asked for
+    has_begun: bool = False  # there was a chunk
+    is_done: bool = False  # the model server said so
+    error: SmolChatError | None = None
+    started: set[int] = field(default_factory=set)  # the indexes of choices
+    finished: set[int] = field(default_factory=set)  # those with a finish reason
+    envelope: dict[str, Any] = field(default_factory=dict)  # id and time of the first chunk
+    digest: str | None = None  # of the model, if the server reports it
+
+    def begin(self, event: dict[str, Any]) -> None:
+        """Record the first chunk."""
+        self.has_begun = True
+        self.envelope = {name: event[name] for name in ("id", "created") if name in event}
+        self.digest = parse_digest(event.get("model"))
+
+    def check_end(self) -> None:
+        """Check that the stream is complete.
+
+        Raises:
+            SmolChatError: The stream failed, ended early, or held nothing.
+        """
+        if self.error:
+            raise self.error
+        if not self.started:
+            raise empty_response()
+        # A server that returns one choice whatever is asked (Ollama) sends [DONE] after it.
+        if not self.is_done and len(self.finished) < max(self.choices, len(self.started)):
+            raise ModelServerError(
+                "The model server stopped in the middle of its answer. Try again."
+            )
+
+    def finish_chunks(self) -> list[dict[str, Any]]:
+        """Return the last chunks of choices that ended without a finish reason."""
+        fields = self.envelope | {"object": "chat.completion.chunk", "model": self.model}
+        return [
+            fields | {"choices": [{"index": index, "delta": {}, "finish_reason": "stop"}]}
+            for index in sorted(self.started - self.finished)
+        ]
+
+
+class ParsedStream:
+    """Fed bytes as they arrive, it returns the chunks of a completion in OpenAI's shape."""
+
+    def __init__(self, state: StreamState, normalizer: EventNormalizer) -> None:
+        self._state = state
+        self._normalizer = normalizer
+        self._reader = EventReader()
+        self._has_other_events = False
+
+    @property
+    def buffered_bytes(self) -> int:
+        return self._reader.buffered_bytes
+
+    def feed(self, received: bytes) -> bytes:
+        return self._relay(self._reader.feed(received))
+
+    def close(self) -> bytes:
+        """Return what remains to be sent after the last byte, without the end of the stream."""
+        state = self._state
+        rest = self._relay(self._reader.close())
+        if not state.has_begun and self._has_other_events and not state.error:
+            state.error = invalid_response()
+        if state.error:
+            return rest
+        if pending := self._normalizer.flush():
+            rest += self._serialize(pending)
+        if state.is_done:  # a call of a tool has a finish reason of its own
+            rest += b"".join(map(self._add_chunk, state.finish_chunks()))
+        return rest
+
+    def add_response(self, raw: bytes, *, includes_usage: bool) -> bytes:
+        """Return a whole response as the chunks of a stream."""
+        response = parse_json(raw)
+        if isinstance(response, list) and len(response) == 1:  # as Gemini sends errors
+            response = response[0]
+        response = as_dict(response)
+        if is_error(response):
+            self._state.error = log_and_map_error(None, raw)
+        elif not as_dict_list(response.get("choices")):
+            self._state.error = invalid_response()
+        else:
+            chunks = to_chunks(response, includes_usage=includes_usage)
+            return b"".join(map(self._add_chunk, chunks))
+        return b""
+
+    def _relay(self, events: Iterable[ServerSentEvent]) -> bytes:
+        return b"".join(map(self._read_event, events))
+
+    def _read_event(self, sent: ServerSentEvent) -> bytes:
+        state = self._state
+        if state.is_done or state.error:
+            return b""
+        event = parse_object(sent.data)
+        if sent.name == "error" or is_error(event):
+            state.error = log_and_map_error(None, sent.data)
+            return b""
+        if sent.data.lstrip().startswith(b"[DONE]"):
+            state.is_done = True
+            return b""
+        if not isinstance(event.get("choices"), list):
+            if not (as_dict(event.get("usage")) or as_dict(event.get("timings"))):
+                self._has_other_events |= bool(sent.data.strip()) and event != {}
+                return b""  # a ping, or a filter's result
+            event["choices"] = []
+        return self._add_chunk(event)
+
+    def _add_chunk(self, event: dict[str, Any]) -> bytes:
+        state = self._state
+        if not state.has_begun:
+            state.begin(event)
+        event = self._normalizer.normalize(event)
+        for position, choice in enumerate(as_dict_list(event["choices"])):
+            index = as_count(choice.get("index"))
+            index = position if index is None else index
+            state.started.add(index)
+            if choice.get("finish_reason"):
+                state.finished.add(index)
+        return self._serialize(event)
+
+    def _serialize(self, event: dict[str, Any]) -> bytes:
+        if event.get("model"):
+            event["model"] = self._state.model
+        return b"data: " + dump_json(event) + b"\n\n"
+
+
+def is_error(event: dict[str, Any]) -> bool:
+    """Return True if a response, or an event of a stream, reports a failure in any known shape."""
+    if event.get("error") or "error" in (event.get("type"), event.get("object")):
+        return True
+    named = event.get("detail") or event.get("message") or event.get("errors")
+    return "choices" not in event and bool(named)
+
+
+def parse_digest(name: object) -> str | None:
+    """Return a model's digest from the name that Docker Model Runner gives it, or None."""
+    match = _DIGEST.search(name) if isinstance(name, str) else None
+    return f"sha256:{match[1]}" if match else None
+
+
+def empty_response() -> ModelServerError:
+    return ModelServerError("The model server answered with nothing. Try again.")
+
+
+def invalid_response() -> ModelServerError:
+    return ModelServerError(
+        "The model server's answer is not a chat completion. Is DMR_BASE_URL the address of an "
+        "OpenAI-compatible server?"
+    )

@@ -1,0 +1,76 @@
+"""Read a whole completion, in whatever form a model server sends it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from backend.json_values import as_dict_list
+from backend.model_server.error_mapping import log_and_map_error
+from backend.model_server.event_normalizer import EventNormalizer, normalize_response
+from backend.model_server.json_text import dump_json, parse_json
+from backend.model_server.parsed_stream import (
+    empty_response,
+    invalid_response,
+    is_error,
+    parse_digest,
+)
+from backend.model_server.response_shape import from_chunks
+from backend.model_server.sse import SseRelay, model_replacement, parse_events
+
+
+@dataclass(frozen=True)
+class WholeResponse:
+    """A completion as JSON and parsed, with the model id that the client asked for."""
+
+    raw: bytes
+    completion: dict[str, Any]
+    digest: str | None  # of the model, if the server reports it
+
+
+def read_whole_response(raw: bytes, model: str, choices: int) -> WholeResponse:
+    """Read the body of a response to a request for `choices` that were not to be streamed.
+
+    Raises:
+        SmolChatError: It is an error, or not a completion. It is not logged then: it may be all
+            that the model wrote.
+    """
+    completion = parse_json(raw)
+    if isinstance(completion, list) and len(completion) == 1:  # as Gemini sends errors
+        completion = completion[0]
+    if not isinstance(completion, dict):
+        return _read_stream(raw, model, choices)
+    if is_error(completion):
+        raise log_and_map_error(None, raw)
+    if not as_dict_list(completion.get("choices")):
+        raise invalid_response()
+    name = completion.get("model")
+    replacement = model_replacement(name, raw, model)
+    if replacement:
+        completion["model"] = model
+    needs_change = EventNormalizer.needs(raw)
+    if needs_change:
+        completion = normalize_response(completion)
+    if _finish(completion) or needs_change:
+        raw = dump_json(completion)
+    elif replacement:
+        raw = raw.replace(*replacement, 1)
+    return WholeResponse(raw, completion, parse_digest(name))
+
+
+def _read_stream(raw: bytes, model: str, choices: int) -> WholeResponse:
+    """Read a response that is a stream although none was asked for."""
+    if not raw.strip():
+        raise empty_response()
+    relay = SseRelay(model, choices, includes_usage=True)
+    chunks = relay.feed(raw) + relay.close()
+    completion = from_chunks(parse_events(chunks))
+    return WholeResponse(dump_json(completion), completion, relay.digest)
+
+
+def _finish(completion: dict[str, Any]) -> bool:
+    """Give each choice a finish reason; return True if one had none."""
+    unfinished = [
+        choice for choice in as_dict_list(completion["choices"]) if not choice.get("finish_reason")
+    ]
+    for choice in unfinished:
+        choice["finish_reason"] = "stop"
+    return bool(unfinished)
