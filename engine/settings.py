@@ -27,9 +27,9 @@ def canonical_host(host: str) -> str:
 
     The zone of an IPv6 address is written `%25eth0` in a URL (RFC 6874), and `%eth0` elsewhere.
     """
-    host = re.sub(r"%25(?=.)", "%", host.lower().removeprefix("[").removesuffix("]"))
+    host = host.lower()
     with suppress(ValueError):
-        address = ip_address(host)
+        address = ip_address(re.sub(r"^\[(.*:.*)\]$", r"\1", host).replace("%25", "%"))
         mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
         return str(mapped or address)
     return host
@@ -59,7 +59,8 @@ def _default_threads() -> int:
 
 def _http_url(value: str) -> str:
     parts = urlsplit(value.strip())
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+    has_address = parts.hostname and parts.port != 0 and not re.search(r"\][^:]", parts.netloc)
+    if parts.scheme not in ("http", "https") or not has_address:
         raise ValueError("must be a URL such as http://localhost:12434/engines/llama.cpp/v1")
     if parts.username is not None or parts.query or parts.fragment:
         raise ValueError("must not contain a user, ? or #; an API key belongs in DMR_API_KEY")

@@ -1,28 +1,88 @@
 """The page's settings. The only module in `frontend` that reads the environment."""
 
+import json
+import re
+from contextlib import suppress
+from ipaddress import IPv6Address, ip_address
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 import httpx
-from pydantic import AfterValidator, Field, PlainSerializer, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    SecretStr,
+    ValidationError,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
+SettingValue = bool | int | float | str | list[str] | None
+
+_HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?")
+
+
+def canonical_host(host: str) -> str:
+    """Return a host name or IP address, with or without brackets, in the form to compare."""
+    host = host.lower().removesuffix(".")
+    with suppress(ValueError):
+        address = ip_address(re.sub(r"^\[(.*:.*)\]$", r"\1", host).replace("%25", "%"))
+        mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+        return str(mapped or address)
+    return host
+
+
+def is_loopback(host: str) -> bool:
+    """Return True if a host in canonical form is this computer, whatever its name."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    return address.is_loopback or address.is_unspecified
+
 
 def _http_url(value: str) -> str:
-    url = value.strip().rstrip("/")
+    # In a URL, the zone of an IPv6 address is %25eth0 (RFC 6874); sockets know only %eth0.
+    url = re.sub(r"(\[[0-9A-Fa-f:.]+%)25(?=[^]])", r"\1", value.strip().rstrip("/"))
     try:
         parts = httpx.URL(url)
         parts.host.encode("idna")
     except (httpx.InvalidURL, UnicodeError):
         raise ValueError("must be a valid URL") from None
     has_valid_port = parts.port is None or 1 <= parts.port <= 65535
+    if re.search(r"\][^:/]", url):  # the port of [::1]8000
+        has_valid_port = False
     if parts.scheme not in ("http", "https") or not parts.host or not has_valid_port:
         raise ValueError("must be a URL such as http://localhost:8000")
     if parts.userinfo or "?" in url or "#" in url:
         raise ValueError("must not contain a user, ? or #; an API key belongs in SMOLCHAT_API_KEY")
     return url
+
+
+def _split(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    if re.match(r'\s*\[\s*["\]]', value):  # not the bracket of an IPv6 address
+        try:
+            return json.loads(value)
+        except ValueError:
+            raise ValueError("must be comma-separated, or a JSON list") from None
+    return [name.strip() for name in value.split(",") if name.strip()]
+
+
+def _host(name: str) -> str:
+    host = canonical_host(name.strip())
+    try:
+        ip_address(host)
+    except ValueError:
+        if not _HOST_NAME.fullmatch(host):
+            raise ValueError(
+                "must be host names or IP addresses, without a scheme or port"
+            ) from None
+    return host
 
 
 def _header_value(secret: SecretStr) -> SecretStr:
@@ -33,6 +93,10 @@ def _header_value(secret: SecretStr) -> SecretStr:
 
 
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
+# In the environment: comma-separated, or a JSON list.
+Hosts = Annotated[
+    tuple[Annotated[str, AfterValidator(_host)], ...], NoDecode, BeforeValidator(_split)
+]
 Secret = Annotated[SecretStr, PlainSerializer(lambda secret: "set" if secret else "not set")]
 
 
@@ -56,9 +120,8 @@ class Settings(BaseSettings):
     )
     # The API's address for browsers, if it differs: inside Compose the page uses a private name.
     api_public_url: Annotated[str, AfterValidator(_http_url)] | None = None
-    # Comma-separated names and addresses that also mean this computer: a model server there is
-    # labelled as local.
-    local_hosts: str = ""
+    # Names and addresses that also mean this computer: a model server there is labelled as local.
+    local_hosts: Hosts = ()
     # The bearer token for the API, if it requires one.
     api_key: Annotated[Secret, AfterValidator(_header_value)] = SecretStr("")
     # The time limit for status requests; the API's own checks end within one second.
@@ -89,6 +152,6 @@ class Settings(BaseSettings):
         except UnicodeDecodeError:
             raise SystemExit("The file .env is not UTF-8. Save it as UTF-8.") from None
 
-    def effective_values(self) -> dict[str, bool | int | float | str | None]:
+    def effective_values(self) -> dict[str, SettingValue]:
         """Return each value by its environment variable; of a secret, whether it is set."""
         return self.model_dump(mode="json", by_alias=True)

@@ -1,5 +1,6 @@
 """The addresses of the API and the page, read as they read them themselves."""
 
+import re
 from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
@@ -22,7 +23,9 @@ def _local_url(value: str) -> str:
     with suppress(ValueError):
         url = urlsplit(value.strip())
         host, port = canonical_host(url.hostname or ""), 80 if url.port is None else url.port
-        has_other_parts = "@" in url.netloc or url.path.strip("/") or url.query or url.fragment
+        has_other_parts = (
+            re.search(r"@|\][^:]", url.netloc) or url.path.strip("/") or url.query or url.fragment
+        )
         is_local = host == "localhost" or ip_address(host).is_loopback
         if url.scheme == "http" and is_local and port and not has_other_parts:
             return url_of(host, port)

@@ -102,8 +102,10 @@ def database_location(url: URL) -> str:
     # The host may be a query parameter, and an unquoted @ in a password ends up in the host.
     host = url.host or url.query.get("host", "localhost")
     host = host if isinstance(host, str) else ",".join(host)
-    port = f":{url.port}" if url.port else ""
-    return f"{host.rpartition('@')[2]}{port}/{url.database or ''}"
+    host = host.rpartition("@")[2]
+    if url.port:
+        host = f"[{host}]:{url.port}" if ":" in host else f"{host}:{url.port}"
+    return f"{host}/{url.database or ''}"
 
 
 def _sqlite(url: str) -> AsyncEngine:

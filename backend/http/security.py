@@ -40,7 +40,10 @@ _SINGLE_HEADERS = frozenset(
 )
 _CROSS_SITE = frozenset({b"cross-site", b"same-site"})
 _JSON = re.compile(rb"application/(?:[\w.+-]+\+)?json\s*(?:;.*)?", re.IGNORECASE)
-_HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9_.-]+))(?::\d{1,5})?")
+# An IPv6 address may have a zone, which browsers and curl leave out and other clients send.
+_HOST = re.compile(
+    r"(?:\[([0-9a-f:.]+)(?:%(?:25)?[a-z0-9_-]+(?:\.\d+)?)?\]|([a-z0-9_.-]+))(?::\d{1,5})?"
+)
 _MAX_CACHED_HOSTS = 1000
 
 

@@ -20,17 +20,16 @@ from api.structured_response import (
     StructuredEvent,
     StructuredResponse,
 )
-from settings import Settings
-
-LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
+from settings import Settings, canonical_host, is_loopback
 
 
 class ModelServer(BaseModel):
-    """Address and state of the model server."""
+    """Address, state and kind of the model server; `name` is None if its kind is unknown."""
 
     url: str
     state: str
     message: str
+    name: str | None = None
 
 
 class Health(BaseModel):
@@ -189,14 +188,17 @@ class ApiClient:
 
     def _start_hint(self) -> str:
         address = urlsplit(self.settings.api_base_url)
-        if address.hostname == "api":  # its name in compose.yaml
+        host = canonical_host(address.hostname or "")
+        if host == "api":  # its name in compose.yaml
             return (
                 "Start it with `docker compose up -d`. "
                 "`docker compose logs api` shows why it stopped."
             )
-        if address.hostname not in LOCAL_HOSTS:
+        if not is_loopback(host):
             return "Start the API there, or set `API_BASE_URL` in `.env` to its address."
         command = f"uvicorn backend.main:app --port {address.port or 80}"
+        if host not in ("localhost", "127.0.0.1"):
+            command += f" --host {host}"
         return f"Start everything with `make run`, or only the API with `{command}`."
 
 

@@ -1,19 +1,19 @@
 """State of the API and its model server: cached checks, badge, callout and privacy notice."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Literal
 from urllib.parse import urlsplit
 
 import streamlit as st
 
-from api.client import LOCAL_HOSTS, ApiClient, Health, Model
+from api.client import ApiClient, Health, Model
 from api.errors import ApiError
 from api.status import Status
 from components.callouts import error_callout
-from sanitize.markdown_blocks import sanitize_markdown
-from settings import Settings
+from sanitize.plain_text import plain_text
+from settings import Settings, canonical_host, is_loopback
 
 CACHE_SECONDS = 3.0
 Color = Literal["green", "orange", "red"]
@@ -100,21 +100,10 @@ def service_callout(status: ServiceStatus) -> None:
         error_callout(status.error, on_retry=service_status.clear, key="service_retry")
 
 
-def privacy_notice(*urls: str, local_hosts: str) -> str:
+def privacy_notice(*urls: str, local_hosts: Sequence[str]) -> str:
     """Return where messages are sent, given every address on their way."""
-    hosts = [urlsplit(url).hostname or "" for url in urls if url]
-    remote = [host for host in hosts if not _is_local(host, local_hosts)]
+    hosts = [canonical_host(urlsplit(url).hostname or "") for url in urls if url]
+    remote = [host for host in hosts if not (is_loopback(host) or host in local_hosts)]
     if remote:
-        return f"What you type is sent to **{sanitize_markdown(remote[-1])}**."
+        return f"What you type is sent to **{plain_text(remote[-1])}**."
     return "Runs on **this computer**. Nothing you type leaves it."
-
-
-def _is_local(host: str, local_hosts: str) -> bool:
-    names = [name.strip() for name in local_hosts.lower().split(",")]
-    if host and host in (*LOCAL_HOSTS, *names):
-        return True
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return False
-    return address.is_loopback or address.is_unspecified

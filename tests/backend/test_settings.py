@@ -33,6 +33,27 @@ def test_trailing_slash_of_the_base_url_is_removed(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize(
+    ("value", "url"),
+    [
+        ("http://[::1]:12434/v1/", "http://[::1]:12434/v1"),
+        ("http://[fe80::1%25eth0]:12434/v1", "http://[fe80::1%eth0]:12434/v1"),
+        ("http://[fe80::1%eth0]:12434/v1", "http://[fe80::1%eth0]:12434/v1"),
+        ("http://[::ffff:127.0.0.1]:12434", "http://[::ffff:127.0.0.1]:12434"),
+    ],
+)
+def test_ipv6_base_url_is_accepted_with_its_zone_as_sockets_write_it(
+    value: str, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert load(monkeypatch, DMR_BASE_URL=value).dmr_base_url == url
+
+
+def test_database_url_may_have_an_ipv6_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "postgresql://user:a%40b@[::1]:5432/name"
+    settings = load(monkeypatch, SMOLCHAT_DATABASE_URL=url)
+    assert settings.database_url.get_secret_value() == url
+
+
+@pytest.mark.parametrize(
     ("variable", "value"),
     [
         ("MODEL_ID", " "),
@@ -48,6 +69,15 @@ def test_trailing_slash_of_the_base_url_is_removed(monkeypatch: pytest.MonkeyPat
         ("DMR_BASE_URL", "http://host..name"),
         ("DMR_BASE_URL", "http://ex\x01ample"),
         ("DMR_BASE_URL", f"http://{'x' * 70}"),
+        ("DMR_BASE_URL", "http://[::1:8000/v1"),
+        ("DMR_BASE_URL", "http://::1:8000/v1"),
+        ("DMR_BASE_URL", "http://[::1]8000/v1"),
+        ("DMR_BASE_URL", "http://[127.0.0.1]:8000/v1"),
+        ("SMOLCHAT_DATABASE_URL", "mysql://user:secret@host/name"),
+        ("SMOLCHAT_DATABASE_URL", "postgresql://user:secret@host:port/name"),
+        ("SMOLCHAT_DATABASE_URL", "postgresql://user:secret@[::1/name"),
+        ("SMOLCHAT_DATABASE_URL", "postgresql://user:a@secret@host/name"),
+        ("SMOLCHAT_DATABASE_URL", "postgresql://"),
         ("SMOLCHAT_MAX_TOKENS", "0"),
         ("SMOLCHAT_MAX_TOKENS", "99999999999"),
         ("SMOLCHAT_CONNECT_TIMEOUT_SECONDS", "1e400"),
@@ -59,6 +89,13 @@ def test_trailing_slash_of_the_base_url_is_removed(monkeypatch: pytest.MonkeyPat
         ("SMOLCHAT_ALLOWED_HOSTS", "api:8000"),
         ("SMOLCHAT_ALLOWED_HOSTS", '["api"'),
         ("SMOLCHAT_ALLOWED_HOSTS", "[1]"),
+        ("SMOLCHAT_ALLOWED_HOSTS", "[::1]:8000"),
+        ("SMOLCHAT_ALLOWED_HOSTS", "[::1"),
+        ("SMOLCHAT_ALLOWED_HOSTS", "['api']"),
+        ("SMOLCHAT_ALLOWED_ORIGINS", "http://[::1"),
+        ("SMOLCHAT_ALLOWED_ORIGINS", "http://[::x]:8501"),
+        ("SMOLCHAT_ALLOWED_ORIGINS", "http://notes.example:99999"),
+        ("SMOLCHAT_ALLOWED_ORIGINS", "http://notes.example:0"),
         ("SMOLCHAT_ALLOWED_ORIGINS", "*"),
         ("SMOLCHAT_ALLOWED_ORIGINS", "null"),
         ("SMOLCHAT_ALLOWED_ORIGINS", "notes.example"),
@@ -83,12 +120,22 @@ def test_allowed_hosts_are_parsed_from_commas_or_json(
     assert settings.allowed_hosts == ("api", "notes.example")
 
 
+@pytest.mark.parametrize("value", ["::1,api", "[::1], api", '["[::1]", "api"]', "fd00::1,api"])
+def test_allowed_hosts_may_be_ipv6_addresses(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load(monkeypatch, SMOLCHAT_ALLOWED_HOSTS=value).allowed_hosts[1] == "api"
+
+
 def test_allowed_origins_are_normalized_as_browsers_send_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    value = "https://Notes.Example:443/,http://localhost:5173,http://[::1]:80"
+    value = "https://Notes.Example:443/,http://localhost:5173,http://[::1]:80,http://[0:0::1]:8501"
     settings = load(monkeypatch, SMOLCHAT_ALLOWED_ORIGINS=value)
-    origins = ("https://notes.example", "http://localhost:5173", "http://[::1]")
+    origins = (
+        "https://notes.example",
+        "http://localhost:5173",
+        "http://[::1]",
+        "http://[::1]:8501",
+    )
     assert settings.allowed_origins == origins
 
 

@@ -294,6 +294,7 @@ def test_banner_reports_an_unreachable_model_server() -> None:
         ({"API_BASE_URL": "http://[::]:8000"}, "API_BASE_URL: must be an address"),
         ({"API_BASE_URL": "http://[::1:8000"}, "API_BASE_URL: must be an address"),
         ({"API_BASE_URL": "http://::1:8000"}, "API_BASE_URL: must be an address"),
+        ({"API_BASE_URL": "http://[::1]8000"}, "API_BASE_URL: must be an address"),
         ({"API_BASE_URL": "http://[::1]:8000/api"}, "API_BASE_URL: must be an address"),
         ({"API_BASE_URL": "http://user@[::1]:8000"}, "API_BASE_URL: must be an address"),
         ({"SMOLCHAT_UI_PORT": "99999"}, "SMOLCHAT_UI_PORT"),

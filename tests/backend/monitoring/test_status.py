@@ -61,7 +61,7 @@ async def test_status_reports_versions_services_and_settings(
 ) -> None:
     status = await get_status(api_client)
     health = (await api_client.get("/healthz")).json()
-    assert status["model_server"] == health["model_server"] | {"context_size": None}
+    assert status["model_server"] == health["model_server"] | {"context_size": 8192}
     assert status["version"] == health["version"]
     assert status["python"].startswith("3.")
     assert {"fastapi", "pydantic", "uvicorn", "sqlalchemy", "aiohttp"} <= set(status["packages"])
@@ -146,6 +146,8 @@ async def test_status_contains_no_secret(model_server: FakeModelServer, postgres
         ("postgresql+psycopg://u:p@db.example:5433/notes", "db.example:5433/notes"),
         ("postgresql+psycopg://u:geh@eim@db.example/notes", "db.example/notes"),
         ("postgresql+psycopg:///notes?password=p&host=a&host=b", "a,b/notes"),
+        ("postgresql+psycopg://u:p@[::1]:5433/notes", "[::1]:5433/notes"),
+        ("postgresql+psycopg://u:p@[::1]/notes", "::1/notes"),
         ("postgresql+psycopg://", "localhost/"),
         ("sqlite+aiosqlite:///x/y.db", "x/y.db"),
         ("sqlite+aiosqlite://", ":memory:"),
