@@ -193,7 +193,7 @@ class UsageTracker:
             prompt_tokens_per_second=as_positive_number(self._timings.get("prompt_per_second")),
             completion_tokens_per_second=speed or measured_speed,
             speed_source="model_server" if speed else "smolchat" if measured_speed else None,
-            text_chunks=self._text_chunks if completion is None and self._text_chunks else None,
+            text_chunks=(self._text_chunks or None) if completion is None and is_single else None,
             warnings=self.warnings,
             context_tokens=None if prompt is None or completion is None else prompt + completion,
             context_size=self.context_size,

@@ -45,6 +45,9 @@ def from_chunks(chunks: Iterable[dict[str, Any]]) -> dict[str, Any]:
                 choice.setdefault("logprobs", {"content": []})["content"] += logprobs
             if part.get("finish_reason"):
                 choice["finish_reason"] = part["finish_reason"]
+    for choice in choices.values():
+        for call in choice["message"].get("tool_calls", ()):
+            del call["index"]  # only chunks have one
     response["object"] = "chat.completion"
     return response | {"choices": [choices[index] for index in sorted(choices)]}
 

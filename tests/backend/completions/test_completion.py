@@ -30,7 +30,7 @@ from tests.support.fake_model_server import (
 )
 from tests.support.model_server_variants import LOADING
 from tests.support.requests import HELLO, MODEL_ID, STREAMED
-from tests.support.sse import parse_events, progress_of, receipt_of, text_of
+from tests.support.sse import parse_chunks, parse_events, progress_of, receipt_of, text_of
 from tests.support.waiting import wait_until
 
 # As reported for Qwen3.5 in docker/docker-agent#2327.
@@ -458,3 +458,32 @@ async def test_finished_completion_leaves_no_reference_cycle(
     finally:
         gc.enable()
     assert len(model_server.chat_requests) == 1
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("case", ["chat-n-2", "stream-n-2"])
+async def test_usage_of_several_choices_is_null_where_the_server_counts_only_one(
+    case: str, api_client: httpx.AsyncClient, model_server: FakeModelServer
+) -> None:
+    model_server.replies.append(replay(case))
+    body = HELLO | {"n": 2, "stream": case.startswith("stream")}
+    response = await api_client.post("/chat", json=body)
+    answers = parse_chunks(response.text) if body["stream"] else [response.json()]
+    assert not [answer for answer in answers if answer.get("usage") or "timings" in answer]
+    assert {choice["index"] for each in answers for choice in each["choices"]} == {0, 1}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("choice", ["required", {"type": "function", "function": {"name": "f"}}])
+@pytest.mark.parametrize("stream", [False, True])
+async def test_ignored_tool_choice_is_reported_in_the_receipt(
+    choice: object, api_client: httpx.AsyncClient, model_server: FakeModelServer, *, stream: bool
+) -> None:
+    reply = stream_reply(["No", "."]) if stream else replay("chat-no-max-tokens-short-answer")
+    model_server.replies.append(reply)
+    tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
+    body = HELLO | {"tools": [tool], "tool_choice": choice, "stream": stream}
+    response = await api_client.post("/chat", json=body | {"smolchat": {"receipt": True}})
+    answer = parse_chunks(response.text)[-1] if stream else response.json()
+    [warning] = answer["smolchat"]["receipt"]["warnings"]
+    assert "ignored tool_choice" in warning

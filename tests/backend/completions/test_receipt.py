@@ -1,5 +1,7 @@
 import json
+from collections.abc import Sequence
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -88,6 +90,67 @@ def test_receipt_of_several_choices_has_no_counts_of_a_single_one() -> None:
     assert receipt.completion_tokens is None
     assert receipt.completion_tokens_per_second is None
     assert receipt.finish_reason is None
+
+
+def text_event(text: str, finish_reason: str | None = None) -> bytes:
+    choice = {"index": 0, "delta": {"content": text}, "finish_reason": finish_reason}
+    return event(choices=[choice])
+
+
+def observed_at(times: Sequence[float], chunks: Sequence[bytes], usage: UsageTracker) -> None:
+    """Observe each chunk at its time in seconds after the start."""
+    start = usage.started_at
+    for seconds, chunk in zip(times, chunks, strict=True):
+        with patch("backend.completions.receipt.time.monotonic", return_value=start + seconds):
+            usage.observe(chunk)
+
+
+def test_speed_is_measured_here_where_the_server_reports_only_usage() -> None:
+    usage = UsageTracker("m")
+    counts = {"prompt_tokens": 5, "completion_tokens": 11}
+    chunks = [text_event("a"), text_event("b"), event(choices=[], usage=counts)]
+    observed_at([1, 3, 9], chunks, usage)
+    receipt = usage.receipt()
+    assert receipt.completion_tokens_per_second == 5  # ten tokens after the first, in two seconds
+    assert (receipt.speed_source, receipt.text_chunks) == ("smolchat", None)
+
+
+def test_speed_of_a_stopped_answer_counts_its_chunks() -> None:
+    usage = UsageTracker("m")
+    observed_at([1, 1.5, 2], [text_event(text) for text in "abc"], usage)
+    receipt = usage.receipt()
+    assert (receipt.completion_tokens, receipt.text_chunks) == (None, 3)
+    assert (receipt.completion_tokens_per_second, receipt.speed_source) == (2, "smolchat")
+
+
+@pytest.mark.parametrize(
+    ("times", "texts"), [([1.0], "a"), ([1.0, 1.01], "ab"), ([1.0, 1.0, 1.0], "abc")]
+)
+def test_speed_is_null_if_there_was_too_little_to_measure(times: list[float], texts: str) -> None:
+    usage = UsageTracker("m")
+    observed_at(times, [text_event(text) for text in texts], usage)
+    receipt = usage.receipt()
+    assert (receipt.completion_tokens_per_second, receipt.speed_source) == (None, None)
+
+
+def test_speed_of_the_server_is_preferred() -> None:
+    usage = UsageTracker("m")
+    timings = event(choices=[], timings={"predicted_per_second": 40.0, "predicted_n": 2})
+    observed_at([1, 2, 3], [text_event("a"), text_event("b"), timings], usage)
+    receipt = usage.receipt()
+    assert (receipt.completion_tokens_per_second, receipt.speed_source) == (40, "model_server")
+
+
+@pytest.mark.parametrize(
+    ("finish_reason", "is_ignored"), [("stop", True), ("tool_calls", False), ("length", False)]
+)
+def test_tool_choice_that_the_server_ignored_is_a_warning(
+    finish_reason: str, *, is_ignored: bool
+) -> None:
+    usage = observed(text_event("No.", finish_reason), requires_tool_call=True)
+    warnings = usage.receipt().warnings
+    assert ["ignored tool_choice" in warning for warning in warnings] == [True] * is_ignored
+    assert observed(text_event("No.", finish_reason)).receipt().warnings == []
 
 
 def test_malformed_usage_and_timings_are_ignored() -> None:

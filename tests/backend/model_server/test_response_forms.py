@@ -1,0 +1,185 @@
+"""Responses in another form than was asked for: a stream, one JSON object, without an end."""
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.fake_model_server import (
+    DONE,
+    EVENTS,
+    JSON,
+    FakeModelServer,
+    Reply,
+    chunk,
+)
+from tests.support.requests import HELLO, MODEL_ID, STREAMED
+from tests.support.sse import parse_chunks, text_of
+
+pytestmark = pytest.mark.anyio
+
+USAGE = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
+CALL = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+LOGPROBS = {"content": [{"token": "Hello", "logprob": -0.5, "bytes": None, "top_logprobs": []}]}
+
+
+def whole(message: dict[str, Any], finish_reason: str | None = "stop", **fields: Any) -> bytes:
+    choice = {"index": 0, "message": {"role": "assistant"} | message}
+    choice |= {"finish_reason": finish_reason}
+    return json.dumps({"id": "x", "model": "m", "choices": [choice]} | fields).encode()
+
+
+STREAM = [
+    chunk({"role": "assistant", "content": None}),
+    chunk({"content": "Hello"}),
+    chunk({"content": " there"}),
+    chunk({}, "stop"),
+]
+# Each says "Hello there" and ends by itself.
+FORMS = {
+    "stream": Reply(headers=EVENTS, chunks=[*STREAM, DONE]),
+    "stream as JSON": Reply(headers=JSON, chunks=[*STREAM, DONE]),
+    "stream without done": Reply(headers=EVENTS, chunks=STREAM),
+    "stream without finish reason": Reply(headers=EVENTS, chunks=[*STREAM[:3], DONE]),
+    "stream after a ping": Reply(headers=EVENTS, chunks=[b"data: {}\n\n", *STREAM, DONE]),
+    "stream after a mark": Reply(headers=EVENTS, chunks=[b"\xef\xbb\xbf" + STREAM[0], *STREAM[1:]]),
+    "JSON": Reply(chunks=[whole({"content": "Hello there"})]),
+    "JSON as stream": Reply(headers=EVENTS, chunks=[whole({"content": "Hello there"})]),
+    "JSON as text": Reply(
+        headers=[("Content-Type", "text/plain")], chunks=[b"\n", whole({"content": "Hello there"})]
+    ),
+    "JSON after a mark": Reply(chunks=[b"\xef\xbb\xbf", whole({"content": "Hello there"})]),
+    "JSON without finish reason": Reply(chunks=[whole({"content": "Hello there"}, None)]),
+    "created": Reply(201, chunks=[whole({"content": "Hello there"})]),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+async def test_whole_answer_is_read_from_any_form(
+    form: str, api_client: httpx.AsyncClient, model_server: FakeModelServer
+) -> None:
+    model_server.replies.append(FORMS[form])
+    response = await api_client.post("/chat", json=HELLO)
+    assert response.headers["content-type"] == "application/json"
+    [choice] = response.json()["choices"]
+    assert choice["message"] == {"role": "assistant", "content": "Hello there"}
+    assert (choice["index"], choice["finish_reason"]) == (0, "stop")
+    assert response.json()["model"] == MODEL_ID
+
+
+@pytest.mark.parametrize("form", FORMS)
+async def test_stream_is_read_from_any_form(
+    form: str, api_client: httpx.AsyncClient, model_server: FakeModelServer
+) -> None:
+    model_server.replies.append(FORMS[form])
+    response = await api_client.post("/chat", json=STREAMED)
+    assert response.status_code == 200
+    chunks = parse_chunks(response.text)  # checks that the stream ends with [DONE]
+    assert text_of(chunks) == "Hello there"
+    reasons = [choice["finish_reason"] for each in chunks for choice in each["choices"]]
+    assert [reason for reason in reasons if reason] == ["stop"]
+    assert {each["model"] for each in chunks} == {MODEL_ID}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("stream", [False, True])
+async def test_answer_in_any_form_is_stored_as_finished(
+    form: str, api_client: httpx.AsyncClient, model_server: FakeModelServer, *, stream: bool
+) -> None:
+    model_server.replies.append(FORMS[form])
+    conversation = (await api_client.post("/conversations", json={})).json()["id"]
+    options = {"smolchat": {"conversation": conversation, "receipt": True}}
+    await api_client.post("/chat", json=HELLO | options | {"stream": stream})
+    stored = (await api_client.get(f"/conversations/{conversation}")).json()["messages"][-1]
+    assert (stored["state"], stored["content"]) == ("finished", "Hello there")
+    assert stored["receipt"]["finish_reason"] == "stop"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(headers=EVENTS, chunks=STREAM[:3], end="cut"),
+        Reply(headers=EVENTS, chunks=STREAM[:3]),  # neither a finish reason nor [DONE]
+        Reply(headers=EVENTS, chunks=[DONE]),
+        Reply(headers=EVENTS, chunks=[b"data: {}\n\n", DONE]),
+        Reply(headers=EVENTS, chunks=[b": ping\n\n"]),
+        Reply(headers=EVENTS),
+        Reply(chunks=[whole({"content": "Hello there"})[:-9]], end="cut"),
+        Reply(chunks=[whole({"content": "Hello there"})[:-9]]),
+        Reply(chunks=[b"[]"]),
+        Reply(chunks=[b'{"choices": []}']),
+        Reply(headers=[("Content-Type", "text/html")], chunks=[b"<html><p>Welcome</p></html>"]),
+    ],
+)
+async def test_answer_that_is_cut_or_holds_nothing_is_a_failure(
+    reply: Reply, api_client: httpx.AsyncClient, model_server: FakeModelServer, *, stream: bool
+) -> None:
+    model_server.replies.append(reply)
+    response = await api_client.post("/chat", json=HELLO | {"stream": stream})
+    assert response.status_code == 502 or '"model_server_failed"' in response.text
+
+
+async def test_usage_and_logprobs_of_an_unasked_stream_are_kept(
+    api_client: httpx.AsyncClient, model_server: FakeModelServer
+) -> None:
+    text = chunk({"content": "Hello"}).replace(
+        b'"delta"', b'"logprobs":%b,"delta"' % json.dumps(LOGPROBS).encode()
+    )
+    usage = b'data: {"choices": [], "usage": %b}\n\n' % json.dumps(USAGE).encode()
+    chunks = [text, chunk({}, "length"), usage, DONE]
+    model_server.replies.append(Reply(headers=EVENTS, chunks=chunks))
+    response = (await api_client.post("/chat", json=HELLO)).json()
+    assert response["usage"] == USAGE
+    assert response["object"] == "chat.completion"
+    assert response["choices"][0]["logprobs"] == LOGPROBS
+    assert response["choices"][0]["finish_reason"] == "length"
+
+
+@pytest.mark.parametrize("asks", [False, True])
+async def test_usage_of_an_unstreamed_answer_is_streamed_if_asked_for(
+    api_client: httpx.AsyncClient, model_server: FakeModelServer, *, asks: bool
+) -> None:
+    model_server.replies.append(Reply(chunks=[whole({"content": "Hello"}, usage=USAGE)]))
+    options = {"stream_options": {"include_usage": True}} if asks else {}
+    chunks = parse_chunks((await api_client.post("/chat", json=STREAMED | options)).text)
+    assert [each["usage"] for each in chunks if each.get("usage")] == ([USAGE] if asks else [])
+
+
+async def test_tool_calls_and_reasoning_survive_either_form(
+    api_client: httpx.AsyncClient, model_server: FakeModelServer
+) -> None:
+    message = {"content": None, "reasoning_content": "Hm.", "tool_calls": [CALL]}
+    model_server.replies.append(Reply(chunks=[whole(message, "tool_calls")]))
+    [streamed] = parse_chunks((await api_client.post("/chat", json=STREAMED)).text)
+    delta = streamed["choices"][0]["delta"]
+    assert delta["reasoning_content"] == "Hm."
+    assert delta["tool_calls"] == [CALL | {"index": 0}]
+    first = {"index": 0} | CALL | {"function": {"name": "look", "arguments": "{"}}
+    rest = {"index": 0, "function": {"arguments": "}"}}
+    chunks = [
+        chunk({"reasoning_content": "H"}),
+        chunk({"reasoning_content": "m."}),
+        chunk({"tool_calls": [first]}),
+        chunk({"tool_calls": [rest]}),
+        chunk({}, "tool_calls"),
+        DONE,
+    ]
+    model_server.replies.append(Reply(headers=EVENTS, chunks=chunks))
+    [choice] = (await api_client.post("/chat", json=HELLO)).json()["choices"]
+    assert choice["message"] == {"role": "assistant"} | message
+
+
+async def test_content_parts_of_an_unasked_stream_stay_parts(
+    api_client: httpx.AsyncClient, model_server: FakeModelServer
+) -> None:
+    parts = [
+        {"type": "thinking", "thinking": [{"type": "text", "text": "Hm"}]},
+        {"type": "text", "text": "Answer"},
+    ]
+    chunks = [chunk({"content": [parts[0]]}), chunk({"content": [parts[1]]})]
+    chunks += [chunk({"content": " more"}), chunk({}, "stop"), DONE]
+    model_server.replies.append(Reply(headers=EVENTS, chunks=chunks))
+    [choice] = (await api_client.post("/chat", json=HELLO)).json()["choices"]
+    assert choice["message"]["content"] == [*parts, {"type": "text", "text": " more"}]
