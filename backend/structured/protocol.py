@@ -163,10 +163,11 @@ class StructuredResponse(BaseModel):
         Field(description="The keywords that only validation enforced, for any of the answers."),
     ]
     has_grammar: Annotated[
-        bool,
+        bool | None,
         Field(
             description="Whether the model server constrains the model by a schema. If not, "
-            "only the prompt and validation enforce it."
+            "only the prompt and validation enforce it. Null if that could not be found out: "
+            "then it was asked to."
         ),
     ]
     smolchat: _OptionalExtensions = None

@@ -65,7 +65,7 @@ class StructuredResponse(BaseModel):
     answers: Annotated[list[StructuredAnswer], Field(min_length=1)]
     usage: Usage = Usage()
     unenforced: list[Unenforced] = []
-    has_grammar: bool = True
+    has_grammar: bool | None = None  # None if it could not be found out
 
     @property
     def answer(self) -> StructuredAnswer:

@@ -20,6 +20,7 @@ Color = Literal["green", "orange", "red"]
 BADGES: dict[str, tuple[str, str, Color]] = {
     "ready": ("Ready", ":material/check_circle:", "green"),
     "loading": ("Loading model", ":material/hourglass_top:", "orange"),
+    "load_failed": ("Model did not load", ":material/error:", "orange"),
     "model_missing": ("Model not found", ":material/error:", "orange"),
     "silent": ("Model server not responding", ":material/hourglass_top:", "orange"),
     "unreachable": ("Model server offline", ":material/error:", "orange"),
@@ -63,7 +64,7 @@ def service_status() -> ServiceStatus:
     except ApiError as error:
         return ServiceStatus(None, [], error)
     with suppress(ApiError):  # the model server is gone; the next check reports it
-        if health.model_server.state in ("ready", "model_missing"):
+        if health.model_server.state in ("ready", "load_failed", "model_missing"):
             return ServiceStatus(health, api().models())
     return ServiceStatus(health, [])
 

@@ -143,6 +143,8 @@ class FakeModelServer:
         self.requests: list[RecordedRequest] = []
         self.replies: deque[Reply] = deque()
         self.models = variant.models
+        self.routes: dict[str, Reply] = {}  # by path: what other GET requests get
+        self.empty_chat_reply = replay("err-empty-body")
         self.preload_reply = replay("preload-only-loaded")
         self.port = 0
         self.prefixes = variant.prefixes
@@ -161,7 +163,9 @@ class FakeModelServer:
         return [
             request
             for request in self.requests
-            if request.path.endswith("/chat/completions") and PRELOAD not in request.headers
+            if request.path.endswith("/chat/completions")
+            and request.body is not None
+            and PRELOAD not in request.headers
         ]
 
     @property
@@ -179,11 +183,14 @@ class FakeModelServer:
             writer.close()
 
     def _reply(self, request: RecordedRequest) -> Reply:
-        routes = {prefix + "/models": self.models for prefix in self.prefixes}
-        if request.method == "GET" and request.path in routes:
-            return routes[request.path]
+        routes = self.routes | {prefix + "/models": self.models for prefix in self.prefixes}
+        path = request.path.partition("?")[0]
+        if request.method == "GET" and path in routes:
+            return routes[path]
         if request.path not in [prefix + "/chat/completions" for prefix in self.prefixes]:
             return self.variant.unknown_route
+        if request.body is None:
+            return self.empty_chat_reply
         if not re.fullmatch(self.variant.model_id_pattern, request.body["model"]):
             return self.variant.unknown_model
         if PRELOAD in request.headers and self.variant.supports_preload:
@@ -244,11 +251,12 @@ def running_fake_model_server(
     prefixes: Sequence[str] = PREFIXES,
     variant: ServerVariant | None = None,
     host: str = "127.0.0.1",
+    port: int = 0,
 ) -> Iterator[FakeModelServer]:
-    """Serve on a free port, in its own thread."""
+    """Serve on `port`, or a free one, in its own thread."""
     server = FakeModelServer(variant or ServerVariant(prefixes))
     loop = asyncio.new_event_loop()
-    listener = loop.run_until_complete(asyncio.start_server(server.serve, host, 0))
+    listener = loop.run_until_complete(asyncio.start_server(server.serve, host, port))
     server.port = listener.sockets[0].getsockname()[1]
     thread = threading.Thread(target=loop.run_forever)
     thread.start()

@@ -332,8 +332,7 @@ def test_result_of_a_probe_is_not_believed_for_good(reply: Reply) -> None:
 
 
 def test_another_server_at_the_same_address_is_probed_again() -> None:
-    settings = {"server_check_seconds": 0.05}
-    with running_pair(to_probe(IGNORED["prose"]), **settings) as (url, server):
+    with running_pair(to_probe(IGNORED["prose"]), server_check_seconds=0.05) as (url, server):
         assert has_grammar(url) is False
         assert isinstance(server.variant, ScriptedVariant)
         server.variant = replace(server.variant, script=to_probe(ENFORCED["plain"]))

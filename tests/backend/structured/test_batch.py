@@ -172,11 +172,12 @@ async def test_schema_is_narrowed_once_per_level() -> None:
 
 
 def test_deadline_includes_the_probe(model_server: FakeModelServer) -> None:
-    model_server.replies += [Reply(end="hang")]
+    model_server.replies += [Reply(end="hang")] * 2
     with running_api(settings_for(model_server, structured_seconds=0.5)) as url:
         status, response = post(url, structured_request())
     assert (status, response["error"]["code"]) == (504, "model_server_timeout")
-    assert model_server.chat_requests[0].disconnected.wait(5)
+    assert all(request.disconnected.wait(5) for request in model_server.chat_requests)
+    assert len(model_server.chat_requests) == 2
 
 
 def test_deadline_includes_all_answers(model_server: FakeModelServer) -> None:

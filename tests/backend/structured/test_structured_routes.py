@@ -180,7 +180,8 @@ def test_server_without_grammar_support_gets_only_the_instruction(
 def test_server_that_rejects_response_format_has_no_grammar_support(
     api_url: str, model_server: FakeModelServer
 ) -> None:
-    model_server.replies += [replay("err-bad-json"), stream_text(ANN)]
+    refusal = b'{"error": {"message": "response_format.type must be text or json_object"}}'
+    model_server.replies += [Reply(400, chunks=[refusal]), stream_text(ANN)]
     status, response = post(api_url, structured_request())
     assert (status, response["has_grammar"]) == (200, False)
 

@@ -1,8 +1,11 @@
-"""The privacy notice: which addresses count as this computer."""
+"""A badge for each state, and the privacy notice: which addresses count as this computer."""
+
+from typing import get_args
 
 import pytest
 
-from components.service_status import privacy_notice
+from backend.monitoring.model_server_check import ModelServerState
+from components.service_status import BADGES, privacy_notice
 from sanitize.plain_text import plain_text
 
 LOCAL_HOSTS = ("api", "engine", "172.17.0.1", "fd00::7")
@@ -38,3 +41,7 @@ def test_notice_is_local_only_if_every_address_is_this_computer(
 def test_service_names_are_remote_unless_configured_as_local(host: str) -> None:
     notice = privacy_notice(f"http://{host}:8000", local_hosts=())
     assert notice == f"What you type is sent to **{host}**."
+
+
+def test_every_state_of_the_model_server_has_a_badge() -> None:
+    assert {*get_args(ModelServerState), "api_down"} == set(BADGES)
