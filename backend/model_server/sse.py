@@ -8,7 +8,8 @@ on the stream is parsed.
 import re
 import time
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 from pydantic_core import from_json, to_json
 
@@ -29,8 +30,37 @@ _FINISHED = re.compile(rb'"finish_reason"\s*:\s*"[^"]')
 _DONE_LINE = re.compile(_START + rb"data: ?\[DONE\]")
 _DATA_LINE = re.compile(_START + rb"data: ?([^\r\n]*)")
 _FIELD_LINE = re.compile(_START + rb"(?:data|event|error):")
+_TEXT = re.compile(rb'"(?:content|reasoning_content|reasoning)"\s*:\s*"((?:[^"\\]|\\.)*)"')
 _OTHER_LINE = re.compile(_START + rb"[^:\s]")  # not a comment
 _MODEL = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")')
+
+
+@dataclass(frozen=True)
+class _ChunkTemplate:
+    """What is the same in most chunks of a stream: all but their text."""
+
+    start: bytes
+    end: bytes
+    renamed_start: bytes
+    renamed_end: bytes
+
+    @classmethod
+    def of(cls, chunk: bytes, replacement: tuple[bytes, bytes] | None) -> Self | None:
+        """Return the template of a chunk that was passed on, or None if it has no text."""
+        text = _TEXT.search(chunk)
+        if not text or not chunk.endswith(b"\n\n"):
+            return None
+        start, end = chunk[: text.start(1)], chunk[text.end(1) :]
+        names = replacement or (b"", b"")
+        return cls(start, end, start.replace(*names), end.replace(*names))
+
+    def rename(self, received: bytes) -> bytes | None:
+        """Return `received` with the model's id, or None if it is not such a chunk."""
+        if not (received.startswith(self.start) and received.endswith(self.end)):
+            return None
+        text = received[len(self.start) : -len(self.end)]
+        is_plain = text and b'"' not in text and b"\\" not in text and text.isascii()
+        return self.renamed_start + text + self.renamed_end if is_plain else None
 
 
 class SseRelay:
@@ -50,6 +80,7 @@ class SseRelay:
         self._tail = b""  # the last four bytes that were returned
         self._json: bytearray | None = None  # the body, if it is one JSON object
         self._replacement: tuple[bytes, bytes] | None = None  # the server's model field, and ours
+        self._template: _ChunkTemplate | None = None  # the latest chunk with text
         # Of several choices, only parsing tells which has finished.
         self._parsed = ParsedStream(self._state, self._normalizer) if choices > 1 else None
 
@@ -74,6 +105,9 @@ class SseRelay:
             self._json += received
             self._check_size(len(self._json))
             return b""
+        template = None if self._buffer else self._template
+        if template and (renamed := template.rename(received)):
+            return renamed
         if self._parsed and self._state.has_begun:
             buffered, self._buffer = self._buffer, b""
             return self._parse(buffered + received)
@@ -121,6 +155,7 @@ class SseRelay:
 
     def _parse(self, received: bytes) -> bytes:
         if self._parsed is None:
+            self._template = None
             self._parsed = ParsedStream(self._state, self._normalizer)
         chunks = self._parsed.feed(received)
         self._check_size(self._parsed.buffered_bytes)
@@ -143,6 +178,8 @@ class SseRelay:
             state.started.add(0)
         if not state.finished and _FINISHED.search(events):
             state.finished.add(0)
+        if count == 1 and not state.finished:
+            self._template = _ChunkTemplate.of(lines, self._replacement)
         self._tail = (self._tail + renamed)[-4:] if len(renamed) < 4 else renamed[-4:]
         return renamed
 

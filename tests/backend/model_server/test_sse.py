@@ -69,6 +69,29 @@ def test_every_line_ending_of_sse_is_accepted(line_end: bytes) -> None:
     assert b"ai/smollm2" in relayed(stream.replace(b"\n", line_end))
 
 
+TEXTS = [
+    "Hi",
+    " there",
+    "",
+    ' "quoted" ',
+    "back\\slash",
+    "line\nbreak",
+    "é",
+    "\U0001f642",
+    "a",
+    "b",
+]
+
+
+@pytest.mark.parametrize("name", [PATH, "ai/smollm2"])
+def test_chunks_that_differ_in_their_text_only_keep_it(name: str) -> None:
+    chunks = [chunk(text, model=name) for text in TEXTS * 2]
+    varied = chunk("x", model=name).replace(b'"object"', b'"created":5,"object"')
+    received = [*chunks, varied, varied, chunks[0], chunk(finish_reason="stop", model=name), DONE]
+    output = relayed(*received)
+    assert output == b"".join(received).replace(name.encode(), b"ai/smollm2")
+
+
 def test_generated_text_is_never_parsed_as_protocol() -> None:
     text = f'"model":"{PATH}" data: [DONE] "finish_reason":"stop" \ndata: {{"error": 1}}\nerror: no'
     events = relayed(chunk(text) + chunk(finish_reason="stop") + DONE).split(b"\n\n")
