@@ -26,7 +26,6 @@ _MAX_REASONS = 5
 _REASON_KEYS = (
     *("message", "detail", "errordescription", "errormessage", "faultstring", "msg"),
     *("description", "reason", "text", "cause", "fault", "response", "data", "innererror"),
-    "exception",
 )
 _MORE_REASON_KEYS = (
     *("errors", "details", "violations", "fieldviolations", "invalidparams", "issues"),
@@ -181,7 +180,9 @@ def _reasons(value: Any) -> Iterator[Reason]:
 def _main_reasons(value: dict[str, Any]) -> list[Reason]:
     fields = {_normalize(key): item for key, item in value.items()}
     has_details = isinstance(fields.get("error"), dict | list)
-    for key in ("error", *_REASON_KEYS) if has_details else (*_REASON_KEYS, "error", "title"):
+    for key in (
+        ("error", *_REASON_KEYS) if has_details else (*_REASON_KEYS, "error", "exception", "title")
+    ):
         if reasons := list(_reasons(fields.get(key))):
             name = _field_name(fields)
             return [Reason(reason.text, reason.field or name) for reason in reasons]

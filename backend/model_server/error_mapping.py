@@ -12,7 +12,6 @@ from backend.errors import (
     ChatTemplateError,
     InvalidRequestError,
     ModelLoadingError,
-    ModelNotFoundError,
     ModelOutputUnreadableError,
     ModelServerError,
     ModelServerRouteNotFoundError,
@@ -26,6 +25,7 @@ from backend.model_server.context_overflow import context_overflow
 from backend.model_server.error_body import ErrorBody, read_error_body
 from backend.model_server.error_status import effective_status
 from backend.model_server.load_failure import is_crash, load_failure, runtime_failure
+from backend.model_server.missing_model import missing_model, missing_model_by_code
 from backend.model_server.plain_sentence import join_sentences
 
 logger = logging.getLogger(__name__)
@@ -62,19 +62,13 @@ def error_from_response(status: int | None, body: bytes) -> SmolChatError:
 
 def _error_from_text(status: int | None, said: ErrorBody) -> SmolChatError | None:
     """Return the error that the server describes by its words or a code of its own, if any."""
-    first_line = said.message.partition("\n")[0]  # a log may follow
-    if error := _first_match(_QUOTING_MESSAGES, said):
+    is_about_key = status in (401, 402, 403, 407)
+    error = _first_match(_QUOTING_MESSAGES, said) or missing_model(said) or load_failure(said.text)
+    if error or is_about_key:
         return error
-    if _MODEL_MISSING.search(first_line):
-        return _model_not_found(first_line)
-    if failure := load_failure(said.text):
-        return failure
-    if status in (401, 402, 403, 407):  # about the API key, whatever it says
-        return None
-    if _has_model_label(said) or (status == 404 and _MODEL_MENTIONED.search(first_line)):
-        return _model_not_found(first_line)
     return (
-        runtime_failure(said.text)
+        missing_model_by_code(status, said)
+        or runtime_failure(said.text)
         or choice_limit(said.param, said.message)
         or context_overflow(said.text, said.counts)
         or _first_match(_KNOWN_MESSAGES, said)
@@ -90,31 +84,10 @@ def _first_match(
     return None
 
 
-def _has_model_label(said: ErrorBody) -> bool:
-    return any(
-        re.sub(r"[^a-z]", "", label.lower()) in _MODEL_LABELS
-        for label in said.labels
-        if isinstance(label, str)
-    )
-
-
 def _reason(said: ErrorBody) -> str:
     """Return what the server said as ": a plain sentence", or ""."""
     reason = join_sentences([str(reason) for reason in said.reasons])
     return f": {reason}" if reason else ""
-
-
-def _model_not_found(message: str) -> ModelNotFoundError:
-    if _NO_MODEL_LOADED.search(message):
-        return ModelNotFoundError(
-            "The model server has no model loaded. Load one there, or choose one from GET /models.",
-            param="model",
-        )
-    return ModelNotFoundError(
-        "The model server does not have this model. Pull it (`docker model pull …`), or "
-        "choose one from GET /models.",
-        param="model",
-    )
 
 
 def _error_from_status(status: int | None, said: ErrorBody) -> SmolChatError:
@@ -149,6 +122,14 @@ def _bad_key(_reason: str) -> ModelServerError:
     return ModelServerError("The model server rejected the API key. Check DMR_API_KEY.")
 
 
+def proxy_password_error() -> ModelServerError:
+    """Return the error for status 407, which comes from a proxy and not from the model server."""
+    return ModelServerError(
+        "The proxy of the model server requires a user and a password. Set them in the proxy's "
+        "URL, as in HTTPS_PROXY=http://user:password@proxy.example:3128."
+    )
+
+
 def _no_credit(reason: str) -> ModelServerError:
     return ModelServerError(
         f"The account at the model server has no credit left{reason}. Check its plan."
@@ -169,6 +150,7 @@ _ERRORS_BY_STATUS: dict[int | None, Callable[[str], SmolChatError]] = {
     403: lambda reason: ModelServerError(
         f"The model server denied access{reason}. Check DMR_API_KEY."
     ),
+    407: lambda _reason: proxy_password_error(),
     413: lambda reason: RequestTooLargeError(
         f"The request is too large for the model server{reason}. Send fewer or shorter messages."
     ),
@@ -181,31 +163,12 @@ _ERRORS_BY_STATUS: dict[int | None, Callable[[str], SmolChatError]] = {
     ),
 }
 # Proxies in front of a server.
-_ERRORS_BY_STATUS[407] = _ERRORS_BY_STATUS[401]
 _ERRORS_BY_STATUS[524] = _ERRORS_BY_STATUS[504]
 
 _BUSY = re.compile(
     r"\boverloaded\b|\b(?:is|server|too) busy\b|\brate limit|too many requests"
     r"|pending requests exceeded|no (?:free |available )?slots?\b|at capacity",
     re.IGNORECASE,
-)
-_MODEL_MISSING = re.compile(
-    r"\bmodels?\b[ :=]{0,3}(?:name=|id=?)?(?:[\"'`][^\"'`]{1,200}[\"'`]|\S{1,200})?,? ?"
-    r"(?:is |was |could |does |do )?(?:not (?:be )?found|not exist|not available|has been "
-    r"decommissioned)\b"
-    r"|\b(?:invalid|unknown) model(?: name| id\w*)?(?::| passed| [\"'`])|\bnot a valid model\b"
-    r"|\bmodel identifier is invalid|\bno endpoints found for|\bunable to access model"
-    r"|\bcould not find (?:real modelID|suitable (?:inference )?handler)"
-    r"|\bno models? (?:is |are |have been )?(?:currently )?loaded",
-    re.IGNORECASE,
-)
-_MODEL_MENTIONED = re.compile(
-    r"^model: \S+$|model\b.{0,300}\b(?:not found|does not exist)", re.IGNORECASE
-)
-_NO_MODEL_LOADED = re.compile(r"no models?\b.{0,20}\bloaded", re.IGNORECASE)
-_MODEL_LABELS = (
-    *("modelnotfound", "modelnotavailable", "modelnotsupported", "modeldecommissioned"),
-    *("unknownmodel", "invalidmodel", "deploymentnotfound"),
 )
 # These quote the request or the model's output, which may hold any words.
 _QUOTING_MESSAGES: list[tuple[re.Pattern[str], Callable[[str], SmolChatError]]] = [
@@ -236,7 +199,8 @@ _QUOTING_MESSAGES: list[tuple[re.Pattern[str], Callable[[str], SmolChatError]]] 
 _KNOWN_MESSAGES: list[tuple[re.Pattern[str], Callable[[str], SmolChatError]]] = [
     (
         re.compile(
-            r"^Loading model|model\b.{0,200} is (?:currently |still )loading", re.IGNORECASE
+            r"^Loading model|(?i:\b(?:model|server)\b.{0,200} is (?:currently |still )?"
+            r"(?:loading|being loaded|warming up|starting up))"
         ),
         lambda _: ModelLoadingError("The model is still loading. Try again in a few seconds."),
     ),

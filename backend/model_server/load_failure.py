@@ -10,14 +10,18 @@ from backend.errors import ModelLoadFailedError, ModelServerError
 
 _LOAD_FAILED = re.compile(
     # Docker Model Runner
-    r"unable to (?:load|start) runner|waiting for runner to be ready|memory to load the model"
+    r"unable to (?:load|start) runner|waiting for runner to be ready"
+    r"|(?:memory|VRAM|resources) to load\b"
     # Ollama
-    r"|llama runner (?:process )?(?:has terminated|exited|no longer running)"
+    r"|llama[ -](?:runner|server) (?:process )?(?:has terminated|exited|no longer running)"
     r"|waiting for llama runner to start|requires more (?:system )?memory \("
-    # llama.cpp, LM Studio, LocalAI, llama-swap
-    r"|(?:failed|unable|error|could not) (?:to )?(?:load|start)(?:ing)? (?:the )?model\b"
-    r"|\bmodel\b.{0,200}? failed to load\b|\bmodel load(?:ing)? (?:was stopped|error|failed)"
+    r"|not supported by your version"
+    # llama.cpp, LM Studio, LocalAI, llama-swap, vLLM
+    r"|(?:failed|unable|error|could not) (?:to )?(?:load|start)(?:ing)? (?:the )?(?:model|llama)\b"
+    r"|\bmodel\b.{0,200}? (?:failed to (?:load|start)|(?:could not|cannot) be loaded)\b"
+    r"|\bmodel load(?:ing)? (?:was stopped|error|failed)|\bloading (?:the )?model failed"
     r"|\bmodel (?:name=\S{1,200} )?is not (?:loaded|running)\b|upstream command exited"
+    r"|engine (?:core )?initialization failed|memory for the cache blocks"
     r"|(?:unknown|unsupported) (?:model )?architecture",
     re.IGNORECASE,
 )
@@ -25,14 +29,16 @@ _CRASHED = re.compile(
     r"terminated unexpectedly|unexpectedly stopped"
     r"|\b(?:model|process|runner|worker|engine) (?:has )?(?:crashed|died)\b"
     r"|\bEngineDeadError|\bEngineCore encountered|background loop has errored"
-    r"|segmentation fault|\bsignal: (?:killed|aborted)",
+    r"|segmentation fault|\bsignal: (?:killed|aborted)|running the model: unexpected EOF",
     re.IGNORECASE,
 )
 _NO_MEMORY = re.compile(
-    r"\b(?:not enough|insufficient) (?:\w+ )?(?:memory|V?RAM\b|resources)|\bout of (?:\w+ )?memory"
+    r"\b(?:not|n't) (?:have )?enough (?:\w+ )?(?:memory|V?RAM\b|resources)"
+    r"|\binsufficient (?:\w+ )?(?:memory|V?RAM\b|resources)|\bout of (?:\w+ )?memory|\bOOM"
     r"|\b(?:failed|unable|attempting) to allocate|cannot allocate memory|(?:cuda|hip)Malloc failed"
-    r"|OutOf(?:Device|Host)?Memory|requires more (?:system )?memory|bad_alloc|no available memory",
-    re.IGNORECASE,
+    r"|OutOf(?:Device|Host)?Memory|requires more (?:system )?memory|bad_alloc|no available memory"
+    r"|\btoo (?:large|big) (?:to fit (?:in|into)|for) (?:\w+ )?(?:memory|VRAM)|^model too big",
+    re.IGNORECASE | re.MULTILINE,
 )
 _MEMORY_NEEDED = re.compile(
     r"more (?:system )?memory \((\d[\d.]* ?\w?i?B)\) than is available \((\d[\d.]* ?\w?i?B)\)"
@@ -40,7 +46,8 @@ _MEMORY_NEEDED = re.compile(
 _ARCHITECTURE = re.compile(
     r"(?:unknown|unsupported) (?:model )?architecture(?:: ?['\"]([\w.-]{1,60}))?"
     r"|\bmodel architectures \[?['\"]?([\w.-]{1,60})['\"]?\]? are not supported"
-    r"|unknown pre-tokenizer type: '([\w.-]{1,60})",
+    r"|unknown (?:pre-tokenizer|model) type: ?'([\w.-]{1,60})|not supported by your version"
+    r"|does not recognize this architecture",
     re.IGNORECASE,
 )
 
@@ -101,7 +108,7 @@ _LOAD_REASONS: list[tuple[re.Pattern[str], Callable[[re.Match[str]], str]]] = [
     (_ARCHITECTURE, _architecture_reason),
     (
         re.compile(
-            r"corrupted|not within the file bounds|invalid magic|failed to read magic|bad magic"
+            r"\bcorrupt|not within the file bounds|invalid magic|failed to read magic|bad magic"
             r"|unexpected(?:ly reached)? end of file|digest mismatch|file is truncated",
             re.IGNORECASE,
         ),

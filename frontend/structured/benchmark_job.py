@@ -27,7 +27,12 @@ _METHOD_ERRORS = (
     "schema_unsatisfiable",
 )
 # The model server failed or timed out. It may be back for the next trial.
-_SERVER_ERRORS = ("model_server_failed", "model_server_timeout")
+_SERVER_ERRORS = (
+    "model_server_failed",
+    "model_server_timeout",
+    "model_load_failed",
+    "model_output_invalid",
+)
 SMOLCHAT = "SmolChat"
 
 

@@ -75,6 +75,22 @@ def test_prompt_that_fits_without_max_tokens_is_about_max_tokens(text: str) -> N
     assert "together with max_tokens (20 tokens, limit 512). Lower max_tokens" in error.message
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        (
+            "max_tokens=5000 cannot be greater than max_model_len=512. Please request fewer output "
+            "tokens."
+        ),
+        "max_completion_tokens is too large: it exceeds the maximum context length of 512",
+    ],
+)
+def test_max_tokens_beyond_the_context_is_about_max_tokens(text: str) -> None:
+    error = context_overflow(text, {})
+    assert isinstance(error, ContextLengthExceededError)
+    assert error.param == "max_tokens"
+
+
 def test_numbers_of_their_own_fields_replace_those_in_the_text() -> None:
     error = context_overflow("request (1 tokens) exceeds the available context size", {"n_ctx": 8})
     assert error is not None

@@ -204,6 +204,8 @@ FAULTS: list[tuple[int | None, Any, type[SmolChatError]]] = [
         TooManyRequestsError,
     ),
     # by its words
+    (503, {"error": {"message": "The model is being loaded"}}, ModelLoadingError),
+    (503, {"detail": "The server is warming up"}, ModelLoadingError),
     (
         503,
         {"error": {"message": "Loading model", "type": "unavailable_error", "code": 503}},

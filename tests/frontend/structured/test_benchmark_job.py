@@ -90,6 +90,22 @@ def test_rejected_request_counts_as_refused(api_url: str, model_server: FakeMode
     assert job.experiment.trials[0].fault
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"unable to load runner: out of memory",
+        b"The model produced output that does not match the expected peg-native format",
+    ],
+)
+def test_failure_of_the_model_counts_as_failed(
+    message: bytes, api_url: str, model_server: FakeModelServer
+) -> None:
+    model_server.replies += [Reply(500, chunks=[message]), text_reply(GOOD)]
+    job = job_at(api_url, ["json_schema", "json_object"])
+    assert job.wait(10)
+    assert outcomes(job) == [("json_schema", "failed"), ("json_object", "valid")]
+
+
 @pytest.mark.parametrize("method", ["json_schema", "SmolChat"])
 def test_lost_model_server_counts_as_failed(
     method: str, api_url: str, model_server: FakeModelServer
