@@ -184,7 +184,9 @@ class CompletionRequest(_PassthroughModel):
         Field(min_length=1, fail_fast=True, description="The conversation so far, oldest first."),
     ]
     model: Annotated[
-        str | None, Field(min_length=1, description="The model's id; by default `MODEL_ID`.")
+        str | None,
+        # What is learnt about a model is kept by its id.
+        Field(min_length=1, max_length=1000, description="The model's id; by default `MODEL_ID`."),
     ] = None
 
     stream: Annotated[

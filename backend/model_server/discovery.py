@@ -21,9 +21,9 @@ from backend.model_server.base_url import base_url_candidates
 from backend.model_server.connection import HTTP_ERRORS, map_http_error, read_body, redirect_error
 from backend.model_server.error_mapping import error_from_response
 from backend.model_server.json_text import parse_json
-from backend.model_server.management_api import ManagementApi
-from backend.model_server.model_ids import find_model, normalize_id, same_model
-from backend.model_server.model_list import fingerprint, parse_model_list
+from backend.model_server.management_api import ManagementApi, find_stored_model, stored_names
+from backend.model_server.model_ids import find_model, normalize_id
+from backend.model_server.model_list import MAX_ID_CHARACTERS, fingerprint, parse_model_list
 from backend.model_server.server_cache import MAX_CACHE_ENTRIES, ServerCaches
 from backend.settings import Settings
 
@@ -35,10 +35,10 @@ _UNBOUNDED_OWNERS = {*_LLAMA_CPP_OWNERS, "library"}
 
 # What a server answers that has no such route.
 _MISSING_ROUTE_STATUSES = {404, 405, 410, 501}
-# What a gateway answers that finds no server behind it, or a server that does not take requests yet.
+# What a gateway answers that finds no server, or a server that does not take requests yet.
 _UNAVAILABLE_STATUSES = {502, 503, 504}
 # What a server that chats may answer to a request for a list that it does not have.
-_NO_LIST_STATUSES = {400, 404, 405, 410, 500, 501}
+_NO_LIST_STATUSES = {400, 404, 405, 410, 501}
 
 
 class ModelServerDiscovery:
@@ -61,7 +61,8 @@ class ModelServerDiscovery:
         self._search: asyncio.Task[str] | None = None
         self._models: list[dict[str, Any]] = []  # the latest model list
         self._fingerprint: list[str] = []
-        self._entries: dict[str, dict[str, Any] | None] = {}  # by any name of a model
+        # By any name of a model: its entries in the model list, and in the one below.
+        self._entries: dict[str, tuple[dict[str, Any] | None, dict[str, Any] | None]] = {}
         # The base URLs without a model list that chat all the same.
         self._chat_routes: TTLCache[str, bool] = self.caches.new()
         # Docker Model Runner's own list, which has digests and packages.
@@ -94,13 +95,7 @@ class ModelServerDiscovery:
 
     def find(self, model: str) -> dict[str, Any] | None:
         """Return the entry of the latest model list that serves `model`, or None."""
-        if model not in self._entries:
-            if len(self._entries) >= MAX_CACHE_ENTRIES:
-                self._entries.clear()
-            names = [model, *_stored_names(self.stored_model(model))]
-            entries = (find_model(name, self._models) for name in names)
-            self._entries[model] = next(filter(None, entries), None)
-        return self._entries[model]
+        return self._find_entries(model)[0]
 
     async def find_stored(self, model: str) -> dict[str, Any] | None:
         """Return the entry that serves `model`, which may also be named by its digest, or None."""
@@ -110,15 +105,7 @@ class ModelServerDiscovery:
 
     def stored_model(self, model: str) -> dict[str, Any] | None:
         """Return what Docker Model Runner's own list has of `model`, or None."""
-        stored_models = self._stored_models.get(self.url, [])
-        return next(
-            (
-                stored
-                for stored in stored_models
-                if any(same_model(name, model) for name in _stored_names(stored))
-            ),
-            None,
-        )
+        return self._find_entries(model)[1]
 
     def model_key(self, model: str) -> str:
         """Return what all names of `model` have in common, to keep what is learnt about it."""
@@ -129,7 +116,7 @@ class ModelServerDiscovery:
         """Return all known names of `model`, the one that is listed first."""
         entry = self.find(model)
         listed = [entry["id"]] if entry else []
-        return list(dict.fromkeys([*listed, model, *_stored_names(self.stored_model(model))]))
+        return list(dict.fromkeys([*listed, model, *stored_names(self.stored_model(model))]))
 
     async def fetch_stored_models(self) -> None:
         """Ask a Docker Model Runner for its own list, unless that is known."""
@@ -142,6 +129,18 @@ class ModelServerDiscovery:
 
     async def close(self) -> None:
         await cancel_tasks([self._search])
+
+    def _find_entries(self, model: str) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+        if entries := self._entries.get(model):
+            return entries
+        stored_model = find_stored_model(model, self._stored_models.get(self.url, []))
+        names = [model, *stored_names(stored_model)]
+        listed = next(filter(None, (find_model(name, self._models) for name in names)), None)
+        if len(self._entries) >= MAX_CACHE_ENTRIES:
+            self._entries.clear()
+        if len(model) <= MAX_ID_CHARACTERS:
+            self._entries[model] = listed, stored_model
+        return listed, stored_model
 
     async def _discover(self) -> str:
         """Return the first base URL with a model list, else the first one with a chat route.
@@ -195,6 +194,8 @@ class ModelServerDiscovery:
             return parse_model_list(raw)
         if response.status_code in _NO_LIST_STATUSES:
             return None
+        if response.status_code == 500:  # it may chat all the same, and have a list again
+            return self._models or None
         raise error_from_response(response.status_code, raw)
 
     async def _has_chat_route(self, base_url: str) -> bool:
@@ -261,14 +262,6 @@ def ignore_result(task: asyncio.Task[Any]) -> None:
     """Retrieve a task's exception, so that asyncio does not log it if nothing awaits the task."""
     if not task.cancelled():
         task.exception()
-
-
-def _stored_names(stored_model: dict[str, Any] | None) -> list[str]:
-    """Return the digest and the tags of a model in Docker Model Runner's own list."""
-    fields = stored_model or {}
-    tags = fields.get("tags")
-    names = [fields.get("id"), *(tags if isinstance(tags, list) else ())]
-    return [name for name in names if isinstance(name, str) and name]
 
 
 def _is_chat_response(response: httpx.Response, raw: bytes) -> bool:

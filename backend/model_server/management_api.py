@@ -75,6 +75,26 @@ class ManagementApi:
         return parse_json(raw) if response.status_code == 200 else None
 
 
+def find_stored_model(model: str, stored_models: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the stored model that has `model` as its digest, or as one of its tags, or None."""
+    return next(
+        (
+            stored
+            for stored in stored_models
+            if any(same_model(name, model) for name in stored_names(stored))
+        ),
+        None,
+    )
+
+
+def stored_names(stored_model: dict[str, Any] | None) -> list[str]:
+    """Return the digest and the tags of a stored model."""
+    fields = stored_model or {}
+    tags = fields.get("tags")
+    names = [fields.get("id"), *(tags if isinstance(tags, list) else ())]
+    return [name for name in names if isinstance(name, str) and name]
+
+
 def packaged_context_size(stored_model: dict[str, Any]) -> int | None:
     """Return the context size in a model's package, in tokens."""
     return as_count(as_dict(stored_model.get("config")).get("context_size")) or None

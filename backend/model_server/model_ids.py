@@ -4,7 +4,6 @@ Docker Model Runner completes an id as `normalizeModelName` in docker/model-runn
 """
 
 import re
-from functools import lru_cache
 from typing import Any
 
 _HUB = re.compile(r"^(?:index\.)?docker\.io/")
@@ -61,7 +60,6 @@ def digest_of(model_id: str) -> str:
     return f"sha256:{match[1].lower()}" if match else ""
 
 
-@lru_cache(maxsize=4096)
 def normalize_id(model_id: str) -> str:
     """Return the one form that all names of a model have in common."""
     if digest := digest_of(model_id):

@@ -7,8 +7,9 @@ from backend.json_values import as_dict
 from backend.model_server.json_text import parse_json
 
 MAX_ID_CHARACTERS = 500
-# What identifies a model besides its id. Other fields change while a server runs.
+# What identifies a model. Other fields change while a server runs: for some, `created` is now.
 _STABLE_FIELDS = ("id", "owned_by", "dmr", "meta", "root", "max_model_len")
+_DATED_OWNERS = ("docker", "library")
 
 
 def parse_model_list(raw: bytes) -> list[dict[str, Any]] | None:
@@ -33,10 +34,14 @@ def parse_model_list(raw: bytes) -> list[dict[str, Any]] | None:
 
 def fingerprint(entries: list[dict[str, Any]]) -> list[str]:
     """Return what two lists of the same server have in common as long as it has the same models."""
-    return sorted(
-        json.dumps({name: entry.get(name) for name in _STABLE_FIELDS}, sort_keys=True)
-        for entry in entries
-    )
+    return sorted(map(_stable_part, entries))
+
+
+def _stable_part(entry: dict[str, Any]) -> str:
+    names = list(_STABLE_FIELDS)
+    if entry.get("owned_by") in _DATED_OWNERS:
+        names.append("created")
+    return json.dumps({name: entry.get(name) for name in names}, sort_keys=True)
 
 
 def _model_id(item: object) -> str:

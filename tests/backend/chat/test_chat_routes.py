@@ -171,6 +171,7 @@ async def test_client_headers_do_not_reach_the_model_server(model_server: FakeMo
         (HELLO | {"mirostat_tau": 1e300}, "mirostat_tau"),
         (HELLO | {"logit_bias": [["x", {}]]}, "logit_bias.0.1"),
         (HELLO | {"model": ""}, "model"),
+        (HELLO | {"model": 1001 * "m"}, "model"),
         (HELLO | {"smolchat": {"no_such_option": True}}, "smolchat.no_such_option"),
     ],
 )

@@ -42,6 +42,7 @@ LISTS_THAT_SAY_NOTHING = {
     "404": json_reply({"detail": "Not Found"}, 404),
     "405": json_reply({"detail": "Method Not Allowed"}, 405),
     "500": Reply(500, chunks=[b"Internal Server Error"]),
+    "400": Reply(400),
     "501": Reply(501),
 }
 REAL_LISTS = {
@@ -227,3 +228,14 @@ def test_load_failure_and_digest_of_a_former_server_are_forgotten() -> None:
             with running_fake_model_server(variant=BARE, port=former.port):
                 assert httpx.get(f"{url}/readyz").status_code == 200
                 assert receipt_of(url)["model_digest"] is None
+
+
+def test_list_that_fails_once_changes_nothing(model_server: FakeModelServer) -> None:
+    with running_api(settings_for(model_server)) as url:
+        before = httpx.get(f"{url}/models").json()
+        models, model_server.models = model_server.models, Reply(500)
+        assert httpx.get(f"{url}/models").json() == before
+        assert httpx.get(f"{url}/readyz").status_code == 200
+        model_server.models = models
+        assert receipt_of(url)["context_size"] == 8192
+    assert len(model_server.preload_requests) == 1

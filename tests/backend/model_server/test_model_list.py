@@ -77,6 +77,8 @@ def test_fingerprint_differs_only_with_what_is_served() -> None:
         [entry, entry | {"id": "b"}],
     ]
     assert fingerprint([entry]) == fingerprint([entry | {"created": 2, "status": "loaded"}])
+    stored = entry | {"owned_by": "docker"}  # pulled again, if it is newer
+    assert fingerprint([stored]) != fingerprint([stored | {"created": 2}])
     two = [entry, entry | {"id": "b"}]
     assert fingerprint(two) == fingerprint(two[::-1])
     assert fingerprint([entry]) not in [fingerprint(other) for other in others]
