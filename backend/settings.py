@@ -5,6 +5,7 @@ import re
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import Annotated, Any, Self
+from urllib.request import getproxies_environment
 
 import httpx
 from pydantic import (
@@ -14,10 +15,14 @@ from pydantic import (
     PlainSerializer,
     SecretStr,
     ValidationError,
+    ValidationInfo,
+    field_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
+
+from backend.proxies import is_proxied
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
@@ -112,9 +117,45 @@ def _origin(value: str) -> str:
     return f"{match['scheme']}://{host}{'' if port == default_port else f':{port}'}"
 
 
+def _prefer_lower_case(value: Any, info: ValidationInfo) -> Any:
+    """Return the environment's value: where `http_proxy` and `HTTP_PROXY` differ, the first."""
+    scheme = (info.field_name or "").removesuffix("_proxy")
+    value = getproxies_environment().get(scheme, value)
+    return value.strip() if isinstance(value, str) else value
+
+
+def _proxy_url(value: str) -> str:
+    """Return the URL of a proxy, whose scheme may be left out."""
+    try:
+        url = httpx.URL(value if "://" in value else f"http://{value}")
+        is_valid = url.scheme in ("http", "https") and url.host and url.port != 0
+        "".join((url.username, url.password)).encode("latin-1")  # as they are sent
+    except (httpx.InvalidURL, UnicodeError):
+        is_valid = False
+    if not is_valid:
+        raise ValueError(
+            "must be a proxy such as http://user:password@proxy.example:3128; SOCKS is not "
+            "supported. Requests for hosts in NO_PROXY go through no proxy"
+        )
+    return str(url)
+
+
+def _proxy_without_password(proxy: SecretStr) -> str:
+    if not proxy:
+        return "not set"
+    try:
+        url = httpx.URL(_proxy_url(proxy.get_secret_value()))
+    except ValueError:
+        return "set"
+    return str(url.copy_with(userinfo=b"", raw_path=b"/")).rstrip("/")
+
+
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 Secret = Annotated[SecretStr, PlainSerializer(lambda secret: "set" if secret else "not set")]
 ApiKey = Annotated[Secret, AfterValidator(_header_value)]
+Proxy = Annotated[
+    SecretStr, BeforeValidator(_prefer_lower_case), PlainSerializer(_proxy_without_password)
+]
 # In the environment: comma-separated, or a JSON list.
 Hosts = Annotated[
     tuple[Annotated[str, AfterValidator(_host)], ...], NoDecode, BeforeValidator(_split)
@@ -146,6 +187,11 @@ class Settings(BaseSettings):
     )
     # The bearer token for the model server. Docker Model Runner ignores it; others may require one.
     dmr_api_key: Annotated[ApiKey, Field(alias="DMR_API_KEY")] = SecretStr("")
+    # The proxies for a model server that is neither local nor in NO_PROXY.
+    no_proxy: Annotated[str, Field(alias="NO_PROXY"), BeforeValidator(_prefer_lower_case)] = ""
+    http_proxy: Annotated[Proxy, Field(alias="HTTP_PROXY")] = SecretStr("")
+    https_proxy: Annotated[Proxy, Field(alias="HTTPS_PROXY")] = SecretStr("")
+    all_proxy: Annotated[Proxy, Field(alias="ALL_PROXY")] = SecretStr("")
     # The bearer token that clients must send; empty: none.
     api_key: ApiKey = SecretStr("")
     # Accepted `Host` names, besides localhost and any IP address; * accepts any.
@@ -194,6 +240,31 @@ class Settings(BaseSettings):
     keep_alive_seconds: Seconds = 10.0
     # The time limit for the model server check of /healthz and /readyz; they respond within 1 s.
     probe_timeout_seconds: Annotated[float, Field(gt=0, lt=1)] = 0.7
+
+    @field_validator("http_proxy", "https_proxy", "all_proxy")
+    @classmethod
+    def _check_proxy_in_use(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+        """Check the proxy of the model server. Others are for other programs and may be anything.
+
+        Raises:
+            ValueError: It is not an HTTP proxy.
+        """
+        url = info.data.get("dmr_base_url")
+        own_name = f"{httpx.URL(url).scheme}_proxy" if url else ""
+        is_own = info.field_name == own_name
+        is_fallback = info.field_name == "all_proxy" and not info.data.get(own_name)
+        if url and value and (is_own or is_fallback) and is_proxied(url, info.data["no_proxy"]):
+            _proxy_url(value.get_secret_value())
+        return value
+
+    @property
+    def model_server_proxy(self) -> SecretStr | None:
+        """The URL of the proxy through which the model server is requested, or None."""
+        is_https = self.dmr_base_url.startswith("https:")
+        proxy = (self.https_proxy if is_https else self.http_proxy) or self.all_proxy
+        if not proxy or not is_proxied(self.dmr_base_url, self.no_proxy):
+            return None
+        return SecretStr(_proxy_url(proxy.get_secret_value()))
 
     @classmethod
     def load(cls) -> Self:

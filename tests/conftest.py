@@ -3,6 +3,7 @@
 import asyncio
 import atexit
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -16,7 +17,7 @@ from playwright.sync_api import Browser
 
 # Tests expect the default settings, which the modules imported below read from the environment.
 # Preloading is off, so that only the tests of it find its request at the model server.
-for name in [name for name in os.environ if name.startswith("SMOLCHAT_")]:
+for name in [name for name in os.environ if re.match("SMOLCHAT_|.*_proxy$", name, re.IGNORECASE)]:
     del os.environ[name]
 os.environ |= {
     "MODEL_ID": "ai/smollm2:latest",

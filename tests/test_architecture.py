@@ -18,6 +18,7 @@ BACKEND_ROWS = (
     {"model_server", "json_schema", "database", "http"},
     {"protocol", "json_values"},
     {"errors", "settings"},
+    {"proxies"},
 )
 FRONTEND_ROWS = (
     {"app", "navigation", "app_pages"},

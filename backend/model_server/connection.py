@@ -9,6 +9,7 @@ import aiohttp
 import httpx
 
 from backend.errors import ModelServerError, ModelServerTimeoutError, ModelServerUnreachableError
+from backend.model_server.error_mapping import proxy_password_error
 from backend.model_server.parsed_stream import invalid_response
 from backend.settings import Settings
 
@@ -34,9 +35,14 @@ def open_session(settings: Settings, **connector_options: Any) -> aiohttp.Client
     stream must not be reused.
     """
     headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
-    if key := settings.dmr_api_key.get_secret_value():
+    key, proxy = settings.dmr_api_key.get_secret_value(), settings.model_server_proxy
+    if key and not proxy:
         headers["Authorization"] = f"Bearer {key}"
     return aiohttp.ClientSession(
+        # Not `trust_env`: that would also send the passwords in ~/.netrc, in place of our key.
+        proxy=proxy.get_secret_value() if proxy else None,
+        # aiohttp sends the headers of a session to the proxy too, which must not get the key.
+        middlewares=[_authorize(key)] if key and proxy else [],
         connector=aiohttp.TCPConnector(limit=0, **connector_options),
         cookie_jar=aiohttp.DummyCookieJar(),
         headers=headers,
@@ -48,6 +54,16 @@ def open_session(settings: Settings, **connector_options: Any) -> aiohttp.Client
     )
 
 
+def _authorize(key: str) -> aiohttp.ClientMiddlewareType:
+    async def add_key(
+        request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        request.headers["Authorization"] = f"Bearer {key}"
+        return await send(request)
+
+    return add_key
+
+
 def map_http_error(error: BaseException, url: str) -> ModelServerError:
     """Return the SmolChatError for one of `HTTP_ERRORS`.
 
@@ -55,6 +71,19 @@ def map_http_error(error: BaseException, url: str) -> ModelServerError:
     """
     cause = error.__cause__
     original = cause if isinstance(cause, (aiohttp.ClientError, TimeoutError)) else error
+    if isinstance(original, aiohttp.ClientProxyConnectionError):
+        return ModelServerUnreachableError(
+            f"Can't reach the proxy {original.host}, port {original.port}, of the model server at "
+            f"{url}. Start it, correct HTTP_PROXY, HTTPS_PROXY or ALL_PROXY, or add the model "
+            "server's host to NO_PROXY."
+        )
+    if isinstance(original, aiohttp.ClientHttpProxyError):
+        if original.status == 407:
+            return proxy_password_error()
+        return ModelServerUnreachableError(
+            f"The proxy cannot connect to the model server at {url} (status {original.status}). "
+            "Start the server, or add its host to NO_PROXY if it can be reached without a proxy."
+        )
     if isinstance(original, _UNREACHABLE):
         return ModelServerUnreachableError(_unreachable_message(url))
     if isinstance(original, _TIMEOUTS):

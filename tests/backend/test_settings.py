@@ -1,5 +1,7 @@
 """Settings of the API: precedence, validation, and secrets."""
 
+from pathlib import Path
+
 import pytest
 
 from backend.settings import PROJECT_ROOT, Settings
@@ -142,3 +144,55 @@ def test_allowed_origins_are_normalized_as_browsers_send_them(
 @pytest.mark.parametrize("name", ["dmr_api_key", "api_key"])
 def test_api_keys_are_not_in_the_repr(name: str) -> None:
     assert "hunter2" not in repr(Settings(model_id="m", **{name: "hunter2"}))  # type: ignore[arg-type]
+
+
+REMOTE = "https://models.example/v1"
+
+
+@pytest.mark.parametrize(
+    ("environment", "proxy"),
+    [
+        ({}, None),
+        ({"HTTPS_PROXY": "http://proxy.example:3128"}, "http://proxy.example:3128"),
+        ({"https_proxy": "proxy.example:3128"}, "http://proxy.example:3128"),
+        ({"HTTP_PROXY": "http://proxy.example"}, None),
+        ({"ALL_PROXY": "https://[2001:db8::1]:3128"}, "https://[2001:db8::1]:3128"),
+        ({"ALL_PROXY": "socks5://other", "HTTPS_PROXY": "http://own"}, "http://own"),
+        ({"https_proxy": "http://lower", "HTTPS_PROXY": "http://upper"}, "http://lower"),
+        ({"HTTPS_PROXY": "http://upper", "no_proxy": ".example"}, None),
+        ({"HTTPS_PROXY": "socks5://x", "NO_PROXY": "*"}, None),
+        ({"HTTPS_PROXY": "socks5://x", "DMR_BASE_URL": "https://localhost"}, None),
+        ({"HTTPS_PROXY": " ", "ALL_PROXY": "http://all"}, "http://all"),
+    ],
+)
+def test_proxy_is_that_of_the_model_servers_scheme(
+    environment: dict[str, str], proxy: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = load(monkeypatch, **({"DMR_BASE_URL": REMOTE} | environment))
+    found = settings.model_server_proxy
+    assert (found and found.get_secret_value()) == proxy
+
+
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
+@pytest.mark.parametrize(
+    "value", ["socks5://me:secret@proxy:1080", "socks5h://p", "ftp://p", "http://p:x", "http://"]
+)
+def test_proxy_of_another_kind_is_rejected_if_the_model_server_needs_it(
+    variable: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(SystemExit) as exit_info:
+        load(monkeypatch, DMR_BASE_URL=REMOTE, **{variable: value})
+    message = str(exit_info.value)
+    assert f"Invalid setting {variable.upper()}: must be a proxy such as http" in message
+    assert "SOCKS is not supported" in message
+    assert "secret" not in message
+
+
+def test_proxy_may_be_set_in_the_env_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(f"DMR_BASE_URL={REMOTE}\nHTTPS_PROXY=http://me:pw@proxy:1\n")
+    monkeypatch.setitem(Settings.model_config, "env_file", tmp_path / ".env")
+    monkeypatch.delenv("DMR_BASE_URL")
+    settings = Settings.load()
+    assert settings.model_server_proxy
+    assert settings.effective_values()["HTTPS_PROXY"] == "http://proxy:1"
+    assert "pw" not in repr(settings)
