@@ -6,12 +6,14 @@ from fastapi import APIRouter
 
 from backend.chat.turn_recorder import start_turn
 from backend.completions.completion import Completion
+from backend.completions.history import continued_answer
 from backend.completions.schema_check import SCHEMA_FIELDS, check_request_schemas
 from backend.completions.upstream_request import build_upstream_request
 from backend.conversations.repository import ConversationRepository
 from backend.http.error_handlers import MODEL_SERVER_RESPONSES, error_responses
 from backend.http.json_route import FastJsonRoute
 from backend.http.responses import EVENT_STREAM_OPENAPI, CancellableResponse, EventStreamResponse
+from backend.model_server.reasoning_separator import ReasoningSeparator
 from backend.protocol import ChatCompletionRequest, ChatExtensionOptions
 from backend.state import AppStateDep
 
@@ -48,6 +50,8 @@ async def create_chat_completion(
         queue=state.queue,
         metrics=state.metrics,
     )
+    if options.separate_reasoning:
+        completion.separator = ReasoningSeparator(continued_answer(body["messages"]))
     if options.conversation is not None:
         repository = ConversationRepository(state.database)
         recorder = await start_turn(

@@ -9,6 +9,7 @@ from contextlib import aclosing, suppress
 from typing import Any
 
 from backend.completions.completion import Completion
+from backend.completions.history import continued_answer
 from backend.conversations.conversation import Message, MessageState
 from backend.conversations.repository import ConversationRepository, Turn
 from backend.errors import DatabaseUnavailableError, InvalidRequestError, SmolChatError
@@ -46,7 +47,7 @@ async def start_turn(
         raise InvalidRequestError(problem, param=param)
     answer = Message(
         role="assistant",
-        content=_assistant_prefix(request),
+        content=continued_answer(body["messages"]),
         model=body["model"],
         parameters=_parameters(body),
         state="writing",
@@ -164,10 +165,3 @@ def _last_user_message(request: ChatCompletionRequest, parent: str | None) -> Me
             parts = content if isinstance(content, list) else None
             return Message(role="user", parent=parent, content=content_text(content), parts=parts)
     return None
-
-
-def _assistant_prefix(request: ChatCompletionRequest) -> str:
-    """Return the unfinished answer that the model is to continue, or an empty string."""
-    last = request.messages[-1]
-    content = last.model_dump(mode="json", exclude_unset=True).get("content")
-    return content_text(content) if last.role == "assistant" else ""

@@ -35,6 +35,7 @@ from backend.json_values import as_count, as_dict
 from backend.model_server.client import ModelServerClient
 from backend.model_server.json_text import dump_json
 from backend.model_server.loading import MODEL_LOAD_POLL_SECONDS
+from backend.model_server.reasoning_separator import ReasoningSeparator
 from backend.model_server.sse import DONE, extension_chunk, parse_events
 from backend.protocol import ExtensionOptions
 
@@ -57,6 +58,7 @@ class Completion:
     metrics: Metrics
     wants_usage: bool = False  # also where the client did not ask for it
     on_event: Callable[[dict[str, Any]], None] | None = None
+    separator: ReasoningSeparator | None = None  # if the client wants reasoning in one field
     extensions: dict[str, Any] = field(default_factory=dict)
     started_at: float = field(default_factory=time.monotonic)
     usage: UsageTracker = field(init=False)  # set by `stream`
@@ -82,7 +84,9 @@ class Completion:
             started_at=self.started_at,
         )
         self._sends_progress = is_stream and options.progress
-        is_extended = is_stream and (options.receipt or options.progress or self.on_event)
+        is_extended = is_stream and bool(
+            options.receipt or options.progress or self.on_event or self.separator
+        )
         slot = held_slot or self.queue.enqueue(exclusive=options.deterministic)
         try:
             async for event in self._wait_until_ready(slot):
@@ -206,6 +210,9 @@ class Completion:
         self.usage.update(response)
         if self.on_event:
             self.on_event(response)
+        if self.separator:
+            self.separator.rewrite_response(response)
+            raw = dump_json(response)
         extensions = ({"receipt": self.receipt()} if self.options.receipt else {}) | self.extensions
         if extensions:
             raw = raw.rstrip()[:-1] + b',"smolchat":' + to_json(extensions) + b"}"
@@ -230,12 +237,16 @@ class Completion:
     def _extend(self, chunk: bytes) -> bytes:
         """Record a chunk of the stream; return it with the extensions that were asked for."""
         reports_progress = self._sends_progress and self._phase != "writing"
-        reads_events = reports_progress or self.on_event is not None
+        reads_events = reports_progress or self.on_event or self.separator
         events = list(parse_events(chunk)) if reads_events else None
         self.usage.observe(chunk, events)
         if self.on_event:
             for event in events or ():
                 self.on_event(event)
+        if self.separator and events:
+            end = DONE if chunk.endswith(DONE) else b""
+            separated = (each for event in events for each in self.separator.rewrite(event))
+            chunk = b"".join(b"data: " + dump_json(each) + b"\n\n" for each in separated) + end
         if reports_progress:
             chunk = self._progress_events(events or ()) + chunk
         if self.options.receipt and chunk.endswith(DONE):

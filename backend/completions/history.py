@@ -41,6 +41,12 @@ def prepare_messages(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return prepared
 
 
+def continued_answer(messages: list[dict[str, Any]]) -> str:
+    """Return the unfinished answer that the model is to continue, or an empty string."""
+    last = messages[-1]
+    return content_text(last.get("content")) if last["role"] == "assistant" else ""
+
+
 def _prepare_prompt(message: dict[str, Any]) -> dict[str, Any]:
     # OpenAI's newer name for the same role, which templates of small models do not know.
     role = "system" if message["role"] == "developer" else message["role"]

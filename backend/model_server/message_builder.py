@@ -7,7 +7,7 @@ from typing import Any
 
 from backend.json_values import as_dict, as_dict_list, as_str
 from backend.model_server.json_text import replace_halves
-from backend.model_server.reasoning import ReasoningReader, parts_of
+from backend.model_server.reasoning import ReasoningReader, parts_of, separate
 
 
 class MessageBuilder:
@@ -15,8 +15,9 @@ class MessageBuilder:
 
     def __init__(self, content: str = "") -> None:
         """Begin with the `content` of an answer that the model continues."""
-        self._content = [content]
-        self._reasoning: list[str] = []
+        text, reasoning = separate(content)
+        self._content = [text]
+        self._reasoning = [reasoning]
         self._refusal: list[str] = []
         self._reader = ReasoningReader(content)
         self._tool_calls: dict[int, dict[str, Any]] = {}

@@ -89,11 +89,15 @@ class ReasoningReader:
         """Read what follows `prefix`, the beginning of an answer that is continued."""
         self._held = ""
         self._closing: str | None = None  # the tag that ends the reasoning that has begun
-        self._has_text = bool(prefix.strip())  # that is not reasoning
+        self._has_text = False  # that is not reasoning
         self._drops_whitespace = False  # a tag was before it
         # The text so far, in which a closing tag may still come: None if that is not looked for.
-        self._text: list[str] | None = None if prefix.strip() else []
+        self._text: list[str] | None = []
         self._rejected_tags = 0
+        if prefix:
+            self.add(prefix)
+            self._text = None if self._has_text else self._text
+            self._held = ""
 
     def add(self, text: str) -> Separated:
         """Return what is certain of the text so far and was not returned yet."""

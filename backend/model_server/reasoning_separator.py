@@ -15,7 +15,9 @@ class ReasoningSeparator:
     A refusal becomes text as well.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, prefix: str = "") -> None:
+        """Rewrite an answer that continues `prefix`."""
+        self._prefix = prefix
         self._readers: dict[int, ReasoningReader] = {}  # by the index of the choice
 
     def rewrite(self, event: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -45,7 +47,7 @@ class ReasoningSeparator:
 
     def _separate(self, index: int, message: dict[str, Any], *, is_last: bool) -> str | None:
         """Rewrite a message or delta; return the text before it if that was reasoning."""
-        reader = self._readers.setdefault(index, ReasoningReader())
+        reader = self._readers.setdefault(index, ReasoningReader(self._prefix))
         texts, thoughts, moved = "", "", None
         for kind, text in parts_of(message):
             if kind == "reasoning":

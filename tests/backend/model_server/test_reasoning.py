@@ -179,6 +179,23 @@ def test_a_continued_answer_is_text() -> None:
     assert _read(_events(deltas), prefix="The tag ") == (expected, None)
 
 
+@pytest.mark.parametrize(
+    ("prefix", "content", "text", "reasoning"),
+    [
+        ("<think>\n", "Hm.\n</think>\n\nFour.", "Four.", "Hm."),
+        ("<think>\nHm", ". So.</think>Four.", "Four.", "Hm. So."),
+        ("<think>\n\n</think>\n\n", "Four.", "Four.", None),
+        ("<think>Hm.</think>Fo", "ur.", "Four.", "Hm."),
+        ("Fo", "ur.", "Four.", None),
+    ],
+)
+def test_reasoning_may_begin_in_the_prefix(
+    prefix: str, content: str, text: str, reasoning: str | None
+) -> None:
+    deltas = [{"content": piece} for piece in _pieces(content, 3)]
+    assert _read(_events(deltas), prefix) == (text, reasoning)
+
+
 def test_unfinished_message_has_what_is_certain_and_what_is_held_back() -> None:
     message = MessageBuilder()
     seen = []

@@ -58,7 +58,7 @@ def test_text_is_what_the_model_wrote(api_url: str, model_server: FakeModelServe
     assert post(api_url, structured_request())[1]["text"] == text
 
 
-@pytest.mark.parametrize("finish_reason", ["stop"])
+@pytest.mark.parametrize("finish_reason", ["stop", None])
 def test_answer_without_a_finish_reason_is_finished(
     finish_reason: str | None, api_url: str, model_server: FakeModelServer
 ) -> None:
