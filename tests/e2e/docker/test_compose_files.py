@@ -75,14 +75,43 @@ def test_page_waits_for_the_api_and_only_the_api_has_extra_hosts(file: str, stac
 def test_settings_are_read_from_the_files_in_the_readme(file: str, stack: Stack) -> None:
     stack.files = (file,)
     with (stack.directory / ".env.docker").open("a") as settings:
-        settings.write("SMOLCHAT_ALLOWED_HOSTS=api,chat.example\nSMOLCHAT_ENGINE_CONTEXT=4096\n")
+        settings.write("SMOLCHAT_ALLOWED_HOSTS=api,chat.example\n")
     with (stack.directory / ".env").open("a") as environment:
         environment.write("SMOLCHAT_API_PUBLIC_URL=https://chat.example/api\n")
+        environment.write("SMOLCHAT_ENGINE_CONTEXT=4096\n")
     services = stack.config()["services"]
     assert services["api"]["environment"]["SMOLCHAT_ALLOWED_HOSTS"] == "api,chat.example"
     assert services["ui"]["environment"]["SMOLCHAT_API_PUBLIC_URL"] == "https://chat.example/api"
     if file == EMBEDDED:
         assert services["engine"]["environment"]["SMOLCHAT_ENGINE_CONTEXT"] == "4096"
+
+
+SECRETS = ("DMR_API_KEY", "SMOLCHAT_API_KEY", "SMOLCHAT_DATABASE_URL", "OTHER_KEY")
+
+
+@pytest.mark.parametrize(
+    ("files", "holders"),
+    [
+        (["compose.yaml"], {"DMR_API_KEY": {"api"}, "SMOLCHAT_API_KEY": {"api", "ui"}}),
+        ([EMBEDDED], {"DMR_API_KEY": {"api"}, "SMOLCHAT_API_KEY": {"api", "ui"}}),
+        (
+            [EMBEDDED, "compose.postgres.yaml"],
+            {"PGPASSWORD": {"api"}, "SMOLCHAT_DATABASE_URL": {"api"}},
+        ),
+    ],
+)
+def test_secrets_reach_only_the_services_that_need_them(
+    files: Sequence[str], holders: dict[str, set[str]], stack: Stack
+) -> None:
+    with (stack.directory / ".env.docker").open("a") as settings:
+        settings.writelines(f"{name}=hunter2\n" for name in SECRETS)
+    stack.files = tuple(files)
+    services = stack.config()["services"]
+    for secret, names in holders.items():
+        found = {name for name in services if services[name]["environment"].get(secret)}
+        assert found == names, secret
+    if EMBEDDED in files:
+        assert "hunter2" not in str(services["engine"])
 
 
 def test_public_api_url_defaults_to_the_published_port(stack: Stack) -> None:
