@@ -36,6 +36,7 @@ from backend.model_server.context_sizes import ContextSizes
 from backend.model_server.discovery import ModelServerDiscovery
 from backend.model_server.error_mapping import log_and_map_error
 from backend.model_server.loading import ModelLoader
+from backend.model_server.seeds import with_32_bit_seed
 from backend.model_server.sse import SseRelay
 from backend.model_server.whole_response import read_whole_response
 from backend.settings import Settings
@@ -52,7 +53,7 @@ class ModelServerClient:
         settings: Settings,
     ) -> None:
         self.discovery = discovery
-        self.context_sizes = ContextSizes(discovery, settings.server_check_seconds)
+        self.context_sizes = ContextSizes(discovery, settings)
         self.loader = ModelLoader(discovery, self.context_sizes, self._send_preload, settings)
         self.load_timeout_seconds = settings.read_timeout_seconds
         self.default_max_tokens = settings.max_tokens
@@ -130,10 +131,11 @@ class ModelServerClient:
         self, body: dict[str, Any], headers: dict[str, str] | None = None
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Send a chat request; search for the server again once if the route is not there."""
-        content, discovery = to_json(body), self.discovery
+        discovery = self.discovery
         session = self._stream_session if body.get("stream") else self._session
         for is_second_try in (False, True):
             url = _chat_url(discovery.base_url or await discovery.find_base_url())
+            content = to_json(with_32_bit_seed(body) if discovery.is_llama_cpp else body)
             try:
                 try:
                     async with session.post(
