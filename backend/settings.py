@@ -220,7 +220,7 @@ class Settings(BaseSettings):
     stall_seconds: Seconds = 120.0
     # Whether to make Docker Model Runner load the model when the API starts.
     preload: bool = True
-    # How long it is believed that the same model server is there, with the same models in memory.
+    # How long after its last response a model of Docker Model Runner is taken to be in memory.
     server_check_seconds: Seconds = 2.0
     # How long what was learnt about the model server is believed before it is learnt again: which
     # fields it refuses, whether it enforces a schema, how large a model's context is.

@@ -11,7 +11,10 @@ from backend.errors import SmolChatError
 from backend.json_values import as_count, as_dict
 from backend.model_server.discovery import ModelServerDiscovery, cancel_tasks, ignore_result
 from backend.model_server.management_api import packaged_context_size
+from backend.settings import Settings
 
+# How long it is believed that the same server is there, and nobody has configured it.
+MAX_CHECK_SECONDS = 0.5
 # A receipt needs the size that was asked for when its answer began, and answers may take long.
 _CONFIGURED_LIFETIME_SECONDS = 3600.0
 
@@ -19,13 +22,13 @@ _CONFIGURED_LIFETIME_SECONDS = 3600.0
 class ContextSizes:
     """Context sizes by model, checked again at most every `check_seconds` and after a load."""
 
-    def __init__(self, discovery: ModelServerDiscovery, check_seconds: float) -> None:
+    def __init__(self, discovery: ModelServerDiscovery, settings: Settings) -> None:
+        self.check_seconds = min(settings.server_check_seconds, MAX_CHECK_SECONDS)
         self._discovery = discovery
-        self._check_seconds = check_seconds
         caches = discovery.caches
         self._overflow_sizes: TTLCache[str, int] = caches.new()  # from context length errors
         self._configured_sizes: TTLCache[str, int | None] = caches.new(_CONFIGURED_LIFETIME_SECONDS)
-        self._checked: TTLCache[str, bool] = caches.new(check_seconds)
+        self._checked: TTLCache[str, bool] = caches.new(self.check_seconds)
         self._tasks: set[asyncio.Task[None]] = set()
 
     def get(self, model: str) -> int | None:
@@ -71,7 +74,7 @@ class ContextSizes:
 
     async def _check(self, model: str) -> None:
         discovery = self._discovery
-        if time.monotonic() - discovery.models_at > self._check_seconds:
+        if time.monotonic() - discovery.models_at > self.check_seconds:
             with suppress(SmolChatError):  # the completion gets its own error
                 await discovery.models()
         await self._fetch(model)

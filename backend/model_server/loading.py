@@ -50,7 +50,7 @@ class ModelLoader:
         # By model: when it was last seen to be loaded, for which a good response counts.
         self._loaded_at: TTLCache[str, float] = discovery.caches.new()
         # Models that have responded since the server was last asked about them.
-        self._checked: TTLCache[str, None] = discovery.caches.new(settings.server_check_seconds)
+        self._checked: TTLCache[str, None] = discovery.caches.new(context_sizes.check_seconds)
         self._failures: TTLCache[str, ModelLoadFailedError] = discovery.caches.new()
         self._check_seconds = settings.server_check_seconds
         self._load_tasks: dict[str, asyncio.Task[None]] = {}

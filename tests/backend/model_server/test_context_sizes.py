@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from backend.model_server.context_sizes import MAX_CHECK_SECONDS
 from tests.support.api_server import running_api, settings_for
 from tests.support.fake_model_server import (
     FakeModelServer,
@@ -130,10 +131,12 @@ def test_context_size_is_asked_at_most_once_in_a_while(
     api_url: str, model_server: FakeModelServer
 ) -> None:
     model_server.routes |= {CONFIGURE: replay("configure-read"), "/engines/ps": replay("ps-loaded")}
+    started_at = time.monotonic()
     for _ in range(5):
         assert receipt_size(api_url) == 1024
+    checks = 1 + (time.monotonic() - started_at) / MAX_CHECK_SECONDS
     paths = [request.path.partition("?")[0] for request in model_server.requests]
-    assert paths.count(CONFIGURE) == 1
+    assert 1 <= paths.count(CONFIGURE) <= checks
 
 
 def test_size_in_an_overflow_is_shown_until_the_model_is_loaded_again(
