@@ -36,7 +36,7 @@ from backend.model_server.context_sizes import ContextSizes
 from backend.model_server.discovery import ModelServerDiscovery
 from backend.model_server.error_mapping import log_and_map_error
 from backend.model_server.loading import ModelLoader
-from backend.model_server.seeds import with_32_bit_seed
+from backend.model_server.seeds import MAX_32_BIT_SEED, to_32_bit_seed
 from backend.model_server.sse import SseRelay
 from backend.model_server.whole_response import read_whole_response
 from backend.settings import Settings
@@ -135,7 +135,9 @@ class ModelServerClient:
         session = self._stream_session if body.get("stream") else self._session
         for is_second_try in (False, True):
             url = _chat_url(discovery.base_url or await discovery.find_base_url())
-            content = to_json(with_32_bit_seed(body) if discovery.is_llama_cpp else body)
+            if discovery.is_llama_cpp and body.get("seed", 0) > MAX_32_BIT_SEED:
+                body = to_32_bit_seed(body)
+            content = to_json(body)
             try:
                 try:
                     async with session.post(
