@@ -35,10 +35,10 @@ _UNBOUNDED_OWNERS = {*_LLAMA_CPP_OWNERS, "library"}
 
 # What a server answers that has no such route.
 _MISSING_ROUTE_STATUSES = {404, 405, 410, 501}
-# What a gateway answers that finds no server, or a server that does not take requests yet.
-_UNAVAILABLE_STATUSES = {502, 503, 504}
-# What a server that chats may answer to a request for a list that it does not have.
-_NO_LIST_STATUSES = {400, 404, 405, 410, 501}
+# What a server answers that refuses our key, a gateway without a server, or one that is starting.
+_UNAVAILABLE_STATUSES = {401, 403, 502, 503, 504}
+# What a server that chats may answer to a request for a list that it does not have, or not for us.
+_NO_LIST_STATUSES = {400, 401, 403, 404, 405, 410, 501}
 
 
 class ModelServerDiscovery:
@@ -190,7 +190,7 @@ class ModelServerDiscovery:
         response, raw = await self._request("GET", url)
         if response.is_redirect:
             raise redirect_error(url, response.headers.get("location"))
-        if response.status_code == 200:
+        if response.is_success:
             return parse_model_list(raw)
         if response.status_code in _NO_LIST_STATUSES:
             return None

@@ -37,6 +37,8 @@ LISTS_THAT_SAY_NOTHING = {
     "null": json_reply(None),
     "data is null": json_reply({"object": "list", "data": None}),
     "empty body": Reply(),
+    "401": Reply(401, chunks=[b"Unauthorized"]),
+    "403": json_reply({"error": {"message": "Missing scopes: api.model.read"}}, 403),
     "HTML": HTML,
     "odd entries": json_reply({"data": [{"id": 5}, None, {}]}),
     "404": json_reply({"detail": "Not Found"}, 404),
@@ -123,7 +125,7 @@ def test_server_that_does_not_chat_is_not_openai_compatible(
 @pytest.mark.parametrize(
     "reply",
     [
-        *(Reply(400), Reply(401), Reply(411), Reply(415), Reply(422), Reply(429), Reply(500)),
+        *(Reply(400), Reply(411), Reply(415), Reply(422), Reply(429), Reply(500)),
         replay("err-empty-body"),
         replay("chat"),
         Reply(headers=EVENTS, chunks=[b"data: [DONE]\n\n"]),
@@ -141,7 +143,14 @@ async def test_any_answer_but_a_missing_route_shows_that_a_server_chats(
 
 
 @pytest.mark.parametrize(
-    ("reply", "state"), [(LOADING, "loading"), (Reply(502), "invalid"), (Reply(504), "silent")]
+    ("reply", "state"),
+    [
+        (LOADING, "loading"),
+        (Reply(401), "invalid"),
+        (Reply(403), "invalid"),
+        (Reply(502), "invalid"),
+        (Reply(504), "silent"),
+    ],
 )
 async def test_server_without_a_list_that_takes_no_requests_is_not_ready(
     reply: Reply, state: str, api_client: httpx.AsyncClient, model_server: FakeModelServer

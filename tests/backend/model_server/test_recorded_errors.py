@@ -159,7 +159,7 @@ async def test_recorded_error_is_mapped(
 async def test_error_of_the_model_list_is_reported_by_models_and_health_routes(
     case: str, api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
-    model_server.models = replay(case)
+    model_server.models = model_server.empty_chat_reply = replay(case)
     message = LIST_ERRORS[case]
     assert error_of(await api_client.get("/models")) == (502, "model_server_failed", None, message)
     assert error_of(await api_client.get("/readyz")) == (503, "not_ready", None, message)

@@ -35,7 +35,6 @@ async def test_health_and_readiness_are_200_when_the_model_is_available(
         (OTHER_MODEL, "model_missing"),
         (NO_MODEL, "model_missing"),
         (Reply(headers=[("Content-Encoding", "gzip")], chunks=[b"no gzip"]), "invalid"),
-        (Reply(401), "invalid"),
         (Reply(302), "invalid"),
         (Reply(end="hang"), "silent"),
         (Reply(delay_seconds=60), "silent"),
