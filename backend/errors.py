@@ -87,7 +87,10 @@ class InvalidRequestError(SmolChatError):
 
 
 class ContextLengthExceededError(InvalidRequestError):
-    """The prompt does not fit; `details` holds n_prompt_tokens and n_ctx if known."""
+    """The prompt does not fit; `details` holds n_prompt_tokens and n_ctx if known.
+
+    `param` is "max_tokens" if the prompt itself would fit.
+    """
 
     code = "context_length_exceeded"
 

@@ -111,6 +111,11 @@ class ErrorBody:
         ]
 
     @cached_property
+    def names_fields(self) -> bool:
+        """True if it lists faults of fields, as FastAPI does when it refuses a request."""
+        return any("loc" in fields and "msg" in fields for fields in _objects(self.content))
+
+    @cached_property
     def counts(self) -> dict[str, int]:
         """llama.cpp's `n_prompt_tokens` and `n_ctx`, those that are valid."""
         return {

@@ -97,7 +97,7 @@ def _error_from_status(status: int | None, said: ErrorBody) -> SmolChatError:
         return ModelServerRouteNotFoundError(
             "The model server has no such route. Check DMR_BASE_URL."
         )
-    effective = effective_status(status, said.labels)
+    effective = effective_status(status, said.labels) or (400 if said.names_fields else None)
     is_failure = effective is None or effective >= 500
     if effective in (408, 429, 529) or (is_failure and _BUSY.search(said.message)):
         return TooManyRequestsError(
@@ -179,11 +179,14 @@ _QUOTING_MESSAGES: list[tuple[re.Pattern[str], Callable[[str], SmolChatError]]] 
         ),
     ),
     (
-        # llama.cpp, Ollama, Groq
+        # llama.cpp, Ollama, Groq, vLLM with gpt-oss
         re.compile(
-            r"produced output that does not match the expected|^Failed to parse (?:input|tool call)"
-            r"|^error parsing tool call|See 'failed_generation'|^Tool use failed"
-            r"|generated output that could not be parsed"
+            r"produced output that does not match the expected|^Invalid diff: "
+            r"|^(?:Failed|Unable) to parse (?:input|tool call|(?:the )?(?:model'?s? )?output)"
+            r"|^error (?:in )?parsing tool call|See 'failed_generation'|^Tool use failed"
+            r"|generated output that could not be parsed|malformed function call"
+            r"|while expecting start token|tokens remaining in message header",
+            re.IGNORECASE,
         ),
         _unreadable,
     ),

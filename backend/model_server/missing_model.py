@@ -5,13 +5,16 @@ import re
 from backend.errors import ModelNotFoundError
 from backend.model_server.error_body import ErrorBody
 
+# "model file not found" is about something else.
+_PARTS = r"file|files|list|route|path|directory|runner|server|type|card|config|tokenizer|output"
 _MISSING = re.compile(
     # llama.cpp, vLLM, Ollama, LM Studio, OpenAI: model 'x' not found, does not exist
-    r"\bmodels?\b[ :=]{0,3}(?:name=|id=?)?(?:[\"'`][^\"'`]{1,200}[\"'`]|\S{1,200})?,? ?"
-    r"(?:is |was |could |does |do )?(?:not (?:be )?found|not exist|not available"
-    r"|has been decommissioned)\b"
+    r"\bmodels?\b[ :=]{0,3}(?:name=|id=?)?"
+    rf"(?:[\"'`][^\"'`]{{1,200}}[\"'`]|(?!(?:{_PARTS})\b)\S{{1,200}})?,? ?"
+    r"(?:is |was |could |does |do )?(?:not (?:be )?found|not exist|has been decommissioned)\b"
     # Mistral, LiteLLM, LM Studio, OpenRouter, Bedrock, Together
-    r"|\b(?:invalid|unknown) model(?: name| id\w*)?(?::| passed| [\"'`])|\bnot a valid model\b"
+    r"|\b(?:invalid|unknown) model(?: name| id\w*)?(?:: (?!tensor)| passed| [\"'`])"
+    r"|\bnot a valid model\b"
     r"|\bmodel identifier is invalid|\bno endpoints found for|\bunable to access model"
     # llama-swap
     r"|\bcould not find (?:real modelID|suitable (?:inference )?handler)"

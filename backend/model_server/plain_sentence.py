@@ -6,6 +6,7 @@ A server's text may hold its log, its paths and addresses, and the timings of ot
 import re
 
 MAX_CHARACTERS = 300
+_MAX_READ_CHARACTERS = 2000
 # A text with any of this is a log, a page, or an exception with its stack.
 _LOG = re.compile(
     r"(?<!\d)\d+\.\d\d\.\d{3}\.\d{3}|\b(?:slot|srv|cmn|que) +[\w()]{1,40}:|<[A-Za-z/!?]"
@@ -32,7 +33,8 @@ _WORD = re.compile(r"[^\W\d_]{2}")
 
 def plain_sentence(text: str) -> str:
     """Return the first line of `text` without what is private, or "" if no sentence remains."""
-    first_line = " ".join(_NOISE.sub("", text.strip().partition("\n")[0]).split())
+    first_line = text.strip()[:_MAX_READ_CHARACTERS].partition("\n")[0]
+    first_line = " ".join(_NOISE.sub("", first_line).split())
     if not first_line.isprintable() or _LOG.search(text):
         return ""
     sentences = _SENTENCE_END.split(first_line)

@@ -147,6 +147,30 @@ async def test_context_length_error_in_an_event_keeps_its_numbers(
     )
 
 
+@pytest.mark.parametrize(
+    ("event", "code", "message"),
+    [
+        (b'{"error":{"message":"out of memory"}}', "model_server_failed", "ran out of memory."),
+        (b'{"error":"the GPU is gone"}', "model_server_failed", ": the GPU is gone."),
+        (b'{"error":{"message":"too hot","code":"429"}}', "too_many_requests", "busy: too hot."),
+        (b'{"detail":[{"loc":["body","seed"],"msg":"no"}]}', "invalid_request", "seed: no."),
+    ],
+)
+async def test_reason_in_an_event_reaches_the_client(
+    event: bytes,
+    code: str,
+    message: str,
+    api_client: httpx.AsyncClient,
+    model_server: FakeModelServer,
+) -> None:
+    chunks = [chunk({"content": "Hi"}), b"data: %b\n\n" % event]
+    model_server.replies.append(Reply(headers=EVENTS, chunks=chunks))
+    response = await api_client.post("/chat", json=STREAMED)
+    error = parse_events(response.text)[-1]["error"]
+    assert error["code"] == code
+    assert message in error["message"]
+
+
 @pytest.mark.parametrize("line_end", [b"\n", b"\r\n"])
 @pytest.mark.parametrize("size", [1, 3, 1000])
 def test_stream_survives_any_text_and_chunk_boundary(

@@ -91,6 +91,8 @@ def test_missing_route_is_not_a_missing_model(status: int | None, body: str) -> 
     [
         "model: the tool was not found",
         "The tool model_x was not found",
+        "The model file not found",
+        "model type not found",
         "Image not found in the model's cache",
         "This model does not support images",
     ],
@@ -105,6 +107,10 @@ UNREADABLE = [
     "The model produced output that does not match the expected Hermes 2 Pro format",
     "Failed to parse input at pos 184: <tool_call>{unable to load runner",
     "Failed to parse tool call: prompt is too long",
+    "Failed to parse model output: model 'x' not found",
+    "Invalid diff: now finding less tool calls!",
+    "Unexpected token 12606 while expecting start token 200006",
+    "Malformed function call",
     "error parsing tool call: raw='{\"a\"', err=unexpected end of JSON input",
     "Failed to call a function. Please adjust your prompt. See 'failed_generation' for more.",
     "Failed to generate JSON. Please adjust your prompt. See 'failed_generation' for more details.",
@@ -170,6 +176,7 @@ FAULTS: list[tuple[int | None, Any, type[SmolChatError]]] = [
     (None, {"error": {"message": "No", "type": "authentication_error"}}, ModelServerError),
     (None, {"error": {"message": "No", "code": 404}}, ModelServerError),
     (None, {"error": {"message": "No", "code": 40303}}, ModelServerError),
+    (None, {"detail": [{"loc": ["body", "seed"], "msg": "No"}]}, InvalidRequestError),
     # a status that says less than the body
     (500, {"error": {"message": "No", "code": "400", "type": "x"}}, InvalidRequestError),
     (500, {"error": {"message": "No", "type": "BadRequestError"}}, InvalidRequestError),
