@@ -14,6 +14,7 @@ from backend.model_server.parsed_stream import invalid_response
 from backend.settings import Settings
 
 MAX_RESPONSE_BYTES = 128 * 1024 * 1024
+MAX_LIST_BYTES = 4 * 1024 * 1024  # of models: a hundred times the longest that is served
 MAX_TARGET_CHARACTERS = 300
 # The routes that are requested below a base URL.
 _ROUTE = re.compile(r"/(?:chat/completions|models)/?$")
@@ -117,11 +118,11 @@ def set_read_timeout(seconds: float, response: aiohttp.ClientResponse) -> None:
         connection.protocol.start_timeout()
 
 
-async def read_body(chunks: AsyncIterable[bytes]) -> bytes:
+async def read_body(chunks: AsyncIterable[bytes], *, max_bytes: int = MAX_RESPONSE_BYTES) -> bytes:
     body = bytearray()
     async for chunk in chunks:
         body += chunk
-        if len(body) > MAX_RESPONSE_BYTES:
+        if len(body) > max_bytes:
             raise invalid_response()
     return bytes(body)
 

@@ -18,7 +18,13 @@ from backend.errors import (
 )
 from backend.json_values import as_dict, as_str
 from backend.model_server.base_url import base_url_candidates
-from backend.model_server.connection import HTTP_ERRORS, map_http_error, read_body, redirect_error
+from backend.model_server.connection import (
+    HTTP_ERRORS,
+    MAX_LIST_BYTES,
+    map_http_error,
+    read_body,
+    redirect_error,
+)
 from backend.model_server.error_mapping import error_from_response
 from backend.model_server.json_text import parse_json
 from backend.model_server.management_api import ManagementApi, find_stored_model, stored_names
@@ -227,7 +233,8 @@ class ModelServerDiscovery:
                 asyncio.timeout(self._list_timeout_seconds),
                 self._client.stream(method, url) as response,
             ):
-                return response, await read_body(response.aiter_bytes())
+                raw = await read_body(response.aiter_bytes(), max_bytes=MAX_LIST_BYTES)
+                return response, raw
         except HTTP_ERRORS as error:
             mapped = map_http_error(error, self.url)
             if isinstance(mapped, ModelServerUnreachableError):

@@ -15,7 +15,7 @@ import httpx
 from backend.errors import SmolChatError
 from backend.json_values import as_count, as_dict, as_dict_list, as_str
 from backend.model_server.base_url import server_root
-from backend.model_server.connection import HTTP_ERRORS, read_body
+from backend.model_server.connection import HTTP_ERRORS, MAX_LIST_BYTES, read_body
 from backend.model_server.json_text import parse_json
 from backend.model_server.model_ids import same_model
 
@@ -69,7 +69,7 @@ class ManagementApi:
                 asyncio.timeout(TIMEOUT_SECONDS),
                 self._client.stream("GET", url) as response,
             ):
-                raw = await read_body(response.aiter_bytes())
+                raw = await read_body(response.aiter_bytes(), max_bytes=MAX_LIST_BYTES)
         except (*HTTP_ERRORS, SmolChatError):
             return None
         return parse_json(raw) if response.status_code == 200 else None

@@ -248,3 +248,24 @@ def test_list_that_fails_once_changes_nothing(model_server: FakeModelServer) -> 
         model_server.models = models
         assert receipt_of(url)["context_size"] == 8192
     assert len(model_server.preload_requests) == 1
+
+
+@pytest.mark.parametrize("path", ["/engines/ps", "/models", "/engines/_configure"])
+def test_endless_answers_about_models_hold_nobody_up(
+    path: str, model_server: FakeModelServer
+) -> None:
+    runner = json.dumps({"model_name": "ai/other", "mode": "completion", "id": "x"}).encode()
+    entries = b",".join([runner] * 10_000)
+    model_server.routes[path] = Reply(chunks=[b"[", *[entries + b","] * 30, runner, b"]"])
+    with running_api(settings_for(model_server)) as url:
+        started_at = time.monotonic()
+        assert receipt_of(url)["context_size"] == 8192
+        assert time.monotonic() - started_at < 5  # about 0.2 s on an idle machine
+
+
+def test_endless_model_list_is_refused(model_server: FakeModelServer) -> None:
+    entries = b",".join(b'{"id": "m%d"}' % number for number in range(400_000))
+    model_server.models = Reply(chunks=[b"[" + entries + b"]"])
+    with running_api(settings_for(model_server)) as url:
+        assert httpx.get(f"{url}/models", timeout=20).status_code == 502
+        assert httpx.get(f"{url}/readyz").status_code == 503
