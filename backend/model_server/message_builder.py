@@ -30,6 +30,8 @@ class MessageBuilder:
             self._add_parts(message)
             for position, call in enumerate(as_dict_list(message.get("tool_calls"))):
                 self._merge_tool_call(call, position)
+            if function := as_dict(message.get("function_call")):  # OpenAI's form of 2023
+                self._merge_tool_call({"function": function}, 0)
             self._logprobs += as_dict_list(as_dict(choice.get("logprobs")).get("content"))
 
     def message_fields(self) -> dict[str, Any]:

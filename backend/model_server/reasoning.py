@@ -15,9 +15,9 @@ REASONING_FIELDS = (
 )  # fmt: skip
 _TEXT_KEYS = ("text", "thinking", "reasoning", "content", "summary", "refusal")
 
-# The tags of DeepSeek, Qwen and most others; of EXAONE (thought); of Seed-OSS; of models tuned to
-# reason as in the R1 paper (reasoning).
-_NAMES = "think|thinking|thought|thoughts|reason|reasoning|seed:think"
+# The tags of DeepSeek, Qwen and most others; of EXAONE (thought), Seed-OSS and LongCat; of models
+# tuned to reason as in the R1 paper (reasoning).
+_NAMES = "think|thinking|thought|thoughts|reason|reasoning|seed:think|longcat_think"
 # What begins reasoning at the start of an answer, and what ends it.
 _TAGS = {f"<{name}>": f"</{name}>" for name in _NAMES.split("|")} | {
     "[THINK]": "[/THINK]",  # Mistral

@@ -27,7 +27,7 @@ class ReasoningSeparator:
         `smolchat.reasoning_so_far` with the `index` of the choice and that `text`.
         """
         for index, choice in _choices(event):
-            delta = as_dict(choice.get("delta"))
+            delta = as_dict(choice.get("delta")) or as_dict(choice.pop("message", None))
             moved = self._separate(index, delta, is_last=bool(choice.get("finish_reason")))
             choice["delta"] = delta
             if moved is not None:

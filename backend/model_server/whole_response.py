@@ -46,10 +46,10 @@ def read_whole_response(raw: bytes, model: str, choices: int) -> WholeResponse:
     replacement = model_replacement(name, raw, model)
     if replacement:
         completion["model"] = model
-    needs_change = EventNormalizer.needs(raw)
-    if needs_change:
-        completion = normalize_response(completion)
-    if _finish(completion) or needs_change:
+    is_changed = _finish(completion)
+    if EventNormalizer.needs(raw):
+        completion, is_changed = normalize_response(completion), True
+    if is_changed:
         raw = dump_json(completion)
     elif replacement:
         raw = raw.replace(*replacement, 1)

@@ -163,3 +163,18 @@ async def test_halves_of_a_character_are_joined_for_everyone(
     stored = (await api_client.get(f"/conversations/{conversation}")).json()["messages"][-1]
     assert text == stored["content"] == "Hi 😀! bye \ufffd"
     assert stored["state"] == "finished"
+
+
+@pytest.mark.parametrize("is_stream", [True, False])
+async def test_tool_calls_without_a_finish_reason_get_their_own(
+    api_client: httpx.AsyncClient, model_server: FakeModelServer, *, is_stream: bool
+) -> None:
+    message = {"content": None, "tool_calls": [{"function": {"name": "a", "arguments": {}}}]}
+    choice = {"index": 0, "message": message, "finish_reason": None}
+    whole = Reply(headers=JSON, chunks=[json.dumps({"choices": [choice]}).encode()])
+    streamed = Reply(headers=EVENTS, chunks=[chunk(message), DONE])
+    for reply in (whole, streamed):
+        model_server.replies.append(reply)
+        response = await api_client.post("/chat", json=HELLO | {"stream": is_stream})
+        answer = parse_chunks(response.text)[-1] if is_stream else response.json()
+        assert answer["choices"][0]["finish_reason"] == "tool_calls"

@@ -1,5 +1,6 @@
 """Text and reasoning are told apart, in whatever form a server sends them, wherever it is cut."""
 
+import copy
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ TAGS = [
     ("<thought>", "</thought>"),
     ("<reasoning>", "</reasoning>"),
     ("<seed:think>", "</seed:think>"),
+    ("<longcat_think>", "</longcat_think>"),
     ("[THINK]", "[/THINK]"),
     ("◁think▷", "◁/think▷"),
     ("<|START_THINKING|>", "<|END_THINKING|>"),
@@ -247,6 +249,22 @@ def test_tool_calls_and_other_fields_are_kept() -> None:
     [event] = ReasoningSeparator().rewrite({"choices": [{"index": 0, "delta": delta}]})
     expected = {"role": "assistant", "content": "", "reasoning_content": "Hm."}
     assert event["choices"][0]["delta"] == expected | {"tool_calls": [call]}
+
+
+def test_messages_in_a_stream_are_read_as_deltas() -> None:
+    event = {"choices": [{"index": 0, "message": {"content": "<think>Hm.</think>Four."}}]}
+    [separated] = ReasoningSeparator().rewrite(copy.deepcopy(event))
+    delta = {"content": "Four.", "reasoning_content": "Hm."}
+    assert separated["choices"] == [{"index": 0, "delta": delta}]
+    assert _read([event]) == ("Four.", "Hm.")
+
+
+def test_a_function_call_is_kept_as_a_tool_call() -> None:
+    message = MessageBuilder()
+    for function in [{"name": "add", "arguments": '{"a"'}, {"arguments": ": 1}"}]:
+        message.add({"choices": [{"delta": {"function_call": function}}]})
+    [call] = message.message_fields()["tool_calls"]
+    assert call["function"] == {"name": "add", "arguments": '{"a": 1}'}
 
 
 def test_a_long_stream_of_tags_and_whitespace_takes_linear_time() -> None:
