@@ -34,7 +34,10 @@ def build_upstream_request(request: CompletionRequest, settings: Settings) -> di
         if body.get(name) == -1:  # the whole context; newer llama.cpp refuses the number
             body[name] = MAX_PENALTY_WINDOW
     messages = body["messages"]
-    if any(m["role"] not in ("user", "system") or type(m["content"]) is not str for m in messages):
+    if any(
+        m["role"] not in ("user", "system") or type(m["content"]) is not str or None in m.values()
+        for m in messages
+    ):
         body["messages"] = prepare_messages(messages)
     return body
 

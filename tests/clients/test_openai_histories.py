@@ -161,3 +161,11 @@ def test_history_of_another_server_is_taken(
     for message in model_server.chat_requests[-1].body["messages"]:
         assert isinstance(message["content"], str)
         assert message["role"] in ("system", "user", "assistant", "tool")
+
+
+def test_fields_that_are_null_are_not_sent(
+    client: openai.OpenAI, model_server: FakeModelServer
+) -> None:
+    messages: list[Any] = [QUESTION | {"name": None}]
+    assert _ask(client, messages).content
+    assert model_server.chat_requests[-1].body["messages"] == [QUESTION]
