@@ -89,9 +89,7 @@ def refused_fields(
     so it is if it names none but the server `knows_fields` like ours.
     """
     if isinstance(error, ContextLengthExceededError):
-        prompt, limit = error.details.get("n_prompt_tokens"), error.details.get("n_ctx")
-        is_prompt_short = prompt is not None and limit is not None and prompt < limit
-        return {"max_tokens"} & added.keys() if is_prompt_short else set()
+        return {"max_tokens"} & added.keys() if error.param == "max_tokens" else set()
     if named := _named(error.refusal, added.keys()):
         return named
     is_unnamed = not _named(error.refusal, body.keys() - _COMMON_FIELDS)
