@@ -7,37 +7,55 @@ from backend.json_values import as_count
 
 _CODES = re.compile(
     r"exceed_context_size_error|n_prompt_tokens|context_?(?:length|window|size)_?(?:exceeded|error)"
-    r"|prompt_tokens_exceeded|prompt_too_long",
+    r"|exceeded_?context_?window|tokens_limit_reached"
+    r"|\b(?:prompt_tokens_exceeded|(?:prompt|input)_?too_?long)(?:_?error)?\b",
     re.IGNORECASE,
 )
-_SIZE_NAME = (
-    r"(?:context[ _-]?(?:length|size|window|limit)|max_(?:model_len|seq_len|num_tokens|position\w+)"
-    r"|maximum sequence length|model token limit)"
+_SIZE_SETTING = (
+    r"(?:max_(?:model_len|seq_len|num_tokens|position\w+|kv_size|(?:input|total)_(?:tokens|len\w*))"
+    r"|n_ctx|num_ctx|session_len)"
 )
+_SIZE_NAME = (
+    rf"(?:context[ _-]?(?:length|size|window|limit)|{_SIZE_SETTING}|max(?:imum)? sequence length"
+    r"|model token limit|(?:KV|cache|dimension) size)"
+)
+_PROMPT_NAME = r"(?:prompts?|inputs?|requests?|messages?|conversation)(?: text| history)?"
+_EXCEEDS = r"(?:exceed\w*|(?:longer|larger|bigger|greater|more) than|over|>)"
 _WORDINGS = re.compile(
     # vLLM, OpenAI, xAI: This model's maximum context length is 4096 tokens
     r"\b(?:max(?:imum)?|model'?s?) (?:context|model|prompt) (?:length|size|window)"
     r"(?: is| of| only|:)* \(?\d"
     # llama.cpp, OpenAI, SGLang, LM Studio: exceeds the available context size
-    rf"|\b(?:exceed\w*|(?:longer|larger|greater) than|reached) (?:\S+ ){{0,4}}?{_SIZE_NAME}"
-    r"|\bnot fit (?:in\w* |within )?(?:the )?(?:model'?s )?context|\bcontext is full|> context\b"
+    rf"|(?:\b|(?=>))(?:{_EXCEEDS}|reached) (?:\S+ ){{0,4}}?{_SIZE_NAME}"
+    rf"|\b(?:{_EXCEEDS}|too (?:long|large|big) for) (?:(?:the|this) )?(?:model'?s? )?context\b"
+    r"|\bfit (?:\d+ tokens )?(?:in\w* |within )?(?:(?:the|a) )?(?:model'?s )?context"
+    r"|> context\b|\bcontext is full|\bKV (?:cache is full|slot\b)|free space in the KV cache"
     # llama.cpp, MiniMax: Context size has been exceeded, context window exceeds limit
-    rf"|{_SIZE_NAME} (?:has been |is |was )?exceed|{_SIZE_NAME} (?:only supports|of only) \d"
+    rf"|{_SIZE_NAME} (?:\([^)]{{1,40}}\) )?(?:has been |is |was )?exceed"
+    rf"|{_SIZE_NAME} (?:only supports|of only) \d|{_SIZE_NAME} cannot hold\b"
     rf"|{_SIZE_NAME} (?:is |of )\d+ tokens?[,.;] (?:but|however)|less than max_seq_len"
-    r"|configured context size is \d|\btoken limit exceeded"
-    r"|context the overflows|context shift is disabled"
+    r"|\bcontext (?:window )?(?:is limited to|holds) \d|\btokens of context\b"
+    r"|configured context size is \d|\btoken limit exceeded|\d tokens? > \d"
+    r"|context the overflows|\bcontext(?: window)? overflow|context shift is disabled"
+    # TabbyAPI
+    r"|\bjob requires \d+ pages \(only \d+ available"
     # Anthropic, Bedrock, llama.cpp: prompt is too long; input is too large to process
-    r"|\b(?:prompt|input(?: (?:text|tokens?|(?:token )?length))?|messages|conversation)"
+    r"|\b(?:prompt|inputs?(?: (?:text|tokens?|(?:token )?length))?|messages|conversation)"
     r"(?: \([^)]{1,60}\))? (?:is |are )?too (?:long|big)\b"
     r"|\binput(?: \(\d+ tokens\))? is too large to process"
-    r"|\btoo (?:long to fit into|large for) (?:the |this )?model\b"
+    r"|(?<!context size )\btoo (?:long to fit into|large for|long for) (?:the |this )?model\b"
+    # GitHub Models: Request body too large for gpt-4o model. Max size: 8000 tokens.
+    r"|\brequest (?:body )?(?:is )?too (?:long|large)\b.{0,80}\d tokens"
     # TGI: `inputs` tokens + `max_new_tokens` must be <= 4096
-    r"|`inputs` (?:tokens \+|must have less than \d)"
+    r"|\binputs`? (?:tokens \+|must have less than \d)"
+    r"|\binput (?:to be|(?:should|must|can) (?:be|have)) at most \d+ tokens"
     # Gemini, Vertex, SGLang, watsonx: The input token count (9) exceeds the maximum
-    r"|\b(?:prompt|input|message)s? (?:token count|length|tokens)(?: of| is)?"
-    r" ?\(?\d*(?: tokens)?\)? (?:cannot )?(?:exceed|but (?:the )?model (?:only )?supports)"
-    r"|\b(?:prompt|input|request|messages) exceeds? (?:the )?max(?:imum)? (?:\w+ )?"
-    r"(?:length|number of (?:input )?tokens)"
+    r"|\b(?:prompt|input|message)s? (?:token count|(?:sequence )?length|tokens)(?: of| is)?"
+    rf" ?\(?\d*(?: tokens)?\)? (?:(?:cannot )?{_EXCEEDS}|but (?:the )?model (?:only )?supports)"
+    rf"|\b{_PROMPT_NAME} (?:has |have )?exceed(?:s|ed)? (?:(?:the|this) )?(?:model'?s? )?"
+    r"(?:max(?:imum)? (?:(?:\w+ )?(?:length|limit)|number of (?:input )?tokens)|\d+ tokens)"
+    r"|\d tokens,? (?:which )?exceeds? (?:the )?(?:max\w* )?limit"
+    r"|(?<!_)\btokens exceed the model|\bin the prompt \(\d+\).{0,60} exceeds? the model"
     r"|\btokens in the prompt cannot exceed"
     # Groq, Cerebras: Please reduce the length of the messages or completion
     r"|\breduce (?:the )?(?:length|number of tokens) (?:of|in) (?:the|your) (?:input )?"
@@ -45,26 +63,33 @@ _WORDINGS = re.compile(
     # Cohere, AI21: too many tokens; Qwen: Range of input length should be [1, 9]
     r"|\btoo many (?:input |prompt )?tokens|\brange of input length should be"
     # vLLM subtracts the prompt from the context; -1 may be what the client sent
-    r"|\bmax_tokens must be at least 1, got -(?!1\b)\d",
+    r"|\bmax_tokens must be at least 1, got -(?!1\b)\d"
+    # Chinese: the input is longer than the context
+    r"|超[过出].{0,12}(?:上下文|最大长度)|上下文.{0,6}超[过出]|Prompt ?超长",
     re.IGNORECASE,
 )
 # A limit of tokens per minute, of characters, or of what the model may write.
 _OTHER_LIMITS = re.compile(
     r"\bper[ -](?:min|hour|day|second)|rate[ _-]?limit|throttl|\b[TR]P[MD]\b|\bquota\b|wait before"
-    r"|\b(?:daily|monthly|characters|bytes|[KM]B)\b|at most \d+ completion tokens"
-    r"|number of output tokens",
+    r"|\b(?:daily|monthly|today|this (?:minute|hour|day|week|month)|a (?:minute|day))\b"
+    r"|\b(?:characters|bytes|[KM]B)\b|at most \d+ completion tokens|number of output tokens"
+    r"|\blogit_bias\b|\bderived max_model_len\b",
     re.IGNORECASE,
 )
 _NUMBER = r"(?<!\d)(\d(?:[\d,_]{0,20}\d)?)(?!,?\d)"
-_SIZE = rf"(?: size| of| is| only| supports|:)* ?\(?{_NUMBER}(?! [+>])"
+_SIZE = rf"(?: size| of(?: (?:the|this) model)?| is| only| supports|:)* ?\(?{_NUMBER}(?! [+>])"
 _LIMITS = re.compile(
     rf"\bmax(?:imum)? (?:allowed )?(?:\w+ )?(?:length|size){_SIZE}"
     rf"|\b(?:context|tokens?|configured)[ _](?:length|size|window|limit){_SIZE}"
-    rf"|\bmax_(?:model_len|seq_len|num_tokens|position\w+){_SIZE}|\bcontext \({_NUMBER}"
-    rf"|\bn_ctx: ?{_NUMBER}|> {_NUMBER}|<= {_NUMBER}|\bmax {_NUMBER}"
+    rf"|\b{_SIZE_SETTING}{_SIZE}|\bcontext \({_NUMBER}|{_NUMBER}[ -]tokens? context\b"
+    rf"|: ?\d+ > {_NUMBER}|> {_NUMBER}|<= {_NUMBER}|\bmax {_NUMBER}"
+    rf"|\(\d+\) exceeds limit \({_NUMBER}|\bcache size {_NUMBER}"
     rf"|\bless than {_NUMBER} tokens|\btokens allowed \({_NUMBER}|\bmodel with {_NUMBER}"
-    rf"|\b(?:up to|limit is|limit of|for this model is|cannot exceed|max is) {_NUMBER}"
-    rf"|\bmax input tokens: {_NUMBER}|\binput length should be \[\d+, ?{_NUMBER}",
+    rf"|\b(?:up to|limit is|limit of|for this model is|cannot exceed|max(?:imum)? is) {_NUMBER}"
+    rf"|\b(?:for this model \(|at most ){_NUMBER} tokens"
+    rf"|\bcontext (?:is limited to|holds) {_NUMBER}"
+    rf"|\bmax input tokens: {_NUMBER}|\binput length should be \[\d+, ?{_NUMBER}"
+    rf"|{_NUMBER} tokens of context|\bonly {_NUMBER} fit\b",
     re.IGNORECASE,
 )
 # Said instead of the prompt's tokens: `max_tokens` alone is more than the context.
@@ -73,16 +98,18 @@ _MAX_TOKENS = re.compile(
     r"|\bfewer output tokens",
     re.IGNORECASE,
 )
+_OF_NUMBER = rf":?(?: of| is)? ?\(?{_NUMBER}"
 # The first that matches counts: a total comes after its parts.
 _PROMPTS = [
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         rf"\bresulted in {_NUMBER}",
-        rf"{_NUMBER} (?:tokens )?(?:in the messages|in your prompt|from the input|of text input)",
+        rf"{_NUMBER} (?:tokens )?(?:in the (?:messages|input)|in your prompt)",
+        rf"{_NUMBER} (?:tokens )?(?:from the input|of text input)",
         rf"{_NUMBER} input tokens|\b(?:given:|but|got) {_NUMBER}",
         rf"\b(?:request|input|prompt)s? \((?:(?:total )?length )?{_NUMBER}",
-        rf"(?<!maximum )(?<!max )(?<!allowed )\b(?:input|prompt) length:? ?\(?{_NUMBER}",
-        rf"\b(?:has|contains|number of (?:input|prompt) tokens:?) {_NUMBER}",
+        rf"(?<!um )(?<!ax )(?<!allowed )\b(?:input|prompt)(?: sequence)? length{_OF_NUMBER}",
+        rf"\b(?:has|have|contains|number of (?:input|prompt) tokens:?) {_NUMBER}",
         rf"\bfirst {_NUMBER} tokens|\bn_keep: {_NUMBER}",
         rf"\btoo (?:long|many tokens): {_NUMBER}|\blimit: {_NUMBER} \+",
         rf"\btoken count(?: of| is|:)? \(?{_NUMBER}",

@@ -16,6 +16,7 @@ from pydantic_core import from_json
 from backend.json_values import as_count
 from backend.model_server.embedded_json import split_embedded_json
 from backend.model_server.json_text import parse_json, replace_halves
+from backend.model_server.plain_sentence import join_sentences
 
 MAX_BODY_CHARACTERS = 64_000
 # Longer text is truncated before matching: some patterns take quadratic time.
@@ -24,8 +25,9 @@ _MAX_DEPTH = 12
 _MAX_REASONS = 5
 # Names in lower case without "_" and "-". The most specific reason comes first.
 _REASON_KEYS = (
-    *("message", "detail", "errordescription", "errormessage", "faultstring", "msg"),
-    *("description", "reason", "text", "cause", "fault", "response", "data", "innererror"),
+    *("message", "detail", "errordescription", "errormessage", "faultstring", "msg", "statusmsg"),
+    *("description", "reason", "text", "cause", "fault", "response", "data", "baseresp"),
+    "innererror",
 )
 _MORE_REASON_KEYS = (
     *("errors", "details", "violations", "fieldviolations", "invalidparams", "issues"),
@@ -82,6 +84,12 @@ class ErrorBody:
     def message(self) -> str:
         """All reasons as one text."""
         return "; ".join(map(str, self.reasons))[:MAX_TEXT_CHARACTERS]
+
+    @cached_property
+    def plain_reason(self) -> str:
+        """All reasons as ": a plain sentence" without what is private, or ""."""
+        sentence = join_sentences([str(reason) for reason in self.reasons])
+        return f": {sentence}" if sentence else ""
 
     @cached_property
     def text(self) -> str:

@@ -15,22 +15,20 @@ from backend.errors import (
     ModelOutputUnreadableError,
     ModelServerError,
     ModelServerRouteNotFoundError,
-    ModelServerTimeoutError,
-    RequestTooLargeError,
     SmolChatError,
-    TooManyRequestsError,
 )
 from backend.model_server.choice_limit import choice_limit
 from backend.model_server.context_overflow import context_overflow
 from backend.model_server.error_body import ErrorBody, read_error_body
-from backend.model_server.error_status import effective_status
+from backend.model_server.error_status import bad_key, error_from_status, no_credit, rejected
 from backend.model_server.load_failure import is_crash, load_failure, runtime_failure
 from backend.model_server.missing_model import missing_model, missing_model_by_code
-from backend.model_server.plain_sentence import join_sentences
 
 logger = logging.getLogger(__name__)
 
 MAX_LOGGED_BYTES = 6000
+# Go's servers and nginx
+HTTPS_REQUIRED = re.compile(r"HTTP request (?:was sent )?to (?:an )?HTTPS (?:server|port)")
 
 
 def log_and_map_error(status: int | None, body: bytes) -> SmolChatError:
@@ -51,7 +49,7 @@ def log_and_map_error(status: int | None, body: bytes) -> SmolChatError:
 def error_from_response(status: int | None, body: bytes) -> SmolChatError:
     """Return the error for an error response, or for an error event in a stream (no `status`)."""
     said = read_error_body(body)
-    error = _error_from_text(status, said) or _error_from_status(status, said)
+    error = _error_from_text(status, said) or error_from_status(status, said)
     if isinstance(error, InvalidRequestError):
         error.refusal = said.text
         error.param = error.param or said.param
@@ -80,60 +78,8 @@ def _first_match(
 ) -> SmolChatError | None:
     for pattern, error in table:
         if pattern.search(said.message):
-            return error(_reason(said))
+            return error(said.plain_reason)
     return None
-
-
-def _reason(said: ErrorBody) -> str:
-    """Return what the server said as ": a plain sentence", or ""."""
-    reason = join_sentences([str(reason) for reason in said.reasons])
-    return f": {reason}" if reason else ""
-
-
-def _error_from_status(status: int | None, said: ErrorBody) -> SmolChatError:
-    """Return the error for what no words explain; `status` is None for an event in a stream."""
-    reason = _reason(said)
-    if status in (404, 405):
-        return ModelServerRouteNotFoundError(
-            "The model server has no such route. Check DMR_BASE_URL."
-        )
-    effective = effective_status(status, said.labels) or (400 if said.names_fields else None)
-    is_failure = effective is None or effective >= 500
-    if effective in (408, 429, 529) or (is_failure and _BUSY.search(said.message)):
-        return TooManyRequestsError(
-            f"The model server is busy{reason}. Try again in a few seconds."
-        )
-    if error := _ERRORS_BY_STATUS.get(effective):
-        return error(reason)
-    if status is None:
-        return ModelServerError(
-            f"The model server failed during the response{reason}. See its log for details."
-        )
-    return ModelServerError(
-        f"The model server failed with status {status}{reason}. See its log for details."
-    )
-
-
-def _rejected(reason: str) -> InvalidRequestError:
-    return InvalidRequestError(f"The model server rejected the request{reason}.")
-
-
-def _bad_key(_reason: str) -> ModelServerError:
-    return ModelServerError("The model server rejected the API key. Check DMR_API_KEY.")
-
-
-def proxy_password_error() -> ModelServerError:
-    """Return the error for status 407, which comes from a proxy and not from the model server."""
-    return ModelServerError(
-        "The proxy of the model server requires a user and a password. Set them in the proxy's "
-        "URL, as in HTTPS_PROXY=http://user:password@proxy.example:3128."
-    )
-
-
-def _no_credit(reason: str) -> ModelServerError:
-    return ModelServerError(
-        f"The account at the model server has no credit left{reason}. Check its plan."
-    )
 
 
 def _unreadable(_reason: str) -> ModelOutputUnreadableError:
@@ -143,33 +89,6 @@ def _unreadable(_reason: str) -> ModelOutputUnreadableError:
     )
 
 
-_ERRORS_BY_STATUS: dict[int | None, Callable[[str], SmolChatError]] = {
-    400: _rejected,
-    401: _bad_key,
-    402: _no_credit,
-    403: lambda reason: ModelServerError(
-        f"The model server denied access{reason}. Check DMR_API_KEY."
-    ),
-    407: lambda _reason: proxy_password_error(),
-    413: lambda reason: RequestTooLargeError(
-        f"The request is too large for the model server{reason}. Send fewer or shorter messages."
-    ),
-    422: _rejected,
-    503: lambda reason: ModelServerError(
-        f"The model server is not available at the moment{reason}. Try again in a few seconds."
-    ),
-    504: lambda reason: ModelServerTimeoutError(
-        f"The model server did not respond in time{reason}. Try again."
-    ),
-}
-# Proxies in front of a server.
-_ERRORS_BY_STATUS[524] = _ERRORS_BY_STATUS[504]
-
-_BUSY = re.compile(
-    r"\boverloaded\b|\b(?:is|server|too) busy\b|\brate limit|too many requests"
-    r"|pending requests exceeded|no (?:free |available )?slots?\b|at capacity",
-    re.IGNORECASE,
-)
 # These quote the request or the model's output, which may hold any words.
 _QUOTING_MESSAGES: list[tuple[re.Pattern[str], Callable[[str], SmolChatError]]] = [
     (
@@ -194,18 +113,26 @@ _QUOTING_MESSAGES: list[tuple[re.Pattern[str], Callable[[str], SmolChatError]]] 
         # llama.cpp returns 500 for these, although the request is invalid.
         re.compile(
             r"^Failed to parse (?:messages|tools)|^Cannot (?:use both|use custom grammar|set both)"
-            r"|(?i:failed to parse grammar)|^Unknown reasoning format"
+            r"|(?i:failed to parse grammar|error parsing grammar|grammar error|"
+            r"unsupported content(?: part| block|\[\])?[ .]type)|^Unknown reasoning format"
         ),
-        _rejected,
+        rejected,
     ),
 ]
 _KNOWN_MESSAGES: list[tuple[re.Pattern[str], Callable[[str], SmolChatError]]] = [
     (
         re.compile(
-            r"^Loading model|(?i:\b(?:model|server)\b.{0,200} is (?:currently |still )?"
-            r"(?:loading|being loaded|warming up|starting up))"
+            r"^Loading model|(?i:\b(?:model|server|engine|service)\b(?:.{0,200} is (?:currently "
+            r"|still )?(?:loading|being (?:down)?loaded|warming up|starting)|(?: is)? starting up"
+            r"|.{0,200} not (?:yet )?ready)\b)"
         ),
         lambda _: ModelLoadingError("The model is still loading. Try again in a few seconds."),
+    ),
+    (
+        HTTPS_REQUIRED,
+        lambda _: ModelServerError(
+            "The model server expects HTTPS. Set DMR_BASE_URL to its https:// address."
+        ),
     ),
     (
         re.compile(r"Unexpected endpoint or method"),  # LM Studio, with status 200
@@ -215,11 +142,13 @@ _KNOWN_MESSAGES: list[tuple[re.Pattern[str], Callable[[str], SmolChatError]]] = 
     ),
     (
         re.compile(
-            r"\bAPI[ _-]?key (?:is )?(?:not valid|invalid|missing|expired)"
-            r"|\b(?:invalid|incorrect|expired) API[ _-]?key",
+            r"\bAPI[ _-]?key (?:is )?(?:not valid|invalid|missing|expired|required)"
+            r"|\b(?:invalid|incorrect|expired|missing) (?:API[ _-]?key|authorization|credentials)"
+            r"|\bno (?:API[ _-]?key|auth\w*)(?: \w+)? (?:provided|found)\b|^Unauthori[sz]ed\b"
+            r"|^(?:invalid|missing) (?:bearer|access|auth\w*) token",
             re.IGNORECASE,
         ),
-        _bad_key,
+        bad_key,
     ),
     (
         re.compile(
@@ -227,16 +156,25 @@ _KNOWN_MESSAGES: list[tuple[re.Pattern[str], Callable[[str], SmolChatError]]] = 
             r"|exceeded your current quota",
             re.IGNORECASE,
         ),
-        _no_credit,
+        no_credit,
     ),
     (
-        re.compile(r"image input is not supported|mmproj|does not support (?:image|vision)"),
+        re.compile(
+            r"mmproj|\bat most 0 image|\brequired for image input"
+            r"|\b(?:image|vision|multi-?modal)(?:_url|s)?(?: \w+)? (?:is|are) (?:not|only) support"
+            r"|\bdoes(?: not|n't) support (?:image|vision|multi-?modal)",
+            re.IGNORECASE,
+        ),
         lambda _: InvalidRequestError(
             "This model does not support images. Remove them from the messages.", param="messages"
         ),
     ),
     (
-        re.compile(r"does not support tools"),
+        re.compile(
+            r"\bdoes(?: not|n't) support (?:tools?\b|function call)|\bsupport tool use\b"
+            r"|\b(?:tools?|function)`?(?: use| call\w*)? (?:is|are) not supported",
+            re.IGNORECASE,
+        ),
         lambda _: InvalidRequestError(
             "This model does not support tools. Remove them, or choose another model.",
             param="tools",
@@ -246,6 +184,14 @@ _KNOWN_MESSAGES: list[tuple[re.Pattern[str], Callable[[str], SmolChatError]]] = 
         re.compile(r"requires --jinja"),
         lambda _: InvalidRequestError(
             "The model server was started without support for tools (llama.cpp's `--jinja`).",
+            param="tools",
+        ),
+    ),
+    (
+        re.compile(r"requires --enable-auto-tool-choice"),
+        lambda _: InvalidRequestError(
+            "The model server was started without support for tools (vLLM's "
+            "`--enable-auto-tool-choice` and `--tool-call-parser`).",
             param="tools",
         ),
     ),
@@ -262,7 +208,13 @@ _KNOWN_MESSAGES: list[tuple[re.Pattern[str], Callable[[str], SmolChatError]]] = 
         ),
     ),
     (
-        re.compile(r"[Jj]inja|chat template"),
+        # What templates say themselves comes as it is.
+        re.compile(
+            r"[Jj]inja|chat template|^template: |\bfor this template\b|\broles must alternate"
+            r"|\brole (?:is )?not supported|\broles are supported|\b[Ss]ystem message must be"
+            r"|\b[Nn]o user query found|[Uu]nexpected message role|only supports single tool-calls"
+            r"|^Value is not callable|tool role, but there was no|2 or more assistant messages"
+        ),
         lambda _: ChatTemplateError(
             "This model's chat template does not support these messages. It may require a single "
             "system message at the start, alternating user and assistant messages, or no tools.",

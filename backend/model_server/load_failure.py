@@ -32,10 +32,14 @@ _CRASHED = re.compile(
     r"|segmentation fault|\bsignal: (?:killed|aborted)|running the model: unexpected EOF",
     re.IGNORECASE,
 )
+_UNLOADED = re.compile(  # LM Studio
+    r"\bmodel (?:is |was |has |has been )?unloaded\b", re.IGNORECASE
+)
 _NO_MEMORY = re.compile(
     r"\b(?:not|n't) (?:have )?enough (?:\w+ )?(?:memory|V?RAM\b|resources)"
     r"|\binsufficient (?:\w+ )?(?:memory|V?RAM\b|resources)|\bout of (?:\w+ )?memory|\bOOM"
     r"|\b(?:failed|unable|attempting) to allocate|cannot allocate memory|(?:cuda|hip)Malloc failed"
+    r"|\bmemory .{0,40}cannot be allocated"
     r"|OutOf(?:Device|Host)?Memory|requires more (?:system )?memory|bad_alloc|no available memory"
     r"|\btoo (?:large|big) (?:to fit (?:in|into)|for) (?:\w+ )?(?:memory|VRAM)|^model too big",
     re.IGNORECASE | re.MULTILINE,
@@ -80,6 +84,11 @@ def runtime_failure(text: str) -> ModelServerError | None:
             if has_memory
             else "The model process crashed during the response: it ran out of memory. Choose a "
             "smaller model or a smaller context."
+        )
+    if _UNLOADED.search(text):
+        return ModelServerError(
+            "The model server unloaded the model before the response was complete. Try again, or "
+            "load it there."
         )
     if has_memory:
         return None

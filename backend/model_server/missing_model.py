@@ -18,7 +18,8 @@ _MISSING = re.compile(
     r"|\bmodel identifier is invalid|\bno endpoints found for|\bunable to access model"
     # llama-swap
     r"|\bcould not find (?:real modelID|suitable (?:inference )?handler)"
-    r"|\bno models? (?:is |are |have been )?(?:currently )?loaded",
+    r"|\bno models? (?:is |are |have been )?(?:currently )?loaded"
+    r"|\bno such model\b|\bthere is no model (?:with|named|called)\b",
     re.IGNORECASE,
 )
 _NONE_LOADED = re.compile(r"\bno models?\b.{0,20} loaded", re.IGNORECASE)

@@ -18,8 +18,12 @@ _PRIVATE = re.compile(
     r"|[\w\]]:\d{2}|\b\d{1,3}(?:\.\d{1,3}){3}\b|\blocalhost\b"
     r"|\w\.(?:gguf|safetensors|bin|py|pyc|cpp|cu|cuh|go|js|so|dll|log|sock)\b"
     r"|\w\.(?:com|net|org|io|ai|dev|app|cloud|internal|local|lan|corp)\b"
-    r"|\b(?:sk|gsk|hf|key|token)[-_](?=[\w-]{0,40}\d)[\w-]{8}|\bBearer \w"
+    r"|\.(?:prod|svc|home|intranet|example)\b|\bip(?:-\d{1,3}){4}\b|\w@\w"
+    r"|\b(?:sk|gsk)[-_][\w-]{8}|\b(?:hf|key|token)[-_](?=[\w-]{0,40}\d)[\w-]{8}|\bBearer \w"
+    r"|\b(?:password|passwd|secret)[=:]|(?=[A-Za-z_]{0,60}\d)(?<![\w-])\w{20}"
+    r"|\b(?:AIza|eyJ)[\w-]{8}"
 )
+_INVISIBLE = re.compile(r"[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069]")
 _NOISE = re.compile(
     r"\[json\.exception\.[\w.]+\] |^.*?(?=JSON schema error)|; tools = \[$"
     r"|^(?:(?:[A-Za-z_]\w{0,60}\.){0,6}[A-Z]\w{0,60}(?:Error|Exception)(?:: | - |$))+"
@@ -33,13 +37,14 @@ _WORD = re.compile(r"[^\W\d_]{2}")
 
 def plain_sentence(text: str) -> str:
     """Return the first line of `text` without what is private, or "" if no sentence remains."""
-    first_line = text.strip()[:_MAX_READ_CHARACTERS].partition("\n")[0]
+    text = _INVISIBLE.sub("", text[: 2 * _MAX_READ_CHARACTERS]).strip()
+    first_line = text[:_MAX_READ_CHARACTERS].partition("\n")[0]
     first_line = " ".join(_NOISE.sub("", first_line).split())
     if not first_line.isprintable() or _LOG.search(text):
         return ""
     sentences = _SENTENCE_END.split(first_line)
     plain = " ".join(sentence for sentence in sentences if not _PRIVATE.search(sentence))
-    return plain.rstrip(" .,:;-") if _WORD.search(plain) else ""
+    return plain.rstrip(" .,:;!-") if _WORD.search(plain) else ""
 
 
 def join_sentences(texts: list[str]) -> str:

@@ -30,6 +30,15 @@ SECRETS = [
     "sk-proj-1234567890",
     "hf_abcdefgh1234",
     "Bearer abc",
+    "sk-proj-abcdEFGHijkl",
+    "AIzaSyD-abcdefghijklmnop",
+    "eyJhbGciOiJIUzI1NiJ9.e30.x",
+    "AKIAIOSFODNN7EXAMPLE",
+    "0123456789abcdef0123456789abcdef",
+    "password=hunter2",
+    "ann@box",
+    "gpu-node-17.prod",
+    "ip-10-0-3-17",
 ]
 LOGS = [
     "0.00.728.681 I slot print_timing",
@@ -67,6 +76,8 @@ def test_log_or_page_is_omitted(log: str) -> None:
         "Expected a value <= 128, but got 200 instead",
         "Field 'temperature': type must be number, but is string",
         "The key-value pairs are wrong",
+        "The secret of max_completion_tokens_details is unknown_parameter_name",
+        "Model Qwen3-30B-A3B-Instruct-2507-UD-Q4_K_XL is rate limited",
         "Das Modell gibt es nicht",
         "模型不存在",
     ],
@@ -92,6 +103,10 @@ def test_plain_sentence_is_kept(text: str) -> None:
 )
 def test_noise_is_removed(text: str, sentence: str) -> None:
     assert plain_sentence(text) == sentence
+
+
+def test_invisible_characters_are_removed() -> None:
+    assert plain_sentence("seed \u202emust be \u200bpositive!") == "seed must be positive"
 
 
 def test_sentences_are_joined_each_once_and_shortened() -> None:

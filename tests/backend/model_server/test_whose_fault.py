@@ -152,8 +152,9 @@ FAULTS: list[tuple[int | None, Any, type[SmolChatError]]] = [
     (529, "", TooManyRequestsError),
     *((status, "", ModelServerError) for status in (406, 409, 410, 411, 412, 415, 418, 424, 451)),
     *((status, "", ModelServerError) for status in (500, 501, 502, 503, 520)),
-    (504, "", ModelServerTimeoutError),
-    (524, "", ModelServerTimeoutError),
+    *((status, "", ModelServerTimeoutError) for status in (504, 522, 524)),
+    (500, {"error": {"message": "No", "type": "timeout_error"}}, ModelServerTimeoutError),
+    (None, {"base_resp": {"status_code": 2013, "status_msg": "No"}}, ModelServerError),
     # an event in a stream, by its code or type
     (None, "", ModelServerError),
     (None, {"error": {"message": "No", "code": 400}}, InvalidRequestError),
@@ -233,6 +234,150 @@ def test_fault_is_told_rightly(
     status: int | None, payload: object, expected: type[SmolChatError]
 ) -> None:
     assert type(error_for(status, payload)) is expected
+
+
+KINDS: list[tuple[type[SmolChatError], tuple[int | None, ...], list[str]]] = [
+    (
+        ChatTemplateError,
+        (500, 400, None),
+        [
+            "Conversation roles must alternate user/assistant/user/assistant/...",
+            "System role not supported",
+            "Only user and assistant roles are supported!",
+            "System message must be at the beginning.",
+            "No user query found in messages.",
+            "Unexpected message role.",
+            "This model only supports single tool-calls at once!",
+            "Value is not callable: null at row 1, column 72:\n{{ foo }}",
+            "Unable to generate parser for this template. Automatic parser generation failed: x",
+            'template: :3:12: executing "" at <.Tools>: can\'t evaluate field Tools',
+        ],
+    ),
+    (
+        TooManyRequestsError,
+        (400, 500, 503, None),
+        [
+            "Too many concurrent requests",
+            "rate limited",
+            "Queue is full",
+            "Slot unavailable",
+            "no slot available",
+            "Waiting for a free slot timed out",
+        ],
+    ),
+    (
+        ModelServerTimeoutError,
+        (500, 504, None),
+        [
+            "Request timed out",
+            "timeout of 600s reached",
+            "litellm.Timeout: APITimeoutError - Request timed out.",
+            "context deadline exceeded",
+        ],
+    ),
+    (
+        ModelLoadingError,
+        (503, 500, 409),
+        [
+            "Model x is not ready yet",
+            "model not ready",
+            "Engine is starting",
+            "Service starting up",
+            "The engine is not ready: weights are being loaded",
+            "model x is currently being downloaded",
+        ],
+    ),
+    (
+        ModelServerError,
+        (400, 500, None),
+        [
+            "Missing Authorization header",
+            "Missing API key",
+            "Unauthorized",
+            "No auth credentials found",
+            "No API key provided",
+            "Client sent an HTTP request to an HTTPS server.",
+            "<html><title>400 The plain HTTP request was sent to HTTPS port</title></html>",
+            "Model unloaded.",
+            "Model has unloaded or crashed..",
+            "memory layout cannot be allocated",
+        ],
+    ),
+    (
+        InvalidRequestError,
+        (400, 500, None),
+        [
+            "Unsupported content part type: input_audio",
+            "unsupported content[].type",
+            "Grammar error: Invalid JSON schema",
+            "error parsing grammar: unexpected end of input",
+        ],
+    ),
+    (
+        ModelNotFoundError,
+        (404, 400, 500),
+        [
+            "x: No such model",
+            "no such model: x",
+            "There is no model with id x",
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("expected", "status", "message"),
+    [
+        (kind, status, message)
+        for kind, codes, texts in KINDS
+        for status in codes
+        for message in texts
+    ],
+)
+def test_words_tell_the_fault_at_any_status(
+    expected: type[SmolChatError], status: int | None, message: str
+) -> None:
+    assert type(error_for(status, {"error": {"message": message}})) is expected
+
+
+@pytest.mark.parametrize("status", [400, 404, 500])
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("image_url is not supported by this model", "This model does not support images."),
+        ("Invalid content type. image_url is only supported by some.", "does not support images."),
+        ("At most 0 image(s) may be provided in one prompt.", "does not support images."),
+        ("This model does not support multimodal inputs", "does not support images."),
+        ("this model is missing data required for image input", "does not support images."),
+        ("`tools` is not supported in this model", "This model does not support tools."),
+        ("Tool calling is not supported with this model", "does not support tools."),
+        ("No endpoints found that support tool use.", "does not support tools."),
+        (
+            '"auto" tool choice requires --enable-auto-tool-choice',
+            "without support for tools (vLLM",
+        ),
+    ],
+)
+def test_what_a_model_does_not_support_is_named(status: int, message: str, expected: str) -> None:
+    error = error_for(status, {"error": {"message": message}})
+    assert isinstance(error, InvalidRequestError)
+    assert expected in error.message
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "tool_choice is not supported",
+        "Unknown parameter: rate_limiter",
+        "The image of the function is not injective",
+        "temperature is out of range: the model was trained while loading 2",
+        "request_timeout must be positive",
+    ],
+)
+def test_similar_words_do_not_change_whose_fault_it_is(message: str) -> None:
+    error = error_for(400, {"error": {"message": message}})
+    assert type(error) is InvalidRequestError
+    assert message in error.message
 
 
 @pytest.mark.parametrize(
