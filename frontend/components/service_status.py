@@ -11,11 +11,12 @@ import streamlit as st
 from api.client import ApiClient, Health, Model
 from api.errors import ApiError
 from api.status import Status
+from components.background_value import MAX_AGE_SECONDS, BackgroundValue
 from components.callouts import error_callout
 from sanitize.plain_text import plain_text
 from settings import Settings, canonical_host, is_loopback
 
-CACHE_SECONDS = 3.0
+CACHE_SECONDS = MAX_AGE_SECONDS
 Color = Literal["green", "orange", "red"]
 BADGES: dict[str, tuple[str, str, Color]] = {
     "ready": ("Ready", ":material/check_circle:", "green"),
@@ -56,16 +57,34 @@ def api() -> ApiClient:
     return ApiClient(Settings.load())
 
 
-@st.cache_resource(show_spinner=False, ttl=CACHE_SECONDS)
-def service_status() -> ServiceStatus:
-    """Check the API, at most once every few seconds for all sessions."""
+class _ServiceCheck:
+    """Checks the API every few seconds, once for all sessions, and returns the last result."""
+
+    def __call__(self) -> ServiceStatus:
+        return _latest_status().get()
+
+    def clear(self) -> None:
+        """Forget the last result, so that the next one is new."""
+        _latest_status().clear()
+
+
+service_status = _ServiceCheck()
+
+
+@st.cache_resource(show_spinner=False)
+def _latest_status() -> BackgroundValue[ServiceStatus]:
+    client = api()
+    return BackgroundValue(lambda: _check_services(client))
+
+
+def _check_services(client: ApiClient) -> ServiceStatus:
     try:
-        health = api().health()
+        health = client.health()
     except ApiError as error:
         return ServiceStatus(None, [], error)
     with suppress(ApiError):  # the model server is gone; the next check reports it
         if health.model_server.state in ("ready", "load_failed", "model_missing"):
-            return ServiceStatus(health, api().models())
+            return ServiceStatus(health, client.models())
     return ServiceStatus(health, [])
 
 
@@ -93,12 +112,13 @@ def service_badge() -> None:
 
 
 @st.fragment(run_every=CACHE_SECONDS)
-def service_callout(status: ServiceStatus) -> None:
+def service_callout(status: ServiceStatus, *, has_retry: bool = True) -> None:
     """Render the problem in `status`; rerun the page when the state changes."""
     if service_status().state != status.state:
         st.rerun()
     if status.error:
-        error_callout(status.error, on_retry=service_status.clear, key="service_retry")
+        retry = service_status.clear if has_retry else None
+        error_callout(status.error, on_retry=retry, key="service_retry")
 
 
 def privacy_notice(*urls: str, local_hosts: Sequence[str]) -> str:

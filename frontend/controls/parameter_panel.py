@@ -1,24 +1,29 @@
-"""The sampling parameters in the sidebar. An empty field means the model server's default."""
+"""The sampling parameters in the sidebar.
+
+An empty field means the default that suits the model, or else the model server's.
+"""
 
 import random
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import streamlit as st
 
 import strict_json
 from controls import parameters
+from controls.page_values import current_value, render_hidden_field, restore_values, set_values
 from controls.parameters import Parameter
+from sanitize.plain_text import plain_text
 
 KEY_PREFIX = "parameter_"
 ADDITIONAL_KEY, LOGPROBS_KEY = "parameter_extra", "parameter_logprobs"
-MAX_SEED = 2**31 - 1
-_NAMES = frozenset(parameter.name for parameter in parameters.ALL)
+MAX_RANDOM_SEED = 2**31 - 1  # easier to read and to copy than the largest one
 
 
 def selected_parameters() -> dict[str, Any]:
     """Return the request fields of all changed and additional parameters."""
-    values = {p.name: st.session_state.get(KEY_PREFIX + p.name) for p in parameters.ALL}
+    values = {p.name: current_value(KEY_PREFIX + p.name) for p in parameters.ALL}
     additional, _ = _parse_additional()
     return additional | parameters.to_request_fields(values)
 
@@ -29,17 +34,34 @@ def wants_logprobs() -> bool:
 
 def set_parameters(values: Mapping[str, Any]) -> None:
     """Fill the panel with these parameters; those without a field become additional ones."""
-    for field in parameters.ALL:
-        st.session_state[KEY_PREFIX + field.name] = _coerce(field, values.get(field.name))
-    additional = {name: value for name, value in values.items() if name not in _NAMES}
-    st.session_state[ADDITIONAL_KEY] = strict_json.format_json(additional) if additional else ""
+    set_values(field_values(values))
+
+
+def field_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of all fields, by their keys, that stand for these parameters."""
+    fields, additional = _split(values)
+    text = strict_json.format_json(additional) if additional else ""
+    return {KEY_PREFIX + name: value for name, value in fields.items()} | {ADDITIONAL_KEY: text}
+
+
+def parameters_sent(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the request fields that are sent if the panel is filled with these parameters."""
+    fields, additional = _split(values)
+    return additional | parameters.to_request_fields(fields)
 
 
 @st.fragment  # a change reruns only the panel, so it does not interrupt a streaming response
-def parameter_panel(above: Callable[[], None] = lambda: None, *, for_chat: bool = False) -> None:
+def parameter_panel(
+    above: Callable[[], None] = lambda: None,
+    *,
+    for_chat: bool = False,
+    defaults: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
+    """Render the parameters below what `above` renders; an empty field shows its default."""
+    restore_values()
     above()
     with st.expander("Parameters", icon=":material/tune:", key="parameter_panel"):
-        _fields(parameters.COMMON)
+        _fields(parameters.COMMON, defaults)
         _seed_button()
         if for_chat:
             st.toggle(
@@ -49,7 +71,7 @@ def parameter_panel(above: Callable[[], None] = lambda: None, *, for_chat: bool 
                 persist_state="session",
             )
     with st.expander("More parameters", icon=":material/more_horiz:", key="parameter_panel_more"):
-        _fields(parameters.MORE)
+        _fields(parameters.MORE, defaults)
         _additional_field()
     if overrides := parameters.summarize(selected_parameters()):
         with st.container(key="parameter_sent", gap="xxsmall"):
@@ -62,29 +84,49 @@ def parameter_panel(above: Callable[[], None] = lambda: None, *, for_chat: bool 
                 on_click=set_parameters,
                 args=[{}],
             )
+    render_hidden_field()  # last, so that a browser has received all other fields before it
 
 
-def _fields(fields: list[Parameter]) -> None:
+def _fields(fields: list[Parameter], defaults: Mapping[str, Any]) -> None:
     with st.container(key=f"parameter_fields_{fields[0].name}", gap="xsmall"):
         for field in fields:
             if field.kind == "strings":
                 _string_list(field)
+            elif field.kind == "seed":
+                _seed(field)
             else:
-                _number(field)
+                _number(field, defaults.get(field.name))
 
 
-def _number(field: Parameter) -> None:
+def _number(field: Parameter, default: float | None) -> None:
     st.number_input(
         _label(field),
         min_value=field.type(field.min_value),
         max_value=field.type(field.max_value),
         step=field.step,
+        format="%d" if field.type is int else "%g",  # all digits, since all are sent
         value=None,
-        placeholder="default",
+        placeholder="default" if default is None else parameters.format_value(default),
         help=field.help,
         key=KEY_PREFIX + field.name,
         persist_state="session",
     )
+
+
+def _seed(field: Parameter) -> None:
+    text = st.text_input(
+        _label(field),
+        value=None,
+        placeholder="random",
+        help=field.help,
+        key=KEY_PREFIX + field.name,
+        persist_state="session",
+    )
+    if text and parameters.parse_seed(text) is None:
+        st.error(
+            f"Enter a whole number from -1 to {parameters.MAX_SEED:,}. The seed is not sent.",
+            icon=":material/error:",
+        )
 
 
 def _string_list(field: Parameter) -> None:
@@ -102,7 +144,7 @@ def _string_list(field: Parameter) -> None:
 
 def _label(field: Parameter) -> str:
     """Return the label, with a dot if the value is not the default."""
-    is_changed = st.session_state.get(KEY_PREFIX + field.name) not in (None, [])
+    is_changed = st.session_state.get(KEY_PREFIX + field.name) not in (None, [], "")
     return f"{field.label} :primary[●]" if is_changed else field.label
 
 
@@ -119,14 +161,13 @@ def _seed_button() -> None:
 
 def is_valid_seed(seed: int) -> bool:
     """Return True if the seed is in range; that of an imported answer may not be."""
-    [field] = [field for field in parameters.ALL if field.name == "seed"]
-    return _coerce(field, seed) is not None
+    return parameters.parse_seed(str(seed)) is not None
 
 
 def pin_seed(seed: int | None = None) -> None:
     """Set the seed, by default to a random one."""
-    value = random.randrange(MAX_SEED) if seed is None else seed  # noqa: S311  # not a secret
-    st.session_state[KEY_PREFIX + "seed"] = value
+    value = random.randrange(MAX_RANDOM_SEED) if seed is None else seed  # noqa: S311  # no secret
+    set_values({KEY_PREFIX + "seed": str(value)})
 
 
 def _additional_field() -> None:
@@ -140,12 +181,14 @@ def _additional_field() -> None:
     )
     _, problem = _parse_additional()
     if problem:
-        st.error(f"{problem} Additional parameters are not sent.", icon=":material/error:")
+        st.error(
+            f"{plain_text(problem)} Additional parameters are not sent.", icon=":material/error:"
+        )
 
 
 def _parse_additional() -> tuple[dict[str, Any], str]:
     """Return the additional parameters, or none and the problem with them."""
-    text = (st.session_state.get(ADDITIONAL_KEY) or "").strip()
+    text = (current_value(ADDITIONAL_KEY) or "").strip()
     if not text:
         return {}, ""
     try:
@@ -160,16 +203,26 @@ def _parse_additional() -> tuple[dict[str, Any], str]:
     return value, ""
 
 
-def _coerce(field: Parameter, value: Any) -> Any:
-    """Return the value as the field can show it, or an empty one."""
+def _split(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the value of each field, and the parameters that no field can hold."""
+    fields = {field.name: _field_value(field, values.get(field.name)) for field in parameters.ALL}
+    additional = {
+        name: value
+        for name, value in values.items()
+        if value not in (None, []) and fields.get(name) in (None, [])
+    }
+    return fields, additional
+
+
+def _field_value(field: Parameter, value: Any) -> Any:
+    """Return the value as the field shows it, or an empty one if the field cannot hold it."""
     if field.kind == "strings":
         texts = [value] if isinstance(value, str) else value
-        return [_escape_whitespace(text) for text in texts] if isinstance(texts, list) else []
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not field.min_value <= value <= field.max_value:
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+            return []
+        return [parameters.escape_whitespace(text) for text in texts]
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return field.type(value)
-
-
-def _escape_whitespace(text: Any) -> str:
-    return str(text).replace("\n", r"\n").replace("\t", r"\t")
+    if not field.min_value <= value <= field.max_value or field.type(value) != value:
+        return None
+    return str(int(value)) if field.kind == "seed" else field.type(value)

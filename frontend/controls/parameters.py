@@ -1,5 +1,6 @@
 """The sampling parameters that the page offers, with labels, help and bounds."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -10,6 +11,11 @@ RESERVED_FIELDS = frozenset({"messages", "model", "smolchat", "stream", "stream_
 MAX_SAMPLER_STRENGTH = 100
 MAX_COUNT = 2**31 - 1
 MAX_PENALTY_WINDOW = 1_000_000
+MAX_SEED = 2**63 - 1  # more than a number field can hold: JavaScript rounds above 2**53
+
+_ESCAPES = {"\\": r"\\", "\n": r"\n", "\t": r"\t"}
+_CHARACTERS = {escape: character for character, escape in _ESCAPES.items()}
+_ESCAPE = re.compile(r"\\.")
 
 
 @dataclass(frozen=True)
@@ -22,7 +28,7 @@ class Parameter:
     max_value: float
     step: float
     help: str
-    kind: Literal["number", "strings"] = "number"
+    kind: Literal["number", "strings", "seed"] = "number"
 
     @property
     def type(self) -> type[int] | type[float]:
@@ -41,11 +47,11 @@ COMMON = [
         "Drop tokens less likely than this fraction of the most likely one. 0 is off."),
     Parameter("repeat_penalty", "Repeat penalty", 0.05, 10, 0.05,
         "Makes tokens that already appeared less likely. 1 is off; 1.1 helps small models."),
-    Parameter("max_tokens", "Max tokens", 1, MAX_COUNT, 64,
-        "Maximum length of the response."),
-    Parameter("seed", "Seed", -1, 2**32 - 1, 1,
+    Parameter("max_tokens", "Max tokens", -1, MAX_COUNT, 64,
+        "Maximum length of the response. -1 is no limit."),
+    Parameter("seed", "Seed", -1, MAX_SEED, 1,
         "Makes sampling repeatable: the same seed and settings give the same response, unless the "
-        "model is serving other requests at the same time. -1 is random."),
+        "model is serving other requests at the same time. -1 is random.", "seed"),
 ]
 MORE = [
     Parameter("typical_p", "Typical-p", 0, 1, 0.05,
@@ -91,25 +97,39 @@ ALL = COMMON + MORE
 
 def to_request_fields(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the request fields of the parameters that are set."""
-    return {
-        parameter.name: _request_value(values[parameter.name])
-        for parameter in ALL
-        if values.get(parameter.name) not in (None, [])
-    }
+    fields = {field.name: _request_value(field, values.get(field.name)) for field in ALL}
+    return {name: value for name, value in fields.items() if value not in (None, [])}
+
+
+def parse_seed(text: str | None) -> int | None:
+    """Return the seed that was typed, or None if there is none or it is out of range."""
+    digits = (text or "").strip()
+    if not re.fullmatch(r"-1|[0-9]{1,19}", digits) or int(digits) > MAX_SEED:
+        return None
+    return int(digits)
 
 
 def summarize(fields: Mapping[str, Any]) -> str:
     """Format request fields as one line."""
-    return " · ".join(f"{name} {_format_value(value)}" for name, value in fields.items())
+    return " · ".join(f"{name} {format_value(value)}" for name, value in fields.items())
 
 
-def _request_value(value: Any) -> Any:
-    if isinstance(value, list):
-        return [text.replace(r"\n", "\n").replace(r"\t", "\t") for text in value]
-    return value
+def escape_whitespace(text: str) -> str:
+    r"""Return a string as it is typed into a field: a newline is `\n`, a backslash is `\\`."""
+    return "".join(_ESCAPES.get(character, character) for character in text)
 
 
-def _format_value(value: Any) -> str:
+def _unescape(text: str) -> str:
+    return _ESCAPE.sub(lambda escape: _CHARACTERS.get(escape[0], escape[0]), text)
+
+
+def _request_value(field: Parameter, value: Any) -> Any:
+    if field.kind == "seed":
+        return parse_seed(value)
+    return list(map(_unescape, value)) if isinstance(value, list) else value
+
+
+def format_value(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(repr(text) for text in value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:.15g}" if isinstance(value, float) else str(value)

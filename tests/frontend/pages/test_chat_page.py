@@ -57,8 +57,8 @@ def test_selected_model_is_described_and_used(
 
 
 def test_starter_click_sends_its_question(page: AppTest, model_server: FakeModelServer) -> None:
-    page.button(key="chat_starter_Plan").click().run()
-    assert message_texts(page, "user") == ["Plan a 20-minute lunch with eggs and spinach."]
+    page.button(key="chat_starter_Explain").click().run()
+    assert message_texts(page, "user") == ["Explain photosynthesis in simple words."]
     assert model_server.chat_requests
     assert not page.title
 
@@ -77,14 +77,37 @@ def test_request_has_the_whole_conversation_and_no_unset_parameters(
     ]
     # The API adds the others for the receipt: usage, a known seed and the progress of the prompt.
     requested = {"messages", "model", "stream", "max_tokens"}
-    assert set(body) == requested | {"stream_options", "seed", "return_progress"}
+    suitable = {"temperature": 0.2, "top_p": 0.9, "repeat_penalty": 1.1}  # for SmolLM2
+    added = {"stream_options", "seed", "return_progress"}
+    assert set(body) == requested | added | suitable.keys()
+    assert body | suitable == body
+
+
+def test_defaults_suit_the_selected_model_and_yield_to_what_is_set(
+    model_server: FakeModelServer, api_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = b'{"data": [{"id": "ai/smollm2", "owned_by": "docker"}, {"id": "other"}]}'
+    model_server.models = Reply(chunks=[models])
+    page = open_page(api_url, monkeypatch)
+    placeholder = page.number_input(key="parameter_temperature").proto.placeholder
+    assert placeholder == "0.2"
+    page.number_input(key="parameter_temperature").set_value(0.7).run()
+    ask(page, "Hello")
+    page.button(key="parameter_reset").click().run()
+    ask(page, "Hello")
+    page.selectbox[0].select("other").run()
+    assert page.number_input(key="parameter_temperature").proto.placeholder == "default"
+    ask(page, "Hello")
+    sent = [request.body for request in model_server.chat_requests]
+    assert [body.get("temperature") for body in sent] == [0.7, 0.2, None]
+    assert [body.get("repeat_penalty") for body in sent] == [1.1, 1.1, None]
 
 
 def test_parameters_and_system_prompt_are_sent_if_set(
     page: AppTest, model_server: FakeModelServer
 ) -> None:
     page.number_input(key="parameter_temperature").set_value(0.0)
-    page.number_input(key="parameter_seed").set_value(7)
+    page.text_input(key="parameter_seed").set_value("7")
     page.multiselect(key="parameter_stop").set_value([r"\n"])
     page.text_area(key="chat_system").set_value("Be brief.").run()
     assert any(text.value == r"Overrides: temperature 0 · seed 7 · stop '\n'" for text in page.text)
@@ -164,7 +187,7 @@ def test_interrupted_answer_keeps_its_text_and_can_be_retried(
     )
     ask(page, "Hello")
     assert message_texts(page, "assistant") == ["Once"]
-    assert last_receipt(page).endswith("failed")
+    assert "smollm2:latest · failed" in last_receipt(page)
     assert len(page.warning) == 1
     model_server.replies.append(stream_reply(["Twice."]))
     page.button(key="chat_retry").click().run()
@@ -195,7 +218,7 @@ def test_api_down_shows_how_to_start_it(monkeypatch: pytest.MonkeyPatch) -> None
     ask(page, "Hello")
     assert message_texts(page, "user") == ["Hello"]
     assert len(page.warning) == 1
-    assert page.button(key="chat_problem_retry")
+    assert [button.label for button in page.button if button.label in ("Retry", "Send")] == ["Send"]
     assert not page.exception
 
 
@@ -206,7 +229,7 @@ def test_retry_sends_the_question_once_the_api_is_back(
     page = ask(open_page(f"http://localhost:{port}", monkeypatch), "Hello")
     monkeypatch.setenv("API_BASE_URL", api_url)
     st.cache_resource.clear()
-    page.button(key="chat_problem_retry").click().run()
+    page.button(key="chat_unsent_send_0").click().run()
     assert message_texts(page, "assistant")
     assert not page.warning
 

@@ -255,10 +255,10 @@ def test_additional_parameters_are_sent_unchanged(
 
 def test_random_seed_is_set_and_sent(page: AppTest, model_server: FakeModelServer) -> None:
     page.button(key="parameter_dice").click().run()
-    seed = page.number_input(key="parameter_seed").value
+    seed = page.text_input(key="parameter_seed").value
     ask(page, "Hello")
-    assert model_server.chat_requests[0].body["seed"] == seed
-    assert ":primary[●]" in page.number_input(key="parameter_seed").label
+    assert model_server.chat_requests[0].body["seed"] == int(seed or "")
+    assert ":primary[●]" in page.text_input(key="parameter_seed").label
 
 
 def test_logprobs_are_requested_only_if_enabled(
@@ -321,7 +321,7 @@ def test_question_to_a_deleted_chat_starts_a_new_one(page: AppTest, api_url: str
     httpx.delete(f"{api_url}/conversations/{deleted_id}").raise_for_status()
     ask(page, "Second")
     assert "Conversation not found" in warnings(page)
-    next(button for button in page.button if button.label == "Retry").click().run()
+    page.button(key="chat_unsent_send_0").click().run()
     assert message_texts(page, "user") == ["Second"]
     assert conversation_id(page) != deleted_id
 
@@ -383,15 +383,8 @@ def test_generation_stats_show_the_receipt_and_reuse_its_seed(
     assert "31 tokens at 258.3 tokens/s" in stats
     assert "context size unknown" in stats
     page.button(key="receipt_seed").click().run()
-    assert (
-        page.number_input(key="parameter_seed").value == model_server.chat_requests[0].body["seed"]
-    )
-
-
-def test_copy_shows_the_raw_text(page: AppTest, model_server: FakeModelServer) -> None:
-    model_server.replies.append(stream_reply(["**Yes** :smile: ![x](http://evil.test/x.png)"]))
-    select_in_menu(ask(page, "Hello"), "Copy…")
-    assert page.code[-1].value == "**Yes** :smile: ![x](http://evil.test/x.png)"
+    seed = model_server.chat_requests[0].body["seed"]
+    assert page.text_input(key="parameter_seed").value == str(seed)
 
 
 def test_earlier_answer_can_be_regenerated(page: AppTest, model_server: FakeModelServer) -> None:

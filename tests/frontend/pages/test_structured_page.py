@@ -132,13 +132,13 @@ def test_empty_prompt_sends_no_request(page: AppTest, model_server: FakeModelSer
 def test_parameters_are_sent_and_kept_between_pages(
     page: AppTest, model_server: FakeModelServer
 ) -> None:
-    page.number_input(key="parameter_seed").set_value(7).run()
+    page.text_input(key="parameter_seed").set_value("7").run()
     page.switch_page("app_pages/chat.py").run()
-    assert page.number_input(key="parameter_seed").value == 7
+    assert page.text_input(key="parameter_seed").value == "7"
     page.chat_input[0].set_value("Hello").run()
     assert model_server.chat_requests[0].body["seed"] == 7
     page.switch_page("app_pages/structured.py").run()
-    assert page.number_input(key="parameter_seed").value == 7
+    assert page.text_input(key="parameter_seed").value == "7"
     model_server.replies += [grammar_probe_reply(), json_reply(EVENT)]
     start(select_schema(page, "event"))
     assert model_server.chat_requests[-1].body["seed"] == 7

@@ -1,0 +1,77 @@
+"""Fields that the page itself changes, such as by a preset.
+
+Each message of a browser has the values of all fields. One that was sent before the browser got
+what the page has set would change it back, and what a person sees would not be what is sent: the
+page refreshes parts of itself, and people type fast. So a hidden field counts the changes that a
+browser has received. In an older message only those values count that differ from what that
+browser showed: they were typed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import streamlit as st
+
+RECEIVED_KEY = "parameter_received"
+_STATE_KEY = "parameter_page_values"
+_MAX_CHANGES = 20  # that a browser may not have received yet
+
+state = st.session_state
+
+
+@dataclass
+class _PageValues:
+    """The values that the page has set, by key, and what browsers with fewer changes show."""
+
+    change: int = 0
+    values: dict[str, Any] = field(default_factory=dict)
+    shown: dict[int, dict[str, Any]] = field(default_factory=dict)
+
+
+def set_values(values: Mapping[str, Any]) -> None:
+    """Set fields by their keys. Only in callbacks, or before the fields are rendered."""
+    page = _page_values()
+    page.shown[page.change] = {key: current_value(key) for key in {**page.values, **values}}
+    page.values = page.shown[page.change] | dict(values)
+    page.change += 1
+    page.shown.pop(page.change - _MAX_CHANGES, None)
+    state.update(page.values)
+    state[RECEIVED_KEY] = str(page.change)
+
+
+def current_value(key: str) -> Any:
+    """Return the value of a field, or None: what was typed last, or what the page set later."""
+    page, value = _page_values(), state.get(key)
+    shown = page.shown.get(_received_change(), {})
+    return page.values[key] if key in shown and value == shown[key] else value
+
+
+def restore_values() -> None:
+    """Undo what an older message has changed back. Call it before the fields are rendered."""
+    page, received = _page_values(), _received_change()
+    if received < page.change:
+        values = {key: current_value(key) for key in page.values}
+        page.shown.setdefault(received, {}).update({key: state.get(key) for key in values})
+        page.values = values
+        state.update(values)
+        state[RECEIVED_KEY] = str(page.change)
+
+
+def render_hidden_field() -> None:
+    """Render the field by which the browser tells what it has received. app.css hides it."""
+    with st.container(key="parameter_hidden"):
+        st.text_input("Received", key=RECEIVED_KEY, persist_state="session")
+
+
+def _received_change() -> int:
+    """Return how many changes the browser had received when it sent its last message."""
+    change, received = _page_values().change, state.get(RECEIVED_KEY)
+    if received is None:  # no browser has the field yet
+        return change
+    return min(int(received), change) if received.isdecimal() else 0
+
+
+def _page_values() -> _PageValues:
+    page: _PageValues = state.setdefault(_STATE_KEY, _PageValues())
+    return page
