@@ -2,6 +2,7 @@
 
 import asyncio
 import atexit
+import gc
 import os
 import re
 import shutil
@@ -101,6 +102,7 @@ async def app(settings: Settings) -> AsyncIterator[FastAPI]:
     app = create_app(settings)
     async with app.router.lifespan_context(app):
         yield app
+    gc.collect()  # a database connection that was left to it fails this test
 
 
 @pytest.fixture

@@ -1,25 +1,21 @@
-"""Stores a turn of a conversation as it happens: the question first, then its answer.
-
-The text is saved every second, so that no end of this process loses more than that.
-"""
+"""Stores a turn of a conversation as it happens: the question first, then its answer."""
 
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from typing import Any
 
+from backend.chat.answer_writer import AnswerWriter
 from backend.completions.completion import Completion
 from backend.completions.history import continued_answer
 from backend.conversations.conversation import Message, MessageState
 from backend.conversations.repository import ConversationRepository, Turn
-from backend.errors import DatabaseUnavailableError, InvalidRequestError, SmolChatError
-from backend.http.error_handlers import internal_error
+from backend.errors import DatabaseUnavailableError, InvalidRequestError
 from backend.json_values import content_text
 from backend.model_server.message_builder import MessageBuilder
 from backend.model_server.sse import DONE, extension_chunk
 from backend.protocol import ChatCompletionRequest, ChatExtensionOptions
 
-SAVE_INTERVAL_SECONDS = 1.0
 # Fields of a request that are not parameters of its answer.
 _NON_PARAMETERS = {"messages", "model", "stream", "stream_options", "return_progress"}
 _ONE_ANSWER = "A stored question gets one answer: ask again with `parent` for each further one."
@@ -72,13 +68,12 @@ class TurnRecorder:
         answer: Message,
     ) -> None:
         self._turn = turn
-        self._repository = repository
         self._shutting_down = shutting_down
         self._model = answer.model or ""
         self._message = MessageBuilder(answer.content)
-        self._timer: asyncio.TimerHandle | None = None
-        self._save_task: asyncio.Task[None] | None = None
-        self._finish_task: asyncio.Task[None] | None = None
+        self._writer = AnswerWriter(
+            turn.answer_message_id, self._message, repository, shutting_down
+        )
 
     async def stream(self, completion: Completion, *, is_stream: bool) -> AsyncGenerator[bytes]:
         """Yield the completion's chunks; the answer is stored before the last one.
@@ -92,66 +87,51 @@ class TurnRecorder:
         completion.extensions = {} if is_stream else ids
         try:
             async with aclosing(completion.stream()) as chunks:
-                async for chunk in chunks:
+                while (chunk := await self._next_chunk(chunks)) is not None:
                     if is_stream and not chunk.endswith(DONE):
-                        self._schedule_save()
+                        self._writer.schedule_save()
                     else:
-                        await self._finish(completion, "finished")
+                        await self._writer.finish("finished", completion.receipt())
                     yield first + chunk
                     first = b""
-        except SmolChatError as error:
-            await self._finish(completion, "failed", error)
-            raise
         except (asyncio.CancelledError, GeneratorExit):
             is_interrupted = self._shutting_down.is_set()
-            await self._finish(completion, "interrupted" if is_interrupted else "stopped")
+            await self._end(completion, "interrupted" if is_interrupted else "stopped")
             raise
-        except Exception:
-            await self._finish(completion, "failed", internal_error())
+        except Exception as error:
+            await self._end(completion, "failed", error)
             raise
+
+    async def _next_chunk(self, chunks: AsyncGenerator[bytes]) -> bytes | None:
+        """Return the next chunk, or None at the end.
+
+        Raises:
+            Exception: The text so far could not be saved: the wait for more of it ends at once.
+        """
+        if self._writer.error is not None:
+            raise self._writer.error
+        try:
+            async with asyncio.timeout(None) as waiting:
+                self._writer.on_error = lambda: waiting.reschedule(0)
+                return await anext(chunks, None)
+        except TimeoutError:
+            if self._writer.error is None:
+                raise
+            raise self._writer.error from None
+        finally:
+            self._writer.on_error = None
+
+    async def _end(
+        self, completion: Completion, state: MessageState, error: Exception | None = None
+    ) -> None:
+        """Store how an incomplete answer ended. The caller raises the reason of that."""
+        with suppress(DatabaseUnavailableError):
+            await self._writer.finish(state, completion.receipt(), error)
 
     def _turn_ids(self) -> dict[str, Any]:
         turn = self._turn
         ids = {"user_message": turn.user_message_id, "answer_message": turn.answer_message_id}
         return {"conversation": {"id": turn.conversation_id} | ids}
-
-    def _schedule_save(self) -> None:
-        if self._timer is None:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(SAVE_INTERVAL_SECONDS, self._save_if_idle)
-
-    def _save_if_idle(self) -> None:
-        self._timer = None
-        if self._save_task is not None and not self._save_task.done():
-            self._schedule_save()  # the database is slow
-        elif self._save_task is None or not self._save_task.exception():  # `_finish` raises it
-            self._save_task = asyncio.create_task(self._save_partial())
-
-    async def _save_partial(self) -> None:
-        changes = self._message.message_fields() | {"state": "writing"}
-        with suppress(DatabaseUnavailableError):  # it has been logged, and `_finish` tries again
-            await self._repository.update_answer(self._turn.answer_message_id, changes)
-
-    async def _finish(
-        self, completion: Completion, state: MessageState, error: SmolChatError | None = None
-    ) -> None:
-        """Store how the answer ended, once, even if the caller is cancelled while it waits."""
-        if self._finish_task is None:
-            changes: dict[str, Any] = {"state": state, "receipt": completion.receipt()}
-            changes["parameters"] = _parameters(completion.sent_fields())
-            changes["error"] = error.payload()["error"] if error else None
-            fields = self._message.stored_fields() | changes
-            self._finish_task = asyncio.create_task(self._save_final(fields))
-        await asyncio.shield(self._finish_task)
-
-    async def _save_final(self, changes: dict[str, Any]) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        try:
-            if self._save_task is not None:
-                await self._save_task
-        finally:
-            await self._repository.update_answer(self._turn.answer_message_id, changes)
 
 
 def _parameters(body: dict[str, Any]) -> dict[str, Any]:

@@ -65,7 +65,7 @@ class ConversationRepository:
             return list((await connection.execute(query)).scalars())
 
     async def get(self, conversation_id: str) -> Conversation:
-        """Return a conversation with all its messages.
+        """Return a conversation with all its messages, with changes that are not written yet.
 
         Raises:
             ConversationNotFoundError: The conversation does not exist.
@@ -74,7 +74,9 @@ class ConversationRepository:
         async with self._database.read_transaction() as connection:
             row = await _get_conversation_row(connection, conversation_id)
             message_rows = (await connection.execute(query.order_by(messages.c.number))).mappings()
-            return Conversation.model_validate({**row, "messages": list(message_rows)})
+        unwritten = self._database.unwritten
+        current_rows = [{**row, **unwritten.get(row["id"], {})} for row in message_rows]
+        return Conversation.model_validate({**row, "messages": current_rows})
 
     async def insert_many(self, added: Sequence[Conversation]) -> list[ConversationSummary]:
         """Store conversations under new ids: all of them, or none if one fails."""
@@ -192,6 +194,11 @@ class ConversationRepository:
         query = update(messages).where(messages.c.id == message_id)
         async with self._database.write_transaction() as connection:
             await connection.execute(query.values(changes | {"updated_at": utc_now()}))
+        self._database.unwritten.pop(message_id, None)
+
+    def hold_answer(self, message_id: str, changes: dict[str, Any]) -> None:
+        """Let readers see how an answer ended until `update_answer` can store it."""
+        self._database.unwritten[message_id] = changes
 
     async def mark_interrupted(self) -> None:
         """Mark the answers that were being generated when the last process stopped.

@@ -1,15 +1,16 @@
 """Open, migrate and close the database, run transactions, and map its errors."""
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import URL, Connection, event, make_url, text
+from sqlalchemy import URL, Connection, CursorResult, event, make_url, text
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -28,6 +29,7 @@ _DRIVERS = {
 _MIGRATION_LOCK = 6_027_315  # advisory lock key, for processes that start at the same time
 
 logger = logging.getLogger(__name__)
+Result = TypeVar("Result")
 
 
 class Database:
@@ -38,6 +40,12 @@ class Database:
         is_sqlite = engine.dialect.name == "sqlite"
         snapshot = {"read_only": True} if is_sqlite else {"isolation_level": "REPEATABLE READ"}
         self._reader = engine.execution_options(**snapshot)
+        # Changes of messages, by their ids, that could not be written yet.
+        self.unwritten: dict[str, dict[str, Any]] = {}
+        self._unclosed = 0  # connections
+        self._all_closed = asyncio.Event()
+        self._all_closed.set()
+        self._is_closing = False
         self.dialect = engine.dialect.name
         self.location = database_location(engine.url)
         self.file = Path(self.location) if is_sqlite and self.location != ":memory:" else None
@@ -49,9 +57,8 @@ class Database:
         Raises:
             DatabaseUnavailableError: The database failed.
         """
-        with _map_errors():
-            async with self._reader.begin() as connection:
-                yield connection
+        async with self._transaction(self._reader) as connection:
+            yield connection
 
     @asynccontextmanager
     async def write_transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -60,9 +67,79 @@ class Database:
         Raises:
             DatabaseUnavailableError: The database failed or rejected a statement.
         """
-        with _map_errors():
-            async with self._engine.begin() as connection:
+        async with self._transaction(self._engine) as connection:
+            yield connection
+
+    async def close(self) -> None:
+        """Wait until all transactions have ended, then close the connections.
+
+        Connections that were closed under a running transaction would be left to the garbage
+        collector, and their cancelled tasks would wait for ever.
+        """
+        self._is_closing = True
+        try:
+            async with asyncio.timeout(BUSY_TIMEOUT_SECONDS + 1):
+                await self._all_closed.wait()
+        except TimeoutError:
+            logger.error("%d transactions did not end", self._unclosed)  # noqa: TRY400
+        await self._engine.dispose()
+
+    @asynccontextmanager
+    async def _transaction(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+        if self._is_closing:
+            raise DatabaseUnavailableError("The database is closed: the API is shutting down.")
+        connection = _Connection(engine)
+        self._unclosed += 1
+        self._all_closed.clear()
+        try:
+            with _map_errors():
+                await connection.run(connection.start_transaction())
                 yield connection
+                await connection.run(connection.commit())
+        finally:
+            closing = asyncio.create_task(connection.finish())
+            closing.add_done_callback(self._count_closed)
+            await asyncio.shield(closing)
+
+    def _count_closed(self, closing: asyncio.Task[None]) -> None:
+        self._unclosed -= 1
+        if not self._unclosed:
+            self._all_closed.set()
+        if not closing.cancelled() and (error := closing.exception()):
+            logger.error("A connection could not be closed: %s", error)
+
+
+class _Connection(AsyncConnection):
+    """A connection that completes its work, and is closed, if its task is cancelled.
+
+    A driver cannot abandon a statement: SQLite would finish it in its thread, and keep the file and
+    the lock of a writer until the garbage collector finds the statement.
+    """
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        super().__init__(engine)
+        self._work: asyncio.Future[Any] | None = None
+
+    async def run(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """Wait for `work`; if the caller is cancelled, it is completed all the same."""
+        self._work = task = asyncio.ensure_future(work)
+        return await asyncio.shield(task)
+
+    async def execute(self, *args: Any, **options: Any) -> CursorResult[Any]:
+        return await self.run(super().execute(*args, **options))
+
+    async def start_transaction(self) -> None:
+        await self.start()
+        await self.begin()
+
+    async def finish(self) -> None:
+        """Wait for what was started, then close: this rolls back what was not committed."""
+        if self._work is not None:
+            await asyncio.wait([self._work])
+            if not self._work.cancelled():
+                self._work.exception()  # if nobody waited for it, asyncio would log it
+        if self.sync_connection is not None:
+            await self.close()
 
 
 @asynccontextmanager
@@ -73,13 +150,14 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
         SystemExit: It cannot be opened or migrated; the message names the setting.
     """
     engine = _engine(settings)
+    database = Database(engine)
     try:
         with _startup_errors(settings):
             async with engine.begin() as connection:
                 await connection.run_sync(_migrate)
-        yield Database(engine)
+        yield database
     finally:
-        await engine.dispose()
+        await database.close()
 
 
 def _engine(settings: Settings) -> AsyncEngine:
@@ -115,13 +193,17 @@ def _sqlite(url: str) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # no implicit BEGIN: the listener below sends it
-        # SQLite's own lower() handles only ASCII.
-        connection.create_function("lower", 1, str.lower, deterministic=True)
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode = WAL")
-        cursor.execute("PRAGMA foreign_keys = ON")
-        cursor.close()
+        try:
+            connection.isolation_level = None  # no implicit BEGIN: the listener below sends it
+            # SQLite's own lower() handles only ASCII.
+            connection.create_function("lower", 1, str.lower, deterministic=True)
+            cursor = connection.cursor()
+            cursor.execute("PRAGMA journal_mode = WAL")
+            cursor.execute("PRAGMA foreign_keys = ON")
+            cursor.close()
+        except BaseException:  # the pool drops it without closing it
+            connection.close()
+            raise
 
     @event.listens_for(engine.sync_engine, "begin")
     def begin(connection: Connection) -> None:

@@ -14,7 +14,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from backend.chat.turn_recorder import SAVE_INTERVAL_SECONDS, start_turn
+from backend.chat.turn_recorder import start_turn
 from backend.completions.completion import Completion
 from backend.completions.upstream_request import build_upstream_request
 from backend.conversations.repository import ConversationRepository
@@ -365,11 +365,11 @@ class FailingRepository(ConversationRepository):
 
 
 @pytest.mark.anyio
-async def test_unexpected_error_while_saving_is_raised_and_the_answer_stored(
+async def test_unexpected_error_while_saving_ends_the_answer_as_failed(
     app: FastAPI, api_client: httpx.AsyncClient, model_server: FakeModelServer
 ) -> None:
     model_server.replies.append(
-        stream_reply(["One", " two"], interval_seconds=SAVE_INTERVAL_SECONDS / 2)
+        Reply(headers=EVENTS, chunks=stream_reply(["One", " two"]).chunks[:3], end="hang")
     )
     conversation = (await api_client.post("/conversations", json={})).json()["id"]
     state = app.state.core
@@ -388,5 +388,9 @@ async def test_unexpected_error_while_saving_is_raised_and_the_answer_stored(
     )
     with pytest.raises(RuntimeError):
         _ = [chunk async for chunk in recorder.stream(completion, is_stream=True)]
-    answer = (await api_client.get(f"/conversations/{conversation}")).json()["messages"][1]
-    assert (answer["content"], answer["state"]) == ("One two", "finished")
+    answer: Json = {"state": "writing"}
+    while answer["state"] == "writing":
+        answer = (await api_client.get(f"/conversations/{conversation}")).json()["messages"][1]
+    assert (answer["content"], answer["state"]) == ("One two", "failed")
+    assert answer["error"]["code"] == "internal_error"
+    assert model_server.chat_requests[0].disconnected.wait(1)
