@@ -18,7 +18,7 @@ _TEXT_FIELDS = {
 }  # fmt: skip
 _PART_FIELDS = {"content", "text", "thinking", "reasoning", "summary", "refusal"}
 # What other servers say of an answer that ends with its tool calls.
-_ENDED = {"stop", "eos", "end_turn", "tool_use", "tool_call", "function_call"}
+_ENDED = {"stop", "eos", "eos_token", "end_turn", "tool_use", "tool_call", "function_call"}
 _ENVELOPE = ("id", "object", "created", "model", "system_fingerprint")
 _REPLACEMENT = "\ufffd"
 

@@ -13,9 +13,10 @@ from backend.errors import ModelServerError, SmolChatError
 from backend.json_values import as_count, as_dict, as_dict_list
 from backend.model_server.error_mapping import log_and_map_error
 from backend.model_server.event_normalizer import EventNormalizer
-from backend.model_server.event_reader import EventReader, ServerSentEvent
-from backend.model_server.json_text import dump_json, parse_json, parse_object
-from backend.model_server.response_shape import to_chunks
+from backend.model_server.event_reader import DONE_MARK, EventReader, ServerSentEvent
+from backend.model_server.json_text import dump_json, parse_json
+from backend.model_server.reasoning import parts_of
+from backend.model_server.response_shape import has_messages, pop_message, to_chunks
 
 _DIGEST = re.compile(r"/sha256/([0-9a-f]{64})/")
 
@@ -29,7 +30,9 @@ class StreamState:
     has_begun: bool = False  # there was a chunk
     is_done: bool = False  # the model server said so
     error: SmolChatError | None = None
+    includes_usage: bool = False  # where one JSON object is sent instead of a stream
     started: set[int] = field(default_factory=set)  # the indexes of choices
+    with_text: set[int] = field(default_factory=set)  # those with text, reasoning or tool calls
     finished: set[int] = field(default_factory=set)  # those with a finish reason
     envelope: dict[str, Any] = field(default_factory=dict)  # id and time of the first chunk
     digest: str | None = None  # of the model, if the server reports it
@@ -73,6 +76,7 @@ class ParsedStream:
         self._normalizer = normalizer
         self._reader = EventReader()
         self._has_other_events = False
+        self._message_choices: set[int] = set()  # the server sends these as messages, not deltas
 
     @property
     def buffered_bytes(self) -> int:
@@ -85,7 +89,8 @@ class ParsedStream:
         """Return what remains to be sent after the last byte, without the end of the stream."""
         state = self._state
         rest = self._relay(self._reader.close())
-        if not state.has_begun and self._has_other_events and not state.error:
+        has_other = self._has_other_events or self._reader.has_other_lines
+        if not state.has_begun and has_other and not state.error:
             state.error = invalid_response()
         if state.error:
             return rest
@@ -95,21 +100,6 @@ class ParsedStream:
             rest += b"".join(map(self._add_chunk, state.finish_chunks()))
         return rest
 
-    def add_response(self, raw: bytes, *, includes_usage: bool) -> bytes:
-        """Return a whole response as the chunks of a stream."""
-        response = parse_json(raw)
-        if isinstance(response, list) and len(response) == 1:  # as Gemini sends errors
-            response = response[0]
-        response = as_dict(response)
-        if is_error(response):
-            self._state.error = log_and_map_error(None, raw)
-        elif not as_dict_list(response.get("choices")):
-            self._state.error = invalid_response()
-        else:
-            chunks = to_chunks(response, includes_usage=includes_usage)
-            return b"".join(map(self._add_chunk, chunks))
-        return b""
-
     def _relay(self, events: Iterable[ServerSentEvent]) -> bytes:
         return b"".join(map(self._read_event, events))
 
@@ -117,37 +107,60 @@ class ParsedStream:
         state = self._state
         if state.is_done or state.error:
             return b""
-        event = parse_object(sent.data)
-        if sent.name == "error" or is_error(event):
-            state.error = log_and_map_error(None, sent.data)
-            return b""
-        if sent.data.lstrip().startswith(b"[DONE]"):
+        if sent.name != "error" and sent.data.strip(b' "').startswith(DONE_MARK):
             state.is_done = True
             return b""
+        parsed = parse_json(sent.data)
+        if parsed is None and sent.is_bare:
+            self._has_other_events = True
+        chunks = b""
+        for item in parsed if isinstance(parsed, list) else [parsed]:  # Gemini lists errors
+            event = as_dict(item)
+            if sent.name == "error" or is_error(event):
+                state.error = log_and_map_error(None, sent.data)
+                break
+            chunks += self._read_object(event, is_bare=sent.is_bare)
+        return chunks
+
+    def _read_object(self, event: dict[str, Any], *, is_bare: bool) -> bytes:
         if not isinstance(event.get("choices"), list):
             if not (as_dict(event.get("usage")) or as_dict(event.get("timings"))):
-                self._has_other_events |= bool(sent.data.strip()) and event != {}
+                self._has_other_events |= event != {}
                 return b""  # a ping, or a filter's result
             event["choices"] = []
+        if event.get("object") == "chat.completion" or (is_bare and has_messages(event)):
+            chunks = to_chunks(event, includes_usage=self._state.includes_usage)
+            return b"".join(map(self._add_chunk, chunks))
         return self._add_chunk(event)
 
     def _add_chunk(self, event: dict[str, Any]) -> bytes:
         state = self._state
         if not state.has_begun:
             state.begin(event)
-        event = self._normalizer.normalize(event)
-        for position, choice in enumerate(as_dict_list(event["choices"])):
+        event["choices"] = as_dict_list(event["choices"])
+        for position, choice in enumerate(event["choices"]):
             index = as_count(choice.get("index"))
-            index = position if index is None else index
+            choice["index"] = index = position if index is None else index
+            choice["delta"] = self._take_delta(index, choice)
+            choice.setdefault("finish_reason", None)
             state.started.add(index)
             if choice.get("finish_reason"):
                 state.finished.add(index)
-        return self._serialize(event)
+        return self._serialize(self._normalizer.normalize(event))
+
+    def _take_delta(self, index: int, choice: dict[str, Any]) -> dict[str, Any]:
+        """Return what a choice adds. A message after deltas repeats what they said."""
+        delta, message = as_dict(choice.get("delta")), pop_message(choice)
+        is_repeated = index in self._state.with_text and index not in self._message_choices
+        if message and not delta and not is_repeated:
+            self._message_choices.add(index)
+            delta = message
+        if delta.get("tool_calls") or any(part.text for part in parts_of(delta)):
+            self._state.with_text.add(index)
+        return delta
 
     def _serialize(self, event: dict[str, Any]) -> bytes:
-        if event.get("model"):
-            event["model"] = self._state.model
-        return b"data: " + dump_json(event) + b"\n\n"
+        return b"data: " + dump_json(event | {"model": self._state.model}) + b"\n\n"
 
 
 def is_error(event: dict[str, Any]) -> bool:

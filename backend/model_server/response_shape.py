@@ -11,18 +11,29 @@ from backend.json_values import as_count, as_dict, as_dict_list
 _ENVELOPE = ("id", "created", "model", "system_fingerprint")
 
 
+def has_messages(event: dict[str, Any]) -> bool:
+    """Return True if the choices of an event have messages, as those of a whole completion do."""
+    choices = as_dict_list(event.get("choices"))
+    return any("message" in choice or "text" in choice for choice in choices)
+
+
+def pop_message(choice: dict[str, Any]) -> dict[str, Any]:
+    """Take the message out of a choice: an empty one if it has none.
+
+    Completions of OpenAI's older kind have a text instead.
+    """
+    text = choice.pop("text", None)
+    message = as_dict(choice.pop("message", None))
+    return message or ({"role": "assistant", "content": text} if isinstance(text, str) else {})
+
+
 def to_chunks(response: dict[str, Any], *, includes_usage: bool) -> Iterator[dict[str, Any]]:
-    """Yield a whole completion as chunks: one for each choice, and one with the usage."""
+    """Yield a whole completion as events: one for each choice, and one with the usage."""
     envelope = {name: response[name] for name in _ENVELOPE if name in response}
     envelope["object"] = "chat.completion.chunk"
     for position, choice in enumerate(as_dict_list(response.get("choices"))):
-        fields = {name: value for name, value in choice.items() if name != "message"}
-        delta = as_dict(choice.get("message")) or as_dict(choice.get("delta"))
-        if calls := as_dict_list(delta.get("tool_calls")):
-            calls = [{"index": index} | call for index, call in enumerate(calls)]
-            delta = delta | {"tool_calls": calls}
-        fields |= {"index": as_count(choice.get("index")) or position, "delta": delta}
-        fields["finish_reason"] = choice.get("finish_reason") or "stop"
+        index, reason = as_count(choice.get("index")), choice.get("finish_reason")
+        fields = choice | {"index": index or position, "finish_reason": reason or "stop"}
         yield envelope | {"choices": [fields]}
     numbers = {name: response[name] for name in ("usage", "timings") if response.get(name)}
     if numbers and includes_usage:
@@ -32,56 +43,70 @@ def to_chunks(response: dict[str, Any], *, includes_usage: bool) -> Iterator[dic
 def from_chunks(chunks: Iterable[dict[str, Any]]) -> dict[str, Any]:
     """Return the whole completion that the chunks of a stream make."""
     response: dict[str, Any] = {}
-    choices: dict[int, dict[str, Any]] = {}
+    choices: dict[int, _ChoiceJoiner] = {}
     for chunk in chunks:
         response |= {name: value for name, value in chunk.items() if name != "choices" and value}
         for position, part in enumerate(as_dict_list(chunk.get("choices"))):
             index = as_count(part.get("index"))
             index = position if index is None else index
-            message = {"role": "assistant", "content": None}
-            choice = choices.setdefault(index, {"index": index, "message": message})
-            _add_delta(choice["message"], as_dict(part.get("delta") or part.get("message")))
-            if logprobs := as_dict_list(as_dict(part.get("logprobs")).get("content")):
-                choice.setdefault("logprobs", {"content": []})["content"] += logprobs
-            if part.get("finish_reason"):
-                choice["finish_reason"] = part["finish_reason"]
-    for choice in choices.values():
-        for call in choice["message"].get("tool_calls", ()):
-            del call["index"]  # only chunks have one
+            choices.setdefault(index, _ChoiceJoiner(index)).add(part)
     response["object"] = "chat.completion"
-    return response | {"choices": [choices[index] for index in sorted(choices)]}
+    return response | {"choices": [choices[index].joined() for index in sorted(choices)]}
 
 
-def _add_delta(message: dict[str, Any], delta: dict[str, Any]) -> None:
-    for name, value in delta.items():
-        present = message.get(name)
-        if name == "tool_calls":
-            for call in as_dict_list(value):
-                _add_tool_call(message.setdefault(name, []), call)
-        elif name == "content" and isinstance(value, str | list):
-            message[name] = _joined(present, value)
-        elif name != "role" and isinstance(value, str) and isinstance(present, str):
-            message[name] = present + value
-        elif value is not None:
-            message[name] = value
+class _ChoiceJoiner:
+    """Joins one choice of a stream: its texts at the end, so that long ones are cheap."""
 
+    def __init__(self, index: int) -> None:
+        self._choice: dict[str, Any] = {"index": index}
+        self._fields: dict[str, Any] = {"role": "assistant", "content": None}
+        self._texts: dict[str, list[str]] = {}  # by the field of the message
+        self._content_parts: list[Any] = []
+        self._calls: dict[int, dict[str, Any]] = {}
+        self._arguments: dict[int, list[str]] = {}
 
-def _joined(content: str | list[Any] | None, more: str | list[Any]) -> str | list[Any]:
-    """Return the content with more of it; text and content parts become content parts."""
-    if not content or not more:
-        return content or more
-    if isinstance(content, str) and isinstance(more, str):
-        return content + more
-    parts = content if isinstance(content, list) else [{"type": "text", "text": content}]
-    return [*parts, *(more if isinstance(more, list) else [{"type": "text", "text": more}])]
+    def add(self, part: dict[str, Any]) -> None:
+        """Add a choice of a chunk."""
+        for name, value in as_dict(part.get("delta")).items():
+            if name == "tool_calls":
+                for call in as_dict_list(value):
+                    self._add_tool_call(call)
+            elif name == "content" and isinstance(value, list):
+                self._move_text_to_parts()
+                self._content_parts += value
+            elif name != "role" and isinstance(value, str):
+                self._texts.setdefault(name, []).append(value)
+            elif value is not None and name != "content":
+                self._fields[name] = value
+        if logprobs := as_dict_list(as_dict(part.get("logprobs")).get("content")):
+            self._choice.setdefault("logprobs", {"content": []})["content"] += logprobs
+        if part.get("finish_reason"):
+            self._choice["finish_reason"] = part["finish_reason"]
 
+    def joined(self) -> dict[str, Any]:
+        """Return the choice of a whole completion."""
+        if self._content_parts:
+            self._move_text_to_parts()
+            self._fields["content"] = self._content_parts
+        message = self._fields | {name: "".join(texts) for name, texts in self._texts.items()}
+        for index, call in self._calls.items():
+            if "function" in call:
+                call["function"] = call["function"] | {"arguments": "".join(self._arguments[index])}
+        if self._calls:
+            message["tool_calls"] = list(self._calls.values())
+        return self._choice | {"message": message}
 
-def _add_tool_call(calls: list[dict[str, Any]], part: dict[str, Any]) -> None:
-    """Add a part of a tool call in OpenAI's form: id and name first, the arguments in pieces."""
-    index = part.get("index", len(calls))
-    call = next((call for call in calls if call["index"] == index), None)
-    if call is None:
-        calls.append(part | {"index": index, "function": dict(as_dict(part.get("function")))})
-        return
-    function, more = call["function"], as_dict(part.get("function"))
-    function["arguments"] = function.get("arguments", "") + more.get("arguments", "")
+    def _move_text_to_parts(self) -> None:
+        if text := "".join(self._texts.pop("content", ())):
+            self._content_parts.append({"type": "text", "text": text})
+
+    def _add_tool_call(self, part: dict[str, Any]) -> None:
+        """Add a part of a tool call in OpenAI's form: id and name come first."""
+        index, function = part.get("index", len(self._calls)), as_dict(part.get("function"))
+        if index in self._calls:
+            if name := function.get("name"):  # a further piece of it
+                called = self._calls[index]["function"]
+                called["name"] = called.get("name", "") + name
+        else:
+            self._calls[index] = {name: value for name, value in part.items() if name != "index"}
+        self._arguments.setdefault(index, []).append(function.get("arguments", ""))

@@ -15,12 +15,12 @@ from pydantic_core import from_json, to_json
 
 from backend.errors import SmolChatError
 from backend.model_server.event_normalizer import EventNormalizer
+from backend.model_server.event_reader import BYTE_ORDER_MARK
 from backend.model_server.json_text import parse_object
 from backend.model_server.parsed_stream import ParsedStream, StreamState, invalid_response
 
 DONE = b"data: [DONE]\n\n"
 MAX_BUFFER_BYTES = 8 * 1024 * 1024
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _BLANK_LINES = (b"\n\n", b"\r\r", b"\r\n\r\n")
 
 # JSON escapes quotes, so none of these can match inside what the model wrote.
@@ -29,10 +29,15 @@ _START = rb"(?:\A|(?<=[\r\n]))"
 _FINISHED = re.compile(rb'"finish_reason"\s*:\s*"[^"]')
 _DONE_LINE = re.compile(_START + rb"data: ?\[DONE\]")
 _DATA_LINE = re.compile(_START + rb"data: ?([^\r\n]*)")
-_FIELD_LINE = re.compile(_START + rb"(?:data|event|error):")
-_TEXT = re.compile(rb'"(?:content|reasoning_content|reasoning)"\s*:\s*"((?:[^"\\]|\\.)*)"')
-_OTHER_LINE = re.compile(_START + rb"[^:\s]")  # not a comment
-_MODEL = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")')
+_TEXT = re.compile(rb'"(?:content|reasoning_content|reasoning)"\s*:\s*"([^"\\]*(?:\\.[^"\\]*)*)"')
+_TEXT_START = re.compile(rb'"(?:content|reasoning_content|reasoning)"\s*:\s*"[^"]')
+_OTHER_LINE = re.compile(_START + rb"[ \t]*[^:\s]")  # not a comment
+# A line that is not a field, or an event that ends with one line break.
+_ODD_LINES = re.compile(
+    _START + rb"(?:(?!data:|id:|retry:|:)[^\r\n]|data:[^\r\n]*(?:\r\n|\r|\n)data:)"
+)
+_MODEL = re.compile(rb'"model"\s*:\s*("[^"\\]*(?:\\.[^"\\]*)*")')
+_CHUNK_FORMS = (b'"delta":{', b'"delta": {', b'"choices":[]', b'"choices": []')
 
 
 @dataclass(frozen=True)
@@ -72,13 +77,10 @@ class SseRelay:
     """
 
     def __init__(self, model: str, choices: int = 1, *, includes_usage: bool = False) -> None:
-        self._state = StreamState(model, choices)
-        self._includes_usage = includes_usage
+        self._state = StreamState(model, choices, includes_usage=includes_usage)
         self._normalizer = EventNormalizer()
-        self._buffer = b""  # what follows the last line break
-        self._has_lines = False  # some have been processed
+        self._buffer = bytearray()  # what follows the last line break
         self._tail = b""  # the last four bytes that were returned
-        self._json: bytearray | None = None  # the body, if it is one JSON object
         self._replacement: tuple[bytes, bytes] | None = None  # the server's model field, and ours
         self._template: _ChunkTemplate | None = None  # the latest chunk with text
         # Of several choices, only parsing tells which has finished.
@@ -101,30 +103,19 @@ class SseRelay:
 
     def feed(self, received: bytes) -> bytes:
         """Return what may be passed on: whole lines, and nothing before the first chunk."""
-        if self._json is not None:
-            self._json += received
-            self._check_size(len(self._json))
-            return b""
+        if self._parsed:
+            return self._parse(received)
         template = None if self._buffer else self._template
         if template and (renamed := template.rename(received)):
             return renamed
-        if self._parsed and self._state.has_begun:
-            buffered, self._buffer = self._buffer, b""
-            return self._parse(buffered + received)
-        data = self._buffer + received if self._buffer else received
-        if not self._has_lines:
-            data = data.removeprefix(_BYTE_ORDER_MARK)
-            if data.lstrip()[:1] in (b"{", b"["):
-                self._json, self._buffer = bytearray(data), b""
-                return b""
-        end = len(data)
-        if not data.endswith(b"\n"):
-            end = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
-        if not self._state.has_begun and not _FIELD_LINE.search(data, 0, end):
-            end = 0
-        lines, self._buffer = data[:end], data[end:]
+        end = len(received)
+        if not received.endswith(b"\n"):
+            end = max(received.rfind(b"\n"), received.rfind(b"\r")) + 1
+        lines = bytes(self._buffer) + received[:end] if end else b""
+        if end:
+            self._buffer.clear()
+        self._buffer += received[end:]
         self._check_size(len(self._buffer))
-        self._has_lines = self._has_lines or bool(lines)
         return self._pass_on(lines) if lines else b""
 
     def close(self) -> bytes:
@@ -134,15 +125,11 @@ class SseRelay:
             SmolChatError: The stream ended early.
         """
         rest = b""
-        if self._json is not None:
-            parsed = ParsedStream(self._state, self._normalizer)
-            rest = parsed.add_response(bytes(self._json), includes_usage=self._includes_usage)
-        elif self._buffer and not self.is_done:
-            rest = self._pass_on(self._buffer)
+        if self._buffer and not self.is_done:
+            last_line, self._buffer = bytes(self._buffer), bytearray()
+            rest = self._pass_on(last_line)
         if self._parsed:
             rest += self._parsed.close()
-        if not self._has_lines and _OTHER_LINE.search(self._buffer):
-            self._state.error = self.error or invalid_response()
         self._state.check_end()
         rest += b"".join(
             b"data: " + to_json(chunk) + b"\n\n" for chunk in self._state.finish_chunks()
@@ -154,21 +141,28 @@ class SseRelay:
             self._state.error = invalid_response()
 
     def _parse(self, received: bytes) -> bytes:
+        start = b""
         if self._parsed is None:
             self._template = None
             self._parsed = ParsedStream(self._state, self._normalizer)
+            received += bytes(self._buffer)
+            self._buffer.clear()
+            if self._tail and not self._tail.endswith(_BLANK_LINES):
+                start = b"\n\n"  # ends the last event that was passed on
         chunks = self._parsed.feed(received)
         self._check_size(self._parsed.buffered_bytes)
         self._tail = b"\n\n"
-        return chunks
+        return start + chunks
 
     def _pass_on(self, lines: bytes) -> bytes:
         """Return whole lines, with the model's id in them; parse them if need be."""
-        if self._parsed:
-            return self._parse(lines)
+        if not self._state.has_begun:
+            lines = lines.removeprefix(BYTE_ORDER_MARK)
         done = _DONE_LINE.search(lines) if b"[DONE]" in lines else None
         events = lines[: done.start()] if done else lines
         state, count = self._state, events.count(b"data:")
+        if not (state.has_begun or _OTHER_LINE.search(lines)):
+            return b""  # comments
         if not self._is_regular(events, count) or not (state.has_begun or self._begin(events)):
             return self._parse(lines)
         if (renamed := self._rewrite_model(events, count)) is None:
@@ -176,6 +170,8 @@ class SseRelay:
         state.is_done = done is not None
         if not state.started and (b'"choices":[{' in events or b'"choices": [{' in events):
             state.started.add(0)
+        if not state.with_text and _TEXT_START.search(events):
+            state.with_text.add(0)
         if not state.finished and _FINISHED.search(events):
             state.finished.add(0)
         if count == 1 and not state.finished:
@@ -187,11 +183,23 @@ class SseRelay:
         """Return True if each of the `count` events is a chunk that needs no change."""
         return (
             lines.count(b'"choices":[') + lines.count(b'"choices": [') == count
+            # Each has a delta, or no choices.
+            and sum(map(lines.count, _CHUNK_FORMS)) == count
             and b'"error"' not in lines
             and b"event:" not in lines
             and b"error:" not in lines
+            and self._has_blank_lines(lines, count)
             and not self._normalizer.needs(lines)
         )
+
+    def _has_blank_lines(self, lines: bytes, count: int) -> bool:
+        """Return True if a blank line is between any two events, and nothing else is there."""
+        if lines.startswith(b"data:"):
+            if self._tail and not self._tail.endswith(_BLANK_LINES):
+                return False
+            if lines.count(b"\n") == 2 * count and lines.count(b"\n\n") == count:
+                return True
+        return not _ODD_LINES.search(lines)
 
     def _begin(self, lines: bytes) -> bool:
         """Record the first event if it is a chunk of a completion."""
@@ -210,7 +218,7 @@ class SseRelay:
         """
         if self._replacement and len(parts := lines.split(self._replacement[0])) == count + 1:
             return self._replacement[1].join(parts)
-        return None if b'"model"' in lines else lines
+        return None if count or b'"model"' in lines else lines
 
 
 def model_replacement(name: object, raw: bytes, model: str) -> tuple[bytes, bytes] | None:

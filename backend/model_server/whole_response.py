@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from backend.json_values import as_dict_list
+from backend.json_values import as_count, as_dict, as_dict_list
 from backend.model_server.error_mapping import log_and_map_error
 from backend.model_server.event_normalizer import EventNormalizer, normalize_response
 from backend.model_server.json_text import dump_json, parse_json
@@ -13,7 +13,7 @@ from backend.model_server.parsed_stream import (
     is_error,
     parse_digest,
 )
-from backend.model_server.response_shape import from_chunks
+from backend.model_server.response_shape import from_chunks, pop_message
 from backend.model_server.sse import SseRelay, model_replacement, parse_events
 
 
@@ -44,9 +44,8 @@ def read_whole_response(raw: bytes, model: str, choices: int) -> WholeResponse:
         raise invalid_response()
     name = completion.get("model")
     replacement = model_replacement(name, raw, model)
-    if replacement:
-        completion["model"] = model
-    is_changed = _finish(completion)
+    completion["model"] = model
+    is_changed = _complete_choices(completion) or replacement is None
     if EventNormalizer.needs(raw):
         completion, is_changed = normalize_response(completion), True
     if is_changed:
@@ -66,11 +65,18 @@ def _read_stream(raw: bytes, model: str, choices: int) -> WholeResponse:
     return WholeResponse(dump_json(completion), completion, relay.digest)
 
 
-def _finish(completion: dict[str, Any]) -> bool:
-    """Give each choice a finish reason; return True if one had none."""
-    unfinished = [
-        choice for choice in as_dict_list(completion["choices"]) if not choice.get("finish_reason")
-    ]
-    for choice in unfinished:
-        choice["finish_reason"] = "stop"
-    return bool(unfinished)
+def _complete_choices(completion: dict[str, Any]) -> bool:
+    """Give each choice an index, a message and a finish reason; return True if one had none."""
+    choices = as_dict_list(completion["choices"])
+    is_changed = len(choices) < len(completion["choices"])
+    completion["choices"] = choices
+    for position, choice in enumerate(choices):
+        is_complete = as_count(choice.get("index")) is not None and choice.get("finish_reason")
+        if is_complete and isinstance(choice.get("message"), dict):
+            continue
+        is_changed = True
+        index, delta = as_count(choice.get("index")), as_dict(choice.pop("delta", None))
+        choice["index"] = position if index is None else index
+        choice["message"] = pop_message(choice) or delta or {"role": "assistant", "content": None}
+        choice["finish_reason"] = choice.get("finish_reason") or "stop"
+    return is_changed

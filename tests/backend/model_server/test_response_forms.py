@@ -36,6 +36,19 @@ STREAM = [
     chunk({"content": " there"}),
     chunk({}, "stop"),
 ]
+
+
+def one_choice(**choice: Any) -> bytes:
+    """Return an event whose only choice has these fields alone."""
+    return b"data: " + json.dumps({"model": "m", "choices": [choice]}).encode() + b"\n\n"
+
+
+def bare(*events: bytes) -> list[bytes]:
+    """Return the JSON of events, one a line."""
+    return [event.removeprefix(b"data: ").strip() + b"\n" for event in events]
+
+
+WHOLE = {"role": "assistant", "content": "Hello there"}
 # Each says "Hello there" and ends by itself.
 FORMS = {
     "stream": Reply(headers=EVENTS, chunks=[*STREAM, DONE]),
@@ -51,6 +64,101 @@ FORMS = {
     ),
     "JSON after a mark": Reply(chunks=[b"\xef\xbb\xbf", whole({"content": "Hello there"})]),
     "JSON without finish reason": Reply(chunks=[whole({"content": "Hello there"}, None)]),
+    "stream without delta": Reply(
+        headers=EVENTS,
+        chunks=[
+            one_choice(index=0, delta=None, finish_reason=None),
+            *STREAM[1:3],
+            one_choice(index=0, finish_reason=None, content_filter_offsets={"start": 0}),
+            one_choice(index=0, delta=None, finish_reason="stop"),
+            DONE,
+        ],
+    ),
+    "stream with choices of null": Reply(
+        headers=EVENTS,
+        chunks=[b'data: {"choices":[null]}\n\n', *STREAM, b'data: {"choices":null}\n\n', DONE],
+    ),
+    "stream of messages": Reply(
+        headers=EVENTS,
+        chunks=[
+            one_choice(index=0, message={"role": "assistant", "content": "Hello"}),
+            one_choice(message={"content": " there"}, finish_reason="stop"),
+        ],
+    ),
+    "stream of texts": Reply(
+        headers=EVENTS,
+        chunks=[one_choice(text="Hello"), one_choice(text=" there", finish_reason="stop"), DONE],
+    ),
+    "stream that repeats the message": Reply(
+        headers=EVENTS,
+        chunks=[*STREAM[:3], one_choice(index=0, message=WHOLE, finish_reason="stop"), DONE],
+    ),
+    "stream with the message so far": Reply(
+        headers=EVENTS,
+        chunks=[
+            one_choice(
+                delta={"content": "Hello"}, message={"content": "Hello"}, finish_reason=None
+            ),
+            one_choice(delta={"content": " there"}, message=WHOLE, finish_reason="stop"),
+            DONE,
+        ],
+    ),
+    "stream of one message after a role": Reply(
+        headers=EVENTS,
+        chunks=[STREAM[0], one_choice(index=0, message=WHOLE, finish_reason="stop"), DONE],
+    ),
+    "stream of one completion": Reply(
+        headers=EVENTS,
+        chunks=[
+            b"data: " + whole(WHOLE, None, object="chat.completion") + b"\n\n",
+            DONE,
+        ],
+    ),
+    "stream without the model": Reply(
+        headers=EVENTS,
+        chunks=[
+            b'data: {"choices":[{"index":0,"delta":{"content":"Hello"}}]}\n\n',
+            b'data: {"model":null,"choices":[{"index":0,"delta":{"content":" there"}}]}\n\n',
+            b'data: {"usage":{"prompt_tokens":1,"completion_tokens":2}}\n\n',
+            DONE,
+        ],
+    ),
+    "stream without blank lines": Reply(
+        headers=EVENTS, chunks=[event[:-1] for event in [*STREAM, DONE]]
+    ),
+    "stream without blank lines at once": Reply(
+        headers=EVENTS, chunks=[b"".join(event[:-1] for event in [*STREAM, DONE])]
+    ),
+    "stream with late blank lines": Reply(
+        headers=EVENTS,
+        chunks=[
+            part
+            for event in [*STREAM[:2], b"data: null\n\n", *STREAM[2:], DONE]
+            for part in (event[:-1], b"\n")
+        ],
+    ),
+    "stream of bytes": Reply(
+        headers=EVENTS, chunks=[bytes([byte]) for byte in b"".join([*STREAM, DONE])]
+    ),
+    "stream with a bare end": Reply(headers=EVENTS, chunks=[*STREAM[:3], b"[DONE]\n"]),
+    "stream with a quoted end": Reply(headers=EVENTS, chunks=[*STREAM[:3], b'data: "[DONE]"\n\n']),
+    "JSON after comments": Reply(
+        headers=EVENTS,
+        chunks=[b": PROCESSING\n\n", b": PROCESSING\n\n", whole(WHOLE)],
+    ),
+    "JSON before the end of a stream": Reply(chunks=[whole(WHOLE) + b"\n\n", DONE]),
+    "JSON of several lines": Reply(
+        chunks=[
+            json.dumps(json.loads(whole(WHOLE)), indent=2).replace("\n", "\r\n").encode(),
+            b"\r\n" + DONE,
+        ]
+    ),
+    "JSON without a message": Reply(
+        chunks=[b'{"choices":[null,{"text":"Hello there","finish_reason":null}]}']
+    ),
+    "lines of JSON": Reply(chunks=[*bare(*STREAM), b"[DONE]"]),
+    "lines of JSON without an end": Reply(chunks=bare(*STREAM)),
+    "list of chunks": Reply(chunks=[b"[", b",\n".join(bare(*STREAM)), b"]"]),
     "created": Reply(201, chunks=[whole({"content": "Hello there"})]),
 }
 
@@ -183,3 +291,46 @@ async def test_content_parts_of_an_unasked_stream_stay_parts(
     model_server.replies.append(Reply(headers=EVENTS, chunks=chunks))
     [choice] = (await api_client.post("/chat", json=HELLO)).json()["choices"]
     assert choice["message"]["content"] == [*parts, {"type": "text", "text": " more"}]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        b'{"error":{"message":"out of memory","code":500}}\n',
+        b'{\n  "error": {\n    "message": "out of memory"\n  }\n}\n',
+        b'[{"error": {"message": "out of memory"}}]',
+        b'{"detail":"out of memory"}\n\n',
+    ],
+)
+@pytest.mark.parametrize("start", [[b": PROCESSING\n\n"], STREAM[:2]])
+async def test_failure_outside_of_an_event_is_told(
+    error: bytes, start: list[bytes], api_client: httpx.AsyncClient, model_server: FakeModelServer
+) -> None:
+    for body in (HELLO, STREAMED):
+        model_server.replies.append(Reply(headers=EVENTS, chunks=[*start, error]))
+        response = await api_client.post("/chat", json=body)
+        assert "ran out of memory" in response.text
+        assert "detail" not in response.text
+
+
+async def test_text_line_of_a_proxy_is_not_passed_on(
+    api_client: httpx.AsyncClient, model_server: FakeModelServer
+) -> None:
+    chunks = [*STREAM[:2], b"Internal Server Error\n"]
+    model_server.replies.append(Reply(headers=EVENTS, chunks=chunks))
+    response = await api_client.post("/chat", json=STREAMED)
+    assert "Internal" not in response.text
+    assert "stopped in the middle" in response.text
+
+
+async def test_name_of_a_tool_in_pieces_is_joined_in_a_whole_answer(
+    api_client: httpx.AsyncClient, model_server: FakeModelServer
+) -> None:
+    functions = [{"name": "get_"}, {"name": "time"}, {"arguments": "{}"}]
+    calls = [{"index": 0, "id": "c1", "function": function} for function in functions]
+    chunks = [chunk({"tool_calls": [call]}) for call in calls] + [chunk({}, "eos_token"), DONE]
+    model_server.replies.append(Reply(headers=EVENTS, chunks=chunks))
+    [choice] = (await api_client.post("/chat", json=HELLO)).json()["choices"]
+    [call] = choice["message"]["tool_calls"]
+    assert call["function"] == {"name": "get_time", "arguments": "{}"}
+    assert choice["finish_reason"] == "tool_calls"

@@ -151,7 +151,7 @@ async def test_completion_has_the_requested_model_id(
         completion = (await api_client.post("/chat", json=HELLO | {"model": model_id})).json()
         assert model_server.chat_requests[-1].body["model"] == model_id
         assert completion["choices"] == COMPLETION["choices"]
-        assert completion.get("model") == (None if case.variant is BARE else model_id)
+        assert completion["model"] == model_id
 
 
 async def test_stream_has_the_requested_model_id(api_client: httpx.AsyncClient, case: Case) -> None:
@@ -160,7 +160,7 @@ async def test_stream_has_the_requested_model_id(api_client: httpx.AsyncClient, 
         chunks = parse_chunks((await api_client.post("/chat", json=body)).text)
         assert text_of(chunks) == STREAMED_TEXT
         models = {chunk.get("model") for chunk in chunks}
-        assert models == {None if case.variant is BARE else model_id}
+        assert models == {model_id}
 
 
 async def test_server_is_ready_and_lists_its_model_without_registry_and_path(

@@ -2,12 +2,14 @@
 
 import json
 import re
+import time
 from typing import Any
 
 import pytest
 
 from backend.errors import ContextLengthExceededError, ModelServerError, SmolChatError
 from backend.model_server.sse import DONE, SseRelay, parse_events
+from backend.model_server.whole_response import read_whole_response
 
 PATH = "/models/bundles/sha256/532a/model/model.gguf"
 
@@ -101,8 +103,9 @@ def test_generated_text_is_never_parsed_as_protocol() -> None:
 def test_model_that_first_appears_in_a_later_chunk_is_replaced() -> None:
     first = without_model(chunk("Hi"))
     assert PATH.encode() not in first
-    received = [first, chunk(finish_reason="stop"), DONE]
-    assert relayed(*received) == b"".join(received).replace(PATH.encode(), b"ai/smollm2")
+    output = relayed(first, chunk(finish_reason="stop"), DONE)
+    assert [event["model"] for event in events(output)] == ["ai/smollm2", "ai/smollm2"]
+    assert texts(output) == "Hi"
 
 
 @pytest.mark.parametrize("first", [chunk("Hi", model=""), without_model(chunk("Hi"))])
@@ -118,7 +121,7 @@ def test_model_is_replaced_if_it_differs_between_chunks(model: str, colon: bytes
     last = nameless + later + chunk(finish_reason="stop")
     output = relayed(nameless + chunk("Hi"), later, last, DONE)
     assert b".gguf" not in output
-    assert len(re.findall(rb'"model": ?"ai/smollm2"', output)) == 4
+    assert len(re.findall(rb'"model": ?"ai/smollm2"', output)) == 6
 
 
 def test_model_field_in_tool_arguments_of_later_chunks_is_not_rewritten() -> None:
@@ -157,10 +160,10 @@ def test_null_error_is_ignored() -> None:
     assert relayed(stream).count(b'"error":null') == 3
 
 
-def test_comments_are_held_until_the_first_event() -> None:
+def test_comments_before_the_first_event_are_left_out() -> None:
     relay = SseRelay("m")
     assert relay.feed(b": ping\n\n") == b""
-    assert relay.feed(STREAM).startswith(b": ping\n\ndata: {")
+    assert relay.feed(STREAM).startswith(b"data: {")
 
 
 def test_complete_stream_without_done_gets_one() -> None:
@@ -260,7 +263,8 @@ def test_byte_order_mark_before_the_stream_is_skipped() -> None:
 def test_usage_in_an_event_without_choices_is_kept() -> None:
     usage = b'data: {"usage": {"prompt_tokens": 5}}\n\n'
     output = relayed(chunk("Hi"), chunk(finish_reason="stop"), usage, DONE)
-    assert events(output)[-1] == {"usage": {"prompt_tokens": 5}, "choices": []}
+    assert events(output)[-1]["usage"] == {"prompt_tokens": 5}
+    assert events(output)[-1]["choices"] == []
 
 
 @pytest.mark.parametrize("size", [1, 3, 10_000])
@@ -355,3 +359,58 @@ def test_data_after_done_is_ignored() -> None:
     with pytest.raises(SmolChatError):
         relayed(chunk("Hi"), b"error: no\n\n", DONE)
     assert relayed(STREAM, b"data: more\n\n", model=PATH) == STREAM
+
+
+def long_stream(name: str, count: int) -> list[bytes]:
+    parsed = b"data: {}\n\n"  # is not passed on, so that the rest is parsed
+    call = b'{"id":"c","function":{"name":"f","arguments":"x"}}'
+    piece = chunk("x").replace(b'"content": "x"', b'"tool_calls":[' + call + b"]")
+    streams = {
+        "one line": [b"data: ", *[b"x"] * count],
+        "one line after the first chunk": [chunk("Hi"), b"data: ", *[b"x"] * count],
+        "one parsed line": [parsed, b"data: ", *[b"x"] * count],
+        "one JSON line": [b"{", *[b"x"] * count],
+        "comments": [b": ping\n"] * count,
+        "blank lines": [b"\n"] * count,
+        "lines of one event": [parsed, *[b"data: x\n"] * count],
+        "lines of JSON": [b"{\n", *[b"}\n"] * count],
+        "tool arguments": [piece] * (count // 20),
+    }
+    return streams[name]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "one line",
+        "one line after the first chunk",
+        "one parsed line",
+        "one JSON line",
+        "comments",
+        "blank lines",
+        "lines of one event",
+        "lines of JSON",
+        "tool arguments",
+    ],
+)
+def test_long_stream_costs_linear_time(name: str) -> None:
+    def seconds(pieces: list[bytes]) -> float:
+        relay, started_at = SseRelay("m"), time.process_time()
+        for piece in pieces:
+            relay.feed(piece)
+        return time.process_time() - started_at
+
+    count = 20_000
+    short = min(seconds(long_stream(name, count)) for _ in range(3))
+    long = min(seconds(long_stream(name, 8 * count)) for _ in range(2))
+    assert long < 24 * short + 0.05
+
+
+def test_whole_response_of_a_long_stream_costs_linear_time() -> None:
+    def seconds(count: int) -> float:
+        raw = chunk("x" * 100) * count + DONE
+        started_at = time.process_time()
+        read_whole_response(raw, "m", 1)
+        return time.process_time() - started_at
+
+    assert seconds(32_000) < 16 * min(seconds(4000), seconds(4000)) + 0.05
