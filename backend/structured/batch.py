@@ -11,7 +11,14 @@ from pydantic_core import to_json
 from backend.completions.completion import Completion
 from backend.completions.queue import QueueSlot
 from backend.completions.upstream_request import build_upstream_request, token_limit
-from backend.errors import ModelServerTimeoutError, SmolChatError
+from backend.errors import (
+    ModelLoadFailedError,
+    ModelLoadingError,
+    ModelServerError,
+    ModelServerTimeoutError,
+    ModelServerUnreachableError,
+    SmolChatError,
+)
 from backend.model_server.sse import DONE
 from backend.protocol import ExtensionOptions
 from backend.state import AppState
@@ -23,6 +30,8 @@ CHARACTERS_PER_TOKEN = 2  # a token of JSON has at least as many, as a rule
 MAX_PARALLEL = 4  # answers of one request that are generated at once
 EVENT_QUEUE_SIZE = 4  # while so many events wait for the reader, nothing more is generated
 
+# Errors of the model server that every further answer would have too.
+_SHARED_ERRORS = (ModelServerUnreachableError, ModelLoadingError, ModelLoadFailedError)
 _OWN_FIELDS = ("n", "response_format", "response_type")
 _EventQueue = asyncio.Queue[dict[str, Any] | StructuredResponse | Exception]
 
@@ -45,6 +54,7 @@ class StructuredBatch:
         self._has_grammar: bool | None = None
         self._generators: list[StructuredGenerator] = []
         self._pending = deque[StructuredGenerator]()
+        self._errors: dict[StructuredGenerator, SmolChatError] = {}
         self._events = _EventQueue(EVENT_QUEUE_SIZE)
         self._extra_workers = 0
 
@@ -53,7 +63,7 @@ class StructuredBatch:
 
         Raises:
             SmolChatError: An answer could not be generated. Its details have everything that was:
-                the text, the attempts, and the answers that do fit.
+                the text, the attempts, the answers that do fit, and why each other one does not.
         """
         running = asyncio.create_task(self._run())
         try:
@@ -73,17 +83,11 @@ class StructuredBatch:
         try:
             async with asyncio.timeout(seconds):
                 await self._generate_all()
-            result: StructuredResponse | Exception = self._response()
-        except TimeoutError:
-            unfinished = (each.failure_details() for each in self._generators if not each.answer)
-            result = ModelServerTimeoutError(
-                f"There was no complete answer within {seconds:.0f} seconds. Ask for less, or "
-                "raise SMOLCHAT_STRUCTURED_SECONDS.",
-                **next(filter(None, unfinished), {}),
-                **self._valid_answers(),
+            result: StructuredResponse | Exception = (
+                self._error() if self._errors else self._response()
             )
-        except SmolChatError as error:
-            result = error.copy_with(**self._valid_answers())
+        except TimeoutError:
+            result = self._timeout_error(seconds)
         except Exception as error:  # raised by `stream`
             result = error
         await self._events.put(result)
@@ -136,9 +140,20 @@ class StructuredBatch:
         self._extra_workers -= 1
 
     async def _generate(self, generator: StructuredGenerator, slot: QueueSlot) -> None:
-        async with aclosing(generator.stream(self._completion, slot)) as events:
-            async for event in events:
-                await self._events.put(event)
+        """Generate one answer. Its error is its own: the others go on.
+
+        Only what would fail in the same way is not started.
+        """
+        try:
+            async with aclosing(generator.stream(self._completion, slot)) as events:
+                async for event in events:
+                    await self._events.put(event)
+        except SmolChatError as error:
+            self._errors[generator] = error
+            if not isinstance(error, ModelServerError) or isinstance(error, _SHARED_ERRORS):
+                for pending in self._pending:
+                    self._errors[pending] = error
+                self._pending.clear()
 
     def _completion(self, body: dict[str, Any], options: ExtensionOptions) -> Completion:
         return Completion(
@@ -154,10 +169,36 @@ class StructuredBatch:
         async with aclosing(self._completion(body, ExtensionOptions()).stream()) as chunks:
             return b"".join([chunk async for chunk in chunks])
 
-    def _valid_answers(self) -> dict[str, Any]:
-        """Return the answers that fit, as details of an error."""
-        answers = [each.answer.model_dump() for each in self._generators if each.answer]
-        return {"answers": answers} if answers else {}
+    def _timeout_error(self, seconds: float) -> SmolChatError:
+        error = ModelServerTimeoutError(
+            f"There was no complete answer within {seconds:.0f} seconds. Ask for less, or raise "
+            "SMOLCHAT_STRUCTURED_SECONDS."
+        )
+        for generator in self._generators:
+            if not generator.answer and generator not in self._errors:
+                self._errors[generator] = error.copy_with(**generator.failure_details())
+        return self._error() if self._errors else error
+
+    def _error(self) -> SmolChatError:
+        """Return the first answer's error, with the answers that fit and the reason of each other.
+
+        Their `answer` is their number, as in the events of a stream.
+        """
+        answers = [
+            {"answer": index} | generator.answer.model_dump()
+            for index, generator in enumerate(self._generators)
+            if generator.answer
+        ]
+        failures = [
+            {"answer": index, "message": error.message, "code": error.code}
+            | generator.failure_details()
+            for index, generator in enumerate(self._generators)
+            if (error := self._errors.get(generator))
+        ]
+        details: dict[str, Any] = {"answers": answers} if answers else {}
+        details |= {"failures": failures} if self._count > 1 else {}
+        first = next(each for each in self._generators if each in self._errors)
+        return self._errors[first].copy_with(**details)
 
     def _response(self) -> StructuredResponse:
         answers = [each.answer for each in self._generators if each.answer]

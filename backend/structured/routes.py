@@ -41,7 +41,8 @@ async def generate_structured(
 
     The model is constrained by a narrower schema, whose answers are all short enough. Its text is
     validated against the schema that was asked for, and generated again if it does not fit. An
-    error keeps what was generated: the last `text`, all `attempts`, and the `answers` that do fit.
+    error keeps what was generated: the last `text`, all `attempts`, and with `n` the `answers` that
+    do fit and in `failures` why each of the others does not.
     """
     chunks = StructuredBatch(request, state).stream()
     response_class = EventStreamResponse if request.stream else CancellableResponse

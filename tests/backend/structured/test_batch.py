@@ -33,6 +33,11 @@ from tests.support.structured_requests import (
 from tests.support.waiting import wait_until
 
 INVALID = '{"name": "Ann", "age": -1}'
+CUT = Reply(headers=EVENTS, chunks=[chunk({"content": '{"name": "B'})], end="cut")
+TRUNCATED = Reply(
+    headers=EVENTS,
+    chunks=[chunk({"content": '{"name"'}), chunk({}, "length"), b"data: [DONE]\n\n"],
+)
 
 
 # Failures
@@ -43,10 +48,7 @@ INVALID = '{"name": "Ann", "age": -1}'
     [
         (replay("err-overflow"), "context_length_exceeded"),
         (replay("runner-killed-before-first-byte"), "model_server_failed"),
-        (
-            Reply(headers=EVENTS, chunks=[chunk({"content": '{"name": "B'})], end="cut"),
-            "model_server_failed",
-        ),
+        (CUT, "model_server_failed"),
     ],
     ids=["context length", "crash", "connection lost"],
 )
@@ -77,6 +79,36 @@ def test_failed_batch_returns_its_valid_answers(
     assert (status, response["error"]["code"]) == (502, "validation_failed")
     assert response["error"]["text"] == INVALID
     assert [answer["parsed"]["name"] for answer in response["error"]["answers"]] == ["Ann"]
+
+
+def test_each_answer_that_fails_has_its_own_reason(
+    narrow_api_url: str, model_server: FakeModelServer
+) -> None:
+    invalid = [stream_text(INVALID)] * 3
+    model_server.replies += [PROBE_PASSED, *invalid, CUT, stream_text(ANN), *[TRUNCATED] * 3]
+    status, response = post(narrow_api_url, structured_request(n=4))
+    error = response["error"]
+    assert (status, error["code"], error["text"]) == (502, "validation_failed", INVALID)
+    assert [(each["answer"], each["code"]) for each in error["failures"]] == [
+        (0, "validation_failed"), (1, "model_server_failed"), (3, "output_truncated"),
+    ]  # fmt: skip
+    assert [each["text"] for each in error["failures"]] == [INVALID, '{"name": "B', '{"name"']
+    assert len({each["message"] for each in error["failures"]}) == 3
+    [answer] = error["answers"]
+    assert (answer["answer"], answer["parsed"]["name"]) == (2, "Ann")
+
+
+def test_failure_that_all_answers_would_have_is_not_repeated(
+    narrow_api_url: str, model_server: FakeModelServer
+) -> None:
+    model_server.replies += [PROBE_PASSED, stream_text(ANN), replay("err-overflow")]
+    status, response = post(narrow_api_url, structured_request(n=4))
+    assert (status, len(model_server.chat_requests)) == (400, 3)
+    [answer] = response["error"]["answers"]
+    assert (answer["answer"], answer["parsed"]["name"]) == (0, "Ann")
+    failures = response["error"]["failures"]
+    assert [each["answer"] for each in failures] == [1, 2, 3]
+    assert {each["code"] for each in failures} == {"context_length_exceeded"}
 
 
 def test_failure_has_the_prompt_sent_and_the_unenforced_keywords(
@@ -186,7 +218,10 @@ def test_deadline_includes_all_answers(model_server: FakeModelServer) -> None:
     with running_api(settings) as url:
         status, response = post(url, structured_request(n=8))
     assert (status, response["error"]["code"]) == (504, "model_server_timeout")
-    assert 1 <= len(response["error"]["answers"]) <= 2
+    answers, failures = response["error"]["answers"], response["error"]["failures"]
+    assert 1 <= len(answers) <= 2
+    assert len(failures) == 8 - len(answers)
+    assert {each["code"] for each in failures} == {"model_server_timeout"}
 
 
 class CountedChunks(list[bytes]):
