@@ -32,7 +32,8 @@ _FORMAT = {
 }
 # Enough for a model that reasons first: with a grammar it ends as soon as it has answered.
 _LIMITS = {"max_tokens": 1024, "temperature": 0}
-_NO_REASONING = {"chat_template_kwargs": {"enable_thinking": False}}
+_NO_REASONING_LLAMA_CPP = {"chat_template_kwargs": {"enable_thinking": False}}
+_NO_REASONING_OLLAMA = {"reasoning_effort": "none"}
 _FORMAT_WORDS = {"response_format", "json_schema"}
 _FENCED = re.compile(r"\s*```\w*\s*(.*?)\s*```\s*", re.DOTALL)
 _OBJECT_AT_END = re.compile(r"\{[^{}]*\}(?=\s*(?:```)?\s*\Z)")
@@ -103,14 +104,18 @@ class GrammarSupport:
     async def _run(self, model: str, key: str, complete: Complete) -> bool | None:
         server = self._model_server
         generation = server.discovery.caches.generation
-        takes_template_options = server.discovery.is_llama_cpp
+        no_reasoning: dict[str, Any] = {}
+        if server.discovery.is_llama_cpp:
+            no_reasoning = _NO_REASONING_LLAMA_CPP
+        elif server.discovery.is_ollama:
+            no_reasoning = _NO_REASONING_OLLAMA
 
         async def ask(fields: dict[str, Any]) -> _Outcome:
             return await _ask(complete, _MESSAGES | fields | {"model": model}, fields.keys())
 
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                result = await _probe(ask, _NO_REASONING if takes_template_options else {})
+                result = await _probe(ask, no_reasoning)
         except TimeoutError:
             return None
         if result is not None and server.discovery.caches.generation == generation:

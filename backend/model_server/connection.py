@@ -97,7 +97,7 @@ def map_http_error(error: BaseException, url: str) -> ModelServerError:
 def redirect_error(url: str, location: str | None) -> ModelServerError:
     """Return the error for a redirect of a request for `url` to `location`, which is not followed.
 
-    The target is shown without a query or a user, which may hold secrets.
+    The target is shown without a user, a query or other parameters, which may hold secrets.
     """
     target = _redirect_target(url, location)
     base_url, target_base_url = _ROUTE.sub("", url), _ROUTE.sub("", target)
@@ -149,11 +149,12 @@ def _unreachable_message(url: str) -> str:
 
 
 def _redirect_target(url: str, location: str | None) -> str:
-    """Return the absolute URL without query and user, or "" if it cannot be shown."""
+    """Return the absolute URL without what may be secret, or "" if it cannot be shown."""
     try:
         target = urlsplit(urljoin(url, location or ""))
-        origin = target.netloc.rpartition("@")[2]
-        shown = urlunsplit((target.scheme, origin, target.path, "", ""))
+        origin = target.netloc.rpartition("@")[2].lower()
+        path = target.path.partition(";")[0]
+        shown = urlunsplit((target.scheme, origin, path, "", ""))
     except ValueError:
         return ""
     is_shown = location and origin and target.scheme in ("http", "https") and shown.isprintable()

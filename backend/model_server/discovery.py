@@ -16,7 +16,7 @@ from backend.errors import (
     ModelServerUnreachableError,
     SmolChatError,
 )
-from backend.json_values import as_dict, as_str
+from backend.json_values import as_dict
 from backend.model_server.base_url import base_url_candidates
 from backend.model_server.connection import (
     HTTP_ERRORS,
@@ -25,16 +25,20 @@ from backend.model_server.connection import (
     read_body,
     redirect_error,
 )
-from backend.model_server.error_mapping import error_from_response
+from backend.model_server.error_mapping import error_from_response, requires_https
 from backend.model_server.json_text import parse_json
 from backend.model_server.management_api import ManagementApi, find_stored_model, stored_names
 from backend.model_server.model_ids import find_model, normalize_id
-from backend.model_server.model_list import MAX_ID_CHARACTERS, fingerprint, parse_model_list
+from backend.model_server.model_list import (
+    MAX_ID_CHARACTERS,
+    SERVER_NAMES,
+    fingerprint,
+    parse_model_list,
+    server_owner,
+)
 from backend.model_server.server_cache import MAX_CACHE_ENTRIES, ServerCaches
 from backend.settings import Settings
 
-# `owned_by` of its models identifies a server.
-SERVER_NAMES = {"docker": "Docker Model Runner", "llamacpp": "llama.cpp", "library": "Ollama"}
 _LLAMA_CPP_OWNERS = {"docker", "llamacpp"}
 # Without `max_tokens` these write until their context is full, and with it they stop there as well.
 _UNBOUNDED_OWNERS = {*_LLAMA_CPP_OWNERS, "library"}
@@ -53,9 +57,10 @@ class ModelServerDiscovery:
     def __init__(self, client: httpx.AsyncClient, settings: Settings) -> None:
         self.url = settings.dmr_base_url
         self.base_url: str | None = None  # None until found, and after a failure
-        # Other servers may reject the fields and requests that only these two know.
+        # Other servers may reject the fields and requests that only these know.
         self.is_docker = False
         self.is_llama_cpp = False
+        self.is_ollama = False
         # It writes without end unless a request limits it, and never refuses a limit for its size.
         self.is_unbounded = False
         self.server_name: str | None = None  # None if its kind is not known
@@ -198,7 +203,7 @@ class ModelServerDiscovery:
             raise redirect_error(url, response.headers.get("location"))
         if response.is_success:
             return parse_model_list(raw)
-        if response.status_code in _NO_LIST_STATUSES:
+        if response.status_code in _NO_LIST_STATUSES and not requires_https(raw):
             return None
         if response.status_code == 500:  # it may chat all the same, and have a list again
             return self._models or None
@@ -246,14 +251,14 @@ class ModelServerDiscovery:
         if (entries_fingerprint := fingerprint(entries)) != self._fingerprint:
             self._fingerprint = entries_fingerprint
             self.caches.clear()
-        owners = {as_str(entry.get("owned_by")) for entry in entries}
+        owners = list(dict.fromkeys(map(server_owner, entries)))
         self._models, self.models_at = entries, time.monotonic()
         self._entries.clear()
         self.is_docker = "docker" in owners
-        self.is_llama_cpp = not owners.isdisjoint(_LLAMA_CPP_OWNERS)
-        self.is_unbounded = not owners.isdisjoint(_UNBOUNDED_OWNERS)
-        names = (SERVER_NAMES.get(as_str(entry.get("owned_by"))) for entry in entries)
-        self.server_name = next(filter(None, names), None)
+        self.is_llama_cpp = not _LLAMA_CPP_OWNERS.isdisjoint(owners)
+        self.is_ollama = "library" in owners
+        self.is_unbounded = not _UNBOUNDED_OWNERS.isdisjoint(owners)
+        self.server_name = next(filter(None, map(SERVER_NAMES.get, owners)), None)
 
 
 async def cancel_tasks(tasks: Iterable[asyncio.Task[Any] | None]) -> None:

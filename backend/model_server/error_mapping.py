@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 MAX_LOGGED_BYTES = 6000
 # Go's servers and nginx
-HTTPS_REQUIRED = re.compile(r"HTTP request (?:was sent )?to (?:an )?HTTPS (?:server|port)")
+_HTTPS_REQUIRED = re.compile(r"HTTP request (?:was sent )?to (?:an )?HTTPS (?:server|port)")
 
 
 def log_and_map_error(status: int | None, body: bytes) -> SmolChatError:
@@ -56,6 +56,11 @@ def error_from_response(status: int | None, body: bytes) -> SmolChatError:
     elif isinstance(error, ModelServerError):
         error.is_reported = True
     return error
+
+
+def requires_https(body: bytes) -> bool:
+    """Return True if an error says that a server got HTTP on a port for HTTPS."""
+    return bool(_HTTPS_REQUIRED.search(read_error_body(body).message))
 
 
 def _error_from_text(status: int | None, said: ErrorBody) -> SmolChatError | None:
@@ -129,7 +134,7 @@ _KNOWN_MESSAGES: list[tuple[re.Pattern[str], Callable[[str], SmolChatError]]] = 
         lambda _: ModelLoadingError("The model is still loading. Try again in a few seconds."),
     ),
     (
-        HTTPS_REQUIRED,
+        _HTTPS_REQUIRED,
         lambda _: ModelServerError(
             "The model server expects HTTPS. Set DMR_BASE_URL to its https:// address."
         ),

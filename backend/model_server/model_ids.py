@@ -6,7 +6,14 @@ Docker Model Runner completes an id as `normalizeModelName` in docker/model-runn
 import re
 from typing import Any
 
-_HUB = re.compile(r"^(?:index\.)?docker\.io/")
+from backend.json_values import as_str
+from backend.model_server.model_list import server_owner
+
+# The organisation of an id without one; other servers than these know no default.
+_DEFAULT_ORGANISATIONS = {"docker": "ai", "library": "library"}
+_HUB = re.compile(r"^(?:(?:index|registry-1)\.)?docker\.io/")
+_SCHEME_OR_REGISTRY = re.compile(r"^(?:https?://)?(?:registry\.ollama\.ai/)?")
+_GGUF = re.compile(r"\.gguf$", re.IGNORECASE)
 _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{12}|[0-9a-f]{64})", re.IGNORECASE)
 
 
@@ -17,14 +24,14 @@ def strip_docker_hub(model_id: str) -> str:
 
 def display_id(model_id: str) -> str:
     """Return the id that clients see for one in a server's model list: never a path on its disk."""
-    if model_id.endswith(".gguf"):
-        return re.split(r"[/\\]", model_id)[-1].removesuffix(".gguf")
+    if _GGUF.search(model_id):
+        return _GGUF.sub("", re.split(r"[/\\]", model_id)[-1])
     return strip_docker_hub(model_id)
 
 
-def same_model(first_id: str, second_id: str) -> bool:
-    """Return True if both ids name the same model."""
-    first, second = normalize_id(first_id), normalize_id(second_id)
+def same_model(first_id: str, second_id: str, organisation: str = "ai") -> bool:
+    """Return True if both ids name the same model; `organisation` is the default one."""
+    first, second = normalize_id(first_id, organisation), normalize_id(second_id, organisation)
     if first == second:
         return True
     # A digest may be shortened to 12 digits.
@@ -35,23 +42,26 @@ def same_model(first_id: str, second_id: str) -> bool:
 def find_model(model_id: str, models: list[dict[str, Any]]) -> dict[str, Any] | None:
     """Return the entry of a model list that serves `model_id`, or None.
 
-    llama.cpp's server, if it serves one model, uses it for every id.
+    llama.cpp's server, if it serves one model, uses it for every id. As a router it does not, and
+    its list has the status of each model.
     """
-    if len(models) == 1 and models[0].get("owned_by") == "llamacpp":
+    is_only_one = len(models) == 1 and "status" not in models[0]
+    if is_only_one and models[0].get("owned_by") == "llamacpp":
         return models[0]
     return find_named_model(model_id, models)
 
 
 def find_named_model(model_id: str, models: list[dict[str, Any]]) -> dict[str, Any] | None:
     """Return the entry of a model list that has `model_id` as one of its names, or None."""
-    return next(
-        (
-            model
-            for model in models
-            if same_model(model["id"], model_id) or display_id(model["id"]) == model_id
-        ),
-        None,
-    )
+    return next((model for model in models if _is_named(model, model_id)), None)
+
+
+def _is_named(model: dict[str, Any], model_id: str) -> bool:
+    organisation = _DEFAULT_ORGANISATIONS.get(server_owner(model), "")
+    aliases = model.get("aliases")  # llama.cpp
+    names = [model["id"], *(aliases if isinstance(aliases, list) else ())]
+    is_file = display_id(model["id"]) == _GGUF.sub("", model_id)
+    return is_file or any(same_model(as_str(name), model_id, organisation) for name in names)
 
 
 def digest_of(model_id: str) -> str:
@@ -60,13 +70,13 @@ def digest_of(model_id: str) -> str:
     return f"sha256:{match[1].lower()}" if match else ""
 
 
-def normalize_id(model_id: str) -> str:
+def normalize_id(model_id: str, organisation: str = "ai") -> str:
     """Return the one form that all names of a model have in common."""
     if digest := digest_of(model_id):
         return digest
-    name = _HUB.sub("", model_id.strip())
+    name = _HUB.sub("", _SCHEME_OR_REGISTRY.sub("", model_id.strip()))
     name = re.sub(r"^hf\.co/", "huggingface.co/", name)
     path, slash, repository = name.rpartition("/")
     repository, _, tag = repository.partition(":")
-    organisation = path if slash else "ai"
-    return f"{organisation}/{repository}".lower() + f":{tag or 'latest'}"
+    tag = tag.lower() if organisation == "library" else tag  # Ollama ignores its case
+    return f"{path if slash else organisation}/{repository}".lower() + f":{tag or 'latest'}"

@@ -1,15 +1,19 @@
 """The model server's list of models, in every form that servers give it."""
 
 import json
+import re
 from typing import Any
 
-from backend.json_values import as_dict
+from backend.json_values import as_dict, as_str
 from backend.model_server.json_text import parse_json
 
 MAX_ID_CHARACTERS = 500
 # What identifies a model. Other fields change while a server runs: for some, `created` is now.
 _STABLE_FIELDS = ("id", "owned_by", "dmr", "meta", "root", "max_model_len")
 _DATED_OWNERS = ("docker", "library")
+# `owned_by` of its models identifies a server.
+SERVER_NAMES = {"docker": "Docker Model Runner", "llamacpp": "llama.cpp", "library": "Ollama"}
+_NAMESPACE = re.compile(r"(?:[^/]+/)?([^/]+)/[^/:]+:[^/:]+")
 
 
 def parse_model_list(raw: bytes) -> list[dict[str, Any]] | None:
@@ -32,6 +36,17 @@ def parse_model_list(raw: bytes) -> list[dict[str, Any]] | None:
     return list(entries.values()) if entries or not payload else None
 
 
+def server_owner(entry: dict[str, Any]) -> str:
+    """Return the `owned_by` that identifies the server of an entry.
+
+    Ollama's is the namespace in the id: `library`, or "bartowski" of hf.co/bartowski/SmolLM2:Q4_0.
+    """
+    owner = as_str(entry.get("owned_by"))
+    namespace = _NAMESPACE.fullmatch(entry["id"])
+    is_ollama = owner not in SERVER_NAMES and namespace is not None and namespace[1] == owner
+    return "library" if is_ollama else owner
+
+
 def fingerprint(entries: list[dict[str, Any]]) -> list[str]:
     """Return what two lists of the same server have in common as long as it has the same models."""
     return sorted(map(_stable_part, entries))
@@ -39,7 +54,7 @@ def fingerprint(entries: list[dict[str, Any]]) -> list[str]:
 
 def _stable_part(entry: dict[str, Any]) -> str:
     names = list(_STABLE_FIELDS)
-    if entry.get("owned_by") in _DATED_OWNERS:
+    if server_owner(entry) in _DATED_OWNERS:
         names.append("created")
     return json.dumps({name: entry.get(name) for name in names}, sort_keys=True)
 

@@ -27,7 +27,7 @@ from tests.support.fake_model_server import (
     running_fake_model_server,
     stream_reply,
 )
-from tests.support.model_server_variants import DMR, LLAMA_SERVER, LOADING
+from tests.support.model_server_variants import DMR, LLAMA_SERVER, LOADING, OLLAMA
 from tests.support.requests import STREAMED
 from tests.support.structured_requests import (
     ANN,
@@ -343,16 +343,23 @@ def test_another_server_at_the_same_address_is_probed_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("base", "is_sent"), [(LLAMA_SERVER, True), (DMR, True), (VLLM, False)], ids=["l", "d", "v"]
+    ("base", "expected"),
+    [
+        (LLAMA_SERVER, {"chat_template_kwargs": {"enable_thinking": False}}),
+        (DMR, {"chat_template_kwargs": {"enable_thinking": False}}),
+        (replace(OLLAMA, model_id_pattern=".*"), {"reasoning_effort": "none"}),
+        (VLLM, {}),
+    ],
+    ids=["llama.cpp", "dmr", "ollama", "vllm"],
 )
 def test_reasoning_is_switched_off_where_that_is_understood(
-    base: ServerVariant, *, is_sent: bool
+    base: ServerVariant, expected: dict[str, Any]
 ) -> None:
     with running_pair(to_probe(ENFORCED["plain"]), base) as (url, server):
         assert has_grammar(url) is True
         [probe] = probes(server)
-        options = probe.body.get("chat_template_kwargs")
-        assert options == ({"enable_thinking": False} if is_sent else None)
+        names = {"chat_template_kwargs", "reasoning_effort"} & probe.body.keys()
+        assert {name: probe.body[name] for name in names} == expected
         assert probe.body["stream"] is False
 
 

@@ -21,7 +21,7 @@ from tests.support.fake_model_server import (
     replay,
     running_fake_model_server,
 )
-from tests.support.model_server_variants import BARE, DMR, LLAMA_SERVER, LOADING
+from tests.support.model_server_variants import BARE, DMR, LLAMA_SERVER, LOADING, OLLAMA
 from tests.support.requests import HELLO, MODEL_ID
 
 pytestmark = pytest.mark.anyio
@@ -269,3 +269,47 @@ def test_endless_model_list_is_refused(model_server: FakeModelServer) -> None:
     with running_api(settings_for(model_server)) as url:
         assert httpx.get(f"{url}/models", timeout=20).status_code == 502
         assert httpx.get(f"{url}/readyz").status_code == 503
+
+
+@pytest.mark.parametrize("model_id", ["ai/smollm2:latest", "smollm2:360m"])
+def test_model_that_ollama_would_not_find_is_missing(model_id: str) -> None:
+    with (
+        running_fake_model_server(variant=OLLAMA) as ollama,
+        running_api(settings_for(ollama, model_id=model_id)) as url,
+    ):
+        readiness = httpx.get(f"{url}/readyz")
+        assert readiness.status_code == 503
+        assert f"has no {model_id}" in readiness.json()["error"]["message"]
+
+
+def test_ollama_with_models_of_hugging_face_alone_is_recognized() -> None:
+    model_id = "hf.co/bartowski/SmolLM2-GGUF:Q4_K_M"
+    models = json_reply({"data": [{"id": model_id, "owned_by": "bartowski"}]})
+    variant = replace(OLLAMA, models=models, model_id_pattern=".*")
+    with (
+        running_fake_model_server(variant=variant) as ollama,
+        running_api(settings_for(ollama, model_id=model_id)) as url,
+    ):
+        assert httpx.get(f"{url}/healthz").json()["model_server"]["name"] == "Ollama"
+        assert httpx.post(f"{url}/chat", json=HELLO).status_code == 200
+        [request] = ollama.chat_requests
+        assert request.body["max_tokens"] == 1024
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"Client sent an HTTP request to an HTTPS server.\n",
+        b"<html><head><title>400 The plain HTTP request was sent to HTTPS port</title></head>",
+    ],
+)
+async def test_server_that_expects_https_is_not_ready(
+    body: bytes, api_client: httpx.AsyncClient, model_server: FakeModelServer
+) -> None:
+    refusal = Reply(400, chunks=[body])
+    model_server.models = model_server.empty_chat_reply = refusal
+    model_server.replies += [refusal]
+    message = "The model server expects HTTPS. Set DMR_BASE_URL to its https:// address."
+    for response in (await api_client.get("/readyz"), await api_client.post("/chat", json=HELLO)):
+        assert response.status_code in (502, 503)
+        assert response.json()["error"]["message"] == message

@@ -5,7 +5,12 @@ from typing import Any
 
 import pytest
 
-from backend.model_server.model_list import MAX_ID_CHARACTERS, fingerprint, parse_model_list
+from backend.model_server.model_list import (
+    MAX_ID_CHARACTERS,
+    fingerprint,
+    parse_model_list,
+    server_owner,
+)
 
 
 def ids(raw: bytes) -> list[str] | None:
@@ -82,3 +87,21 @@ def test_fingerprint_differs_only_with_what_is_served() -> None:
     two = [entry, entry | {"id": "b"}]
     assert fingerprint(two) == fingerprint(two[::-1])
     assert fingerprint([entry]) not in [fingerprint(other) for other in others]
+
+
+@pytest.mark.parametrize(
+    ("model_id", "owner", "expected"),
+    [
+        ("smollm2:latest", "library", "library"),
+        ("hf.co/bartowski/SmolLM2-GGUF:Q4_K_M", "bartowski", "library"),
+        ("mario/tiny:latest", "mario", "library"),
+        ("docker/tiny:latest", "docker", "docker"),
+        ("openai/gpt-oss-20b", "openai", "openai"),
+        ("ai/smollm2:latest", "vllm", "vllm"),
+        ("smollm2", None, ""),
+    ],
+)
+def test_ollama_is_recognized_by_owners_that_are_in_the_ids(
+    model_id: str, owner: object, expected: str
+) -> None:
+    assert server_owner({"id": model_id, "owned_by": owner}) == expected
