@@ -22,7 +22,7 @@ CHAT = "http://llm.lan/v1/chat/completions"
             "https://llm.lan/v1",
         ),
         (CHAT, "http://other/v1/models;jsessionid=secret", None, "http://other/v1"),
-        (CHAT, "HTTP://LLM.lan/v1/chat/completions/", f"{CHAT}/. Check DMR_BASE_URL", None),
+        (CHAT, "HTTP://LLM.lan/v1/chat/completions/", f"{CHAT}/", None),
     ],
 )
 def test_redirect_error_names_the_target_and_the_base_url_to_set(
