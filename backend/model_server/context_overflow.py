@@ -12,7 +12,7 @@ _CODES = re.compile(
     re.IGNORECASE,
 )
 _SIZE_SETTING = (
-    r"(?:max_(?:model_len|seq_len|num_tokens|position\w+|kv_size|(?:input|total)_(?:tokens|len\w*))"
+    r"(?:max_(?:model_len|seq_len|num_tokens|position\w+|kv_size|(?:input|total|prompt)_(?:tokens|len\w*))"
     r"|n_ctx|num_ctx|session_len)"
 )
 _SIZE_NAME = (
@@ -20,7 +20,7 @@ _SIZE_NAME = (
     r"|model token limit|(?:KV|cache|dimension) size)"
 )
 _PROMPT_NAME = r"(?:prompts?|inputs?|requests?|messages?|conversation)(?: text| history)?"
-_EXCEEDS = r"(?:exceed\w*|(?:longer|larger|bigger|greater|more) than|over|>)"
+_EXCEEDS = r"(?:exceed\w*|(?:longer|larger|bigger|greater|more) than|over the|>)"
 _WORDINGS = re.compile(
     # vLLM, OpenAI, xAI: This model's maximum context length is 4096 tokens
     r"\b(?:max(?:imum)?|model'?s?) (?:context|model|prompt) (?:length|size|window)"
@@ -29,18 +29,19 @@ _WORDINGS = re.compile(
     rf"|(?:\b|(?=>))(?:{_EXCEEDS}|reached) (?:\S+ ){{0,4}}?{_SIZE_NAME}"
     rf"|\b(?:{_EXCEEDS}|too (?:long|large|big) for) (?:(?:the|this) )?(?:model'?s? )?context\b"
     r"|\bfit (?:\d+ tokens )?(?:in\w* |within )?(?:(?:the|a) )?(?:model'?s )?context"
-    r"|> context\b|\bcontext is full|\bKV (?:cache is full|slot\b)|free space in the KV cache"
+    r"|> context\b|\bcontext is full|\bKV cache is full|find a KV slot|free space in the KV cache"
     # llama.cpp, MiniMax: Context size has been exceeded, context window exceeds limit
-    rf"|{_SIZE_NAME} (?:\([^)]{{1,40}}\) )?(?:has been |is |was )?exceed"
-    rf"|{_SIZE_NAME} (?:only supports|of only) \d|{_SIZE_NAME} cannot hold\b"
+    rf"|{_SIZE_NAME} (?:of \d+ |\([^)]{{1,40}}\) )?(?:has been |is |was )?(?:exceed|reached)"
+    r"|\bmodel context exceeded"
+    rf"|{_SIZE_NAME} cannot hold\b"
     rf"|{_SIZE_NAME} (?:is |of )\d+ tokens?[,.;] (?:but|however)|less than max_seq_len"
     r"|\bcontext (?:window )?(?:is limited to|holds) \d|\btokens of context\b"
-    r"|configured context size is \d|\btoken limit exceeded|\d tokens? > \d"
-    r"|context the overflows|\bcontext(?: window)? overflow|context shift is disabled"
+    r"|configured context size is \d|\btoken limit exceeded"
+    r"|context shift is disabled"
     # TabbyAPI
     r"|\bjob requires \d+ pages \(only \d+ available"
     # Anthropic, Bedrock, llama.cpp: prompt is too long; input is too large to process
-    r"|\b(?:prompt|inputs?(?: (?:text|tokens?|(?:token )?length))?|messages|conversation)"
+    r"|\b(?:prompt|inputs?(?: (?:text|tokens?|(?:token )?length))?|messages|conversation|history)"
     r"(?: \([^)]{1,60}\))? (?:is |are )?too (?:long|big)\b"
     r"|\binput(?: \(\d+ tokens\))? is too large to process"
     r"|(?<!context size )\btoo (?:long to fit into|large for|long for) (?:the |this )?model\b"
@@ -51,12 +52,13 @@ _WORDINGS = re.compile(
     r"|\binput (?:to be|(?:should|must|can) (?:be|have)) at most \d+ tokens"
     # Gemini, Vertex, SGLang, watsonx: The input token count (9) exceeds the maximum
     r"|\b(?:prompt|input|message)s? (?:token count|(?:sequence )?length|tokens)(?: of| is)?"
-    rf" ?\(?\d*(?: tokens)?\)? (?:(?:cannot )?{_EXCEEDS}|but (?:the )?model (?:only )?supports)"
+    rf" ?\(?\d*(?: tokens)?\)? (?:(?:is |are |cannot )?{_EXCEEDS}"
+    r"|but (?:the )?model (?:only )?supports)"
     rf"|\b{_PROMPT_NAME} (?:has |have )?exceed(?:s|ed)? (?:(?:the|this) )?(?:model'?s? )?"
     r"(?:max(?:imum)? (?:(?:\w+ )?(?:length|limit)|number of (?:input )?tokens)|\d+ tokens)"
     r"|\d tokens,? (?:which )?exceeds? (?:the )?(?:max\w* )?limit"
-    r"|(?<!_)\btokens exceed the model|\bin the prompt \(\d+\).{0,60} exceeds? the model"
-    r"|\btokens in the prompt cannot exceed"
+    r"|\b(?:total|input|prompt|requested) tokens exceed the (?:model|max)"
+    r"|\bin the prompt \(\d+\).{0,60} exceeds? the model"
     # Groq, Cerebras: Please reduce the length of the messages or completion
     r"|\breduce (?:the )?(?:length|number of tokens) (?:of|in) (?:the|your) (?:input )?"
     r"(?:messages|prompt)"
@@ -68,12 +70,23 @@ _WORDINGS = re.compile(
     r"|超[过出].{0,12}(?:上下文|最大长度)|上下文.{0,6}超[过出]|Prompt ?超长",
     re.IGNORECASE,
 )
+# Everything else that says of a prompt, in one line, that it is more than the context.
+_CONTEXT = re.compile(
+    rf"\bcontext(?!=| (?:deadline|cancel|menu|manager))|\b{_SIZE_SETTING}|\bKV cache\b",
+    re.IGNORECASE,
+)
+_EXCESS = re.compile(
+    rf"\b{_EXCEEDS}|\d (?:tokens )?> ?\d|\btoo (?:long|many|large|big)\b"
+    r"|\bnot (?:enough|fit)\b|\brequires? \d+ tokens|\d tokens long\b|\boverflow",
+    re.IGNORECASE,
+)
+_PROMPT = re.compile(r"\b(?:prompts?|inputs?|messages|conversation|tokens)\b", re.IGNORECASE)
 # A limit of tokens per minute, of characters, or of what the model may write.
 _OTHER_LIMITS = re.compile(
     r"\bper[ -](?:min|hour|day|second)|rate[ _-]?limit|throttl|\b[TR]P[MD]\b|\bquota\b|wait before"
     r"|\b(?:daily|monthly|today|this (?:minute|hour|day|week|month)|a (?:minute|day))\b"
     r"|\b(?:characters|bytes|[KM]B)\b|at most \d+ completion tokens|number of output tokens"
-    r"|\blogit_bias\b|\bderived max_model_len\b",
+    r"|\blogit_bias\b|\bderived max_model_len\b|gpu_memory_utilization",
     re.IGNORECASE,
 )
 _NUMBER = r"(?<!\d)(\d(?:[\d,_]{0,20}\d)?)(?!,?\d)"
@@ -124,13 +137,18 @@ def context_overflow(text: str, counts: dict[str, int]) -> ContextLengthExceeded
 
     `counts` are the numbers that the server gave apart from its text.
     """
-    is_overflow = _CODES.search(text) or (_WORDINGS.search(text) and not _OTHER_LIMITS.search(text))
+    has_words = _WORDINGS.search(text) or any(map(_is_beyond_context, text.split("\n")))
+    is_overflow = _CODES.search(text) or (has_words and not _OTHER_LIMITS.search(text))
     if "n_prompt_tokens" not in counts and not is_overflow:
         return None
     counts = _counts_in(text) | counts
     prompt, limit = counts.get("n_prompt_tokens"), counts.get("n_ctx")
     fits_alone = prompt < limit if prompt and limit else bool(_MAX_TOKENS.search(text))
     return _overflow_error(counts, fits_alone=fits_alone)
+
+
+def _is_beyond_context(line: str) -> bool:
+    return all(pattern.search(line) for pattern in (_CONTEXT, _EXCESS, _PROMPT))
 
 
 def _counts_in(text: str) -> dict[str, int]:
