@@ -26,6 +26,11 @@ def as_count(value: object) -> int | None:
     return value if type(value) is int and 0 <= value <= MAX_NUMBER else None
 
 
+def as_index(value: object) -> int | None:
+    """Return an index, which some servers send as text, or None if `value` is none."""
+    return int(value) if isinstance(value, str) and value.isdecimal() else as_count(value)
+
+
 def as_positive_number(value: object) -> float | None:
     """Return `value` as a float if it is a number above 0 that fits, else None."""
     if isinstance(value, bool) or not isinstance(value, int | float):

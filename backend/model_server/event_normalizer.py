@@ -8,10 +8,14 @@ from pydantic_core import PydanticSerializationError, to_json
 
 from backend.json_values import as_count, as_dict, as_dict_list
 from backend.model_server.json_text import has_broken_text, replace_halves
-from backend.model_server.tool_calls import ToolCallJoiner, normalize_tool_calls
+from backend.model_server.tool_calls import (
+    ToolCallJoiner,
+    normalize_function_call,
+    normalize_tool_calls,
+)
 
 # `finish_reason: "tool_calls"` counts: it may be wrong. Empty `tool_calls` do not.
-_TOOL_CALLS = re.compile(rb'"tool_calls"(?!\s*:\s*(?:null|\[\s*\]))')
+_TOOL_CALLS = re.compile(rb'"tool_calls"(?!\s*:\s*(?:null|\[\s*\]))|"function_call"\s*:\s*\{')
 # The fields of a delta in which a text comes in pieces, and those of its parts.
 _TEXT_FIELDS = {
     "content", "reasoning_content", "reasoning", "reasoning_details", "thinking", "refusal"
@@ -43,7 +47,7 @@ class EventNormalizer:
     @staticmethod
     def needs(raw: bytes) -> bool:
         """Return True if lines of a stream, or a whole response, have to be normalized."""
-        has_calls = b'"tool_calls"' in raw and _TOOL_CALLS.search(raw) is not None
+        has_calls = b"_call" in raw and _TOOL_CALLS.search(raw) is not None
         return has_calls or has_broken_text(raw)
 
     def normalize(self, event: dict[str, Any]) -> dict[str, Any]:
@@ -78,6 +82,7 @@ class EventNormalizer:
             delta["tool_calls"] = calls.normalize(delta["tool_calls"])
         if delta.get("function_call"):
             self._legacy_calls.add(index)
+            delta["function_call"] = normalize_function_call(delta["function_call"])
         _normalize_finish_reason(
             choice, has_tool_calls=bool(calls), has_legacy_call=index in self._legacy_calls
         )
@@ -126,6 +131,8 @@ def normalize_response(response: dict[str, Any]) -> dict[str, Any]:
         if isinstance(message, dict):
             if message.get("tool_calls"):
                 message["tool_calls"] = normalize_tool_calls(message["tool_calls"])
+            if message.get("function_call"):
+                message["function_call"] = normalize_function_call(message["function_call"])
             _normalize_finish_reason(
                 choice,
                 has_tool_calls=bool(message.get("tool_calls")),

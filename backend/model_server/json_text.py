@@ -6,6 +6,7 @@ parsers refuse the whole chunk.
 """
 
 import json
+import math
 import re
 from typing import Any
 
@@ -18,12 +19,18 @@ _HALF = re.compile(
     rb"|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F][0-9a-fA-F]{2}"
     rb"|\xed[\xa0-\xbf]"
 )
+# Control characters are not allowed in JSON's strings, as little as NaN is a number.
+_CONTROL = bytes(set(range(32)) - set(b"\r\n"))
+_CONTROL_AS_SPACES = bytes(max(code, 32) for code in range(256))
+_CONSTANT = re.compile(rb"[:,\[]\s*-?(?:NaN|Infinity)\b")
 _UTF8_HALF = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
 
 
 def has_broken_text(raw: bytes) -> bool:
-    """Return True if `raw` has half a character, or bytes that are not UTF-8."""
-    if b"\\u" in raw and _HALF.search(raw):
+    """Return True if `raw` has what parsers refuse: half a character, other than UTF-8, NaN."""
+    if (b"\\u" in raw and _HALF.search(raw)) or has_control_characters(raw):
+        return True
+    if (b"NaN" in raw or b"Infinity" in raw) and _CONSTANT.search(raw):
         return True
     if raw.isascii():
         return False
@@ -34,23 +41,29 @@ def has_broken_text(raw: bytes) -> bool:
     return False
 
 
+def has_control_characters(raw: bytes) -> bool:
+    """Return True if `raw` has control characters other than line breaks."""
+    return len(raw.translate(None, _CONTROL)) < len(raw)
+
+
 def parse_json(raw: bytes | str) -> Any:
     """Return the parsed JSON, or None if it is invalid.
 
     A byte order mark is skipped. Halves of characters stay in the strings: join them, or replace
-    them by `replace_halves`. Bytes that are not UTF-8 become U+FFFD.
+    them by `replace_halves`. Bytes that are not UTF-8 become U+FFFD, and
+    numbers that JSON has not become null.
     """
     data = raw.encode(errors="surrogatepass") if isinstance(raw, str) else raw
     try:
-        return from_json(data)
+        return from_json(data, allow_inf_nan=False)
     except ValueError:
         pass
     data = _UTF8_HALF.sub(_escape_half, data.removeprefix(_BYTE_ORDER_MARK))
     data = data.decode(errors="replace").encode()
-    halves_replaced = _HALF.sub(rb"\\ufffd", data)
     try:
-        parsed = from_json(halves_replaced)  # checks syntax and depth as above
-        return parsed if halves_replaced == data else json.loads(data)
+        # This checks syntax and depth.
+        from_json(_HALF.sub(rb"\\ufffd", data).translate(_CONTROL_AS_SPACES))
+        return json.loads(data, strict=False, parse_constant=lambda _: None, parse_float=_finite)
     except (ValueError, RecursionError):
         return None
 
@@ -77,3 +90,8 @@ def replace_halves(text: str) -> str:
 
 def _escape_half(match: re.Match[bytes]) -> bytes:
     return b"\\u%04x" % ord(match[0].decode(errors="surrogatepass"))
+
+
+def _finite(number: str) -> float | None:
+    value = float(number)
+    return value if math.isfinite(value) else None

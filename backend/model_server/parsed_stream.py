@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backend.errors import ModelServerError, SmolChatError
-from backend.json_values import as_count, as_dict, as_dict_list
+from backend.json_values import as_dict, as_dict_list, as_index
 from backend.model_server.error_mapping import log_and_map_error
 from backend.model_server.event_normalizer import EventNormalizer
 from backend.model_server.event_reader import DONE_MARK, EventReader, ServerSentEvent
@@ -139,7 +139,7 @@ class ParsedStream:
             state.begin(event)
         event["choices"] = as_dict_list(event["choices"])
         for position, choice in enumerate(event["choices"]):
-            index = as_count(choice.get("index"))
+            index = as_index(choice.get("index"))
             choice["index"] = index = position if index is None else index
             choice["delta"] = self._take_delta(index, choice)
             choice.setdefault("finish_reason", None)

@@ -6,7 +6,7 @@ Some servers stream whatever is asked, and some never do.
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from backend.json_values import as_count, as_dict, as_dict_list
+from backend.json_values import as_count, as_dict, as_dict_list, as_index, as_str
 
 _ENVELOPE = ("id", "created", "model", "system_fingerprint")
 
@@ -32,7 +32,7 @@ def to_chunks(response: dict[str, Any], *, includes_usage: bool) -> Iterator[dic
     envelope = {name: response[name] for name in _ENVELOPE if name in response}
     envelope["object"] = "chat.completion.chunk"
     for position, choice in enumerate(as_dict_list(response.get("choices"))):
-        index, reason = as_count(choice.get("index")), choice.get("finish_reason")
+        index, reason = as_index(choice.get("index")), choice.get("finish_reason")
         fields = choice | {"index": index or position, "finish_reason": reason or "stop"}
         yield envelope | {"choices": [fields]}
     numbers = {name: response[name] for name in ("usage", "timings") if response.get(name)}
@@ -71,6 +71,8 @@ class _ChoiceJoiner:
             if name == "tool_calls":
                 for call in as_dict_list(value):
                     self._add_tool_call(call)
+            elif name == "function_call" and isinstance(value, dict):
+                self._add_function_call(value)
             elif name == "content" and isinstance(value, list):
                 self._move_text_to_parts()
                 self._content_parts += value
@@ -99,6 +101,11 @@ class _ChoiceJoiner:
     def _move_text_to_parts(self) -> None:
         if text := "".join(self._texts.pop("content", ())):
             self._content_parts.append({"type": "text", "text": text})
+
+    def _add_function_call(self, part: dict[str, Any]) -> None:
+        call = self._fields.setdefault("function_call", {"name": "", "arguments": ""})
+        for name in call:
+            call[name] += as_str(part.get(name))
 
     def _add_tool_call(self, part: dict[str, Any]) -> None:
         """Add a part of a tool call in OpenAI's form: id and name come first."""

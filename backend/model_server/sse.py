@@ -16,7 +16,7 @@ from pydantic_core import from_json, to_json
 from backend.errors import SmolChatError
 from backend.model_server.event_normalizer import EventNormalizer
 from backend.model_server.event_reader import BYTE_ORDER_MARK
-from backend.model_server.json_text import parse_object
+from backend.model_server.json_text import has_control_characters, parse_object
 from backend.model_server.parsed_stream import ParsedStream, StreamState, invalid_response
 
 DONE = b"data: [DONE]\n\n"
@@ -65,6 +65,7 @@ class _ChunkTemplate:
             return None
         text = received[len(self.start) : -len(self.end)]
         is_plain = text and b'"' not in text and b"\\" not in text and text.isascii()
+        is_plain = is_plain and not has_control_characters(text)
         return self.renamed_start + text + self.renamed_end if is_plain else None
 
 

@@ -8,7 +8,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from backend.json_values import as_count, as_dict, as_dict_list, as_str
+from backend.json_values import as_dict, as_dict_list, as_index, as_str
 from backend.model_server.json_text import dump_json, parse_json
 
 _REWRITTEN_FIELDS = {"index", "id", "type", "function", "name", "arguments"}
@@ -68,7 +68,7 @@ class ToolCallJoiner:
     ) -> dict[str, Any]:
         function = _function(piece)
         name, arguments = as_str(function.get("name")), _to_text(function.get("arguments"))
-        server_index, call_id = _as_index(piece.get("index")), _as_id(piece.get("id"))
+        server_index, call_id = as_index(piece.get("index")), _as_id(piece.get("id"))
         key = position if server_index is None else server_index
         call = self._find(call_id, key, name, arguments, seen)
         is_first = call is None
@@ -129,6 +129,12 @@ def normalize_tool_calls(tool_calls: object) -> list[dict[str, Any]]:
     return normalized
 
 
+def normalize_function_call(call: object) -> dict[str, Any]:
+    """Return a call in OpenAI's form of 2023, or a piece of one, with its arguments as text."""
+    call = as_dict(call)
+    return call | ({"arguments": _to_text(call["arguments"])} if "arguments" in call else {})
+
+
 def _as_calls(tool_calls: object) -> list[dict[str, Any]]:
     return as_dict_list([tool_calls] if isinstance(tool_calls, dict) else tool_calls)
 
@@ -151,10 +157,6 @@ def _to_text(arguments: object) -> str:
 
 def _as_id(value: object) -> str:
     return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
-
-
-def _as_index(value: object) -> int | None:
-    return int(value) if isinstance(value, str) and value.isdecimal() else as_count(value)
 
 
 def _new_id() -> str:

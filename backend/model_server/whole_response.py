@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from backend.json_values import as_count, as_dict, as_dict_list
+from backend.json_values import as_count, as_dict, as_dict_list, as_index
 from backend.model_server.error_mapping import log_and_map_error
 from backend.model_server.event_normalizer import EventNormalizer, normalize_response
 from backend.model_server.json_text import dump_json, parse_json
@@ -75,7 +75,7 @@ def _complete_choices(completion: dict[str, Any]) -> bool:
         if is_complete and isinstance(choice.get("message"), dict):
             continue
         is_changed = True
-        index, delta = as_count(choice.get("index")), as_dict(choice.pop("delta", None))
+        index, delta = as_index(choice.get("index")), as_dict(choice.pop("delta", None))
         choice["index"] = position if index is None else index
         choice["message"] = pop_message(choice) or delta or {"role": "assistant", "content": None}
         choice["finish_reason"] = choice.get("finish_reason") or "stop"

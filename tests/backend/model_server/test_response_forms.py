@@ -1,6 +1,7 @@
 """Responses in another form than was asked for: a stream, one JSON object, without an end."""
 
 import json
+import re
 from typing import Any
 
 import httpx
@@ -334,3 +335,84 @@ async def test_name_of_a_tool_in_pieces_is_joined_in_a_whole_answer(
     [call] = choice["message"]["tool_calls"]
     assert call["function"] == {"name": "get_time", "arguments": "{}"}
     assert choice["finish_reason"] == "tool_calls"
+
+
+@pytest.mark.parametrize("arguments", ['{"a":1}', {"a": 1}])
+async def test_function_call_has_its_name_and_arguments_as_text(
+    arguments: object, api_client: httpx.AsyncClient, model_server: FakeModelServer
+) -> None:
+    pieces = [{"name": "look", "arguments": ""}, {"arguments": arguments}]
+    chunks = [chunk({"function_call": piece}) for piece in pieces]
+    reply = Reply(headers=EVENTS, chunks=[*chunks, chunk({}, "function_call"), DONE])
+    model_server.replies += [reply, reply]
+    [choice] = (await api_client.post("/chat", json=HELLO)).json()["choices"]
+    assert choice["message"]["function_call"] == {"name": "look", "arguments": '{"a":1}'}
+    events = parse_chunks((await api_client.post("/chat", json=STREAMED)).text)
+    calls = [event["choices"][0]["delta"].get("function_call", {}) for event in events]
+    assert "".join(call.get("arguments", "") for call in calls) == '{"a":1}'
+
+
+@pytest.mark.parametrize("character", ["\t", "\x00", "\x0b", "\x1b"])
+async def test_control_characters_in_text_are_escaped(
+    character: str, api_client: httpx.AsyncClient, model_server: FakeModelServer
+) -> None:
+    text = f"a{character}b"
+    raw = [event.replace(b"Hello", text.encode()) for event in STREAM]
+    model_server.replies.append(Reply(headers=EVENTS, chunks=[STREAM[1], *raw, DONE]))
+    chunks = parse_chunks((await api_client.post("/chat", json=STREAMED)).text)
+    assert text_of(chunks) == f"Hello{text} there"
+    body = whole({"content": "Hello"}).replace(b"Hello", text.encode())
+    model_server.replies.append(Reply(chunks=[body]))
+    [choice] = (await api_client.post("/chat", json=HELLO)).json()["choices"]
+    assert choice["message"]["content"] == text
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999"])
+async def test_number_that_json_has_not_is_null_in_log_probabilities(
+    number: str, api_client: httpx.AsyncClient, model_server: FakeModelServer
+) -> None:
+    logprobs = {"content": [{"token": "Hello", "logprob": 7, "top_logprobs": []}]}
+    raw = whole({"content": "Hello"}).replace(
+        b'"finish_reason"', b'"logprobs": ' + json.dumps(logprobs).encode() + b', "finish_reason"'
+    )
+    raw = raw.replace(b"7", number.encode())
+    conversation = (await api_client.post("/conversations", json={})).json()["id"]
+    model_server.replies.append(Reply(chunks=[raw]))
+    body = HELLO | {"smolchat": {"conversation": conversation}}
+    response = await api_client.post("/chat", json=body)
+    assert not {"NaN", "Infinity"} & set(re.findall(r"\w+", response.text))
+    stored = (await api_client.get(f"/conversations/{conversation}")).json()
+    assert stored["messages"][-1]["logprobs"][0]["logprob"] is None
+
+
+@pytest.mark.parametrize("indexes", [("0", "1"), (0, 1), (None, None)])
+async def test_choices_have_an_index_each(
+    indexes: tuple[object, object], api_client: httpx.AsyncClient, model_server: FakeModelServer
+) -> None:
+    choices = [
+        {"index": index, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+        for index, text in zip(indexes, "ab", strict=True)
+    ]
+    for body in (HELLO, STREAMED):
+        chunks = [json.dumps({"choices": choices}).encode()]
+        model_server.replies.append(Reply(chunks=chunks))
+        response = await api_client.post("/chat", json=body | {"n": 2})
+        events = parse_chunks(response.text) if body is STREAMED else [response.json()]
+        received = [choice for event in events for choice in event["choices"]]
+        texts = [
+            (each["index"], (each.get("message") or each["delta"])["content"]) for each in received
+        ]
+        assert texts == [(0, "a"), (1, "b")]
+
+
+async def test_streamed_choices_with_indexes_as_text_stay_apart(
+    api_client: httpx.AsyncClient, model_server: FakeModelServer
+) -> None:
+    chunks = [
+        one_choice(index=index, delta={"content": text}, finish_reason=reason)
+        for index, text, reason in [("0", "a", None), ("1", "b", "stop"), ("0", "c", "stop")]
+    ]
+    model_server.replies.append(Reply(headers=EVENTS, chunks=[*chunks, DONE]))
+    response = await api_client.post("/chat", json=HELLO | {"n": 2})
+    contents = [choice["message"]["content"] for choice in response.json()["choices"]]
+    assert contents == ["ac", "b"]
