@@ -185,7 +185,7 @@ class SseRelay:
         return (
             lines.count(b'"choices":[') + lines.count(b'"choices": [') == count
             # Each has a delta, or no choices.
-            and sum(map(lines.count, _CHUNK_FORMS)) == count
+            and (lines.count(b'"delta":{') == count or sum(map(lines.count, _CHUNK_FORMS)) == count)
             and b'"error"' not in lines
             and b"event:" not in lines
             and b"error:" not in lines
