@@ -35,6 +35,11 @@ _LONE_CLOSING_TAGS = [tag for tag in _TAGS.values() if tag not in ("</reason>", 
 _START_TAGS = (*_TAGS, *_HEADERS, *_LONE_CLOSING_TAGS)
 _LONE_CLOSING = re.compile("|".join(map(re.escape, _LONE_CLOSING_TAGS)), re.IGNORECASE)
 _OPENING = re.compile("|".join(map(re.escape, _TAGS)), re.IGNORECASE)
+# `<think type="deep">`, and what may be the beginning of it.
+_ATTRIBUTED = re.compile(
+    rf"<({_NAMES})(?:\s+[\w:-]+\s*=\s*(?:\"[^\"<>]*\"|'[^'<>]*'|[^\s\"'<>]+))*\s*>", re.IGNORECASE
+)
+_MAYBE_ATTRIBUTED = re.compile(rf"<(?:{_NAMES})\s[^<>]{{0,200}}\Z", re.IGNORECASE)
 _FENCE = re.compile(r"^[ \t]{0,3}(?:```|~~~)", re.MULTILINE)
 _ESCAPED = re.compile(r"\\.", re.DOTALL)
 MAX_HELD_WHITESPACE = 1000
@@ -134,7 +139,12 @@ class ReasoningReader:
                 self._closing, self._drops_whitespace = _TAGS.get(tag), True
                 self._text = None
                 return begin[len(tag) :]
-        if begin and any(_starts_with(tag, begin) for tag in _START_TAGS):
+        if opening := _ATTRIBUTED.match(begin):
+            self._closing, self._drops_whitespace = _TAGS[f"<{opening[1].lower()}>"], True
+            self._text = None
+            return begin[opening.end() :]
+        is_cut = any(_starts_with(tag, begin) for tag in _START_TAGS)
+        if begin and (is_cut or _MAYBE_ATTRIBUTED.match(begin)):
             return self._hold(data)
         self._has_text = True
         return data

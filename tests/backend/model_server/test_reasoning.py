@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from backend.model_server.message_builder import MessageBuilder
+from backend.model_server.reasoning import ReasoningReader
 from backend.model_server.reasoning_separator import ReasoningSeparator
 
 TAGS = [
@@ -280,3 +281,25 @@ def test_halves_of_characters_never_reach_the_store() -> None:
         message.add({"choices": [{"delta": {"content": piece, "reasoning": piece}}]})
     fields = message.message_fields()
     assert (fields["content"], fields["reasoning"]) == ("😀 \ufffd", "😀 \ufffd")
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ('<think type="deep">a</think>b', ("b", "a")),
+        ("<Think a=1 b:c='d e'>a</think>b", ("b", "a")),
+        ("<think >a</think>b", ("b", "a")),
+        ("<thought experiment>a", ("<thought experiment>a", "")),
+        ("<reason for it", ("<reason for it", "")),
+        ("<think " + "x" * 300, ("<think " + "x" * 300, "")),
+    ],
+)
+def test_tag_with_attributes_begins_reasoning(
+    content: str, expected: tuple[str, str], size: int
+) -> None:
+    reader = ReasoningReader()
+    read = [reader.add(content[start : start + size]) for start in range(0, len(content), size)]
+    read.append(reader.pending())
+    texts, reasoning = ("".join(each[field] or "" for each in read) for field in (0, 1))
+    assert (texts, reasoning) == expected
