@@ -21,7 +21,7 @@ _CHAT_FILE = re.compile(r"(^|/)(conversations(-\d+)?\.json|[^/]+\.jsonl)$", re.I
 class ExportFile:
     """A file's JSON. That of JSON Lines is a list, with None for a line that is not JSON.
 
-    If it is not strict, strings may hold half characters, and numbers may be NaN or infinite.
+    If it is not strict, strings may hold half characters, and numbers may be infinite.
     """
 
     value: Any
@@ -62,12 +62,11 @@ def _check_size(files: list[ZipInfo], max_bytes: int) -> None:
 
 
 def to_strict_json(value: Any) -> Any:
-    """Return a part of a file that is not strict as strict JSON: half characters become U+FFFD.
+    """Return a part of a file that is not strict as strict JSON.
 
-    Raises:
-        ValueError: It has a number that JSON does not allow.
+    Half characters become U+FFFD, and infinite numbers null.
     """
-    return parse_strict_json(dump_json(value))
+    return parse_json(dump_json(value))
 
 
 def _read_file(body: bytes) -> ExportFile:

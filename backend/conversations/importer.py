@@ -92,7 +92,7 @@ def parse_import(body: bytes, *, max_bytes: int) -> ParsedImport:
     entries = [(*entry, file.is_strict) for file in files for entry in _entries(file.value)]
     for index, (entry, read, is_strict) in enumerate(entries):
         try:
-            conversation, missing = read(entry if is_strict else _make_strict(entry))
+            conversation, missing = read(entry if is_strict else to_strict_json(entry))
         except UnusableChatError as error:
             errors.append(error)
             result.left_out.append(_left_out(index, _title(entry), str(error)))
@@ -141,13 +141,6 @@ def _read_foreign(entry: Any) -> tuple[Conversation, str]:
 
 def _reader(entry: Any) -> Callable[[Any], ImportedChat] | None:
     return next((read for is_format, read in _READERS if is_format(entry)), None)
-
-
-def _make_strict(entry: Any) -> Any:
-    try:
-        return to_strict_json(entry)
-    except ValueError as error:
-        raise UnusableChatError(f"It is not valid JSON: {error}.") from None
 
 
 def _title(entry: Any) -> str:

@@ -17,13 +17,8 @@ from backend.conversations.conversation import (
     SystemPrompt,
     Title,
 )
-from backend.conversations.export import (
-    MEDIA_TYPES,
-    Export,
-    content_disposition,
-    to_html,
-    to_markdown,
-)
+from backend.conversations.export import MEDIA_TYPES, Export, content_disposition, to_markdown
+from backend.conversations.html_export import CONTENT_SECURITY_POLICY, to_html
 from backend.conversations.importer import MAX_LISTED, LeftOut, parse_import
 from backend.conversations.repository import ConversationRepository
 from backend.errors import ConversationNotFoundError
@@ -225,9 +220,9 @@ async def export_conversation(
     headers = {
         "Content-Disposition": content_disposition(exported.title, file_format),
         "X-Content-Type-Options": "nosniff",
-        "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'",
+        "Content-Security-Policy": f"sandbox; {CONTENT_SECURITY_POLICY}",
     }
-    body = _EXPORTERS[file_format](exported)
+    body = await asyncio.to_thread(_EXPORTERS[file_format], exported)
     return Response(body, media_type=MEDIA_TYPES[file_format], headers=headers)
 
 

@@ -1,6 +1,5 @@
 """Export and import of conversations."""
 
-import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 from pydantic_core import to_json
 
 from backend.conversations.conversation import Conversation, Message
-from backend.conversations.export import content_disposition, to_html, to_markdown
+from backend.conversations.export import content_disposition, to_markdown
 from backend.conversations.importer import MAX_LISTED
 from backend.database.database import FILE_NAME
 from backend.settings import Settings
@@ -91,7 +90,8 @@ async def test_export_is_a_download_of_its_media_type(api_client: httpx.AsyncCli
     body = {"format": "smolchat", "conversations": [sample_conversation().model_dump(mode="json")]}
     [imported] = await import_file(api_client, to_json(body))
     path = f"/conversations/{imported['id']}/export"
-    media_types = {"json": "application/json", "markdown": "text/markdown; charset=utf-8"}
+    media_types = {"json": "application/json"}
+    media_types |= {name: f"text/{name}; charset=utf-8" for name in ("markdown", "html")}
     for file_format, media_type in media_types.items():
         response = await api_client.get(path, params={"format": file_format})
         assert response.headers["content-type"] == media_type
@@ -114,22 +114,21 @@ def test_file_name_has_no_special_characters(title: str, name: str) -> None:
     assert content_disposition(title, "json") == f"attachment; filename*=UTF-8''{name}"
 
 
-def test_html_export_is_escaped_and_loads_nothing() -> None:
-    page = to_html(sample_conversation(HOSTILE))
-    body = page.partition("<body>")[2]
-    assert set(re.findall(r"<[^>]*>", body)) == {
-        *("<h1>", "</h1>", "<h2>", "</h2>", "<pre>", "</pre>", "<p>", "</p>", "</body>", "</html>")
-    }
-    assert "default-src 'none'" in page.partition("<title>")[0]
-    assert "First" not in page
-    assert "{0}" in body
-
-
 def test_markdown_export_holds_the_active_branch() -> None:
     text = to_markdown(sample_conversation("Line\none"))
     assert text == (
         "# Line one\n\n## System\n\nLine\none\n\n## You\n\nLine\none\n\n"
         "## Assistant (Line one)\n\nLine\none\n\n*Failed: Line one*\n"
+    )
+
+
+def test_markdown_export_has_reasoning_and_tool_calls() -> None:
+    function = {"name": "run", "arguments": '{"code": "```"}'}
+    answer = Message(role="assistant", content="Done.", reasoning="First.\nThen.")
+    answer.tool_calls = [{"id": "c", "type": "function", "function": function}]
+    assert to_markdown(Conversation(title="T", messages=[answer])) == (
+        "# T\n\n## Assistant\n\n> *Reasoning*\n> \n> First.\n> Then.\n\n"
+        '*Tool call: run*\n\n````json\n{"code": "```"}\n````\n\nDone.\n'
     )
 
 
@@ -141,7 +140,6 @@ def test_markdown_export_holds_the_active_branch() -> None:
         b'{"format": "smolchat", "version": 2, "conversations": []}',
         b'{"format": "smolchat", "conversations": []}',
         b'{"format": "smolchat", "conversations": [{"current": "x"}]}',
-        b'{"format": "smolchat", "conversations": [{"parameters": {"x": NaN}}]}',
         b'{"title": "Empty", "chat": {"history": {"messages": {}}}}',
     ],
 )

@@ -1,0 +1,181 @@
+"""Render a conversation as a self-contained HTML page, which loads nothing and runs nothing."""
+
+import base64
+import hashlib
+from datetime import datetime
+from html import escape
+
+from pydantic_core import from_json, to_json
+
+from backend.conversations.conversation import Conversation, Message
+from backend.conversations.export import message_notes, speaker_name
+from backend.conversations.markdown import render_markdown, render_plain
+from backend.json_values import as_dict, as_str
+
+# A megabyte of Markdown takes 15 s: what comes after this many characters is shown as it is.
+MAX_MARKDOWN_CHARACTERS = 200_000
+
+_STYLE = """
+:root {
+  color-scheme: light dark;
+  --paper: #FBF7F0; --ink: #2A211B; --faint: #746757; --line: #E2D5C1; --bubble: #F3EADC;
+  --code: #F1E6D4; --ember: #B4532A; --link: #0F6B6B;
+}
+@media (prefers-color-scheme: dark) {
+  :root {
+    --paper: #171412; --ink: #F2E9DD; --faint: #A69684; --line: #3A312A; --bubble: #221D19;
+    --code: #241E19; --ember: #F0905B; --link: #6CC7C2;
+  }
+}
+* { box-sizing: border-box; }
+body {
+  max-width: 46rem; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; background: var(--paper);
+  color: var(--ink); font: 1rem/1.6 Figtree, system-ui, sans-serif; overflow-wrap: anywhere;
+}
+h1, h2, h3, h4, h5, h6 {
+  font-family: "Bricolage Grotesque", Figtree, system-ui, sans-serif; line-height: 1.25;
+  margin: 1.5em 0 .5em;
+}
+header { border-bottom: 2px solid var(--ember); margin-bottom: 2rem; }
+header h1 { margin: 0; font-size: 2rem; }
+.meta, .note { color: var(--faint); font-size: .875rem; }
+.note { border-left: 3px solid var(--ember); padding-left: .75rem; }
+article { margin: 1.75rem 0; }
+.speaker { font-size: .9375rem; margin: 0 0 .35rem; }
+.speaker time { color: var(--faint); font-weight: 400; }
+.user > .plain, .system > .plain, .tool > .plain {
+  background: var(--bubble); border-radius: .85rem; padding: .75rem 1rem;
+}
+.plain, pre { white-space: pre-wrap; }
+details + .markdown { margin-top: .85rem; }
+.markdown > :first-child { margin-top: 0; }
+.markdown > :last-child { margin-bottom: 0; }
+.markdown h1 { font-size: 1.5rem; }
+.markdown h2 { font-size: 1.25rem; }
+.markdown h3 { font-size: 1.1rem; }
+a { color: var(--link); }
+code, pre { font-family: "JetBrains Mono", ui-monospace, monospace; font-size: .875em; }
+code { background: var(--code); border-radius: .3rem; padding: .1em .3em; }
+pre { background: var(--code); border-radius: .85rem; padding: .85rem 1rem; overflow-x: auto; }
+pre code { padding: 0; background: none; }
+blockquote {
+  border-left: 3px solid var(--line); color: var(--faint); margin-left: 0; padding-left: 1rem;
+}
+table { border-collapse: collapse; display: block; overflow-x: auto; }
+th, td { border: 1px solid var(--line); padding: .35rem .7rem; text-align: left; }
+th { background: var(--bubble); }
+.align-right { text-align: right; } .align-center { text-align: center; }
+hr { border: 0; border-top: 1px solid var(--line); }
+details {
+  border: 1px solid var(--line); border-radius: .85rem; margin: .5rem 0; padding: .5rem 1rem;
+}
+summary { color: var(--faint); cursor: pointer; font-size: .9375rem; }
+@media print {
+  :root {
+    --paper: #FFF; --ink: #000; --faint: #555; --line: #BBB; --bubble: #F4F4F4; --code: #F4F4F4;
+    --link: #000;
+  }
+  body { max-width: none; padding: 0; font-size: 11pt; }
+  .speaker, summary { break-after: avoid; }
+  pre, tr, blockquote { break-inside: avoid; }
+  details::details-content { content-visibility: visible; display: block; }
+}
+"""
+_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+# Whatever the messages contain: no scripts, no styles but this one, nothing from elsewhere.
+CONTENT_SECURITY_POLICY = (
+    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'"
+)
+
+
+def to_html(conversation: Conversation) -> str:
+    """Render the active branch as a page: answers as Markdown, all else as it was written."""
+    title = escape(conversation.title or "Conversation")
+    renderer = _Renderer()
+    parts = [
+        renderer.system_prompt(conversation),
+        *map(renderer.message, conversation.active_branch()),
+    ]
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{escape(CONTENT_SECURITY_POLICY)}">
+<meta name="referrer" content="no-referrer">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>{_STYLE}</style>
+</head>
+<body>
+<header>
+<h1 dir="auto">{title}</h1>
+<p class="meta">{_time(conversation.created_at)} · Exported from SmolChat</p>
+</header>
+<main>
+{"".join(parts)}</main>
+</body>
+</html>
+"""
+
+
+class _Renderer:
+    """Renders messages, those of a very long conversation without their Markdown."""
+
+    def __init__(self) -> None:
+        self._characters_left = MAX_MARKDOWN_CHARACTERS
+
+    def system_prompt(self, conversation: Conversation) -> str:
+        if not conversation.system_prompt:
+            return ""
+        return _article(
+            "system", '<h2 class="speaker">System</h2>\n' + render_plain(conversation.system_prompt)
+        )
+
+    def message(self, message: Message) -> str:
+        speaker = escape(speaker_name(message))
+        parts = [f'<h2 class="speaker">{speaker} {_time(message.created_at)}</h2>\n']
+        if message.reasoning:
+            parts.append(_details("Reasoning", self._markdown(message.reasoning)))
+        parts += [_tool_call(call) for call in message.tool_calls or []]
+        if message.role == "assistant":
+            parts.append(self._markdown(message.content))
+        elif message.content:
+            parts.append(render_plain(message.content))
+        parts += [f'<p class="note">{escape(note)}</p>\n' for note in message_notes(message)]
+        return _article(message.role, "".join(parts))
+
+    def _markdown(self, text: str) -> str:
+        if not text:
+            return ""
+        self._characters_left -= len(text)
+        if self._characters_left < 0:
+            return render_plain(text)
+        return f'<div class="markdown" dir="auto">{render_markdown(text)}</div>\n'
+
+
+def _article(role: str, content: str) -> str:
+    return f'<article class="{escape(role)}">\n{content}</article>\n'
+
+
+def _details(summary: str, content: str) -> str:
+    return f"<details>\n<summary>{escape(summary)}</summary>\n{content}</details>\n"
+
+
+def _tool_call(call: dict[str, object]) -> str:
+    function = as_dict(call.get("function"))
+    content = f"<pre>{escape(_pretty_json(as_str(function.get('arguments'))))}</pre>\n"
+    if "result" in call:
+        content += f"<p>Result</p>\n<pre>{escape(_pretty_json(as_str(call['result'])))}</pre>\n"
+    return _details(f"Tool call: {as_str(function.get('name')) or 'unknown'}", content)
+
+
+def _pretty_json(text: str) -> str:
+    """Return JSON with line breaks, and other text as it is."""
+    try:
+        return to_json(from_json(text, allow_inf_nan=False), indent=2).decode()
+    except ValueError:
+        return text
+
+
+def _time(moment: datetime) -> str:
+    return f'<time datetime="{moment.isoformat()}">{moment:%Y-%m-%d %H:%M} UTC</time>'
