@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+# The API did not answer: it is down, or it hangs.
+CONNECTION_CODES = ("api_unreachable", "api_silent")
+
 
 class ApiError(Exception):
     """An error to show to the user, with what to try next."""

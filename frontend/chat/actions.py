@@ -7,7 +7,7 @@ from typing import ParamSpec
 import streamlit as st
 
 from api.conversation import Conversation, Message
-from api.errors import ApiError
+from api.errors import CONNECTION_CODES, ApiError
 from chat import turns
 from chat.request import summary_request
 from chat.session import (
@@ -48,9 +48,16 @@ def show_errors(action: Callable[Arguments, None]) -> Callable[Arguments, None]:
         try:
             action(*args, **kwargs)
         except ApiError as error:
-            state[ERROR_KEY] = error
+            show_error(error)
 
     return run_action
+
+
+def show_error(error: ApiError) -> None:
+    """Show the error on the page until it is dismissed, or the API answers again."""
+    state[ERROR_KEY] = error
+    if error.code in CONNECTION_CODES:
+        service_status.clear()  # it is older than the error
 
 
 @show_errors
@@ -127,16 +134,25 @@ def retry_turn() -> None:
     turns.start_turn(PendingTurn(turns.save_conversation(), failed.question, failed.parent))
 
 
-def retry_unsent(entry: tuple[str | None, str] | None) -> None:
-    """Send an unsent question again, or dismiss the error if there is none."""
+def retry_unsent(entry: tuple[str | None, str]) -> None:
+    """Send an unsent question again."""
     service_status.clear()
     discard(entry)
-    if entry:
-        send_message(entry[1])
+    send_message(entry[1])
 
 
-def discard(entry: tuple[str | None, str] | None) -> None:
+def retry_loading() -> None:
+    """Let the page load the conversation in its URL again."""
+    service_status.clear()
+    dismiss_error()
+
+
+def dismiss_error() -> None:
     state.pop(ERROR_KEY, None)
+
+
+def discard(entry: tuple[str | None, str]) -> None:
+    dismiss_error()
     if entry in unsent_questions():
         unsent_questions().remove(entry)
 

@@ -13,11 +13,15 @@ CHARACTERS_PER_TOKEN = 3  # fewer than in English text, so that the excerpt fits
 
 @dataclass(frozen=True)
 class ChatSettings:
-    """The settings of a request. What is not set is left to the server."""
+    """The settings of a request. What is not set is left to the server.
+
+    `parameters` were chosen, and are stored with the conversation; `defaults` suit the model.
+    """
 
     system: str = ""
     model: str | None = None
     parameters: dict[str, Any] = field(default_factory=dict)
+    defaults: dict[str, Any] = field(default_factory=dict)
     wants_logprobs: bool = False
 
     def conversation_fields(self) -> dict[str, Any]:
@@ -44,13 +48,14 @@ def to_request(
     request |= {"model": settings.model} if settings.model else {}
     if settings.wants_logprobs:
         request |= {"logprobs": True, "top_logprobs": TOP_LOGPROBS}
-    return request | settings.parameters
+    return request | settings.defaults | settings.parameters
 
 
 def storage_options(conversation: str, parent: str | None) -> dict[str, Any]:
     """Return the request fields that store the turn and report its progress and stats."""
     position = {"conversation": conversation, "parent": parent}
-    return {"smolchat": {"receipt": True, "progress": True} | position}
+    options = {"receipt": True, "progress": True, "separate_reasoning": True}
+    return {"smolchat": options | position}
 
 
 def summary_request(branch: Sequence[Message]) -> str:

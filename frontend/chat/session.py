@@ -8,7 +8,7 @@ import streamlit as st
 
 from api.conversation import Conversation, Message
 from api.conversations import ConversationsClient
-from api.errors import ApiError
+from api.errors import CONNECTION_CODES, ApiError
 from chat.stream_job import AnswerStreamJob
 from components.service_status import api
 
@@ -104,13 +104,19 @@ def sync_with_url() -> bool:
         try:
             open_conversation(conversations().get(requested_id))
         except ApiError as error:
-            if error.code == NOT_FOUND_CODE:  # other errors may be temporary
+            if error.code in (NOT_FOUND_CODE, "not_found"):  # other errors may be temporary
                 st.query_params.pop("chat", None)
+                raise ApiError("This chat was not found.", code=NOT_FOUND_CODE) from error
             raise
         return True
     if conversation and not requested_id:  # another page was visited in between
         st.query_params["chat"] = conversation.id
     return False
+
+
+def is_loading_failed() -> bool:
+    """Return True if the conversation in the page's URL is not the open one."""
+    return st.query_params.get("chat") != (current_conversation_id() or None)
 
 
 def refresh_conversation() -> None:
@@ -128,6 +134,7 @@ def finish_turn() -> None:
     turn = pending_turn()
     if turn is None or not turn.is_over:
         return
+    first = turn.jobs[0].answer
     deadline = time.monotonic() + STORE_TIMEOUT_SECONDS
     with suppress(ApiError):  # the turn stays, and is shown with its own error
         refresh_conversation()
@@ -136,15 +143,23 @@ def finish_turn() -> None:
             refresh_conversation()
         conversation = current_conversation()
         if conversation and conversation.current != turn.conversation.current:
-            pending_turns().pop(conversation.id, None)
-            if len(turn.jobs) > 1 and (stored := turn.jobs[0].answer.stored):
-                state.setdefault(COMPARED_KEY, set()).add(stored.user_message)
+            _drop_stored_turn(turn, conversation)
             return
-    first = turn.jobs[0].answer
+        if conversation and first.error and first.error.code in CONNECTION_CODES:
+            discard_pending_turn(conversation)  # the API answers again: the error is over
+            return
     if turn.question_id and first.stored is None:  # show the earlier answers again
         pending_turns().pop(turn.conversation.id, None)
         if first.error:
             state[ERROR_KEY] = first.error
+
+
+def _drop_stored_turn(turn: PendingTurn, conversation: Conversation) -> None:
+    """Drop a turn whose answers are stored; show several of them side by side."""
+    pending_turns().pop(conversation.id, None)
+    answers = conversation.active_branch()[-1:]
+    if len(turn.jobs) > 1 and answers and (question := conversation.parent_question(answers[0])):
+        state.setdefault(COMPARED_KEY, set()).add(question)
 
 
 def discard_pending_turn(conversation: Conversation) -> None:

@@ -37,9 +37,11 @@ state = st.session_state
 def current_settings() -> ChatSettings:
     """Return the settings chosen in the sidebar."""
     apply_chosen_preset()
+    model = model_picker.selected_model()
     return ChatSettings(
         system=(state.get(SYSTEM_KEY) or "").strip(),
-        model=model_picker.selected_model(),
+        model=model,
+        defaults=model_picker.default_parameters(model),
         parameters=parameter_panel.selected_parameters(),
         wants_logprobs=parameter_panel.wants_logprobs(),
     )
@@ -107,22 +109,40 @@ def start_turn(turn: PendingTurn, *, prefix: str = "") -> None:
     turn.jobs.append(first)
     count = 1 if prefix else int(state.get(ANSWER_COUNT_KEY) or 1)
     for number in range(1, count):
-        open_stream = partial(_stream_sibling, first, _with_seed(body, number), conversation_id)
+        open_stream = partial(_stream_sibling, turn, _with_seed(body, number))
         turn.jobs.append(AnswerStreamJob(open_stream, abandoned_seconds=seconds))
     pending_turns()[conversation_id] = turn
 
 
-async def _stream_sibling(
-    first: AnswerStreamJob, body: dict[str, Any], conversation_id: str
-) -> AsyncGenerator[Chunk]:
+async def _stream_sibling(turn: PendingTurn, body: dict[str, Any]) -> AsyncGenerator[Chunk]:
     """Stream another answer to the question as soon as the first answer has stored it."""
-    while first.answer.stored is None:
-        if first.answer.is_over:
-            raise first.answer.error or ApiError("The message could not be saved.", "Try again.")
-        await asyncio.sleep(POLL_SECONDS)
-    question_id = first.answer.stored.user_message
-    async for chunk in api().stream_chat(body | storage_options(conversation_id, question_id)):
+    options = storage_options(turn.conversation.id, await _stored_question(turn))
+    async for chunk in api().stream_chat(body | options):
         yield chunk
+
+
+async def _stored_question(turn: PendingTurn) -> str:
+    """Wait until the first answer has stored the question, and return its id.
+
+    Raises:
+        ApiError: The question could not be stored.
+    """
+    first = turn.jobs[0].answer
+    while first.stored is None:
+        if first.is_over:
+            return turn.question_id or await _question_of_refused_answer(turn)
+        await asyncio.sleep(POLL_SECONDS)
+    return first.stored.user_message
+
+
+async def _question_of_refused_answer(turn: PendingTurn) -> str:
+    """Return the id of the question, which is stored although the error does not tell it."""
+    conversation = await asyncio.to_thread(conversations().get, turn.conversation.id)
+    branch = conversation.active_branch()
+    if conversation.current == turn.conversation.current or len(branch) < 2:
+        error = turn.jobs[0].answer.error
+        raise error or ApiError("The message could not be saved.", "Try again.")
+    return branch[-2].id
 
 
 def _with_seed(body: dict[str, Any], number: int) -> dict[str, Any]:

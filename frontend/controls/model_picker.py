@@ -1,14 +1,17 @@
 """The model picker, shared by all pages."""
 
+from typing import Any
+
 import streamlit as st
 
 from api.client import Model
 from components.service_status import ServiceStatus, service_status
-from sanitize.markdown_blocks import sanitize_markdown
+from controls.model_defaults import model_defaults
+from sanitize.plain_text import plain_text
 
 KEY = "model_choice"
 _OPTIONS_KEY, _REQUESTED_KEY = "model_choice_options", "model_choice_requested"
-_LAST_KEY = "model_choice_last"
+_LAST_KEY, _SERVER_NAME_KEY = "model_choice_last", "model_server_name"
 
 
 def selected_model() -> str | None:
@@ -16,6 +19,11 @@ def selected_model() -> str | None:
     state = st.session_state
     model: str | None = state.get(_REQUESTED_KEY) or state.get(KEY)
     return model
+
+
+def default_parameters(model: str | None) -> dict[str, Any]:
+    """Return the parameters that suit `model` at the model server that was last seen."""
+    return model_defaults(model, server_name=st.session_state.get(_SERVER_NAME_KEY))
 
 
 def select_model(model: str | None) -> None:
@@ -27,6 +35,8 @@ def select_model(model: str | None) -> None:
 
 
 def model_picker(status: ServiceStatus) -> None:
+    if status.health:
+        st.session_state[_SERVER_NAME_KEY] = status.health.model_server.name
     ids = _model_options(status)
     model = st.selectbox(
         "Model",
@@ -40,7 +50,7 @@ def model_picker(status: ServiceStatus) -> None:
     st.session_state[_LAST_KEY] = model
     descriptions = {item.id: describe_model(item) for item in status.models}
     if description := descriptions.get(model or ""):
-        st.caption(sanitize_markdown(description))
+        st.caption(plain_text(description))
     else:
         st.empty()  # keeps the position of later elements, which would otherwise show twice
 

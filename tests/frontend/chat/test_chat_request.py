@@ -27,7 +27,8 @@ def test_request_has_the_messages_and_the_settings() -> None:
         "stream": True,
         "logprobs": True,
         "top_logprobs": 5,
-        "smolchat": {"receipt": True, "progress": True, "conversation": "c", "parent": "1"},
+        "smolchat": {"receipt": True, "progress": True, "separate_reasoning": True}
+        | {"conversation": "c", "parent": "1"},
     }
 
 
