@@ -1,32 +1,20 @@
 """The Streamlit app, with response headers that allow the page to load only its own resources."""
 
-import base64
-import hashlib
-import re
-from pathlib import Path
-
 import streamlit as st
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from components.callouts import unexpected_error_callout
+from index_page import IndexPage, inline_script_hashes
 from settings import Settings
-
-
-def _inline_script_hashes() -> str:
-    """Return the CSP hashes of the inline scripts in Streamlit's page; they vary by version."""
-    page = (Path(st.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
-    scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
-    digests = [hashlib.sha256(script.encode()).digest() for script in scripts]
-    return " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
-
 
 # Streamlit's components set inline styles, and its workers are blobs. No other origin is allowed:
 # an image that slipped through the sanitizing of a model's text could not be loaded.
 POLICY = "; ".join(
     (
         "default-src 'self'",
-        f"script-src 'self' {_inline_script_hashes()}",
+        f"script-src 'self' {inline_script_hashes()}",
         "style-src 'self' 'unsafe-inline'",
         "img-src 'self' data: blob:",
         "font-src 'self' data:",
@@ -64,4 +52,8 @@ class SecurityHeaders:
 
 
 Settings.load()  # fail at start if a value is invalid
-app = st.App("navigation.py", middleware=[Middleware(SecurityHeaders)])
+app = st.App(
+    "navigation.py",
+    middleware=[Middleware(SecurityHeaders), Middleware(IndexPage)],
+    on_script_error=unexpected_error_callout,
+)

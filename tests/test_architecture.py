@@ -27,7 +27,7 @@ FRONTEND_ROWS = (
     {"controls"},
     {"components"},
     {"api", "sanitize"},
-    {"settings", "version", "strict_json"},
+    {"settings", "version", "strict_json", "index_page"},
 )
 # The imports within one row that are allowed.
 ARROWS = {("chat", "conversations")}

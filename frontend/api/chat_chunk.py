@@ -18,6 +18,7 @@ def none_if_invalid(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
 
 Lenient = WrapValidator(none_if_invalid)
 Count = Annotated[int | None, Field(ge=0, le=2**53, strict=True), Lenient]
+Seed = Annotated[int | None, Field(ge=0, le=2**63 - 1, strict=True), Lenient]
 Rate = Annotated[float | None, Field(gt=0, le=1e9, strict=True), Lenient]
 Milliseconds = Annotated[float | None, Field(ge=0, le=1e12), Lenient]
 Fraction = Annotated[float | None, Field(ge=0, le=1), Lenient]
@@ -32,11 +33,15 @@ class Usage(BaseModel):
 
 
 class Receipt(BaseModel):
-    """Measurements of one response; None for what was not measured."""
+    """Measurements of one response; None for what was not measured.
+
+    `speed_source` is `smolchat` if the API measured the speed; `text_chunks` replaces the tokens
+    that the model server did not count. `warnings` are what it left out of what was asked.
+    """
 
     model: Text = None
     model_digest: Text = None
-    seed: Count = None
+    seed: Seed = None
     finish_reason: Text = None
     prompt_tokens: Count = None
     cached_tokens: Count = None
@@ -48,6 +53,9 @@ class Receipt(BaseModel):
     total_ms: Milliseconds = None
     prompt_tokens_per_second: Rate = None
     completion_tokens_per_second: Rate = None
+    speed_source: Text = None
+    text_chunks: Count = None
+    warnings: Annotated[list[str] | None, Lenient] = None
     context_tokens: Count = None
     context_size: Count = None
 
@@ -68,17 +76,44 @@ class StoredTurn(BaseModel):
     answer_message: str
 
 
+class ReasoningSoFar(BaseModel):
+    """All text so far, which a later tag has shown to be reasoning."""
+
+    text: str
+
+
 class Extensions(BaseModel):
     """The `smolchat` object that the API adds to a response."""
 
+    reasoning_so_far: Annotated[ReasoningSoFar | None, Lenient] = None
     receipt: Annotated[Receipt | None, Lenient] = None
     progress: Annotated[Progress | None, Lenient] = None
     conversation: Annotated[StoredTurn | None, Lenient] = None
 
 
+class Function(BaseModel):
+    """The function of a tool call, or a part of both its texts."""
+
+    name: Text = None
+    arguments: Text = None
+
+    def add(self, part: "Function | None") -> None:
+        if part:
+            self.name = (self.name or "") + (part.name or "")
+            self.arguments = (self.arguments or "") + (part.arguments or "")
+
+
+class ToolCall(BaseModel):
+    """A tool call, or a part of one: all parts of a call have its index."""
+
+    index: Count = None
+    function: Annotated[Function | None, Lenient] = None
+
+
 class Delta(BaseModel):
     content: Text = None
     reasoning_content: Text = None
+    tool_calls: Annotated[list[ToolCall] | None, Lenient] = None
 
 
 class Choice(BaseModel):

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from api.chat_chunk import Lenient, Receipt
+from api.chat_chunk import Lenient, Receipt, ToolCall
 
 NO_TITLE = "New chat"  # until its first message is stored
 
@@ -19,6 +19,7 @@ class Message(BaseModel):
     content: str = ""
     parts: list[dict[str, Any]] | None = None
     reasoning: str | None = None
+    tool_calls: Annotated[list[ToolCall] | None, Lenient] = None
     logprobs: list[dict[str, Any]] | None = None
     model: str | None = None
     parameters: dict[str, Any] | None = None

@@ -4,7 +4,7 @@ import streamlit as st
 
 from api.conversation import Message
 from chat import actions
-from chat.message_view import COPY, DELETE, DIALOG_KEY, PROBABILITIES, STATS
+from chat.message_view import DELETE, DIALOG_KEY, PROBABILITIES, STATS
 from components.callouts import dialog_button
 from components.service_status import ServiceStatus
 from receipts.receipt_view import show_logprobs, show_receipt
@@ -21,15 +21,8 @@ def open_requested_dialog(service: ServiceStatus) -> None:
         show_receipt(message, service)
     elif choice == PROBABILITIES:
         show_logprobs(message)
-    elif choice == COPY:
-        _show_raw_text(message)
     elif choice == DELETE:
         _confirm_deletion(message)
-
-
-@st.dialog("Raw text", width="large")
-def _show_raw_text(message: Message) -> None:
-    st.code(message.content, language=None, wrap_lines=True)
 
 
 @st.dialog("Delete this message?")

@@ -1,5 +1,6 @@
 """One stored message on the page: its text, its stats and its actions."""
 
+from base64 import b64encode
 from collections.abc import Callable
 from functools import partial
 
@@ -16,7 +17,6 @@ from receipts.receipt_view import render_summary
 
 DIALOG_KEY = "chat_dialog"
 # The labels of the buttons and of the menu under a message.
-COPY = "Copy…"
 EDIT = "Edit"
 REGENERATE = "Regenerate"
 CONTINUE = "Continue"
@@ -54,6 +54,12 @@ def render_message(message: Message, conversation: Conversation, *, is_last: boo
         _render_question_row(message, conversation, is_last=is_last)
 
 
+def render_empty_row(key: str) -> None:
+    """Render the place of the buttons of a message that is not stored yet, so that none moves."""
+    with _action_row(f"chat_row_{key}"):
+        st.space("small")
+
+
 def render_question(text: str) -> None:
     """Render a question as plain text, without Markdown; fold a long one."""
     if len(text) <= MAX_CHARACTERS:
@@ -66,7 +72,10 @@ def render_question(text: str) -> None:
 
 def render_answer(message: Message) -> None:
     answer = StreamedAnswer(
-        text=message.content, reasoning=message.reasoning or "", state="finished"
+        text=message.content,
+        reasoning=message.reasoning or "",
+        tool_calls=message.tool_calls or [],
+        state="finished",
     )
     AnswerView().render(answer)
     if message.state in _STATE_NOTES:
@@ -75,11 +84,12 @@ def render_answer(message: Message) -> None:
 
 def _render_question_row(message: Message, conversation: Conversation, *, is_last: bool) -> None:
     with _action_row(f"chat_row_{message.id}"):
+        _copy_button(message.content)
         _render_version_switcher(message, conversation)
         if is_last and message.role == "user":
             action_button(EDIT, "edit", f"chat_edit_{message.id}", _edit, message.id)
         is_user = message.role == "user"
-        _render_menu(message, [COPY, EDIT, REGENERATE, DELETE] if is_user else [COPY, DELETE])
+        _render_menu(message, [EDIT, REGENERATE, DELETE] if is_user else [DELETE])
 
 
 def _render_answer_row(message: Message, conversation: Conversation, *, is_last: bool) -> None:
@@ -87,13 +97,15 @@ def _render_answer_row(message: Message, conversation: Conversation, *, is_last:
         render_summary(message)
     question_id = conversation.parent_question(message)
     with _action_row(f"chat_row_{message.id}"):
+        _copy_button(message.content)
         _render_version_switcher(message, conversation)
         if message.state == "writing":
             action_button("Refresh", "refresh", f"chat_refresh_{message.id}", actions.refresh)
         if is_last and question_id:
             _render_last_buttons(message, question_id)
-        choices = [COPY, STATS]
-        choices += [REGENERATE] if question_id else []
+        has_retry = is_last and message.state == "failed"
+        choices = [STATS]
+        choices += [REGENERATE] if question_id and not has_retry else []
         choices += [CONTINUE] if question_id and message.is_incomplete else []
         choices += [PROBABILITIES] if message.logprobs else []
         _render_menu(message, [*choices, DELETE])
@@ -114,6 +126,17 @@ def _render_last_buttons(message: Message, question_id: str) -> None:
         action_button(CONTINUE, "play_arrow", "chat_continue", actions.continue_answer, message.id)
     if message.state != "failed":
         action_button(REGENERATE, "refresh", "chat_regenerate", actions.regenerate, question_id)
+
+
+def _copy_button(text: str) -> None:
+    """Render a button with which copy.js copies the text, without waiting for this script."""
+    if text:
+        encoded = b64encode(text.encode(errors="replace")).decode()
+        st.html(
+            f'<button type="button" class="copy-message" data-text="{encoded}">'
+            '<span class="icon" aria-hidden="true"></span><span class="label">Copy</span></button>',
+            width="content",
+        )
 
 
 def action_button(

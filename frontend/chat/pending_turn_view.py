@@ -9,7 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from chat import actions
 from chat.answer_view import AnswerView
-from chat.message_view import render_question
+from chat.message_view import render_empty_row, render_question
 from chat.session import PendingTurn, current_conversation
 from chat.stream_job import StreamedAnswer
 from components.callouts import error_callout
@@ -38,7 +38,7 @@ class PendingTurnView:
         *question_slots, answer_slot = slots
         for slot in question_slots:
             with slot:
-                render_new_question(self._turn.question)
+                render_new_question(self._turn.question, has_row=True)
         self._views = _render_answers(self._turn, answer_slot)
 
     def render_question_first(self) -> None:
@@ -65,32 +65,41 @@ class PendingTurnView:
                 job.wait(seconds if job is running else 0)
 
 
-def render_new_question(text: str) -> None:
-    """Render a question that is not stored yet."""
+def render_new_question(text: str, *, has_row: bool = False) -> None:
+    """Render a question that is not stored yet, with the place of its buttons if `has_row`."""
     with st.chat_message("user", avatar=":material/person:"):
         render_question(text)
+        if has_row:
+            render_empty_row("pending")
 
 
 def _render_answers(turn: PendingTurn, slot: DeltaGenerator) -> list[AnswerView]:
-    """Render the answers as far as received, side by side if there are several."""
+    """Render the answers as far as received, side by side if there are several.
+
+    The places of their stats and buttons are kept, so that nothing moves when an answer ends.
+    """
     count = len(turn.jobs)
     columns = slot.columns(count) if count > 1 else [slot]
     views = []
-    for column, job in zip(columns, turn.jobs, strict=True):
+    for number, (column, job) in enumerate(zip(columns, turn.jobs, strict=True)):
         with column, st.chat_message("assistant", avatar=":material/bolt:"):
             view = AnswerView()
             view.render(job.answer)
-            _render_error(job.answer, turn)
+            if turn.is_over:
+                _render_ending(job.answer, is_first=number == 0)
+            else:
+                with st.container(key=f"chat_stats_pending_{number}"):  # autoscroll.js looks for it
+                    st.space("small")
+                render_empty_row(f"pending_{number}")
             views.append(view)
     return views
 
 
-def _render_error(answer: StreamedAnswer, turn: PendingTurn) -> None:
-    """Show why an answer that has ended is not stored."""
-    if not answer.is_over or not turn.is_over:
-        return
+def _render_ending(answer: StreamedAnswer, *, is_first: bool) -> None:
+    """Show why an answer that has ended is not stored; the first one has the turn's buttons."""
     if answer.error:
-        error_callout(answer.error, on_retry=actions.retry_turn, key=f"chat_retry_{id(answer)}")
-    elif answer is turn.jobs[0].answer:
+        retry = actions.retry_turn if is_first else None
+        error_callout(answer.error, on_retry=retry, key="chat_retry_turn")
+    elif is_first:
         st.caption("Not saved yet")
         st.button("Refresh", icon=":material/refresh:", key="chat_look")

@@ -1,6 +1,7 @@
 """The messages of the open conversation, with the pending turn at their end."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -66,7 +67,7 @@ def _render_messages(
                     "Restore full context", "undo", "chat_restore_context", actions.restore_context
                 )
             if message.role == "assistant" and message.parent in state.get(COMPARED_KEY, ()):
-                _render_side_by_side(message, conversation)
+                _render_side_by_side(message, conversation, is_last=is_last)
             else:
                 render_message(message, conversation, is_last=is_last)
 
@@ -119,15 +120,17 @@ def _render_system_prompt(conversation: Conversation) -> None:
             st.text(f"System prompt: {conversation.system_prompt}")
 
 
-def _render_side_by_side(message: Message, conversation: Conversation) -> None:
-    """Render the latest answers to one question side by side."""
+def _render_side_by_side(message: Message, conversation: Conversation, *, is_last: bool) -> None:
+    """Render the latest answers to one question side by side; one button retries failed ones."""
     answers = conversation.siblings(message)[-_MAX_SIDE_BY_SIDE:]
+    first_failed = next((answer for answer in answers if answer.state == "failed"), None)
+    retry = partial(actions.regenerate, message.parent) if is_last and message.parent else None
     for column, answer in zip(st.columns(len(answers)), answers, strict=True):
         with column, st.chat_message("assistant", avatar=":material/bolt:"):
             render_answer(answer)
             with st.container(key=f"chat_stats_{answer.id}"):
                 render_summary(answer)
-                render_failure(answer, on_retry=None)
+                render_failure(answer, on_retry=retry if answer is first_failed else None)
                 key = f"chat_keep_{answer.id}"
                 action_button("Use this one", "check", key, actions.select_branch, answer)
 

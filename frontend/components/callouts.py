@@ -5,6 +5,7 @@ from datetime import timedelta, timezone
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from api.errors import ApiError
 from sanitize.plain_text import message_text
@@ -19,6 +20,18 @@ def error_callout(error: ApiError, *, on_retry: Callable[[], None] | None, key: 
         st.warning("\n\n".join(parts), icon=":material/info:")
         if on_retry:
             st.button("Retry", icon=":material/refresh:", key=key, on_click=on_retry)
+
+
+def unexpected_error_callout(_error: Exception) -> bool:
+    """Show that the page's script failed; return True to replace Streamlit's own message.
+
+    Streamlit has logged the error.
+    """
+    st.error(
+        "**Something went wrong on this page.** Reload it. Its log has the details.",
+        icon=":material/error:",
+    )
+    return True
 
 
 def dialog_button(
@@ -37,6 +50,24 @@ def clear_stale_elements(key: str, count: int) -> None:
     for _ in range(st.session_state.get(key, 0) - count):
         st.empty()
     st.session_state[key] = count
+
+
+def fresh_container(key: str, content: object) -> DeltaGenerator:
+    """Return a container where nothing of an earlier run stays visible if its content is another.
+
+    Streamlit would keep it, dimmed, below a streaming response, even in an st.empty() that is
+    filled again. So other content takes the other one of two places; `key` stores which.
+    """
+    last, is_second = st.session_state.get(key, (None, False))
+    if last is not content:
+        is_second = not is_second
+    st.session_state[key] = (content, is_second)
+    if is_second:
+        st.empty()
+        return st.container()
+    container = st.container()
+    st.empty()
+    return container
 
 
 def browser_timezone() -> timezone | None:

@@ -1,4 +1,4 @@
-"""The stats of an answer as text: only measured values, never estimates."""
+"""The stats of an answer as text. What SmolChat measured or counted itself is marked with ≈."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ from api.chat_chunk import Receipt
 from controls import parameters
 
 NOT_MEASURED = "n/a"
+SMOLCHAT = "smolchat"  # the speed was measured by the API
 CONTEXT_WARNING_SHARE = 0.8  # of the context window: the next message may no longer fit
 _HIDDEN_PARAMETERS = {"seed", "max_tokens", "logprobs", "top_logprobs"}  # only in the details
 _PARAMETER_CHARACTERS = 120
@@ -21,16 +22,17 @@ _INCOMPLETE_STATES = ("stopped", "interrupted", "failed")
 def summary_line(
     receipt: Receipt, *, state: str | None, is_empty: bool, sent: dict[str, Any] | None = None
 ) -> str:
-    """Format the main stats and the parameters that were `sent` as one line."""
-    parts = [(receipt.model or "").removeprefix("ai/")]
+    """Format the main stats and the `sent` parameters that are to be shown as one line."""
+    model = (receipt.model or "").rpartition("/")[2]
+    parts = [model, _short_finish_label(receipt, state=state, is_empty=is_empty)]
     if (speed := receipt.completion_tokens_per_second) is not None:
-        parts.append(f"{speed:.1f} tokens/s")
+        about = "≈" if receipt.speed_source == SMOLCHAT else ""
+        parts.append(f"{about}{speed:.1f} tokens/s")
     if (first := receipt.first_token_ms) is not None:
         parts.append(f"first token {first / 1000:.2f} s")
     parts.append(_token_counts(receipt))
     if (share := context_share(receipt)) is not None:
         parts.append("context <1%" if share < 0.01 else f"context {share:.0%}")
-    parts.append(_short_finish_label(receipt, state=state, is_empty=is_empty))
     parts.append(_short_parameters(sent or {}))
     return " · ".join(part for part in parts if part)
 
@@ -55,10 +57,8 @@ def detail_rows(
         ("Prompt", _tokens(receipt.prompt_tokens)),
         ("Cached", _tokens(receipt.cached_tokens)),
         ("Processed", _with_speed(processed, receipt.prompt_tokens_per_second)),
-        (
-            "Completion",
-            _with_speed(receipt.completion_tokens, receipt.completion_tokens_per_second),
-        ),
+        ("Completion", _completion(receipt)),
+        ("Speed measured by", _speed_source(receipt)),
         ("Context", context_label(receipt)),
         ("Finish reason", finish_label(receipt, state)),
         ("Seed", NOT_MEASURED if receipt.seed is None else str(receipt.seed)),
@@ -108,10 +108,26 @@ def _short_parameters(sent: dict[str, Any]) -> str:
 
 def _token_counts(receipt: Receipt) -> str:
     prompt, completion = receipt.prompt_tokens, receipt.completion_tokens
+    about = "" if completion is not None else "≈"
+    completion = receipt.text_chunks if completion is None else completion
     if completion is None:
         return "" if prompt is None else f"{prompt:,} prompt token{'' if prompt == 1 else 's'}"
     prefix = "" if prompt is None else f"{prompt:,} prompt · "
-    return f"{prefix}{completion:,} completion token{'' if completion == 1 else 's'}"
+    return f"{prefix}{about}{completion:,} completion token{'' if completion == 1 else 's'}"
+
+
+def _completion(receipt: Receipt) -> str:
+    speed = receipt.completion_tokens_per_second
+    if receipt.completion_tokens is None and receipt.text_chunks is not None:
+        return _with_speed(receipt.text_chunks, speed, about="≈") + ", by the chunks received"
+    return _with_speed(receipt.completion_tokens, speed)
+
+
+def _speed_source(receipt: Receipt) -> str:
+    if receipt.completion_tokens_per_second is None:
+        return NOT_MEASURED
+    is_ours = receipt.speed_source == SMOLCHAT
+    return "SmolChat, from the first chunk to the last" if is_ours else "the model server"
 
 
 def _tokens(count: int | None) -> str:
@@ -120,9 +136,9 @@ def _tokens(count: int | None) -> str:
     return "1 token" if count == 1 else f"{count:,} tokens"
 
 
-def _with_speed(count: int | None, speed: float | None) -> str:
+def _with_speed(count: int | None, speed: float | None, *, about: str = "") -> str:
     at = "" if speed is None else f" at {speed:,.1f} tokens/s"
-    return _tokens(count) + at
+    return about + _tokens(count) + at
 
 
 def _difference(total: int | None, part: int | None) -> int | None:

@@ -7,6 +7,7 @@ from api.conversation import Message
 from components.callouts import dialog_button
 from components.service_status import ServiceStatus
 from controls import model_picker, parameter_panel
+from controls.model_defaults import changed_parameters
 from receipts import receipt_text
 from receipts.logprobs_view import render_logprobs
 from sanitize.plain_text import plain_text
@@ -14,12 +15,12 @@ from sanitize.plain_text import plain_text
 
 def render_summary(message: Message) -> None:
     receipt = message.receipt or Receipt(model=message.model)
-    is_empty = not message.content
-    summary = receipt_text.summary_line(
-        receipt, state=message.state, is_empty=is_empty, sent=message.parameters
-    )
-    if summary:
-        st.text(summary)
+    is_empty = not (message.content or message.tool_calls)
+    sent = changed_parameters(message.parameters or {}, receipt.model)
+    summary = receipt_text.summary_line(receipt, state=message.state, is_empty=is_empty, sent=sent)
+    st.text(summary)  # its height in app.css is that of the place kept for it
+    for warning in receipt.warnings or ():
+        st.text(warning)
 
 
 @st.dialog("Generation stats", width="medium")

@@ -1,9 +1,8 @@
 // Announces to screen readers when a response starts and its text once it is complete: Streamlit
-// itself updates the page silently. Stops a response on Esc. Keeps the focus in a field that is being
-// typed in: Streamlit moves it to the prompt when a response ends. Loaded on every page render, it
-// sets itself up once.
-if (!window.smolchatAccessibility) {
-  window.smolchatAccessibility = true;
+// itself updates the page silently. Stops a response on Esc. Keeps an Enter that ends an IME
+// composition from sending the message. Keeps the focus in a field that is being typed in: Streamlit
+// moves it to the prompt when a response ends.
+(() => {
   const liveRegion = document.createElement("div");
   liveRegion.setAttribute("role", "status");
   liveRegion.className = "smolchat-live-region";
@@ -19,14 +18,22 @@ if (!window.smolchatAccessibility) {
     escapedAt = -Infinity;
     button.click();
   };
-  const onInput = ({ type, key, isComposing, repeat }) => {
-    if (isComposing || repeat) return; // Esc cancels an IME composition, or is held down
+  // Safari ends a composition before the key that ends it, and marks that key with this code alone.
+  const isComposed = (event) => event.isComposing || event.keyCode === 229;
+  const onInput = (event) => {
+    const { type, key, repeat } = event;
+    if (isComposed(event) || repeat) return; // Esc cancels an IME composition, or is held down
     const isStop = type === "keydown" && key === "Escape" && !document.querySelector(layers);
     escapedAt = isStop ? performance.now() : -Infinity;
     stopIfEscaped();
   };
   for (const type of ["keydown", "pointerdown"])
     document.addEventListener(type, onInput, { capture: true, passive: true });
+  // Before Streamlit, whose fields know only isComposing.
+  const onComposedEnter = (event) => {
+    if (event.key === "Enter" && isComposed(event)) event.stopPropagation();
+  };
+  window.addEventListener("keydown", onComposedEnter, { capture: true });
   setInterval(() => {
     stopIfEscaped();
     const isGenerating = document.querySelector(".st-key-chat_stop") !== null;
@@ -49,4 +56,4 @@ if (!window.smolchatAccessibility) {
     const isPressed = lastPressed?.closest?.("[data-testid=stChatInput]");
     if (!isPrompt || !isTyping || isPressed) nativeFocus.apply(this, options);
   };
-}
+})();

@@ -1,60 +1,129 @@
-// Scrolls the page down with a growing response, unless the reader scrolls up. Streamlit does so
-// too, but only from the bottom of the page, and it mistakes scrolling while the page grows for the
-// growing itself, and pulls the reader back. Loaded on every page render and for every question, it
-// sets itself up once.
-window.smolchatAutoscroll ??= (() => {
+// Keeps the page at its end while an answer grows, until the reader scrolls up, and keeps the
+// messages in place when earlier ones are shown and when an answer ends. Streamlit scrolls too, but
+// only near the end, and mistakes scrolling while the page grows for the growing itself: what it
+// sets is ignored.
+(() => {
   const scrollerSelector = "[data-testid=stAppScrollToBottomContainer]";
-  const isScroller = (element) => element.matches?.(scrollerSelector);
-  const upwardKeys = ["ArrowUp", "PageUp", "Home", " "];
-  let isPaused = false;
-  let lastScrollTop = 0;
-  let pinnedUntil = 0;
-  let gestureAt = -Infinity; // of the reader's last scroll gesture: a page also scrolls by itself
-  const onScroll = ({ target }) => {
-    if (!isScroller(target)) return;
-    const isUp = target.scrollTop < lastScrollTop && performance.now() - gestureAt < 1000;
-    const below = target.scrollHeight - target.clientHeight - target.scrollTop;
-    isPaused = below > 5 && (isPaused || isUp);
-    lastScrollTop = target.scrollTop;
+  const messageSelector = "[class*=st-key-chat_user_], [class*=st-key-chat_answer_]";
+  const endPixels = 5;
+  const settleMilliseconds = 1500; // how long the page may still change after its script has run
+  const settleLimitMilliseconds = 10000;
+  const nativeScrollTop = Object.getOwnPropertyDescriptor(Element.prototype, "scrollTop");
+  let scroller = null; // Streamlit replaces it on another page
+  let conversation, turn; // as rendered by the page
+  let isFollowing = false;
+  let isGenerating = false;
+  let settlesAt = -Infinity;
+  let settleLimit = -Infinity;
+  let last = { top: 0, end: 0 };
+  let view = null; // the topmost visible message, and its distance from the top of the window
+  let anchor = null; // a view that is kept in place
+
+  const end = () => scroller.scrollHeight - scroller.clientHeight;
+  const scrollTo = (top) => nativeScrollTop.set.call(scroller, top);
+  Object.defineProperty(Element.prototype, "scrollTop", {
+    ...nativeScrollTop,
+    set(value) {
+      // React restores the position after it has moved the focus.
+      const isRestoring = Math.abs(value - last.top) < 1;
+      if (this !== scroller || isRestoring) nativeScrollTop.set.call(this, value);
+    },
+  });
+
+  const currentView = () => {
+    for (const message of scroller.querySelectorAll(messageSelector)) {
+      const { top, bottom } = message.getBoundingClientRect();
+      const key = [...message.classList].find((name) => name.startsWith("st-key-chat_"));
+      if (bottom > 0) return { selector: `.${key}`, top };
+    }
+    return null;
   };
-  const onGesture = (event) => {
-    if (event.target.closest?.("input, textarea, [data-testid=stSidebar]")) return;
-    const isUp = event.type === "wheel" ? event.deltaY < 0 : upwardKeys.includes(event.key ?? " ");
-    if (isUp) gestureAt = performance.now();
+  const keepInPlace = () => {
+    const message = scroller.querySelector(anchor.selector);
+    const moved = message ? message.getBoundingClientRect().top - anchor.top : 0;
+    if (Math.abs(moved) >= 1) scrollTo(scroller.scrollTop + moved);
   };
-  // Moving the focus into the messages by Tab pauses too, so that the focused element stays in view.
+  const settle = () => {
+    settlesAt = performance.now() + settleMilliseconds;
+    settleLimit = performance.now() + settleLimitMilliseconds;
+  };
+  const isSettling = () => {
+    const now = performance.now();
+    const isRunning = document.querySelector("[data-testid=stApp][data-test-script-state=running]");
+    if (isRunning && now < settlesAt) settlesAt = Math.min(now + settleMilliseconds, settleLimit);
+    return now < settlesAt;
+  };
+  // Only the reader scrolls up without the page getting shorter.
+  const noticeReader = () => {
+    if (!anchor && scroller.scrollTop < last.top - 1 && end() >= last.end) isFollowing = false;
+    if (end() - scroller.scrollTop <= endPixels) isFollowing = true;
+  };
+  const update = () => {
+    if (!scroller?.isConnected) return;
+    noticeReader();
+    if (!isSettling()) anchor = null;
+    if (anchor) keepInPlace();
+    else if (conversation && isFollowing && (isGenerating || isSettling())) scrollTo(scroller.scrollHeight);
+    last = { top: scroller.scrollTop, end: end() };
+    view = isGenerating ? currentView() : null;
+  };
+
+  const readTurn = () => {
+    const rendered = document.querySelector("[data-smolchat-conversation]")?.dataset;
+    if (!rendered) return;
+    const isOther = rendered.smolchatConversation !== conversation;
+    const isNewTurn = rendered.smolchatTurn !== turn && rendered.smolchatTurn !== "";
+    if (isOther || isNewTurn) {
+      isFollowing = true;
+      anchor = null;
+      settle();
+    }
+    [conversation, turn] = [rendered.smolchatConversation, rendered.smolchatTurn];
+  };
+  const sizes = new ResizeObserver(update);
+  const observeScroller = () => {
+    const current = document.querySelector(scrollerSelector);
+    if (!current || current === scroller) return;
+    sizes.disconnect();
+    scroller = current;
+    for (const element of [scroller, ...scroller.children]) sizes.observe(element);
+    [conversation, last] = [undefined, { top: 0, end: 0 }];
+  };
+  const onChange = () => {
+    observeScroller();
+    if (!scroller?.isConnected) return;
+    readTurn();
+    const wasGenerating = isGenerating;
+    isGenerating = document.querySelector("[class*=st-key-chat_stats_pending_]") !== null;
+    if (wasGenerating && !isGenerating) {
+      anchor = isFollowing ? null : view;
+      settle();
+    }
+    update();
+  };
+  new MutationObserver(onChange).observe(document.body, { childList: true, subtree: true });
+  setInterval(onChange, 250);
+
+  const listen = (types, listener) => {
+    for (const type of types) document.addEventListener(type, listener, { capture: true, passive: true });
+  };
+  listen(["scroll"], ({ target }) => {
+    if (target !== scroller) return;
+    noticeReader();
+    last = { top: scroller.scrollTop, end: end() };
+  });
+  // Who scrolls is not kept in place.
+  listen(["wheel", "touchmove", "keydown", "pointerdown"], () => (anchor = null));
+  listen(["click"], ({ target }) => {
+    if (!scroller || !target.closest?.(".st-key-chat_show_earlier button")) return;
+    isFollowing = false;
+    anchor = currentView();
+    settle();
+  });
+  // A Tab into the messages pauses too: the focused element stays in view.
   let isTab = false;
-  const onKey = ({ key }) => (isTab = key === "Tab"); // undefined for a pointer event
-  const onFocus = ({ target }) => {
-    if (!isTab || !target.closest(scrollerSelector) || target.closest("[data-testid=stBottom]")) return;
-    isPaused = true;
-    pinnedUntil = 0;
-  };
-  for (const type of ["keydown", "pointerdown"])
-    document.addEventListener(type, onKey, { capture: true, passive: true });
-  document.addEventListener("focusin", onFocus, { capture: true });
-  document.addEventListener("scroll", onScroll, { capture: true });
-  for (const type of ["wheel", "touchmove", "pointerdown", "keydown"])
-    document.addEventListener(type, onGesture, { capture: true, passive: true });
-  const native = Object.getOwnPropertyDescriptor(Element.prototype, "scrollTop");
-  const set = function (value) {
-    if (!isScroller(this)) native.set.call(this, value);
-    else if (!isPaused) native.set.call(this, performance.now() < pinnedUntil ? this.scrollHeight : value);
-  };
-  Object.defineProperty(Element.prototype, "scrollTop", { ...native, set });
-  // Pins the page to its bottom for a new question, even if the reader had scrolled up and however
-  // long rendering takes: Streamlit's smooth scrolling would start over with each rendered element.
-  // Once at the bottom, Streamlit follows.
-  return () => {
-    isPaused = false;
-    gestureAt = -Infinity;
-    pinnedUntil = performance.now() + 3000;
-    const step = () => {
-      const scroller = document.querySelector(scrollerSelector);
-      if (scroller) scroller.scrollTop = scroller.scrollHeight;
-      if (!isPaused && performance.now() < pinnedUntil) setTimeout(step, 50);
-    };
-    step();
-  };
+  listen(["keydown", "pointerdown"], ({ key }) => (isTab = key === "Tab"));
+  listen(["focusin"], ({ target }) => {
+    if (isTab && scroller?.contains(target) && !target.closest("[data-testid=stBottom]")) isFollowing = false;
+  });
 })();
-if (!document.currentScript.src.endsWith("?0")) window.smolchatAutoscroll();

@@ -1,6 +1,7 @@
 """The page's server, started as in the README: response headers and invalid settings."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -46,3 +47,26 @@ def test_invalid_setting_stops_the_start_with_its_name() -> None:
     )
     assert process.returncode == 1
     assert "Invalid setting API_BASE_URL" in process.stdout + process.stderr
+
+
+@pytest.mark.parametrize("path", ["/", "/structured", "/status", "/nowhere"])
+def test_page_is_named_before_its_script_has_run(url: str, path: str) -> None:
+    response = httpx.get(url + path, headers={"Accept-Encoding": "gzip"})
+    text = response.text
+    assert "<title>SmolChat</title>" in text
+    assert "favicon.png" not in text
+    assert int(response.headers["content-length"]) == len(text.encode())
+    assert "etag" not in response.headers
+    scripts = re.findall(r'<script src="\./(app/static/[a-z]+\.js)" defer>', text)
+    assert len(scripts) == 6
+    assert all(httpx.get(f"{url}/{script}").is_success for script in scripts)
+
+
+def test_head_request_has_no_body(url: str) -> None:
+    response = httpx.head(url)
+    assert response.headers["content-length"] != "0"
+    assert not response.content
+
+
+def test_html_that_is_a_file_stays_as_it_is(url: str) -> None:
+    assert "<title>SmolChat" not in httpx.get(f"{url}/static/index.html").text

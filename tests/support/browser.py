@@ -4,10 +4,11 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -47,11 +48,17 @@ def running_stack(folder: Path, **variables: str) -> Iterator[Stack]:
 
 @contextmanager
 def running_page(api_url: str, **variables: str) -> Iterator[str]:
-    """Run Streamlit in the project's root; yield the page's URL."""
+    """Run the page in the project's root; yield its URL."""
+    with running_streamlit("frontend/app.py", {"API_BASE_URL": api_url} | variables) as url:
+        yield url
+
+
+@contextmanager
+def running_streamlit(script: str, variables: Mapping[str, str]) -> Iterator[str]:
     port = free_port()
-    command = [sys.executable, "-m", "streamlit", "run", "frontend/app.py"]
+    command = [sys.executable, "-m", "streamlit", "run", script]
     command += ["--server.port", str(port)]
-    environment = os.environ | {"API_BASE_URL": api_url} | variables
+    environment = {**os.environ, **variables}
     process = subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -92,9 +99,11 @@ def wait_until(condition: Callable[[], bool], page: Page) -> None:
 
 
 @contextmanager
-def open_page(browser: Browser, url: str, *, width: int = 1280) -> Iterator[Page]:
+def open_page(
+    browser: Browser, url: str, *, width: int = 1280, height: int = 860
+) -> Iterator[Page]:
     """Open the page in a new browser context and wait until it is rendered."""
-    with browser.new_context(viewport={"width": width, "height": 860}) as context:
+    with browser.new_context(viewport={"width": width, "height": height}) as context:
         page = context.new_page()
         page.goto(url)
         wait_until_rendered(page)
@@ -110,6 +119,26 @@ def wait_until_answered(page: Page) -> None:
     """Wait until the answer is complete and saved."""
     page.wait_for_selector(".st-key-chat_regenerate button")
     page.wait_for_selector(IDLE)
+
+
+def import_chat(stack: Stack, messages: list[dict[str, Any]]) -> str:
+    """Import a conversation and return its URL; messages without a parent follow one another."""
+    for number, message in enumerate(messages):
+        message["id"] = str(number)
+        message.setdefault("parent", str(number - 1) if number else None)
+    chat = {"title": "t" * 200, "messages": messages, "current": messages[-1]["id"]}
+    export = {"format": "smolchat", "version": 1, "conversations": [chat]}
+    [summary] = httpx.post(f"{stack.api_url}/conversations/import", json=export).json()["data"]
+    return f"{stack.url}/?chat={summary['id']}"
+
+
+def long_chat(count: int) -> list[dict[str, Any]]:
+    roles = ("user", "assistant")
+    return [
+        {"role": roles[number % 2], "content": f"Stored {number} " + "word " * 80}
+        | ({"state": "finished"} if number % 2 else {})
+        for number in range(count)
+    ]
 
 
 def message_texts(page: Page) -> list[str]:

@@ -164,13 +164,45 @@ def test_message_menu_works_by_keyboard(page: Page, stack: Stack) -> None:
     page.wait_for_selector("[role=menu]:focus-within")
     page.keyboard.press("ArrowDown")
     page.wait_for_selector("[role=menuitem]:focus")
-    while "Copy" not in page.locator("[role=menuitem]:focus").inner_text():
+    while "Generation stats" not in page.locator("[role=menuitem]:focus").inner_text():
         page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
-    page.wait_for_selector("[role=dialog] code")
-    assert "**Red**" in page.inner_text("[role=dialog]")
+    page.wait_for_selector("[role=dialog] table")
     page.keyboard.press("Escape")
     page.wait_for_selector("[role=dialog]", state="detached")
+
+
+def test_message_is_copied_by_keyboard(page: Page, stack: Stack) -> None:
+    stack.model.replies.append(stream_reply(["**Red**"]))
+    send_message(page, "A colour?")
+    wait_until_answered(page)
+    page.evaluate("navigator.clipboard.writeText = async (text) => (window.copied = text)")
+    for _ in range(2):
+        tab_to(page, ".copy-message")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".copy-message >> text=Copied")
+    assert page.evaluate("window.copied") == "**Red**"
+
+
+@pytest.mark.parametrize("key_code", [13, 229])
+def test_enter_that_ends_a_composition_does_not_send(
+    key_code: int, page: Page, stack: Stack
+) -> None:
+    # Other browsers set isComposing; Safari ends the composition before this key.
+    stack.model.replies.append(stream_reply(["Yes"]))
+    page.fill(INPUT, "にほん")
+    page.evaluate(
+        """([selector, keyCode]) => document.querySelector(selector).dispatchEvent(
+          new KeyboardEvent("keydown", {
+            key: "Enter", code: "Enter", keyCode, isComposing: keyCode === 13, bubbles: true,
+          }))""",
+        [INPUT, key_code],
+    )
+    page.wait_for_timeout(300)
+    assert page.input_value(INPUT) == "にほん"
+    page.press(INPUT, "Enter")
+    wait_until_answered(page)
+    assert message_texts(page) == ["にほん", "Yes"]
 
 
 def test_escape_stops_an_answer_and_keeps_its_text(page: Page, stack: Stack) -> None:

@@ -1,22 +1,24 @@
 """Layout and scrolling of the chat: on a phone, in a long chat, and while an answer streams."""
 
 from typing import Any
+from urllib.parse import quote
 
-import httpx
+import pytest
 from playwright.sync_api import Browser
 
 from benchmarks.browser import send_message
 from tests.support.browser import (
-    PIXELS_BELOW,
     SCROLLER,
     Stack,
     answer_text,
+    import_chat,
+    long_chat,
     needs_chromium,
     open_page,
     wait_until,
     wait_until_answered,
 )
-from tests.support.fake_model_server import EVENTS, Reply, chunk, stream_reply
+from tests.support.fake_model_server import EVENTS, Reply, chunk
 
 pytestmark = needs_chromium
 
@@ -37,45 +39,6 @@ RECORD_STOP_BUTTON = """() => {
   });
   observer.observe(document, { subtree: true, childList: true, characterData: true });
 }"""
-# Records the lowest opacity of any stored message over all frames.
-RECORD_OPACITY = """() => {
-  window.lowestOpacity = 1;
-  const messages = "[class*=st-key-chat_user_], [class*=st-key-chat_answer_]";
-  const texts = [...document.querySelectorAll(messages)].map((message) =>
-    message.querySelector("[data-testid=stMarkdown]")
-      ?? message.querySelector("[data-testid=stText]"));
-  window.textCount = texts.length;
-  const record = () => {
-    for (const text of texts.filter((text) => text.isConnected)) {
-      let opacity = 1;
-      for (let element = text; element; element = element.parentElement)
-        opacity *= parseFloat(getComputedStyle(element).opacity);
-      window.lowestOpacity = Math.min(window.lowestOpacity, opacity);
-    }
-    requestAnimationFrame(record);
-  };
-  record();
-}"""
-
-
-def import_chat(stack: Stack, messages: list[dict[str, Any]]) -> str:
-    """Import a conversation and return its URL; messages without a parent follow one another."""
-    for number, message in enumerate(messages):
-        message["id"] = str(number)
-        message.setdefault("parent", str(number - 1) if number else None)
-    chat = {"title": "t" * 200, "messages": messages, "current": messages[-1]["id"]}
-    export = {"format": "smolchat", "version": 1, "conversations": [chat]}
-    [summary] = httpx.post(f"{stack.api_url}/conversations/import", json=export).json()["data"]
-    return f"{stack.url}/?chat={summary['id']}"
-
-
-def long_chat(count: int) -> list[dict[str, Any]]:
-    roles = ("user", "assistant")
-    return [
-        {"role": roles[number % 2], "content": f"Stored {number} " + "word " * 80}
-        | ({"state": "finished"} if number % 2 else {})
-        for number in range(count)
-    ]
 
 
 def test_nothing_overflows_on_a_phone(stack: Stack, browser: Browser) -> None:
@@ -98,10 +61,10 @@ def test_nothing_overflows_on_a_phone(stack: Stack, browser: Browser) -> None:
         assert page.locator("[class*=st-key-chat_step_earlier_]").count() == 1
         assert page.locator("[data-testid=stChatMessage] :is(table, pre)").count() == 2
         assert page.evaluate(OVERFLOWING) == []
-        for choice in ("Generation stats", "Token probabilities", "Copy"):
+        for choice in ("Generation stats", "Token probabilities"):
             page.locator("[data-testid=stMenuButton] button").nth(1).click()
             page.click(f"[role=menuitem]:has-text('{choice}')")
-            page.wait_for_selector("[role=dialog] :is(table, .tokens, pre)")
+            page.wait_for_selector("[role=dialog] :is(table, .tokens)")
             assert page.evaluate(OVERFLOWING) == []
             page.keyboard.press("Escape")
             page.wait_for_selector("[role=dialog]", state="detached")
@@ -134,28 +97,52 @@ def test_stop_button_is_rendered_before_the_first_word_in_a_long_chat(
         assert answer_text(page) == "Firstword"
 
 
-def test_page_follows_an_answer_unless_the_reader_scrolled_up(
-    stack: Stack, browser: Browser
+@pytest.mark.parametrize(
+    ("width", "height"),
+    [(1280, 860), (1280, 600), (1280, 400), (844, 390), (390, 660), (390, 560), (320, 568)],
+)
+def test_empty_chat_fits_the_window(
+    width: int, height: int, stack: Stack, browser: Browser
 ) -> None:
-    stack.model.replies.append(
-        stream_reply([f"Line{number}\n\n" for number in range(70)], interval_seconds=0.08)
-    )
-    with open_page(browser, import_chat(stack, long_chat(8))) as page:
-        page.wait_for_selector("text=Stored 7")
-        page.evaluate(RECORD_OPACITY)
-        assert page.evaluate("window.textCount") == 8
-        send_message(page, "And now?")
-        for line in ("Line15", "Line25"):
-            wait_until(lambda line=line: line in answer_text(page), page)  # type: ignore[misc]
-            wait_until(lambda: page.evaluate(PIXELS_BELOW) < 5, page)
-        page.mouse.move(640, 300)
-        page.mouse.wheel(0, -500)
-        wait_until(lambda: page.evaluate(PIXELS_BELOW) > 300, page)
-        page.wait_for_timeout(300)  # until scrolling has ended
-        position = page.evaluate(f"{SCROLLER}.scrollTop")
-        text = answer_text(page)
-        wait_until(lambda: len(answer_text(page)) > len(text) + 60, page)
-        assert page.locator(".st-key-chat_stop").count() == 1
-        assert page.evaluate(f"{SCROLLER}.scrollTop") == position
-        wait_until_answered(page)
-        assert page.evaluate("window.lowestOpacity") == 1
+    with open_page(browser, stack.url, width=width, height=height) as page:
+        page.wait_for_selector(".st-key-chat_starters button")
+        title = page.locator(".st-key-chat_welcome h1").bounding_box()
+        starter = page.locator(".st-key-chat_starters button").last.bounding_box()
+        bottom = page.locator("[data-testid=stBottom]").bounding_box()
+        assert title
+        assert starter
+        assert bottom
+        assert title["y"] > 40  # below the header
+        assert starter["y"] + starter["height"] <= bottom["y"]
+        assert bottom["y"] + bottom["height"] <= height
+        assert page.evaluate(f"{SCROLLER}.scrollTop") == 0
+
+
+@pytest.mark.parametrize(("width", "stays_open"), [(390, False), (1280, True)])
+def test_sidebar_closes_after_a_choice_on_a_phone(
+    width: int, stays_open: bool, stack: Stack, browser: Browser
+) -> None:
+    import_chat(stack, long_chat(2))
+    with open_page(browser, stack.url, width=width) as page:
+        for choice in ("[class*=st-key-chat_open_] button", ".st-key-chat_new button"):
+            if not stays_open:
+                page.click("[data-testid=stExpandSidebarButton]")
+            page.locator(choice).first.click()
+            selector = ".st-key-chat_starters" if "new" in choice else "text=Stored 1"
+            page.wait_for_selector(selector)
+            page.wait_for_timeout(500)  # for the sidebar to slide away
+            sidebar = page.locator("[data-testid=stSidebar]").bounding_box()
+            assert sidebar
+            assert (sidebar["x"] + sidebar["width"] > 0) == stays_open
+            page.click("[data-testid=stChatInputTextArea]", timeout=3000)
+
+
+@pytest.mark.parametrize("chat", ["unknown", "a/../b", "x" * 300, "%00", "c?d=e#f"])
+def test_unknown_address_offers_a_new_chat(chat: str, stack: Stack, browser: Browser) -> None:
+    with open_page(browser, f"{stack.url}/?chat={quote(chat)}") as page:
+        page.wait_for_selector("[data-testid=stAlert]")
+        assert "not found" in page.locator("[data-testid=stAlert]").inner_text()
+        assert page.url.rstrip("/") == stack.url
+        page.locator(".stMain").get_by_role("button", name="New chat").click()
+        page.wait_for_selector(".st-key-chat_starters")
+        assert page.locator("[data-testid=stAlert]").count() == 0

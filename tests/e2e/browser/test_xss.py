@@ -133,7 +133,6 @@ def test_hostile_conversation_is_harmless(monitored: MonitoredPage) -> None:
 def test_message_dialogs_are_harmless(monitored: MonitoredPage) -> None:
     page = monitored.page
     for choice, element, shows in (
-        ("Copy", "code", "<iframe"),
         ("Generation stats", "table", "<img src="),
         ("Token probabilities", ".tokens", "<img src="),
     ):

@@ -1,11 +1,14 @@
 """The answer job against the real API on a socket, with a scripted model server behind it."""
 
 from collections.abc import AsyncGenerator
+from typing import Any
+
+import pytest
 
 from api.chat_chunk import Chunk
 from api.client import ApiClient
 from api.errors import ApiError
-from chat.stream_job import AnswerStreamJob
+from chat.stream_job import AnswerStreamJob, StreamedAnswer
 from settings import Settings
 from tests.support.fake_model_server import EVENTS, FakeModelServer, Reply, stream_reply
 from tests.support.fake_model_server import chunk as event
@@ -42,6 +45,41 @@ def test_complete_answer_has_its_text_and_receipt(
     assert answer.receipt.completion_tokens_per_second == 50.0
     assert answer.receipt.model == "ai/smollm2:latest"
     assert answer.progress.phase == "writing"
+
+
+def test_parts_of_tool_calls_are_joined_by_their_index() -> None:
+    answer = StreamedAnswer()
+    for index, name, arguments in (
+        (0, "add", None),
+        (1, "mul", "{"),
+        (0, None, '{"x":'),
+        (1, None, "}"),
+        (0, None, "1}"),
+    ):
+        call = {"index": index, "function": {"name": name, "arguments": arguments}}
+        answer.add_chunk(Chunk.model_validate({"choices": [{"delta": {"tool_calls": [call]}}]}))
+    functions = [call.function for call in answer.tool_calls]
+    assert [(f.name, f.arguments) for f in functions if f] == [("add", '{"x":1}'), ("mul", "{}")]
+    assert answer.has_begun
+
+
+def test_malformed_tool_calls_are_left_out() -> None:
+    answer = StreamedAnswer()
+    malformed: list[Any] = ["no", [1], [{"index": -1, "function": 3}], [{}]]
+    for calls in malformed:
+        answer.add_chunk(Chunk.model_validate({"choices": [{"delta": {"tool_calls": calls}}]}))
+    assert all(call.function for call in answer.tool_calls)
+
+
+@pytest.mark.parametrize("prefix", ["", "Once"])
+def test_text_so_far_becomes_reasoning(prefix: str) -> None:
+    answer = StreamedAnswer(prefix=prefix, text=prefix)
+    for content in ("hm", " so"):
+        answer.add_chunk(Chunk.model_validate({"choices": [{"delta": {"content": content}}]}))
+    moved = {"reasoning_so_far": {"index": 0, "text": "hm so"}}
+    answer.add_chunk(Chunk.model_validate({"choices": [], "smolchat": moved}))
+    answer.add_chunk(Chunk.model_validate({"choices": [{"delta": {"content": "Yes"}}]}))
+    assert (answer.reasoning, answer.text) == ("hm so", prefix + "Yes")
 
 
 def test_continued_answer_starts_with_its_prefix(

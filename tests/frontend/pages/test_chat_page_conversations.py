@@ -381,7 +381,6 @@ def test_generation_stats_show_the_receipt_and_reuse_its_seed(
     select_in_menu(ask(page, "Hello"), "Generation stats")
     stats = page.table[0].value.to_string().replace("\\", "")
     assert "31 tokens at 258.3 tokens/s" in stats
-    assert "context size unknown" in stats
     page.button(key="receipt_seed").click().run()
     seed = model_server.chat_requests[0].body["seed"]
     assert page.text_input(key="parameter_seed").value == str(seed)

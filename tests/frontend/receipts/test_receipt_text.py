@@ -30,7 +30,7 @@ COMPLETE = Receipt(
         ({}, "smollm2 · 41.3 tokens/s · first token 0.31 s · {counts} · context 13%"),
         (
             {"completion_tokens_per_second": None, "context_size": None, "finish_reason": "length"},
-            "smollm2 · first token 0.31 s · {counts} · token limit reached",
+            "smollm2 · token limit reached · first token 0.31 s · {counts}",
         ),
         (
             {"context_tokens": 35},
@@ -45,8 +45,18 @@ COMPLETE = Receipt(
             "smollm2 · 41.3 tokens/s · 1,031 prompt tokens",
         ),
         (
+            {"completion_tokens": None, "text_chunks": 20, "speed_source": "smolchat"}
+            | {"context_size": None},
+            "smollm2 · ≈41.3 tokens/s · first token 0.31 s · 1,031 prompt · ≈20 completion tokens",
+        ),
+        (
+            {"model": "hf.co/bartowski/SmolLM2-GGUF:Q4", "context_tokens": None}
+            | {"speed_source": "model_server"},
+            "SmolLM2-GGUF:Q4 · 41.3 tokens/s · first token 0.31 s · {counts}",
+        ),
+        (
             {"finish_reason": "odd", "context_size": None},
-            "smollm2 · 41.3 tokens/s · first token 0.31 s · {counts} · finish reason odd",
+            "smollm2 · finish reason odd · 41.3 tokens/s · first token 0.31 s · {counts}",
         ),
     ],
 )
