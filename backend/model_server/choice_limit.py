@@ -34,7 +34,8 @@ def choice_limit(param: str | None, message: str) -> TooManyChoicesError | None:
     limit = 1 if _ONLY_ONE.search(message) else 0
     names_n = _NAMES_N.search(message)
     if not limit and (param == "n" or names_n):
-        match = _LIMIT.search(message, names_n.start() if names_n else 0)
+        # "only n = 1" has a word before the name
+        match = _LIMIT.search(message, max(names_n.start() - len("only "), 0) if names_n else 0)
         limit = int(match[1]) if match else 0
     if not limit:
         return None

@@ -47,8 +47,8 @@ _UNBOUNDED_OWNERS = {*_LLAMA_CPP_OWNERS, "library"}
 _MISSING_ROUTE_STATUSES = {404, 405, 410, 501}
 # What a server answers that refuses our key, a gateway without a server, or one that is starting.
 _UNAVAILABLE_STATUSES = {401, 403, 502, 503, 504}
-# What a server that chats may answer to a request for a list that it does not have, or not for us.
-_NO_LIST_STATUSES = {400, 401, 403, 404, 405, 410, 501}
+# Every other refusal of a list may come from a server that chats: it has none, or not for us.
+_PASSING_STATUSES = {407, 408, 425, 429}
 
 
 class ModelServerDiscovery:
@@ -203,7 +203,7 @@ class ModelServerDiscovery:
             raise redirect_error(url, response.headers.get("location"))
         if response.is_success:
             return parse_model_list(raw)
-        if response.status_code in _NO_LIST_STATUSES and not requires_https(raw):
+        if _refuses_list(response.status_code) and not requires_https(raw):
             return None
         if response.status_code == 500:  # it may chat all the same, and have a list again
             return self._models or None
@@ -274,6 +274,10 @@ def ignore_result(task: asyncio.Task[Any]) -> None:
     """Retrieve a task's exception, so that asyncio does not log it if nothing awaits the task."""
     if not task.cancelled():
         task.exception()
+
+
+def _refuses_list(status: int) -> bool:
+    return status == 501 or (400 <= status < 500 and status not in _PASSING_STATUSES)
 
 
 def _is_chat_response(response: httpx.Response, raw: bytes) -> bool:

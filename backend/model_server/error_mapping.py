@@ -127,8 +127,9 @@ _QUOTING_MESSAGES: list[tuple[re.Pattern[str], Callable[[str], SmolChatError]]] 
 _KNOWN_MESSAGES: list[tuple[re.Pattern[str], Callable[[str], SmolChatError]]] = [
     (
         re.compile(
-            r"^Loading model|(?i:\b(?:model|server|engine|service)\b(?:.{0,200} is (?:currently "
-            r"|still )?(?:loading|being (?:down)?loaded|warming up|starting)|(?: is)? starting up"
+            r"^Loading model|(?i:\b(?:model|server|engine|service|backend|deployment)\b(?:.{0,200}"
+            r" is (?:currently |still )?(?:loading|being (?:down)?loaded|warming up|scaling up"
+            r"|initializing|starting(?! at| with| from))|(?: is)? starting up"
             r"|.{0,200} not (?:yet )?ready)\b)"
         ),
         lambda _: ModelLoadingError("The model is still loading. Try again in a few seconds."),
@@ -158,7 +159,7 @@ _KNOWN_MESSAGES: list[tuple[re.Pattern[str], Callable[[str], SmolChatError]]] = 
     (
         re.compile(
             r"\bcredit balance\b|\binsufficient (?:balance|credits?|quota|funds)\b"
-            r"|exceeded your current quota",
+            r"|\bout of credits?\b|exceeded your current quota",
             re.IGNORECASE,
         ),
         no_credit,

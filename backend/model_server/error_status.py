@@ -81,8 +81,8 @@ def _effective_status(status: int | None, labels: list[str | int]) -> int | None
         return stated
     if status in (400, 413, 422):
         return stated if stated in _NOT_THE_CLIENTS or stated >= 500 else status
-    if status == 429:  # also where an account has no credit, and waiting does not help
-        return 402 if stated == 402 else 429
+    if status in (403, 429):  # also where an account has no credit, and waiting does not help
+        return 402 if stated == 402 else status
     # 500 is what servers answer that do not say more.
     return stated if status == 500 or status >= 500 > stated else status
 
@@ -177,7 +177,7 @@ _BUSY = re.compile(
     re.IGNORECASE,
 )
 _TIMED_OUT = re.compile(
-    r"\b(?:request|response|generation|inference|connection|operation|upstream) timed? ?out\b"
-    r"|\bdeadline exceeded|\btime-?out of \d",
+    r"\btimed out\b|\bdeadline exceeded|\btime-?out (?:of \d|exceeded|reached)"
+    r"|\b(?:request|response|generation|connection|upstream|stream) time-?out\b",
     re.IGNORECASE,
 )

@@ -20,7 +20,7 @@ _LOAD_FAILED = re.compile(
     r"|(?:failed|unable|error|could not) (?:to )?(?:load|start)(?:ing)? (?:the )?(?:model|llama)\b"
     r"|\bmodel\b.{0,200}? (?:failed to (?:load|start)|(?:could not|cannot) be loaded)\b"
     r"|\bmodel load(?:ing)? (?:was stopped|error|failed)|\bloading (?:the )?model failed"
-    r"|\bmodel (?:name=\S{1,200} )?is not (?:loaded|running)\b|upstream command exited"
+    r"|\bmodel (?:\S{1,200} )?(?:is )?not (?:loaded|running)\b|upstream command exited"
     r"|engine (?:core )?initialization failed|memory for the cache blocks"
     r"|(?:unknown|unsupported) (?:model )?architecture",
     re.IGNORECASE,
@@ -144,7 +144,7 @@ _LOAD_REASONS: list[tuple[re.Pattern[str], Callable[[re.Match[str]], str]]] = [
         lambda _: "it did not start in time. Try again, or choose a smaller model",
     ),
     (
-        re.compile(r"is not (?:loaded|running)\b", re.IGNORECASE),
+        re.compile(r"\bnot (?:loaded|running)\b", re.IGNORECASE),
         lambda _: "it does not load this model on request. Load it there",
     ),
 ]

@@ -11,7 +11,8 @@ _MISSING = re.compile(
     # llama.cpp, vLLM, Ollama, LM Studio, OpenAI: model 'x' not found, does not exist
     r"\bmodels?\b[ :=]{0,3}(?:name=|id=?)?"
     rf"(?:[\"'`][^\"'`]{{1,200}}[\"'`]|(?!(?:{_PARTS})\b)\S{{1,200}})?,? ?"
-    r"(?:is |was |could |does |do )?(?:not (?:be )?found|not exist|has been decommissioned)\b"
+    r"(?:is |was |could |does |do )?"
+    r"(?:not (?:(?:be )?found|exist|installed|served)|has been decommissioned)\b"
     # Mistral, LiteLLM, LM Studio, OpenRouter, Bedrock, Together
     r"|\b(?:invalid|unknown) model(?: name| id\w*)?(?:: (?!tensor)| passed| [\"'`])"
     r"|\bnot a valid model\b"
@@ -19,13 +20,16 @@ _MISSING = re.compile(
     # llama-swap
     r"|\bcould not find (?:real modelID|suitable (?:inference )?handler)"
     r"|\bno models? (?:is |are |have been )?(?:currently )?loaded"
-    r"|\bno such model\b|\bthere is no model (?:with|named|called)\b",
+    r"|\bpull model manifest: file does not exist|\bno such model\b"
+    r"|\bthere is no model (?:with|named|called)\b",
     re.IGNORECASE,
 )
 _NONE_LOADED = re.compile(r"\bno models?\b.{0,20} loaded", re.IGNORECASE)
 # With status 404: Anthropic names just the model, Docker Model Runner has words in between.
 _MENTIONED = re.compile(
-    r"^model: \S+$|\bmodel\b.{0,300}\b(?:not found|does not exist)", re.IGNORECASE
+    r"^model: \S+$|^unknown model\b"
+    r"|\bmodel\b.{0,300}\b(?:not found|does not exist|not available|not currently served)",
+    re.IGNORECASE,
 )
 _CODES = (
     *("modelnotfound", "modelnotavailable", "modelnotsupported", "modeldecommissioned"),

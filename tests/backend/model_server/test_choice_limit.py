@@ -14,6 +14,7 @@ LIMITS = [
     ("n must be at most 1", 1),
     ("n must be 1 when using greedy sampling, got 2.", 1),
     ("Invalid n value (currently only n = 1 is supported)", 1),
+    ("Only n=1 is supported, got n=2", 1),
     (
         "Invalid 'n': integer above maximum value. Expected a value <= 128, but got 200 instead.",
         128,

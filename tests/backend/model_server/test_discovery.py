@@ -45,6 +45,8 @@ LISTS_THAT_SAY_NOTHING = {
     "405": json_reply({"detail": "Method Not Allowed"}, 405),
     "500": Reply(500, chunks=[b"Internal Server Error"]),
     "400": Reply(400),
+    "418": Reply(418),
+    "422": Reply(422),
     "501": Reply(501),
 }
 REAL_LISTS = {

@@ -8,6 +8,7 @@ import pytest
 from backend.errors import (
     ChatTemplateError,
     InvalidRequestError,
+    ModelLoadFailedError,
     ModelLoadingError,
     ModelNotFoundError,
     ModelOutputUnreadableError,
@@ -49,6 +50,9 @@ NOT_FOUND_BODIES: list[tuple[int | None, object]] = [
     (400, "could not find real modelID for x"),
     (None, {"error": {"message": "model 'x' not found"}}),
     (422, {"detail": "Model x does not exist"}),
+    (404, {"error": "Model 'x' is not available"}),
+    (404, {"error": "Unknown model x"}),
+    (404, {"error": "The requested model is not currently served"}),
 ]
 
 
@@ -154,6 +158,7 @@ FAULTS: list[tuple[int | None, Any, type[SmolChatError]]] = [
     *((status, "", ModelServerError) for status in (500, 501, 502, 503, 520)),
     *((status, "", ModelServerTimeoutError) for status in (504, 522, 524)),
     (500, {"error": {"message": "No", "type": "timeout_error"}}, ModelServerTimeoutError),
+    (400, {"error": 'model "x" not loaded'}, ModelLoadFailedError),
     (None, {"base_resp": {"status_code": 2013, "status_msg": "No"}}, ModelServerError),
     # an event in a stream, by its code or type
     (None, "", ModelServerError),
@@ -271,6 +276,8 @@ KINDS: list[tuple[type[SmolChatError], tuple[int | None, ...], list[str]]] = [
         [
             "Request timed out",
             "timeout of 600s reached",
+            "backend process timed out",
+            "stream timeout",
             "litellm.Timeout: APITimeoutError - Request timed out.",
             "context deadline exceeded",
         ],
@@ -283,6 +290,9 @@ KINDS: list[tuple[type[SmolChatError], tuple[int | None, ...], list[str]]] = [
             "model not ready",
             "Engine is starting",
             "Service starting up",
+            "Model is initializing",
+            "backend is not ready, retry",
+            "Deployment is scaling up from zero",
             "The engine is not ready: weights are being loaded",
             "model x is currently being downloaded",
         ],
@@ -295,6 +305,7 @@ KINDS: list[tuple[type[SmolChatError], tuple[int | None, ...], list[str]]] = [
             "Missing API key",
             "Unauthorized",
             "No auth credentials found",
+            "you have run out of credits",
             "No API key provided",
             "Client sent an HTTP request to an HTTPS server.",
             "<html><title>400 The plain HTTP request was sent to HTTPS port</title></html>",
@@ -320,6 +331,8 @@ KINDS: list[tuple[type[SmolChatError], tuple[int | None, ...], list[str]]] = [
             "x: No such model",
             "no such model: x",
             "There is no model with id x",
+            "Model 'x' is not installed",
+            "pull model manifest: file does not exist",
         ],
     ),
 ]
@@ -372,6 +385,7 @@ def test_what_a_model_does_not_support_is_named(status: int, message: str, expec
         "The image of the function is not injective",
         "temperature is out of range: the model was trained while loading 2",
         "request_timeout must be positive",
+        "Temperatures of this server are starting at 0: it is starting at 0",
     ],
 )
 def test_similar_words_do_not_change_whose_fault_it_is(message: str) -> None:
@@ -448,6 +462,14 @@ def test_similar_words_do_not_change_whose_fault_it_is(message: str) -> None:
             403,
             "Origin not allowed",
             "The model server denied access: Origin not allowed. Check DMR_API_KEY.",
+        ),
+        (
+            403,
+            {"error": {"message": "It requires a paid plan", "type": "insufficient_credits"}},
+            (
+                "The account at the model server has no credit left: It requires a paid plan. "
+                "Check its plan."
+            ),
         ),
         (
             429,
