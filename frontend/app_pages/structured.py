@@ -4,14 +4,17 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from components.background_job import BackgroundJob, JobResult
+from api.errors import ApiError
+from components.background_job import JobResult
+from components.callouts import fresh_container
 from components.service_status import api, service_badge, service_callout, service_status
 from controls import model_picker, parameter_panel
-from structured import schema_picker
-from structured.benchmark_job import MAX_TOKENS, METHODS, Experiment, ExperimentJob, ExperimentPlan
+from structured import result_text, schema_picker
+from structured.benchmark_job import MAX_TOKENS, METHODS, ExperimentJob, ExperimentPlan
 from structured.benchmark_view import BenchmarkView
 from structured.result_view import ResultView
-from structured.stream_job import StructuredRun, StructuredStreamJob
+from structured.session import current_session
+from structured.stream_job import StructuredStreamJob
 from structured.target_schema import TargetSchema, build_request
 
 RENDER_SECONDS = 0.05
@@ -26,76 +29,59 @@ Max tokens.
 - **SmolChat**: an outline of the schema in the prompt and a narrowed schema for the model server. \
 Output is validated, and generated again if it is invalid.
 
-All output is validated against the full schema; a code fence around the JSON is ignored. The \
+All output is validated against the full schema; a code fence around the JSON is ignored, and \
+SmolChat finds it amid other text too. The \
 median time is that of valid responses, including retries. The interval contains the true share \
 with 95% confidence ([Wilson](https://en.wikipedia.org/wiki/Binomial_proportion_\
 confidence_interval#Wilson_score_interval)): the fewer runs, the wider it is."""
 
-state = st.session_state
-state.setdefault("structured_run", None)
-state.setdefault("structured_experiment", None)
-state.setdefault("structured_job", None)
-state.setdefault("structured_hint", "")
-run: StructuredRun | None = state.structured_run
-experiment: Experiment | None = state.structured_experiment
+session = current_session()
 service = service_status()
 # Read once: a job that ends during this script run is rendered as finished by the next one.
-active: JobResult | None = next(
-    (result for result in (run, experiment) if result and not result.is_over), None
-)
+active = session.active
 
 
-def stop() -> None:
-    if state.structured_job:
-        state.structured_job.stop()
-
-
-def validate_input() -> TargetSchema | None:
-    """Return the schema, or set a hint if the schema or the prompt is missing."""
-    state.structured_hint = ""
-    target = schema_picker.selected_schema()
-    if not target:
-        state.structured_hint = "Fix the schema first"
-    elif not schema_picker.prompt_text():
-        state.structured_hint = "Enter a prompt first"
-    return None if state.structured_hint else target
+def validate_input() -> tuple[TargetSchema, str] | None:
+    """Return the schema and the prompt, or set a hint if one is missing."""
+    target, prompt = schema_picker.selected_schema(), schema_picker.prompt_text()
+    session.hint = ""
+    if target and prompt:
+        return target, prompt
+    session.hint = "Enter a prompt first" if target else "Fix the schema first"
+    return None
 
 
 def start_run() -> None:
-    target = validate_input()
-    if not target:
+    if not (inputs := validate_input()):
         return
-    stop()
+    session.stop()
     client = api()
     body = build_request(
-        target,
-        schema_picker.prompt_text(),
+        *inputs,
         model=model_picker.selected_model(),
         parameters=parameter_panel.selected_parameters(),
     )
-    job = StructuredStreamJob(
-        lambda: client.stream_structured(body),
-        target,
-        abandoned_seconds=client.settings.forsaken_seconds,
+    seconds = client.settings.forsaken_seconds
+    session.start_run(
+        StructuredStreamJob(
+            lambda: client.stream_structured(body), *inputs, abandoned_seconds=seconds
+        )
     )
-    state.structured_job, state.structured_run = job, job.run
 
 
 def start_benchmark() -> None:
-    target = validate_input()
-    if not target:
+    if not (inputs := validate_input()):
         return
-    stop()
+    session.stop()
+    state = st.session_state
     plan = ExperimentPlan(
-        target,
-        schema_picker.prompt_text(),
+        *inputs,
         model_picker.selected_model(),
         parameter_panel.selected_parameters(),
         methods=[name for name in METHODS if name in state.structured_methods] or METHODS,
         repetitions=state.structured_repetitions,
     )
-    job = ExperimentJob(api(), plan)
-    state.structured_job, state.structured_experiment = job, job.experiment
+    session.start_experiment(ExperimentJob(api(), plan))
 
 
 def render_sidebar() -> None:
@@ -119,23 +105,28 @@ def render_buttons(label: str, start: Callable[[], None]) -> None:
                 "Stop",
                 icon=":material/stop_circle:",
                 key="structured_stop",
-                on_click=stop,
+                on_click=session.stop,
                 shortcut="Esc",
             )
         else:
             st.empty()
-    if state.structured_hint:
-        st.warning(state.structured_hint, icon=":material/info:")
+    if session.hint:
+        st.warning(session.hint, icon=":material/info:")
+    else:
+        st.empty()
 
 
 def render_generate() -> ResultView | None:
     render_buttons("Run", start_run)
-    if not run:
-        st.caption("Output appears here")
-        return None
-    view = ResultView(run)
-    if run.is_over:
-        view.render_result(on_retry=start_run)
+    run = session.run
+    with fresh_container("structured_result", run):
+        if not run:
+            st.caption("Output appears here")
+            return None
+        render_earlier_label(run.target, run.prompt)
+        view = ResultView(run)
+        if run.is_over:
+            view.render_result(shown_error(run), on_retry=start_run)
     return view
 
 
@@ -164,19 +155,35 @@ def render_benchmark() -> BenchmarkView | None:
     render_buttons("Run benchmark", start_benchmark)
     with st.expander("About the methods", icon=":material/help:", key="structured_about"):
         st.markdown(ABOUT_METHODS)
-    if not experiment:
-        st.caption("Measures how often each method returns valid output. Takes a few minutes.")
-        return None
-    view = BenchmarkView(experiment)
-    if experiment.is_over:
-        view.render_result(on_retry=start_benchmark)
+    experiment = session.experiment
+    with fresh_container("structured_scores", experiment):
+        if not experiment:
+            st.caption("Measures how often each method returns valid output. Takes a few minutes.")
+            return None
+        render_earlier_label(experiment.plan.target, experiment.plan.prompt)
+        view = BenchmarkView(experiment)
+        if experiment.is_over:
+            view.render_result(shown_error(experiment), on_retry=start_benchmark)
     return view
+
+
+def render_earlier_label(target: TargetSchema, prompt: str) -> None:
+    """Mark a result if the schema or the prompt has been changed since."""
+    now = (schema_picker.selected_schema(), schema_picker.prompt_text())
+    if label := result_text.earlier_label(is_schema=target != now[0], is_prompt=prompt != now[1]):
+        st.badge(label, icon=":material/history:", color="orange")
+    else:
+        st.empty()
+
+
+def shown_error(result: JobResult) -> ApiError | None:
+    """Return the error of a result as it is to be shown: the callout above may show it already."""
+    return result_text.service_error(result.error, is_ready=service.is_ready)
 
 
 def stream(result: JobResult, view: ResultView | BenchmarkView | None) -> None:
     """Render the active job until it is over. Poll it even if the other tab is shown."""
-    job: BackgroundJob = state.structured_job
-    while not job.wait(RENDER_SECONDS):
+    while not session.wait(RENDER_SECONDS):
         if view and view.result is result:
             view.render()
     if result.error:
@@ -201,6 +208,7 @@ mode = st.segmented_control(
     label_visibility="collapsed",
     persist_state="session",
 )
-view = render_generate() if mode == GENERATE else render_benchmark()
+with fresh_container("structured_view", mode):
+    view = render_generate() if mode == GENERATE else render_benchmark()
 if active:
     stream(active, view)

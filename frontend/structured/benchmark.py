@@ -5,6 +5,7 @@ Statistics and export only. `benchmark_job` sends the requests and validates the
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from math import sqrt
@@ -15,7 +16,7 @@ import strict_json
 
 Z_95 = 1.959964  # standard deviations around the mean that hold 95% of a normal distribution
 
-# "refused": the request was rejected. "failed": the model server went away.
+# "refused": the request was rejected. "failed": the API or the model server could not answer it.
 TrialOutcome = Literal["valid", "invalid", "truncated", "refused", "failed"]
 
 
@@ -36,7 +37,10 @@ class Trial:
 
 @dataclass(frozen=True)
 class MethodScore:
-    """Score of one method; `low` and `high` are the 95% confidence interval of `valid_share`."""
+    """Score of one method; `low` and `high` are the 95% confidence interval of `valid_share`.
+
+    `fault` is the most frequent reason why its output was not valid, if it was not always.
+    """
 
     method: str
     trials: int
@@ -45,6 +49,7 @@ class MethodScore:
     low: float
     high: float
     median_seconds: float | None
+    fault: str = ""
 
     @property
     def valid_share(self) -> float:
@@ -81,6 +86,7 @@ def scores(trials: Sequence[Trial]) -> list[MethodScore]:
 def _score(method: str, trials: list[Trial]) -> MethodScore:
     valid_seconds = [trial.seconds for trial in trials if trial.outcome == "valid"]
     low, high = wilson_interval(len(valid_seconds), len(trials))
+    faults = Counter(trial.fault for trial in trials if trial.outcome != "valid")
     return MethodScore(
         method=method,
         trials=len(trials),
@@ -89,6 +95,7 @@ def _score(method: str, trials: list[Trial]) -> MethodScore:
         low=low,
         high=high,
         median_seconds=median(valid_seconds) if valid_seconds else None,
+        fault=faults.most_common(1)[0][0] if faults else "",
     )
 
 

@@ -7,8 +7,9 @@ from typing import Any, Literal
 
 import strict_json
 from api.client import ApiClient
-from api.errors import ApiError
+from api.errors import CONNECTION_CODES, ApiError
 from components.background_job import BackgroundJob, JobResult
+from controls.parameters import MAX_SEED
 from structured.benchmark import Trial, TrialOutcome
 from structured.stream_job import GENERATION_ERRORS, parse_failure
 from structured.target_schema import TargetSchema
@@ -16,22 +17,18 @@ from structured.validator import SchemaValidator
 
 MAX_TOKENS = 256  # unless the user sets it: a model that does not stop would take minutes
 MAX_FAULT_CHARACTERS = 300
-# Errors that count against the method. Any other error ends the benchmark.
-_METHOD_ERRORS = (
-    *GENERATION_ERRORS,
-    "invalid_request",
-    "context_length_exceeded",
-    "schema_invalid",
-    "schema_unsupported",
-    "schema_too_large",
-    "schema_unsatisfiable",
-)
-# The model server failed or timed out. It may be back for the next trial.
-_SERVER_ERRORS = (
-    "model_server_failed",
-    "model_server_timeout",
-    "model_load_failed",
-    "model_output_invalid",
+# Errors that all methods would have: they end the benchmark. Any other one is a method's own.
+_SHARED_ERRORS = (
+    *CONNECTION_CODES,
+    "api_unknown",
+    "answer_broken_off",
+    "invalid_api_key",
+    "host_not_allowed",
+    "model_not_found",
+    "model_server_unreachable",
+    "model_loading",
+    "not_ready",
+    "shutting_down",
 )
 SMOLCHAT = "SmolChat"
 
@@ -53,7 +50,7 @@ class ExperimentPlan:
         body |= {"model": self.model} if self.model else {}
         body |= {"max_tokens": MAX_TOKENS} | dict(self.parameters)
         if body.get("seed", -1) >= 0:
-            body["seed"] = (body["seed"] + number - 1) % 2**32
+            body["seed"] = (body["seed"] + number - 1) % (MAX_SEED + 1)
         return body
 
     def request_body(self, method: str, number: int) -> dict[str, Any]:
@@ -93,6 +90,7 @@ class _Reply:
     finish_reason: str | None
     completion_tokens: int | None = None
     attempts: int = 1
+    json_text: str = ""  # what SmolChat found in the text
     error: str = ""
     outcome: Literal["refused", "failed"] | None = None  # if there was no output
 
@@ -121,11 +119,11 @@ class ExperimentJob(BackgroundJob):
         try:
             reply = await self._send(method, plan.request_body(method, number))
         except ApiError as error:
-            if error.code not in (*_METHOD_ERRORS, *_SERVER_ERRORS):
+            if error.code in _SHARED_ERRORS:
                 raise
             reply = _reply_from_error(error)
         seconds = time.monotonic() - started
-        fault = reply.error or self._first_issue(reply.text)
+        fault = reply.error or self._first_issue(reply.json_text or reply.text)
         return Trial(
             method=method,
             number=number,
@@ -142,7 +140,13 @@ class ExperimentJob(BackgroundJob):
         if method == SMOLCHAT:
             response = await self._client.generate_structured(body)
             answer, tokens = response.answer, response.usage.completion_tokens
-            return _Reply(answer.text, answer.finish_reason, tokens, attempts=len(answer.attempts))
+            return _Reply(
+                answer.text,
+                answer.finish_reason,
+                tokens,
+                attempts=len(answer.attempts),
+                json_text=strict_json.format_json(answer.parsed),
+            )
         chat = await self._client.complete_chat(body)
         return _Reply(chat.text, chat.finish_reason, chat.usage.completion_tokens)
 
@@ -171,7 +175,8 @@ def _reply_from_error(error: ApiError) -> _Reply:
     )
     if error.code in GENERATION_ERRORS:
         return reply
-    return replace(reply, outcome="failed" if error.code in _SERVER_ERRORS else "refused")
+    is_refused = error.details.get("type") == "invalid_request_error"
+    return replace(reply, outcome="refused" if is_refused else "failed")
 
 
 def _path(method: str) -> str:

@@ -5,14 +5,17 @@ from typing import Any
 
 import streamlit as st
 
+from api.errors import ApiError
 from components.background_job import JobResult
 from components.callouts import error_callout
 from components.chart_colors import Colors, chart_colors
+from sanitize.plain_text import plain_text
 from structured.benchmark import MethodScore, scores, to_csv, to_json
 from structured.benchmark_job import Experiment
 
 ROW_PIXELS, AXIS_PIXELS = 36, 64
 NOT_MEASURED = "n/a"
+MAX_FAULT_CHARACTERS = 120
 
 
 class BenchmarkView:
@@ -21,9 +24,7 @@ class BenchmarkView:
     def __init__(self, experiment: Experiment) -> None:
         self.result: JobResult = experiment
         self._experiment = experiment
-        # st.empty() clears what an earlier run rendered here.
-        with st.container() if experiment.is_over else st.empty().container():
-            self._progress, self._table, self._chart = st.empty(), st.empty(), st.empty()
+        self._progress, self._table, self._chart = st.empty(), st.empty(), st.empty()
         self._rendered_trials = -1
 
     def render(self) -> None:
@@ -38,12 +39,12 @@ class BenchmarkView:
         self._progress.progress(done / planned, text=text)
         self._render_scores()
 
-    def render_result(self, *, on_retry: Callable[[], None]) -> None:
+    def render_result(self, error: ApiError | None, *, on_retry: Callable[[], None]) -> None:
         experiment = self._experiment
         done, planned = len(experiment.trials), experiment.planned_trials
-        if experiment.error:
+        if error:
             with self._progress.container():
-                error_callout(experiment.error, on_retry=on_retry, key="benchmark_retry")
+                error_callout(error, on_retry=on_retry, key="benchmark_retry")
         elif done < planned:
             self._progress.text(f"Stopped after {done} of {planned}.")
         self._render_scores()
@@ -69,7 +70,12 @@ def row(score: MethodScore) -> dict[str, str]:
         "95% interval": f"{100 * score.low:.0f} to {score.high:.0%}",
         "Truncated": f"{score.truncated_share:.0%}",
         "Median time (s)": NOT_MEASURED if seconds is None else f"{seconds:.2f}",
+        "Most frequent error": plain_text(_shorten(score.fault)) or "none",
     }
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= MAX_FAULT_CHARACTERS else text[:MAX_FAULT_CHARACTERS] + "…"
 
 
 def points(results: list[MethodScore]) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """Texts about a structured output: progress, cost, attempts and errors."""
 
 from api.chat_chunk import Usage
-from api.errors import ApiError
+from api.errors import CONNECTION_CODES, ApiError
 from api.structured_response import Attempt, StructuredProgress, Unenforced
 from structured.stream_job import GENERATION_ERRORS, StructuredRun
 
@@ -26,6 +26,9 @@ _UNENFORCED = {
     "allOf": "all of several schemas",
     "oneOf": "exactly one of several schemas",
 }
+# While one of these holds, the page shows it above.
+_SERVICE_ERRORS = (*CONNECTION_CODES, "model_server_unreachable", "model_loading", "not_ready")
+_UNAVAILABLE = "The API or its model server did not answer."
 _PHASES = {
     "loading": "Loading the model",
     "reading": "Processing the prompt",
@@ -46,6 +49,19 @@ def with_schema_location(error: ApiError) -> ApiError:
         return error
     location = f"Location in the schema: {location_label(pointer)}."
     return ApiError(error.message, f"{location} Edit the schema, then run again.")
+
+
+def service_error(error: ApiError | None, *, is_ready: bool) -> ApiError | None:
+    """Return an error as it is true now: one of the API or the model server may have passed."""
+    if error is None or error.code not in _SERVICE_ERRORS:
+        return error
+    return ApiError(_UNAVAILABLE, "It answers again: retry.") if is_ready else None
+
+
+def earlier_label(*, is_schema: bool, is_prompt: bool) -> str:
+    """Return what a result is marked with if the schema or the prompt is another one now."""
+    changed = ["schema"] * is_schema + ["prompt"] * is_prompt
+    return f"For an earlier {' and '.join(changed)}" if changed else ""
 
 
 def failure_label(run: StructuredRun) -> str:

@@ -11,6 +11,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 import strict_json
+from api.errors import ApiError
 from api.structured_response import (
     Attempt,
     FailureDetails,
@@ -37,9 +38,7 @@ class ResultView:
     def __init__(self, run: StructuredRun) -> None:
         self.result: JobResult = run
         self._run = run
-        # st.empty() clears what an earlier run rendered here.
-        with st.container() if run.is_over else st.empty().container():
-            self._status, self._output = st.empty(), st.empty()
+        self._status, self._output = st.empty(), st.empty()
         self._rendered_progress = self._rendered_output = ""
 
     def render(self) -> None:
@@ -49,8 +48,8 @@ class ResultView:
             self._status.markdown(f":shimmer[{progress}]")
         self._render_output()
 
-    def render_result(self, *, on_retry: Callable[[], None]) -> None:
-        """Render the result of a finished run."""
+    def render_result(self, error: ApiError | None, *, on_retry: Callable[[], None]) -> None:
+        """Render the result of a finished run, and its error unless it is shown elsewhere."""
         run = self._run
         with self._status.container():
             if run.response:
@@ -58,10 +57,11 @@ class ResultView:
             elif run.failure:
                 _render_failure(run, run.failure)
                 st.button("Retry", icon=":material/refresh:", key=KEY_RETRY, on_click=on_retry)
-            elif run.error:
-                error = result_text.with_schema_location(run.error)
-                error_callout(error, on_retry=on_retry, key=KEY_RETRY)
-            else:
+            elif error:
+                error_callout(
+                    result_text.with_schema_location(error), on_retry=on_retry, key=KEY_RETRY
+                )
+            elif not run.error:
                 st.text("Stopped. Partial output:" if run.output else "Stopped.")
         if not run.failure:
             self._render_output()

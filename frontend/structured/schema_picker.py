@@ -23,6 +23,7 @@ EXAMPLES = {
     "sentiment": "The soup was cold, but the staff were lovely and we laughed all evening.",
     CUSTOM: "A film about a lighthouse keeper who finds a message in a bottle.",
 }
+_UNEDITED = tuple(EXAMPLES.values())
 CUSTOM_SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
@@ -50,7 +51,10 @@ def selected_schema() -> TargetSchema | None:
 
 
 def prompt_text() -> str:
-    return (st.session_state.get(PROMPT_KEY) or "").strip()
+    """Return the prompt. An example that was not edited is always that of the selected schema."""
+    state = st.session_state
+    prompt = (state.get(PROMPT_KEY) or "").strip()
+    return EXAMPLES.get(state.get(KEY) or "", "") if prompt in _UNEDITED else prompt
 
 
 def schema_picker(service: ServiceStatus) -> None:
@@ -72,6 +76,9 @@ def schema_picker(service: ServiceStatus) -> None:
 
 
 def prompt_input() -> None:
+    if st.session_state.get(PROMPT_KEY) in _UNEDITED:
+        # A message that the browser sent before it got the new example has the former one.
+        st.session_state[PROMPT_KEY] = prompt_text()
     st.text_area(
         "Prompt",
         key=PROMPT_KEY,
@@ -104,7 +111,7 @@ def _init_state(types: dict[str, ResponseType]) -> None:
 def _update_example() -> None:
     """Set the prompt to the schema's example, unless the user has edited it."""
     state = st.session_state
-    if state.get(PROMPT_KEY, "") in ("", *EXAMPLES.values()):
+    if state.get(PROMPT_KEY, "") in ("", *_UNEDITED):
         state[PROMPT_KEY] = EXAMPLES.get(state[KEY], "")
 
 

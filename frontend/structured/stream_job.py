@@ -28,6 +28,7 @@ class StructuredRun(JobResult):
     """A run: its partial output, then its result or error."""
 
     target: TargetSchema
+    prompt: str = ""
     output: str = ""  # formatted JSON; while streaming, the part that can no longer change
     attempt: int = 1
     progress: StructuredProgress | None = None
@@ -56,9 +57,14 @@ class StructuredStreamJob(BackgroundJob):
     """Read the event stream of one structured output."""
 
     def __init__(
-        self, events: Callable[[], Events], target: TargetSchema, *, abandoned_seconds: float
+        self,
+        events: Callable[[], Events],
+        target: TargetSchema,
+        prompt: str,
+        *,
+        abandoned_seconds: float,
     ) -> None:
-        self.run = StructuredRun(target)
+        self.run = StructuredRun(target, prompt)
         self._events = events
         super().__init__(self._read, self.run, abandoned_seconds=abandoned_seconds)
 

@@ -36,7 +36,7 @@ def set_older(page: AppTest, received: str | None, **values: Any) -> None:
         page.number_input(key=f"parameter_{name}").set_value(value)
 
 
-def shown(page: AppTest) -> tuple[float | None, float | None, str | None]:
+def shown(page: AppTest) -> tuple[Any, Any, Any]:
     temperature, top_p = (
         page.number_input(key=f"parameter_{name}").value for name in ("temperature", "top_p")
     )

@@ -7,8 +7,10 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from backend.settings import Settings
 from benchmarks.processes import free_port
 from structured.schema_picker import CUSTOM, EXAMPLES
+from tests.support.api_server import running_api
 from tests.support.fake_model_server import EVENTS, FakeModelServer, Reply, chunk
 from tests.support.streamlit_app import open_page
 from tests.support.structured_responses import (
@@ -216,15 +218,74 @@ def test_failed_benchmark_shows_the_error(
 
 
 def test_custom_schema_can_be_edited_while_the_api_is_down(
-    monkeypatch: pytest.MonkeyPatch,
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     port = free_port()
     page = open_page(f"http://localhost:{port}", monkeypatch, "structured")
     assert f"`uvicorn backend.main:app --port {port}`" in page_text(page)
     assert page.text_area(key="structured_schema").value
     start(page)
-    assert page.button(key="structured_retry")
+    assert [button.label for button in page.button if button.label == "Retry"] == ["Retry"]
+    assert len(page.warning) == 1
+    with running_api(settings, port=port):
+        page.button(key="service_retry").click().run()
+        assert "It answers again" in page.warning[0].value
+        assert page.button(key="structured_retry")
     assert not page.exception
+
+
+def test_result_is_marked_when_the_schema_or_the_prompt_is_another(
+    page: AppTest, model_server: FakeModelServer
+) -> None:
+    model_server.replies += [grammar_probe_reply(), json_reply(EVENT)]
+    start(select_schema(page, "event"))
+    assert "For an earlier" not in page_text(page)
+    prompt = page.text_area(key="structured_prompt")
+    original = prompt.value
+    prompt.set_value("Another party.").run()
+    assert "For an earlier prompt" in page_text(page)
+    select_schema(page, "recipe")
+    assert "For an earlier schema and prompt" in page_text(page)
+    page.text_area(key="structured_prompt").set_value(original).run()
+    select_schema(page, "event")
+    assert "For an earlier" not in page_text(page)
+    assert "Valid" in page_text(page)
+
+
+def test_result_of_a_custom_schema_is_marked_when_it_is_edited(
+    page: AppTest, model_server: FakeModelServer
+) -> None:
+    type_schema(page, FILM)
+    model_server.replies += [grammar_probe_reply(), json_reply(LIGHT)]
+    start(page)
+    for schema in (FILM | {"title": "x"}, "{"):
+        type_schema(page, schema)
+        assert "For an earlier schema]" in page_text(page)
+    type_schema(page, json.dumps(FILM, indent=4))
+    assert "For an earlier" not in page_text(page)
+
+
+def test_benchmark_is_marked_when_the_prompt_is_another(
+    page: AppTest, model_server: FakeModelServer
+) -> None:
+    type_schema(page, FILM)
+    model_server.replies.append(text_reply("![x](http://evil.test/x.png)"))
+    run_benchmark(page, repetitions=1, methods=["free text"])
+    assert "Invalid JSON" in page.table[0].value["Most frequent error"][0]
+    page.text_area(key="structured_prompt").set_value("Another.").run()
+    assert "For an earlier prompt]" in page_text(page)
+
+
+def test_example_of_a_former_schema_is_never_sent(
+    page: AppTest, model_server: FakeModelServer
+) -> None:
+    former = prompt(select_schema(page, "event"))
+    page.button_group(key="structured_type").set_value("sentiment")
+    page.text_area(key="structured_prompt").set_value(former)  # the browser has no other one yet
+    model_server.replies += [grammar_probe_reply(), json_reply({"label": "neutral", "score": 0.5})]
+    start(page)
+    assert model_server.chat_requests[-1].body["messages"][-1]["content"] == EXAMPLES["sentiment"]
+    assert prompt(page) == EXAMPLES["sentiment"]
 
 
 def test_loading_model_is_shown_before_the_first_run(

@@ -76,6 +76,7 @@ def test_method_without_valid_output_has_no_median() -> None:
         "95% interval": "0 to 79%",
         "Truncated": "0%",
         "Median time (s)": "n/a",
+        "Most frequent error": "none",
     }
 
 
@@ -104,3 +105,17 @@ def test_csv_export_holds_no_model_output() -> None:
     assert record["outcome"] == "valid"
     assert (record["seconds"], record["completion_tokens"]) == ("1.000", "7")
     assert "=" not in exported
+
+
+def test_most_frequent_error_is_shown_as_text() -> None:
+    trials = [
+        trial("free text", outcome="invalid", fault="[x](http://evil.test)"),
+        trial("free text", outcome="refused", fault="No."),
+        trial("free text", outcome="invalid", fault="[x](http://evil.test)"),
+        trial("free text", outcome="valid"),
+    ]
+    [score] = scores(trials)
+    assert score.fault == "[x](http://evil.test)"
+    assert row(score)["Most frequent error"] == r"\[x\](http\::small[]{}//evil.test)"
+    [long_score] = scores([trial("free text", outcome="invalid", fault="x" * 999)])
+    assert len(row(long_score)["Most frequent error"]) < 150

@@ -3,15 +3,18 @@
 import json
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
 from api.client import ApiClient
+from api.errors import from_payload
+from api.structured_response import ChatCompletion
 from settings import Settings
 from structured.benchmark import scores
 from structured.benchmark_job import MAX_TOKENS, METHODS, ExperimentJob, ExperimentPlan
 from structured.target_schema import TargetSchema
-from tests.support.fake_model_server import FakeModelServer, Reply, replay
+from tests.support.fake_model_server import FakeModelServer, Reply, replay, stream_reply
 from tests.support.requests import MODEL_ID
 from tests.support.structured_responses import FILM, grammar_probe_reply, json_reply, text_reply
 
@@ -75,10 +78,12 @@ def test_methods_alternate_and_the_seed_increases(
     api_url: str, model_server: FakeModelServer
 ) -> None:
     model_server.replies += [text_reply(GOOD)] * 4
-    job = job_at(api_url, ["json_object", "json_schema"], repetitions=2, seed=2**32 - 1)
+    job = job_at(api_url, ["json_object", "json_schema"], repetitions=2, seed=7)
     assert job.wait(10)
     assert [method for method, _ in outcomes(job)] == ["json_object", "json_schema"] * 2
-    assert [chat.body["seed"] for chat in model_server.chat_requests] == [2**32 - 1] * 2 + [0] * 2
+    assert [chat.body["seed"] for chat in model_server.chat_requests] == [7, 7, 8, 8]
+    plan = ExperimentPlan(TargetSchema(FILM), "A film", None, {"seed": 2**63 - 1}, METHODS, 2)
+    assert [plan.request(number)["seed"] for number in (1, 2)] == [2**63 - 1, 0]
 
 
 def test_rejected_request_counts_as_refused(api_url: str, model_server: FakeModelServer) -> None:
@@ -87,7 +92,36 @@ def test_rejected_request_counts_as_refused(api_url: str, model_server: FakeMode
     job = job_at(api_url, ["json_schema", "json_object"])
     assert job.wait(10)
     assert outcomes(job) == [("json_schema", "refused"), ("json_object", "valid")]
-    assert job.experiment.trials[0].fault
+    [refused_score, valid_score] = scores(job.experiment.trials)
+    assert refused_score.fault == job.experiment.trials[0].fault != ""
+    assert valid_score.fault == ""
+
+
+def test_json_that_the_api_finds_amid_other_text_is_valid(
+    api_url: str, model_server: FakeModelServer
+) -> None:
+    text = f"<think>Hm.</think>Here it is: {GOOD}"
+    model_server.replies += [grammar_probe_reply(), stream_reply([text])]
+    job = job_at(api_url, ["SmolChat"])
+    assert job.wait(10)
+    assert outcomes(job) == [("SmolChat", "valid")]
+    assert job.experiment.trials[0].text == text
+
+
+@pytest.mark.parametrize("code", ["internal_error", "schema_worker_failed", "a_new_code"])
+def test_unknown_error_of_one_method_leaves_the_others_their_results(code: str) -> None:
+    class OneMethodFails(ApiClient):
+        async def complete_chat(self, body: dict[str, Any]) -> ChatCompletion:
+            if "response_format" in body:
+                raise from_payload({"message": "No.", "code": code, "type": "server_error"})
+            return ChatCompletion.model_validate({"choices": [{"message": {"content": GOOD}}]})
+
+    plan = ExperimentPlan(TargetSchema(FILM), "A film", None, {}, METHODS[:2], 1)
+    job = ExperimentJob(OneMethodFails(Settings()), plan)
+    assert job.wait(10)
+    assert outcomes(job) == [("free text", "valid"), ("json_object", "failed")]
+    assert job.experiment.error is None
+    assert scores(job.experiment.trials)[1].fault == "No."
 
 
 @pytest.mark.parametrize(
@@ -126,7 +160,8 @@ def test_exported_requests_are_those_that_were_sent(
     assert job.wait(10)
     requests = job.experiment.plan.requests()
     assert list(requests) == list(METHODS[:3])
-    assert [request["body"] | {"model": MODEL_ID} for request in requests.values()] == [
+    added = {"model": MODEL_ID, "stream": False}
+    assert [request["body"] | added for request in requests.values()] == [
         chat.body for chat in model_server.chat_requests
     ]
     plan = ExperimentPlan(TargetSchema(FILM), "A film", None, {}, METHODS, 1)

@@ -11,7 +11,7 @@ def interrupted_run() -> None:
 
     error = ApiError("The response was interrupted.", "Try again.", code="answer_broken_off")
     run = StructuredRun(TargetSchema({}), output='{"a": 1}', state="failed", error=error)
-    ResultView(run).render_result(on_retry=lambda: None)
+    ResultView(run).render_result(error, on_retry=lambda: None)
 
 
 def test_partial_output_stays_when_the_response_is_interrupted() -> None:
