@@ -70,8 +70,12 @@ def summary_request(branch: Sequence[Message]) -> str:
 
 
 def non_empty_messages(branch: Sequence[Message]) -> list[Message]:
-    """Return the messages without empty answers, which some chat templates reject."""
-    return [message for message in branch if message.content or message.parts]
+    """Return the messages that models accept: without empty answers, and without results of tools.
+
+    An imported chat may have these, but the calls that they answer are not sent.
+    """
+    accepted = [message for message in branch if message.role != "tool"]
+    return [message for message in accepted if message.content or message.parts]
 
 
 def _message(role: str, content: Any) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import signal
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
 from backend.chat.answer_writer import RETRY_SECONDS, SAVE_INTERVAL_SECONDS, AnswerWriter
@@ -20,8 +23,9 @@ from backend.database.database import FILE_NAME, Database
 from backend.errors import DatabaseUnavailableError
 from backend.model_server.message_builder import MessageBuilder
 from backend.settings import Settings
-from tests.support.api_server import running_api
+from tests.support.api_server import running_api, settings_for
 from tests.support.fake_model_server import EVENTS, FakeModelServer, Reply, stream_reply
+from tests.support.postgres import missing_reason, running_postgres
 from tests.support.sse import parse_chunks, text_of
 from tests.support.waiting import wait_until
 
@@ -39,6 +43,11 @@ def client(settings: Settings) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def chat(client: httpx.Client) -> Json:
+    return chat_request(client)
+
+
+def chat_request(client: httpx.Client) -> Json:
+    """Return a chat request that is stored in a new conversation."""
     conversation = client.post("/conversations", json={}).json()["id"]
     messages = [{"role": "user", "content": "Hi"}]
     return {"messages": messages, "stream": True, "smolchat": {"conversation": conversation}}
@@ -61,6 +70,20 @@ def execute(folder: Path, *statements: str) -> None:
         for statement in statements:
             database.execute(statement)
         database.commit()
+
+
+def process_id(url: str) -> int:
+    """Return the process id of a Postgres server."""
+    folder = Path(url.partition("host=")[2])
+    return int((folder / "data" / "postmaster.pid").read_text().splitlines()[0])
+
+
+def end_connections(url: str) -> None:
+    """End all other connections to a Postgres server."""
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+        )
 
 
 @contextmanager
@@ -163,6 +186,30 @@ def test_failure_of_the_model_is_reported_before_that_of_the_database(
     model_server.replies.append(Reply(status=500))
     execute(tmp_path, REFUSE)
     assert client.post("/chat", json=chat).json()["error"]["code"] == "model_server_failed"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(bool(missing_reason()), reason=missing_reason())
+@pytest.mark.parametrize("is_lost_for_good", [True, False])
+def test_lost_connection_ends_the_answer_unless_it_can_be_made_again(
+    model_server: FakeModelServer, *, is_lost_for_good: bool
+) -> None:
+    words = [f"word{number} " for number in range(25)]
+    model_server.replies.append(stream_reply(words, interval_seconds=0.1))
+    with running_postgres() as url, ThreadPoolExecutor() as pool:
+        settings = settings_for(model_server, database_url=url)
+        with running_api(settings) as api_url, httpx.Client(base_url=api_url, timeout=60) as client:
+            chat = chat_request(client)
+            response = pool.submit(client.post, "/chat", json=chat)
+            wait_until(lambda: len(model_server.chat_requests) == 1)
+            if is_lost_for_good:
+                os.kill(process_id(url), signal.SIGQUIT)  # at once, without closing connections
+            else:
+                end_connections(url)
+            text = response.result().text
+    assert ("store_unavailable" in text) == is_lost_for_good
+    assert ("[DONE]" in text) != is_lost_for_good
+    assert model_server.chat_requests[0].disconnected.is_set() == is_lost_for_good
 
 
 class FailingRepository(ConversationRepository):

@@ -55,3 +55,10 @@ def test_summary_request_fits_half_of_the_context() -> None:
     prompt = summary_request([*BRANCH, long])
     assert 500 * CHARACTERS_PER_TOKEN <= len(prompt) < 500 * CHARACTERS_PER_TOKEN + 200
     assert "One?" in summary_request(BRANCH)
+
+
+def test_results_of_tools_are_not_sent_without_their_calls() -> None:
+    call = message("", "One?", role="assistant")
+    branch = [BRANCH[0], call, message("42", call.id, role="tool")]
+    messages = to_request(branch, "Two?", ChatSettings())["messages"]
+    assert [message["role"] for message in messages] == ["user", "user"]
