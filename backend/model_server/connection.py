@@ -10,7 +10,6 @@ import httpx
 
 from backend.errors import ModelServerError, ModelServerTimeoutError, ModelServerUnreachableError
 from backend.model_server.error_status import proxy_password_error
-from backend.model_server.parsed_stream import invalid_response
 from backend.settings import Settings
 
 MAX_RESPONSE_BYTES = 128 * 1024 * 1024
@@ -123,7 +122,9 @@ async def read_body(chunks: AsyncIterable[bytes], *, max_bytes: int = MAX_RESPON
     async for chunk in chunks:
         body += chunk
         if len(body) > max_bytes:
-            raise invalid_response()
+            raise ModelServerError(
+                f"The model server's answer is longer than {max_bytes // 2**20} MiB."
+            )
     return bytes(body)
 
 

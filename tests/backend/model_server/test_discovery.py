@@ -269,7 +269,10 @@ def test_endless_model_list_is_refused(model_server: FakeModelServer) -> None:
     entries = b",".join(b'{"id": "m%d"}' % number for number in range(400_000))
     model_server.models = Reply(chunks=[b"[" + entries + b"]"])
     with running_api(settings_for(model_server)) as url:
-        assert httpx.get(f"{url}/models", timeout=20).status_code == 502
+        response = httpx.get(f"{url}/models", timeout=20)
+        assert response.status_code == 502
+        message = "The model server's answer is longer than 4 MiB."
+        assert response.json()["error"]["message"] == message
         assert httpx.get(f"{url}/readyz").status_code == 503
 
 
