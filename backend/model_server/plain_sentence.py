@@ -20,7 +20,7 @@ _PRIVATE = re.compile(
     r"|\w\.(?:com|net|org|io|ai|dev|app|cloud|internal|local|lan|corp)\b"
     r"|\.(?:prod|svc|home|intranet|example)\b|\bip(?:-\d{1,3}){4}\b|\w@\w"
     r"|\b(?:sk|gsk)[-_][\w-]{8}|\b(?:hf|key|token)[-_](?=[\w-]{0,40}\d)[\w-]{8}|\bBearer \w"
-    r"|\b(?:password|passwd|secret)[=:]|(?=[A-Za-z_]{0,60}\d)(?<![\w-])\w{20}"
+    r"|\b(?:password|passwd|secret)[=:]|(?<![\w-])(?=[A-Za-z]{0,60}\d)[A-Za-z0-9]{20}"
     r"|\b(?:AIza|eyJ)[\w-]{8}"
 )
 _INVISIBLE = re.compile(r"[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069]")

@@ -78,6 +78,7 @@ def test_log_or_page_is_omitted(log: str) -> None:
         "The key-value pairs are wrong",
         "The secret of max_completion_tokens_details is unknown_parameter_name",
         "Model Qwen3-30B-A3B-Instruct-2507-UD-Q4_K_XL is rate limited",
+        "Model smollm2_135m_instruct_q4_k_m is rate limited",
         "Das Modell gibt es nicht",
         "模型不存在",
     ],
