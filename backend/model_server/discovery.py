@@ -33,6 +33,7 @@ from backend.model_server.model_list import (
     MAX_ID_CHARACTERS,
     SERVER_NAMES,
     fingerprint,
+    has_more_pages,
     parse_model_list,
     server_owner,
 )
@@ -66,6 +67,7 @@ class ModelServerDiscovery:
         self.server_name: str | None = None  # None if its kind is not known
         self.caches = ServerCaches(settings.capability_seconds)
         self.management = ManagementApi(client)
+        self.is_list_complete = True  # else a model that it lacks may be there all the same
         self.models_at = -inf  # by the monotonic clock: when the latest model list came
         self._list_timeout_seconds = settings.connect_timeout_seconds
         self._client = client
@@ -202,6 +204,7 @@ class ModelServerDiscovery:
         if response.is_redirect:
             raise redirect_error(url, response.headers.get("location"))
         if response.is_success:
+            self.is_list_complete = not has_more_pages(raw)
             return parse_model_list(raw)
         if _refuses_list(response.status_code) and not requires_https(raw):
             return None

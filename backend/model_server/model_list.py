@@ -36,6 +36,11 @@ def parse_model_list(raw: bytes) -> list[dict[str, Any]] | None:
     return list(entries.values()) if entries or not payload else None
 
 
+def has_more_pages(raw: bytes) -> bool:
+    """Return True if a list is only the first page of a longer one, as some gateways send it."""
+    return b'"has_more"' in raw and as_dict(parse_json(raw)).get("has_more") is True
+
+
 def server_owner(entry: dict[str, Any]) -> str:
     """Return the `owned_by` that identifies the server of an entry.
 

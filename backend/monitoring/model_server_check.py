@@ -44,7 +44,8 @@ async def check_model_server(state: AppStateDep) -> ModelServerHealth:
     try:
         async with asyncio.timeout(settings.probe_timeout_seconds):
             models = await discovery.models()
-            is_missing = models is not None and await discovery.find_stored(model) is None
+            is_known = models is not None and discovery.is_list_complete
+            is_missing = is_known and await discovery.find_stored(model) is None
     except TimeoutError:
         return health("silent", f"The model server at {url} does not respond. Restart it.")
     except SmolChatError as error:

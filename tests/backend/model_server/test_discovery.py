@@ -265,6 +265,16 @@ def test_endless_answers_about_models_hold_nobody_up(
         assert time.monotonic() - started_at < 5  # about 0.2 s on an idle machine
 
 
+async def test_model_that_the_first_page_of_a_list_lacks_may_be_there(
+    api_client: httpx.AsyncClient, model_server: FakeModelServer
+) -> None:
+    page = {"data": [{"id": "other"}], "last_id": "other"}
+    model_server.models = json_reply(page | {"has_more": True})
+    assert (await api_client.get("/readyz")).status_code == 200
+    model_server.models = json_reply(page | {"has_more": False})
+    assert (await api_client.get("/readyz")).status_code == 503
+
+
 def test_endless_model_list_is_refused(model_server: FakeModelServer) -> None:
     entries = b",".join(b'{"id": "m%d"}' % number for number in range(400_000))
     model_server.models = Reply(chunks=[b"[" + entries + b"]"])
