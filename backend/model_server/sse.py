@@ -8,15 +8,15 @@ on the stream is parsed.
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 from pydantic_core import from_json, to_json
 
 from backend.errors import SmolChatError
+from backend.model_server.chunk_template import ChunkTemplate
 from backend.model_server.event_normalizer import EventNormalizer
 from backend.model_server.event_reader import BYTE_ORDER_MARK
-from backend.model_server.json_text import has_control_characters, parse_object
+from backend.model_server.json_text import parse_object
 from backend.model_server.parsed_stream import ParsedStream, StreamState, invalid_response
 
 DONE = b"data: [DONE]\n\n"
@@ -29,7 +29,6 @@ _START = rb"(?:\A|(?<=[\r\n]))"
 _FINISHED = re.compile(rb'"finish_reason"\s*:\s*"[^"]')
 _DONE_LINE = re.compile(_START + rb"data: ?\[DONE\]")
 _DATA_LINE = re.compile(_START + rb"data: ?([^\r\n]*)")
-_TEXT = re.compile(rb'"(?:content|reasoning_content|reasoning)"\s*:\s*"([^"\\]*(?:\\.[^"\\]*)*)"')
 _TEXT_START = re.compile(rb'"(?:content|reasoning_content|reasoning)"\s*:\s*"[^"]')
 _OTHER_LINE = re.compile(_START + rb"[ \t]*[^:\s]")  # not a comment
 # A line that is not a field, or an event that ends with one line break.
@@ -38,35 +37,6 @@ _ODD_LINES = re.compile(
 )
 _MODEL = re.compile(rb'"model"\s*:\s*("[^"\\]*(?:\\.[^"\\]*)*")')
 _CHUNK_FORMS = (b'"delta":{', b'"delta": {', b'"choices":[]', b'"choices": []')
-
-
-@dataclass(frozen=True)
-class _ChunkTemplate:
-    """What is the same in most chunks of a stream: all but their text."""
-
-    start: bytes
-    end: bytes
-    renamed_start: bytes
-    renamed_end: bytes
-
-    @classmethod
-    def of(cls, chunk: bytes, replacement: tuple[bytes, bytes] | None) -> Self | None:
-        """Return the template of a chunk that was passed on, or None if it has no text."""
-        text = _TEXT.search(chunk)
-        if not text or not chunk.endswith(b"\n\n"):
-            return None
-        start, end = chunk[: text.start(1)], chunk[text.end(1) :]
-        names = replacement or (b"", b"")
-        return cls(start, end, start.replace(*names), end.replace(*names))
-
-    def rename(self, received: bytes) -> bytes | None:
-        """Return `received` with the model's id, or None if it is not such a chunk."""
-        if not (received.startswith(self.start) and received.endswith(self.end)):
-            return None
-        text = received[len(self.start) : -len(self.end)]
-        is_plain = text and b'"' not in text and b"\\" not in text and text.isascii()
-        is_plain = is_plain and not has_control_characters(text)
-        return self.renamed_start + text + self.renamed_end if is_plain else None
 
 
 class SseRelay:
@@ -83,7 +53,7 @@ class SseRelay:
         self._buffer = bytearray()  # what follows the last line break
         self._tail = b""  # the last four bytes that were returned
         self._replacement: tuple[bytes, bytes] | None = None  # the server's model field, and ours
-        self._template: _ChunkTemplate | None = None  # the latest chunk with text
+        self._template: ChunkTemplate | None = None  # the latest chunk with text
         # Of several choices, only parsing tells which has finished.
         self._parsed = ParsedStream(self._state, self._normalizer) if choices > 1 else None
 
@@ -175,8 +145,8 @@ class SseRelay:
             state.with_text.add(0)
         if not state.finished and _FINISHED.search(events):
             state.finished.add(0)
-        if count == 1 and not state.finished:
-            self._template = _ChunkTemplate.of(lines, self._replacement)
+        if not state.finished:
+            self._template = ChunkTemplate.of(events, self._replacement)
         self._tail = (self._tail + renamed)[-4:] if len(renamed) < 4 else renamed[-4:]
         return renamed
 

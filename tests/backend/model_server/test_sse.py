@@ -90,8 +90,19 @@ def test_chunks_that_differ_in_their_text_only_keep_it(name: str) -> None:
     chunks = [chunk(text, model=name) for text in TEXTS * 2]
     varied = chunk("x", model=name).replace(b'"object"', b'"created":5,"object"')
     received = [*chunks, varied, varied, chunks[0], chunk(finish_reason="stop", model=name), DONE]
-    output = relayed(*received)
-    assert output == b"".join(received).replace(name.encode(), b"ai/smollm2")
+    expected = b"".join(received).replace(name.encode(), b"ai/smollm2")
+    assert relayed(*received) == expected
+    for size in (2, 3, 7, len(received)):  # several events in one read
+        reads = [b"".join(received[i : i + size]) for i in range(0, len(received), size)]
+        assert relayed(*reads) == expected
+
+
+@pytest.mark.parametrize("text", [rb"\ud83d", rb"\ude00", b"\xff", b"\xed\xa0\xbd", b"\x01"])
+def test_broken_text_never_passes_as_it_is(text: bytes) -> None:
+    broken = chunk("x").replace(b'"x"', b'"' + text + b'"')
+    output = relayed(chunk("a"), chunk("b"), broken, chunk(finish_reason="stop"), DONE)
+    assert all(json.loads(line[6:]) for line in output.splitlines() if line.startswith(b"data: {"))
+    assert b'"content":"' + text + b'"' not in output
 
 
 def test_generated_text_is_never_parsed_as_protocol() -> None:
