@@ -73,10 +73,19 @@ class LeftOut(BaseModel):
 
 @dataclass
 class ParsedImport:
-    """The conversations of a file, and what is left out."""
+    """The conversations of a file, and what is left out: the first of it, and how much it is."""
 
     conversations: list[Conversation] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
+    left_out_count: int = 0
+
+    def leave_out(self, index: int, title: str, reason: str, *, is_imported: bool = False) -> None:
+        self.left_out_count += 1
+        if len(self.left_out) < MAX_LISTED:
+            title = replace_halves(" ".join(title[:_MAX_TITLE_CHARACTERS].split()))
+            reason = replace_halves(reason[:_MAX_REASON_CHARACTERS])
+            item = LeftOut(index=index, title=title, imported=is_imported, reason=reason)
+            self.left_out.append(item)
 
 
 def parse_import(body: bytes, *, max_bytes: int) -> ParsedImport:
@@ -87,23 +96,30 @@ def parse_import(body: bytes, *, max_bytes: int) -> ParsedImport:
         NothingToImportError: There is no chat in it that can be imported.
         RequestValidationError: It is an export of another version of SmolChat.
     """
-    result, errors = ParsedImport(), list[UnusableChatError]()
-    files = read_export_files(body, max_bytes=max_bytes)
-    entries = [(*entry, file.is_strict) for file in files for entry in _entries(file.value)]
-    for index, (entry, read, is_strict) in enumerate(entries):
+    result, known_count, first_param = ParsedImport(), 0, None
+    for index, (entry, read) in enumerate(_all_entries(body, max_bytes)):
         try:
-            conversation, missing = read(entry if is_strict else to_strict_json(entry))
+            conversation, missing = read(entry)
         except UnusableChatError as error:
-            errors.append(error)
-            result.left_out.append(_left_out(index, _title(entry), str(error)))
+            known_count += not isinstance(error, UnknownFormatError)
+            first_param = first_param or error.param
+            result.leave_out(index, _title(entry), str(error))
             continue
         result.conversations.append(conversation)
         if missing:
-            title = conversation.title
-            result.left_out.append(_left_out(index, title, missing, is_imported=True))
+            result.leave_out(index, conversation.title, missing, is_imported=True)
     if not result.conversations:
-        raise _nothing_to_import(result.left_out, errors)
+        if result.left_out_count and not known_count:
+            raise InvalidRequestError(f"This file has no chats in a known format: {FORMATS}.")
+        raise _nothing_to_import(result, first_param)
     return result
+
+
+def _all_entries(body: bytes, max_bytes: int) -> Iterator[_Entry]:
+    """Yield the chats of all files, as strict JSON."""
+    for file in read_export_files(body, max_bytes=max_bytes):
+        for entry, read in _entries(file.value):
+            yield entry if file.is_strict else to_strict_json(entry), read
 
 
 def _entries(value: Any) -> Iterator[_Entry]:
@@ -150,23 +166,16 @@ def _title(entry: Any) -> str:
     return next(filter(None, titles), "")
 
 
-def _left_out(index: int, title: str, reason: str, *, is_imported: bool = False) -> LeftOut:
-    title = replace_halves(" ".join(title[:_MAX_TITLE_CHARACTERS].split()))
-    reason = replace_halves(reason[:_MAX_REASON_CHARACTERS])
-    return LeftOut(index=index, title=title, imported=is_imported, reason=reason)
-
-
-def _nothing_to_import(left_out: list[LeftOut], errors: list[UnusableChatError]) -> Exception:
-    if errors and all(isinstance(error, UnknownFormatError) for error in errors):
-        return InvalidRequestError(f"This file has no chats in a known format: {FORMATS}.")
-    if not errors:
+def _nothing_to_import(result: ParsedImport, param: str | None) -> NothingToImportError:
+    if not result.left_out:
         return NothingToImportError("There are no chats in this file.", left_out=[])
-    first = left_out[0]
-    name = f"“{first.title}”" if first.title else f"Chat {first.index}"
-    others = f" Neither could the other {len(errors) - 1:,}." if len(errors) > 1 else ""
+    first = result.left_out[0]
+    name = f"“{first.title}”" if first.title else f"Chat {first.index + 1}"
+    others = result.left_out_count - 1
+    more = f" Neither could the other {others:,}." if others else ""
     return NothingToImportError(
-        f"Nothing was imported. {name}: {first.reason}{others}",
-        param=next((error.param for error in errors if error.param), None),
-        left_out=[item.model_dump() for item in left_out[:MAX_LISTED]],
-        left_out_count=len(left_out),
+        f"Nothing was imported. {name}: {first.reason}{more}",
+        param=param,
+        left_out=[item.model_dump() for item in result.left_out],
+        left_out_count=result.left_out_count,
     )

@@ -152,8 +152,8 @@ async def import_conversations(
     parsed = await asyncio.to_thread(parse_import, await request.body(), max_bytes=max_bytes)
     return ImportResult(
         data=await repository.insert_many(parsed.conversations),
-        left_out=parsed.left_out[:MAX_LISTED],
-        left_out_count=len(parsed.left_out),
+        left_out=parsed.left_out,
+        left_out_count=parsed.left_out_count,
     )
 
 

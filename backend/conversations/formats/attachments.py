@@ -8,8 +8,14 @@ from backend.conversations.formats.imported_chat import ImportedChat
 from backend.json_values import as_dict, as_dict_list, as_str
 
 _TEXT_TYPES = {"text", "input_text", "output_text", "refusal", "thinking", "reasoning", ""}
-# An image within the text, as `![name](data:image/png;base64,…)`.
-_DATA_IMAGE = re.compile(r"!\[([^\]\n]*)\]\(\s*<?data:[^)\s]*\)?")
+# An image in the text, in the text itself or in the other program's files; or code, which stays.
+_EMBEDDED_IMAGE = re.compile(
+    r"""
+      (?P<code>^[ ]{0,3}(?P<fence>`{3,}+|~{3,}+).*?(?:^[ ]{0,3}(?P=fence)|\Z) | `[^`\n]*`)
+    | !\[(?P<name>[^\[\]\n]*)\]\(\s*<?(?:data:|/api/v1/files/|/cache/)[^)\s]*\)?
+    """,
+    re.VERBOSE | re.DOTALL | re.MULTILINE,
+)
 _KINDS = {
     "image_url": "image",
     "input_image": "image",
@@ -39,16 +45,19 @@ def leave_out_parts(chat: ImportedChat, content: object) -> None:
             chat.leave_out(*_kind_and_name(part))
 
 
-def without_data_images(chat: ImportedChat, text: str) -> str:
+def without_embedded_images(chat: ImportedChat, text: str) -> str:
     """Replace images that are part of the text by their names: no model can read them there."""
-    if "data:" not in text:
+    if "![" not in text:
         return text
 
     def replace(match: re.Match[str]) -> str:
-        chat.leave_out("image", match[1])
-        return f"[Image: {match[1]}]" if match[1] else "[Image]"
+        if match["code"]:
+            return match[0]
+        name = match["name"]
+        chat.leave_out("image", name)
+        return f"[Image: {name}]" if name else "[Image]"
 
-    return _DATA_IMAGE.sub(replace, text)
+    return _EMBEDDED_IMAGE.sub(replace, text)
 
 
 def _kind_and_name(item: dict[str, object]) -> Iterator[str]:

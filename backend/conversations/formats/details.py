@@ -35,7 +35,7 @@ _TOKEN = re.compile(
     re.VERBOSE | re.MULTILINE | re.IGNORECASE,
 )
 _SUMMARY = re.compile(r"\s*<summary[^>]*>.*?</summary\s*>\n?", re.DOTALL | re.IGNORECASE)
-_CODE = re.compile(r"\s*(`{3,}|~{3,})([^\n]*)\n(.*?)\n?\1\s*", re.DOTALL)
+_CODE = re.compile(r"\s*+(`{3,}+|~{3,}+)([^\n]*+)\n(.*?)\n?\1\s*+", re.DOTALL)
 _KNOWN_TYPES = {"reasoning", "tool_calls", "code_interpreter"}
 _MAX_CODE_SPAN = 1000  # characters before a tag that are searched for a backtick
 

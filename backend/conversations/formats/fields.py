@@ -37,6 +37,11 @@ def parse_timestamp(value: object) -> datetime | None:
     return None
 
 
+def is_role(value: object) -> bool:
+    """Return True if programs name a message's author like this."""
+    return as_str(value).lower() in _ROLES | _OTHER_ROLES.keys()
+
+
 def read_role(value: object) -> str:
     """Return the role of a message as the store names it; unknown ones are the user's."""
     role = as_str(value).lower()

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from backend.conversations.formats.attachments import leave_out_files, without_data_images
+from backend.conversations.formats.attachments import leave_out_files, without_embedded_images
 from backend.conversations.formats.fields import (
     Json,
     parse_timestamp,
@@ -70,7 +70,7 @@ def _message(chat: ImportedChat, source: Json) -> ImportedMessage:
         parent=read_key(source.get("parent")),
         children=read_keys(source.get("children")),
         role=read_role(source.get("role")),
-        content=without_data_images(chat, content_text(source.get("content"))),
+        content=without_embedded_images(chat, content_text(source.get("content"))),
         reasoning=reasoning,
         tool_calls=_tool_calls(source.get("toolCalls")),
         model=read_model(source.get("model")),

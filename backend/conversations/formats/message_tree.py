@@ -63,20 +63,22 @@ class MessageTree:
     def walk(self) -> Iterator[tuple[str, str | None, str]]:
         """Yield the messages that are not hidden, depth first: their key and their parent's.
 
-        The third value is the reasoning in the hidden messages directly before.
+        The third value is the reasoning in the hidden messages directly before. Of several replies
+        to these, the first has it.
         """
-        pending: list[tuple[str, str | None, str]] = []
-        pending += [(key, None, "") for key in reversed(self._children.get(None, []))]
+        pending: list[tuple[str, str | None, list[str]]] = []
+        pending += [(key, None, []) for key in reversed(self._children.get(None, []))]
         while pending:
             key, parent, reasoning = pending.pop()
             message = self._messages[key]
-            if message.is_hidden:
-                reasoning = "\n\n".join(filter(None, [reasoning, message.reasoning]))
-            else:
-                yield key, parent, reasoning
-                parent, reasoning = key, ""
-            children = reversed(self._children.get(key, []))
-            pending += [(child, parent, reasoning) for child in children]
+            if not message.is_hidden:
+                yield key, parent, "\n\n".join(reasoning)
+                parent, reasoning = key, []
+            elif message.reasoning:
+                reasoning.append(message.reasoning)
+            if children := self._children.get(key):
+                pending += [(child, parent, []) for child in reversed(children[1:])]
+                pending.append((children[0], parent, reasoning))
 
     def latest_leaf(self, key: str | None) -> str | None:
         """Return the end of the newest branch through a message, or None if it does not exist."""

@@ -5,11 +5,12 @@ from typing import Any
 from backend.conversations.formats.attachments import (
     leave_out_files,
     leave_out_parts,
-    without_data_images,
+    without_embedded_images,
 )
 from backend.conversations.formats.details import split_details
 from backend.conversations.formats.fields import (
     Json,
+    file_name,
     parse_timestamp,
     read_error,
     read_key,
@@ -20,7 +21,7 @@ from backend.conversations.formats.fields import (
 )
 from backend.conversations.formats.imported_chat import ImportedChat
 from backend.conversations.formats.message_tree import ImportedMessage
-from backend.json_values import as_dict, content_text
+from backend.json_values import as_dict, as_dict_list, content_text
 from backend.model_server.reasoning import parts_of
 
 
@@ -46,6 +47,8 @@ def _message(chat: ImportedChat, source: Json) -> ImportedMessage:
     content = source.get("content")
     leave_out_files(chat, source.get("files"))
     leave_out_parts(chat, content)
+    for citation in as_dict_list(source.get("sources") or source.get("citations")):
+        chat.leave_out("source", file_name(citation.get("source")))
     message = ImportedMessage(
         parent=read_key(source.get("parentId")),
         children=read_keys(source.get("childrenIds")),
@@ -55,7 +58,7 @@ def _message(chat: ImportedChat, source: Json) -> ImportedMessage:
     )
     if message.role == "assistant":
         _read_answer(chat, message, source)
-    message.content = without_data_images(chat, message.content)
+    message.content = without_embedded_images(chat, message.content)
     return message
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from backend.conversations.formats.fields import parse_timestamp, read_model
+from backend.conversations.formats.fields import is_role, parse_timestamp, read_model
 from backend.conversations.formats.imported_chat import ImportedChat
 from backend.conversations.formats.messages import add_messages
 from backend.json_values import as_dict, as_str
@@ -13,7 +13,7 @@ _CONTENT_FIELDS = {"content", "tool_calls", "function_call", "refusal"}
 def is_message_list(value: object) -> bool:
     """Return True if every object in a list has a role, and at least one of them content."""
     messages = [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-    has_roles = all(isinstance(item.get("role"), str) for item in messages)
+    has_roles = all(is_role(item.get("role")) for item in messages)
     return has_roles and any(_CONTENT_FIELDS & item.keys() for item in messages)
 
 

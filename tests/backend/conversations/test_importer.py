@@ -90,7 +90,7 @@ def test_error_with_very_many_fields_is_counted() -> None:
         (smolchat_file(), "There are no chats in this file.", 0),
         (EMPTY, "Nothing was imported. “Empty”: It has no messages.", 1),
         ([EMPTY, EMPTY], "“Empty”: It has no messages. Neither could the other 1", 2),
-        ([{"conv": {}, "messages": []}], "Chat 0: It has no messages.", 1),
+        ([{"conv": {}, "messages": []}], "Chat 1: It has no messages.", 1),
         ([EMPTY, 7], "“Empty”: It has no messages.", 2),
         (smolchat_file({"current": "x"}), "current is not the id of a message.", 1),
         ([EMPTY] * (MAX_LISTED + 1), "“Empty”: It has no messages.", MAX_LISTED),
@@ -119,6 +119,7 @@ def test_error_of_an_own_export_names_the_field() -> None:
         *(7, "text", None, {}, {"some": "thing"}, {"chat": 1}, [[]], [7, "x"], {"data": [7]}),
         *({"messages": []}, {"messages": [{"text": "Hi"}]}, {"messages": {"1": {}}}),
         *([{"role": "user"}], [{"role": "user", "content": "Hi"}, {"name": "x"}]),
+        *([{"role": "admin", "content": "Hi"}], {"messages": [{"role": 1, "content": "Hi"}]}),
         *({"history": []}, {"mapping": []}, {"conv": {}}, {"conv": 1, "messages": []}),
         *({"format": "other", "conversations": []}, {"type": "message", "message": {}}),
         {"openapi": "3.1.0", "paths": {"/chat": {}}},
@@ -164,6 +165,13 @@ def test_title_with_half_a_character_can_be_sent() -> None:
 def test_empty_chat_of_an_own_export_is_imported() -> None:
     chat = Conversation(title="T", system_prompt="Be brief.").model_dump(mode="json")
     assert import_chat(smolchat_file(chat)).system_prompt == "Be brief."
+
+
+def test_file_of_many_values_that_are_no_chats_is_refused_without_listing_them() -> None:
+    with pytest.raises(InvalidRequestError, match="no chats in a known format"):
+        parse_file(b"[" + b"0," * 500_000 + b"0]")
+    parsed = parse_file([GOOD, *[None] * 100_000])
+    assert (len(parsed.left_out), parsed.left_out_count) == (MAX_LISTED, 100_000)
 
 
 def test_long_branch_is_imported_in_linear_time() -> None:

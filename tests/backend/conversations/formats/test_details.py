@@ -195,6 +195,8 @@ def test_files_of_a_tool_call_are_left_out() -> None:
         "<details>" * 50_000 + "</details>" * 50_000,
         "<summary>" * 50_000,
         "```\n" * 100_000,
+        '<details type="code_interpreter">' + "`" * 300_000 + "\n</details>",
+        '<details type="code_interpreter">' + "``` \n" * 50_000 + "</details>",
     ],
 )
 def test_hostile_text_is_read_in_linear_time(text: str) -> None:

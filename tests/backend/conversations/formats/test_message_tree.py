@@ -1,5 +1,6 @@
 """The tree of an imported chat, whatever its references say."""
 
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -82,10 +83,23 @@ def test_reasoning_of_hidden_messages_goes_to_the_next_one() -> None:
     messages["c"] = ImportedMessage(parent="b", reasoning="Then", is_hidden=True)
     messages["d"] = ImportedMessage(parent="c")
     messages["e"] = ImportedMessage(parent="d")
+    messages["f"] = ImportedMessage(parent="c")
     walked = {key: reasoning for key, _, reasoning in MessageTree(messages).walk()}
-    assert walked == {"a": "", "d": "First\n\nThen", "e": ""}
+    assert walked == {"a": "", "d": "First\n\nThen", "e": "", "f": ""}
 
 
 def test_long_chain_has_no_limit() -> None:
     messages = {str(n): message(str(n - 1) if n else None) for n in range(50_000)}
     assert len(edges(messages)) == 50_000
+
+
+def test_much_reasoning_is_joined_in_linear_time() -> None:
+    hidden = {
+        str(n): ImportedMessage(parent=str(n - 1), reasoning="x" * 500, is_hidden=True)
+        for n in range(20_000)
+    }
+    answers = {f"a{n}": ImportedMessage(parent="19999") for n in range(20_000)}
+    started_at = time.monotonic()
+    lengths = [len(reasoning) for *_, reasoning in MessageTree(hidden | answers).walk()]
+    assert (max(lengths), sum(lengths)) == (20_000 * 502 - 2, 20_000 * 502 - 2)
+    assert time.monotonic() - started_at < 5

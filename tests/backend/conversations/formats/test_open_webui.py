@@ -1,5 +1,6 @@
 """Exports of Open WebUI."""
 
+import time
 from typing import Any
 
 import pytest
@@ -155,6 +156,8 @@ def test_tool_call_is_kept_with_its_result() -> None:
         ({"content": [{"type": "file", "file": {"filename": "c.pdf"}}]}, ["file “c.pdf”"]),
         ({"content": [{"type": "input_audio", "input_audio": {}}]}, ["audio"]),
         ({"content": "See ![plot](data:image/png;base64,AAAA)!"}, ["image “plot”"]),
+        ({"content": "![plot](/api/v1/files/abc/content)"}, ["image “plot”"]),
+        ({"sources": [{"source": {"name": "wiki.html"}}]}, ["source “wiki.html”"]),
         ({"files": [{"type": "file", "name": f"{n}"} for n in range(9)]}, ["4 more"]),
     ],
 )
@@ -180,6 +183,29 @@ def test_image_in_the_text_is_replaced_by_its_name() -> None:
     text = "Look: ![a plot](data:image/png;base64,AAAA) and ![](data:image/gif;base64,BBBB)."
     answer = import_chat(open_webui_answer(text)).messages[1]
     assert answer.content == "Look: [Image: a plot] and [Image]."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "```md\n![a](data:image/png;base64,AAAA)\n```\nThat is how.",
+        "~~~\n![a](data:image/png;base64,AAAA)",
+        "Write `![a](data:image/png;base64,AAAA)`.",
+        "![a](https://a.example/b.png) and ![b](cat.png) and ![",
+    ],
+)
+def test_other_images_in_the_text_stay(text: str) -> None:
+    assert import_chat(open_webui_answer(text)).messages[1].content == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["![" * 100_000 + "data:", "![a](data:" * 50_000, "`" * 300_000 + "![", "```\n" * 99_999],
+)
+def test_hostile_images_are_read_in_linear_time(text: str) -> None:
+    started_at = time.monotonic()
+    import_chat(open_webui_answer(text))
+    assert time.monotonic() - started_at < 5
 
 
 def test_invalid_parameter_is_left_out() -> None:
