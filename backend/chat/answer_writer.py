@@ -14,7 +14,7 @@ from backend.conversations.conversation import MessageState
 from backend.conversations.repository import ConversationRepository
 from backend.errors import DatabaseUnavailableError, SmolChatError
 from backend.http.error_handlers import internal_error
-from backend.model_server.message_builder import MessageBuilder
+from backend.model_server.answers.message_builder import MessageBuilder
 
 SAVE_INTERVAL_SECONDS = 1.0
 # How long and how often a failed write is tried again, for a database that fails for a moment.
@@ -59,15 +59,17 @@ class AnswerWriter:
             self._timer = loop.call_later(SAVE_INTERVAL_SECONDS, self._save_if_idle)
 
     async def finish(
-        self, state: MessageState, receipt: dict[str, Any], error: Exception | None = None
+        self, state: MessageState, details: dict[str, Any], error: Exception | None = None
     ) -> None:
-        """Store how the answer ended, once, even if the caller is cancelled while it waits.
+        """Store how the answer ended, and `details` of it.
+
+        This is done once, even if the caller is cancelled while it waits.
 
         Raises:
             DatabaseUnavailableError: It cannot be stored yet.
         """
         if self.error is None and self._finish_task is None:
-            fields = self._message.stored_fields() | {"state": state, "receipt": receipt}
+            fields = self._message.stored_fields() | details | {"state": state}
             fields["error"] = _payload(error) if error else None
             self._finish_task = asyncio.create_task(self._save_final(fields))
         if self._finish_task is not None:

@@ -13,7 +13,7 @@ from backend.conversations.repository import ConversationRepository
 from backend.http.error_handlers import MODEL_SERVER_RESPONSES, error_responses
 from backend.http.json_route import FastJsonRoute
 from backend.http.responses import EVENT_STREAM_OPENAPI, CancellableResponse, EventStreamResponse
-from backend.model_server.reasoning_separator import ReasoningSeparator
+from backend.model_server.answers.reasoning_separator import ReasoningSeparator
 from backend.protocol import ChatCompletionRequest, ChatExtensionOptions
 from backend.state import AppStateDep
 

@@ -12,8 +12,8 @@ from backend.conversations.conversation import Message, MessageState
 from backend.conversations.repository import ConversationRepository, Turn
 from backend.errors import DatabaseUnavailableError, InvalidRequestError
 from backend.json_values import content_text
-from backend.model_server.message_builder import MessageBuilder
-from backend.model_server.sse import DONE, extension_chunk
+from backend.model_server.answers.message_builder import MessageBuilder
+from backend.model_server.answers.sse import DONE, extension_chunk
 from backend.protocol import ChatCompletionRequest, ChatExtensionOptions
 
 # Fields of a request that are not parameters of its answer.
@@ -91,7 +91,7 @@ class TurnRecorder:
                     if is_stream and not chunk.endswith(DONE):
                         self._writer.schedule_save()
                     else:
-                        await self._writer.finish("finished", completion.receipt())
+                        await self._writer.finish("finished", _details(completion))
                     yield first + chunk
                     first = b""
         except (asyncio.CancelledError, GeneratorExit):
@@ -126,12 +126,17 @@ class TurnRecorder:
     ) -> None:
         """Store how an incomplete answer ended. The caller raises the reason of that."""
         with suppress(DatabaseUnavailableError):
-            await self._writer.finish(state, completion.receipt(), error)
+            await self._writer.finish(state, _details(completion), error)
 
     def _turn_ids(self) -> dict[str, Any]:
         turn = self._turn
         ids = {"user_message": turn.user_message_id, "answer_message": turn.answer_message_id}
         return {"conversation": {"id": turn.conversation_id} | ids}
+
+
+def _details(completion: Completion) -> dict[str, Any]:
+    parameters = _parameters(completion.sent_fields())
+    return {"receipt": completion.receipt(), "parameters": parameters}
 
 
 def _parameters(body: dict[str, Any]) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from pydantic_core import to_json
 
 from backend.completions.receipt import USAGE_MARKER
 from backend.json_values import as_count, as_dict
-from backend.model_server.json_text import dump_json
-from backend.model_server.sse import DONE, parse_events
+from backend.model_server.answers.json_text import dump_json
+from backend.model_server.answers.sse import DONE, parse_events
 
 
 def split_request(body: dict[str, Any], max_choices: int) -> list[tuple[int, dict[str, Any]]]:

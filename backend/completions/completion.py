@@ -32,11 +32,11 @@ from backend.errors import (
     TooManyChoicesError,
 )
 from backend.json_values import as_count, as_dict
+from backend.model_server.answers.json_text import dump_json
+from backend.model_server.answers.reasoning_separator import ReasoningSeparator
+from backend.model_server.answers.sse import DONE, extension_chunk, parse_events
 from backend.model_server.client import ModelServerClient
-from backend.model_server.json_text import dump_json
 from backend.model_server.loading import MODEL_LOAD_POLL_SECONDS
-from backend.model_server.reasoning_separator import ReasoningSeparator
-from backend.model_server.sse import DONE, extension_chunk, parse_events
 from backend.protocol import ExtensionOptions
 
 _RETRIED_ERRORS = (ModelLoadingError, InvalidRequestError)

@@ -6,8 +6,8 @@ They may be anything that an OpenAI server has answered, as clients send it back
 from typing import Any
 
 from backend.json_values import as_dict, as_dict_list, as_str, content_text
-from backend.model_server.json_text import dump_json
-from backend.model_server.reasoning import REASONING_FIELDS, part_kind, parts_of, separate
+from backend.model_server.answers.json_text import dump_json
+from backend.model_server.answers.reasoning import REASONING_FIELDS, part_kind, parts_of, separate
 
 # Fields of answers that no request needs. Reasoning is the model's own, about that one answer.
 _ANSWER_FIELDS = {*REASONING_FIELDS, "refusal", "annotations", "function_call", "tool_calls"}

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field
 
 from backend.json_values import as_count, as_dict, as_dict_list, as_positive_number
-from backend.model_server.sse import parse_events
+from backend.model_server.answers.sse import parse_events
 
 # A first event may hold only the role, or how much of the prompt was processed.
 _CONTENT = re.compile(

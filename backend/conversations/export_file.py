@@ -9,7 +9,7 @@ from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from backend.errors import InvalidRequestError
 from backend.http.json_route import parse_strict_json
-from backend.model_server.json_text import dump_json, parse_json
+from backend.model_server.answers.json_text import dump_json, parse_json
 
 _ZIP_MAGIC = b"PK\x03\x04"
 # In an archive: llama.cpp's web UI writes one JSONL file a chat, ChatGPT `conversations.json` or

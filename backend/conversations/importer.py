@@ -30,9 +30,11 @@ from backend.conversations.formats.openai_messages import (
 from backend.errors import InvalidRequestError, NothingToImportError
 from backend.http.json_route import MAX_VALIDATION_ERRORS, validate_request
 from backend.json_values import as_dict, as_str
-from backend.model_server.json_text import replace_halves
+from backend.model_server.answers.json_text import replace_halves
 
 MAX_LISTED = 100  # chats in a reply that are listed as left out
+# A file with more entries that cannot be read is refused, one without any other much sooner.
+MAX_UNREADABLE, MAX_UNKNOWN_ONLY = 100_000, 1_000
 _MAX_TITLE_CHARACTERS, _MAX_REASON_CHARACTERS = 200, 500
 FORMATS = (
     "SmolChat reads exports of SmolChat, Open WebUI, llama.cpp's web UI and ChatGPT, chats of LM "
@@ -102,6 +104,7 @@ def parse_import(body: bytes, *, max_bytes: int) -> ParsedImport:
             conversation, missing = read(entry)
         except UnusableChatError as error:
             known_count += not isinstance(error, UnknownFormatError)
+            _check_unreadable(result, is_known=bool(known_count or result.conversations))
             first_param = first_param or error.param
             result.leave_out(index, _title(entry), str(error))
             continue
@@ -110,7 +113,7 @@ def parse_import(body: bytes, *, max_bytes: int) -> ParsedImport:
             result.leave_out(index, conversation.title, missing, is_imported=True)
     if not result.conversations:
         if result.left_out_count and not known_count:
-            raise InvalidRequestError(f"This file has no chats in a known format: {FORMATS}.")
+            raise _unknown_format()
         raise _nothing_to_import(result, first_param)
     return result
 
@@ -164,6 +167,24 @@ def _title(entry: Any) -> str:
     parts = [as_dict(entry), *(as_dict(as_dict(entry).get(name)) for name in ("chat", "conv"))]
     titles = (as_str(part.get(name)) for part in parts for name in ("title", "name"))
     return next(filter(None, titles), "")
+
+
+def _check_unreadable(result: ParsedImport, *, is_known: bool) -> None:
+    """Refuse a file early that has very many entries that are no chats.
+
+    Raises:
+        InvalidRequestError: It has.
+    """
+    if result.left_out_count >= MAX_UNKNOWN_ONLY and not is_known:
+        raise _unknown_format()
+    if result.left_out_count >= MAX_UNREADABLE:
+        raise InvalidRequestError(
+            f"More than {MAX_UNREADABLE:,} entries of this file are not chats that can be read."
+        )
+
+
+def _unknown_format() -> InvalidRequestError:
+    return InvalidRequestError(f"This file has no chats in a known format: {FORMATS}.")
 
 
 def _nothing_to_import(result: ParsedImport, param: str | None) -> NothingToImportError:

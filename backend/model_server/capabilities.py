@@ -11,9 +11,9 @@ from cachetools import TTLCache
 
 from backend.errors import InvalidRequestError, ModelServerError, SmolChatError
 from backend.json_values import as_dict, as_dict_list
+from backend.model_server.answers.json_text import parse_json
+from backend.model_server.answers.reasoning import parts_of, separate
 from backend.model_server.client import ModelServerClient
-from backend.model_server.json_text import parse_json
-from backend.model_server.reasoning import parts_of, separate
 
 # A schema that no model matches by chance.
 _PROBE_ANSWER = {"zq": "w7k"}

@@ -24,6 +24,8 @@ from backend.errors import (
     ModelServerRouteNotFoundError,
     ModelServerUnreachableError,
 )
+from backend.model_server.answers.sse import SseRelay
+from backend.model_server.answers.whole_response import read_whole_response
 from backend.model_server.connection import (
     HTTP_ERRORS,
     map_http_error,
@@ -34,11 +36,9 @@ from backend.model_server.connection import (
 )
 from backend.model_server.context_sizes import ContextSizes
 from backend.model_server.discovery import ModelServerDiscovery
-from backend.model_server.error_mapping import log_and_map_error
+from backend.model_server.error_mapping.mapping import log_and_map_error
 from backend.model_server.loading import ModelLoader
 from backend.model_server.seeds import MAX_32_BIT_SEED, to_32_bit_seed
-from backend.model_server.sse import SseRelay
-from backend.model_server.whole_response import read_whole_response
 from backend.settings import Settings
 
 

@@ -9,7 +9,7 @@ import aiohttp
 import httpx
 
 from backend.errors import ModelServerError, ModelServerTimeoutError, ModelServerUnreachableError
-from backend.model_server.error_status import proxy_password_error
+from backend.model_server.error_mapping.status import proxy_password_error
 from backend.settings import Settings
 
 MAX_RESPONSE_BYTES = 128 * 1024 * 1024

@@ -17,6 +17,7 @@ from backend.errors import (
     SmolChatError,
 )
 from backend.json_values import as_dict
+from backend.model_server.answers.json_text import parse_json
 from backend.model_server.base_url import base_url_candidates
 from backend.model_server.connection import (
     HTTP_ERRORS,
@@ -25,8 +26,7 @@ from backend.model_server.connection import (
     read_body,
     redirect_error,
 )
-from backend.model_server.error_mapping import error_from_response, requires_https
-from backend.model_server.json_text import parse_json
+from backend.model_server.error_mapping.mapping import error_from_response, requires_https
 from backend.model_server.management_api import ManagementApi, find_stored_model, stored_names
 from backend.model_server.model_ids import find_model, normalize_id
 from backend.model_server.model_list import (
@@ -68,7 +68,7 @@ class ModelServerDiscovery:
         self.caches = ServerCaches(settings.capability_seconds)
         self.management = ManagementApi(client)
         self.is_list_complete = True  # else a model that it lacks may be there all the same
-        self.models_at = -inf  # by the monotonic clock: when the latest model list came
+        self.models_at = -inf  # by the monotonic clock: when a model list was last asked for
         self._list_timeout_seconds = settings.connect_timeout_seconds
         self._client = client
         self._search: asyncio.Task[str] | None = None
@@ -200,7 +200,10 @@ class ModelServerDiscovery:
     async def _request_models(self, base_url: str) -> list[dict[str, Any]] | None:
         """Return the entries of the model list at `base_url`, or None if there is no such list."""
         url = f"{base_url}/models"
-        response, raw = await self._request("GET", url)
+        try:
+            response, raw = await self._request("GET", url)
+        finally:
+            self.models_at = time.monotonic()
         if response.is_redirect:
             raise redirect_error(url, response.headers.get("location"))
         if response.is_success:
@@ -255,7 +258,7 @@ class ModelServerDiscovery:
             self._fingerprint = entries_fingerprint
             self.caches.clear()
         owners = list(dict.fromkeys(map(server_owner, entries)))
-        self._models, self.models_at = entries, time.monotonic()
+        self._models = entries
         self._entries.clear()
         self.is_docker = "docker" in owners
         self.is_llama_cpp = not _LLAMA_CPP_OWNERS.isdisjoint(owners)

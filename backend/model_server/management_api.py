@@ -14,9 +14,9 @@ import httpx
 
 from backend.errors import SmolChatError
 from backend.json_values import as_count, as_dict, as_dict_list, as_str
+from backend.model_server.answers.json_text import parse_json
 from backend.model_server.base_url import server_root
 from backend.model_server.connection import HTTP_ERRORS, MAX_LIST_BYTES, read_body
-from backend.model_server.json_text import parse_json
 from backend.model_server.model_ids import same_model
 
 TIMEOUT_SECONDS = 0.5

@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 from backend.json_values import as_dict, as_str
-from backend.model_server.json_text import parse_json
+from backend.model_server.answers.json_text import parse_json
 
 MAX_ID_CHARACTERS = 500
 # What identifies a model. Other fields change while a server runs: for some, `created` is now.

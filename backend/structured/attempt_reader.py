@@ -8,8 +8,8 @@ from backend.completions.receipt import Receipt, UsageTracker
 from backend.json_schema.json_in_text import json_candidates, parse_partial_in_text
 from backend.json_schema.validator import ABSENT, ValidationResult
 from backend.json_values import as_dict, as_dict_list
-from backend.model_server.message_builder import MessageBuilder
-from backend.model_server.reasoning import parts_of
+from backend.model_server.answers.message_builder import MessageBuilder
+from backend.model_server.answers.reasoning import parts_of
 
 
 @dataclass

@@ -19,7 +19,7 @@ from backend.errors import (
     ModelServerUnreachableError,
     SmolChatError,
 )
-from backend.model_server.sse import DONE
+from backend.model_server.answers.sse import DONE
 from backend.protocol import ExtensionOptions
 from backend.state import AppState
 from backend.structured.generator import GenerationSpec, StructuredGenerator

@@ -12,7 +12,7 @@ from backend.completions.receipt import UsageTracker
 from backend.errors import OutputTruncatedError, SmolChatError, ValidationFailedError
 from backend.json_schema.prepare import PreparedSchema
 from backend.json_schema.validator import ValidationIssue, ValidationResult
-from backend.model_server.sse import parse_events
+from backend.model_server.answers.sse import parse_events
 from backend.protocol import ExtensionOptions
 from backend.structured.attempt_reader import AttemptReader
 from backend.structured.protocol import (

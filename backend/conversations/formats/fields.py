@@ -6,7 +6,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from backend.json_values import as_dict, as_str
-from backend.model_server.tool_calls import normalize_tool_calls
+from backend.model_server.answers.tool_calls import normalize_tool_calls
 
 _ROLES = {"system", "developer", "user", "assistant", "tool"}
 _OTHER_ROLES = {"human": "user", "model": "assistant", "ai": "assistant", "function": "tool"}

@@ -11,7 +11,7 @@ from backend.conversations.conversation import Conversation, Message, derive_tit
 from backend.conversations.formats.message_tree import ImportedMessage, MessageTree
 from backend.database.types import new_id, utc_now
 from backend.json_values import as_str
-from backend.model_server.reasoning import separate
+from backend.model_server.answers.reasoning import separate
 from backend.protocol import CompletionRequest
 
 _PARAMETERS = CompletionRequest.model_fields.keys() - {"messages", "model", "stream", "smolchat"}

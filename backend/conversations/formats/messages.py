@@ -22,7 +22,7 @@ from backend.conversations.formats.fields import (
 from backend.conversations.formats.imported_chat import ImportedChat
 from backend.conversations.formats.message_tree import ImportedMessage
 from backend.json_values import as_dict, as_dict_list, content_text
-from backend.model_server.reasoning import parts_of
+from backend.model_server.answers.reasoning import parts_of
 
 
 def add_messages(chat: ImportedChat, source: object) -> None:

@@ -21,7 +21,7 @@ from backend.conversations.conversation import Conversation, Message
 from backend.conversations.repository import ConversationRepository
 from backend.database.database import FILE_NAME, Database
 from backend.errors import DatabaseUnavailableError
-from backend.model_server.message_builder import MessageBuilder
+from backend.model_server.answers.message_builder import MessageBuilder
 from backend.settings import Settings
 from tests.support.api_server import running_api, settings_for
 from tests.support.fake_model_server import EVENTS, FakeModelServer, Reply, stream_reply

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from backend.chat.routes import create_chat_completion
-from backend.model_server import json_text
+from backend.model_server.answers import json_text
 from tests.support.fake_model_server import FakeModelServer, stream_reply
 from tests.support.paths import ROOT
 from tests.support.requests import HELLO, STREAMED

@@ -2,7 +2,7 @@ import json
 from typing import Any
 
 from backend.completions.choices import ChoiceMerger, split_request
-from backend.model_server.sse import DONE
+from backend.model_server.answers.sse import DONE
 from tests.support.sse import parse_chunks
 
 

@@ -300,7 +300,7 @@ def test_chat_returns_429_when_too_many_models_are_loading(
     model_server.preload_reply = replay("preload-only-unloaded", release=held)
     with ThreadPoolExecutor(MAX_LOADS) as pool:
         for number in range(MAX_LOADS):
-            pool.submit(disconnect_after, api_url, 1.0, HELLO | {"model": f"m{number}"})
+            pool.submit(disconnect_after, api_url, 2.0, HELLO | {"model": f"m{number}"})
     wait_until(lambda: len(model_server.preload_requests) == MAX_LOADS)
     rejected = httpx.post(f"{api_url}/chat", json=HELLO | {"model": "another"})
     assert (rejected.status_code, rejected.json()["error"]["code"]) == (429, "too_many_requests")

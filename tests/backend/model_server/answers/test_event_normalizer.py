@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic_core import to_json
 
-from backend.model_server.event_normalizer import EventNormalizer, normalize_response
+from backend.model_server.answers.event_normalizer import EventNormalizer, normalize_response
 
 HIGH, LOW = "\ud83d", "\ude00"  # of 😀
 CALL_A = {"name": "a", "arguments": '{"x":1}'}

@@ -19,7 +19,7 @@ from backend.errors import (
     SmolChatError,
     TooManyRequestsError,
 )
-from backend.model_server.error_mapping import error_from_response
+from backend.model_server.error_mapping.mapping import error_from_response
 
 NOT_FOUND_BODIES: list[tuple[int | None, object]] = [
     (404, {"error": {"message": "The model `x` does not exist.", "code": 404}}),

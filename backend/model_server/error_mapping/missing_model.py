@@ -3,7 +3,7 @@
 import re
 
 from backend.errors import ModelNotFoundError
-from backend.model_server.error_body import ErrorBody
+from backend.model_server.error_mapping.body import ErrorBody
 
 # "model file not found" is about something else.
 _PARTS = r"file|files|list|route|path|directory|runner|server|type|card|config|tokenizer|output"

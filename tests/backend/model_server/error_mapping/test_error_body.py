@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from backend.model_server.error_body import read_error_body
+from backend.model_server.error_mapping.body import read_error_body
 
 REASON = "This is the reason"
 EXTRA = {

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from backend.errors import ModelLoadFailedError, ModelServerError
-from backend.model_server.error_mapping import error_from_response, log_and_map_error
+from backend.model_server.error_mapping.mapping import error_from_response, log_and_map_error
 
 RUNNER = "unable to load runner: error waiting for runner to be ready: "
 LOG = """llama.cpp terminated unexpectedly: llama.cpp failed: {cause}

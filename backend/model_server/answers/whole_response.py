@@ -4,17 +4,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from backend.json_values import as_count, as_dict, as_dict_list, as_index
-from backend.model_server.error_mapping import log_and_map_error
-from backend.model_server.event_normalizer import EventNormalizer, normalize_response
-from backend.model_server.json_text import dump_json, parse_json
-from backend.model_server.parsed_stream import (
+from backend.model_server.answers.event_normalizer import EventNormalizer, normalize_response
+from backend.model_server.answers.json_text import dump_json, parse_json
+from backend.model_server.answers.parsed_stream import (
     empty_response,
     invalid_response,
     is_error,
     parse_digest,
 )
-from backend.model_server.response_shape import from_chunks, pop_message
-from backend.model_server.sse import SseRelay, model_replacement, parse_events
+from backend.model_server.answers.response_shape import from_chunks, pop_message
+from backend.model_server.answers.sse import SseRelay, model_replacement, parse_events
+from backend.model_server.error_mapping.mapping import log_and_map_error
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from backend.errors import InvalidRequestError
-from backend.model_server.error_mapping import error_from_response, log_and_map_error
+from backend.model_server.error_mapping.mapping import error_from_response, log_and_map_error
 from tests.support.fake_model_server import replay
 
 

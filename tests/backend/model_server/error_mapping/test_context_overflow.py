@@ -6,8 +6,8 @@ import time
 import pytest
 
 from backend.errors import ContextLengthExceededError
-from backend.model_server.context_overflow import context_overflow
-from backend.model_server.error_mapping import error_from_response
+from backend.model_server.error_mapping.context_overflow import context_overflow
+from backend.model_server.error_mapping.mapping import error_from_response
 from tests.support.paths import DATA
 
 # Of each server, its words and the numbers in them; `server` is null for words of other faults.

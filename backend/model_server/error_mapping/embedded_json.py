@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from backend.model_server.json_text import parse_json
+from backend.model_server.answers.json_text import parse_json
 
 _START = re.compile(r"\{\s*[\"']|\[\s*\{")
 _PYTHON_TOKEN = re.compile(

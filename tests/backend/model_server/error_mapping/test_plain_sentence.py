@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from backend.model_server.plain_sentence import join_sentences, plain_sentence
+from backend.model_server.error_mapping.plain_sentence import join_sentences, plain_sentence
 
 SECRETS = [
     "/home/ann/models/tiny.gguf failed",

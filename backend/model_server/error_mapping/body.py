@@ -14,9 +14,9 @@ from typing import Any
 from pydantic_core import from_json
 
 from backend.json_values import as_count
-from backend.model_server.embedded_json import split_embedded_json
-from backend.model_server.json_text import parse_json, replace_halves
-from backend.model_server.plain_sentence import join_sentences
+from backend.model_server.answers.json_text import parse_json, replace_halves
+from backend.model_server.error_mapping.embedded_json import split_embedded_json
+from backend.model_server.error_mapping.plain_sentence import join_sentences
 
 MAX_BODY_CHARACTERS = 64_000
 # Longer text is truncated before matching: some patterns take quadratic time.

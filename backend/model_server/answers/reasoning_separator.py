@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from backend.json_values import as_count, as_dict, as_dict_list
-from backend.model_server.reasoning import REASONING_FIELDS, ReasoningReader, parts_of
+from backend.model_server.answers.reasoning import REASONING_FIELDS, ReasoningReader, parts_of
 
 _ENVELOPE = ("id", "object", "created", "model")
 

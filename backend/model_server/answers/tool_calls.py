@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from backend.json_values import as_dict, as_dict_list, as_index, as_str
-from backend.model_server.json_text import dump_json, parse_json
+from backend.model_server.answers.json_text import dump_json, parse_json
 
 _REWRITTEN_FIELDS = {"index", "id", "type", "function", "name", "arguments"}
 

@@ -17,12 +17,17 @@ from backend.errors import (
     ModelServerRouteNotFoundError,
     SmolChatError,
 )
-from backend.model_server.choice_limit import choice_limit
-from backend.model_server.context_overflow import context_overflow
-from backend.model_server.error_body import ErrorBody, read_error_body
-from backend.model_server.error_status import bad_key, error_from_status, no_credit, rejected
-from backend.model_server.load_failure import is_crash, load_failure, runtime_failure
-from backend.model_server.missing_model import missing_model, missing_model_by_code
+from backend.model_server.error_mapping.body import ErrorBody, read_error_body
+from backend.model_server.error_mapping.choice_limit import choice_limit
+from backend.model_server.error_mapping.context_overflow import context_overflow
+from backend.model_server.error_mapping.load_failure import is_crash, load_failure, runtime_failure
+from backend.model_server.error_mapping.missing_model import missing_model, missing_model_by_code
+from backend.model_server.error_mapping.status import (
+    bad_key,
+    error_from_status,
+    no_credit,
+    rejected,
+)
 
 logger = logging.getLogger(__name__)
 

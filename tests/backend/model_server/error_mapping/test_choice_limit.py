@@ -5,7 +5,7 @@ import json
 import pytest
 
 from backend.errors import InvalidRequestError, TooManyChoicesError
-from backend.model_server.error_mapping import error_from_response
+from backend.model_server.error_mapping.mapping import error_from_response
 
 LIMITS = [
     ("Field 'n': Value must be between 1 <= value <= 4, but got 1000", 4),

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from backend.errors import ContextLengthExceededError, ModelServerError, SmolChatError
-from backend.model_server.sse import DONE, SseRelay, parse_events
-from backend.model_server.whole_response import read_whole_response
+from backend.model_server.answers.sse import DONE, SseRelay, parse_events
+from backend.model_server.answers.whole_response import read_whole_response
 
 PATH = "/models/bundles/sha256/532a/model/model.gguf"
 

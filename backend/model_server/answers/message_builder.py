@@ -6,8 +6,8 @@ They are in OpenAI's form, but for where a server puts the reasoning.
 from typing import Any
 
 from backend.json_values import as_dict, as_dict_list, as_str
-from backend.model_server.json_text import replace_halves
-from backend.model_server.reasoning import ReasoningReader, parts_of, separate
+from backend.model_server.answers.json_text import replace_halves
+from backend.model_server.answers.reasoning import ReasoningReader, parts_of, separate
 
 
 class MessageBuilder:

@@ -13,11 +13,11 @@ from typing import Any
 from pydantic_core import from_json, to_json
 
 from backend.errors import SmolChatError
-from backend.model_server.chunk_template import ChunkTemplate
-from backend.model_server.event_normalizer import EventNormalizer
-from backend.model_server.event_reader import BYTE_ORDER_MARK
-from backend.model_server.json_text import parse_object
-from backend.model_server.parsed_stream import ParsedStream, StreamState, invalid_response
+from backend.model_server.answers.chunk_template import ChunkTemplate
+from backend.model_server.answers.event_normalizer import EventNormalizer
+from backend.model_server.answers.event_reader import BYTE_ORDER_MARK
+from backend.model_server.answers.json_text import parse_object
+from backend.model_server.answers.parsed_stream import ParsedStream, StreamState, invalid_response
 
 DONE = b"data: [DONE]\n\n"
 MAX_BUFFER_BYTES = 8 * 1024 * 1024
@@ -145,7 +145,8 @@ class SseRelay:
             state.with_text.add(0)
         if not state.finished and _FINISHED.search(events):
             state.finished.add(0)
-        if not state.finished:
+        self._template = None
+        if not state.finished and renamed.endswith(b"\n\n"):
             self._template = ChunkTemplate.of(events, self._replacement)
         self._tail = (self._tail + renamed)[-4:] if len(renamed) < 4 else renamed[-4:]
         return renamed

@@ -15,7 +15,7 @@ from backend.errors import (
     SmolChatError,
     TooManyRequestsError,
 )
-from backend.model_server.error_body import ErrorBody
+from backend.model_server.error_mapping.body import ErrorBody
 
 # By code or type, in lower case without other characters, and without "error" or "exception".
 _STATUSES = {

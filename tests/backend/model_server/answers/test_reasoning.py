@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from backend.model_server.message_builder import MessageBuilder
-from backend.model_server.reasoning import ReasoningReader
-from backend.model_server.reasoning_separator import ReasoningSeparator
+from backend.model_server.answers.message_builder import MessageBuilder
+from backend.model_server.answers.reasoning import ReasoningReader
+from backend.model_server.answers.reasoning_separator import ReasoningSeparator
 
 TAGS = [
     ("<think>", "</think>"),

@@ -7,8 +7,8 @@ from typing import Any
 from pydantic_core import PydanticSerializationError, to_json
 
 from backend.json_values import as_count, as_dict, as_dict_list
-from backend.model_server.json_text import has_broken_text, replace_halves
-from backend.model_server.tool_calls import (
+from backend.model_server.answers.json_text import has_broken_text, replace_halves
+from backend.model_server.answers.tool_calls import (
     ToolCallJoiner,
     normalize_function_call,
     normalize_tool_calls,

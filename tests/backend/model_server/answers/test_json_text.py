@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from backend.model_server.json_text import (
+from backend.model_server.answers.json_text import (
     dump_json,
     has_broken_text,
     parse_json,

@@ -11,12 +11,12 @@ from typing import Any
 
 from backend.errors import ModelServerError, SmolChatError
 from backend.json_values import as_dict, as_dict_list, as_index
-from backend.model_server.error_mapping import log_and_map_error
-from backend.model_server.event_normalizer import EventNormalizer
-from backend.model_server.event_reader import DONE_MARK, EventReader, ServerSentEvent
-from backend.model_server.json_text import dump_json, parse_json
-from backend.model_server.reasoning import parts_of
-from backend.model_server.response_shape import has_messages, pop_message, to_chunks
+from backend.model_server.answers.event_normalizer import EventNormalizer
+from backend.model_server.answers.event_reader import DONE_MARK, EventReader, ServerSentEvent
+from backend.model_server.answers.json_text import dump_json, parse_json
+from backend.model_server.answers.reasoning import parts_of
+from backend.model_server.answers.response_shape import has_messages, pop_message, to_chunks
+from backend.model_server.error_mapping.mapping import log_and_map_error
 
 _DIGEST = re.compile(r"/sha256/([0-9a-f]{64})/")
 

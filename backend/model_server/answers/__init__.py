@@ -1,0 +1,1 @@
+"""Read what a model server answers, streamed or whole, in whatever form it comes."""

@@ -1,0 +1,1 @@
+"""Map a model server's errors to SmolChatErrors: whose fault it is, and why."""
