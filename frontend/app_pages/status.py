@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from components.callouts import error_callout
 from components.service_status import (
     StatusResult,
     api,
     api_status,
+    api_status_callout,
     privacy_notice,
     service_badge,
     service_callout,
@@ -38,7 +38,7 @@ st.markdown("Viewing this page never runs the model.")
 if not service.is_ready:
     service_callout(service)
 if result.error:
-    error_callout(result.error, on_retry=refresh, key="status_retry")
+    api_status_callout(result.error, on_retry=refresh if service.is_ready else None)
 
 st.header("Services", anchor=False)
 render_services(service, status, settings)

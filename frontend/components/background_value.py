@@ -26,11 +26,13 @@ class BackgroundValue(Generic[T]):
         self._current: Future[T] | None = None
         self._started_at = 0.0
 
-    def get(self, *, max_age_seconds: float = MAX_AGE_SECONDS) -> T:
+    def get(
+        self, *, max_age_seconds: float = MAX_AGE_SECONDS, wait_seconds: float = WAIT_SECONDS
+    ) -> T:
         """Return the result, after waiting briefly for a new one, or long for the first one."""
         with self._lock:
             current, last = self._refresh(max_age_seconds), self._last
-        wait([current], timeout=None if last is None else WAIT_SECONDS)
+        wait([current], timeout=None if last is None else wait_seconds)
         return current.result() if last is None or current.done() else last.result()
 
     def set(self, value: T) -> None:

@@ -1,6 +1,6 @@
 """State of the API and its model server: cached checks, badge, callout and privacy notice."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
@@ -102,6 +102,14 @@ def api_status() -> StatusResult:
         return StatusResult(api().status())
     except ApiError as error:
         return StatusResult(None, error)
+
+
+@st.fragment(run_every=CACHE_SECONDS)
+def api_status_callout(error: ApiError, *, on_retry: Callable[[], None] | None) -> None:
+    """Render why the status is not available; rerun the page when it is."""
+    if api_status().status:
+        st.rerun()
+    error_callout(error, on_retry=on_retry, key="status_retry")
 
 
 @st.fragment(run_every=CACHE_SECONDS)

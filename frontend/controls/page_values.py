@@ -3,8 +3,8 @@
 Each message of a browser has the values of all fields. One that was sent before the browser got
 what the page has set would change it back, and what a person sees would not be what is sent: the
 page refreshes parts of itself, and people type fast. So a hidden field counts the changes that a
-browser has received. In an older message only those values count that differ from what that
-browser showed: they were typed.
+browser has received. In an older message only those values count that its browser can only have
+from a person: neither those that it showed, nor those that were on their way to it.
 """
 
 from collections.abc import Mapping
@@ -22,18 +22,29 @@ state = st.session_state
 
 @dataclass
 class _PageValues:
-    """The values that the page has set, by key, and what browsers with fewer changes show."""
+    """The values that the page has set, by key.
+
+    `shown` has, for browsers that have received only so many changes, what may be in their fields
+    although nobody has typed it.
+    """
 
     change: int = 0
     values: dict[str, Any] = field(default_factory=dict)
-    shown: dict[int, dict[str, Any]] = field(default_factory=dict)
+    shown: dict[int, dict[str, list[Any]]] = field(default_factory=dict)
+
+    def add_shown(self, values: Mapping[str, Any]) -> None:
+        for fields in self.shown.values():
+            for key, value in values.items():
+                fields.setdefault(key, []).append(value)
 
 
 def set_values(values: Mapping[str, Any]) -> None:
     """Set fields by their keys. Only in callbacks, or before the fields are rendered."""
     page = _page_values()
-    page.shown[page.change] = {key: current_value(key) for key in {**page.values, **values}}
-    page.values = page.shown[page.change] | dict(values)
+    shown = {key: current_value(key) for key in {**page.values, **values}}
+    page.shown[page.change] = {key: [value] for key, value in shown.items()}
+    page.add_shown(values)
+    page.values = shown | dict(values)
     page.change += 1
     page.shown.pop(page.change - _MAX_CHANGES, None)
     state.update(page.values)
@@ -43,16 +54,16 @@ def set_values(values: Mapping[str, Any]) -> None:
 def current_value(key: str) -> Any:
     """Return the value of a field, or None: what was typed last, or what the page set later."""
     page, value = _page_values(), state.get(key)
-    shown = page.shown.get(_received_change(), {})
-    return page.values[key] if key in shown and value == shown[key] else value
+    shown = page.shown.get(_received_change(), {}).get(key, [])
+    return page.values[key] if value in shown else value
 
 
 def restore_values() -> None:
     """Undo what an older message has changed back. Call it before the fields are rendered."""
-    page, received = _page_values(), _received_change()
-    if received < page.change:
+    page = _page_values()
+    if _received_change() < page.change:
         values = {key: current_value(key) for key in page.values}
-        page.shown.setdefault(received, {}).update({key: state.get(key) for key in values})
+        page.add_shown({key: value for key, value in values.items() if value != page.values[key]})
         page.values = values
         state.update(values)
         state[RECEIVED_KEY] = str(page.change)

@@ -15,6 +15,7 @@ from sanitize.plain_text import message_text, plain_text
 
 KEY, NAME_KEY = "preset", "preset_name"
 MAX_NAME_CHARACTERS = 60
+WAIT_SECONDS = 1.0  # for a saved preset; presets.js holds back what is typed meanwhile
 _ERROR_KEY, _SELECTED_KEY = "preset_error", "preset_selected"
 # Balanced keeps the model server's defaults: SmolLM2 was tuned for a low temperature.
 BUILT_IN_PRESETS: Mapping[str, dict[str, Any]] = {
@@ -75,7 +76,9 @@ def apply_chosen_preset() -> None:
     if name is None or name == current_value(_SELECTED_KEY):
         return
     if (values := BUILT_IN_PRESETS.get(name)) is None:
-        values = saved_presets().get(max_age_seconds=0).get(name)  # another tab may have changed it
+        # Another tab may have changed it.
+        presets = saved_presets().get(max_age_seconds=0, wait_seconds=WAIT_SECONDS)
+        values = presets.get(name)
     if values is None:
         state[_ERROR_KEY] = f"The preset {name} has been deleted."
         set_values({KEY: None})

@@ -59,7 +59,7 @@ def test_services_show_address_and_version(
         "FastAPI ",
         f"{MODEL_ID} is ready.",
         "Docker Model Runner, version unknown",
-        f"Context size of {MODEL_ID}: unknown",
+        f"Context size of {MODEL_ID}: 8,192 tokens",
     ):
         assert text in page_text(page)
     assert not page.warning
