@@ -36,11 +36,11 @@ from controls.preset_picker import preset_picker
 
 # SmolLM2-135M, the smallest model, answers these well nine times in ten.
 STARTERS = {
-    "Explain": "Explain photosynthesis in simple words.",
+    "Explain": "What is photosynthesis? Keep it short.",
     "Rewrite": "Rewrite this sentence in the past tense: I play chess with my brother.",
     "Summarize": "Summarize in one sentence: Regular exercise strengthens the heart, improves "
     "sleep and lifts the mood. Even a daily walk helps.",
-    "Code": "Write a Python function that checks if a number is even.",
+    "Code": "Write a Python function is_even(n). Keep it short.",
 }
 
 state = st.session_state

@@ -56,7 +56,7 @@ def render_message(message: Message, conversation: Conversation, *, is_last: boo
 
 def render_empty_row(key: str) -> None:
     """Render the place of the buttons of a message that is not stored yet, so that none moves."""
-    with _action_row(f"chat_row_{key}"):
+    with action_row(f"chat_row_{key}"):
         st.space("small")
 
 
@@ -83,8 +83,8 @@ def render_answer(message: Message) -> None:
 
 
 def _render_question_row(message: Message, conversation: Conversation, *, is_last: bool) -> None:
-    with _action_row(f"chat_row_{message.id}"):
-        _copy_button(message.content)
+    with action_row(f"chat_row_{message.id}"):
+        copy_button(message.content)
         _render_version_switcher(message, conversation)
         if is_last and message.role == "user":
             action_button(EDIT, "edit", f"chat_edit_{message.id}", _edit, message.id)
@@ -96,8 +96,8 @@ def _render_answer_row(message: Message, conversation: Conversation, *, is_last:
     with st.container(key=f"chat_stats_{message.id}"):
         render_summary(message)
     question_id = conversation.parent_question(message)
-    with _action_row(f"chat_row_{message.id}"):
-        _copy_button(message.content)
+    with action_row(f"chat_row_{message.id}"):
+        copy_button(message.content)
         _render_version_switcher(message, conversation)
         if message.state == "writing":
             action_button("Refresh", "refresh", f"chat_refresh_{message.id}", actions.refresh)
@@ -128,7 +128,7 @@ def _render_last_buttons(message: Message, question_id: str) -> None:
         action_button(REGENERATE, "refresh", "chat_regenerate", actions.regenerate, question_id)
 
 
-def _copy_button(text: str) -> None:
+def copy_button(text: str) -> None:
     """Render a button with which copy.js copies the text, without waiting for this script."""
     if text:
         encoded = b64encode(text.encode(errors="replace")).decode()
@@ -153,7 +153,13 @@ def _render_version_switcher(message: Message, conversation: Conversation) -> No
     if len(siblings) < 2:
         return
     index = [sibling.id for sibling in siblings].index(message.id)
-    with st.container(key=f"chat_step_{message.id}", horizontal=True, gap=None, width="content"):
+    with st.container(
+        key=f"chat_step_{message.id}",
+        horizontal=True,
+        vertical_alignment="center",
+        gap=None,
+        width="content",
+    ):
         for step, icon, name in (
             (-1, ":material/chevron_left:", "Previous version"),
             (1, ":material/chevron_right:", "Next version"),
@@ -211,7 +217,7 @@ def _render_editor(message: Message) -> None:
         st.button("Cancel", key="chat_edit_cancel", on_click=lambda: state.pop(EDITING_KEY, None))
 
 
-def _action_row(key: str) -> st.delta_generator.DeltaGenerator:
+def action_row(key: str) -> st.delta_generator.DeltaGenerator:
     return st.container(
         key=key,
         horizontal=True,

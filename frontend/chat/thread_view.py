@@ -8,7 +8,14 @@ from streamlit.delta_generator import DeltaGenerator
 
 from api.conversation import Conversation, Message
 from chat import actions
-from chat.message_view import action_button, render_answer, render_failure, render_message
+from chat.message_view import (
+    action_button,
+    action_row,
+    copy_button,
+    render_answer,
+    render_failure,
+    render_message,
+)
 from chat.pending_turn_view import PendingTurnView
 from chat.session import COMPARED_KEY, TRUNCATED_KEY, PendingTurn
 from receipts import receipt_text
@@ -130,9 +137,11 @@ def _render_side_by_side(message: Message, conversation: Conversation, *, is_las
             render_answer(answer)
             with st.container(key=f"chat_stats_{answer.id}"):
                 render_summary(answer)
-                render_failure(answer, on_retry=retry if answer is first_failed else None)
+            with action_row(f"chat_row_{answer.id}"):
+                copy_button(answer.content)
                 key = f"chat_keep_{answer.id}"
                 action_button("Use this one", "check", key, actions.select_branch, answer)
+            render_failure(answer, on_retry=retry if answer is first_failed else None)
 
 
 def _render_context_warning(last: Message) -> None:

@@ -58,7 +58,7 @@ def test_selected_model_is_described_and_used(
 
 def test_starter_click_sends_its_question(page: AppTest, model_server: FakeModelServer) -> None:
     page.button(key="chat_starter_Explain").click().run()
-    assert message_texts(page, "user") == ["Explain photosynthesis in simple words."]
+    assert message_texts(page, "user") == ["What is photosynthesis? Keep it short."]
     assert model_server.chat_requests
     assert not page.title
 

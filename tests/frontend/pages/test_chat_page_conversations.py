@@ -51,12 +51,15 @@ def test_chat_is_listed_and_has_its_own_url(
     assert len(model_server.chat_requests) == 1
 
 
-def test_url_of_an_unknown_chat_shows_an_error(page: AppTest) -> None:
+def test_url_of_an_unknown_chat_offers_a_new_one(page: AppTest) -> None:
     page.query_params["chat"] = "nosuch"
     page.run()
-    assert "Conversation not found" in warnings(page)
+    assert "This chat was not found" in warnings(page)
     assert "chat" not in page.query_params
     assert not page.exception
+    page.button(key="chat_problem_action").click().run()
+    assert page.title[0].value == "What can I help with?"
+    assert not page.warning
 
 
 def test_open_chat_restores_its_settings(page: AppTest) -> None:
