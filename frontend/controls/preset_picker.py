@@ -17,7 +17,7 @@ KEY, NAME_KEY = "preset", "preset_name"
 MAX_NAME_CHARACTERS = 60
 WAIT_SECONDS = 1.0  # for a saved preset; presets.js holds back what is typed meanwhile
 _ERROR_KEY, _SELECTED_KEY = "preset_error", "preset_selected"
-# Balanced keeps the model server's defaults: SmolLM2 was tuned for a low temperature.
+# Balanced keeps the defaults that suit the model.
 BUILT_IN_PRESETS: Mapping[str, dict[str, Any]] = {
     "Precise": {"temperature": 0.2, "top_p": 0.9},
     "Balanced": {},

@@ -22,6 +22,7 @@ pytestmark = needs_chromium
 MARKDOWN = (
     "# T\n\n- *a* --> b\n\n```html\n<!-- x --> </textarea>\n```\n\u05d0 \U0001f600 \u2028 &amp; \"'"
 )
+CODE = "<!-- x --> </textarea>"
 HEBREW = "שלום English עולם.\n\n- אחד\n- two\n\n> ציטוט\n\n| א | ב |\n|---|---|\n| ג | ד |"
 # Whether the element with this text runs from right to left, and is at the right.
 RUNS_LEFTWARD = """([selector, text]) => {
@@ -120,8 +121,9 @@ def test_one_click_copies_a_message_as_markdown(
     is_touch: bool, stack: Stack, browser: Browser
 ) -> None:
     stack.model.replies.append(stream_reply([MARKDOWN]))
+    permissions = ["clipboard-read", "clipboard-write"]
     with browser.new_context(
-        has_touch=is_touch, permissions=["clipboard-read", "clipboard-write"]
+        has_touch=is_touch, is_mobile=is_touch, permissions=permissions
     ) as context:
         page = context.new_page()
         page.goto(stack.url)
@@ -132,6 +134,11 @@ def test_one_click_copies_a_message_as_markdown(
             button.tap() if is_touch else button.click()
             page.wait_for_selector(".copy-message >> text=Copied")
             assert page.evaluate("navigator.clipboard.readText()") == text
+        code = page.locator("[data-testid=stCode] button")
+        if not is_touch:
+            page.hover("[data-testid=stCode]")
+        code.tap() if is_touch else code.click()
+        wait_until(lambda: page.evaluate("navigator.clipboard.readText()") == CODE, page)
         page.wait_for_selector(".copy-message >> text=Copied", state="detached")
 
 
