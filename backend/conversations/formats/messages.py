@@ -1,6 +1,6 @@
 """Messages as OpenAI's API and Open WebUI write them."""
 
-from typing import Any
+from datetime import datetime
 
 from backend.conversations.formats.attachments import (
     leave_out_files,
@@ -23,6 +23,8 @@ from backend.conversations.formats.imported_chat import ImportedChat
 from backend.conversations.formats.message_tree import ImportedMessage
 from backend.json_values import as_dict, as_dict_list, content_text
 from backend.model_server.answers.reasoning import parts_of
+
+_TIME_FIELDS = ("timestamp", "created_at", "create_time", "createdAt", "created")
 
 
 def add_messages(chat: ImportedChat, source: object) -> None:
@@ -80,6 +82,8 @@ def _read_answer(chat: ImportedChat, message: ImportedMessage, source: Json) -> 
         message.state = "interrupted"
 
 
-def _created_at(source: Json) -> Any:
-    names = ("timestamp", "created_at", "create_time", "createdAt", "created")
-    return next(filter(None, (parse_timestamp(source.get(name)) for name in names)), None)
+def _created_at(source: Json) -> datetime | None:
+    for name in _TIME_FIELDS:
+        if name in source and (moment := parse_timestamp(source[name])):
+            return moment
+    return None
