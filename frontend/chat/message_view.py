@@ -134,7 +134,8 @@ def copy_button(text: str) -> None:
         encoded = b64encode(text.encode(errors="replace")).decode()
         st.html(
             f'<button type="button" class="copy-message" data-text="{encoded}">'
-            '<span class="icon" aria-hidden="true"></span><span class="label" aria-live="polite">Copy</span></button>',
+            '<span class="icon" aria-hidden="true"></span>'
+            '<span class="label" aria-live="polite">Copy</span></button>',
             width="content",
         )
 
