@@ -93,9 +93,39 @@ class StreamOptions(_PassthroughModel):
 
 
 class ResponseFormat(_PassthroughModel):
-    """`text`, `json_object`, or `json_schema` with the schema in the field of that name."""
+    """`text`, `json_object`, or `json_schema` with `{"schema": …}` in the field of that name."""
+
+    # `_has_schema` as JSON Schema, for the OpenAPI description.
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"properties": {"type": {"enum": ["text", "json_object"]}}},
+                {
+                    "required": ["json_schema"],
+                    "properties": {
+                        "json_schema": {
+                            "type": "object",
+                            "required": ["schema"],
+                            "properties": {"schema": {"type": "object"}},
+                        }
+                    },
+                },
+                {"required": ["schema"], "properties": {"schema": {"type": "object"}}},
+            ]
+        }
+    )
 
     type: Literal["text", "json_object", "json_schema"]
+
+    @model_validator(mode="after")
+    def _has_schema(self) -> Self:
+        fields = self.model_extra or {}
+        definition = fields.get("json_schema")
+        has_schema = isinstance(definition, dict) and "schema" in definition
+        # llama.cpp also takes the schema beside `type`.
+        if self.type == "json_schema" and not has_schema and "schema" not in fields:
+            raise ValueError('json_schema requires a schema: {"name": "answer", "schema": {}}')
+        return self
 
 
 class ExtensionOptions(BaseModel):

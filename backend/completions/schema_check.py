@@ -5,7 +5,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from backend.errors import SchemaRejectedError, SchemaWorkerUnavailableError, TooManyRequestsError
 from backend.json_schema.errors import SchemaError
-from backend.json_schema.limits import check_passthrough_schema
+from backend.json_schema.prepare import prepare_passthrough
 from backend.json_schema.worker import WorkerBusyError, WorkerPool, WorkerUnavailableError
 
 Arguments = ParamSpec("Arguments")
@@ -22,7 +22,9 @@ _RAW_GRAMMAR = (
 async def check_request_schemas(
     body: dict[str, Any], workers: WorkerPool, *, allows_grammar: bool
 ) -> None:
-    """Check every schema that the model server would compile.
+    """Check every schema in `body` that the model server would compile.
+
+    One that model servers cannot take as it is, is replaced.
 
     Raises:
         SchemaRejectedError: A schema must not be sent; 600 bytes of it can crash a model server.
@@ -31,8 +33,8 @@ async def check_request_schemas(
         raise SchemaRejectedError(
             _RAW_GRAMMAR, code="schema_unsupported", param="grammar", pointer=""
         )
-    for param, schema in _request_schemas(body):
-        await run_in_schema_worker(workers, param, check_passthrough_schema, schema)
+    for param, holder, name in _request_schemas(body):
+        holder[name] = await run_in_schema_worker(workers, param, prepare_passthrough, holder[name])
 
 
 async def run_in_schema_worker(
@@ -61,17 +63,20 @@ async def run_in_schema_worker(
         raise SchemaWorkerUnavailableError(f"{error} The API's log says why.") from error
 
 
-def _request_schemas(body: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield each schema with the field it is in; llama.cpp has two fields of its own."""
+def _request_schemas(body: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], str]]:
+    """Yield the field of each schema, what holds it, and its name there.
+
+    llama.cpp has two fields of its own.
+    """
     response_format = body.get("response_format") or {}
     definition = response_format.get("json_schema")
     if isinstance(definition, dict) and "schema" in definition:
-        yield "response_format", definition["schema"]
+        yield "response_format", definition, "schema"
     if "schema" in response_format:
-        yield "response_format", response_format["schema"]
+        yield "response_format", response_format, "schema"
     if "json_schema" in body:
-        yield "json_schema", body["json_schema"]
+        yield "json_schema", body, "json_schema"
     for number, tool in enumerate(body.get("tools") or ()):
         function = tool.get("function")
         if isinstance(function, dict) and function.get("parameters") is not None:
-            yield f"tools.{number}", function["parameters"]
+            yield f"tools.{number}", function, "parameters"

@@ -16,7 +16,8 @@ def array_shape(schema: Schema) -> tuple[list[Any], Any, int, int]:
     prefix, items = schema.get("prefixItems", []), schema.get("items", True)
     if isinstance(items, list):  # before draft 2020-12
         prefix, items = items, schema.get("additionalItems", True)
-    minimum, maximum = schema.get("minItems", 0), schema.get("maxItems", MAX_ITEMS)
+    minimum = schema.get("minItems", 0)
+    maximum = schema.get("maxItems", max(minimum, MAX_ITEMS))
     if "contains" in schema:
         minimum = max(minimum, schema.get("minContains", 1))
         maximum = min(maximum, schema.get("maxContains", maximum))

@@ -15,9 +15,14 @@ from backend.json_schema.errors import (
     SchemaUnsupportedError,
 )
 from backend.json_schema.expansion import max_applied_subschemas
-from backend.json_schema.grammar_cost import check_grammar_cost
-from backend.json_schema.references import Path, References, json_pointer, subschemas
-from backend.json_schema.regex_cost import matcher_cost
+from backend.json_schema.references import (
+    Path,
+    References,
+    encode_references,
+    json_pointer,
+    subschemas,
+)
+from backend.json_schema.regex_cost import matcher_cost, minimum_repetition
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 32
@@ -26,6 +31,7 @@ MAX_TOTAL_PROPERTIES = 1000
 MAX_ENUM = 1000
 MAX_TOTAL_ENUM = 5000
 MAX_ALTERNATIVES = 64
+MAX_COUNT = 1998  # a grammar cannot count as far as 2,000
 MAX_PATTERN_CHARACTERS = 1000
 MAX_MATCHER_COST = 200_000  # of all patterns together, see matcher_cost
 _MAX_ENTRIES = (
@@ -33,6 +39,7 @@ _MAX_ENTRIES = (
     ("type", 7),
     *((keyword, MAX_ALTERNATIVES) for keyword in ("allOf", "anyOf", "oneOf")),
 )
+_MINIMUM_COUNTS = ("minItems", "minContains", "minLength")
 _DYNAMIC_REFERENCES = ("$dynamicRef", "$recursiveRef")
 _NOT_A_SCHEMA = "A schema must be an object or a boolean."
 
@@ -47,21 +54,7 @@ def check_schema(schema: Any) -> None:
     """
     _check_limits(schema)
     if isinstance(schema, dict):
-        _check_metaschema(schema)
-
-
-def check_passthrough_schema(schema: Any) -> None:
-    """Check a schema that is sent to the model server unchanged.
-
-    Whether its keywords are valid is left to the model server. What would crash the server, or
-    block it for every client, is rejected.
-
-    Raises:
-        SchemaError: As in check_schema, and SchemaTooLargeError if the grammar costs too much.
-    """
-    _check_limits(schema)
-    if isinstance(schema, dict):
-        check_grammar_cost(schema)
+        _check_metaschema(encode_references(schema))
 
 
 def _check_limits(schema: Any) -> None:
@@ -145,6 +138,9 @@ class _SchemaWalker:
             raise SchemaTooLargeError(
                 f"Too many enum values: the limit is {MAX_TOTAL_ENUM:,} in total.", pointer
             )
+        for keyword in _MINIMUM_COUNTS:
+            _check_count(keyword, schema.get(keyword), pointer)
+        _check_count("pattern", minimum_repetition(str(schema.get("pattern", ""))), pointer)
         for pattern in _patterns(schema):
             if len(pattern) > MAX_PATTERN_CHARACTERS:
                 raise SchemaTooLargeError(
@@ -156,6 +152,15 @@ class _SchemaWalker:
                 "The patterns are too expensive. Use smaller repetition counts and no lookaround.",
                 pointer,
             )
+
+
+def _check_count(keyword: str, count: Any, pointer: str) -> None:
+    if isinstance(count, int | float) and count > MAX_COUNT:
+        raise SchemaTooLargeError(
+            f"{keyword} requires {count:,}, but a grammar can count only to {MAX_COUNT:,}. "
+            "Lower it.",
+            pointer,
+        )
 
 
 def _patterns(schema: dict[str, Any]) -> list[str]:

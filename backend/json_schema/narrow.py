@@ -5,6 +5,7 @@ what a grammar cannot express is rewritten (a range as its values, a format as a
 everything gets a maximum length, and what only validation can check is reported.
 """
 
+import sys
 from bisect import bisect_left
 from contextlib import suppress
 from dataclasses import dataclass
@@ -50,6 +51,16 @@ def narrow(schema: Any, *, characters: int, level: int = 0) -> NarrowedSchema:
         return search.smallest()
     limit = int(largest.max_characters * LEVEL_RATIO**level)
     return search.largest_within(limit) or search.smallest()
+
+
+def check_satisfiable(schema: Any) -> None:
+    """Check that a checked schema has a valid value, however long.
+
+    Raises:
+        SchemaUnsatisfiableError: It has none.
+        SchemaTooLargeError: It expands to too many schemas to tell.
+    """
+    _BudgetSearch(NormalizedSchema(schema), sys.maxsize, is_loose=True).smallest()
 
 
 class _BudgetSearch:

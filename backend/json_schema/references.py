@@ -1,10 +1,13 @@
 """Find the subschemas of a schema and resolve its local references. Nothing is fetched."""
 
+import copy
+import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
-from backend.json_schema.errors import SchemaInvalidError, SchemaUnsupportedError
+from backend.json_schema.errors import SchemaError, SchemaInvalidError, SchemaUnsupportedError
 
 # Keywords whose value is a schema, a list of schemas, or schemas by name.
 SCHEMA_KEYWORDS = frozenset(
@@ -36,6 +39,9 @@ IN_PLACE_APPLICATORS = frozenset(
     ["allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependencies", "dependentSchemas"]
 )
 
+# Besides letters, digits and "_.-~" (RFC 3986).
+_FRAGMENT_CHARACTERS = "%/?:@!$&'()*+,;="
+
 Path = tuple[str, ...]
 
 
@@ -56,6 +62,42 @@ def subschemas(schema: dict[str, Any]) -> Iterator[tuple[Path, Any]]:
                 yield (keyword, str(index)), child
         elif keyword in SCHEMA_KEYWORDS:
             yield (keyword,), value
+
+
+def encode_references(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema within the limits with every `$ref` as a valid URI; itself, if all are.
+
+    Many generators write names into a `$ref` as they are: `#/$defs/Größe`, `#/$defs/List[int]`.
+    """
+    if not any(True for _ in _unencoded(schema)):
+        return schema
+    encoded = copy.deepcopy(schema)
+    for subschema in list(_unencoded(encoded)):
+        subschema["$ref"] = _encode(subschema["$ref"])
+    return encoded
+
+
+def _unencoded(root: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the schemas whose reference is not a valid URI."""
+    references, visited = References(root), set[int]()
+    pending: list[Any] = [root]
+    while pending:
+        schema = pending.pop()
+        if not isinstance(schema, dict) or id(schema) in visited:
+            continue
+        visited.add(id(schema))
+        pending.extend(child for _, child in subschemas(schema))
+        if isinstance(reference := schema.get("$ref"), str):
+            with suppress(SchemaError):  # the validator says so too
+                pending.append(references.resolve(reference)[1])
+            if _encode(reference) != reference:
+                yield schema
+
+
+def _encode(reference: str) -> str:
+    document, sharp, fragment = reference.partition("#")
+    fragment = re.sub("%(?![0-9A-Fa-f]{2})", "%25", fragment)
+    return f"{document}{sharp}{quote(fragment, safe=_FRAGMENT_CHARACTERS)}"
 
 
 class References:

@@ -56,6 +56,29 @@ def matcher_cost(pattern: str) -> int:
     return cost.expanded * (BACKTRACKING_FACTOR if _BACKTRACKING.search(pattern) else 1)
 
 
+def minimum_repetition(pattern: str) -> int:
+    """Return the largest number of repetitions that a part of a pattern requires."""
+    counted = [token for token in _TOKEN.finditer(pattern) if token["minimum"] is not None]
+    return max((_repetitions(token)[0] for token in counted), default=0)
+
+
+def is_convertible(pattern: str) -> bool:
+    """Return False for a valid pattern that llama.cpp's converter answers with an error.
+
+    That is one with a null character, with an escaped `$` at its end, that repeats nothing, as in
+    `^*`, or that repeats a letter outside ASCII, of which only the last byte is repeated. It
+    accepts any string for others that it does not know.
+    """
+    last = "("
+    for token in _TOKEN.finditer(pattern):
+        is_repetition = token["quantifier"] or token["minimum"] is not None
+        is_repeatable = not last.startswith(("^", "|", "(")) and (last.isascii() or len(last) > 1)
+        if is_repetition and not is_repeatable:
+            return False
+        last = token[0]
+    return "\0" not in pattern and last != r"\$"
+
+
 def _repetitions(token: re.Match[str]) -> tuple[int, int]:
     if token["quantifier"]:
         return (0 if token["quantifier"] in "?*" else 1), 1

@@ -10,7 +10,7 @@ import jiter
 import jsonschema_rs
 
 from backend.json_schema.expansion import max_applied_subschemas
-from backend.json_schema.references import json_pointer
+from backend.json_schema.references import encode_references, json_pointer
 
 MAX_ISSUES = 20
 MAX_MESSAGE_CHARACTERS = 300
@@ -49,7 +49,11 @@ class SchemaValidator:
 
     def __init__(self, schema: Any, max_applied: int | None = None) -> None:
         """Accept a checked schema, and its max_applied_subschemas if already computed."""
-        self._validator = jsonschema_rs.validator_for(schema, validate_formats=True, offline=True)
+        self._validator = jsonschema_rs.validator_for(
+            encode_references(schema) if isinstance(schema, dict) else schema,
+            validate_formats=True,
+            offline=True,
+        )
         self._max_applied = max_applied_subschemas(schema) if max_applied is None else max_applied
 
     def validate(self, text: str) -> ValidationResult:

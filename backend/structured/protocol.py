@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
 from backend.completions.receipt import Receipt
 from backend.json_schema.validator import ValidationIssue
@@ -21,7 +21,10 @@ class JsonSchemaDefinition(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")] = "answer"
-    json_schema: Annotated[dict[str, Any] | bool, Field(alias="schema")]
+    # Checked where the schemas of /chat are.
+    json_schema: Annotated[
+        Any, Field(alias="schema"), WithJsonSchema({"type": ["object", "boolean"]})
+    ]
     strict: Annotated[
         bool | None, Field(description="Ignored: every answer fits all of the schema.")
     ] = None
