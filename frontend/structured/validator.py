@@ -1,7 +1,9 @@
 """Validating text against a JSON Schema, in the same way for every method."""
 
+import re
 from itertools import islice
 from typing import Any
+from urllib.parse import quote
 
 import jsonschema_rs
 from pydantic_core import from_json
@@ -10,6 +12,9 @@ import strict_json
 from api.structured_response import ValidationIssue
 
 MAX_ISSUES = 20
+# Besides letters, digits and "_.-~" (RFC 3986).
+_URI_CHARACTERS = "#%/?:@!$&'()*+,;="
+_DATA_KEYWORDS = frozenset(["const", "default", "enum", "examples"])
 _FENCE = "```"  # the JSON grammar allows it, and the API removes it too
 
 
@@ -23,7 +28,9 @@ class SchemaValidator:
             jsonschema_rs.ValidationError: Not a valid JSON Schema.
             ValueError: The schema is nested too deeply or not JSON.
         """
-        self._validator = jsonschema_rs.validator_for(schema, validate_formats=True, offline=True)
+        self._validator = jsonschema_rs.validator_for(
+            _with_encoded_references(schema), validate_formats=True, offline=True
+        )
 
     def issues(self, text: str) -> list[ValidationIssue]:
         """Return the validation errors; a Markdown code fence around the JSON is ignored."""
@@ -42,6 +49,27 @@ class SchemaValidator:
             )
             for error in errors
         ]
+
+
+def _with_encoded_references(value: Any) -> Any:
+    """Return a schema with every `$ref` as a URI: many generators write `#/$defs/Größe`."""
+    try:
+        return _encode(value)
+    except RecursionError:
+        return value  # the validator says that it is nested too deeply
+
+
+def _encode(value: Any, keyword: str = "") -> Any:
+    if keyword in _DATA_KEYWORDS:
+        return value
+    if isinstance(value, dict):
+        return {name: _encode(child, name) for name, child in value.items()}
+    if isinstance(value, list):
+        return [_encode(child) for child in value]
+    if keyword == "$ref" and isinstance(value, str):
+        encoded = re.sub("%(?![0-9A-Fa-f]{2})", "%25", value)
+        return quote(encoded, safe=_URI_CHARACTERS)
+    return value
 
 
 def _strip_fence(text: str) -> str:

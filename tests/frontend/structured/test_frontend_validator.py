@@ -82,3 +82,18 @@ def test_remote_references_are_not_fetched(keyword: str) -> None:
             SchemaValidator({keyword: f"http://127.0.0.1:{listener.getsockname()[1]}/schema"})
         thread.join()
     assert not was_called.is_set()
+
+
+@pytest.mark.parametrize("name", ["Größe", "a b", "List[int]", "Map<K,V>", "100%", "a%C3%A4"])
+def test_reference_may_have_any_characters(name: str) -> None:
+    schema = {
+        "$defs": {name.replace("%C3%A4", "ä"): {"type": "integer"}},
+        "$ref": f"#/$defs/{name}",
+    }
+    validator = SchemaValidator(schema)
+    assert validator.issues("1") == []
+    assert [issue.keyword for issue in validator.issues('"x"')] == ["type"]
+
+
+def test_data_like_a_reference_is_compared_as_it_is() -> None:
+    assert SchemaValidator({"const": {"$ref": "#/ä"}}).issues('{"$ref": "#/ä"}') == []
