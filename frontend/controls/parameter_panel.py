@@ -124,7 +124,7 @@ def _seed(field: Parameter) -> None:
     )
     if text and parameters.parse_seed(text) is None:
         st.error(
-            f"Enter a whole number from -1 to {parameters.MAX_SEED:,}. The seed is not sent.",
+            "Enter -1, or a whole number below 2^63. The seed is not sent.",
             icon=":material/error:",
         )
 

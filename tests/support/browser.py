@@ -164,7 +164,7 @@ LOW_CONTRAST_TEXTS = """() => {
       part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
   };
-  const contrast = (element) => {
+  const contrast = (element, inkStyle = getComputedStyle(element)) => {
     let opacity = 1;
     const layers = [];
     for (let around = element; around; around = around.parentElement) {
@@ -173,20 +173,31 @@ LOW_CONTRAST_TEXTS = """() => {
       layers.unshift(parse(style.backgroundColor));
     }
     const ground = layers.reduce((below, top) => over(top, below), [255, 255, 255, 1]);
-    const ink = parse(getComputedStyle(element).color);
+    const ink = parse(inkStyle.webkitTextFillColor);
     ink[3] *= opacity;
     const [light, dark] = [luminance(over(ink, ground)), luminance(ground)].sort((a, b) => b - a);
     return (light + 0.05) / (dark + 0.05);
   };
+  // Menus and dialogs are outside of the app's element. Text of one pixel is for screen readers.
+  const isVisible = (element) => element.checkVisibility({ visibilityProperty: true }) &&
+    !element.closest("noscript") && element.getBoundingClientRect().width > 1;
   const faint = [];
+  const add = (ratio, text) => {
+    if (ratio < 4.5) faint.push(`${ratio.toFixed(2)} ${text}`);
+  };
   const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   for (let text; (text = texts.nextNode()); ) {
     const element = text.parentElement;
     const isIcon = getComputedStyle(element).fontFamily.includes("Material");
-    const isVisible = element.checkVisibility({ visibilityProperty: true });
-    if (!text.textContent.trim() || isIcon || !isVisible || !element.closest(".stApp")) continue;
-    const ratio = contrast(element);
-    if (ratio < 4.5) faint.push(`${ratio.toFixed(2)} ${text.textContent}`);
+    if (!text.textContent.trim() || isIcon || !isVisible(element)) continue;
+    add(contrast(element), text.textContent);
+  }
+  for (const field of document.querySelectorAll(":is(input, textarea):not([type=file])")) {
+    if (!isVisible(field)) continue;
+    const isEmpty = field.value === "";
+    if (isEmpty && !field.placeholder) continue;
+    const style = getComputedStyle(field, isEmpty ? "::placeholder" : null);
+    add(contrast(field, style), field.value || field.placeholder);
   }
   return faint;
 }"""

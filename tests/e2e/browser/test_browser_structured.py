@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -81,6 +82,13 @@ def type_schema(page: Page, schema: object) -> None:
     page.fill(SCHEMA, schema if isinstance(schema, str) else json.dumps(schema))
     page.press(SCHEMA, "Tab")
     page.wait_for_timeout(300)  # until it is sent
+    page.wait_for_selector(IDLE)
+
+
+def run_to_its_end(page: Page) -> None:
+    page.click(START)
+    page.wait_for_timeout(300)  # until it has started
+    page.wait_for_selector(STOP, state="detached")
     page.wait_for_selector(IDLE)
 
 
@@ -192,6 +200,47 @@ def test_hostile_output_loads_nothing_and_runs_nothing(page: Page, model: FakeMo
     assert page.locator(".stMain :is(img, iframe, script)").count() == 0
     assert not [url for url in requests if "evil" in url]
     assert page.title() == "SmolChat"
+
+
+LINKS = "[x](http://evil.test/x) ![i](http://evil.test/i.png) <http://evil.test/a> www.evil.test"
+MARKUP = f"{LINKS} a@evil.test <b>b</b> $x^2$ :red[r] :material/home: :smile: **bold** `c`"
+HOSTILE_SCHEMAS: list[dict[str, Any]] = [
+    {"$ref": "http://evil.test/schema"},
+    {"$ref": f"#/{MARKUP}"},
+    {"$id": f"http://evil.test/{LINKS}", "$ref": "other"},
+    {"type": MARKUP},
+    {"properties": {MARKUP: {"type": MARKUP}}},
+    {"properties": {MARKUP: {"pattern": f"({LINKS}"}}, "required": [MARKUP]},
+    {"properties": {MARKUP: False}, "required": [MARKUP]},
+]
+
+
+def test_hostile_schema_is_only_text(page: Page, model: FakeModelServer) -> None:
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    texts = []
+    for schema in HOSTILE_SCHEMAS:
+        type_schema(page, schema)
+        model.replies.extend([json_reply({})] * 3)
+        run_to_its_end(page)
+        model.replies.clear()
+        texts += page.locator("[data-testid=stAlert]").all_inner_texts()
+        assert_is_text(page)
+    hostile = {"title": MARKUP, MARKUP: MARKUP, "year": MARKUP}
+    type_schema(page, FILM | {"properties": {"title": {"enum": [MARKUP[:-1]]}, "year": {}}})
+    model.replies += [json_reply(hostile)] * 3
+    run_to_its_end(page)
+    open_details(page)
+    assert_is_text(page)
+    assert MARKUP[:100] in page.inner_text("[class*=st-key-structured_fault_]")
+    assert any("http://evil.test/schema" in text for text in texts)
+    assert not [url for url in requests if "evil" in url]
+
+
+def assert_is_text(page: Page) -> None:
+    active = ".stApp :is(a[href*=evil], [href^=mailto], .stMain img, .stMain .katex, .stMain b)"
+    assert page.locator(active).all_inner_texts() == []
+    assert page.locator(".stMain [data-testid=stAlert] :is(strong, [role=img])").count() == 0
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

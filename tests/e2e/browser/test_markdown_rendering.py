@@ -34,9 +34,12 @@ LITERAL_TEXTS = [
 INDENTED = '    if a < b:\n        print(f"{a}: $5 *x*")'
 FORMULAS = [
     r"\(x^2\)\(|y|\)2",
+    r"**$O(n)$** for $5-$10, $\$0.60$ and $PATH/$HOME",
+    r"$\$5 + \$x$ of 50% H$_2$O",
     "$$\n\\begin{align}\na &= b \\\\[99em]\n|c| &< \\binom{d}{e}\n\\end{align}\n$$",
     "\\[ \\text{a \\& b} \\xrightarrow{f} \\left\\{ \\frac{\\sqrt{x}}{\\bar y} \\right\\| \\]",
 ]
+FORMULA_COUNT = 7
 
 
 @pytest.fixture(scope="module")
@@ -90,9 +93,11 @@ def test_formula_is_rendered_in_a_limited_size(render: Render) -> None:
     answer = render(
         "\n\n".join(FORMULAS) + "\n\n- - ```\n    code\n    ```\n\n> ```py\n> code\n> ```"
     )
-    answer.locator(".katex").nth(len(FORMULAS)).wait_for()
+    answer.locator(".katex").nth(FORMULA_COUNT - 1).wait_for()
     answer.locator("li li, blockquote pre code").nth(1).wait_for()
-    assert answer.locator(".katex").count() == len(FORMULAS) + 1
+    assert answer.locator(".katex").count() == FORMULA_COUNT
+    assert " for $5-$10, $0.60 and $PATH/$HOME" in answer.inner_text()
+    assert answer.locator(".katex-html").all_inner_texts()[3].replace("\n", "") == "$5+$x"
     assert "cc0000" not in answer.inner_html()  # the colour of KaTeX errors
     assert answer.locator("li li, blockquote pre code").count() == 2
     assert answer.evaluate("answer => answer.scrollHeight") < 900

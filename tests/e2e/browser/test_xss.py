@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -24,13 +25,16 @@ pytestmark = needs_chromium
 
 LINE = (
     "<img src=http://evil.test/i onerror=document.title='owned'> ![x](http://evil.test/t.png) "
-    "[run](javascript:document.title='owned') :material/home: $x$"
+    "[run](javascript:document.title='owned') :material/home: $x$ http://evil.test www.evil.test"
 )
-# Active elements that are not part of the page itself, whose scripts have its own origin.
+PRESET = "[x](http://evil.test) :material/home: $x$ www.evil.test"
+# Active elements that are not part of the page itself, whose scripts have its own origin. Only what
+# a model writes may have links.
 FOREIGN_ELEMENTS = """() => [...document.querySelectorAll(
   "body :is(img, iframe, object, embed, script, base, svg image, [onerror], [onload])," +
-  "body [href^='javascript']"
-)].filter((node) => !(node.src ?? "").startsWith(location.origin + "/"))
+  "body [href^='javascript'], body [href*=evil]"
+)].filter((node) => !node.matches("[data-testid=stChatMessage] [data-testid=stMarkdown] a"))
+  .filter((node) => !(node.src ?? "").startsWith(location.origin + "/"))
   .filter((node) => node.parentElement !== document.body && !node.closest("[data-testid$=Logo]"))
   .map((node) => node.outerHTML.slice(0, 200))"""
 
@@ -71,6 +75,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         entry["dmr"] = {"parameters": LINE, "quantization": LINE, "context_window": 8192}
         models = {"object": "list", "data": [entry, entry | {"id": "ai/smollm2:latest"}]}
         stack.model.models = Reply(200, JSON, [json.dumps(models).encode()])
+        body = {"parameters": {"temperature": 0.77}}
+        httpx.put(f"{stack.api_url}/presets/{quote(PRESET, safe='')}", json=body).raise_for_status()
         yield stack
 
 
@@ -126,6 +132,7 @@ def test_hostile_conversation_is_harmless(monitored: MonitoredPage) -> None:
         expander.click()
     page.wait_for_selector("[data-testid=stChatMessage] details[open]")
     assert monitored.is_harmless(shows="<iframe", within="details[open] [data-testid=stMarkdown]")
+    assert monitored.is_harmless(shows=PRESET, within=".st-key-preset button")
     page.click(".st-key-model_choice input")
     assert monitored.is_harmless(shows="<img src=", within="[role=option]")
 
