@@ -7,7 +7,7 @@
   const messageSelector = "[class*=st-key-chat_user_], [class*=st-key-chat_answer_]";
   const endPixels = 5;
   const settleMilliseconds = 1500; // how long the page may still change after its script has run
-  const settleLimitMilliseconds = 10000;
+  const settleLimitMilliseconds = 30000;
   const nativeScrollTop = Object.getOwnPropertyDescriptor(Element.prototype, "scrollTop");
   let scroller = null; // Streamlit replaces it on another page
   let conversation, turn; // as rendered by the page
@@ -49,8 +49,8 @@
   };
   const isSettling = () => {
     const now = performance.now();
-    const isRunning = document.querySelector("[data-testid=stApp][data-test-script-state=running]");
-    if (isRunning && now < settlesAt) settlesAt = Math.min(now + settleMilliseconds, settleLimit);
+    const { testScriptState } = document.querySelector("[data-testid=stApp]")?.dataset ?? {};
+    if (testScriptState !== "notRunning" && now < settlesAt) settlesAt = Math.min(now + settleMilliseconds, settleLimit);
     return now < settlesAt;
   };
   // Only the reader scrolls up without the page getting shorter.

@@ -3,8 +3,12 @@
   const blocks = ["ul", "ol", "table", "blockquote"]
     .map((name) => `[data-testid=stMarkdownContainer] ${name}:not([dir])`)
     .join();
-  const onChange = () => {
-    for (const block of document.querySelectorAll(blocks)) block.dir = "auto";
+  let frame = 0; // once a frame
+  const onMutation = () => {
+    frame ||= requestAnimationFrame(() => {
+      frame = 0;
+      for (const block of document.querySelectorAll(blocks)) block.dir = "auto";
+    });
   };
-  new MutationObserver(onChange).observe(document.body, { childList: true, subtree: true });
+  new MutationObserver(onMutation).observe(document.body, { childList: true, subtree: true });
 })();
