@@ -77,7 +77,8 @@ class ReadyBanner(threading.Thread):
         )
 
     def _model_lines(self, model: str, server: dict[str, Any]) -> list[str]:
-        if server["state"] == "unreachable":  # the API's own message suggests `make run`
+        # The API's own message suggests `make run`, unless the cause is a proxy.
+        if server["state"] == "unreachable" and "the proxy" not in server["message"]:
             return [
                 f"Model  Can't reach the model server at {server['url']}. Start it,",
                 f"       or use the built-in one: {self._engine.override_hint} make run",

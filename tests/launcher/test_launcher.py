@@ -282,12 +282,24 @@ def test_banner_reports_an_unreachable_model_server() -> None:
         assert hint in stack.log
 
 
+def test_banner_reports_an_unreachable_proxy() -> None:
+    environment = {"DMR_BASE_URL": "http://models.example", "HTTP_PROXY": "http://127.0.0.1:9"}
+    with launched(environment) as stack:
+        stack.wait_for(READY)
+        assert "Model  Can't reach the proxy 127.0.0.1, port 9" in stack.log
+
+
 @pytest.mark.parametrize(
     ("environment", "message"),
     [
         ({"SMOLCHAT_ENGINE_MODEL": "/nonexistent/tiny.gguf"}, "/nonexistent/tiny.gguf"),
         ({"SMOLCHAT_MAX_TOKENS": "many"}, "SMOLCHAT_MAX_TOKENS"),
         ({"MODEL_ID": " "}, "MODEL_ID"),
+        ({"SMOLCHAT_LOCAL_HOSTS": "http://engine:12434"}, "SMOLCHAT_LOCAL_HOSTS: must be host"),
+        (
+            {"DMR_BASE_URL": "https://models.example/v1", "ALL_PROXY": "socks5://127.0.0.1:9"},
+            "ALL_PROXY: must be a proxy such as http",
+        ),
         ({"API_BASE_URL": "http://example.org"}, "API_BASE_URL: must be an address of this"),
         ({"API_BASE_URL": "http://localhost:99999"}, "API_BASE_URL: must be an address"),
         ({"API_BASE_URL": "http://localhost:0"}, "API_BASE_URL: must be an address"),
