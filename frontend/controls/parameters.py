@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 # Set by the page itself, so they cannot be among the additional parameters.
-RESERVED_FIELDS = frozenset({"messages", "model", "smolchat", "stream", "stream_options", "n"})
+RESERVED_FIELDS = frozenset(
+    {"messages", "model", "smolchat", "stream", "stream_options", "n", "n_cmpl"}
+)
 # The API's own limits.
 MAX_SAMPLER_STRENGTH = 100
 MAX_COUNT = 2**31 - 1

@@ -27,9 +27,7 @@ def local_timezone() -> tzinfo:
 
 def render_services(service: ServiceStatus, status: Status | None, settings: Settings) -> None:
     """Render the page, the API and the model server, in the order of a request."""
-    page_details = [
-        f"SmolChat {VERSION} · Streamlit {st.__version__} · Python {platform.python_version()}"
-    ]
+    page_details = [f"SmolChat {VERSION} · Python {platform.python_version()}"]
     _render_service("page", "This page", address=st.context.url, details=page_details)
     server = service.health.model_server if service.health else None
     _render_service(

@@ -115,7 +115,7 @@ def _render_failure(run: StructuredRun, failure: FailureDetails) -> None:
     with errors, st.container(key="structured_issues", gap="small"):
         st.markdown("**Errors**")
         _render_issues(failure.attempts[-1].errors if failure.attempts else [])
-    with text:
+    with text, st.container(key="structured_raw", gap="small"):
         st.markdown("**Raw text**")
         height = _code_height(failure.text)
         st.code(failure.text or " ", language=None, wrap_lines=True, height=height)

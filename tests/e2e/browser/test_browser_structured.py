@@ -13,7 +13,12 @@ from benchmarks.browser import IDLE
 from tests.support.api_server import running_api
 from tests.support.browser import LOW_CONTRAST_TEXTS, needs_chromium, running_page
 from tests.support.engine_process import running_engine
-from tests.support.fake_model_server import FakeModelServer, Reply, running_fake_model_server
+from tests.support.fake_model_server import (
+    FakeModelServer,
+    Reply,
+    running_fake_model_server,
+    stream_reply,
+)
 from tests.support.structured_responses import (
     EVENT,
     FILM,
@@ -200,6 +205,27 @@ def test_hostile_output_loads_nothing_and_runs_nothing(page: Page, model: FakeMo
     assert page.locator(".stMain :is(img, iframe, script)").count() == 0
     assert not [url for url in requests if "evil" in url]
     assert page.title() == "SmolChat"
+
+
+def test_raw_text_runs_from_right_to_left(page: Page, model: FakeModelServer) -> None:
+    select_schema(page, "Event")
+    model.replies += [stream_reply(["שלום עולם.\nHello."])] * 3
+    run_to_its_end(page)
+    code = page.locator(".st-key-structured_raw code")
+    sides = code.evaluate(
+        """code => {
+            const range = document.createRange();
+            return [...code.querySelectorAll("span")].filter(span => !span.children.length)
+              .map((span) => {
+                range.selectNodeContents(span.firstChild);
+                const text = range.getClientRects()[0].width > 1
+                  ? range.getClientRects()[0] : range.getClientRects()[1];
+                const box = code.getBoundingClientRect();
+                return text.left - box.left > box.right - text.right ? "right" : "left";
+              });
+        }"""
+    )
+    assert sides == ["right", "left"]
 
 
 LINKS = "[x](http://evil.test/x) ![i](http://evil.test/i.png) <http://evil.test/a> www.evil.test"

@@ -1,6 +1,7 @@
 """The Status page in AppTest, against the real API with a scripted model server."""
 
 import json
+import platform
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,7 +56,7 @@ def test_services_show_address_and_version(
     for text in (
         api_url,
         model_server.base_url,
-        f"Streamlit {st.__version__}",
+        f"SmolChat {VERSION} · Python {platform.python_version()}",
         "FastAPI ",
         f"{MODEL_ID} is ready.",
         "Docker Model Runner, version unknown",
@@ -137,7 +138,7 @@ def test_api_down_shows_the_next_step_and_the_page_details(
     page = open_page(f"http://localhost:{port}", monkeypatch, "status")
     assert f"`uvicorn backend.main:app --port {port}`" in page_text(page)
     assert page.button(key="service_retry")
-    assert f"Streamlit {st.__version__}" in page_text(page)
+    assert f"Python {platform.python_version()}" in page_text(page)
     assert "Not available: the API did not report it." in page_text(page)
     assert [expander.label for expander in page.main.expander] == ["Page settings"]
     assert all(link.proto.disabled for link in page.get("link_button"))
