@@ -15,6 +15,8 @@ MAX_COUNT = 2**31 - 1  # llama.cpp uses 32-bit integers
 MAX_PENALTY_WINDOW = 1_000_000
 
 MAX_SEED = 2**63 - 1  # OpenAI uses 64-bit integers
+# The description has its limits as floating-point numbers: this is the largest below 2**63.
+MAX_DESCRIBED_SEED = 2**63 - 1024
 MAX_SAMPLER_STRENGTH = 100  # far beyond any value that makes a difference
 
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -257,7 +259,9 @@ class CompletionRequest(_PassthroughModel):
         Field(description="Sequences that end the response when the model generates one."),
     ] = None
     seed: Annotated[
-        int | None, Field(ge=-1, le=MAX_SEED, description="Random seed; -1 picks one.")
+        Annotated[int, Field(ge=-1, le=MAX_SEED, json_schema_extra={"maximum": MAX_DESCRIBED_SEED})]
+        | None,
+        Field(description="Random seed; -1 picks one."),
     ] = None
 
     temperature: Annotated[
