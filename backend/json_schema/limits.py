@@ -39,7 +39,7 @@ _MAX_ENTRIES = (
     ("type", 7),
     *((keyword, MAX_ALTERNATIVES) for keyword in ("allOf", "anyOf", "oneOf")),
 )
-_MINIMUM_COUNTS = ("minItems", "minContains", "minLength")
+_MINIMUM_COUNTS = ("minItems", "minContains", "minLength", "minProperties")
 _DYNAMIC_REFERENCES = ("$dynamicRef", "$recursiveRef")
 _NOT_A_SCHEMA = "A schema must be an object or a boolean."
 
@@ -157,8 +157,7 @@ class _SchemaWalker:
 def _check_count(keyword: str, count: Any, pointer: str) -> None:
     if isinstance(count, int | float) and count > MAX_COUNT:
         raise SchemaTooLargeError(
-            f"{keyword} requires {count:,}, but a grammar can count only to {MAX_COUNT:,}. "
-            "Lower it.",
+            f"{keyword} requires too many: a grammar can count only to {MAX_COUNT:,}. Lower it.",
             pointer,
         )
 

@@ -1,8 +1,12 @@
 """Narrow a number schema to what a grammar can express: integer bounds or a list of values."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
 from typing import Any, Self
+
+from backend.json_schema.errors import SchemaTooLargeError
 
 MAX_VALUES = 128  # more of them slow a grammar down
 MAX_INTEGER = 999_999_999  # of an unbounded range
@@ -40,7 +44,24 @@ class NumberRange:
         return self.step is not None and self.step % 1 == 0
 
     def integer_schema(self) -> Schema | None:
-        """Return a schema of integers in the range, or None if it has none that can be enforced."""
+        """Return a schema of integers in the range, or None if it has none that can be enforced.
+
+        Raises:
+            SchemaTooLargeError: A number has too many digits to calculate with.
+        """
+        with _digit_limit():
+            return self._integer_schema()
+
+    def decimal_schema(self) -> Schema | None:
+        """Return evenly spaced numbers of the range, or None if they would be too many.
+
+        Raises:
+            SchemaTooLargeError: A number has too many digits to calculate with.
+        """
+        with _digit_limit():
+            return self._decimal_schema()
+
+    def _integer_schema(self) -> Schema | None:
         bounds = self._integer_bounds()
         if bounds is None:
             return None
@@ -55,8 +76,7 @@ class NumberRange:
             [value for value in self._multiples(self.step) if value == value.to_integral_value()]
         )
 
-    def decimal_schema(self) -> Schema | None:
-        """Return evenly spaced numbers of the range, or None if they would be too many."""
+    def _decimal_schema(self) -> Schema | None:
         if self.low is None or self.high is None:
             return None
         steps = map(Decimal, STEPS) if self.step is None else [self.step]
@@ -108,6 +128,16 @@ class NumberRange:
             or (self.is_high_inclusive and value == self.high)
         )
         return is_above and is_below
+
+
+@contextmanager
+def _digit_limit() -> Iterator[None]:
+    try:
+        yield
+    except InvalidOperation:
+        raise SchemaTooLargeError(
+            "The bounds or multipleOf of a number have too many digits. Use smaller numbers."
+        ) from None
 
 
 def _bound(

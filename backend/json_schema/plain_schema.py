@@ -33,7 +33,12 @@ _BOOLEAN_KEYWORDS = SCHEMA_KEYWORDS - {"items"}
 _IGNORED_MAPS = frozenset(["dependencies", "dependentSchemas", "patternProperties"])
 _LOWER_BOUNDS = ("minimum", "exclusiveMinimum")
 _UPPER_BOUNDS = ("maximum", "exclusiveMaximum")
-_COUNTS = ("minItems", "maxItems", "minLength", "maxLength")
+_COUNTS = {
+    "minItems": MAX_COUNT,
+    "maxItems": MAX_COUNT,
+    "minLength": MAX_COUNT,
+    "maxLength": 2**31 - 1,  # the converter refuses larger numbers
+}
 
 
 def plain_schema(schema: dict[str, Any]) -> dict[str, Any]:
@@ -91,7 +96,7 @@ class _PlainForm:
         if keyword == "$ref" and isinstance(value, str):
             return self._plain_reference(value)
         if keyword in _COUNTS:
-            return min(int(value), MAX_COUNT) if keyword == "maxItems" else int(value)
+            return min(int(value), _COUNTS[keyword])
         if isinstance(value, bool) and keyword in _BOOLEAN_KEYWORDS:
             return value
         if keyword in SCHEMA_MAP_KEYWORDS - _IGNORED_MAPS and isinstance(value, dict):
@@ -110,7 +115,7 @@ class _PlainForm:
         return f"#/$defs/{self._names[path]}"
 
     def _new_name(self, path: Path) -> str:
-        name = re.sub(r"[^A-Za-z0-9_-]+", "_", path[-1]) if path else "root"
+        name = re.sub(r"[^A-Za-z0-9_-]+", "_", path[-1] or "_") if path else "root"
         taken = {*self._names.values(), *self._root.get("$defs", {})}
         while name in taken:
             name += "_"
