@@ -136,6 +136,31 @@ def test_output_does_not_flicker_when_it_is_complete(page: Page, model: FakeMode
     assert page.evaluate(f"document.querySelector({OUTPUT!r}).isFirst")
 
 
+def test_nothing_of_a_former_view_stays_below_a_new_one(page: Page, model: FakeModelServer) -> None:
+    former = f"{DOWNLOAD}, .st-key-structured_details, .st-key-structured_raw"
+    select_schema(page, "Event")
+    for replies in ([json_reply(EVENT)], [json_reply({"name": 1})] * 3):
+        model.replies.extend(replies)
+        run_to_its_end(page)
+        page.wait_for_selector(former)
+        model.replies.append(hanging_reply('{"name": "Concert", "date": "20'))
+        page.click(START)
+        page.wait_for_selector(f"{OUTPUT} >> text=Concert")
+        assert page.locator(former).count() == 0
+        page.click(STOP)
+        page.wait_for_selector("text=Stopped.")
+    page.click("text=Benchmark")
+    page.fill(".st-key-structured_repetitions input", "1")
+    model.replies.append(Reply(delay_seconds=60))
+    page.click(START)
+    page.wait_for_selector("text=0 of 4")
+    assert page.locator(OUTPUT).count() == 0
+    page.click("text=Generate")
+    page.wait_for_selector("text=Stopped.")
+    assert page.locator(".st-key-structured_about, .st-key-structured_plan").count() == 0
+    page.click(STOP)
+
+
 def test_shortcuts_start_stop_and_copy_partial_output(
     url: str, browser: Browser, model: FakeModelServer
 ) -> None:
