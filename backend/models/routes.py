@@ -3,7 +3,8 @@
 import re
 from typing import Any, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse
 from pydantic import BaseModel
 
 from backend.errors import ModelNotFoundError
@@ -40,8 +41,6 @@ class ModelList(BaseModel):
 
 @router.get("/v1/models", responses=MODEL_SERVER_RESPONSES)
 @router.get("/models", responses=MODEL_SERVER_RESPONSES)
-@router.get("/v1/models/", include_in_schema=False)  # not the model without a name
-@router.get("/models/", include_in_schema=False)
 async def list_models(state: AppStateDep) -> ModelList:
     """List the models that can be requested, with their metadata.
 
@@ -50,10 +49,14 @@ async def list_models(state: AppStateDep) -> ModelList:
     return ModelList(data=[_model(entry) for entry in await _entries(state)])
 
 
-@router.get("/v1/models/{model_id:path}", responses=MODEL_SERVER_RESPONSES)
-@router.get("/models/{model_id:path}", responses=MODEL_SERVER_RESPONSES)
-async def get_model(model_id: str, state: AppStateDep) -> Model:
+@router.get("/v1/models/{model_id:path}", response_model=Model, responses=MODEL_SERVER_RESPONSES)
+@router.get("/models/{model_id:path}", response_model=Model, responses=MODEL_SERVER_RESPONSES)
+async def get_model(
+    model_id: str, request: Request, state: AppStateDep
+) -> Model | RedirectResponse:
     """Return one model of the list by any of its names, with or without registry and tag."""
+    if request.scope["path"].endswith("/models/"):  # the list
+        return RedirectResponse("../models")
     discovery = state.model_server.discovery
     entry = find_named_model(model_id, await _entries(state))
     if entry is None and (discovery.is_docker or same_model(model_id, state.settings.model_id)):

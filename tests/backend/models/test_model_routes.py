@@ -121,7 +121,7 @@ async def test_unknown_model_returns_404_in_openais_shape(
 
 async def test_list_with_a_slash_at_its_end_is_the_list(api_client: httpx.AsyncClient) -> None:
     for path in ("/models/", "/v1/models/"):
-        assert (await api_client.get(path)).json()["object"] == "list"
+        assert (await api_client.get(path, follow_redirects=True)).json()["object"] == "list"
 
 
 @pytest.mark.parametrize("digits", [12, 64])
