@@ -148,5 +148,5 @@ async def _question_of_refused_answer(turn: PendingTurn) -> str:
 def _with_seed(body: dict[str, Any], number: int) -> dict[str, Any]:
     """Set a seed that differs from the first answer's, also if that one is fixed."""
     seed = body.get("seed", -1)
-    other_seed = random.randrange(2**31) if seed == -1 else (seed + number) % 2**32  # noqa: S311
+    other_seed = random.randrange(2**31) if seed == -1 else (seed + number) % 2**63  # noqa: S311
     return body | {"seed": other_seed}
