@@ -20,7 +20,7 @@ _TOOL_CHOICE_IGNORED = (
     "The model server ignored tool_choice: the answer has no tool call. Many small models know no "
     "tools."
 )
-# The last chunk with each of these is parsed; all others are only searched.
+# The last line with each of these is parsed; all others are only searched.
 _MARKERS = (b'"timings"', b'"usage":{', b'"usage": {', b'"finish_reason":"', b'"finish_reason": "')
 _MIN_MEASURED_SECONDS = 0.05  # a shorter time says nothing of the model's speed
 # Both usage and timings have it, whatever else they hold: one search tells if a chunk has either.
@@ -87,7 +87,7 @@ class UsageTracker:
     _last_text_seconds: float = 0.0
     _text_chunks: int = 0
     _reported: dict[str, dict[str, Any]] = field(default_factory=dict)  # usage and timings
-    _pending: dict[bytes, bytes] = field(default_factory=dict)  # unparsed chunks by marker
+    _pending: dict[bytes, bytes] = field(default_factory=dict)  # unparsed lines by marker
 
     def observe(self, chunk: bytes, events: Iterable[dict[str, Any]] | None = None) -> None:
         """Record a chunk of a stream, which consists of whole lines.
@@ -105,8 +105,8 @@ class UsageTracker:
             return
         for marker in _MARKERS:
             if marker in chunk:
-                self._pending.pop(marker, None)  # keeps the chunks in their order
-                self._pending[marker] = chunk
+                self._pending.pop(marker, None)  # keeps the lines in their order
+                self._pending[marker] = _last_line_with(marker, chunk)
 
     def update(self, response: dict[str, Any]) -> None:
         """Record one event of a stream, or a whole response."""
@@ -128,9 +128,9 @@ class UsageTracker:
         return self._reported.get("timings", {})
 
     def _parse_pending(self) -> None:
-        chunks, self._pending = self._pending, {}
-        for chunk in dict.fromkeys(chunks.values()):
-            for event in parse_events(chunk):
+        lines, self._pending = self._pending, {}
+        for line in dict.fromkeys(lines.values()):
+            for event in parse_events(line):
                 self.update(event)
 
     @property
@@ -202,3 +202,9 @@ class UsageTracker:
 
 def _ms(seconds: float | None) -> float | None:
     return None if seconds is None else seconds * 1000
+
+
+def _last_line_with(marker: bytes, chunk: bytes) -> bytes:
+    position = chunk.rfind(marker)
+    start, end = chunk.rfind(b"\n", 0, position) + 1, chunk.find(b"\n", position)
+    return chunk[start:end] if end >= 0 else chunk[start:]

@@ -61,7 +61,7 @@ def added_fields(
     default. Servers that count the limit against the context would refuse ours.
     """
     fields: dict[str, Any] = {}
-    if server.discovery.is_unbounded and not body.keys() & set(_TOKEN_LIMITS):
+    if server.discovery.is_unbounded and body.keys().isdisjoint(_TOKEN_LIMITS):
         fields["max_tokens"] = server.default_max_tokens
     if body["stream"] and (options.receipt or wants_usage):
         fields["stream_options"] = body.get("stream_options", {}) | {"include_usage": True}
@@ -72,8 +72,9 @@ def added_fields(
             fields["cache_prompt"] = False
         if options.progress and body["stream"]:
             fields["return_progress"] = True
-    refused = server.refused_fields.get(body["model"], frozenset())
-    return {name: value for name, value in fields.items() if name not in refused}
+    if fields and (refused := server.refused_fields.get(body["model"])):
+        return {name: value for name, value in fields.items() if name not in refused}
+    return fields
 
 
 def refused_fields(

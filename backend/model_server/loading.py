@@ -58,10 +58,11 @@ class ModelLoader:
 
     def record_response(self, model: str) -> None:
         """Note that `model` has responded now: it is loaded."""
+        if model in self._checked:  # noted a moment ago
+            return
         key = self._discovery.model_key(model)
         self._loaded_at[key] = time.monotonic()
-        if model not in self._checked:  # which would start its time again
-            self._checked[model] = None
+        self._checked[model] = None
         self._failures.pop(key, None)
 
     def record_failure(self, model: str, error: SmolChatError) -> None:

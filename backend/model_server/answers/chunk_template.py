@@ -46,7 +46,7 @@ class ChunkTemplate:
         if _SIMPLE_TEXT.fullmatch(text):
             return self.renamed_start + text + self.renamed_end
         texts = text.split(end + start)
-        if all(map(_is_valid_text, texts)):
+        if _SIMPLE_TEXT.fullmatch(b"".join(texts)) or all(map(_is_valid_text, texts)):
             between = self.renamed_end + self.renamed_start
             return self.renamed_start + between.join(texts) + self.renamed_end
         return None

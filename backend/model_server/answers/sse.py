@@ -76,18 +76,11 @@ class SseRelay:
         """Return what may be passed on: whole lines, and nothing before the first chunk."""
         if self._parsed:
             return self._parse(received)
-        template = None if self._buffer else self._template
-        if template and (renamed := template.rename(received)):
+        if self._buffer or not received.endswith(b"\n"):
+            received = self._whole_lines(received)
+        if self._template and (renamed := self._template.rename(received)):
             return renamed
-        end = len(received)
-        if not received.endswith(b"\n"):
-            end = max(received.rfind(b"\n"), received.rfind(b"\r")) + 1
-        lines = bytes(self._buffer) + received[:end] if end else b""
-        if end:
-            self._buffer.clear()
-        self._buffer += received[end:]
-        self._check_size(len(self._buffer))
-        return self._pass_on(lines) if lines else b""
+        return self._pass_on(received) if received else b""
 
     def close(self) -> bytes:
         """Return what remains to be sent after the last byte.
@@ -107,6 +100,16 @@ class SseRelay:
         )
         return rest + (DONE if (self._tail + rest).endswith(_BLANK_LINES) else b"\n\n" + DONE)
 
+    def _whole_lines(self, received: bytes) -> bytes:
+        """Return the whole lines that there are now, and keep what follows the last line break."""
+        end = max(received.rfind(b"\n"), received.rfind(b"\r")) + 1
+        lines = bytes(self._buffer) + received[:end] if end else b""
+        if end:
+            self._buffer.clear()
+        self._buffer += received[end:]
+        self._check_size(len(self._buffer))
+        return lines
+
     def _check_size(self, size: int) -> None:
         if size > MAX_BUFFER_BYTES:
             self._state.error = invalid_response()
@@ -119,7 +122,8 @@ class SseRelay:
             received += bytes(self._buffer)
             self._buffer.clear()
             if self._tail and not self._tail.endswith(_BLANK_LINES):
-                start = b"\n\n"  # ends the last event that was passed on
+                # Ends the last event that was passed on.
+                start = b"\n" if self._tail.endswith(b"\n") else b"\n\n"
         chunks = self._parsed.feed(received)
         self._check_size(self._parsed.buffered_bytes)
         self._tail = b"\n\n"

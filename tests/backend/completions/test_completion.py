@@ -229,6 +229,7 @@ def test_deterministic_chat_runs_alone_and_without_the_prompt_cache(
     deterministic = HELLO | {"smolchat": {"deterministic": True}}
     with ThreadPoolExecutor() as pool:
         enqueue(pool, partial(send, json=STREAMED), api_url, waiting=0)
+        wait_until(lambda: bool(model_server.chat_requests))
         response = enqueue(pool, partial(send, json=deterministic), api_url, waiting=1)
         assert len(model_server.chat_requests) == 1
         held.set()
