@@ -7,11 +7,23 @@ from typing import Any
 
 from backend.json_values import as_dict, as_dict_list, as_str, content_text
 from backend.model_server.answers.json_text import dump_json
-from backend.model_server.answers.reasoning import REASONING_FIELDS, part_kind, parts_of, separate
+from backend.model_server.answers.reasoning import (
+    REASONING_FIELDS,
+    may_have_tags,
+    part_kind,
+    parts_of,
+    separate,
+)
 
 # Fields of answers that no request needs. Reasoning is the model's own, about that one answer.
 _ANSWER_FIELDS = {*REASONING_FIELDS, "refusal", "annotations", "function_call", "tool_calls"}
 _Ids = list[tuple[str, str]]  # of the calls without a result yet, with the names of their functions
+
+
+def is_plain_answer(message: dict[str, Any]) -> bool:
+    """Return True if a message with text is an answer that is sent as it is, as most are."""
+    has_text_only = message["role"] == "assistant" and len(message) == 2
+    return has_text_only and not may_have_tags(message["content"])
 
 
 def prepare_messages(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from backend.completions.history import prepare_messages
+from backend.completions.history import is_plain_answer, prepare_messages
 from backend.errors import ContextLengthExceededError, InvalidRequestError
 from backend.json_values import content_text
 from backend.model_server.client import ModelServerClient
@@ -35,7 +35,9 @@ def build_upstream_request(request: CompletionRequest, settings: Settings) -> di
             body[name] = MAX_PENALTY_WINDOW
     messages = body["messages"]
     if any(
-        m["role"] not in ("user", "system") or type(m["content"]) is not str or None in m.values()
+        type(m.get("content")) is not str
+        or None in m.values()
+        or not (m["role"] in ("user", "system") or is_plain_answer(m))
         for m in messages
     ):
         body["messages"] = prepare_messages(messages)

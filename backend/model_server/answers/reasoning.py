@@ -35,6 +35,7 @@ _LONE_CLOSING_TAGS = [tag for tag in _TAGS.values() if tag not in ("</reason>", 
 _START_TAGS = (*_TAGS, *_HEADERS, *_LONE_CLOSING_TAGS)
 _LONE_CLOSING = re.compile("|".join(map(re.escape, _LONE_CLOSING_TAGS)), re.IGNORECASE)
 _OPENING = re.compile("|".join(map(re.escape, _TAGS)), re.IGNORECASE)
+_TAG_START = re.compile("[<[◁]")
 # `<think type="deep">`, and what may be the beginning of it.
 _ATTRIBUTED = re.compile(
     rf"<({_NAMES})(?:\s+[\w:-]+\s*=\s*(?:\"[^\"<>]*\"|'[^'<>]*'|[^\s\"'<>]+))*\s*>", re.IGNORECASE
@@ -189,8 +190,15 @@ class ReasoningReader:
         return ""
 
 
+def may_have_tags(text: str) -> bool:
+    """Return False if the text has nothing that all tags begin with."""
+    return _TAG_START.search(text) is not None
+
+
 def separate(content: str) -> tuple[str, str]:
     """Return the text and the reasoning in the content of a whole message."""
+    if not may_have_tags(content):
+        return content, ""
     reader = ReasoningReader()
     certain, pending = reader.add(content), reader.pending()
     reasoning = (certain.moved or "") + certain.reasoning + pending.reasoning
