@@ -157,6 +157,25 @@ class RequestTooLargeError(SmolChatError):
     code = "request_too_large"
 
 
+class RequestHeadTooLargeError(SmolChatError):
+    status = 431
+    code = "request_head_too_large"
+
+
+class RequestTimeoutError(SmolChatError):
+    """The client sends its request too slowly."""
+
+    status = 408
+    code = "request_timeout"
+
+
+class ServerBusyError(SmolChatError):
+    """There are too many connections, or the requests of all clients need too much memory."""
+
+    status = 503
+    code = "server_busy"
+
+
 class UnsupportedMediaTypeError(SmolChatError):
     status = 415
     code = "unsupported_media_type"

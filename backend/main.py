@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import cache
+from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from starlette.routing import BaseRoute
@@ -21,6 +22,7 @@ from backend.http.access_log import AccessLogMiddleware, replace_uvicorn_access_
 from backend.http.cors import add_cors
 from backend.http.docs import add_docs_page
 from backend.http.error_handlers import COMMON_RESPONSES, add_error_handlers
+from backend.http.limits import STATE_KEY, ConnectionLimits
 from backend.http.security import SecurityMiddleware
 from backend.http.shutdown import shutdown_signals
 from backend.json_schema.worker import WorkerPool
@@ -33,6 +35,8 @@ from backend.presets import routes as presets
 from backend.settings import Settings
 from backend.state import AppState
 from backend.structured import routes as structured
+
+_IMPORT_PATH = "/conversations/import"
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -53,7 +57,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.router.routes[:0] = [*chat.router.routes, *structured.generation_router.routes]
     app.router.routes += _included_routes()
     # Outermost, so that every response has its request id and its line in the log.
-    limits = {"/conversations/import": settings.max_import_bytes}
+    limits = {_IMPORT_PATH: settings.max_import_bytes}
     secured = SecurityMiddleware(app.build_middleware_stack(), settings, body_limits=limits)
     app.middleware_stack = AccessLogMiddleware(add_cors(secured, settings), counters.count_request)
     return app
@@ -71,7 +75,7 @@ def _included_routes() -> list[BaseRoute]:
 @asynccontextmanager
 async def _open_resources(
     app: FastAPI, settings: Settings, queue: RequestQueue, counters: Metrics
-) -> AsyncIterator[None]:
+) -> AsyncIterator[dict[str, Any]]:
     schema_workers = WorkerPool()
     async with open_database(settings) as database, open_model_server(settings) as model_server:
         app.state.core = state = AppState(
@@ -89,7 +93,7 @@ async def _open_resources(
         _freeze_garbage_collector()
         async with open_statistics(app, database):
             with shutdown_signals(state.shutting_down), replace_uvicorn_access_log():
-                yield
+                yield {STATE_KEY: ConnectionLimits(settings, streamed_paths=[_IMPORT_PATH])}
     await schema_workers.close()
 
 

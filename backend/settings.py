@@ -200,6 +200,20 @@ class Settings(BaseSettings):
     allowed_origins: Origins = ()
     # The largest request body.
     max_body_bytes: Annotated[int, Field(ge=1, le=2**40)] = 8 * 1024 * 1024
+    # The largest total of the request bodies that are in memory at once.
+    max_total_body_bytes: Annotated[int, Field(ge=1, le=2**40)] = 48 * 1024 * 1024
+    # How slowly a body may come, in bytes per second.
+    min_body_rate: Annotated[int, Field(ge=0, le=2**30)] = 16 * 1024
+    # The largest head of a request (URL and headers), its number of headers, and how long it may
+    # take to come.
+    max_head_bytes: Annotated[int, Field(ge=1024, le=2**30)] = 64 * 1024
+    max_headers: Annotated[int, Field(ge=16, le=100_000)] = 128
+    head_seconds: Seconds = 10.0
+    # How many clients may be connected. A lower limit on open files (`ulimit -n`) lowers it.
+    max_connections: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    # How many values the JSON of a request may have, names of objects included: parsed, they take
+    # many times the memory of their text, and nothing else runs in that time.
+    max_json_values: Annotated[int, Field(ge=100, le=10**9)] = 200_000
     # The folder of the SQLite database, and the URL of a database to use instead. Postgres lets
     # several API processes share one.
     data_dir: Annotated[Path, AfterValidator(Path.expanduser), AfterValidator(Path.absolute)] = (

@@ -17,6 +17,7 @@ import psutil
 
 ROOT = Path(__file__).resolve().parent.parent
 MODEL_ID = "ai/smollm2:latest"
+LIMITS = ("--http", "backend.http.limits:LimitedHttpProtocol")
 START_SECONDS = 60.0  # the machine may be busy
 END_SECONDS = 15.0
 _OPEN_FILES = 16_384
@@ -122,8 +123,8 @@ def running_relay(upstream: Program) -> Iterator[Program]:
 def running_api(
     upstream: Program, settings: Mapping[str, str] = MappingProxyType({})
 ) -> Iterator[Program]:
-    """Run the API in front of the model server, with the command of the README."""
-    arguments = ["uvicorn", "backend.main:app", "--host", "127.0.0.1"]
+    """Run the API in front of the model server, as `make run` does."""
+    arguments = ["uvicorn", "backend.main:app", *LIMITS, "--host", "127.0.0.1"]
     arguments += ["--log-level", "warning", "--no-access-log"]
     api_settings = {"MODEL_ID": MODEL_ID, "DMR_BASE_URL": f"http://127.0.0.1:{upstream.port}/v1"}
     with tempfile.TemporaryDirectory(prefix="smolchat-bench-") as folder:

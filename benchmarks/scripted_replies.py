@@ -16,7 +16,7 @@ MODEL_PATH = "/models/bundles/sha256/8d1c2f0b7a9e4356/model/model.gguf"
 WORD = " word"
 
 # Complete responses, in various forms.
-GOOD_STREAMS = ("plain", "in_crumbs", "without_done", "with_crlf")
+GOOD_STREAMS = ("plain", "in_crumbs", "without_done", "without_finish_reason", "with_crlf")
 GOOD_RESPONSES = ("plain", "in_crumbs")
 # The first request gets the error of a loading model, the second one a response.
 LOADS = "loads"
@@ -28,7 +28,7 @@ BAD_RESPONSES = (
     *("empty", "null", "half_json", "error_with_200"),
     *("is_loading", "fails", "is_busy", "refuses"),
 )
-BAD_STREAMS = (*BAD_RESPONSES, "error_event", "without_finish_reason")
+BAD_STREAMS = (*BAD_RESPONSES, "error_event")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -48,7 +48,9 @@ class ReadyBanner(threading.Thread):
         self._stopped.set()
 
     def _get_json(self, path: str) -> Any:
-        return get_json(self._settings.api_host, self._settings.api_port, path)
+        settings = self._settings
+        key = settings.api_key.get_secret_value().strip()
+        return get_json(settings.api_host, settings.api_port, path, api_key=key)
 
     def _is_final(self, state: str) -> bool:
         """Return False if the model server's state will change without the user's action."""

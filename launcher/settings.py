@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from engine.settings import canonical_host, url_of
@@ -53,6 +53,8 @@ class Settings(BaseSettings):
     api_base_url: Annotated[str, Field(alias="API_BASE_URL"), AfterValidator(_local_url)] = (
         "http://localhost:8000"
     )
+    # The API's own key: without it, the API does not say which model server it uses.
+    api_key: SecretStr = SecretStr("")
     # The page's port.
     ui_port: Annotated[int, Field(ge=1, le=65535)] = 8501
 

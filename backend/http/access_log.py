@@ -1,4 +1,7 @@
-"""The access log: one line per finished request, with the id that the client received."""
+"""The access log: one line per finished request, with the id that the client received.
+
+Being outermost, this is also where each response gets the headers that all have.
+"""
 
 import copy
 import logging
@@ -13,6 +16,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 logger = logging.getLogger("smolchat.access")
 
+# No answer is to be taken for another type, or shown in a frame of another page.
+SECURITY_HEADERS = ((b"x-content-type-options", b"nosniff"), (b"x-frame-options", b"DENY"))
 _ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _MAX_PATH_CHARACTERS = 200
 
@@ -57,8 +62,8 @@ class _ResponseObserver:
     def send(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = [*message.get("headers", ()), (b"x-request-id", self.request_id)]
-            message = {**message, "headers": headers}
+            own_headers = ((b"x-request-id", self.request_id), *SECURITY_HEADERS)
+            message = {**message, "headers": [*message.get("headers", ()), *own_headers]}
         elif not message.get("more_body"):
             self.is_complete = True
         return self._send(message)

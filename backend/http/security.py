@@ -25,6 +25,7 @@ from backend.errors import (
 )
 from backend.http.body_limit import limit_streamed_body, reject_and_close, too_large_error
 from backend.http.error_handlers import error_response
+from backend.http.head import respond_to_head
 from backend.http.upgrade import receive_with_body
 from backend.settings import Settings
 
@@ -82,10 +83,11 @@ class SecurityMiddleware:
         except SmolChatError as error:
             await error_response(error)(scope, receive, send)
         else:
+            app = respond_to_head(self._app) if scope["method"] == "HEAD" else self._app
             if needs_counting:
-                await limit_streamed_body(self._app, self._limit(scope), scope, receive, send)
+                await limit_streamed_body(app, self._limit(scope), scope, receive, send)
             else:
-                await self._app(scope, receive, send)
+                await app(scope, receive, send)
 
     def _check_head(self, scope: Scope, headers: dict[bytes, bytes]) -> None:
         host = headers.get(b"host")
@@ -130,8 +132,7 @@ class SecurityMiddleware:
             )
 
     def _check_key(self, authorization: bytes) -> None:
-        scheme, _, key = authorization.partition(b" ")
-        if scheme.lower() != b"bearer" or not compare_digest(key.strip(), self._key):
+        if not has_key(authorization, self._key):
             raise UnauthorizedError(
                 "The API requires its key. Send `Authorization: Bearer` with SMOLCHAT_API_KEY."
             )
@@ -158,6 +159,12 @@ class SecurityMiddleware:
 
     def _limit(self, scope: Scope) -> int:
         return self._body_limits.get(scope["path"], self._max_body_bytes)
+
+
+def has_key(authorization: bytes, key: bytes) -> bool:
+    """Return True if an Authorization header has the API's key, or none is needed."""
+    scheme, _, sent_key = authorization.partition(b" ")
+    return not key or (scheme.lower() == b"bearer" and compare_digest(sent_key.strip(), key))
 
 
 def _is_allowed(host: str, names: set[str]) -> bool:

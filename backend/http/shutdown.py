@@ -1,4 +1,4 @@
-"""Sets an event on SIGTERM or SIGINT, so that open streams end before the server waits for them."""
+"""Sets an event on a signal to end, so that open streams end before the server waits for them."""
 
 import asyncio
 import signal
@@ -11,14 +11,17 @@ SHUTDOWN_GRACE_SECONDS = 2.5  # for open responses, from the first signal on
 
 @contextmanager
 def shutdown_signals(shutting_down: asyncio.Event) -> Iterator[None]:
-    """Set `shutting_down` as soon as the process receives SIGTERM or SIGINT.
+    """Set `shutting_down` as soon as the process receives SIGTERM, SIGINT or SIGHUP.
 
     Uvicorn waits for open streams before it ends the lifespan, so they have to learn of the signal
     itself. It would wait forever for a client that does not read: a second SIGINT ends that.
-    Outside the main thread, as in tests, signals cannot be handled.
+    Of SIGHUP, which a terminal sends when it is closed, Uvicorn knows nothing; it is ignored where
+    it was, as by `nohup`. Outside the main thread, as in tests, signals cannot be handled.
     """
     loop = asyncio.get_running_loop()
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    if (hang_up := signal.getsignal(signal.SIGHUP)) is not signal.SIG_IGN:
+        handlers[signal.SIGHUP] = hang_up
 
     def shut_down() -> None:
         shutting_down.set()
@@ -27,6 +30,7 @@ def shutdown_signals(shutting_down: asyncio.Event) -> Iterator[None]:
     def on_signal(number: int, frame: FrameType | None) -> None:
         if not shutting_down.is_set():
             loop.call_soon_threadsafe(shut_down)
+        number = signal.SIGTERM if number == signal.SIGHUP else number
         if callable(handler := handlers[signal.Signals(number)]):
             handler(number, frame)
 

@@ -25,9 +25,12 @@ _STATES: dict[type[SmolChatError], ModelServerState] = {
 
 
 class ModelServerHealth(BaseModel):
-    """The state of the model server; `name` is null if its kind could not be detected."""
+    """The state of the model server; `name` is null if its kind could not be detected.
 
-    url: str
+    Without the API's key, `url` and `name` are null.
+    """
+
+    url: str | None
     state: ModelServerState
     message: str
     name: str | None = None

@@ -10,19 +10,21 @@ from pathlib import Path
 
 import httpx
 
-from benchmarks.processes import free_port
+from benchmarks.processes import LIMITS, free_port
 from tests.support.fake_model_server import FakeModelServer
 from tests.support.paths import ROOT
 from tests.support.waiting import wait_until
+
+UVICORN = [sys.executable, "-m", "uvicorn", "backend.main:app", *LIMITS]
 
 
 @contextmanager
 def running_uvicorn(
     model_server: FakeModelServer, *options: str, stdout: int | None = None
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """Run `uvicorn backend.main:app`; yield its URL and its process."""
+    """Run the API as `make run` does; yield its URL and its process."""
     port = free_port()
-    command = [sys.executable, "-m", "uvicorn", "backend.main:app", "--port", str(port), *options]
+    command = [*UVICORN, "--port", str(port), *options]
     environment = os.environ | {"DMR_BASE_URL": model_server.base_url}
     process = subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=stdout, stderr=subprocess.PIPE
@@ -49,7 +51,7 @@ def api_process(
     port = port or free_port()
     environment = {"DMR_BASE_URL": model_server.base_url, "SMOLCHAT_DATA_DIR": str(folder)}
     process = subprocess.Popen(
-        [sys.executable, "-m", "uvicorn", "backend.main:app", "--port", str(port)],
+        [*UVICORN, "--port", str(port)],
         cwd=ROOT,
         env=os.environ | environment,
         stdout=subprocess.DEVNULL,

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import uvicorn
 
+from backend.http.limits import LimitedHttpProtocol
 from backend.main import create_app
 from backend.settings import Settings
 from tests.support.fake_model_server import FakeModelServer
@@ -23,7 +24,9 @@ class _ApiServer(uvicorn.Server):
     """Uvicorn's server, started and stopped without its pauses of 0.1 s."""
 
     def __init__(self, settings: Settings) -> None:
-        config = uvicorn.Config(create_app(settings), log_level="warning", access_log=False)
+        config = uvicorn.Config(
+            create_app(settings), http=LimitedHttpProtocol, log_level="warning", access_log=False
+        )
         super().__init__(config)
         self.ready = threading.Event()
         self._stop = asyncio.Event()
