@@ -7,6 +7,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from components.callouts import unexpected_error_callout
 from index_page import IndexPage, inline_script_hashes
+from security import SecurityMiddleware
 from settings import Settings
 
 # Streamlit's components set inline styles, and its workers are blobs. No other origin is allowed:
@@ -51,9 +52,13 @@ class SecurityHeaders:
         await self._app(scope, receive, send_with_headers)
 
 
-Settings.load()  # fail at start if a value is invalid
+settings = Settings.load()  # fail at start if a value is invalid
 app = st.App(
     "navigation.py",
-    middleware=[Middleware(SecurityHeaders), Middleware(IndexPage)],
+    middleware=[
+        Middleware(SecurityHeaders),
+        Middleware(SecurityMiddleware, allowed_hosts=settings.allowed_hosts),
+        Middleware(IndexPage),
+    ],
     on_script_error=unexpected_error_callout,
 )

@@ -85,6 +85,10 @@ def _host(name: str) -> str:
     return host
 
 
+def _allowed_host(name: str) -> str:
+    return "*" if name.strip() == "*" else _host(name)
+
+
 def _header_value(secret: SecretStr) -> SecretStr:
     key = secret.get_secret_value().strip()
     if not (key.isascii() and key.isprintable()):
@@ -96,6 +100,9 @@ Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 # In the environment: comma-separated, or a JSON list.
 Hosts = Annotated[
     tuple[Annotated[str, AfterValidator(_host)], ...], NoDecode, BeforeValidator(_split)
+]
+AllowedHosts = Annotated[
+    tuple[Annotated[str, AfterValidator(_allowed_host)], ...], NoDecode, BeforeValidator(_split)
 ]
 Secret = Annotated[SecretStr, PlainSerializer(lambda secret: "set" if secret else "not set")]
 
@@ -120,6 +127,8 @@ class Settings(BaseSettings):
     )
     # The API's address for browsers, if it differs: inside Compose the page uses a private name.
     api_public_url: Annotated[str, AfterValidator(_http_url)] | None = None
+    # Accepted `Host` names, besides localhost and any IP address; * accepts any. The API's, too.
+    allowed_hosts: AllowedHosts = ()
     # Names and addresses that also mean this computer: a model server there is labelled as local.
     local_hosts: Hosts = ()
     # The bearer token for the API, if it requires one.

@@ -16,7 +16,7 @@ BACKEND_ROWS = (
     {"state"},
     {"completions"},
     {"model_server", "json_schema", "database", "http"},
-    {"protocol", "json_values"},
+    {"protocol", "json_values", "json_limits"},
     {"errors", "settings"},
     {"proxies"},
 )
@@ -26,7 +26,7 @@ FRONTEND_ROWS = (
     {"receipts"},
     {"controls"},
     {"components"},
-    {"api", "sanitize"},
+    {"api", "sanitize", "security"},
     {"settings", "version", "strict_json", "index_page"},
 )
 # The imports within one row that are allowed.

@@ -20,7 +20,7 @@ class Message(BaseModel):
     parts: list[dict[str, Any]] | None = None
     reasoning: str | None = None
     tool_calls: Annotated[list[ToolCall] | None, Lenient] = None
-    logprobs: list[dict[str, Any]] | None = None
+    logprobs: Annotated[list[Any] | None, Lenient] = None
     model: str | None = None
     parameters: dict[str, Any] | None = None
     state: Literal["writing", "finished", "stopped", "failed", "interrupted"] | None = None
@@ -45,6 +45,8 @@ class ConversationSummary(BaseModel):
     id: str
     title: str
     updated_at: datetime
+    # The text around the first hit of a search.
+    snippet: Annotated[str | None, Lenient] = None
 
 
 class ConversationPage(BaseModel):

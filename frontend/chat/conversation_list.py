@@ -16,6 +16,7 @@ from sanitize.plain_text import plain_text
 SEARCH_KEY, _COUNT_KEY = "chat_search", "chat_shown"
 _PAGE_KEY, _RENDERED_KEY = "chat_list", "chat_list_drawn"
 PAGE_SIZE = 20
+MAX_SNIPPET_CHARACTERS = 200
 
 state = st.session_state
 
@@ -64,8 +65,12 @@ def _render_day(day: str, summaries: Sequence[ConversationSummary]) -> int:
 
 
 def button_label(summary: ConversationSummary) -> str:
-    """Return the title as plain text."""
-    return plain_text(summary.title) or NO_TITLE
+    """Return the title as plain text, and below it what a search found elsewhere in the chat."""
+    title = plain_text(summary.title) or NO_TITLE
+    snippet = " ".join((summary.snippet or "").split())[:MAX_SNIPPET_CHARACTERS]
+    if not snippet or snippet.strip("… ") in " ".join(summary.title.split()):
+        return title
+    return f"{title}  \n*{plain_text(snippet)}*"  # app.css makes it small instead of italic
 
 
 def day_label(moment: datetime, now: date) -> str:

@@ -38,6 +38,9 @@ def test_environment_beats_the_env_file(monkeypatch: pytest.MonkeyPatch) -> None
         ("SMOLCHAT_LOCAL_HOSTS", "172.17.0.0/16"),
         ("SMOLCHAT_LOCAL_HOSTS", "*"),
         ("SMOLCHAT_LOCAL_HOSTS", "[1]"),
+        ("SMOLCHAT_ALLOWED_HOSTS", "http://chat.example"),
+        ("SMOLCHAT_ALLOWED_HOSTS", "chat.example:8501"),
+        ("SMOLCHAT_ALLOWED_HOSTS", "*.example"),
         ("SMOLCHAT_LOCAL_HOSTS", '["api"'),
         ("API_BASE_URL", "http://localhost/?key=1"),
         ("SMOLCHAT_API_LOOK_SECONDS", "0"),
@@ -74,6 +77,16 @@ def test_local_hosts_are_names_and_addresses_from_commas_or_json(
     settings = load(monkeypatch, SMOLCHAT_LOCAL_HOSTS=value)
     assert settings.local_hosts == hosts
     assert settings.effective_values()["SMOLCHAT_LOCAL_HOSTS"] == list(hosts)
+
+
+@pytest.mark.parametrize(
+    ("value", "hosts"),
+    [("", ()), ("api, Chat.Example.", ("api", "chat.example")), ('["*", "[::1]"]', ("*", "::1"))],
+)
+def test_allowed_hosts_are_names_or_any(
+    value: str, hosts: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert load(monkeypatch, SMOLCHAT_ALLOWED_HOSTS=value).allowed_hosts == hosts
 
 
 def test_ipv6_address_of_the_api_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Cross-origin requests from a browser: other sites can neither read from the API nor use it."""
+"""Cross-origin requests from a browser: other sites can read and use neither API nor page."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,13 +7,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
 from backend.settings import Settings
 from benchmarks.browser import ARGUMENTS, CHROMIUM
 from tests.support.api_server import running_api
-from tests.support.browser import needs_chromium
+from tests.support.browser import needs_chromium, running_page, wait_until_rendered
 from tests.support.fake_model_server import FakeModelServer
 
 pytestmark = needs_chromium
@@ -48,6 +49,13 @@ SUBMIT_FORM = """url => {
     document.body.append(form);
     form.submit();
 }"""
+
+# Opens a WebSocket as the page's own script does; returns whether it was accepted.
+OPEN_WEBSOCKET = """url => new Promise(done => {
+    const socket = new WebSocket(url, ['streamlit']);
+    socket.onopen = () => done(true);
+    socket.onerror = () => done(false);
+})"""
 
 
 class _EmptyPage(BaseHTTPRequestHandler):
@@ -125,3 +133,29 @@ def test_api_docs_can_call_the_api(page: Page, api_url: str, model_server: FakeM
     page.get_by_text("/chat", exact=True).wait_for()
     assert any("chat.completion" in body for body in page.evaluate(ATTACK, api_url))
     assert model_server.chat_requests
+
+
+def test_rebinding_site_cannot_read_the_page(page: Page, api_url: str) -> None:
+    chat = httpx.post(f"{api_url}/conversations", json={"title": "Secret title"}).json()
+    with running_page(api_url) as url:
+        page.goto(f"{url}/?chat={chat['id']}")  # the user's own page shows it
+        wait_until_rendered(page)
+        assert "Secret title" in page.inner_text("body")
+        rebound = f"http://evil.test:{urlsplit(url).port}"
+        for path in ("/", f"/?chat={chat['id']}", "/_stcore/host-config", "/app/static/copy.js"):
+            page.goto(rebound + path)
+            assert "SMOLCHAT_ALLOWED_HOSTS" in page.inner_text("body")
+            assert "Secret title" not in page.content()
+        assert not page.evaluate(OPEN_WEBSOCKET, f"{rebound.replace('http', 'ws')}/_stcore/stream")
+
+
+@pytest.mark.parametrize("site", ["127.0.0.1", "localhost", "evil.test"])
+def test_other_site_cannot_open_the_websocket_of_the_page(
+    site: str, page: Page, api_url: str
+) -> None:
+    with running_page(api_url) as url, other_site() as port:
+        address = f"{url.replace('http', 'ws')}/_stcore/stream"
+        page.goto(f"http://{site}:{port}/")
+        assert not page.evaluate(OPEN_WEBSOCKET, address)
+        page.goto(url)
+        assert page.evaluate(OPEN_WEBSOCKET, address)

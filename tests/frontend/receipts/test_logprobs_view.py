@@ -58,9 +58,52 @@ def test_token_title_lists_the_alternatives(rendered: dict[str, list[str]]) -> N
 
 
 @pytest.mark.parametrize(
-    "entry", [{}, {"token": "a"}, {"token": 1, "logprob": -1}, token(1) | {"logprob": True}]
+    ("logprob", "expected"),
+    [
+        (-(10**400), ("guess", "0.0%")),
+        (-1e308, ("guess", "0.0%")),
+        (-math.inf, ("guess", "0.0%")),
+        (-5000, ("guess", "0.0%")),
+        (1e-7, ("certain", "100.0%")),
+        (10**400, ("unknown", "No probability reported")),
+        (math.inf, ("unknown", "No probability reported")),
+        (math.nan, ("unknown", "No probability reported")),
+        (None, ("unknown", "No probability reported")),
+        (True, ("unknown", "No probability reported")),
+        ("-0.1", ("unknown", "No probability reported")),
+        ([-0.1], ("unknown", "No probability reported")),
+    ],
 )
-def test_malformed_entry_is_omitted(entry: dict[str, Any], rendered: dict[str, list[str]]) -> None:
+def test_any_logprob_shows_its_token(
+    logprob: Any, expected: tuple[str, str], rendered: dict[str, list[str]]
+) -> None:
+    logprobs_view.render_logprobs([{"token": "a", "logprob": logprob}])
+    assert spans(rendered) == [(*expected, "a")]
+    alternatives = [{"token": "b", "logprob": logprob}, token(1.0, "c")]
+    logprobs_view.render_logprobs([token(1.0, top_logprobs=alternatives)])
+    assert "c 100.0%" in rendered["html"][1]
+
+
+@pytest.mark.parametrize(
+    "alternatives", [5, 0, True, "abc", {"a": -0.1}, None, [], [5, None, [], "x", {"token": 1}]]
+)
+def test_alternatives_that_are_not_a_list_of_tokens_are_left_out(
+    alternatives: Any, rendered: dict[str, list[str]]
+) -> None:
+    logprobs_view.render_logprobs([token(1.0, top_logprobs=alternatives)])
+    assert spans(rendered) == [("certain", "100.0%", "a")]
+
+
+def test_many_alternatives_and_long_tokens_are_truncated(rendered: dict[str, list[str]]) -> None:
+    alternatives = [token(0.1, "b" * 1000)] * 1000
+    logprobs_view.render_logprobs([token(1.0, "c" * 10_000, top_logprobs=alternatives)])
+    [(_, title, text)] = spans(rendered)
+    assert (len(text), len(title.split(" · "))) == (101, 20)
+    assert len(title) < 3000
+
+
+@pytest.mark.parametrize("entry", [{}, {"token": 1, "logprob": -1}, 5, None, [], "a"])
+def test_entry_without_a_token_is_omitted(entry: Any, rendered: dict[str, list[str]]) -> None:
     logprobs_view.render_logprobs([entry, token(1.0)])
     assert len(spans(rendered)) == 1
 
