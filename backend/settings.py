@@ -213,15 +213,32 @@ class Settings(BaseSettings):
     max_connections: Annotated[int, Field(ge=1, le=100_000)] = 1000
     # How many values the JSON of a request may have, names of objects included: parsed, they take
     # many times the memory of their text, and nothing else runs in that time.
-    max_json_values: Annotated[int, Field(ge=100, le=10**9)] = 200_000
+    max_json_values: Annotated[int, Field(ge=100, le=10**9)] = 100_000
     # The folder of the SQLite database, and the URL of a database to use instead. Postgres lets
     # several API processes share one.
     data_dir: Annotated[Path, AfterValidator(Path.expanduser), AfterValidator(Path.absolute)] = (
         PROJECT_ROOT / "data"
     )
     database_url: Annotated[Secret, AfterValidator(_database_url)] = SecretStr("")
+    # The time limit of a search in the stored conversations, and how many run at once; more wait.
+    search_seconds: Seconds = 30.0
+    max_searches: Annotated[int, Field(ge=1, le=100)] = 2
     # The largest file of conversations that can be imported.
     max_import_bytes: Annotated[int, Field(ge=1, le=2**40)] = 64 * 1024 * 1024
+    # How many conversations and messages one import may have, together.
+    max_import_messages: Annotated[int, Field(ge=1, le=2**40)] = 500_000
+    # How many JSON values a chat of an import may have, names of objects included; in our own
+    # exports each message may have as many.
+    max_import_values: Annotated[int, Field(ge=1000, le=2**40)] = 1_000_000
+    # The largest message of an import, as it is stored.
+    max_import_message_bytes: Annotated[int, Field(ge=1000, le=2**40)] = 16 * 1024 * 1024
+    # The memory and the time for reading a file that is imported, in a process of its own.
+    import_memory_bytes: Annotated[int, Field(ge=2**20, le=2**40)] = 160 * 1024 * 1024
+    import_seconds: Seconds = 120.0
+    # How many imports may be uploaded and wait; they are read and stored one after the other.
+    max_imports: Annotated[int, Field(ge=1, le=1000)] = 4
+    # How many messages a conversation may have.
+    max_conversation_messages: Annotated[int, Field(ge=2, le=2**40)] = 10_000
     # The default `max_tokens` of a request: small models can repeat themselves endlessly.
     max_tokens: Annotated[int, Field(ge=1, le=2**31 - 1)] = 1024
     # The time limit for connecting to the model server, and for its model list.

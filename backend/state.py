@@ -1,7 +1,7 @@
 """The API's long-lived objects, and the dependency that gives them to a route."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated
 
@@ -29,6 +29,8 @@ class AppState:
     schema_workers: WorkerPool
     shutting_down: asyncio.Event
     started_at: datetime
+    # Held while a large request is parsed.
+    large_bodies: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 async def _app_state(request: Request) -> AppState:  # async: FastAPI runs others in a thread

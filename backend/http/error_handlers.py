@@ -7,6 +7,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from backend.errors import InvalidRequestError, SmolChatError
 from backend.http.validation_messages import first_invalid_field
@@ -61,6 +64,7 @@ def add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(SmolChatError, _handle_app_error)
     app.add_exception_handler(RequestValidationError, _handle_validation_error)
     app.add_exception_handler(HTTPException, _handle_http_error)
+    app.add_exception_handler(ClientDisconnect, _handle_disconnect)
     app.add_exception_handler(Exception, _handle_unexpected)
 
 
@@ -99,6 +103,16 @@ async def _handle_http_error(_request: Request, error: Exception) -> JSONRespons
     return JSONResponse(
         {"error": detail | {"param": None}}, status_code=error.status_code, headers=error.headers
     )
+
+
+class _NoResponse(Response):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send nothing: there is no client any more."""
+
+
+async def _handle_disconnect(_request: Request, _error: Exception) -> Response:
+    """Handle a client that left before it had sent all of its request."""
+    return _NoResponse()
 
 
 async def _handle_unexpected(_request: Request, _error: Exception) -> JSONResponse:

@@ -7,17 +7,22 @@ from typing import Any, ClassVar
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
-from backend.http.json_route import parse_strict_json
+from backend.errors import SmolChatError
+from backend.http.json_route import LARGE_BODY_BYTES, in_turn, parse_body
 
 
 class _StrictJsonRequest(Request):
-    """A request whose JSON may contain no NaN and no excessive nesting."""
+    """A request whose JSON may contain no NaN, no excessive nesting and not too many values."""
 
     async def json(self) -> Any:
-        return parse_strict_json(await self.body())
+        body, state = await self.body(), self.app.state.core
+        if len(body) < LARGE_BODY_BYTES:
+            return parse_body(body, state.settings.max_json_values)
+        return await in_turn(state.large_bodies, parse_body, body, state.settings.max_json_values)
 
 
 class _StrictJsonRoute(APIRoute):
@@ -44,7 +49,12 @@ class _StrictJsonRoute(APIRoute):
         handler = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
-            return await handler(_StrictJsonRequest(request.scope, request.receive))
+            try:
+                return await handler(_StrictJsonRequest(request.scope, request.receive))
+            except HTTPException as error:  # FastAPI's for any error while the body is read
+                if isinstance(error.__cause__, SmolChatError | ClientDisconnect):
+                    raise error.__cause__ from None
+                raise
 
         return handle
 
