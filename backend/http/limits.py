@@ -50,7 +50,8 @@ class ConnectionLimits:
     def add(self, connection: "LimitedHttpProtocol") -> None:
         """Watch a new connection; at the cap, close the one that has waited longest for a head."""
         if len(self._connections) >= self.max_connections:
-            idle = [other for other in self._connections if other.is_idle()]
+            now = connection.loop.time()
+            idle = [other for other in self._connections if other.is_idle(now)]
             self._log(
                 connection.loop,
                 "All %d connections are in use: SMOLCHAT_MAX_CONNECTIONS, or the limit on open "
@@ -60,7 +61,7 @@ class ConnectionLimits:
             if not idle:
                 connection.refuse(ServerBusyError("The API has too many connections. Try again."))
                 return
-            min(idle, key=lambda other: other.idle_since or 0).refuse(None)
+            min(idle, key=lambda other: other.idle_since or now).close()
         self._connections[connection] = None
         if self._next_check is None:
             self._next_check = connection.loop.call_later(_CHECK_SECONDS, self._check, connection)
@@ -75,24 +76,23 @@ class ConnectionLimits:
         connection.held_bytes += size
         self._body_bytes += size
         while self._body_bytes > self.max_body_bytes:
-            large = (c for c in self._connections if c.held_bytes > SMALL_BODY_BYTES)
-            victim = next((c for c in large if c.is_reading_body and c is not connection), None)
-            if victim is None and connection.held_bytes <= SMALL_BODY_BYTES:
+            large = [c for c in self._connections if c.held_bytes > SMALL_BODY_BYTES]
+            unfinished = [c for c in large if c.is_reading_body]
+            if not unfinished and connection.held_bytes <= SMALL_BODY_BYTES:
                 return
+            victim = min(unfinished, key=lambda each: each.body_since, default=connection)
             self._log(
                 connection.loop,
                 "The bodies of all requests are larger than %d bytes, the value of "
                 "SMOLCHAT_MAX_TOTAL_BODY_BYTES; the oldest unfinished one is refused",
                 self.max_body_bytes,
             )
-            (victim or connection).refuse(
+            victim.refuse(
                 ServerBusyError(
                     f"The bodies of all requests are larger than {self.max_body_bytes:,} bytes, "
                     "the value of SMOLCHAT_MAX_TOTAL_BODY_BYTES. Try again later."
                 )
             )
-            if victim is None:
-                return
 
     def release_body(self, connection: "LimitedHttpProtocol") -> None:
         """Stop counting the bodies of a connection."""
@@ -125,9 +125,10 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self.is_reading_body = False
         self._head_bytes = self._header_count = 0  # of the head, and then of the trailers
         self._unread_bytes = 0  # received since the parser last reported something
+        self.body_since = 0.0
         self._period_start, self._period_bytes = 0.0, 0  # of a body
-        self._unsent_bytes = 0  # at the last check of a closing connection
-        self._is_head_begun = self._is_refused = False
+        self._unsent_bytes, self._unsent_since = 0, 0.0
+        self._is_head_begun = self._is_closed = False
         self._error: SmolChatError | None = None  # raised in a callback of the parser
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -139,7 +140,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self.limits.discard(self)
 
     def data_received(self, data: bytes) -> None:
-        if self._is_refused:
+        if self._is_closed:
             return
         self._unread_bytes += len(data)
         super().data_received(data)
@@ -164,11 +165,14 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._is_head_begun, self._unread_bytes = False, 0
-        self._period_start, self._period_bytes = self.loop.time(), 0
+        self.body_since = self._period_start = self.loop.time()
+        self._period_bytes = 0
         self.idle_since, self.is_reading_body = None, True
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
+        if self._is_closed:
+            return
         self._unread_bytes = 0
         self._period_bytes += len(body)
         super().on_body(body)
@@ -188,22 +192,24 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         if not (self.is_reading_body or self.pipeline):
             self.idle_since = self.loop.time()
 
-    def is_idle(self) -> bool:
-        """Return True if no whole head has come, and all responses have been sent."""
-        if self.idle_since is None or self._is_responding() or self.transport.is_closing():
-            return False
-        return self.transport.get_write_buffer_size() == 0
+    def is_idle(self, now: float) -> bool:
+        """Return True if no whole head has come, or if the client reads nothing."""
+        if self._unsent_bytes:
+            return now - self._unsent_since > self.limits.settings.head_seconds
+        return self.idle_since is not None and not (self._is_closed or self._is_responding())
 
     def check(self, now: float) -> None:
         """Close the connection if it is late."""
-        seconds = self.limits.settings.head_seconds
-        if self.transport.is_closing():  # it waits until what is left has been sent
-            unsent = self.transport.get_write_buffer_size()
-            if unsent != self._unsent_bytes:
-                self._unsent_bytes, self._period_start = unsent, now
-            elif now - self._period_start > seconds:
-                self.transport.abort()
-        elif self.is_reading_body:
+        settings = self.limits.settings
+        seconds = settings.head_seconds
+        unsent = self.transport.get_write_buffer_size()
+        if not unsent or unsent != self._unsent_bytes:
+            self._unsent_bytes, self._unsent_since = unsent, now
+        elif now - self._unsent_since > settings.stall_seconds:
+            self.close()
+        if self._is_closed:
+            return
+        if self.is_reading_body:
             self._check_pace(now)
         elif self.idle_since is not None and now - self.idle_since > seconds:
             if self._is_head_begun:
@@ -214,23 +220,26 @@ class LimitedHttpProtocol(HttpToolsProtocol):
                     )
                 )
             elif not self._is_responding():
-                self.refuse(None)
+                self.close()
 
-    def refuse(self, error: SmolChatError | None) -> None:
-        """Close the connection; say why, unless a response has begun."""
-        if self._is_refused:
-            return
-        self._is_refused = True
+    def close(self) -> None:
+        """Close the connection at once, with what could not be sent."""
+        self._is_closed = True
         self.limits.release_body(self)
-        is_responding = self._is_responding()
-        if is_responding and self.cycle.response_started:
-            error = None
-        if is_responding:  # its application sees that the client has left
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
-        if error is None:
-            self.transport.close()
+        self.transport.abort()
+
+    def refuse(self, error: SmolChatError) -> None:
+        """Send the error unless a response has begun, and close the connection."""
+        if self._is_closed:
             return
+        if self._is_responding():
+            if self.cycle.response_started:
+                self.close()
+                return
+            self.cycle.disconnected = True  # for the application, which may wait for the body
+            self.cycle.message_event.set()
+        self._is_closed = True
+        self.limits.release_body(self)
         body = to_json(error.payload())
         headers = [
             *SECURITY_HEADERS,

@@ -24,9 +24,12 @@ from settings import Settings, canonical_host, is_loopback
 
 
 class ModelServer(BaseModel):
-    """Address, state and kind of the model server; `name` is None if its kind is unknown."""
+    """Address, state and kind of the model server.
 
-    url: str
+    `name` is None if its kind is unknown, and so is `url` without the API's key.
+    """
+
+    url: str | None
     state: str
     message: str
     name: str | None = None

@@ -95,7 +95,11 @@ def render_welcome() -> None:
     if not service.is_ready or not service.health:
         service_callout(service)
         return
-    urls = [st.context.url or "", api().settings.api_base_url, service.health.model_server.url]
+    urls = [
+        st.context.url or "",
+        api().settings.api_base_url,
+        service.health.model_server.url or "",
+    ]
     st.markdown(privacy_notice(*urls, local_hosts=api().settings.local_hosts))
     with st.container(key="chat_starters"):
         for pair in (list(STARTERS.items())[:2], list(STARTERS.items())[2:]):

@@ -28,7 +28,7 @@ def refresh() -> None:
 
 with st.sidebar:
     service_badge()
-    server = service.health.model_server.url if service.health else ""
+    server = (service.health and service.health.model_server.url) or ""
     st.caption(privacy_notice(settings.api_base_url, server, local_hosts=settings.local_hosts))
 
 with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):

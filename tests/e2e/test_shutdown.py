@@ -14,7 +14,7 @@ from tests.support.requests import HELLO, STREAMED
 MAX_SECONDS = 4.0  # from SIGTERM to the exit
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_signal_ends_the_stream_with_an_error_and_the_process(
     number: signal.Signals, model_server: FakeModelServer
 ) -> None:
@@ -28,6 +28,19 @@ def test_signal_ends_the_stream_with_an_error_and_the_process(
             assert "shutting_down" in "".join(lines)
         process.wait(timeout=MAX_SECONDS)
     assert model_server.chat_requests[0].disconnected.wait(5)
+
+
+def test_hang_up_that_the_parent_ignored_does_not_end_the_process(
+    model_server: FakeModelServer,
+) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as `nohup` does
+    try:
+        with running_uvicorn(model_server) as (url, process):
+            process.send_signal(signal.SIGHUP)
+            assert httpx.get(f"{url}/healthz").status_code == 200
+            assert process.poll() is None
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_client_that_does_not_read_does_not_delay_the_exit(model_server: FakeModelServer) -> None:

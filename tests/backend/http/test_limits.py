@@ -25,23 +25,32 @@ CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
 HALF_HEAD = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: "
 
 
+SMALL_LIMITS = {
+    "max_head_bytes": HEAD_BYTES,
+    "max_headers": 16,
+    "min_body_rate": 10_000,
+    "max_body_bytes": 1_000_000,
+    "max_total_body_bytes": 1_000_000,
+    "max_connections": 4,
+}
+
+
 @pytest.fixture
 def small_api(model_server: FakeModelServer) -> Iterator[str]:
-    """The API with small limits; its checks come often."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(limits, "_CHECK_SECONDS", 0.05)
-        settings = settings_for(
-            model_server,
-            max_head_bytes=HEAD_BYTES,
-            max_headers=16,
-            head_seconds=SECONDS,
-            min_body_rate=10_000,
-            max_body_bytes=1_000_000,
-            max_total_body_bytes=1_000_000,
-            max_connections=4,
-        )
-        with running_api(settings) as url:
-            yield url
+    """The API with small limits."""
+    with running_api(settings_for(model_server, **SMALL_LIMITS)) as url:
+        yield url
+
+
+@pytest.fixture
+def hasty_api(model_server: FakeModelServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The API with short deadlines, too."""
+    monkeypatch.setattr(limits, "_CHECK_SECONDS", 0.05)
+    settings = settings_for(
+        model_server, **SMALL_LIMITS, head_seconds=SECONDS, stall_seconds=SECONDS
+    )
+    with running_api(settings) as url:
+        yield url
 
 
 def connect(url: str) -> socket.socket:
@@ -132,8 +141,8 @@ def test_head_below_the_limit_may_come_in_pieces(small_api: str) -> None:
 
 
 @pytest.mark.parametrize("pause_seconds", [10 * SECONDS, SECONDS / 10])
-def test_head_that_comes_too_slowly_gets_a_408(pause_seconds: float, small_api: str) -> None:
-    with closing(connect(small_api)) as connection:
+def test_head_that_comes_too_slowly_gets_a_408(pause_seconds: float, hasty_api: str) -> None:
+    with closing(connect(hasty_api)) as connection:
         connection.sendall(HALF_HEAD)
         connection.settimeout(pause_seconds)
         response = b""
@@ -148,8 +157,8 @@ def test_head_that_comes_too_slowly_gets_a_408(pause_seconds: float, small_api: 
     assert b"SMOLCHAT_HEAD_SECONDS" in response
 
 
-def test_connection_that_says_nothing_is_closed_without_a_word(small_api: str) -> None:
-    with closing(connect(small_api)) as connection:
+def test_connection_that_says_nothing_is_closed_without_a_word(hasty_api: str) -> None:
+    with closing(connect(hasty_api)) as connection:
         assert received(connection) == b""
 
 
@@ -158,9 +167,9 @@ def test_connection_that_says_nothing_is_closed_without_a_word(small_api: str) -
     [b'Content-Length: 900000\r\n\r\n{"a": "', b"Transfer-Encoding: chunked\r\n\r\n7\r\n"],
 )
 def test_body_that_is_not_finished_gets_a_408(
-    body: bytes, small_api: str, model_server: FakeModelServer
+    body: bytes, hasty_api: str, model_server: FakeModelServer
 ) -> None:
-    with closing(connect(small_api)) as connection:
+    with closing(connect(hasty_api)) as connection:
         connection.sendall(POST + body)
         response = received(connection)
     assert response.startswith(b"HTTP/1.1 408 ")
@@ -168,13 +177,13 @@ def test_body_that_is_not_finished_gets_a_408(
     assert not model_server.chat_requests
 
 
-def test_body_that_comes_steadily_is_read(small_api: str) -> None:
+def test_body_that_comes_steadily_is_read(hasty_api: str) -> None:
     body = b'{"messages": [{"role": "user", "content": "' + b"a" * 39_950 + b'"}]}'
-    with closing(connect(small_api)) as connection:
+    with closing(connect(hasty_api)) as connection:
         connection.sendall(POST + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body))
         for start in range(0, len(body), 2000):
             connection.sendall(body[start : start + 2000])
-            time.sleep(0.05)
+            time.sleep(0.03)
         assert received(connection).startswith(b"HTTP/1.1 200 ")
 
 
@@ -219,10 +228,11 @@ def test_connections_that_are_answered_are_not_closed_for_others(
     partial = Reply(headers=EVENTS, chunks=[chunk({"content": "Hi"})], end="hang")
     model_server.replies += [partial] * 4
     with ExitStack() as stack:
+        streams = []  # an iterator that is dropped closes its connection
         for _ in range(4):
             stream = httpx.stream("POST", f"{small_api}/chat", json=STREAMED)
-            response = stack.enter_context(stream)
-            assert b"Hi" in next(response.iter_raw())
+            streams.append(stack.enter_context(stream).iter_raw())
+            assert b"Hi" in next(streams[-1])
         rejected = httpx.get(f"{small_api}/healthz")
         assert (rejected.status_code, rejected.json()["error"]["code"]) == (503, "server_busy")
     wait_until(lambda: is_up(small_api))
@@ -235,8 +245,8 @@ def is_up(url: str) -> bool:
         return False
 
 
-def test_client_that_does_not_read_its_response_is_closed(small_api: str) -> None:
-    connection = connect(small_api)
+def test_client_that_does_not_read_its_response_is_closed(hasty_api: str) -> None:
+    connection = connect(hasty_api)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     port = connection.getsockname()[1]
     request = b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n"

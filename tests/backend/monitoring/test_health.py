@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 
 from backend.settings import Settings
-from tests.support.api_server import running_api
+from tests.support.api_server import API_KEY, api_client_with, running_api
 from tests.support.fake_model_server import FakeModelServer, Reply
 from tests.support.model_server_variants import LOADING
 
@@ -110,3 +110,23 @@ def test_readiness_recovers_when_the_model_server_is_back(model_server: FakeMode
         assert httpx.get(f"{url}/readyz").status_code == 503
         model_server.models = loaded_models
         assert httpx.get(f"{url}/readyz").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("models", "state"),
+    [(Reply(), "ready"), (NO_MODEL, "model_missing"), (Reply(302), "invalid")],
+)
+async def test_health_without_the_key_names_no_url(
+    models: Reply, state: str, model_server: FakeModelServer
+) -> None:
+    if state != "ready":
+        model_server.models = models
+    address = model_server.base_url.removeprefix("http://").split("/")[0]
+    async with api_client_with(model_server, api_key=API_KEY) as api:
+        for headers in ({}, {"Authorization": "Bearer wrong"}):
+            for path in ("/healthz", "/readyz"):
+                assert address not in (await api.get(path, headers=headers)).text
+            health = (await api.get("/healthz", headers=headers)).json()["model_server"]
+            assert (health["url"], health["state"], health["name"]) == (None, state, None)
+        with_key = await api.get("/healthz", headers={"Authorization": f"Bearer {API_KEY}"})
+    assert with_key.json()["model_server"]["url"] == model_server.base_url
