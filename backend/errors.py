@@ -6,6 +6,7 @@ SmolChatError                          500  internal_error
 │   ├── ChatTemplateError              400  invalid_request
 │   ├── UpgradeBodyLostError           400  invalid_request
 │   ├── NothingToImportError           400  nothing_to_import
+│   ├── ConversationFullError          400  conversation_full
 │   └── TooManyChoicesError            400  invalid_request
 ├── UnauthorizedError                  401  invalid_api_key
 ├── HostNotAllowedError                403  host_not_allowed
@@ -18,11 +19,13 @@ SmolChatError                          500  internal_error
 ├── UnsupportedMediaTypeError          415  unsupported_media_type
 ├── SchemaRejectedError                422  schema_invalid, schema_unsupported, schema_too_large,
 │                                           schema_unsatisfiable
+├── ClientDisconnectedError            499  client_disconnected
 ├── SchemaWorkerUnavailableError       500  schema_worker_failed
 ├── NotReadyError                      503  not_ready
 ├── ShuttingDownError                  503  shutting_down
 ├── TooManyRequestsError               429  too_many_requests
 ├── DatabaseUnavailableError           503  store_unavailable
+├── SearchTimeoutError                 503  search_timeout
 └── ModelServerError                   502  model_server_failed
     ├── ModelServerRouteNotFoundError  502  model_server_failed
     ├── ModelServerUnreachableError    503  model_server_unreachable
@@ -109,6 +112,12 @@ class NothingToImportError(InvalidRequestError):
     code = "nothing_to_import"
 
 
+class ConversationFullError(InvalidRequestError):
+    """The conversation has as many messages as it may have."""
+
+    code = "conversation_full"
+
+
 class TooManyChoicesError(InvalidRequestError):
     """The request's `n` exceeds the `max_choices` that the model server returns at once."""
 
@@ -191,6 +200,13 @@ class SchemaRejectedError(SmolChatError):
         self.code = code
 
 
+class ClientDisconnectedError(SmolChatError):
+    """The client left before there was a response: for the log alone (nginx's status)."""
+
+    status = 499
+    code = "client_disconnected"
+
+
 class SchemaWorkerUnavailableError(SmolChatError):
     """No worker process could be started to check a schema, and unchecked it is not sent."""
 
@@ -217,6 +233,13 @@ class DatabaseUnavailableError(SmolChatError):
 
     status = 503
     code = "store_unavailable"
+
+
+class SearchTimeoutError(SmolChatError):
+    """A search took too long, alone or because others ran before it."""
+
+    status = 503
+    code = "search_timeout"
 
 
 class ModelServerError(SmolChatError):

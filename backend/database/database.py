@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,12 +15,20 @@ from sqlalchemy.exc import DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from backend.database.sqlite import (
+    BUSY_TIMEOUT_SECONDS,
+    MEMORY,
+    LogLimiter,
+    make_private,
+    sqlite_engines,
+)
 from backend.errors import DatabaseUnavailableError
 from backend.settings import Settings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 FILE_NAME = "smolchat.db"
-BUSY_TIMEOUT_SECONDS = 30  # how long a SQLite writer waits for another one
+# Connections to Postgres: readers do not wait for those that writers hold, nor the other way round.
+_POSTGRES_READERS, _POSTGRES_WRITERS = 8, 8
 _DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
     "postgres": "postgresql+psycopg",
@@ -35,20 +43,19 @@ Result = TypeVar("Result")
 class Database:
     """Opens transactions. Readers run in parallel; SQLite runs one writer at a time."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
-        is_sqlite = engine.dialect.name == "sqlite"
-        snapshot = {"read_only": True} if is_sqlite else {"isolation_level": "REPEATABLE READ"}
-        self._reader = engine.execution_options(**snapshot)
+    def __init__(self, readers: AsyncEngine, writers: AsyncEngine) -> None:
+        self._readers, self._writers = readers, writers
         # Changes of messages, by their ids, that could not be written yet.
         self.unwritten: dict[str, dict[str, Any]] = {}
         self._unclosed = 0  # connections
         self._all_closed = asyncio.Event()
         self._all_closed.set()
         self._is_closing = False
-        self.dialect = engine.dialect.name
-        self.location = database_location(engine.url)
-        self.file = Path(self.location) if is_sqlite and self.location != ":memory:" else None
+        self.dialect = writers.dialect.name
+        self.location = database_location(writers.url)
+        is_file = self.dialect == "sqlite" and self.location != MEMORY
+        self.file = Path(self.location) if is_file else None
+        self._log_limiter = LogLimiter(self.file)
 
     @asynccontextmanager
     async def read_transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -57,7 +64,7 @@ class Database:
         Raises:
             DatabaseUnavailableError: The database failed.
         """
-        async with self._transaction(self._reader) as connection:
+        async with self._transaction(self._readers) as connection:
             yield connection
 
     @asynccontextmanager
@@ -67,8 +74,9 @@ class Database:
         Raises:
             DatabaseUnavailableError: The database failed or rejected a statement.
         """
-        async with self._transaction(self._engine) as connection:
+        async with self._transaction(self._writers) as connection:
             yield connection
+        self._log_limiter.check()
 
     async def close(self) -> None:
         """Wait until all transactions have ended, then close the connections.
@@ -82,7 +90,9 @@ class Database:
                 await self._all_closed.wait()
         except TimeoutError:
             logger.error("%d transactions did not end", self._unclosed)  # noqa: TRY400
-        await self._engine.dispose()
+        await self._log_limiter.close()
+        await self._readers.dispose()
+        await self._writers.dispose()
 
     @asynccontextmanager
     async def _transaction(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
@@ -149,34 +159,63 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
     Raises:
         SystemExit: It cannot be opened or migrated; the message names the setting.
     """
-    engine = _engine(settings)
-    database = Database(engine)
+    readers, writers = _engines(settings)
+    database = Database(readers, writers)
     try:
         with _startup_errors(settings):
-            async with engine.begin() as connection:
+            async with writers.begin() as connection:
                 await connection.run_sync(_migrate)
         yield database
     finally:
         await database.close()
 
 
-def _engine(settings: Settings) -> AsyncEngine:
+def _engines(settings: Settings) -> tuple[AsyncEngine, AsyncEngine]:
+    """Return the engines of readers and of writers."""
     database_url = settings.database_url.get_secret_value()
     with _startup_errors(settings):
         if not database_url:
             settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-            return _sqlite(f"sqlite+aiosqlite:///{settings.data_dir / FILE_NAME}")
+            file = settings.data_dir / FILE_NAME
+            make_private(file, tighten=True)
+            return sqlite_engines(URL.create(_DRIVERS["sqlite"], database=str(file)))
         url = make_url(database_url)
         url = url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
-        if url.get_backend_name() == "sqlite":
-            return _sqlite(url.render_as_string(hide_password=False))
-        return create_async_engine(url, pool_pre_ping=True, hide_parameters=True)
+        if url.get_backend_name() != "sqlite":
+            return _postgres_engines(url)
+        if url.database and url.database != MEMORY and not url.query:
+            with suppress(OSError):  # SQLite says why it cannot be opened
+                make_private(Path(url.database), tighten=False)
+        return sqlite_engines(url)
+
+
+def _postgres_engines(url: URL) -> tuple[AsyncEngine, AsyncEngine]:
+    options: dict[str, Any] = {
+        "pool_pre_ping": True,
+        "hide_parameters": True,
+        "max_overflow": 0,
+        "pool_timeout": BUSY_TIMEOUT_SECONDS,
+    }
+    readers = create_async_engine(
+        url, pool_size=_POSTGRES_READERS, isolation_level="REPEATABLE READ", **options
+    )
+    writers = create_async_engine(url, pool_size=_POSTGRES_WRITERS, **options)
+    for engine in (readers, writers):
+        event.listen(engine.sync_engine, "connect", _limit_lock_waits)
+    return readers, writers
+
+
+def _limit_lock_waits(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute(f"SET lock_timeout = '{BUSY_TIMEOUT_SECONDS}s'")
+    cursor.close()
+    connection.commit()
 
 
 def database_location(url: URL) -> str:
     """Return where a database is, without credentials: the file, or the host and the name."""
     if url.get_backend_name() == "sqlite":
-        return url.database or ":memory:"
+        return url.database or MEMORY
     # The host may be a query parameter, and an unquoted @ in a password ends up in the host.
     host = url.host or url.query.get("host", "localhost")
     host = host if isinstance(host, str) else ",".join(host)
@@ -186,36 +225,9 @@ def database_location(url: URL) -> str:
     return f"{host}/{url.database or ''}"
 
 
-def _sqlite(url: str) -> AsyncEngine:
-    engine = create_async_engine(
-        url, connect_args={"timeout": BUSY_TIMEOUT_SECONDS}, hide_parameters=True
-    )
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def prepare(connection: Any, _record: object) -> None:
-        try:
-            connection.isolation_level = None  # no implicit BEGIN: the listener below sends it
-            # SQLite's own lower() handles only ASCII.
-            connection.create_function("lower", 1, str.lower, deterministic=True)
-            cursor = connection.cursor()
-            cursor.execute("PRAGMA journal_mode = WAL")
-            cursor.execute("PRAGMA foreign_keys = ON")
-            cursor.close()
-        except BaseException:  # the pool drops it without closing it
-            connection.close()
-            raise
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def begin(connection: Connection) -> None:
-        # A reader that starts to write fails if another writer was faster, instead of waiting.
-        is_read_only = connection.get_execution_options().get("read_only")
-        connection.exec_driver_sql("BEGIN" if is_read_only else "BEGIN IMMEDIATE")
-
-    return engine
-
-
 def _migrate(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL lock_timeout = 0"))  # migrations may take long
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
