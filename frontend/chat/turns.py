@@ -25,7 +25,7 @@ from chat.session import (
 from chat.stream_job import AnswerStreamJob
 from components.service_status import api
 from controls import model_picker, parameter_panel
-from controls.preset_picker import apply_chosen_preset
+from controls.preset_picker import apply_clicks
 
 SYSTEM_KEY = "chat_system"
 ANSWER_COUNT_KEY = "chat_answers"
@@ -36,7 +36,7 @@ state = st.session_state
 
 def current_settings() -> ChatSettings:
     """Return the settings chosen in the sidebar."""
-    apply_chosen_preset()
+    apply_clicks()
     model = model_picker.selected_model()
     return ChatSettings(
         system=(state.get(SYSTEM_KEY) or "").strip(),

@@ -39,7 +39,11 @@ class _PageValues:
 
 
 def set_values(values: Mapping[str, Any]) -> None:
-    """Set fields by their keys. Only in callbacks, or before the fields are rendered."""
+    """Set fields by their keys. Only in callbacks, or before the fields are rendered.
+
+    Streamlit may end a callback at any use of its session state: until then, nothing has changed,
+    and after that `restore_values` sets what is missing.
+    """
     page = _page_values()
     shown = {key: current_value(key) for key in {**page.values, **values}}
     page.shown[page.change] = {key: [value] for key, value in shown.items()}
@@ -47,7 +51,9 @@ def set_values(values: Mapping[str, Any]) -> None:
     page.values = shown | dict(values)
     page.change += 1
     page.shown.pop(page.change - _MAX_CHANGES, None)
-    state.update(page.values)
+    # Only what differs: Streamlit sends to the browser whatever is set.
+    state.update({key: value for key, value in page.values.items() if value != state.get(key)})
+    state.update(values)
     state[RECEIVED_KEY] = str(page.change)
 
 
@@ -60,13 +66,12 @@ def current_value(key: str) -> Any:
 
 def restore_values() -> None:
     """Undo what an older message has changed back. Call it before the fields are rendered."""
-    page = _page_values()
-    if _received_change() < page.change:
+    page, received = _page_values(), _received_change()
+    if received < page.change:
         values = {key: current_value(key) for key in page.values}
-        page.add_shown({key: value for key, value in values.items() if value != page.values[key]})
-        page.values = values
-        state.update(values)
-        state[RECEIVED_KEY] = str(page.change)
+        shown = page.shown.get(received, {})
+        # Also if the browser has this value: another one may be on its way.
+        set_values({key: value for key, value in values.items() if shown.get(key) != [value]})
 
 
 def render_hidden_field() -> None:

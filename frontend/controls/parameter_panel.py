@@ -18,6 +18,7 @@ from sanitize.plain_text import plain_text
 
 KEY_PREFIX = "parameter_"
 ADDITIONAL_KEY, LOGPROBS_KEY = "parameter_extra", "parameter_logprobs"
+PRESET_KEY, SELECTED_PRESET_KEY, RESET_KEY = "preset", "preset_selected", "parameter_reset"
 MAX_RANDOM_SEED = 2**31 - 1  # easier to read and to copy than the largest one
 
 
@@ -34,7 +35,7 @@ def wants_logprobs() -> bool:
 
 def set_parameters(values: Mapping[str, Any]) -> None:
     """Fill the panel with these parameters; those without a field become additional ones."""
-    set_values(field_values(values))
+    set_values(field_values(values) | {PRESET_KEY: None, SELECTED_PRESET_KEY: None})
 
 
 def field_values(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -79,7 +80,7 @@ def parameter_panel(
             st.button(
                 "Reset parameters",
                 icon=":material/restart_alt:",
-                key="parameter_reset",
+                key=RESET_KEY,
                 type="tertiary",
                 on_click=set_parameters,
                 args=[{}],

@@ -11,12 +11,15 @@ from components.background_value import BackgroundValue
 from components.service_status import api
 from controls import parameter_panel
 from controls.page_values import current_value, set_values
+from controls.parameter_panel import PRESET_KEY as KEY
+from controls.parameter_panel import SELECTED_PRESET_KEY
+from controls.parameter_panel import parameters_sent as sent
 from sanitize.plain_text import message_text, plain_text
 
-KEY, NAME_KEY = "preset", "preset_name"
+NAME_KEY = "preset_name"
 MAX_NAME_CHARACTERS = 60
 WAIT_SECONDS = 1.0  # for a saved preset; presets.js holds back what is typed meanwhile
-_ERROR_KEY, _SELECTED_KEY = "preset_error", "preset_selected"
+_ERROR_KEY = "preset_error"
 # Balanced keeps the defaults that suit the model.
 BUILT_IN_PRESETS: Mapping[str, dict[str, Any]] = {
     "Precise": {"temperature": 0.2, "top_p": 0.9},
@@ -41,17 +44,24 @@ def saved_presets() -> BackgroundValue[dict[str, dict[str, Any]]]:
 
 
 def preset_picker() -> None:
-    """Render the presets, with the one that matches the current parameters selected."""
-    apply_chosen_preset()
+    """Render the presets. The last one chosen is selected; its label tells if fields differ."""
+    apply_clicks()
+    if KEY not in state:  # another page was open
+        state[KEY] = current_value(SELECTED_PRESET_KEY)
     presets = {**saved_presets().get(), **BUILT_IN_PRESETS}
     current = parameter_panel.selected_parameters()
-    to_sent = parameter_panel.parameters_sent
-    selected = next((name for name in presets if to_sent(presets[name]) == current), None)
-    if selected != current_value(KEY) or selected != current_value(_SELECTED_KEY):
-        set_values({KEY: selected, _SELECTED_KEY: selected})
+    selected = _selected_preset(presets, current)
+    is_changed = bool(current) if selected is None else sent(presets[selected]) != current
     names = sorted(presets, key=lambda name: name not in BUILT_IN_PRESETS)
-    st.pills("Preset", names, format_func=plain_text, key=KEY, on_change=apply_chosen_preset)
-    if current and selected is None:
+    st.pills(
+        "Preset :primary[●]" if is_changed else "Preset",
+        names,
+        format_func=plain_text,
+        key=KEY,
+        on_change=apply_clicks,
+        persist_state="session",
+    )
+    if is_changed:
         _render_save_form()
     elif selected and selected not in BUILT_IN_PRESETS:
         st.button(
@@ -66,24 +76,44 @@ def preset_picker() -> None:
         st.error(message_text(error), icon=":material/error:")
 
 
-def apply_chosen_preset() -> None:
-    """Fill the fields with the preset that has been chosen since the last run, if any.
+def _selected_preset(presets: Mapping[str, Any], current: Mapping[str, Any]) -> str | None:
+    """Return the preset chosen last, or one that matches the parameters, and select it.
+
+    A preset stays selected while fields are changed: if the page deselected it, a preset that is
+    clicked meanwhile could be deselected, too.
+    """
+    selected: str | None = current_value(SELECTED_PRESET_KEY)
+    if selected in presets:
+        return selected
+    matching = next((name for name in presets if sent(presets[name]) == current), None)
+    if matching != selected or matching != current_value(KEY):
+        set_values({KEY: matching, SELECTED_PRESET_KEY: matching})
+    return matching
+
+
+def apply_clicks() -> None:
+    """Fill the fields with a preset that has been chosen since the last run, or reset them.
 
     Call it before parameters are read in a callback: which callback runs first is not known.
-    Streamlit may end a callback at any use of the session state, so all is set at once.
     """
-    name = current_value(KEY)
-    if name is None or name == current_value(_SELECTED_KEY):
+    if state.get(parameter_panel.RESET_KEY):
+        parameter_panel.set_parameters({})
         return
+    chosen, selected = current_value(KEY), current_value(SELECTED_PRESET_KEY)
+    if chosen == selected or KEY not in state:  # not rendered yet
+        return
+    name = chosen or selected  # a click on the selected one applies it again
     if (values := BUILT_IN_PRESETS.get(name)) is None:
         # Another tab may have changed it.
         presets = saved_presets().get(max_age_seconds=0, wait_seconds=WAIT_SECONDS)
         values = presets.get(name)
     if values is None:
         state[_ERROR_KEY] = f"The preset {name} has been deleted."
-        set_values({KEY: None})
-    else:
-        set_values(parameter_panel.field_values(values) | {_SELECTED_KEY: name})
+        set_values({KEY: None, SELECTED_PRESET_KEY: None})
+        return
+    # A chosen one is selected already: to select it again could undo the next click.
+    selection = {SELECTED_PRESET_KEY: name} | ({} if chosen else {KEY: name})
+    set_values(parameter_panel.field_values(values) | selection)
 
 
 def _render_save_form() -> None:
@@ -100,6 +130,7 @@ def _save() -> None:
     try:
         preset = api().put_preset(name, parameter_panel.selected_parameters())
         saved_presets().set(saved_presets().get() | {name: preset.parameters})
+        set_values({KEY: name, SELECTED_PRESET_KEY: name})
     except ApiError as error:
         state[_ERROR_KEY] = error.message
 

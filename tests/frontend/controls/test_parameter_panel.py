@@ -66,7 +66,7 @@ def test_value_typed_before_the_preset_arrived_is_kept(
     received = page.text_input(key=RECEIVED).value
     choose(page, "Precise")
     set_older(page, received, preset="Precise", temperature=0.55)
-    assert shown(page.run()) == (0.55, 0.9, None)
+    assert shown(page.run()) == (0.55, 0.9, "Precise")
     set_older(page, received, preset="Precise", temperature=0.55)
     assert sent(page, model_server) == (0.55, 0.9)
 
@@ -79,7 +79,33 @@ def test_older_message_does_not_choose_a_preset_again(
     page.number_input(key=TEMPERATURE).set_value(0.5).run()
     set_older(page, received, preset="Precise", temperature=0.5, top_p=0.9)
     assert sent(page, model_server) == (0.5, 0.9)
-    assert shown(page) == (0.5, 0.9, None)
+    assert shown(page) == (0.5, 0.9, "Precise")
+
+
+def test_preset_stays_selected_and_is_marked_while_fields_differ(page: AppTest) -> None:
+    choose(page, "Precise")
+    assert page.button_group(key="preset").label == "Preset"
+    page.number_input(key=TEMPERATURE).set_value(0.5).run()
+    assert (shown(page), page.button_group(key="preset").label) == (
+        (0.5, 0.9, "Precise"),
+        "Preset :primary[●]",
+    )
+    page.switch_page("app_pages/structured.py").run()
+    page.switch_page("app_pages/chat.py").run()
+    assert shown(page) == (0.5, 0.9, "Precise")
+    page.button_group(key="preset").set_value(None).run()  # a click on the selected one
+    assert shown(page) == (0.2, 0.9, "Precise")
+    page.button(key="parameter_dice").click().run()
+    page.button(key="parameter_reset").click().run()
+    assert shown(page) == (None, None, "Balanced")
+
+
+def test_older_message_with_a_click_does_not_undo_the_page_either(page: AppTest) -> None:
+    received = page.text_input(key=RECEIVED).value
+    choose(page, "Precise")
+    set_older(page, received, preset="Precise")
+    page.button(key="parameter_dice").click().run()
+    assert shown(page) == (0.2, 0.9, "Precise")
 
 
 def test_preset_applies_to_a_question_in_the_same_message(
@@ -87,6 +113,16 @@ def test_preset_applies_to_a_question_in_the_same_message(
 ) -> None:
     page.button_group(key="preset").set_value("Precise")
     assert sent(page, model_server) == (0.2, 0.9)
+
+
+def test_reset_applies_to_a_question_in_the_same_message(
+    page: AppTest, model_server: FakeModelServer
+) -> None:
+    page.number_input(key="parameter_min_p").set_value(0.3).run()
+    page.chat_input[0].set_value("Hello")
+    page.button(key="parameter_reset").click().run()
+    assert "min_p" not in model_server.chat_requests[-1].body
+    assert shown(page) == (None, None, "Balanced")
 
 
 def test_preset_chosen_in_an_older_message_is_applied(
