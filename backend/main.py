@@ -16,6 +16,7 @@ from backend.chat import routes as chat
 from backend.completions.metrics import Metrics
 from backend.completions.queue import RequestQueue
 from backend.conversations import routes as conversations
+from backend.conversations.lifespan import open_conversations
 from backend.conversations.repository import ConversationRepository
 from backend.database.database import open_database
 from backend.http.access_log import AccessLogMiddleware, replace_uvicorn_access_log
@@ -91,7 +92,7 @@ async def _open_resources(
         )
         await ConversationRepository(database).mark_interrupted()
         _freeze_garbage_collector()
-        async with open_statistics(app, database):
+        async with open_statistics(app, database), open_conversations(app, settings, database):
             with shutdown_signals(state.shutting_down), replace_uvicorn_access_log():
                 yield {STATE_KEY: ConnectionLimits(settings, streamed_paths=[_IMPORT_PATH])}
     await schema_workers.close()

@@ -249,6 +249,11 @@ class Settings(BaseSettings):
     # How long a started stream may stall: the model server sends nothing, or the client reads
     # nothing.
     stall_seconds: Seconds = 120.0
+    # The longest answer of the model server that is not streamed, or event of a stream, and how much
+    # of a stream's text and token probabilities is kept to store or validate it; in bytes, and in
+    # JSON values, which take many times the memory of their text.
+    max_response_bytes: Annotated[int, Field(ge=1000, le=2**40)] = 8 * 1024 * 1024
+    max_response_values: Annotated[int, Field(ge=1000, le=10**9)] = 500_000
     # Whether to make Docker Model Runner load the model when the API starts.
     preload: bool = True
     # How long after its last response a model of Docker Model Runner is taken to be in memory.

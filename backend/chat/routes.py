@@ -53,9 +53,15 @@ async def create_chat_completion(
     if options.separate_reasoning:
         completion.separator = ReasoningSeparator(continued_answer(body["messages"]))
     if options.conversation is not None:
-        repository = ConversationRepository(state.database)
+        repository = ConversationRepository(
+            state.database, state.settings.max_conversation_messages
+        )
         recorder = await start_turn(
-            request, body, repository=repository, shutting_down=state.shutting_down
+            request,
+            body,
+            repository=repository,
+            limits=state.model_server.limits,
+            shutting_down=state.shutting_down,
         )
         chunks = recorder.stream(completion, is_stream=bool(request.stream))
     else:

@@ -14,6 +14,7 @@ from backend.errors import DatabaseUnavailableError, InvalidRequestError
 from backend.json_values import content_text
 from backend.model_server.answers.message_builder import MessageBuilder
 from backend.model_server.answers.sse import DONE, extension_chunk
+from backend.model_server.response_limits import ResponseLimits
 from backend.protocol import ChatCompletionRequest, ChatExtensionOptions
 
 # Fields of a request that are not parameters of its answer.
@@ -27,6 +28,7 @@ async def start_turn(
     body: dict[str, Any],
     *,
     repository: ConversationRepository,
+    limits: ResponseLimits,
     shutting_down: asyncio.Event,
 ) -> "TurnRecorder":
     """Store the question and an empty answer, before the model is asked.
@@ -38,7 +40,9 @@ async def start_turn(
     conversation = options.conversation or ""
     question = _last_user_message(request, options.parent)
     if question is None or body.get("n", 1) > 1:
-        await repository.get(conversation)  # a missing conversation is the first thing to report
+        await repository.check_exists(
+            conversation
+        )  # a missing conversation is the first thing to report
         param, problem = ("n", _ONE_ANSWER) if question else ("messages", _NO_QUESTION)
         raise InvalidRequestError(problem, param=param)
     answer = Message(
@@ -54,7 +58,9 @@ async def start_turn(
         answer,
         after_current="parent" not in options.model_fields_set,
     )
-    return TurnRecorder(turn, repository, shutting_down, answer)
+    message = MessageBuilder(answer.content, limits)
+    writer = AnswerWriter(turn.answer_message_id, message, repository, shutting_down)
+    return TurnRecorder(turn, message, writer, shutting_down, model=body["model"])
 
 
 class TurnRecorder:
@@ -63,17 +69,17 @@ class TurnRecorder:
     def __init__(
         self,
         turn: Turn,
-        repository: ConversationRepository,
+        message: MessageBuilder,
+        writer: AnswerWriter,
         shutting_down: asyncio.Event,
-        answer: Message,
+        *,
+        model: str,
     ) -> None:
         self._turn = turn
+        self._message = message
+        self._writer = writer
         self._shutting_down = shutting_down
-        self._model = answer.model or ""
-        self._message = MessageBuilder(answer.content)
-        self._writer = AnswerWriter(
-            turn.answer_message_id, self._message, repository, shutting_down
-        )
+        self._model = model
 
     async def stream(self, completion: Completion, *, is_stream: bool) -> AsyncGenerator[bytes]:
         """Yield the completion's chunks; the answer is stored before the last one.

@@ -78,8 +78,20 @@ class ConversationSummary(_StoredModel):
     model: ModelId = None
 
 
-class Conversation(ConversationSummary):
-    """A conversation with all its messages, each after its parent."""
+class ListedConversation(ConversationSummary):
+    """A conversation in a list that may be the result of a search."""
+
+    snippet: Annotated[
+        str | None,
+        Field(
+            description="The text around the first match of a search, in the title or a message, "
+            "on one line and with `…` where it is cut; null without a search."
+        ),
+    ] = None
+
+
+class ConversationFields(ConversationSummary):
+    """A conversation without its messages."""
 
     system_prompt: SystemPrompt = None
     parameters: Parameters = None
@@ -91,32 +103,48 @@ class Conversation(ConversationSummary):
         str | None,
         Field(description="The id of the first message that is sent to the model; null sends all."),
     ] = None
+
+
+class Conversation(ConversationFields):
+    """A conversation with all its messages, each after its parent."""
+
     messages: list[Message] = []
 
     @model_validator(mode="after")
     def _check_tree(self) -> Self:
-        earlier_ids: set[str | None] = {None}
-        for number, message in enumerate(self.messages):
-            if message.parent not in earlier_ids:
-                raise ValueError(f"messages.{number} has a parent that is not an earlier message")
-            if message.id in earlier_ids:
-                raise ValueError(f"messages.{number} has the id of an earlier message")
-            earlier_ids.add(message.id)
-        if self.current not in earlier_ids:
-            raise ValueError("current is not the id of a message")
-        if self.sent_from not in earlier_ids:
-            raise ValueError("sent_from is not the id of a message")
+        check = MessageTreeCheck()
+        for message in self.messages:
+            check.add(message)
+        check.finish(self)
         return self
 
-    def active_branch(self) -> list[Message]:
-        """Return the messages from the first one to `current`, or to the newest if that is null."""
-        next_id = self.current or (self.messages[-1].id if self.messages else None)
-        branch = []
-        for message in reversed(self.messages):
-            if message.id == next_id:
-                branch.append(message)
-                next_id = message.parent
-        return branch[::-1]
+
+class BrokenTreeError(ValueError):
+    """A message has no parent, or an id that is not its own."""
+
+
+class MessageTreeCheck:
+    """Checks messages one by one: each follows its parent, and has an id of its own.
+
+    Each method raises BrokenTreeError.
+    """
+
+    def __init__(self) -> None:
+        self._ids: set[str | None] = {None}
+
+    def add(self, message: Message) -> None:
+        number = len(self._ids) - 1
+        if message.parent not in self._ids:
+            raise BrokenTreeError(f"messages.{number} has a parent that is not an earlier message")
+        if message.id in self._ids:
+            raise BrokenTreeError(f"messages.{number} has the id of an earlier message")
+        self._ids.add(message.id)
+
+    def finish(self, conversation: ConversationFields) -> None:
+        if conversation.current not in self._ids:
+            raise BrokenTreeError("current is not the id of a message")
+        if conversation.sent_from not in self._ids:
+            raise BrokenTreeError("sent_from is not the id of a message")
 
 
 def derive_title(text: str) -> str:

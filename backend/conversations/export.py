@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, Field
 
-from backend.conversations.conversation import Conversation, Message
+from backend.conversations.conversation import Conversation, ConversationFields, Message
 from backend.json_values import as_dict, as_str
 
 MEDIA_TYPES = {
@@ -31,19 +31,26 @@ class Export(BaseModel):
     conversations: Annotated[list[Conversation], Field(max_length=1_000_000)]
 
 
-def to_markdown(conversation: Conversation) -> str:
-    """Render a conversation as Markdown; message texts are not escaped."""
-    blocks = [f"# {_single_line(_title(conversation))}"]
-    if conversation.system_prompt:
-        blocks += ["## System", conversation.system_prompt]
-    for message in conversation.active_branch():
-        blocks.append(f"## {_single_line(speaker_name(message))}")
+class MarkdownExport:
+    """Renders a conversation as Markdown; message texts are not escaped."""
+
+    def start(self, conversation: ConversationFields) -> str:
+        blocks = [f"# {_single_line(conversation.title or 'Conversation')}"]
+        if conversation.system_prompt:
+            blocks += ["## System", conversation.system_prompt]
+        return "\n\n".join(blocks)
+
+    def message(self, message: Message) -> str:
+        blocks = ["", f"## {_single_line(speaker_name(message))}"]
         if message.reasoning:
             blocks.append(re.sub(r"(?m)^", "> ", f"*Reasoning*\n\n{message.reasoning}"))
         blocks += [_tool_call(call) for call in message.tool_calls or []]
         blocks += [message.content] if message.content or not message.tool_calls else []
         blocks += [f"*{_single_line(note)}*" for note in message_notes(message)]
-    return "\n\n".join(blocks) + "\n"
+        return "\n\n".join(blocks)
+
+    def end(self) -> str:
+        return "\n"
 
 
 def content_disposition(name: str, file_format: str) -> str:
@@ -59,10 +66,6 @@ def _tool_call(call: dict[str, object]) -> str:
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", arguments)), default=0))
     name = _single_line(as_str(function.get("name"))) or "unknown"
     return f"*Tool call: {name}*\n\n{fence}json\n{arguments}\n{fence}"
-
-
-def _title(conversation: Conversation) -> str:
-    return conversation.title or "Conversation"
 
 
 def _single_line(text: str) -> str:

@@ -7,7 +7,7 @@ from html import escape
 
 from pydantic_core import from_json, to_json
 
-from backend.conversations.conversation import Conversation, Message
+from backend.conversations.conversation import ConversationFields, Message
 from backend.conversations.export import message_notes, speaker_name
 from backend.conversations.markdown import render_markdown, render_plain
 from backend.json_values import as_dict, as_str
@@ -88,15 +88,18 @@ CONTENT_SECURITY_POLICY = (
 )
 
 
-def to_html(conversation: Conversation) -> str:
-    """Render the active branch as a page: answers as Markdown, all else as it was written."""
-    title = escape(conversation.title or "Conversation")
-    renderer = _Renderer()
-    parts = [
-        renderer.system_prompt(conversation),
-        *map(renderer.message, conversation.active_branch()),
-    ]
-    return f"""<!doctype html>
+class HtmlExport:
+    """Renders a conversation as a page: answers as Markdown, all else as it was written.
+
+    Of a very long one, later answers are shown as they were written, too.
+    """
+
+    def __init__(self) -> None:
+        self._characters_left = MAX_MARKDOWN_CHARACTERS
+
+    def start(self, conversation: ConversationFields) -> str:
+        title = escape(conversation.title or "Conversation")
+        return f"""<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -112,24 +115,10 @@ def to_html(conversation: Conversation) -> str:
 <p class="meta">{_time(conversation.created_at)} · Exported from SmolChat</p>
 </header>
 <main>
-{"".join(parts)}</main>
-</body>
-</html>
-"""
+{_system_prompt(conversation)}"""
 
-
-class _Renderer:
-    """Renders messages, those of a very long conversation without their Markdown."""
-
-    def __init__(self) -> None:
-        self._characters_left = MAX_MARKDOWN_CHARACTERS
-
-    def system_prompt(self, conversation: Conversation) -> str:
-        if not conversation.system_prompt:
-            return ""
-        return _article(
-            "system", '<h2 class="speaker">System</h2>\n' + render_plain(conversation.system_prompt)
-        )
+    def end(self) -> str:
+        return "</main>\n</body>\n</html>\n"
 
     def message(self, message: Message) -> str:
         speaker = escape(speaker_name(message))
@@ -151,6 +140,13 @@ class _Renderer:
         if self._characters_left < 0:
             return render_plain(text)
         return f'<div class="markdown" dir="auto">{render_markdown(text)}</div>\n'
+
+
+def _system_prompt(conversation: ConversationFields) -> str:
+    if not conversation.system_prompt:
+        return ""
+    content = '<h2 class="speaker">System</h2>\n' + render_plain(conversation.system_prompt)
+    return _article("system", content)
 
 
 def _article(role: str, content: str) -> str:

@@ -1,25 +1,31 @@
 """Store conversations and their messages, and query them."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, delete, exists, func, insert, or_, select, tuple_, update
+from sqlalchemy import RowMapping, Select, delete, func, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.conversations.batches import Batches
 from backend.conversations.conversation import (
     Conversation,
-    ConversationSummary,
+    ListedConversation,
     Message,
     derive_title,
 )
+from backend.conversations.imports.stored_rows import stored_row
+from backend.conversations.reader import index_pages, open_conversation
+from backend.conversations.rows import get_conversation_row, get_message_row, is_visible
 from backend.database.database import Database
 from backend.database.tables import conversations, messages
 from backend.database.types import new_id, utc_now
-from backend.errors import ConversationNotFoundError, MessageNotFoundError
+from backend.errors import ConversationFullError
 
-_INSERT_BATCH = 500  # rows per statement, so that other tasks run in between
+_MAX_DELETED = 500  # messages that are deleted in one transaction
+_SUMMARY_COLUMNS = [
+    conversations.c[name] for name in ("id", "title", "model", "created_at", "updated_at")
+]
 
 Row = dict[str, Any]
 
@@ -34,105 +40,118 @@ class Turn:
 
 
 class ConversationRepository:
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    """Queries conversations, of which each has at most `max_messages` messages."""
 
-    async def list_page(
-        self, limit: int, *, search: str = "", after: str | None = None
-    ) -> list[ConversationSummary]:
+    def __init__(self, database: Database, max_messages: int | None = None) -> None:
+        self._database = database
+        self._max_messages = max_messages
+
+    async def list_page(self, limit: int, *, after: str | None = None) -> list[ListedConversation]:
         """Return the most recently used conversations, or those that follow the id `after`.
 
         Raises:
             ConversationNotFoundError: The conversation `after` does not exist.
         """
-        columns = (conversations.c[name] for name in ConversationSummary.model_fields)
         sort_key = tuple_(conversations.c.updated_at, conversations.c.id)
         newest_first = conversations.c.updated_at.desc(), conversations.c.id.desc()
-        query = select(*columns).order_by(*newest_first).limit(limit)
-        if search:
-            query = query.where(_matches_search(search))
+        query = select(*_SUMMARY_COLUMNS).where(is_visible()).order_by(*newest_first).limit(limit)
         async with self._database.read_transaction() as connection:
             if after is not None:
-                last = await _get_conversation_row(connection, after)
+                last = await get_conversation_row(connection, after)
                 query = query.where(sort_key < (last["updated_at"], last["id"]))
             rows = (await connection.execute(query)).mappings()
-            return [ConversationSummary.model_validate(row) for row in rows]
+            return [ListedConversation.model_validate(row) for row in rows]
+
+    async def list_by_ids(self, ids: Sequence[str]) -> list[ListedConversation]:
+        """Return the conversations with these ids, in this order, without those that are gone."""
+        query = select(*_SUMMARY_COLUMNS).where(conversations.c.id.in_(ids), is_visible())
+        async with self._database.read_transaction() as connection:
+            rows = (await connection.execute(query)).mappings()
+            summaries = {row["id"]: ListedConversation.model_validate(row) for row in rows}
+        return [summaries[one_id] for one_id in ids if one_id in summaries]
 
     async def list_ids(self) -> list[str]:
         """Return the ids of all conversations, least recently used first."""
-        query = select(conversations.c.id).order_by(conversations.c.updated_at)
+        query = select(conversations.c.id).where(is_visible()).order_by(conversations.c.updated_at)
         async with self._database.read_transaction() as connection:
             return list((await connection.execute(query)).scalars())
 
-    async def get(self, conversation_id: str) -> Conversation:
-        """Return a conversation with all its messages, with changes that are not written yet.
+    async def check_exists(self, conversation_id: str) -> None:
+        """Check that a conversation exists.
 
         Raises:
-            ConversationNotFoundError: The conversation does not exist.
+            ConversationNotFoundError: It does not.
         """
-        query = select(messages).where(messages.c.conversation == conversation_id)
         async with self._database.read_transaction() as connection:
-            row = await _get_conversation_row(connection, conversation_id)
-            message_rows = (await connection.execute(query.order_by(messages.c.number))).mappings()
-        unwritten = self._database.unwritten
-        current_rows = [{**row, **unwritten.get(row["id"], {})} for row in message_rows]
-        return Conversation.model_validate({**row, "messages": current_rows})
+            await get_conversation_row(connection, conversation_id)
 
-    async def insert_many(self, added: Sequence[Conversation]) -> list[ConversationSummary]:
-        """Store conversations under new ids: all of them, or none if one fails."""
-        rows, message_rows = await asyncio.to_thread(_assign_ids, added)
+    async def insert(self, added: Conversation) -> None:
+        """Store a conversation without messages."""
+        row = added.model_dump(exclude={"messages"})
         async with self._database.write_transaction() as connection:
-            for table, table_rows in ((conversations, rows), (messages, message_rows)):
-                for start in range(0, len(table_rows), _INSERT_BATCH):
-                    batch = table_rows[start : start + _INSERT_BATCH]
-                    await connection.execute(insert(table), batch)
-        return [ConversationSummary.model_validate(row) for row in rows]
+            await connection.execute(insert(conversations), row)
 
-    async def insert(self, added: Conversation) -> Conversation:
-        """Store one conversation under a new id, and return it as stored."""
-        [summary] = await self.insert_many([added])
-        return await self.get(summary.id)
-
-    async def duplicate(self, conversation_id: str) -> Conversation:
-        """Copy a conversation under a new id, and return the copy.
+    async def duplicate(self, conversation_id: str) -> str:
+        """Copy a conversation under a new id, and return this id.
 
         Raises:
             ConversationNotFoundError: The conversation does not exist.
         """
-        original = await self.get(conversation_id)
-        title = f"{original.title[:190]} (copy)".strip()
-        return await self.insert(original.model_copy(update={"title": title}))
+        batches, ids = Batches(self._database), dict[str | None, str]()
+        async with (
+            open_conversation(self._database, conversation_id) as original,
+            batches.adding() as batch,
+        ):
+            row = dict(original.row) | {"id": new_id()}
+            row["title"] = f"{row['title'][:190]} (copy)".strip()
+            references = {row[name] for name in ("current", "sent_from")} - {None}
+            ids |= {reference: new_id() for reference in references}
+            row |= {name: ids.get(row[name]) for name in ("current", "sent_from")}
+            await batches.insert(batch, conversations, [stored_row(conversations, row)])
+            async for numbers in original.numbers():
+                copies = await original.stored_messages(numbers)
+                for message in copies:
+                    ids.setdefault(message["id"], new_id())
+                    message |= {"id": ids[message["id"]], "parent": ids.get(message["parent"])}
+                    message["conversation"] = row["id"]
+                    if message["state"] == "writing":
+                        message["state"] = "interrupted"
+                await batches.insert(batch, messages, copies)
+        return str(row["id"])
 
-    async def update(self, conversation_id: str, changes: dict[str, Any]) -> Conversation:
-        """Set columns of a conversation, and return it.
+    async def update(self, conversation_id: str, changes: dict[str, Any]) -> None:
+        """Set columns of a conversation.
 
         Raises:
             ConversationNotFoundError: The conversation does not exist.
             MessageNotFoundError: `current` or `sent_from` is not one of its messages.
         """
         async with self._database.write_transaction() as connection:
-            await _get_conversation_row(connection, conversation_id, for_update=True)
+            await get_conversation_row(connection, conversation_id, for_update=True)
             for name in ("current", "sent_from"):
                 if (message_id := changes.get(name)) is not None:
-                    await _get_message_row(connection, conversation_id, message_id)
+                    await get_message_row(connection, conversation_id, message_id)
             if changes:
                 await _update_row(connection, conversation_id, changes)
-        return await self.get(conversation_id)
 
     async def delete(self, conversation_id: str) -> None:
-        """Delete a conversation and its messages.
+        """Delete a conversation and its messages; one with very many is hidden first.
 
         Raises:
             ConversationNotFoundError: The conversation does not exist.
         """
+        batches = Batches(self._database)
         async with self._database.write_transaction() as connection:
-            await _get_conversation_row(connection, conversation_id, for_update=True)
-            await connection.execute(
-                delete(messages).where(messages.c.conversation == conversation_id)
-            )
-            await connection.execute(
-                delete(conversations).where(conversations.c.id == conversation_id)
-            )
+            await get_conversation_row(connection, conversation_id, for_update=True)
+            if await _count_messages(connection, conversation_id, _MAX_DELETED + 1) > _MAX_DELETED:
+                batch = await batches.hide(connection, conversation_id)
+            else:
+                of_it = messages.c.conversation == conversation_id
+                await connection.execute(delete(messages).where(of_it))
+                is_it = conversations.c.id == conversation_id
+                await connection.execute(delete(conversations).where(is_it))
+                return
+        await batches.discard(batch)
 
     async def delete_message(self, conversation_id: str, message_id: str) -> None:
         """Delete a message and its descendants; `current` moves to a sibling branch if needed.
@@ -142,10 +161,12 @@ class ConversationRepository:
             MessageNotFoundError: The message is not in it.
         """
         async with self._database.write_transaction() as connection:
-            row = await _get_conversation_row(connection, conversation_id, for_update=True)
-            parent = (await _get_message_row(connection, conversation_id, message_id))["parent"]
-            deleted_ids = (await connection.execute(_descendants(message_id))).scalars().all()
-            descendants = _descendants(message_id).scalar_subquery()
+            row = await get_conversation_row(connection, conversation_id, for_update=True)
+            parent = (await get_message_row(connection, conversation_id, message_id))["parent"]
+            descendants = _descendants(message_id)
+            references = messages.c.id.in_([row["current"], row["sent_from"]])
+            query = select(messages.c.id).where(references, messages.c.id.in_(descendants))
+            deleted_ids = (await connection.execute(query)).scalars().all()
             await connection.execute(delete(messages).where(messages.c.id.in_(descendants)))
             changes: Row = {}
             if row["sent_from"] == message_id:  # an alternative version starts the same context
@@ -173,11 +194,13 @@ class ConversationRepository:
         Raises:
             ConversationNotFoundError: The conversation does not exist.
             MessageNotFoundError: The parent is not in it.
+            ConversationFullError: It has as many messages as a conversation may have.
         """
         async with self._database.write_transaction() as connection:
-            row = await _get_conversation_row(connection, conversation_id, for_update=True)
+            row = await get_conversation_row(connection, conversation_id, for_update=True)
+            await self._check_room(connection, conversation_id)
             parent = row["current"] if after_current else user_message.parent
-            parent_row = parent and await _get_message_row(connection, conversation_id, parent)
+            parent_row = parent and await get_message_row(connection, conversation_id, parent)
             if parent_row and _is_same_question(parent_row, user_message):
                 user_message_id = str(parent)
             else:
@@ -188,6 +211,17 @@ class ConversationRepository:
             changes["title"] = row["title"] or derive_title(user_message.content)
             await _update_row(connection, conversation_id, changes)
         return Turn(conversation_id, user_message_id, answer.id)
+
+    async def _check_room(self, connection: AsyncConnection, conversation_id: str) -> None:
+        """Check that a question and its answer can be added."""
+        if self._max_messages is None:
+            return
+        count = await _count_messages(connection, conversation_id, self._max_messages)
+        if count > self._max_messages - 2:
+            raise ConversationFullError(
+                f"The conversation has {count:,} messages; it may have {self._max_messages:,} "
+                "(SMOLCHAT_MAX_CONVERSATION_MESSAGES). Continue in a new conversation."
+            )
 
     async def update_answer(self, message_id: str, changes: dict[str, Any]) -> None:
         """Store the progress of an answer, or how it ended."""
@@ -210,31 +244,6 @@ class ConversationRepository:
             await connection.execute(query.values(state="interrupted"))
 
 
-async def _get_conversation_row(
-    connection: AsyncConnection, conversation_id: str, *, for_update: bool = False
-) -> RowMapping:
-    query = select(conversations).where(conversations.c.id == conversation_id)
-    query = query.with_for_update() if for_update else query  # ignored by SQLite: one writer
-    if (row := (await connection.execute(query)).mappings().one_or_none()) is None:
-        raise ConversationNotFoundError(
-            "Conversation not found; it may have been deleted. GET /conversations lists all."
-        )
-    return row
-
-
-async def _get_message_row(
-    connection: AsyncConnection, conversation_id: str, message_id: str
-) -> RowMapping:
-    query = select(messages).where(
-        messages.c.id == message_id, messages.c.conversation == conversation_id
-    )
-    if (row := (await connection.execute(query)).mappings().one_or_none()) is None:
-        raise MessageNotFoundError(
-            "Message not found in this conversation; it may have been deleted."
-        )
-    return row
-
-
 async def _latest_child(
     connection: AsyncConnection, conversation_id: str, parent: str | None
 ) -> str | None:
@@ -250,9 +259,11 @@ async def _latest_leaf(
     connection: AsyncConnection, conversation_id: str, message_id: str | None
 ) -> str | None:
     """Return the end of the newest branch below a message, or of the whole tree if that is None."""
-    query = select(messages.c.parent, messages.c.id)
-    query = query.where(messages.c.conversation == conversation_id).order_by(messages.c.number)
-    latest_child = {row.parent: row.id for row in await connection.execute(query)}
+    latest_child = {
+        row.parent: row.id
+        async for rows in index_pages(connection, conversation_id)
+        for row in rows
+    }
     while message_id in latest_child:
         message_id = latest_child[message_id]
     return message_id
@@ -270,16 +281,6 @@ async def _update_row(connection: AsyncConnection, conversation_id: str, changes
     await connection.execute(query.values(changes))
 
 
-def _matches_search(search: str) -> Any:
-    """Match conversations with the text in their title or in a message, ignoring case."""
-    text = search.replace("\0", "").lower()
-    in_message = func.lower(messages.c.content).contains(text, autoescape=True)
-    return or_(
-        func.lower(conversations.c.title).contains(text, autoescape=True),
-        exists().where(messages.c.conversation == conversations.c.id, in_message),
-    )
-
-
 def _descendants(message_id: str) -> Select[tuple[str]]:
     """Select the ids of a message and of everything below it."""
     subtree = select(messages.c.id).where(messages.c.id == message_id).cte(recursive=True)
@@ -293,22 +294,8 @@ def _is_same_question(row: RowMapping, message: Message) -> bool:
     return (row["role"], row["content"], row["parts"]) == ("user", stored_content, message.parts)
 
 
-def _assign_ids(added: Sequence[Conversation]) -> tuple[list[Row], list[Row]]:
-    """Return the rows of conversations and of their messages, under new ids."""
-    rows, message_rows = [], []
-    for conversation in added:
-        row = conversation.model_dump(exclude={"messages"}) | {"id": new_id()}
-        ids: dict[str | None, str] = {message.id: new_id() for message in conversation.messages}
-        row["current"] = ids.get(conversation.current) or next(reversed(ids.values()), None)
-        row["sent_from"] = ids.get(conversation.sent_from)
-        rows.append(row)
-        for message in conversation.messages:
-            message_row = message.model_dump() | {
-                "id": ids[message.id],
-                "conversation": row["id"],
-                "parent": ids.get(message.parent),
-            }
-            if message.state == "writing":
-                message_row["state"] = "interrupted"
-            message_rows.append(message_row)
-    return rows, message_rows
+async def _count_messages(connection: AsyncConnection, conversation_id: str, limit: int) -> int:
+    """Return how many messages a conversation has, or `limit` if they are more."""
+    query = select(messages.c.number).where(messages.c.conversation == conversation_id)
+    counted = select(func.count()).select_from(query.limit(limit).subquery())
+    return int((await connection.execute(counted)).scalar_one())

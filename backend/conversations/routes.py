@@ -1,37 +1,39 @@
 """HTTP routes of stored conversations: list, read, update, delete, export, import."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
 from typing import Annotated, Literal
 
 from fastapi import Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
 
 from backend.conversations.conversation import (
     Conversation,
-    ConversationSummary,
+    ListedConversation,
     ModelId,
     Parameters,
     SystemPrompt,
     Title,
 )
-from backend.conversations.export import MEDIA_TYPES, Export, content_disposition, to_markdown
-from backend.conversations.html_export import CONTENT_SECURITY_POLICY, to_html
-from backend.conversations.importer import MAX_LISTED, LeftOut, parse_import
+from backend.conversations.documents import send
+from backend.conversations.export import MEDIA_TYPES, Export, content_disposition
+from backend.conversations.html_export import CONTENT_SECURITY_POLICY
+from backend.conversations.imports.runner import ImportResult, write_body
+from backend.conversations.lifespan import (
+    ConversationDocumentsDep,
+    ConversationSearchDep,
+    ImportRunnerDep,
+)
+from backend.conversations.reader import MessagePage
 from backend.conversations.repository import ConversationRepository
-from backend.errors import ConversationNotFoundError
+from backend.errors import InvalidRequestError
+from backend.http.disconnect import run_while_connected
 from backend.http.error_handlers import DATABASE_RESPONSES, error_responses
 from backend.http.strict_json import StrictJsonRouter
 from backend.state import AppStateDep
 
 ExportFormat = Literal["json", "markdown", "html"]
-_EXPORTERS: dict[ExportFormat, Callable[[Conversation], str]] = {
-    "json": lambda conversation: Export(conversations=[conversation]).model_dump_json(),
-    "markdown": to_markdown,
-    "html": to_html,
-}
+DEFAULT_PAGE = 100  # messages
 _NOT_FOUND = error_responses(404)
 _WITH_BODY = error_responses(415)
 
@@ -74,27 +76,34 @@ class ConversationUpdate(_ConversationFields):
 
 class ConversationPage(BaseModel):
     object: Literal["list"] = "list"
-    data: list[ConversationSummary]
+    data: list[ListedConversation]
     has_more: Annotated[bool, Field(description="Whether there is a next page.")]
 
 
-class ImportResult(BaseModel):
-    object: Literal["list"] = "list"
-    data: Annotated[list[ConversationSummary], Field(description="The imported conversations.")]
-    left_out: Annotated[
-        list[LeftOut],
+class ConversationReply(Conversation):
+    """A conversation with all its messages, or with those of a page."""
+
+    has_more: Annotated[
+        bool | SkipJsonSchema[None],
         Field(
-            description=f"Chats and parts of chats that were not imported, {MAX_LISTED} at most."
+            description="Only with `limit`, `after` or `before`: whether there are more messages "
+            "after those of this page, or before them unless `after` is set."
         ),
-    ]
-    left_out_count: Annotated[int, Field(description="How many there are of these.")]
+    ] = None
 
 
 @router.get("", responses=error_responses(404))
 async def list_conversations(
-    repository: ConversationRepositoryDep,
+    request: Request,
+    state: AppStateDep,
+    conversation_search: ConversationSearchDep,
     search: Annotated[
-        str, Query(max_length=200, description="Text to find in titles and messages.")
+        str,
+        Query(
+            max_length=200,
+            description="Text to find in titles and messages, ignoring case. A search that takes "
+            "longer than SMOLCHAT_SEARCH_SECONDS is a 503.",
+        ),
     ] = "",
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     after: Annotated[
@@ -102,8 +111,9 @@ async def list_conversations(
     ] = None,
 ) -> ConversationPage:
     """List conversations, most recently used first."""
-    summaries = await repository.list_page(limit + 1, search=search, after=after)
-    return ConversationPage(data=summaries[:limit], has_more=len(summaries) > limit)
+    page = conversation_search.list_page(search, limit + 1, after=after)
+    listed = await run_while_connected(page, request, state.shutting_down)
+    return ConversationPage(data=listed[:limit], has_more=len(listed) > limit)
 
 
 @router.post("", status_code=201, responses=_WITH_BODY)
@@ -111,7 +121,9 @@ async def create_conversation(
     new: NewConversation, repository: ConversationRepositoryDep
 ) -> Conversation:
     """Create a conversation. `POST /chat` with its id in `smolchat.conversation` adds messages."""
-    return await repository.insert(Conversation(**new.model_dump()))
+    conversation = Conversation(**new.model_dump())
+    await repository.insert(conversation)
+    return conversation
 
 
 @router.get(
@@ -119,10 +131,12 @@ async def create_conversation(
     response_class=StreamingResponse,
     responses={200: {"model": Export, "description": "All conversations with all their messages."}},
 )
-async def export_conversations(repository: ConversationRepositoryDep) -> StreamingResponse:
+async def export_conversations(
+    repository: ConversationRepositoryDep, documents: ConversationDocumentsDep
+) -> StreamingResponse:
     """Export all conversations as JSON that `/conversations/import` accepts."""
     headers = {"Content-Disposition": content_disposition("conversations", "json")}
-    chunks = _stream_export(await repository.list_ids(), repository)
+    chunks = documents.export_all(await repository.list_ids())
     return StreamingResponse(chunks, media_type=MEDIA_TYPES["json"], headers=headers)
 
 
@@ -139,38 +153,60 @@ async def export_conversations(repository: ConversationRepositoryDep) -> Streami
     },
 )
 async def import_conversations(
-    request: Request, repository: ConversationRepositoryDep, state: AppStateDep
+    request: Request, imports: ImportRunnerDep, state: AppStateDep
 ) -> ImportResult:
     """Import conversations from an export of this or another program.
 
-    They are added under new ids in one transaction: if the database fails, none is. A chat that
-    cannot be imported is left out, and `left_out` says why; if nothing remains, the reply is 400.
-    The file is JSON, JSON Lines or a ZIP archive of these: exports of SmolChat, Open WebUI,
-    llama.cpp's web UI and ChatGPT, chats of LM Studio, and lists of messages in OpenAI's shape.
+    They are added under new ids and appear all at once: if anything fails, or the client
+    disconnects, none does. A chat that cannot be imported is left out, and `left_out` says why; if
+    nothing remains, the reply is 400. The file is JSON, JSON Lines or a ZIP archive of these:
+    exports of SmolChat, Open WebUI, llama.cpp's web UI and ChatGPT, chats of LM Studio, and lists
+    of messages in OpenAI's shape.
     """
-    max_bytes = state.settings.max_import_bytes
-    parsed = await asyncio.to_thread(parse_import, await request.body(), max_bytes=max_bytes)
-    return ImportResult(
-        data=await repository.insert_many(parsed.conversations),
-        left_out=parsed.left_out,
-        left_out_count=parsed.left_out_count,
-    )
+    with imports.file() as file:
+        await write_body(request.stream(), file)
+        return await run_while_connected(imports.run(file), request, state.shutting_down)
 
 
-@router.get("/{conversation}", responses=_NOT_FOUND)
+@router.get("/{conversation}", responses=_NOT_FOUND, response_model=ConversationReply)
 async def read_conversation(
-    conversation: str, repository: ConversationRepositoryDep
-) -> Conversation:
-    """Return a conversation with its tree of messages, parents first."""
-    return await repository.get(conversation)
+    conversation: str,
+    documents: ConversationDocumentsDep,
+    limit: Annotated[
+        int | None, Query(ge=1, le=1000, description="Return a page of at most so many messages.")
+    ] = None,
+    after: Annotated[
+        str | None,
+        Query(max_length=200, description="The id of the message after which the page begins."),
+    ] = None,
+    before: Annotated[
+        str | None,
+        Query(
+            max_length=200,
+            description="The id of the message before which the page ends. Without `after` and "
+            "`before`, the page has the last messages.",
+        ),
+    ] = None,
+) -> Response:
+    """Return a conversation with its tree of messages, parents first: all of them, or a page."""
+    if after is not None and before is not None:
+        raise InvalidRequestError("Set `after` or `before`, not both.", param="before")
+    page = None
+    if (limit, after, before) != (None, None, None):
+        page = MessagePage(limit or DEFAULT_PAGE, after=after, before=before)
+    return send(await documents.json(conversation, page), MEDIA_TYPES["json"])
 
 
-@router.patch("/{conversation}", responses=_NOT_FOUND | _WITH_BODY)
+@router.patch("/{conversation}", responses=_NOT_FOUND | _WITH_BODY, response_model=Conversation)
 async def change_conversation(
-    conversation: str, changes: ConversationUpdate, repository: ConversationRepositoryDep
-) -> Conversation:
+    conversation: str,
+    changes: ConversationUpdate,
+    repository: ConversationRepositoryDep,
+    documents: ConversationDocumentsDep,
+) -> Response:
     """Rename a conversation, or change its model, parameters or active branch."""
-    return await repository.update(conversation, changes.model_dump(exclude_unset=True))
+    await repository.update(conversation, changes.model_dump(exclude_unset=True))
+    return send(await documents.json(conversation), MEDIA_TYPES["json"])
 
 
 @router.delete("/{conversation}", status_code=204, responses=_NOT_FOUND)
@@ -179,12 +215,18 @@ async def delete_conversation(conversation: str, repository: ConversationReposit
     await repository.delete(conversation)
 
 
-@router.post("/{conversation}/duplicate", status_code=201, responses=_NOT_FOUND | _WITH_BODY)
+@router.post(
+    "/{conversation}/duplicate",
+    status_code=201,
+    responses=_NOT_FOUND | _WITH_BODY,
+    response_model=Conversation,
+)
 async def duplicate_conversation(
-    conversation: str, repository: ConversationRepositoryDep
-) -> Conversation:
+    conversation: str, repository: ConversationRepositoryDep, documents: ConversationDocumentsDep
+) -> Response:
     """Copy a conversation under a new id."""
-    return await repository.duplicate(conversation)
+    copy = await repository.duplicate(conversation)
+    return send(await documents.json(copy), MEDIA_TYPES["json"], status=201)
 
 
 @router.delete("/{conversation}/messages/{message}", status_code=204, responses=_NOT_FOUND)
@@ -212,28 +254,13 @@ async def delete_message(
 )
 async def export_conversation(
     conversation: str,
-    repository: ConversationRepositoryDep,
+    documents: ConversationDocumentsDep,
     file_format: Annotated[ExportFormat, Query(alias="format")] = "json",
 ) -> Response:
     """Export a conversation as JSON, Markdown or HTML."""
-    exported = await repository.get(conversation)
+    file, title = await documents.export(conversation, file_format)
     headers = {
-        "Content-Disposition": content_disposition(exported.title, file_format),
-        "X-Content-Type-Options": "nosniff",
+        "Content-Disposition": content_disposition(title, file_format),
         "Content-Security-Policy": f"sandbox; {CONTENT_SECURITY_POLICY}",
     }
-    body = await asyncio.to_thread(_EXPORTERS[file_format], exported)
-    return Response(body, media_type=MEDIA_TYPES[file_format], headers=headers)
-
-
-async def _stream_export(ids: list[str], repository: ConversationRepository) -> AsyncIterator[str]:
-    """Serialize conversations one at a time, so that an export needs little memory."""
-    prefix, suffix = Export(conversations=[]).model_dump_json().split("[]")
-    yield prefix + "["
-    separator = ""
-    for conversation_id in ids:
-        with suppress(ConversationNotFoundError):  # deleted since the ids were listed
-            conversation = await repository.get(conversation_id)
-            yield separator + conversation.model_dump_json()
-            separator = ","
-    yield "]" + suffix
+    return send(file, MEDIA_TYPES[file_format], headers)

@@ -18,7 +18,19 @@ conversations = Table(
     Column("sent_from", SafeText),
     Column("created_at", UtcMicroseconds, nullable=False),
     Column("updated_at", UtcMicroseconds, nullable=False),
+    # The batch that the conversation is a part of: see `pending_batches`.
+    Column("batch", SafeText),
+    Index("conversations_batch", "batch"),
     Index("conversations_newest", "updated_at", "id"),
+)
+
+# Conversations whose batch is here are being added or deleted, in several transactions: nobody sees
+# them. Without its row, all conversations of a batch are visible.
+pending_batches = Table(
+    "pending_batches",
+    metadata,
+    Column("id", SafeText, primary_key=True),
+    Column("touched_at", UtcMicroseconds, nullable=False),
 )
 
 messages = Table(
@@ -27,7 +39,7 @@ messages = Table(
     # Ascending, so that siblings keep their order.
     Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
     Column("id", SafeText, nullable=False, unique=True),
-    Column("conversation", SafeText, ForeignKey("conversations.id"), nullable=False, index=True),
+    Column("conversation", SafeText, ForeignKey("conversations.id"), nullable=False),
     Column("parent", SafeText, ForeignKey("messages.id"), index=True),
     Column("role", SafeText, nullable=False),
     Column("content", SafeText, nullable=False),
@@ -42,6 +54,7 @@ messages = Table(
     Column("error", JsonText),
     Column("created_at", UtcMicroseconds, nullable=False),
     Column("updated_at", UtcMicroseconds, nullable=False),
+    Index("messages_in_order", "conversation", "number"),
     Index("messages_ended", "state", "updated_at"),
 )
 

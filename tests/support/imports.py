@@ -1,19 +1,48 @@
 """Chats of other programs, and what becomes of them when they are imported."""
 
+from dataclasses import dataclass, replace
+from tempfile import TemporaryFile, gettempdir
 from typing import Any
 
 from pydantic_core import to_json
 
 from backend.conversations.conversation import Conversation
-from backend.conversations.importer import ParsedImport, parse_import
+from backend.conversations.imports.importer import ImportReport, LeftOut, parse_import
+from backend.conversations.imports.limits import ImportLimits
+from tests.support.conversations import ConversationList
 
-MAX_BYTES = 10_000_000
+LIMITS = ImportLimits(
+    max_bytes=10_000_000,
+    max_values=1_000_000,
+    max_message_bytes=10_000_000,
+    max_messages=100_000,
+    max_total=1_000_000,
+)
 
 
-def parse_file(value: Any) -> ParsedImport:
-    """Import a value, which is written as JSON if it is not bytes."""
-    body = value if isinstance(value, bytes) else to_json(value)
-    return parse_import(body, max_bytes=MAX_BYTES)
+@dataclass(frozen=True)
+class ParsedImport:
+    """What was read from a file, and what was left out."""
+
+    conversations: list[Conversation]
+    report: ImportReport
+
+    @property
+    def left_out(self) -> list[LeftOut]:
+        return self.report.left_out
+
+    @property
+    def left_out_count(self) -> int:
+        return self.report.left_out_count
+
+
+def parse_file(value: Any, **limits: int) -> ParsedImport:
+    """Read a value, which is written as JSON if it is not bytes."""
+    writer = ConversationList()
+    with TemporaryFile() as file:
+        file.write(value if isinstance(value, bytes) else to_json(value))
+        report = parse_import(file, writer, replace(LIMITS, **limits), folder=gettempdir())
+    return ParsedImport(writer.conversations, report)
 
 
 def import_chat(value: Any) -> Conversation:

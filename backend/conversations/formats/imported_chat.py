@@ -1,6 +1,7 @@
 """A chat read from another program's export, and its conversion to a stored conversation."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -62,17 +63,18 @@ class ImportedChat:
         more = [f"{len(named) - _MAX_NAMED} more"] if len(named) > _MAX_NAMED else []
         return f"Not imported: {', '.join(named[:_MAX_NAMED] + more)}." if named else ""
 
-    def to_conversation(self) -> Conversation:
-        """Build the conversation.
+    def to_conversation(self, check_count: Callable[[int], None]) -> Conversation:
+        """Build the conversation; `check_count` checks the number of its messages.
 
         Raises:
-            UnusableChatError: It has no messages.
+            UnusableChatError: It has no messages, or too many.
         """
         tree = MessageTree(self.messages)
         self._lift_system_prompt(tree)
         ids: dict[str | None, str] = {}
         messages: list[Message] = []
         for key, parent, reasoning in tree.walk():
+            check_count(len(messages) + 1)
             ids[key] = new_id()
             source = self.messages[str(key)]
             messages.append(_message(source, ids[key], ids.get(parent), reasoning))

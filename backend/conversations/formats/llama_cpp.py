@@ -1,10 +1,9 @@
 """The export of llama.cpp's web UI: a conversation and its tree of messages.
 
 Its types are in tools/ui/src/lib/types/database.d.ts of https://github.com/ggml-org/llama.cpp.
-Newer versions write JSON Lines: a record of type `session`, then one of type `message` for each.
+Newer versions write JSON Lines: a record of type `session`, then one of type `message` for each;
+such a session is read in the older shape.
 """
-
-from typing import Any
 
 from pydantic_core import from_json
 
@@ -26,25 +25,6 @@ from backend.json_values import as_dict, as_str, content_text
 def is_llama_cpp(entry: object) -> bool:
     fields = as_dict(entry)
     return isinstance(fields.get("conv"), dict) and isinstance(fields.get("messages"), list)
-
-
-def has_sessions(records: list[Any]) -> bool:
-    """Return True if the lines of a file are records of sessions and messages."""
-    return any(as_dict(record).get("type") == "session" for record in records)
-
-
-def group_sessions(records: list[Any]) -> list[Any]:
-    """Return the conversations that the records describe, in the older shape."""
-    entries: list[Any] = []
-    for record in records:
-        fields = as_dict(record)
-        if fields.get("type") == "session":
-            entries.append({"conv": fields, "messages": []})
-        elif entries:
-            entries[-1]["messages"].append(fields.get("message"))
-        else:
-            entries.append(None)  # a message without a session
-    return entries
 
 
 def read_llama_cpp(entry: Json) -> ImportedChat:

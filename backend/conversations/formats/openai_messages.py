@@ -7,14 +7,14 @@ from backend.conversations.formats.imported_chat import ImportedChat
 from backend.conversations.formats.messages import add_messages
 from backend.json_values import as_dict, as_str
 
-_CONTENT_FIELDS = {"content", "tool_calls", "function_call", "refusal"}
+CONTENT_FIELDS = {"content", "tool_calls", "function_call", "refusal"}
 
 
 def is_message_list(value: object) -> bool:
     """Return True if every object in a list has a role, and at least one of them content."""
     messages = [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
     has_roles = all(is_role(item.get("role")) for item in messages)
-    return has_roles and any(_CONTENT_FIELDS & item.keys() for item in messages)
+    return has_roles and any(CONTENT_FIELDS & item.keys() for item in messages)
 
 
 def is_openai_messages(entry: Any) -> bool:

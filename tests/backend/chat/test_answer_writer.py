@@ -24,6 +24,7 @@ from backend.errors import DatabaseUnavailableError
 from backend.model_server.answers.message_builder import MessageBuilder
 from backend.settings import Settings
 from tests.support.api_server import running_api, settings_for
+from tests.support.conversations import read_conversation, store_conversation
 from tests.support.fake_model_server import EVENTS, FakeModelServer, Reply, stream_reply
 from tests.support.postgres import missing_reason, running_postgres
 from tests.support.sse import parse_chunks, text_of
@@ -232,12 +233,12 @@ async def started_writer(
     """Return the writer of a stored answer, and a function that reads that."""
     repository = FailingRepository(database, failures)
     message = Message(role="assistant", state="writing")
-    conversation = await repository.insert(Conversation(messages=[message]))
+    conversation = await store_conversation(repository, Conversation(messages=[message]))
     builder = MessageBuilder("One")
     writer = AnswerWriter(conversation.messages[0].id, builder, repository, asyncio.Event())
 
     async def read() -> Message:
-        return (await repository.get(conversation.id)).messages[0]
+        return (await read_conversation(repository, conversation.id)).messages[0]
 
     return writer, read
 

@@ -10,10 +10,11 @@ import pytest
 from pydantic_core import to_json
 
 from backend.conversations.conversation import Conversation, Message
-from backend.conversations.export import content_disposition, to_markdown
-from backend.conversations.importer import MAX_LISTED
+from backend.conversations.export import MarkdownExport, content_disposition
+from backend.conversations.imports.importer import MAX_LISTED
 from backend.database.database import FILE_NAME
 from backend.settings import Settings
+from tests.support.conversations import render
 from tests.support.fake_model_server import FakeModelServer
 from tests.support.imports import open_webui_answer
 from tests.support.requests import MODEL_ID
@@ -115,7 +116,7 @@ def test_file_name_has_no_special_characters(title: str, name: str) -> None:
 
 
 def test_markdown_export_holds_the_active_branch() -> None:
-    text = to_markdown(sample_conversation("Line\none"))
+    text = render(MarkdownExport(), sample_conversation("Line\none"))
     assert text == (
         "# Line one\n\n## System\n\nLine\none\n\n## You\n\nLine\none\n\n"
         "## Assistant (Line one)\n\nLine\none\n\n*Failed: Line one*\n"
@@ -126,7 +127,7 @@ def test_markdown_export_has_reasoning_and_tool_calls() -> None:
     function = {"name": "run", "arguments": '{"code": "```"}'}
     answer = Message(role="assistant", content="Done.", reasoning="First.\nThen.")
     answer.tool_calls = [{"id": "c", "type": "function", "function": function}]
-    assert to_markdown(Conversation(title="T", messages=[answer])) == (
+    assert render(MarkdownExport(), Conversation(title="T", messages=[answer])) == (
         "# T\n\n## Assistant\n\n> *Reasoning*\n> \n> First.\n> Then.\n\n"
         '*Tool call: run*\n\n````json\n{"code": "```"}\n````\n\nDone.\n'
     )

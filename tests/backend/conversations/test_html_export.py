@@ -12,8 +12,9 @@ from backend.conversations.conversation import Conversation, Message
 from backend.conversations.html_export import (
     CONTENT_SECURITY_POLICY,
     MAX_MARKDOWN_CHARACTERS,
-    to_html,
+    HtmlExport,
 )
+from tests.support.conversations import render
 
 NOW = datetime(2026, 7, 9, 12, 30, tzinfo=UTC)
 HOSTILE = (
@@ -28,7 +29,10 @@ def message(role: Any, content: str, parent: Message | None = None, **fields: An
 
 
 def page_of(*messages: Message, **fields: Any) -> str:
-    return to_html(Conversation(title="A chat", messages=list(messages), created_at=NOW, **fields))
+    return render(
+        HtmlExport(),
+        Conversation(title="A chat", messages=list(messages), created_at=NOW, **fields),
+    )
 
 
 def body_of(page: str) -> str:
@@ -102,7 +106,7 @@ def test_hostile_texts_are_text_everywhere() -> None:
         state="failed", error={"message": HOSTILE},
     )  # fmt: skip
     chat = Conversation(title=HOSTILE, system_prompt=HOSTILE, messages=[question, answer])
-    page = to_html(chat)
+    page = render(HtmlExport(), chat)
     tags = set(re.findall(r"<([a-z0-9]+)", page.partition("<body>")[2]))
     assert tags <= {
         *("header", "main", "article", "details", "summary", "div", "h1", "h2", "p", "pre", "time"),

@@ -20,6 +20,7 @@ from backend.errors import DatabaseUnavailableError
 from backend.monitoring.statistics import DatabaseStatistics
 from backend.presets.repository import PresetRepository
 from backend.settings import Settings
+from tests.support.conversations import read_conversation, store_conversation
 from tests.support.requests import MODEL_ID
 from tests.support.waiting import wait_until
 
@@ -70,12 +71,12 @@ async def test_migration_from_the_first_version_loses_nothing(database_settings:
         title="T", messages=[Message(role="user", content="Grüße"), Message(role="assistant")]
     )
     async with open_database(database_settings) as database:
-        before = await ConversationRepository(database).insert(conversation)
+        before = await store_conversation(ConversationRepository(database), conversation)
         await PresetRepository(database).upsert("mine", {})
     migrate(database_settings, "0001")
     async with open_database(database_settings) as database:
         repository = ConversationRepository(database)
-        assert await repository.get(before.id) == before
+        assert await read_conversation(repository, before.id) == before
         presets = PresetRepository(database)
         assert await presets.list_all() == []  # the first version had no presets
         await presets.upsert("mine", {"top_k": 1})
@@ -94,7 +95,7 @@ async def test_file_of_the_first_version_is_migrated(tmp_path: Path) -> None:
     connection.commit()
     connection.close()
     async with open_database(sqlite_settings(tmp_path)) as database:
-        messages = (await ConversationRepository(database).get("c")).messages
+        messages = (await read_conversation(ConversationRepository(database), "c")).messages
         assert [(message.id, message.parent) for message in messages] == [("q", None), ("a", "q")]
         statistics = await DatabaseStatistics(database).collect(5)
         assert [answer.receipt for answer in statistics.answers] == [{"total_ms": 1.5}]
@@ -104,7 +105,7 @@ async def test_concurrent_starts_do_not_conflict(database_settings: Settings) ->
     async def start() -> None:
         async with open_database(database_settings) as database:
             repository = ConversationRepository(database)
-            conversation = await repository.insert(Conversation())
+            conversation = await store_conversation(repository, Conversation())
             await repository.delete(conversation.id)
 
     await asyncio.gather(*(start() for _ in range(3)))
@@ -113,7 +114,7 @@ async def test_concurrent_starts_do_not_conflict(database_settings: Settings) ->
 async def test_data_folder_is_private_and_the_journal_is_a_write_ahead_log(tmp_path: Path) -> None:
     folder = tmp_path / "new %s" / "data"
     async with open_database(sqlite_settings(folder)) as database:
-        await ConversationRepository(database).insert(Conversation())
+        await store_conversation(ConversationRepository(database), Conversation())
         assert folder.stat().st_mode & 0o777 == 0o700
         connection = sqlite3.connect(folder / FILE_NAME)
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
@@ -167,6 +168,7 @@ async def test_database_failure_raises_database_unavailable(tmp_path: Path) -> N
         connection = sqlite3.connect(tmp_path / FILE_NAME)
         connection.execute("DROP TABLE messages")
         connection.close()
-        [summary] = await repository.insert_many([Conversation()])
+        conversation = Conversation()
+        await repository.insert(conversation)
         with pytest.raises(DatabaseUnavailableError, match="log has the details"):
-            await repository.get(summary.id)
+            await read_conversation(repository, conversation.id)

@@ -11,6 +11,7 @@ from backend.database.database import open_database
 from backend.errors import DatabaseUnavailableError
 from backend.monitoring.statistics import DatabaseStatistics
 from backend.settings import Settings
+from tests.support.conversations import store_conversation
 from tests.support.requests import MODEL_ID
 
 pytestmark = pytest.mark.anyio
@@ -38,7 +39,7 @@ async def _insert_answers(repository: ConversationRepository) -> None:
         for number in range(60)
     ]
     ignored = [Message(role="assistant", state="failed", receipt={}), Message(role="user")]
-    await repository.insert_many([Conversation(messages=[*answers, *ignored])])
+    await store_conversation(repository, Conversation(messages=[*answers, *ignored]))
 
 
 async def test_close_cancels_a_running_query(database_settings: Settings) -> None:

@@ -8,8 +8,9 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from backend.conversations.conversation import Conversation, Message
-from backend.conversations.html_export import to_html
+from backend.conversations.html_export import HtmlExport
 from tests.support.browser import HOSTILE, LOW_CONTRAST_TEXTS, needs_chromium
+from tests.support.conversations import render
 
 pytestmark = needs_chromium
 
@@ -60,7 +61,7 @@ def opened(
 ) -> Iterator[tuple[Page, list[str]]]:
     """Open the exported page with everything unfolded; yield it with what it tries to do."""
     file = folder / "chat.html"
-    file.write_text(to_html(exported))
+    file.write_text(render(HtmlExport(), exported))
     attempts: list[str] = []
     with browser.new_context(**options) as context:  # type: ignore[arg-type]
         page = context.new_page()
@@ -92,7 +93,9 @@ def test_policy_stops_what_the_renderer_would_let_through(browser: Browser, tmp_
     file = tmp_path / "broken.html"
     hostile = "<script>document.title='owned'</script><img src='http://evil.test/i'>"
     hostile += "<b style='color:red'>x</b>"
-    file.write_text(to_html(conversation("Hi", "Hello")).replace("<main>", f"<main>{hostile}"))
+    file.write_text(
+        render(HtmlExport(), conversation("Hi", "Hello")).replace("<main>", f"<main>{hostile}")
+    )
     with browser.new_context() as context:
         page = context.new_page()
         loaded: list[str] = []
@@ -105,7 +108,7 @@ def test_policy_stops_what_the_renderer_would_let_through(browser: Browser, tmp_
 
 def test_markdown_is_rendered_and_folded(browser: Browser, tmp_path: Path) -> None:
     file = tmp_path / "chat.html"
-    file.write_text(to_html(conversation("Fruit?", MARKDOWN)))
+    file.write_text(render(HtmlExport(), conversation("Fruit?", MARKDOWN)))
     with browser.new_context() as context:
         page = context.new_page()
         page.goto(file.as_uri())
@@ -133,7 +136,7 @@ def test_texts_are_readable_in_both_schemes(browser: Browser, tmp_path: Path, sc
 
 def test_print_shows_what_is_folded(browser: Browser, tmp_path: Path) -> None:
     file = tmp_path / "chat.html"
-    file.write_text(to_html(conversation("Fruit?", MARKDOWN)))
+    file.write_text(render(HtmlExport(), conversation("Fruit?", MARKDOWN)))
     with browser.new_context(color_scheme="dark") as context:
         page = context.new_page()
         page.goto(file.as_uri())

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.conversations.conversation import Conversation, Message
-from backend.conversations.importer import FORMATS, MAX_LISTED
+from backend.conversations.imports.importer import FORMATS, MAX_LISTED
 from backend.errors import InvalidRequestError, NothingToImportError
 from tests.support.imports import import_chat, open_webui_answer, open_webui_chat, parse_file
 
@@ -77,7 +77,7 @@ def test_broken_chat_of_an_own_export_is_left_out_with_its_field(broken: Any, pa
 
 
 def test_error_with_very_many_fields_is_counted() -> None:
-    broken = {"messages": [{"role": 7}] * 1000}
+    broken = {"messages": [{"role": "user", "logprobs": [7] * 1000}]}
     with pytest.raises(NothingToImportError, match="1,000 of its fields are invalid"):
         parse_file(smolchat_file(broken))
 

@@ -1,0 +1,191 @@
+"""Import a file: keep it on disk, have a process read it, and store what is in it."""
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from math import ceil
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO, Annotated, Literal
+
+from pydantic import BaseModel, Field
+from pydantic_core import to_json
+from sqlalchemy import Table
+from starlette.requests import ClientDisconnect
+
+from backend.conversations.batches import Batches
+from backend.conversations.conversation import ConversationSummary
+from backend.conversations.imports.importer import MAX_LISTED, LeftOut
+from backend.conversations.imports.limits import ImportLimits
+from backend.conversations.imports.read_result import ReadResult
+from backend.conversations.imports.stored_rows import MAX_SUMMARIES, Row, read_batch
+from backend.conversations.imports.worker import DISK_FAILURE_STATUS
+from backend.database.database import Database
+from backend.database.tables import conversations, messages
+from backend.errors import (
+    ClientDisconnectedError,
+    DatabaseUnavailableError,
+    InvalidRequestError,
+    TooManyRequestsError,
+)
+from backend.settings import Settings
+
+_ROOT = Path(__file__).resolve().parents[3]
+_COMMAND = (sys.executable, "-m", "backend.conversations.imports.worker")
+_WRITE_BYTES = 1024 * 1024  # of a body, written to disk at once
+
+logger = logging.getLogger(__name__)
+
+
+class ImportResult(BaseModel):
+    object: Literal["list"] = "list"
+    data: Annotated[
+        list[ConversationSummary],
+        Field(description=f"The imported conversations, the first {MAX_SUMMARIES:,} of them."),
+    ]
+    imported_count: Annotated[int, Field(description="How many conversations were imported.")]
+    left_out: Annotated[
+        list[LeftOut],
+        Field(
+            description=f"Chats and parts of chats that were not imported, {MAX_LISTED} at most."
+        ),
+    ]
+    left_out_count: Annotated[int, Field(description="How many there are of these.")]
+
+
+class ImportRunner:
+    """Imports files one after the other; a few more may wait, on disk."""
+
+    def __init__(self, settings: Settings, database: Database, folder: str) -> None:
+        self._settings = settings
+        self._batches = Batches(database)
+        self._folder = folder
+        self._count = 0
+        self._running = asyncio.Lock()
+
+    @contextmanager
+    def file(self) -> Iterator[IO[bytes]]:
+        """Yield a temporary file for one import.
+
+        Raises:
+            TooManyRequestsError: Too many imports are waiting.
+        """
+        if self._count == self._settings.max_imports:
+            raise TooManyRequestsError(
+                f"{self._count} imports are running or waiting (SMOLCHAT_MAX_IMPORTS). Try later."
+            )
+        self._count += 1
+        try:
+            with _disk_errors(), TemporaryFile(dir=self._folder) as file:
+                yield file
+        finally:
+            self._count -= 1
+
+    async def run(self, file: IO[bytes]) -> ImportResult:
+        """Import what is in a file: all of it, or nothing if that fails.
+
+        Raises:
+            SmolChatError, RequestValidationError: See `parse_import`; or reading takes too long, or
+                the database failed.
+        """
+        async with self._running:
+            with _disk_errors(), TemporaryFile(dir=self._folder) as rows:
+                await self._read(file, rows)
+                result = await asyncio.to_thread(ReadResult.load, rows)
+                if result.error is not None:
+                    raise result.error
+                async with self._batches.adding() as batch:
+                    for table, start, end in (
+                        (conversations, result.messages_end, result.rows_end),
+                        (messages, 0, result.messages_end),
+                    ):
+                        rows.seek(start)
+                        while rows.tell() < end:
+                            added = await asyncio.to_thread(_read_rows, rows, table)
+                            await self._batches.insert(batch, table, added)
+        return ImportResult(
+            data=result.summaries,
+            imported_count=result.report.conversation_count,
+            left_out=result.report.left_out,
+            left_out_count=result.report.left_out_count,
+        )
+
+    async def _read(self, file: IO[bytes], rows: IO[bytes]) -> None:
+        """Have a process read `file` and write its rows."""
+        settings = self._settings
+        file.flush()
+        os.lseek(file.fileno(), 0, os.SEEK_SET)  # where the process begins to read
+        options = (
+            to_json(asdict(ImportLimits.of(settings))).decode(),
+            str(settings.import_memory_bytes),
+            str(ceil(settings.import_seconds)),
+            self._folder,
+        )
+        process = await asyncio.create_subprocess_exec(
+            *(*_COMMAND, *options),
+            stdin=file,
+            stdout=rows,
+            cwd=_ROOT,
+            start_new_session=True,  # Ctrl-C is for the API, which ends the process
+        )
+        try:
+            async with asyncio.timeout(settings.import_seconds):
+                status = await process.wait()
+        except TimeoutError:
+            raise InvalidRequestError(
+                f"Reading the file takes longer than {settings.import_seconds:g} s "
+                "(SMOLCHAT_IMPORT_SECONDS). Import it in several parts."
+            ) from None
+        finally:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+        if status == DISK_FAILURE_STATUS:
+            raise _disk_failure()
+        if status:
+            raise InvalidRequestError(
+                "The file cannot be read: it may need too much memory "
+                "(SMOLCHAT_IMPORT_MEMORY_BYTES). Import it in several parts."
+            )
+
+
+async def write_body(body: AsyncIterator[bytes], file: IO[bytes]) -> None:
+    """Write a request's body to a file as it arrives.
+
+    Raises:
+        ClientDisconnectedError: The client left before its end.
+    """
+    buffer = bytearray()
+    try:
+        async for chunk in body:
+            buffer += chunk
+            if len(buffer) >= _WRITE_BYTES:
+                await asyncio.to_thread(file.write, buffer)
+                buffer = bytearray()
+    except ClientDisconnect:
+        raise ClientDisconnectedError("The client disconnected.") from None
+    await asyncio.to_thread(file.write, buffer)
+
+
+def _read_rows(rows: IO[bytes], table: Table) -> list[Row]:
+    return read_batch(rows.readline(), table)
+
+
+@contextmanager
+def _disk_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        logger.error("A temporary file of an import: %s", error)  # noqa: TRY400
+        raise _disk_failure() from error
+
+
+def _disk_failure() -> DatabaseUnavailableError:
+    return DatabaseUnavailableError(
+        "The file cannot be kept while it is imported: the disk may be full. The API's log has "
+        "the details."
+    )

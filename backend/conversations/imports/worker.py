@@ -1,0 +1,71 @@
+"""The process that reads a file for import: `python -m backend.conversations.imports.worker`.
+
+Its arguments are the limits as JSON, the memory it may use in bytes, the time in seconds, and a
+folder for temporary files. Standard input is the file. Standard output is a file, too: it gets the
+rows and the `ReadResult`.
+"""
+
+import os
+import resource
+import shutil
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
+
+from fastapi.exceptions import RequestValidationError
+from pydantic_core import from_json
+
+from backend.conversations.imports.importer import ImportReport, parse_import
+from backend.conversations.imports.limits import ImportLimits
+from backend.conversations.imports.read_result import ReadResult
+from backend.conversations.imports.stored_rows import RowWriter
+from backend.errors import SmolChatError
+
+DISK_FAILURE_STATUS = 74  # EX_IOERR of sysexits.h
+_NICENESS = 10  # requests of other clients are more urgent
+_PAGE_BYTES = resource.getpagesize()
+
+
+def main() -> None:
+    limits_json, memory_bytes, seconds, folder = sys.argv[1:]
+    os.nice(_NICENESS)
+    signal.alarm(int(seconds) + 1)  # the parent ends it sooner, if it lives
+    source, output = os.fdopen(0, "rb"), os.fdopen(1, "wb")
+    _limit_memory(int(memory_bytes) + 2 * os.fstat(0).st_size)  # as files are mapped into memory
+    try:
+        read(source, output, ImportLimits(**from_json(limits_json)), folder)
+    except OSError as error:
+        print(f"An import cannot be read: {error}", file=sys.stderr)
+        os._exit(DISK_FAILURE_STATUS)  # without another try to write what is left
+
+
+def read(source: IO[bytes], output: IO[bytes], limits: ImportLimits, folder: str) -> None:
+    """Read `source`, and write what is in it to `output`."""
+    with TemporaryFile(dir=folder) as conversation_rows:
+        writer = RowWriter(conversation_rows, output, max_row_bytes=limits.max_message_bytes)
+        result = ReadResult(ImportReport(), writer.summaries)
+        try:
+            result.report = parse_import(source, writer, limits, folder=folder)
+        except (SmolChatError, RequestValidationError) as error:
+            result.error = error
+        writer.flush()
+        result.messages_end = output.tell()
+        conversation_rows.seek(0)
+        shutil.copyfileobj(conversation_rows, output)
+    result.rows_end = output.tell()
+    result.dump(output)
+
+
+def _limit_memory(additional_bytes: int) -> None:
+    """Let this process use so much more memory than now, where the system can limit that."""
+    with suppress(OSError, ValueError):
+        used_pages = int(Path("/proc/self/statm").read_text().split()[0])
+        limit = used_pages * _PAGE_BYTES + additional_bytes
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,178 @@
+"""Read conversations of any length from one snapshot, a few messages at a time."""
+
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+from typing import Any
+
+from sqlalchemy import ColumnElement, RowMapping, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.conversations.conversation import ConversationFields, Message
+from backend.conversations.imports.stored_rows import COLUMNS, STORED
+from backend.conversations.rows import get_conversation_row, get_message_row
+from backend.database.database import Database
+from backend.database.tables import messages
+from backend.database.types import JsonText
+
+# The messages that are in memory at once; a single one may be larger.
+_GROUP_ROWS, _GROUP_CHARACTERS = 200, 512 * 1024
+_INDEX_ROWS = 1000
+_SIZE: ColumnElement[int] = reduce(
+    add,
+    [
+        func.coalesce(func.length(one), 0)
+        for one in COLUMNS[messages]
+        if isinstance(one.type, JsonText) or one.name in ("content", "reasoning")
+    ],
+)
+
+
+@dataclass(frozen=True)
+class MessagePage:
+    """Which messages to read: at most `limit`, those after or before the one with this id.
+
+    Without `after` these are the last ones.
+    """
+
+    limit: int
+    after: str | None = None
+    before: str | None = None
+
+
+class OpenConversation:
+    """A conversation in a transaction."""
+
+    def __init__(
+        self, connection: AsyncConnection, row: RowMapping, unwritten: dict[str, dict[str, Any]]
+    ) -> None:
+        self.row = row
+        self._connection = connection
+        self._unwritten = unwritten
+
+    @property
+    def fields(self) -> ConversationFields:
+        return ConversationFields.model_validate(self.row)
+
+    async def numbers(self) -> AsyncIterator[list[int]]:
+        """Yield the numbers of all messages in order, of a few at a time."""
+        async for rows in index_pages(self._connection, self.row["id"]):
+            for group in _groups([(row.number, row.size) for row in rows]):
+                yield group
+
+    async def active_branch(self) -> AsyncIterator[list[int]]:
+        """Yield the numbers of the messages from the first to `current`, of a few at a time.
+
+        Without `current` the branch ends at the newest message.
+        """
+        next_id, branch = self.row["current"], list[tuple[int, int]]()
+        pages = index_pages(self._connection, self.row["id"], newest_first=True)
+        async for rows in pages:
+            next_id = next_id or rows[0].id
+            for row in rows:
+                if row.id == next_id:
+                    branch.append((row.number, row.size))
+                    next_id = row.parent
+            if next_id is None:
+                break
+        for group in _groups(branch[::-1]):
+            yield group
+
+    async def page(self, page: MessagePage) -> tuple[list[list[int]], bool]:
+        """Return the numbers of a page's messages in order, in groups, and whether there are more.
+
+        Raises:
+            MessageNotFoundError: The message of `after` or `before` is not in the conversation.
+        """
+        start = page.before if page.after is None else page.after
+        number = None
+        if start is not None:
+            row = await get_message_row(self._connection, self.row["id"], start)
+            number = row["number"]
+        pages = index_pages(
+            self._connection,
+            self.row["id"],
+            start=number,
+            newest_first=page.after is None,
+            limit=page.limit + 1,
+        )
+        async for rows in pages:
+            selected = sorted((row.number, row.size) for row in rows[: page.limit])
+            return list(_groups(selected)), len(rows) > page.limit
+        return [], False
+
+    async def stored_messages(self, numbers: Sequence[int]) -> list[dict[str, Any]]:
+        """Return messages as they are stored: times as numbers, JSON as text."""
+        table = STORED[messages]
+        query = select(*(table.c[one.name] for one in COLUMNS[messages]))
+        query = query.where(table.c.number.in_(numbers)).order_by(table.c.number)
+        rows = (await self._connection.execute(query)).mappings()
+        return [dict(row) for row in rows]
+
+    async def shown_messages(self, numbers: Sequence[int]) -> list[Message]:
+        """Return messages without token probabilities, which may be large, with all changes."""
+        columns = [one for one in COLUMNS[messages] if one.name != "logprobs"]
+        query = select(*columns).where(messages.c.number.in_(numbers)).order_by(messages.c.number)
+        rows = (await self._connection.execute(query)).mappings()
+        return [Message.model_validate({**row, **self.unwritten(row["id"])}) for row in rows]
+
+    def unwritten(self, message_id: str) -> dict[str, Any]:
+        """Return the changes of a message that could not be written yet."""
+        return self._unwritten.get(message_id, {})
+
+
+@asynccontextmanager
+async def open_conversation(
+    database: Database, conversation_id: str
+) -> AsyncIterator[OpenConversation]:
+    """Open a conversation for reading.
+
+    Raises:
+        ConversationNotFoundError: It does not exist.
+    """
+    async with database.read_transaction() as connection:
+        row = await get_conversation_row(connection, conversation_id)
+        yield OpenConversation(connection, row, database.unwritten)
+
+
+async def index_pages(
+    connection: AsyncConnection,
+    conversation_id: str,
+    *,
+    start: int | None = None,
+    newest_first: bool = False,
+    limit: int | None = None,
+) -> AsyncIterator[Sequence[Any]]:
+    """Yield the number, id, parent and size of a conversation's messages, many at a time.
+
+    `start` is the number of the message before the first; `limit` yields only so many at once.
+    """
+    number = messages.c.number
+    query = select(number, messages.c.id, messages.c.parent, _SIZE.label("size"))
+    query = query.where(messages.c.conversation == conversation_id)
+    query = query.order_by(number.desc() if newest_first else number).limit(limit or _INDEX_ROWS)
+    while True:
+        page = query
+        if start is not None:
+            page = query.where(number < start if newest_first else number > start)
+        rows = (await connection.execute(page)).all()
+        if rows:
+            yield rows
+        if len(rows) < (limit or _INDEX_ROWS):
+            return
+        start = rows[-1].number
+
+
+def _groups(sizes: Iterable[tuple[int, int]]) -> Iterator[list[int]]:
+    """Yield the numbers of messages, of as many as may be in memory at once."""
+    group, group_size = list[int](), 0
+    for number, size in sizes:
+        if group and (len(group) == _GROUP_ROWS or group_size + size > _GROUP_CHARACTERS):
+            yield group
+            group, group_size = [], 0
+        group.append(number)
+        group_size += size
+    if group:
+        yield group
