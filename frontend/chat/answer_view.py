@@ -1,15 +1,26 @@
 """One answer on the page, updated in place while it streams and once it is complete."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 import strict_json
 from api.chat_chunk import Progress, ToolCall
+from chat.answer_limits import (
+    MAX_TOOL_CALLS,
+    PLAIN_NOTE,
+    LimitedAnswer,
+    arguments,
+    cut_note,
+    limit_answer,
+)
 from chat.stream_job import StreamedAnswer
 from sanitize.markdown_blocks import sanitize_markdown, split_blocks
 from sanitize.plain_text import code_span
+from sanitize.render_cost import MAX_MESSAGE_COST, MAX_PLAIN_CHARACTERS, limit_code
+
+MAX_NAME_CHARACTERS = 200  # of a tool
 
 
 class AnswerView:
@@ -19,7 +30,8 @@ class AnswerView:
     filled, and a browser may paint the moment between.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, budget: float = MAX_MESSAGE_COST) -> None:
+        self._budget = budget
         container = st.container()
         self._header, self._body = container.container(), container.container()
         self._footer = container.container()
@@ -28,22 +40,27 @@ class AnswerView:
         self._rendered: dict[str, str] = {}
 
     def render(self, answer: StreamedAnswer) -> None:
+        limited = limit_answer(answer.text, answer.reasoning, answer.tool_calls, self._budget)
         if answer.reasoning:
             self._reasoning = self._reasoning or self._header.expander(
                 "Reasoning", icon=":material/psychology:"
             )
-            is_partial = not (answer.is_over or answer.text or answer.tool_calls)
-            self._markdown("reasoning", answer.reasoning, self._reasoning, is_partial=is_partial)
-        self._render_text(answer)
-        self._render_tool_calls(answer.tool_calls)
+            is_over = answer.is_over or answer.text or answer.tool_calls or limited.plain_reasoning
+            self._markdown("reasoning", limited.reasoning, self._reasoning, is_partial=not is_over)
+            self._plain("reasoning", limited.plain_reasoning, self._reasoning)
+        self._render_text(answer, limited)
+        self._plain("text", limited.plain_text, self._footer)
+        self._render_tool_calls(answer.tool_calls, limited.highlighted_calls)
 
-    def _render_text(self, answer: StreamedAnswer) -> None:
+    def _render_text(self, answer: StreamedAnswer, limited: LimitedAnswer) -> None:
         """Render the blocks of the text, or in the place of the first what the answer waits for."""
-        blocks = split_blocks(answer.text) if answer.text else []
+        blocks = split_blocks(limited.text) if limited.text else []
+        is_over = answer.is_over or bool(limited.plain_text)
         for number, block in enumerate(blocks):
-            is_partial = not answer.is_over and number == len(blocks) - 1
+            is_partial = not is_over and number == len(blocks) - 1
             self._markdown(f"block {number}", block, self._body, is_partial=is_partial)
-        label = "" if blocks or answer.tool_calls or answer.is_over else _waiting_label(answer)
+        has_begun = answer.text or answer.tool_calls or answer.is_over
+        label = "" if has_begun else _waiting_label(answer)
         if label and self._changed("block 0", label):
             element = self._elements.get("block 0", self._body)
             self._elements["block 0"] = element.markdown(f":shimmer[{label}]")
@@ -53,18 +70,40 @@ class AnswerView:
                 self._elements[f"block {number}"].empty()
             number += 1
 
-    def _render_tool_calls(self, calls: Sequence[ToolCall]) -> None:
-        for number, call in enumerate(calls):
+    def _render_tool_calls(self, calls: Sequence[ToolCall], highlighted: int) -> None:
+        for number, call in enumerate(calls[:MAX_TOOL_CALLS]):
             name = (call.function and call.function.name) or "unknown"
             if self._changed(key := f"name {number}", name):
                 element = self._elements.get(key, self._footer)
-                label = f":material/build: Tool call: {code_span(name)}"
+                label = f":material/build: Tool call: {code_span(name[:MAX_NAME_CHARACTERS])}"
                 self._elements[key] = element.markdown(label)
-            arguments = (call.function and call.function.arguments) or "{}"
-            if self._changed(key := f"arguments {number}", arguments):
+            text = arguments(call)
+            if self._changed(key := f"arguments {number}", text):
                 element = self._elements.get(key, self._footer)
-                text = _indented(arguments)
-                self._elements[key] = element.code(text, language="json", wrap_lines=True)
+                language = "json" if number < highlighted else None
+                code, _ = limit_code(_indented(text))
+                self._elements[key] = element.code(code, language=language, wrap_lines=True)
+        hidden = len(calls) - MAX_TOOL_CALLS
+        note = f"{hidden:,} more tool calls are not shown; export the chat to see them"
+        self._update("calls", note * (hidden > 0), self._footer, DeltaGenerator.caption)
+
+    def _plain(self, key: str, text: str, parent: DeltaGenerator) -> None:
+        """Render the rest of a text, too long to be formatted, and say so."""
+        note = PLAIN_NOTE if text else ""
+        self._update(f"{key} note", note, parent, DeltaGenerator.caption)
+        self._update(f"{key} rest", text[:MAX_PLAIN_CHARACTERS], parent, DeltaGenerator.text)
+        self._update(f"{key} cut", cut_note(text), parent, DeltaGenerator.caption)
+
+    def _update(
+        self,
+        key: str,
+        text: str,
+        parent: DeltaGenerator,
+        render: Callable[[DeltaGenerator, str], DeltaGenerator],
+    ) -> None:
+        if self._changed(key, text):
+            element = self._elements.get(key, parent)
+            self._elements[key] = render(element, text) if text else element.empty()
 
     def _markdown(
         self, key: str, text: str, parent: DeltaGenerator, *, is_partial: bool = False
@@ -99,6 +138,8 @@ def progress_label(progress: Progress) -> str:
 
 def _indented(arguments: str) -> str:
     """Return the arguments of a tool call as indented JSON, or as they are if they are not JSON."""
+    if len(arguments) > MAX_PLAIN_CHARACTERS:
+        return arguments
     try:
         return strict_json.format_json(strict_json.parse(arguments))
     except ValueError:

@@ -9,11 +9,13 @@ import streamlit as st
 from api.conversation import Conversation, Message
 from api.errors import ApiError
 from chat import actions, turns
+from chat.answer_limits import cut_note
 from chat.answer_view import AnswerView
 from chat.session import EDITING_KEY
 from chat.stream_job import StreamedAnswer
 from components.callouts import error_callout
 from receipts.receipt_view import render_summary
+from sanitize.render_cost import MAX_MESSAGE_COST, MAX_PLAIN_CHARACTERS
 
 DIALOG_KEY = "chat_dialog"
 # The labels of the buttons and of the menu under a message.
@@ -30,15 +32,22 @@ _STATE_NOTES = {
 }
 
 MAX_CHARACTERS, EXCERPT_CHARACTERS = 4000, 1000
+MAX_COPY_CHARACTERS = 1_000_000  # the copy is in the page; a longer text is downloaded
 
 state = st.session_state
 
 
-def render_message(message: Message, conversation: Conversation, *, is_last: bool) -> None:
+def render_message(
+    message: Message,
+    conversation: Conversation,
+    *,
+    is_last: bool,
+    budget: float = MAX_MESSAGE_COST,
+) -> None:
     """Render a message; the last question and answer show their main actions outside the menu."""
     if message.role == "assistant":
         with st.chat_message("assistant", avatar=":material/bolt:"):
-            render_answer(message)
+            render_answer(message, budget)
             _render_answer_row(message, conversation, is_last=is_last)
         return
     avatar = ":material/person:" if message.role == "user" else ":material/settings:"
@@ -66,25 +75,30 @@ def render_question(text: str) -> None:
         st.text(text)
         return
     st.text(text[:EXCERPT_CHARACTERS] + "…")
-    with st.expander(f"Show all {len(text):,} characters"):
-        st.text(text)
+    is_cut = len(text) > MAX_PLAIN_CHARACTERS
+    part = f"{MAX_PLAIN_CHARACTERS:,} of " if is_cut else "all "
+    with st.expander(f"Show {part}{len(text):,} characters"):
+        st.text(text[:MAX_PLAIN_CHARACTERS])
+        if is_cut:
+            st.caption(cut_note(text))
 
 
-def render_answer(message: Message) -> None:
+def render_answer(message: Message, budget: float) -> None:
+    """Render an answer, of which what costs no more than `budget` is formatted."""
     answer = StreamedAnswer(
         text=message.content,
         reasoning=message.reasoning or "",
         tool_calls=message.tool_calls or [],
         state="finished",
     )
-    AnswerView().render(answer)
+    AnswerView(budget).render(answer)
     if message.state in _STATE_NOTES:
         st.caption(_STATE_NOTES[message.state])
 
 
 def _render_question_row(message: Message, conversation: Conversation, *, is_last: bool) -> None:
     with action_row(f"chat_row_{message.id}"):
-        copy_button(message.content)
+        copy_button(message)
         _render_version_switcher(message, conversation)
         if is_last and message.role == "user":
             action_button(EDIT, "edit", f"chat_edit_{message.id}", _edit, message.id)
@@ -97,7 +111,7 @@ def _render_answer_row(message: Message, conversation: Conversation, *, is_last:
         render_summary(message)
     question_id = conversation.parent_question(message)
     with action_row(f"chat_row_{message.id}"):
-        copy_button(message.content)
+        copy_button(message)
         _render_version_switcher(message, conversation)
         if message.state == "writing":
             action_button("Refresh", "refresh", f"chat_refresh_{message.id}", actions.refresh)
@@ -128,9 +142,21 @@ def _render_last_buttons(message: Message, question_id: str) -> None:
         action_button(REGENERATE, "refresh", "chat_regenerate", actions.regenerate, question_id)
 
 
-def copy_button(text: str) -> None:
+def copy_button(message: Message) -> None:
     """Render a button with which copy.js copies the text, without waiting for this script."""
-    if text:
+    text = message.content
+    if len(text) > MAX_COPY_CHARACTERS:
+        st.download_button(
+            "Download",
+            text.encode(errors="replace"),
+            "message.md",
+            "text/markdown",
+            key=f"chat_download_{message.id}",
+            icon=":material/download:",
+            on_click="ignore",
+            type="tertiary",
+        )
+    elif text:
         encoded = b64encode(text.encode(errors="replace")).decode()
         st.html(
             f'<button type="button" class="copy-message" data-text="{encoded}">'

@@ -13,6 +13,7 @@ from chat.message_view import render_empty_row, render_question
 from chat.session import PendingTurn, current_conversation
 from chat.stream_job import StreamedAnswer
 from components.callouts import error_callout
+from sanitize.render_cost import MAX_MESSAGE_COST
 
 # How often an answer is rendered: more often until its first token. At 12 times a second a browser
 # on two cores is busy for a quarter of the time.
@@ -83,7 +84,7 @@ def _render_answers(turn: PendingTurn, slot: DeltaGenerator) -> list[AnswerView]
     views = []
     for number, (column, job) in enumerate(zip(columns, turn.jobs, strict=True)):
         with column, st.chat_message("assistant", avatar=":material/bolt:"):
-            view = AnswerView()
+            view = AnswerView(MAX_MESSAGE_COST / count)
             view.render(job.answer)
             if turn.is_over:
                 _render_ending(job.answer, is_first=number == 0)

@@ -1,6 +1,6 @@
 """The messages of the open conversation, with the pending turn at their end."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import streamlit as st
@@ -8,7 +8,10 @@ from streamlit.delta_generator import DeltaGenerator
 
 from api.conversation import Conversation, Message
 from chat import actions
+from chat.answer_limits import formatting_budgets
 from chat.message_view import (
+    EXCERPT_CHARACTERS,
+    MAX_CHARACTERS,
     action_button,
     action_row,
     copy_button,
@@ -65,6 +68,12 @@ def _render_messages(
 ) -> None:
     """Render the messages from `first` on, each in its slot."""
     context = conversation.messages_in_context(branch)
+    budgets = formatting_budgets(
+        answer
+        for message in reversed(branch[first:])
+        if message.role == "assistant"
+        for answer in _shown_answers(message, conversation)
+    )
     for number, message in enumerate(branch[first:], start=first):
         is_last = not is_pending and number >= len(branch) - 2
         with slots[number - first]:
@@ -73,10 +82,21 @@ def _render_messages(
                 action_button(
                     "Restore full context", "undo", "chat_restore_context", actions.restore_context
                 )
-            if message.role == "assistant" and message.parent in state.get(COMPARED_KEY, ()):
-                _render_side_by_side(message, conversation, is_last=is_last)
+            if _is_compared(message):
+                _render_side_by_side(message, conversation, budgets, is_last=is_last)
             else:
-                render_message(message, conversation, is_last=is_last)
+                budget = budgets.get(message.id, 0)
+                render_message(message, conversation, is_last=is_last, budget=budget)
+
+
+def _is_compared(message: Message) -> bool:
+    return message.role == "assistant" and message.parent in state.get(COMPARED_KEY, ())
+
+
+def _shown_answers(message: Message, conversation: Conversation) -> list[Message]:
+    """Return the latest answers to one question if they are compared, else the message alone."""
+    is_compared = _is_compared(message)
+    return conversation.siblings(message)[-_MAX_SIDE_BY_SIDE:] if is_compared else [message]
 
 
 def _message_slots(roles: list[str], first: int, new_from: int) -> list[DeltaGenerator]:
@@ -122,23 +142,26 @@ def _render_header(conversation: Conversation, hidden_count: int) -> None:
 
 
 def _render_system_prompt(conversation: Conversation) -> None:
-    if conversation.system_prompt:
+    if prompt := conversation.system_prompt:
+        is_long = len(prompt) > MAX_CHARACTERS  # all of it is in the sidebar
         with st.container(key="chat_system_note"):
-            st.text(f"System prompt: {conversation.system_prompt}")
+            st.text(f"System prompt: {prompt[:EXCERPT_CHARACTERS] + '…' if is_long else prompt}")
 
 
-def _render_side_by_side(message: Message, conversation: Conversation, *, is_last: bool) -> None:
+def _render_side_by_side(
+    message: Message, conversation: Conversation, budgets: Mapping[str, float], *, is_last: bool
+) -> None:
     """Render the latest answers to one question side by side; one button retries failed ones."""
-    answers = conversation.siblings(message)[-_MAX_SIDE_BY_SIDE:]
+    answers = _shown_answers(message, conversation)
     first_failed = next((answer for answer in answers if answer.state == "failed"), None)
     retry = partial(actions.regenerate, message.parent) if is_last and message.parent else None
     for column, answer in zip(st.columns(len(answers)), answers, strict=True):
         with column, st.chat_message("assistant", avatar=":material/bolt:"):
-            render_answer(answer)
+            render_answer(answer, budgets[answer.id])
             with st.container(key=f"chat_stats_{answer.id}"):
                 render_summary(answer)
             with action_row(f"chat_row_{answer.id}"):
-                copy_button(answer.content)
+                copy_button(answer)
                 key = f"chat_keep_{answer.id}"
                 action_button("Use this one", "check", key, actions.select_branch, answer)
             render_failure(answer, on_retry=retry if answer is first_failed else None)

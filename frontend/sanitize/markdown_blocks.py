@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from sanitize.latex import sanitize_latex
+from sanitize.markdown_fence import FENCE, LEAD, MARKER, closes_fence
 from sanitize.markdown_inline import EMPTY_DIRECTIVE, escape, sanitize_inline
 from sanitize.math_detection import looks_like_math
 from sanitize.plain_text import plain_text
@@ -38,28 +39,29 @@ _LANGUAGE_ALIASES = {
 }  # fmt: skip
 
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
-_LINE_END = re.compile(r"\r\n|\r|\n")
-_MARKER = r"(?:[-*+]|\d{1,9}[.)])"
-_ITEM = re.compile(rf"[ \t]*{_MARKER}(?:[ \t]+|$)")
-_LEAD = rf"(?P<lead>[ \t]*(?:{_MARKER}[ \t]+){{0,8}})"
-_FENCE = re.compile(rf"{_LEAD}(?P<mark>`{{3,}}+(?=[^`]*$)|~{{3,}}+)(?P<info>.*)$")
+_ITEM = re.compile(rf"[ \t]*{MARKER}(?:[ \t]+|$)")
 _FIRST_WORD = re.compile(r"[\s{.]*([\w+#-]*)")
 _MATH_OPENS = re.compile(
-    rf"(?:{_LEAD}|(?P<before>[^\\$`]*\S)\s+(?=(?:\\\[|\$\$)\s*$))(?P<mark>\\\[|\$\$(?!\$))(?P<first>.*)$"
+    rf"(?:{LEAD}|(?P<before>[^\\$`]*\S)\s+(?=(?:\\\[|\$\$)\s*$))(?P<mark>\\\[|\$\$(?!\$))(?P<first>.*)$"
 )
 _MATH_ENDS = {r"\[": re.compile(r"\\\]"), "$$": re.compile(r"(?<![\\$])\$\$(?!\$)")}
 # Neither ">=" nor the Python prompt ">>>".
 _QUOTE = re.compile(r"(?P<lead>[ \t]*)>(?!=|>>) ?")
 _HEADING = re.compile(r" {0,3}#{1,6}[ \t]")
 # Browsers cannot render arbitrarily deep nesting.
-_TOO_DEEP = re.compile(rf"[ \t]*(?:{_MARKER}[ \t]+|>[ \t]*){{9}}")
+_TOO_DEEP = re.compile(rf"[ \t]*(?:{MARKER}[ \t]+|>[ \t]*){{9}}")
 # The start of a paragraph that does not continue the block before it.
 _NEW_PARAGRAPH = re.compile(r"[^\W\d_]|[#`\"'(\[$\\]|\*\*")
 
 
+def normalize_lines(text: str) -> str:
+    """Return the text with the characters and the line ends by which it is parsed."""
+    return text.replace("\0", "").replace("\r\n", "\n").replace("\r", "\n")
+
+
 def sanitize_markdown(text: str, *, is_partial: bool = False) -> str:
     """Sanitize a text; if it is partial, what its end means is not known yet."""
-    lines = _LINE_END.split(text.replace("\0", ""))
+    lines = normalize_lines(text).split("\n")
     return "\n".join(_BlockRewriter(lines, is_partial=is_partial).lines())
 
 
@@ -74,8 +76,8 @@ def split_blocks(text: str) -> list[str]:
             blocks.append(current)
             current = ""
         if fence:
-            fence = "" if _closes(fence, line) else fence
-        elif opening := _FENCE.match(line.rstrip()):
+            fence = "" if closes_fence(fence, line) else fence
+        elif opening := FENCE.match(line.rstrip()):
             fence = opening["mark"]
         current += line
     return [*blocks, current]
@@ -102,7 +104,7 @@ class _BlockRewriter:
             # Anything but text ends a table and a paragraph.
             starts_block, was_table = self._starts_block, self._is_table
             self._starts_block, self._is_table = True, False
-            if fence := _FENCE.match(line):
+            if fence := FENCE.match(line):
                 yield from self._fenced(fence)
             elif starts_block and _indent(line) >= self._item_indent + 4 and line.strip():
                 yield from self._indented(line)
@@ -124,7 +126,7 @@ class _BlockRewriter:
         margin = min(len(lead), _indent(next(filter(str.strip, self._lines), "")))
         while self._lines:
             line = self._lines.popleft()
-            if _closes(mark, line):
+            if closes_fence(mark, line):
                 yield mark
                 return
             yield line[margin:] if line[:margin].isspace() else line
@@ -159,7 +161,7 @@ class _BlockRewriter:
         if _MATH_ENDS[mark].search(lines[0]):
             return []
         for line in islice(self._lines, MAX_FORMULA_LINES):
-            if _FENCE.match(line):
+            if FENCE.match(line):
                 return []
             if end := _MATH_ENDS[mark].search(line):
                 lines.append(line[: end.start()])
@@ -233,18 +235,13 @@ def _as_code(text: str) -> list[str]:
     return [mark, *text.split("\n"), mark]
 
 
-def _closes(mark: str, line: str) -> bool:
-    stripped = line.strip()
-    return len(stripped) >= len(mark) and not stripped.strip(mark[0])
-
-
 def _indent(line: str) -> int:
     line = line.expandtabs(4)
     return len(line) - len(line.lstrip(" "))
 
 
 def _is_indented(line: str, margin: int) -> bool:
-    return not line.strip() or (_indent(line) >= margin and not _FENCE.match(line))
+    return not line.strip() or (_indent(line) >= margin and not FENCE.match(line))
 
 
 def _is_table_rule_or_hr(line: str) -> bool:

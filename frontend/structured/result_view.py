@@ -23,11 +23,13 @@ from api.structured_response import (
 from components.background_job import JobResult
 from components.callouts import error_callout
 from sanitize.plain_text import message_text, plain_text
+from sanitize.render_cost import limit_code
 from structured import result_text
 from structured.stream_job import StructuredRun
 
 KEY_RETRY = "structured_retry"
 MAX_ISSUES = 8
+MAX_RULES = 50
 MAX_MESSAGE_CHARACTERS = 300
 MAX_CODE_PIXELS = 360
 
@@ -74,7 +76,7 @@ class ResultView:
     def _render_output(self) -> None:
         if self._run.output != self._rendered_output:
             self._rendered_output = self._run.output
-            self._output.code(self._rendered_output, language="json", wrap_lines=True)
+            _render_code(self._rendered_output, self._output)
 
 
 @dataclass(frozen=True)
@@ -117,8 +119,7 @@ def _render_failure(run: StructuredRun, failure: FailureDetails) -> None:
         _render_issues(failure.attempts[-1].errors if failure.attempts else [])
     with text, st.container(key="structured_raw", gap="small"):
         st.markdown("**Raw text**")
-        height = _code_height(failure.text)
-        st.code(failure.text or " ", language=None, wrap_lines=True, height=height)
+        _render_raw_text("raw", failure.text or " ", height=_code_height(failure.text))
 
 
 def _status_container() -> DeltaGenerator:
@@ -130,7 +131,8 @@ def _status_container() -> DeltaGenerator:
 def _render_issues(issues: list[ValidationIssue]) -> None:
     for number, issue in enumerate(issues[:MAX_ISSUES]):
         with st.container(key=f"structured_fault_{number}", gap=None):
-            st.text(f"{result_text.location_label(issue.pointer)} · {issue.keyword}")
+            location = result_text.location_label(issue.pointer)
+            st.text(f"{_truncate(location)} · {_truncate(issue.keyword)}")
             st.text(_truncate(issue.message))
     if len(issues) > MAX_ISSUES:
         st.text(f"and {len(issues) - MAX_ISSUES} more")
@@ -160,7 +162,7 @@ def _render_details(details: Details) -> None:
                 _render_attempts(details.attempts)
         if details.text:
             with st.expander("Raw text", icon=":material/notes:"):
-                st.code(details.text, language=None, wrap_lines=True)
+                _render_raw_text("raw", details.text)
         if details.sent:
             with st.expander("Sent to the model", icon=":material/outgoing_mail:"):
                 _render_sent(details.sent)
@@ -172,22 +174,53 @@ def _render_details(details: Details) -> None:
 
 def _render_attempts(attempts: list[Attempt]) -> None:
     rows = [result_text.attempt_row(number, attempt) for number, attempt in enumerate(attempts, 1)]
-    safe = [{name: plain_text(value) for name, value in row.items()} for row in rows]
+    safe = [{name: plain_text(_truncate(value)) for name, value in row.items()} for row in rows]
     st.table(safe, border="horizontal", hide_index=True, alt="Attempts")
 
 
 def _render_sent(sent: PromptSent) -> None:
     st.markdown("Instruction, added before your prompt:")
-    st.code(sent.instruction, language=None, wrap_lines=True)
+    _render_raw_text("instruction", sent.instruction)
     st.markdown("Schema for the grammar, narrowed to limit the length of the output:")
     schema = strict_json.format_json(sent.schema_)
-    st.code(schema, language="json", wrap_lines=True, height=_code_height(schema))
+    _render_code(schema, height=_code_height(schema))
 
 
 def _render_unenforced(unenforced: list[Unenforced]) -> None:
     st.markdown("The grammar cannot enforce these rules. The output was validated against them:")
-    for label in dict.fromkeys(map(result_text.unenforced_label, unenforced)):
-        st.text(f"- {label}")
+    labels = list(dict.fromkeys(map(result_text.unenforced_label, unenforced)))
+    for label in labels[:MAX_RULES]:
+        st.text(f"- {_truncate(label)}")
+    if len(labels) > MAX_RULES:
+        st.text(f"and {len(labels) - MAX_RULES} more")
+
+
+def _render_code(
+    code: str,
+    element: DeltaGenerator | None = None,
+    *,
+    height: int | Literal["content"] = "content",
+) -> None:
+    """Render JSON, highlighted unless that would take long."""
+    shown, is_cheap = limit_code(code)
+    language = "json" if is_cheap else None
+    (element or st).code(shown, language=language, wrap_lines=True, height=height)
+
+
+def _render_raw_text(name: str, text: str, *, height: int | Literal["content"] = "content") -> None:
+    """Render a text as it is; offer one that is cut as a file."""
+    shown, _ = limit_code(text)
+    st.code(shown, language=None, wrap_lines=True, height=height)
+    if shown != text:
+        st.download_button(
+            "Download all of it",
+            text.encode(errors="replace"),
+            f"{name}.txt",
+            "text/plain",
+            key=f"structured_{name}_file",
+            icon=":material/download:",
+            on_click="ignore",
+        )
 
 
 def _truncate(text: str) -> str:

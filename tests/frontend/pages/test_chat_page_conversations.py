@@ -363,6 +363,23 @@ def test_button_label_escapes_markdown() -> None:
     assert button_label(summary.model_copy(update={"title": " "})) == "New chat"
 
 
+@pytest.mark.parametrize(
+    ("snippet", "second_line"),
+    [
+        ("… the *big*\n cat …", "  \n*… the \\*big\\* cat …*"),
+        ("…about a dog…", ""),  # the title says it
+        ("", ""),
+        (None, ""),
+        ("a" * 1000, "  \n*" + "a" * 200 + "*"),
+    ],
+)
+def test_button_label_has_what_a_search_found(snippet: str | None, second_line: str) -> None:
+    summary = ConversationSummary(
+        id="c", title="All about a dog", updated_at=datetime.now(UTC), snippet=snippet
+    )
+    assert button_label(summary) == "All about a dog" + second_line
+
+
 def select_in_menu(page: AppTest, choice: str) -> AppTest:
     """Select an item in the menu of the last message."""
     return page.menu_button[-1].set_value(choice).run()
