@@ -75,7 +75,7 @@ bench-structured: $(STAMPS)/dev ## Measure how often structured answers are vali
 bench-ui: $(STAMPS)/dev ## Measure the speed of the page in Chromium
 	@$(PY) -m benchmarks.ui
 
-soak: $(STAMPS)/dev ## Test for leaks with misbehaving clients and a misbehaving model server, three minutes
+soak: $(STAMPS)/dev ## Test for leaks and for attacks, with misbehaving clients and a misbehaving model server, five minutes
 	@$(PY) -m benchmarks.soak
 
 # Debian's python3 lacks ensurepip, which is in python3-venv.

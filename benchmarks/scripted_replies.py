@@ -4,6 +4,7 @@ A request carries its own script, in a field `script`, which the API passes on l
 field.
 """
 
+import gzip
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,10 @@ BAD_RESPONSES = (
     *("is_loading", "fails", "is_busy", "refuses"),
 )
 BAD_STREAMS = (*BAD_RESPONSES, "error_event")
+# Whole responses that would take gigabytes if they were read.
+MANY_VALUES, COMPRESSED = "many_values", "compressed"
+_EXCESSIVE_BLOCKS = 100
+_MEGABYTE = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +68,8 @@ def steps(script: Script, *, is_stream: bool) -> Iterator[Step]:
         yield script.wait_ms / 1000
     if script.manner in _FAILURES:
         yield from _FAILURES[script.manner]
+    elif script.manner in (MANY_VALUES, COMPRESSED):
+        yield from _excessive_steps(script.manner)
     elif is_stream:
         yield from _stream_steps(script)
     else:
@@ -80,6 +87,21 @@ def error_response(status: int, message: str) -> bytes:
     return response(
         status, _json({"error": {"code": status, "message": message, "type": "scripted"}})
     )
+
+
+def _excessive_steps(manner: str) -> Iterator[Step]:
+    """Yield a hundred megabytes of empty lists, or a small gzip file of as many zeros."""
+    if manner == COMPRESSED:
+        content = gzip.compress(b"0" * _EXCESSIVE_BLOCKS * _MEGABYTE, compresslevel=1)
+        head, _, body = response(200, content).partition(b"\r\n\r\n")
+        yield head + b"\r\nContent-Encoding: gzip\r\n\r\n" + body
+        return
+    block = b"[]," * (_MEGABYTE // 3)
+    length = b"Content-Length: %d\r\n\r\n" % (_EXCESSIVE_BLOCKS * len(block) + 4)
+    yield b"HTTP/1.1 200 Scripted\r\nContent-Type: application/json\r\n" + length + b"["
+    for _ in range(_EXCESSIVE_BLOCKS):
+        yield block
+    yield b"[]]"
 
 
 def _plain_steps(script: Script) -> Iterator[Step]:

@@ -2,8 +2,8 @@
 
 Clients connect, disconnect and stall at random, while the model server breaks its responses in
 every way and crashes now and then. Every waiting client must get a valid end of its response, and
-the API must release all resources afterwards. Exit code 1: faults were found; they are printed with
-samples.
+the API must release all resources afterwards. Then one attack after another runs beside ordinary
+clients, which must not notice. Exit code 1: faults were found; they are printed with samples.
 """
 
 import argparse
@@ -16,11 +16,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 
+from benchmarks.attacks import ATTACKS
 from benchmarks.http_client import ClientConnection, HttpResponse, chat_request, get_request
 from benchmarks.load import Candidate, active_chats, mixed_load
 from benchmarks.processes import Program, allow_many_files, running_api, running_model_server
 from benchmarks.response_outcome import classify_response
 from benchmarks.scripted_replies import Script
+from benchmarks.soak_attacks import AttackResult, run_attacks
 from benchmarks.soak_clients import (
     LOST,
     TIMEOUT_SECONDS,
@@ -78,6 +80,7 @@ class SoakReport:
     after: ResourceUsage | None = None
     faults: dict[str, int] = field(default_factory=dict)
     samples: list[str] = field(default_factory=list)
+    attacks: list[AttackResult] = field(default_factory=list)
 
     def add_fault(self, fault: str) -> None:
         self.faults[fault] = self.faults.get(fault, 0) + 1
@@ -230,18 +233,29 @@ def log_faults(log: str) -> list[str]:
     return tracebacks + [f"the log contains {text!r}" for text in LOG_FAULTS if text in remainder]
 
 
-async def soak(*, seconds: float, seed: int) -> SoakReport:
+async def soak(*, seconds: float, seed: int, attacks: Sequence[str]) -> SoakReport:
     """Start the programs, soak the API, and stop the programs."""
     report = SoakReport(seed, seconds)
     with running_model_server() as upstream, running_api(upstream, SETTINGS) as api:
         await Soak(api, upstream, report).run()
-        if not api.end():
-            report.add_fault("the API did not exit after SIGTERM")
-        for fault in log_faults(api.log):
-            report.add_fault(fault)
-        if traceback := _RAISED.search(api.log):
-            report.samples.append(traceback[0][-_SAMPLE_CHARACTERS:])
+        _end(api, report)
+    with running_model_server() as upstream, running_api(upstream) as api:
+        report.attacks = await run_attacks(api, attacks)
+        for result in report.attacks:
+            for fault in result.faults():
+                report.add_fault(fault)
+        _end(api, report)
     return report
+
+
+def _end(api: Program, report: SoakReport) -> None:
+    """Stop the API, and look into its log."""
+    if not api.end():
+        report.add_fault("the API did not exit after SIGTERM")
+    for fault in log_faults(api.log):
+        report.add_fault(fault)
+    if traceback := _RAISED.search(api.log):
+        report.samples.append(traceback[0][-_SAMPLE_CHARACTERS:])
 
 
 def format_report(report: SoakReport) -> str:
@@ -253,6 +267,8 @@ def format_report(report: SoakReport) -> str:
         *(f"{count:8} {kind}" for kind, count in report.endings.items()),
         f"before: {report.before}",
         f"after:  {report.after}",
+        "attack, its duration; ordinary requests, errors, slowest /healthz; memory: peak, after",
+        *(result.line() for result in report.attacks),
         *(f"FAULT {count:4} x {fault}" for fault, count in report.faults.items()),
         *report.samples,
     ]
@@ -265,14 +281,23 @@ def main() -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--seconds", type=float, default=180.0, help="duration of the soak (180)")
+    parser.add_argument(
+        "--seconds", type=float, default=90.0, help="duration of its first part (90)"
+    )
     parser.add_argument("--seed", type=int, help="random seed (default: the time)")
+    parser.add_argument(
+        "--attacks",
+        default=",".join(ATTACKS),
+        metavar="NAMES",
+        help=f"attacks of its second part, comma-separated (all: {', '.join(ATTACKS)})",
+    )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     options = parser.parse_args()
     seed = int(time.time()) if options.seed is None else options.seed
     print(f"seed {seed} ...", file=sys.stderr, flush=True)
     allow_many_files()
-    report = asyncio.run(soak(seconds=options.seconds, seed=seed))
+    attacks = options.attacks.split(",")
+    report = asyncio.run(soak(seconds=options.seconds, seed=seed, attacks=attacks))
     print(json.dumps(asdict(report), indent=1) if options.json else format_report(report))
     return 1 if report.faults else 0
 

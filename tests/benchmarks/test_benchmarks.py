@@ -101,13 +101,19 @@ def test_free_port_is_unique_across_concurrent_processes() -> None:
 
 
 def test_soak_finds_no_faults() -> None:
-    report, code = run("soak", "--seconds", "2", "--seed", "7")
+    attacks = ("endless URL", "compressed answer")
+    report, code = run("soak", "--seconds", "2", "--seed", "7", "--attacks", ",".join(attacks))
     assert (report["faults"], report["samples"], code) == ({}, [], 0)
     assert report["seed"] == 7
     assert report["visits"] > 30
     assert report["endings"]["complete"]
     assert report["after"]["clients"] == report["after"]["running"] == 0
     assert report["slowest_health_ms"] > 0
+    assert [result["outcome"] for result in report["attacks"]] == [
+        "431 request_head_too_large",
+        "502 model_server_failed",
+    ]
+    assert all(result["requests"] > 20 for result in report["attacks"])
 
 
 def test_same_seed_yields_the_same_scenarios() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from benchmarks.attacks import ATTACKS
 from tests.support.docker_stack import Stack, copied_project, stack_of
 from tests.support.waiting import wait_until
 
@@ -48,6 +49,23 @@ def test_killed_engine_is_restarted(stack: Stack) -> None:
     wait_until(lambda: stack.health()["model_server"]["state"] == "ready")
     assert stack.inspect("engine")["RestartCount"] == 1
     assert "Paris" in stack.ask("What is the capital of France?")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("endless headers", "endless trailers", "unfinished bodies"),
+        *("chat of empty lists", "chat of small messages", "schema of many values"),
+        *("import of empty lists", "import of small messages", "import of many messages"),
+    ],
+)
+def test_api_survives_an_attack_within_its_memory(name: str, stack: Stack) -> None:
+    outcome = ATTACKS[name](stack.api_port)
+    container = stack.inspect("api")
+    state = container["State"]
+    assert (state["Running"], state["OOMKilled"], container["RestartCount"]) == (True, False, 0)
+    assert stack.health()["status"] == "ok"
+    print(f"{name}: {outcome}")
 
 
 def test_all_containers_stop_with_exit_code_0(stack: Stack) -> None:
