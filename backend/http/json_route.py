@@ -49,6 +49,7 @@ class FastJsonRoute(APIRoute):
             request = await in_turn(
                 state.large_bodies, parse_request, self._request_model, body, max_values
             )
+        del body  # the response may take minutes
         response = await self.endpoint(request, state)
         await response(scope, receive, send)
 

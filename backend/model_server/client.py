@@ -4,6 +4,7 @@ Completions go over aiohttp itself, which costs half the CPU of httpx's API over
 needed rest (`discovery`) uses httpx over the same connections.
 """
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
@@ -28,6 +29,7 @@ from backend.model_server.answers.sse import SseRelay
 from backend.model_server.answers.whole_response import read_whole_response
 from backend.model_server.connection import (
     HTTP_ERRORS,
+    check_encoding,
     map_http_error,
     open_session,
     read_body,
@@ -38,8 +40,15 @@ from backend.model_server.context_sizes import ContextSizes
 from backend.model_server.discovery import ModelServerDiscovery
 from backend.model_server.error_mapping.mapping import log_and_map_error
 from backend.model_server.loading import ModelLoader
+from backend.model_server.response_limits import ResponseLimits
 from backend.model_server.seeds import MAX_32_BIT_SEED, to_32_bit_seed
 from backend.settings import Settings
+
+# What is read of a stream at a time: to parse it keeps others waiting for hundredths of a second.
+MAX_READ_BYTES = 32 * 1024
+# A stream that sends so much in so short a time writes faster than any model.
+FLOOD_BYTES, FLOOD_SECONDS = 64 * 1024, 0.1
+MIN_PAUSE_SECONDS = 0.005
 
 
 class ModelServerClient:
@@ -58,6 +67,8 @@ class ModelServerClient:
         self.load_timeout_seconds = settings.read_timeout_seconds
         self.default_max_tokens = settings.max_tokens
         self._stall_seconds = settings.stall_seconds
+        self._floods = asyncio.Lock()
+        self.limits = ResponseLimits.from_settings(settings)
         self._session = session
         self._stream_session = stream_session
         # By model, from its last response.
@@ -72,8 +83,8 @@ class ModelServerClient:
             SmolChatError: The model server refused, failed, or sent something else.
         """
         async with self._post_chat(body | {"stream": False}) as response:
-            raw = await read_body(response.content.iter_any())
-            whole = read_whole_response(raw, body["model"], body.get("n", 1))
+            raw = await read_body(response, self.limits)
+            whole = read_whole_response(raw, body["model"], body.get("n", 1), self.limits)
             self.loader.record_response(body["model"])
         self._digests[body["model"]] = whole.digest
         return whole.raw, whole.completion
@@ -85,14 +96,19 @@ class ModelServerClient:
             SmolChatError: As for `complete`, also in the middle of the stream.
         """
         is_started, timeout_seconds = False, self.load_timeout_seconds
-        last_event_at = time.monotonic()
+        last_event_at = resumed_at = time.monotonic()
+        received_bytes = 0
         async with self._post_chat(body | {"stream": True}) as response:
             relay = SseRelay(
                 body["model"],
                 body.get("n", 1),
                 includes_usage=bool((body.get("stream_options") or {}).get("include_usage")),
+                limits=self.limits,
             )
-            async for received in response.content.iter_any():
+            async for received in response.content.iter_chunked(MAX_READ_BYTES):
+                received_bytes += len(received)
+                if received_bytes > FLOOD_BYTES:
+                    received_bytes, resumed_at = 0, await self._give_way(resumed_at)
                 if chunk := relay.feed(received):
                     if not is_started:
                         self._digests[body["model"]] = relay.digest
@@ -101,10 +117,7 @@ class ModelServerClient:
                     raise relay.error
                 if relay.is_done:
                     break
-                if b"data:" in chunk:
-                    last_event_at = time.monotonic()
-                elif time.monotonic() - last_event_at > timeout_seconds:
-                    raise TimeoutError  # a server whose model hangs may still send comments
+                last_event_at = _check_silence(chunk, last_event_at, timeout_seconds)
                 if chunk and not is_started:
                     is_started, timeout_seconds = True, self._stall_seconds
                     self.loader.record_response(body["model"])
@@ -122,9 +135,21 @@ class ModelServerClient:
         await self.context_sizes.close()
         await self.discovery.close()
 
+    async def _give_way(self, resumed_at: float) -> float:
+        """Let others go on if a stream floods; return the time.
+
+        All floods together get half of the time, one after another: a stream that always has
+        something to read would never wait by itself.
+        """
+        seconds = time.monotonic() - resumed_at
+        if seconds < FLOOD_SECONDS:
+            async with self._floods:
+                await asyncio.sleep(max(seconds, MIN_PAUSE_SECONDS))
+        return time.monotonic()
+
     async def _send_preload(self, body: dict[str, Any]) -> None:
         async with self._post_chat(body, {"X-Preload-Only": "true"}) as response:
-            await read_body(response.content.iter_any())
+            await read_body(response, self.limits)
 
     @asynccontextmanager
     async def _post_chat(
@@ -143,7 +168,7 @@ class ModelServerClient:
                     async with session.post(
                         url, data=content, headers=headers, allow_redirects=False
                     ) as response:
-                        await _raise_for_status(response)
+                        await _raise_for_status(response, self.limits)
                         yield response
                         return
                 except HTTP_ERRORS as error:
@@ -172,6 +197,7 @@ async def open_model_server(settings: Settings) -> AsyncIterator[ModelServerClie
         httpx.AsyncClient(
             transport=AiohttpTransport(client=session),
             timeout=settings.connect_timeout_seconds,
+            headers={"Accept-Encoding": "identity"},
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             trust_env=False,
         ) as http_client,
@@ -186,12 +212,27 @@ async def open_model_server(settings: Settings) -> AsyncIterator[ModelServerClie
             await model_server.close()
 
 
-async def _raise_for_status(response: aiohttp.ClientResponse) -> None:
+def _check_silence(chunk: bytes, last_event_at: float, timeout_seconds: float) -> float:
+    """Return the time of the last event, which may be in `chunk`.
+
+    Raises:
+        TimeoutError: That is too long ago. A server whose model hangs may still send comments.
+    """
+    now = time.monotonic()
+    if b"data:" in chunk:
+        return now
+    if now - last_event_at > timeout_seconds:
+        raise TimeoutError
+    return last_event_at
+
+
+async def _raise_for_status(response: aiohttp.ClientResponse, limits: ResponseLimits) -> None:
     if response.status < 300:
+        check_encoding(response.headers)
         return
     if response.status < 400:
         raise redirect_error(str(response.url), response.headers.get("Location"))
-    raw = await read_body(response.content.iter_any())
+    raw = await read_body(response, limits)
     raise log_and_map_error(response.status, raw)
 
 

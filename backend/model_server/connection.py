@@ -1,7 +1,7 @@
 """HTTP connections to the model server: their headers and timeouts, and mapping their errors."""
 
 import re
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
@@ -10,10 +10,9 @@ import httpx
 
 from backend.errors import ModelServerError, ModelServerTimeoutError, ModelServerUnreachableError
 from backend.model_server.error_mapping.status import proxy_password_error
+from backend.model_server.response_limits import ResponseLimits
 from backend.settings import Settings
 
-MAX_RESPONSE_BYTES = 128 * 1024 * 1024
-MAX_LIST_BYTES = 4 * 1024 * 1024  # of models: a hundred times the longest that is served
 MAX_TARGET_CHARACTERS = 300
 # The routes that are requested below a base URL.
 _ROUTE = re.compile(r"/(?:chat/completions|models)/?$")
@@ -45,6 +44,7 @@ def open_session(settings: Settings, **connector_options: Any) -> aiohttp.Client
         middlewares=[_authorize(key)] if key and proxy else [],
         connector=aiohttp.TCPConnector(limit=0, **connector_options),
         cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,  # a few kilobytes may be gigabytes: see `check_encoding`
         headers=headers,
         timeout=aiohttp.ClientTimeout(
             total=None,
@@ -117,15 +117,41 @@ def set_read_timeout(seconds: float, response: aiohttp.ClientResponse) -> None:
         connection.protocol.start_timeout()
 
 
-async def read_body(chunks: AsyncIterable[bytes], *, max_bytes: int = MAX_RESPONSE_BYTES) -> bytes:
+def check_encoding(headers: Mapping[str, str]) -> None:
+    """Check that a response is not compressed: `Accept-Encoding` asked for that.
+
+    Raises:
+        ModelServerError: It is.
+    """
+    encoding = headers.get("Content-Encoding", "identity")
+    if encoding.strip().lower() not in ("identity", ""):
+        raise ModelServerError(
+            "The model server compressed its answer although it was asked not to "
+            f"(Content-Encoding {encoding!r:.40}). Turn compression off there."
+        )
+
+
+async def read_body(
+    response: aiohttp.ClientResponse | httpx.Response, limits: ResponseLimits
+) -> bytes:
+    """Return all of a response, which is within the limits.
+
+    Raises:
+        ModelServerError: It is not, or it is compressed.
+    """
+    check_encoding(response.headers)
+    chunks: AsyncIterator[bytes]
+    if isinstance(response, httpx.Response):
+        chunks = response.aiter_bytes()  # not compressed
+    else:
+        chunks = response.content.iter_any()
     body = bytearray()
     async for chunk in chunks:
         body += chunk
-        if len(body) > max_bytes:
-            raise ModelServerError(
-                f"The model server's answer is longer than {max_bytes // 2**20} MiB."
-            )
-    return bytes(body)
+        limits.check_bytes(len(body))
+    raw = bytes(body)
+    limits.check_values(raw)
+    return raw
 
 
 def _unreachable_message(url: str) -> str:

@@ -21,7 +21,6 @@ from backend.model_server.answers.json_text import parse_json
 from backend.model_server.base_url import base_url_candidates
 from backend.model_server.connection import (
     HTTP_ERRORS,
-    MAX_LIST_BYTES,
     map_http_error,
     read_body,
     redirect_error,
@@ -37,6 +36,7 @@ from backend.model_server.model_list import (
     parse_model_list,
     server_owner,
 )
+from backend.model_server.response_limits import ResponseLimits
 from backend.model_server.server_cache import MAX_CACHE_ENTRIES, ServerCaches
 from backend.settings import Settings
 
@@ -66,7 +66,8 @@ class ModelServerDiscovery:
         self.is_unbounded = False
         self.server_name: str | None = None  # None if its kind is not known
         self.caches = ServerCaches(settings.capability_seconds)
-        self.management = ManagementApi(client)
+        self._limits = ResponseLimits.from_settings(settings).for_lists()
+        self.management = ManagementApi(client, self._limits)
         self.is_list_complete = True  # else a model that it lacks may be there all the same
         self.models_at = -inf  # by the monotonic clock: when a model list was last asked for
         self._list_timeout_seconds = settings.connect_timeout_seconds
@@ -244,7 +245,7 @@ class ModelServerDiscovery:
                 asyncio.timeout(self._list_timeout_seconds),
                 self._client.stream(method, url) as response,
             ):
-                raw = await read_body(response.aiter_bytes(), max_bytes=MAX_LIST_BYTES)
+                raw = await read_body(response, self._limits)
                 return response, raw
         except HTTP_ERRORS as error:
             mapped = map_http_error(error, self.url)

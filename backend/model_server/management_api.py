@@ -16,8 +16,9 @@ from backend.errors import SmolChatError
 from backend.json_values import as_count, as_dict, as_dict_list, as_str
 from backend.model_server.answers.json_text import parse_json
 from backend.model_server.base_url import server_root
-from backend.model_server.connection import HTTP_ERRORS, MAX_LIST_BYTES, read_body
+from backend.model_server.connection import HTTP_ERRORS, read_body
 from backend.model_server.model_ids import same_model
+from backend.model_server.response_limits import ResponseLimits
 
 TIMEOUT_SECONDS = 0.5
 _CONTEXT_FLAG = re.compile(r"(?:--ctx-size|-c)[ =](\d{1,9})\b")
@@ -26,8 +27,9 @@ _CONTEXT_FLAG = re.compile(r"(?:--ctx-size|-c)[ =](\d{1,9})\b")
 class ManagementApi:
     """Asks Docker Model Runner or llama.cpp; `names` are all names of one model."""
 
-    def __init__(self, client: httpx.AsyncClient) -> None:
+    def __init__(self, client: httpx.AsyncClient, limits: ResponseLimits) -> None:
         self._client = client
+        self._limits = limits
 
     async def stored_models(self, base_url: str) -> list[dict[str, Any]] | None:
         """Return its models with their digest (`id`), `tags` and `config`."""
@@ -69,7 +71,7 @@ class ManagementApi:
                 asyncio.timeout(TIMEOUT_SECONDS),
                 self._client.stream("GET", url) as response,
             ):
-                raw = await read_body(response.aiter_bytes(), max_bytes=MAX_LIST_BYTES)
+                raw = await read_body(response, self._limits)
         except (*HTTP_ERRORS, SmolChatError):
             return None
         return parse_json(raw) if response.status_code == 200 else None

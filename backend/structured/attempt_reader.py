@@ -1,7 +1,7 @@
 """Reads one attempt at an answer: what the model has written, and the JSON in it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from backend.completions.receipt import Receipt, UsageTracker
@@ -20,11 +20,11 @@ class AttemptReader:
     """
 
     usage: UsageTracker
+    _message: MessageBuilder
     content: str = ""
     receipt: Receipt | None = None
     partial: Any = ABSENT
     _reasoning: str = ""  # in fields of its own
-    _message: MessageBuilder = field(default_factory=MessageBuilder)
 
     @property
     def text(self) -> str:

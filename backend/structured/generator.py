@@ -12,7 +12,9 @@ from backend.completions.receipt import UsageTracker
 from backend.errors import OutputTruncatedError, SmolChatError, ValidationFailedError
 from backend.json_schema.prepare import PreparedSchema
 from backend.json_schema.validator import ValidationIssue, ValidationResult
+from backend.model_server.answers.message_builder import MessageBuilder
 from backend.model_server.answers.sse import parse_events
+from backend.model_server.response_limits import ResponseLimits
 from backend.protocol import ExtensionOptions
 from backend.structured.attempt_reader import AttemptReader
 from backend.structured.protocol import (
@@ -42,6 +44,7 @@ class GenerationSpec:
     uses_grammar: bool
     attempts: int
     is_stream: bool  # the client sees partial answers
+    limits: ResponseLimits  # of what is kept of an attempt
 
 
 class StructuredGenerator:
@@ -95,7 +98,8 @@ class StructuredGenerator:
         self, start_completion: StartCompletion, slot: QueueSlot
     ) -> AsyncGenerator[dict[str, Any]]:
         self._prepared = await self._spec.schema.prepare(self._level)
-        state = AttemptReader(UsageTracker(self._spec.body["model"]))
+        message = MessageBuilder(limits=self._spec.limits)
+        state = AttemptReader(UsageTracker(self._spec.body["model"]), message)
         completion = start_completion(self._attempt_request(self._prepared), self._spec.options)
         async with aclosing(completion.stream(slot)) as chunks:
             async for chunk in chunks:

@@ -6,13 +6,17 @@ from typing import Any
 
 from pydantic_core import PydanticSerializationError, to_json
 
+from backend.errors import ModelServerError
 from backend.json_values import as_count, as_dict, as_dict_list
 from backend.model_server.answers.json_text import has_broken_text, replace_halves
 from backend.model_server.answers.tool_calls import (
+    MAX_CALLS,
     ToolCallJoiner,
     normalize_function_call,
     normalize_tool_calls,
+    too_many_calls,
 )
+from backend.model_server.response_limits import DEFAULT_LIMITS, ResponseLimits
 
 # `finish_reason: "tool_calls"` counts: it may be wrong. Empty `tool_calls` do not.
 _TOOL_CALLS = re.compile(rb'"tool_calls"(?!\s*:\s*(?:null|\[\s*\]))|"function_call"\s*:\s*\{')
@@ -24,6 +28,7 @@ _PART_FIELDS = {"content", "text", "thinking", "reasoning", "summary", "refusal"
 # What other servers say of an answer that ends with its tool calls.
 _ENDED = {"stop", "eos", "eos_token", "end_turn", "tool_use", "tool_call", "function_call"}
 _ENVELOPE = ("id", "object", "created", "model", "system_fingerprint")
+MAX_PENDING = 1000  # texts of a stream that end in half a character
 _REPLACEMENT = "\ufffd"
 
 _Wrap = Callable[[Any], dict[str, Any]]
@@ -37,7 +42,8 @@ class EventNormalizer:
     second half, or does not come, it becomes U+FFFD.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, limits: ResponseLimits = DEFAULT_LIMITS) -> None:
+        self._limits = limits
         self._tool_calls: dict[int, ToolCallJoiner] = {}  # by the index of the choice
         self._legacy_calls: set[int] = set()  # choices with a `function_call`
         # First halves, and what returns a delta that holds the text of their field.
@@ -77,7 +83,7 @@ class EventNormalizer:
         return self._envelope | {"choices": choices} if choices else None
 
     def _normalize_calls(self, index: int, choice: dict[str, Any], delta: dict[str, Any]) -> None:
-        calls = self._tool_calls.setdefault(index, ToolCallJoiner())
+        calls = self._tool_calls.setdefault(index, ToolCallJoiner(self._limits))
         if delta.get("tool_calls"):
             delta["tool_calls"] = calls.normalize(delta["tool_calls"])
         if delta.get("function_call"):
@@ -103,6 +109,8 @@ class EventNormalizer:
             text = half + value
             if "\ud800" <= text[-1] <= "\udbff":
                 self._pending[path] = text[-1], wrap
+                if len(self._pending) > MAX_PENDING:
+                    raise ModelServerError("The model server's answer has too many broken texts.")
                 text = text[:-1]
             return replace_halves(text)
         if isinstance(value, list):
@@ -131,6 +139,8 @@ def normalize_response(response: dict[str, Any]) -> dict[str, Any]:
         if isinstance(message, dict):
             if message.get("tool_calls"):
                 message["tool_calls"] = normalize_tool_calls(message["tool_calls"])
+                if len(message["tool_calls"]) > MAX_CALLS:
+                    raise too_many_calls()
             if message.get("function_call"):
                 message["function_call"] = normalize_function_call(message["function_call"])
             _normalize_finish_reason(

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from backend.model_server.answers.json_text import parse_json
+from backend.model_server.response_limits import ResponseLimits
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -28,22 +29,24 @@ class ServerSentEvent(NamedTuple):
 class EventReader:
     """One stream: fed bytes as they arrive, it yields the events that they complete."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: ResponseLimits) -> None:
+        self._limits = limits
         self.has_other_lines = False  # some are neither events nor JSON
         self._buffer = bytearray()
         self._name = ""
         self._data: list[bytes] = []
         self._json: list[bytes] = []  # the lines of JSON that is not in an event
-        self._line_bytes = 0
-
-    @property
-    def buffered_bytes(self) -> int:
-        return len(self._buffer) + self._line_bytes
+        self._line_bytes = 0  # of both, with their line breaks
 
     def feed(self, received: bytes) -> Iterator[ServerSentEvent]:
-        """Yield the events that are complete; comments and other fields are skipped."""
+        """Yield the events that are complete; comments and other fields are skipped.
+
+        Raises:
+            ModelServerError: An event is larger than the limits.
+        """
         is_line_open = not self._buffer.endswith(b"\r")
         self._buffer += received
+        self._limits.check_bytes(len(self._buffer) + self._line_bytes)
         if is_line_open and not _LINE_END.search(received):
             return
         # A carriage return at the end may be the first half of a line break.
@@ -62,6 +65,7 @@ class EventReader:
 
     def _read_line(self, line: bytes) -> Iterator[ServerSentEvent]:
         line = line.removeprefix(BYTE_ORDER_MARK)
+        self._limits.check_values(line)
         if self._json and not line.startswith(b"data:"):
             yield from self._read_json(line)
             return
@@ -91,12 +95,12 @@ class EventReader:
 
     def _add_data(self, value: bytes) -> None:
         self._data.append(value)
-        self._line_bytes += len(value)
+        self._line_bytes += len(value) + 1
 
     def _read_json(self, line: bytes) -> Iterator[ServerSentEvent]:
         """Read a line of JSON, which may have several: the last begins as it ends, not indented."""
         self._json.append(line)
-        self._line_bytes += len(line)
+        self._line_bytes += len(line) + 1
         if line.startswith((b"}", b"]")) or (len(self._json) == 1 and _is_complete(line)):
             yield from self._end_json()
 

@@ -12,6 +12,8 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
+from backend.json_limits import has_huge_number, replace_huge_numbers
+
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # Half of a character, escaped or as UTF-8 would write it, without its other half beside it.
 _HALF = re.compile(
@@ -24,13 +26,23 @@ _CONTROL = bytes(set(range(32)) - set(b"\r\n"))
 _CONTROL_AS_SPACES = bytes(max(code, 32) for code in range(256))
 _CONSTANT = re.compile(rb"[:,\[]\s*-?(?:NaN|Infinity)\b")
 _UTF8_HALF = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
+# What every escaped half begins with; one literal is searched for far faster than `_HALF`.
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_HIGH_AND_LOW = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+_LONE = re.compile("[\ud800-\udfff]")
 
 
 def has_broken_text(raw: bytes) -> bool:
-    """Return True if `raw` has what parsers refuse: half a character, other than UTF-8, NaN."""
-    if (b"\\u" in raw and _HALF.search(raw)) or has_control_characters(raw):
+    """Return True if `raw` has what some parsers refuse.
+
+    That is half a character, other than UTF-8, NaN, or 1e999.
+    """
+    has_surrogates = b"\\u" in raw and _SURROGATE.search(raw) is not None
+    if (has_surrogates and _HALF.search(raw)) or has_control_characters(raw):
         return True
     if (b"NaN" in raw or b"Infinity" in raw) and _CONSTANT.search(raw):
+        return True
+    if has_huge_number(raw):
         return True
     if raw.isascii():
         return False
@@ -54,12 +66,13 @@ def parse_json(raw: bytes | str) -> Any:
     numbers that JSON has not become null.
     """
     data = raw.encode(errors="surrogatepass") if isinstance(raw, str) else raw
+    if has_huge_number(data):
+        data = replace_huge_numbers(data)
     try:
         return from_json(data, allow_inf_nan=False)
     except ValueError:
         pass
-    data = _UTF8_HALF.sub(_escape_half, data.removeprefix(_BYTE_ORDER_MARK))
-    data = data.decode(errors="replace").encode()
+    data = _escape_halves(data.removeprefix(_BYTE_ORDER_MARK))
     try:
         # This checks syntax and depth.
         from_json(_HALF.sub(rb"\\ufffd", data).translate(_CONTROL_AS_SPACES))
@@ -85,7 +98,22 @@ def dump_json(value: Any) -> bytes:
 
 def replace_halves(text: str) -> str:
     """Return the text with halves of characters joined, or replaced by U+FFFD."""
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    if not _LONE.search(text):
+        return text
+    return _LONE.sub("\ufffd", _HIGH_AND_LOW.sub(_join_halves, text))
+
+
+def _join_halves(match: re.Match[str]) -> str:
+    return match[0].encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+
+
+def _escape_halves(data: bytes) -> bytes:
+    """Return UTF-8 with each half of a character as JSON escapes it; other faults are U+FFFD."""
+    try:
+        text = data.decode(errors="surrogatepass")
+    except UnicodeDecodeError:
+        text = _UTF8_HALF.sub(_escape_half, data).decode(errors="replace")
+    return text.encode(errors="backslashreplace")
 
 
 def _escape_half(match: re.Match[bytes]) -> bytes:

@@ -6,15 +6,20 @@ They are in OpenAI's form, but for where a server puts the reasoning.
 from typing import Any
 
 from backend.json_values import as_dict, as_dict_list, as_str
-from backend.model_server.answers.json_text import replace_halves
+from backend.model_server.answers.json_text import dump_json, replace_halves
 from backend.model_server.answers.reasoning import ReasoningReader, parts_of, separate
+from backend.model_server.response_limits import DEFAULT_LIMITS, ResponseLimits
+
+_PIECE_BYTES = 8  # of the list that holds each piece of a text
 
 
 class MessageBuilder:
     """The text, reasoning, tool calls and token probabilities of one answer."""
 
-    def __init__(self, content: str = "") -> None:
+    def __init__(self, content: str = "", limits: ResponseLimits = DEFAULT_LIMITS) -> None:
         """Begin with the `content` of an answer that the model continues."""
+        self._limits = limits
+        self._bytes = 0  # about what is kept
         text, reasoning = separate(content)
         self._content = [text]
         self._reasoning = [reasoning]
@@ -24,7 +29,11 @@ class MessageBuilder:
         self._logprobs: list[dict[str, Any]] = []
 
     def add(self, response: dict[str, Any]) -> None:
-        """Add one event of a stream, or a whole response."""
+        """Add one event of a stream, or a whole response.
+
+        Raises:
+            ModelServerError: The message is longer than the limit.
+        """
         for choice in as_dict_list(response.get("choices")):
             message = as_dict(choice.get("delta")) or as_dict(choice.get("message"))
             self._add_parts(message)
@@ -32,7 +41,10 @@ class MessageBuilder:
                 self._merge_tool_call(call, position)
             if function := as_dict(message.get("function_call")):  # OpenAI's form of 2023
                 self._merge_tool_call({"function": function}, 0)
-            self._logprobs += as_dict_list(as_dict(choice.get("logprobs")).get("content"))
+            if logprobs := as_dict_list(as_dict(choice.get("logprobs")).get("content")):
+                self._logprobs += logprobs
+                self._bytes += len(dump_json(logprobs))
+        self._limits.check_bytes(self._bytes)
 
     def message_fields(self) -> dict[str, Any]:
         """Return the fields of the message so far, without token probabilities.
@@ -53,6 +65,7 @@ class MessageBuilder:
 
     def _add_parts(self, message: dict[str, Any]) -> None:
         for kind, text in parts_of(message):
+            self._bytes += len(text) + _PIECE_BYTES
             if kind == "reasoning":
                 self._reasoning.append(text)
             elif kind == "refusal":
@@ -74,4 +87,6 @@ class MessageBuilder:
         call["id"] = as_str(delta.get("id")) or call["id"]
         function = as_dict(delta.get("function"))
         for name in ("name", "arguments"):
-            call["function"][name] += as_str(function.get(name))
+            text = as_str(function.get(name))
+            call["function"][name] += text
+            self._bytes += len(text) + _PIECE_BYTES

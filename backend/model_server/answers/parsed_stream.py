@@ -17,7 +17,9 @@ from backend.model_server.answers.json_text import dump_json, parse_json
 from backend.model_server.answers.reasoning import parts_of
 from backend.model_server.answers.response_shape import has_messages, pop_message, to_chunks
 from backend.model_server.error_mapping.mapping import log_and_map_error
+from backend.model_server.response_limits import ResponseLimits
 
+MAX_CHOICES = 128  # that a request can ask for
 _DIGEST = re.compile(r"/sha256/([0-9a-f]{64})/")
 
 
@@ -71,18 +73,22 @@ class StreamState:
 class ParsedStream:
     """Fed bytes as they arrive, it returns the chunks of a completion in OpenAI's shape."""
 
-    def __init__(self, state: StreamState, normalizer: EventNormalizer) -> None:
+    def __init__(
+        self, state: StreamState, normalizer: EventNormalizer, limits: ResponseLimits
+    ) -> None:
         self._state = state
         self._normalizer = normalizer
-        self._reader = EventReader()
+        self._limits = limits
+        self._reader = EventReader(limits)
         self._has_other_events = False
         self._message_choices: set[int] = set()  # the server sends these as messages, not deltas
 
-    @property
-    def buffered_bytes(self) -> int:
-        return self._reader.buffered_bytes
-
     def feed(self, received: bytes) -> bytes:
+        """Return the chunks that `received` completes.
+
+        Raises:
+            ModelServerError: An event is larger than the limits.
+        """
         return self._relay(self._reader.feed(received))
 
     def close(self) -> bytes:
@@ -110,6 +116,7 @@ class ParsedStream:
         if sent.name != "error" and sent.data.strip(b' "').startswith(DONE_MARK):
             state.is_done = True
             return b""
+        self._limits.check_values(sent.data)
         parsed = parse_json(sent.data)
         if parsed is None and sent.is_bare:
             self._has_other_events = True
@@ -144,6 +151,8 @@ class ParsedStream:
             choice["delta"] = self._take_delta(index, choice)
             choice.setdefault("finish_reason", None)
             state.started.add(index)
+            if len(state.started) > MAX_CHOICES:
+                raise invalid_response()
             if choice.get("finish_reason"):
                 state.finished.add(index)
         return self._serialize(self._normalizer.normalize(event))

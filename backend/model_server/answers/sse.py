@@ -17,10 +17,11 @@ from backend.model_server.answers.chunk_template import ChunkTemplate
 from backend.model_server.answers.event_normalizer import EventNormalizer
 from backend.model_server.answers.event_reader import BYTE_ORDER_MARK
 from backend.model_server.answers.json_text import parse_object
-from backend.model_server.answers.parsed_stream import ParsedStream, StreamState, invalid_response
+from backend.model_server.answers.parsed_stream import ParsedStream, StreamState
+from backend.model_server.response_limits import DEFAULT_LIMITS, ResponseLimits
 
 DONE = b"data: [DONE]\n\n"
-MAX_BUFFER_BYTES = 8 * 1024 * 1024
+_MAX_TEMPLATE_BYTES = 32 * 1024  # the next chunk of a stream with longer ones is not like it
 _BLANK_LINES = (b"\n\n", b"\r\r", b"\r\n\r\n")
 
 # JSON escapes quotes, so none of these can match inside what the model wrote.
@@ -47,15 +48,23 @@ class SseRelay:
     gets it turned into one; `includes_usage` says whether that has the usage.
     """
 
-    def __init__(self, model: str, choices: int = 1, *, includes_usage: bool = False) -> None:
+    def __init__(
+        self,
+        model: str,
+        choices: int = 1,
+        *,
+        includes_usage: bool = False,
+        limits: ResponseLimits = DEFAULT_LIMITS,
+    ) -> None:
+        self._limits = limits
         self._state = StreamState(model, choices, includes_usage=includes_usage)
-        self._normalizer = EventNormalizer()
+        self._normalizer = EventNormalizer(limits)
         self._buffer = bytearray()  # what follows the last line break
         self._tail = b""  # the last four bytes that were returned
         self._replacement: tuple[bytes, bytes] | None = None  # the server's model field, and ours
         self._template: ChunkTemplate | None = None  # the latest chunk with text
         # Of several choices, only parsing tells which has finished.
-        self._parsed = ParsedStream(self._state, self._normalizer) if choices > 1 else None
+        self._parsed = self._new_parsed_stream() if choices > 1 else None
 
     @property
     def error(self) -> SmolChatError | None:
@@ -73,7 +82,11 @@ class SseRelay:
         return self._state.digest
 
     def feed(self, received: bytes) -> bytes:
-        """Return what may be passed on: whole lines, and nothing before the first chunk."""
+        """Return what may be passed on: whole lines, and nothing before the first chunk.
+
+        Raises:
+            ModelServerError: An event is larger than the limits.
+        """
         if self._parsed:
             return self._parse(received)
         if self._buffer or not received.endswith(b"\n"):
@@ -107,30 +120,29 @@ class SseRelay:
         if end:
             self._buffer.clear()
         self._buffer += received[end:]
-        self._check_size(len(self._buffer))
+        self._limits.check_bytes(len(self._buffer))
         return lines
 
-    def _check_size(self, size: int) -> None:
-        if size > MAX_BUFFER_BYTES:
-            self._state.error = invalid_response()
+    def _new_parsed_stream(self) -> ParsedStream:
+        return ParsedStream(self._state, self._normalizer, self._limits)
 
     def _parse(self, received: bytes) -> bytes:
         start = b""
         if self._parsed is None:
             self._template = None
-            self._parsed = ParsedStream(self._state, self._normalizer)
+            self._parsed = self._new_parsed_stream()
             received += bytes(self._buffer)
             self._buffer.clear()
             if self._tail and not self._tail.endswith(_BLANK_LINES):
                 # Ends the last event that was passed on.
                 start = b"\n" if self._tail.endswith(b"\n") else b"\n\n"
         chunks = self._parsed.feed(received)
-        self._check_size(self._parsed.buffered_bytes)
         self._tail = b"\n\n"
         return start + chunks
 
     def _pass_on(self, lines: bytes) -> bytes:
         """Return whole lines, with the model's id in them; parse them if need be."""
+        self._limits.check_lines(lines)
         if not self._state.has_begun:
             lines = lines.removeprefix(BYTE_ORDER_MARK)
         done = _DONE_LINE.search(lines) if b"[DONE]" in lines else None
@@ -150,7 +162,8 @@ class SseRelay:
         if not state.finished and _FINISHED.search(events):
             state.finished.add(0)
         self._template = None
-        if not state.finished and renamed.endswith(b"\n\n"):
+        is_short = len(events) < _MAX_TEMPLATE_BYTES
+        if is_short and not state.finished and renamed.endswith(b"\n\n"):
             self._template = ChunkTemplate.of(events, self._replacement)
         self._tail = (self._tail + renamed)[-4:] if len(renamed) < 4 else renamed[-4:]
         return renamed

@@ -8,9 +8,12 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
+from backend.errors import ModelServerError
 from backend.json_values import as_dict, as_dict_list, as_index, as_str
 from backend.model_server.answers.json_text import dump_json, parse_json
+from backend.model_server.response_limits import ResponseLimits
 
+MAX_CALLS = 1000  # of one choice
 _REWRITTEN_FIELDS = {"index", "id", "type", "function", "name", "arguments"}
 
 
@@ -47,7 +50,9 @@ class _ToolCall:
 class ToolCallJoiner:
     """Joins the pieces of one choice's calls: by id, else by index, else by position."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: ResponseLimits) -> None:
+        self._limits = limits
+        self._bytes = 0  # of ids and arguments
         self._calls: list[_ToolCall] = []
         self._by_id: dict[str, _ToolCall] = {}
         self._by_index: dict[int, _ToolCall] = {}  # the server's index, or the position
@@ -56,7 +61,11 @@ class ToolCallJoiner:
         return bool(self._calls)
 
     def normalize(self, tool_calls: object) -> list[dict[str, Any]]:
-        """Return the pieces in one chunk: each has an index, the first of a call also its id."""
+        """Return the pieces in one chunk: each has an index, the first of a call also its id.
+
+        Raises:
+            ModelServerError: They are too many, or too long.
+        """
         seen: list[_ToolCall] = []  # in this chunk
         return [
             self._normalize(piece, position, seen)
@@ -78,6 +87,7 @@ class ToolCallJoiner:
         self._by_index[key] = call
         if call_id:
             self._by_id[call_id] = call
+        self._check_size(call_id, arguments)
         seen.append(call)
         head = {"id": call.id, "type": piece.get("type") or "function"} if is_first else {}
         normalized = {"index": call.index} | head | _other_fields(piece)
@@ -86,6 +96,12 @@ class ToolCallJoiner:
             added = {key: value for key, value in added.items() if value}
             normalized["function"] = added | {"arguments": call.add_arguments(arguments)}
         return normalized
+
+    def _check_size(self, call_id: str, arguments: str) -> None:
+        self._bytes += len(call_id) + len(arguments)
+        self._limits.check_bytes(self._bytes)
+        if max(len(self._calls), len(self._by_id)) > MAX_CALLS:
+            raise too_many_calls()
 
     def _find(
         self, call_id: str, key: int, name: str, arguments: str, seen: list[_ToolCall]
@@ -127,6 +143,10 @@ def normalize_tool_calls(tool_calls: object) -> list[dict[str, Any]]:
             fields["function"] = {"name": name, "arguments": arguments}
         normalized.append(fields)
     return normalized
+
+
+def too_many_calls() -> ModelServerError:
+    return ModelServerError(f"The model server's answer has more than {MAX_CALLS:,} tool calls.")
 
 
 def normalize_function_call(call: object) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from backend.model_server.answers.parsed_stream import (
 from backend.model_server.answers.response_shape import from_chunks, pop_message
 from backend.model_server.answers.sse import SseRelay, model_replacement, parse_events
 from backend.model_server.error_mapping.mapping import log_and_map_error
+from backend.model_server.response_limits import ResponseLimits
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,9 @@ class WholeResponse:
     digest: str | None  # of the model, if the server reports it
 
 
-def read_whole_response(raw: bytes, model: str, choices: int) -> WholeResponse:
+def read_whole_response(
+    raw: bytes, model: str, choices: int, limits: ResponseLimits
+) -> WholeResponse:
     """Read the body of a response to a request for `choices` that were not to be streamed.
 
     Raises:
@@ -37,7 +40,7 @@ def read_whole_response(raw: bytes, model: str, choices: int) -> WholeResponse:
     if isinstance(completion, list) and len(completion) == 1:  # as Gemini sends errors
         completion = completion[0]
     if not isinstance(completion, dict):
-        return _read_stream(raw, model, choices)
+        return _read_stream(raw, model, choices, limits)
     if is_error(completion):
         raise log_and_map_error(None, raw)
     if not as_dict_list(completion.get("choices")):
@@ -55,11 +58,11 @@ def read_whole_response(raw: bytes, model: str, choices: int) -> WholeResponse:
     return WholeResponse(raw, completion, parse_digest(name))
 
 
-def _read_stream(raw: bytes, model: str, choices: int) -> WholeResponse:
+def _read_stream(raw: bytes, model: str, choices: int, limits: ResponseLimits) -> WholeResponse:
     """Read a response that is a stream although none was asked for."""
     if not raw.strip():
         raise empty_response()
-    relay = SseRelay(model, choices, includes_usage=True)
+    relay = SseRelay(model, choices, includes_usage=True, limits=limits)
     chunks = relay.feed(raw) + relay.close()
     completion = from_chunks(parse_events(chunks))
     return WholeResponse(dump_json(completion), completion, relay.digest)

@@ -1,6 +1,5 @@
 """The chat route, in front of a model server that replays recorded responses."""
 
-import gzip
 import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -94,14 +93,6 @@ async def test_model_field_in_tool_arguments_is_not_rewritten(
     response = await api_client.post("/chat", json=HELLO)
     assert b"Tesla" in response.content
     assert response.json()["model"] == MODEL_ID
-
-
-def test_gzipped_stream_is_decompressed(api_url: str, model_server: FakeModelServer) -> None:
-    compressed = gzip.compress(b"".join(stream_reply(["Hi"]).chunks))
-    headers = [*EVENTS, ("Content-Encoding", "gzip")]
-    model_server.replies.append(Reply(headers=headers, chunks=[compressed]))
-    response = httpx.post(f"{api_url}/chat", json=STREAMED)
-    assert text_of(parse_events(response.text)) == "Hi"
 
 
 async def test_cookie_of_the_model_server_is_neither_stored_nor_passed_on(

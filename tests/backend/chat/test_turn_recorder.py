@@ -384,7 +384,11 @@ async def test_unexpected_error_while_saving_ends_the_answer_as_failed(
     )
     repository = FailingRepository(state.database)
     recorder = await start_turn(
-        request, body, repository=repository, shutting_down=state.shutting_down
+        request,
+        body,
+        repository=repository,
+        limits=state.model_server.limits,
+        shutting_down=state.shutting_down,
     )
     with pytest.raises(RuntimeError):
         _ = [chunk async for chunk in recorder.stream(completion, is_stream=True)]

@@ -281,7 +281,7 @@ def test_endless_model_list_is_refused(model_server: FakeModelServer) -> None:
     with running_api(settings_for(model_server)) as url:
         response = httpx.get(f"{url}/models", timeout=20)
         assert response.status_code == 502
-        message = "The model server's answer is longer than 4 MiB."
+        message = "The model server's answer is longer than 4,194,304 bytes."
         assert response.json()["error"]["message"] == message
         assert httpx.get(f"{url}/readyz").status_code == 503
 

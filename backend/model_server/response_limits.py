@@ -1,0 +1,69 @@
+"""Limits of what is read of a model server's response: parsed, it takes many times its size."""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+from backend.errors import ModelServerError
+from backend.json_limits import has_too_many_values
+from backend.settings import Settings
+
+# Of a list of models, or what a server says of itself: a hundred times the longest that is served.
+MAX_LIST_BYTES = 4 * 1024 * 1024
+MAX_LIST_VALUES = 100_000
+
+
+@dataclass(frozen=True)
+class ResponseLimits:
+    """The bytes and JSON values of a response, of an event, or of what is kept of a stream."""
+
+    max_bytes: int = 8 * 1024 * 1024
+    max_values: int = 500_000
+    are_settings: bool = True
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        return cls(settings.max_response_bytes, settings.max_response_values)
+
+    def for_lists(self) -> Self:
+        """Return the limits of what is read besides answers, which is smaller."""
+        return replace(
+            self,
+            max_bytes=min(self.max_bytes, MAX_LIST_BYTES),
+            max_values=min(self.max_values, MAX_LIST_VALUES),
+            are_settings=False,
+        )
+
+    def check_bytes(self, count: int) -> None:
+        """Check a number of bytes.
+
+        Raises:
+            ModelServerError: They are too many.
+        """
+        if count > self.max_bytes:
+            raise self._error(f"is longer than {self.max_bytes:,} bytes", "RESPONSE_BYTES")
+
+    def check_values(self, raw: bytes) -> None:
+        """Check the number of values in JSON text.
+
+        Raises:
+            ModelServerError: They are too many.
+        """
+        if has_too_many_values(raw, self.max_values):
+            raise self._error(f"has more than {self.max_values:,} JSON values", "RESPONSE_VALUES")
+
+    def check_lines(self, lines: bytes) -> None:
+        """Check the number of values in each of the lines, which are events of a stream.
+
+        Raises:
+            ModelServerError: One has too many.
+        """
+        if has_too_many_values(lines, self.max_values):
+            for line in lines.splitlines():
+                self.check_values(line)
+
+    def _error(self, problem: str, setting: str) -> ModelServerError:
+        name = f" (SMOLCHAT_MAX_{setting})" if self.are_settings else ""
+        return ModelServerError(f"The model server's answer {problem}{name}.")
+
+
+DEFAULT_LIMITS = ResponseLimits()
