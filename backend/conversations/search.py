@@ -172,7 +172,7 @@ class ConversationSearch:
 def _slices(rows: Sequence[_Row]) -> Iterator[Sequence[_Row]]:
     start = characters = 0
     for number, row in enumerate(rows):
-        characters += len(row.text)
+        characters += len(row.title) + len(row.text)
         if characters > _SLICE_CHARACTERS:
             yield rows[start : number + 1]
             start, characters = number + 1, 0
