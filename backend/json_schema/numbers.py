@@ -41,7 +41,8 @@ class NumberRange:
     @property
     def is_integral(self) -> bool:
         """Return True if every number in the range is an integer."""
-        return self.step is not None and self.step % 1 == 0
+        # Not `% 1`: its result may have more digits than decimals are calculated with.
+        return self.step is not None and self.step == self.step.to_integral_value()
 
     def integer_schema(self) -> Schema | None:
         """Return a schema of integers in the range, or None if it has none that can be enforced.
@@ -134,7 +135,7 @@ class NumberRange:
 def _digit_limit() -> Iterator[None]:
     try:
         yield
-    except InvalidOperation:
+    except (InvalidOperation, OverflowError):
         raise SchemaTooLargeError(
             "The bounds or multipleOf of a number have too many digits. Use smaller numbers."
         ) from None
@@ -149,9 +150,12 @@ def _bound(
         return (None if bound is None else _to_decimal(bound)), not exclusive
     if exclusive is None:
         return (None if bound is None else _to_decimal(bound)), True
-    if bound is None or (bound - exclusive) * sign >= 0:
+    if bound is None:
         return _to_decimal(exclusive), False
-    return _to_decimal(bound), True
+    inclusive_bound, exclusive_bound = _to_decimal(bound), _to_decimal(exclusive)
+    if sign * exclusive_bound.compare(inclusive_bound) <= 0:
+        return exclusive_bound, False
+    return inclusive_bound, True
 
 
 def _enum(values: list[Decimal]) -> Schema | None:

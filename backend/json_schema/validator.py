@@ -1,7 +1,5 @@
 """Validate an output against a schema, and parse the part of an unfinished output that is final."""
 
-import json
-import re
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -9,6 +7,7 @@ from typing import Any
 import jiter
 import jsonschema_rs
 
+from backend.json_limits import has_huge_number
 from backend.json_schema.expansion import max_applied_subschemas
 from backend.json_schema.references import encode_references, json_pointer
 
@@ -23,7 +22,6 @@ ABSENT: Any = object()  # null is a value
 # llama.cpp's grammar for JSON allows a code fence around it.
 _FENCE = "```"
 _NUMBER_CHARACTERS = "0123456789+-.eE"
-_MAY_OVERFLOW = re.compile(r"[eE]\+?\d{3}|\d{300}")
 
 
 @dataclass(frozen=True)
@@ -93,8 +91,11 @@ def parse_partial(text: str) -> Any:
     # The end may be the start of the closing fence, or of a longer number.
     text = text.rstrip().rstrip("`").rstrip().rstrip(_NUMBER_CHARACTERS)
     try:
+        raw = text.encode()
+        if has_huge_number(raw):
+            return ABSENT
         return jiter.from_json(
-            text.encode(), allow_inf_nan=False, catch_duplicate_keys=True, partial_mode=True
+            raw, allow_inf_nan=False, catch_duplicate_keys=True, partial_mode=True
         )
     except ValueError:
         return ABSENT
@@ -108,10 +109,10 @@ def _strip_code_fence(text: str) -> str:
 
 
 def _parse_strict(text: str) -> Any:
-    parsed = jiter.from_json(text.encode(), allow_inf_nan=False, catch_duplicate_keys=True)
-    if _MAY_OVERFLOW.search(text):
-        json.dumps(parsed, allow_nan=False)  # 1e999 is parsed as infinity, which is not JSON
-    return parsed
+    raw = text.encode()
+    if has_huge_number(raw):  # 1e999 is parsed as infinity, which is not JSON
+        raise ValueError("a number is too large")
+    return jiter.from_json(raw, allow_inf_nan=False, catch_duplicate_keys=True)
 
 
 def _issue(error: jsonschema_rs.ValidationError) -> ValidationIssue:

@@ -1,5 +1,6 @@
 """Narrowed numbers stay within the original range."""
 
+from contextlib import suppress
 from typing import Any
 
 import jsonschema_rs
@@ -7,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from backend.json_schema.errors import SchemaError
 from backend.json_schema.numbers import MAX_VALUES, NumberRange
+from backend.json_schema.prepare import prepare, prepare_passthrough
 
 
 @pytest.mark.parametrize(
@@ -57,3 +60,19 @@ def test_narrowed_numbers_are_valid_against_the_original(schema: dict[str, Any])
         assert len(values) <= MAX_VALUES + 2
         for value in values:
             assert jsonschema_rs.is_valid(schema, value), value
+
+
+EXTREMES = [1e-300, 5e-324, 1e300, 10**308, 1.7e308, 1e22, 1e-30, 0.3, 1, 10**400]
+
+
+@pytest.mark.parametrize("divisor", EXTREMES)
+@pytest.mark.parametrize("bound", [None, 0, -1, *EXTREMES, -1e300, -(10**400)])
+def test_extreme_numbers_are_narrowed_or_refused(divisor: float, bound: float | None) -> None:
+    bounds = {} if bound is None else {"minimum": bound, "exclusiveMaximum": bound, "maximum": 1.5}
+    for name in ("number", "integer"):
+        for keywords in (bounds, *({key: value} for key, value in bounds.items())):
+            numbers = NumberRange.from_schema({"multipleOf": divisor} | keywords)
+            assert numbers.is_integral == (divisor >= 1)
+            for check in (lambda schema: prepare(schema, 2048, 0), prepare_passthrough):
+                with suppress(SchemaError):
+                    check({"type": name, "multipleOf": divisor} | keywords)

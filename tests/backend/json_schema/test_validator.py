@@ -213,3 +213,11 @@ def test_long_unfinished_text_is_parsed_quickly() -> None:
     assert parse_partial(runaway) is ABSENT
     assert ANYTHING.validate(runaway).errors
     assert time.monotonic() - started_at < 3
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1E+400", "9" * 400])
+def test_number_that_is_read_as_infinite_is_not_json(number: str) -> None:
+    result = ANYTHING.validate(f'{{"a": [{number}], "b": 1}}')
+    assert not result.is_json
+    assert parse_partial(f'{{"a": [{number}], "b"') is ABSENT
+    assert ANYTHING.validate('{"a": ": 1e999"}').parsed == {"a": ": 1e999"}
