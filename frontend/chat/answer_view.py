@@ -18,7 +18,12 @@ from chat.answer_limits import (
 from chat.stream_job import StreamedAnswer
 from sanitize.markdown_blocks import sanitize_markdown, split_blocks
 from sanitize.plain_text import code_span
-from sanitize.render_cost import MAX_MESSAGE_COST, MAX_PLAIN_CHARACTERS, limit_code
+from sanitize.render_cost import (
+    MAX_MESSAGE_COST,
+    MAX_PLAIN_CHARACTERS,
+    limit_code,
+    render_seconds,
+)
 
 MAX_NAME_CHARACTERS = 200  # of a tool
 
@@ -31,6 +36,8 @@ class AnswerView:
     """
 
     def __init__(self, budget: float = MAX_MESSAGE_COST) -> None:
+        #: How long a browser may take to render what the last step has changed.
+        self.render_seconds = 0.0
         self._budget = budget
         container = st.container()
         self._header, self._body = container.container(), container.container()
@@ -40,6 +47,7 @@ class AnswerView:
         self._rendered: dict[str, str] = {}
 
     def render(self, answer: StreamedAnswer) -> None:
+        self.render_seconds = 0.0
         limited = limit_answer(answer.text, answer.reasoning, answer.tool_calls, self._budget)
         if answer.reasoning:
             self._reasoning = self._reasoning or self._header.expander(
@@ -110,6 +118,7 @@ class AnswerView:
     ) -> None:
         """Render a text, and once more when it is complete: then its end has a meaning."""
         if self._changed(key, f"{text}…" if is_partial else text):
+            self.render_seconds += render_seconds(text)
             element = self._elements.get(key, parent)
             markdown = sanitize_markdown(text, is_partial=is_partial)
             self._elements[key] = element.markdown(markdown, anchors=False)

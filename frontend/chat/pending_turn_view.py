@@ -62,6 +62,8 @@ class PendingTurnView:
             running = next((job for job in jobs if not job.answer.is_over), None)
             is_waiting = running is not None and running.answer.state == "waiting"
             seconds = FIRST_TOKEN_POLL_SECONDS if is_waiting else RENDER_SECONDS
+            # Or a browser would still be rendering the last step, and fall behind.
+            seconds = max(seconds, *(view.render_seconds for view in self._views))
             for job in jobs:
                 job.wait(seconds if job is running else 0)
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 MAX_TOKENS = 2000  # rendered at once; more would make the page slow
 MAX_ALTERNATIVES = 20  # as many as can be asked for
-MAX_TOKEN_CHARACTERS = 100
+MAX_TOKEN_CHARACTERS = 200
 # Lower bounds of the levels; their colors are in app.css.
 _LEVELS = ((0.9, "certain"), (0.6, "likely"), (0.3, "uncertain"), (0.0, "guess"))
 _UNKNOWN = "No probability reported"

@@ -8,6 +8,7 @@ looks like a formula or a table counts as one.
 
 import re
 from dataclasses import dataclass
+from math import inf
 
 from sanitize.markdown_fence import FENCE, closes_fence
 from sanitize.math_detection import looks_like_math
@@ -19,6 +20,7 @@ MAX_PLAIN_CHARACTERS = 100_000  # of one text without formatting
 
 _CHARACTER, _LINE, _MARK, _CELL, _FENCE_LINE = 0.02, 5, 1, 2, 90
 _FORMULA, _FORMULA_CHARACTER = 30, 2
+_SECONDS = 1e-4
 # Pairs of emphasis within one paragraph may be nested: their cost grows with the square.
 _EMPHASIS_SQUARED = 0.001
 _MAX_FORMULA_LINES = 40
@@ -91,6 +93,11 @@ def limit_formatting(text: str, budget: float) -> tuple[str, float]:
             break
         end, cost = line.end(), meter.cost
     return text[:end], cost
+
+
+def render_seconds(text: str) -> float:
+    """Return how long a slow machine takes to render all of a formatted text."""
+    return limit_formatting(text, inf)[1] * _SECONDS
 
 
 def code_cost(text: str) -> float:

@@ -71,3 +71,19 @@ def test_answer_that_was_cut_off_is_incomplete(
 ) -> None:
     answer = message("a", None, **({"role": "assistant"} | fields))
     assert answer.is_incomplete == is_incomplete
+
+
+@pytest.mark.parametrize(
+    ("logprobs", "count"),
+    [
+        ([{"token": "a", "logprob": -(10**400)}, 5, None, "x"], 4),
+        (5, None),
+        ({"content": []}, None),
+    ],
+)
+def test_malformed_token_probabilities_do_not_cost_the_message(
+    logprobs: Any, count: int | None
+) -> None:
+    answer = message("a", None, role="assistant", content="Hi", logprobs=logprobs)
+    assert answer.content == "Hi"
+    assert count == (None if answer.logprobs is None else len(answer.logprobs))

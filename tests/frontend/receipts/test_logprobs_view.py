@@ -98,8 +98,8 @@ def test_many_alternatives_and_long_tokens_are_truncated(rendered: dict[str, lis
     alternatives = [token(0.1, "b" * 1000)] * 1000
     logprobs_view.render_logprobs([token(1.0, "c" * 10_000, top_logprobs=alternatives)])
     [(_, title, text)] = spans(rendered)
-    assert (len(text), len(title.split(" · "))) == (101, 20)
-    assert len(title) < 3000
+    assert (len(text), len(title.split(" · "))) == (201, 20)
+    assert len(title) < 5000
 
 
 @pytest.mark.parametrize("entry", [{}, {"token": 1, "logprob": -1}, 5, None, [], "a"])

@@ -10,6 +10,7 @@ from sanitize.render_cost import (
     MAX_PLAIN_CHARACTERS,
     limit_code,
     limit_formatting,
+    render_seconds,
 )
 
 TABLE_ROW = "|cell" * 20 + "|\n"
@@ -101,3 +102,8 @@ def test_long_code_is_cut_and_says_so() -> None:
     shown, is_cheap = limit_code("a" * (MAX_PLAIN_CHARACTERS + 1234))
     assert shown == "a" * MAX_PLAIN_CHARACTERS + "\n… 1,234 more characters"
     assert is_cheap
+
+
+def test_step_of_a_stream_waits_for_an_expensive_block_only() -> None:
+    assert render_seconds("The *quick* brown fox.\n" * 20) < 1 / 12
+    assert 0.5 < render_seconds(ORDINARY["code"]) < 3
