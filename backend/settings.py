@@ -222,7 +222,7 @@ class Settings(BaseSettings):
     database_url: Annotated[Secret, AfterValidator(_database_url)] = SecretStr("")
     # The time limit of a search in the stored conversations, and how many run at once; more wait.
     search_seconds: Seconds = 30.0
-    max_searches: Annotated[int, Field(ge=1, le=100)] = 2
+    max_searches: Annotated[int, Field(ge=1, le=100)] = 4
     # The largest file of conversations that can be imported.
     max_import_bytes: Annotated[int, Field(ge=1, le=2**40)] = 64 * 1024 * 1024
     # How many conversations and messages one import may have, together.
@@ -274,8 +274,8 @@ class Settings(BaseSettings):
     # comment keeps the connection alive after that.
     first_event_seconds: Seconds = 10.0
     keep_alive_seconds: Seconds = 10.0
-    # The time limit for the model server check of /healthz and /readyz; they respond within 1 s.
-    probe_timeout_seconds: Annotated[float, Field(gt=0, lt=1)] = 0.7
+    # The time limit for the model server check of /healthz and /readyz, which respond in little more.
+    probe_timeout_seconds: Annotated[float, Field(gt=0, lt=1)] = 0.4
 
     @field_validator("http_proxy", "https_proxy", "all_proxy")
     @classmethod

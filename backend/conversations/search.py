@@ -21,12 +21,12 @@ from backend.database.types import UtcMicroseconds
 from backend.errors import SearchTimeoutError
 from backend.settings import Settings
 
-_BATCH_ROWS = 1000
+_BATCH_ROWS = 500
 # How much of each message is read with its batch, and of a longer one with each further query.
 _FIRST_CHARACTERS = 8192
 _PART_CHARACTERS = 1_048_576
 # How much is compared before other tasks run: some milliseconds of the most complex text.
-_SLICE_CHARACTERS = 32_768
+_SLICE_CHARACTERS = 16_384
 
 # A row is a message with its conversation, or a conversation without any message.
 _rows = (

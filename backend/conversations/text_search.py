@@ -41,7 +41,7 @@ class TextSearch:
         # A long text is searched window by window. Two of them share as many characters as a match
         # can have, and those before it in a snippet.
         self._overlap = _MAX_DECOMPOSITION * len(folded) + _SNIPPET_CHARACTERS
-        self.window_characters = max(16_384, 2 * self._overlap)
+        self.window_characters = max(8192, 2 * self._overlap)
 
     def has_match(self, text: str) -> bool:
         return self._pattern.search(fold(text)) is not None
