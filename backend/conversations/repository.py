@@ -96,7 +96,11 @@ class ConversationRepository:
 
         Raises:
             ConversationNotFoundError: The conversation does not exist.
+            ConversationFullError: It has more messages than a conversation may have.
         """
+        async with self._database.read_transaction() as connection:
+            await get_conversation_row(connection, conversation_id)
+            await self._check_room(connection, conversation_id, 0)
         batches, ids = Batches(self._database), dict[str | None, str]()
         async with (
             open_conversation(self._database, conversation_id) as original,
@@ -198,7 +202,7 @@ class ConversationRepository:
         """
         async with self._database.write_transaction() as connection:
             row = await get_conversation_row(connection, conversation_id, for_update=True)
-            await self._check_room(connection, conversation_id)
+            await self._check_room(connection, conversation_id, 2)
             parent = row["current"] if after_current else user_message.parent
             parent_row = parent and await get_message_row(connection, conversation_id, parent)
             if parent_row and _is_same_question(parent_row, user_message):
@@ -212,15 +216,17 @@ class ConversationRepository:
             await _update_row(connection, conversation_id, changes)
         return Turn(conversation_id, user_message_id, answer.id)
 
-    async def _check_room(self, connection: AsyncConnection, conversation_id: str) -> None:
-        """Check that a question and its answer can be added."""
+    async def _check_room(
+        self, connection: AsyncConnection, conversation_id: str, added: int
+    ) -> None:
+        """Check that a conversation may have so many more messages."""
         if self._max_messages is None:
             return
-        count = await _count_messages(connection, conversation_id, self._max_messages)
-        if count > self._max_messages - 2:
+        allowed = self._max_messages - added
+        if await _count_messages(connection, conversation_id, allowed + 1) > allowed:
             raise ConversationFullError(
-                f"The conversation has {count:,} messages; it may have {self._max_messages:,} "
-                "(SMOLCHAT_MAX_CONVERSATION_MESSAGES). Continue in a new conversation."
+                f"A conversation may have {self._max_messages:,} messages "
+                "(SMOLCHAT_MAX_CONVERSATION_MESSAGES). Continue in a new one."
             )
 
     async def update_answer(self, message_id: str, changes: dict[str, Any]) -> None:

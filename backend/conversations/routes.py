@@ -43,7 +43,7 @@ router = StrictJsonRouter(
 
 
 async def _repository(state: AppStateDep) -> ConversationRepository:
-    return ConversationRepository(state.database)
+    return ConversationRepository(state.database, state.settings.max_conversation_messages)
 
 
 ConversationRepositoryDep = Annotated[ConversationRepository, Depends(_repository)]

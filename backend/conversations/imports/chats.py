@@ -135,9 +135,10 @@ class ForeignEntry:
 
     text: bytes
     session: "Session | None" = None
+    is_line: bool = False  # of JSON Lines, of which some may be broken
 
     def read(self, limits: ImportLimits) -> Chat:
-        value = parse_entry(self.text, limits)
+        value = (parse_line if self.is_line else parse_entry)(self.text, limits)
         if self.session:
             value = {"conv": value, "messages": self.session.messages(limits)}
         if (read := chat_reader(value)) is None:

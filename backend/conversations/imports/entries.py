@@ -64,7 +64,7 @@ def _entries(file: ExportFile, limits: ImportLimits) -> Iterator[Entry]:
     elif _is_message_list(file, limits):
         yield ForeignEntry(_as_array(file, limits))
     else:
-        yield from map(ForeignEntry, file.items())
+        yield from (ForeignEntry(text, is_line=file.is_lines) for text in file.items())
 
 
 def _object_entries(file: ExportFile, limits: ImportLimits) -> Iterator[Entry]:
@@ -138,9 +138,9 @@ def _is_message_list(file: ExportFile, limits: ImportLimits) -> bool:
     for number, text in enumerate(file.items()):
         if number >= _FIRST_VALUES and not count:
             return False
-        if not text.startswith(b"{"):
+        fields = _parse_small(text, limits) if text.startswith(b"{") else None
+        if fields is None:
             continue
-        fields = as_dict(_parse_small(text, limits))
         if not is_role(fields.get("role")):
             return False
         has_content = has_content or bool(CONTENT_FIELDS & fields.keys())

@@ -4,7 +4,7 @@ Each line of a file is a batch of rows in JSON: the values as the database store
 of `COLUMNS`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import IO, Any
 
 from pydantic_core import from_json, to_json
@@ -26,6 +26,10 @@ COLUMNS: dict[Table, list[Column[Any]]] = {
 # The same tables without the types of their columns, to write and read rows as they are stored.
 STORED: dict[Table, TableClause] = {
     typed: table(typed.name, *(column(c.name) for c in typed.c)) for typed in COLUMNS
+}
+_BINDERS: dict[Table, list[tuple[str, Callable[[Any, Any], Any]]]] = {
+    of: [(one.name, one.type.process_bind_param) for one in columns]  # type: ignore[attr-defined]
+    for of, columns in COLUMNS.items()
 }
 Row = dict[str, Any]
 
@@ -62,14 +66,13 @@ class BatchWriter:
             self._file.write(b"[%s]\n" % b",".join(self._rows))
         self._rows, self._size = [], 0
 
-    def position(self) -> int:
-        """Return where the next row begins; all earlier ones are written."""
-        self.flush()
-        return self._file.tell()
+    def position(self) -> tuple[int, list[bytes]]:
+        """Return where the file ends, and the rows that are not in it yet."""
+        return self._file.tell(), self._rows.copy()
 
-    def truncate(self, position: int) -> None:
-        """Remove the rows from a position on."""
-        self._rows, self._size = [], 0
+    def truncate(self, position: int, rows: list[bytes]) -> None:
+        """Remove the rows that were added after `position` returned this."""
+        self._rows, self._size = rows, sum(map(len, rows))
         self._file.seek(position)
         self._file.truncate()
 
@@ -97,7 +100,7 @@ class RowWriter:
             row["sent_from"] = ids.get(conversation.sent_from)
             self._conversations.add(row)
         except BaseException:
-            self._messages.truncate(start)
+            self._messages.truncate(*start)
             raise
         if len(self.summaries) < MAX_SUMMARIES:
             self.summaries.append(ConversationSummary.model_validate(row))
@@ -110,8 +113,8 @@ class RowWriter:
 def stored_row(of: Table, row: Row) -> Row:
     """Return the values of a row as the database stores them."""
     return {
-        one.name: one.type.process_bind_param(row.get(one.name), None)  # type: ignore[attr-defined]
-        for one in COLUMNS[of]
+        name: None if (value := row.get(name)) is None else bind(value, None)
+        for name, bind in _BINDERS[of]
     }
 
 

@@ -25,7 +25,7 @@ from backend.conversations.imports.stored_rows import RowWriter
 from backend.errors import SmolChatError
 
 DISK_FAILURE_STATUS = 74  # EX_IOERR of sysexits.h
-_NICENESS = 10  # requests of other clients are more urgent
+_NICENESS = 5  # requests of other clients are more urgent
 _PAGE_BYTES = resource.getpagesize()
 
 
