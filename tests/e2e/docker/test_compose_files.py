@@ -80,7 +80,8 @@ def test_settings_are_read_from_the_files_in_the_readme(file: str, stack: Stack)
         environment.write("SMOLCHAT_API_PUBLIC_URL=https://chat.example/api\n")
         environment.write("SMOLCHAT_ENGINE_CONTEXT=4096\n")
     services = stack.config()["services"]
-    assert services["api"]["environment"]["SMOLCHAT_ALLOWED_HOSTS"] == "api,chat.example"
+    for name in ("api", "ui"):
+        assert services[name]["environment"]["SMOLCHAT_ALLOWED_HOSTS"] == "api,chat.example"
     assert services["ui"]["environment"]["SMOLCHAT_API_PUBLIC_URL"] == "https://chat.example/api"
     if file == EMBEDDED:
         assert services["engine"]["environment"]["SMOLCHAT_ENGINE_CONTEXT"] == "4096"
