@@ -49,6 +49,7 @@ def create_app(settings: Settings) -> FastAPI:
         version=VERSION,
         description="Chat with small open models on your own machine, in OpenAI's shape.",
         lifespan=lambda app: _open_resources(app, settings, queue, counters),
+        openapi_url=None,  # as `add_docs_page` serves it
         docs_url=None,
         redoc_url=None,
     )

@@ -296,7 +296,7 @@ def main() -> int:
     seed = int(time.time()) if options.seed is None else options.seed
     print(f"seed {seed} ...", file=sys.stderr, flush=True)
     allow_many_files()
-    attacks = options.attacks.split(",")
+    attacks = [name for name in options.attacks.split(",") if name]
     report = asyncio.run(soak(seconds=options.seconds, seed=seed, attacks=attacks))
     print(json.dumps(asdict(report), indent=1) if options.json else format_report(report))
     return 1 if report.faults else 0

@@ -11,7 +11,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from pydantic_core import to_json
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 from backend.errors import (
     InvalidRequestError,
@@ -129,6 +134,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._period_start, self._period_bytes = 0.0, 0  # of a body
         self._unsent_bytes, self._unsent_since = 0, 0.0
         self._is_head_begun = self._is_closed = False
+        self._running: RequestResponseCycle | None = None  # the one whose response is sent
         self._error: SmolChatError | None = None  # raised in a callback of the parser
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -226,18 +232,21 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         """Close the connection at once, with what could not be sent."""
         self._is_closed = True
         self.limits.release_body(self)
+        self._disconnect()
         self.transport.abort()
 
     def refuse(self, error: SmolChatError) -> None:
         """Send the error unless a response has begun, and close the connection."""
         if self._is_closed:
             return
-        if self._is_responding():
-            if self.cycle.response_started:
-                self.close()
-                return
-            self.cycle.disconnected = True  # for the application, which may wait for the body
-            self.cycle.message_event.set()
+        if (
+            self._running
+            and not self._running.response_complete
+            and (self._running.response_started or self._running is not self.cycle)
+        ):
+            self.close()
+            return
+        self._disconnect()
         self._is_closed = True
         self.limits.release_body(self)
         body = to_json(error.payload())
@@ -263,6 +272,17 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         self.refuse(self._error or InvalidRequestError(msg))
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _disconnect(self) -> None:
+        """Let the application see that its client has left: what it sends is dropped."""
+        for cycle in (self._running, self.cycle):
+            if cycle is not None:
+                cycle.disconnected = True
+                cycle.message_event.set()
 
     def _is_responding(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
