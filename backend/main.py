@@ -32,6 +32,7 @@ from backend.model_server.client import open_model_server
 from backend.models import routes as models
 from backend.monitoring import health, metrics, status
 from backend.monitoring.lifespan import open_statistics
+from backend.monitoring.memory import find_release, regular_release
 from backend.presets import routes as presets
 from backend.settings import Settings
 from backend.state import AppState
@@ -93,7 +94,11 @@ async def _open_resources(
         )
         await ConversationRepository(database).mark_interrupted()
         _freeze_garbage_collector()
-        async with open_statistics(app, database), open_conversations(app, settings, database):
+        async with (
+            open_statistics(app, database),
+            open_conversations(app, settings, database),
+            regular_release(find_release()),
+        ):
             with shutdown_signals(state.shutting_down), replace_uvicorn_access_log():
                 yield {STATE_KEY: ConnectionLimits(settings, streamed_paths=[_IMPORT_PATH])}
     await schema_workers.close()

@@ -249,10 +249,11 @@ class Settings(BaseSettings):
     # How long a started stream may stall: the model server sends nothing, or the client reads
     # nothing.
     stall_seconds: Seconds = 120.0
-    # The longest answer of the model server that is not streamed, or event of a stream, and how much
-    # of a stream's text and token probabilities is kept to store or validate it; in bytes, and in
-    # JSON values, which take many times the memory of their text.
+    # The longest answer of the model server that is not streamed, and how much of a stream's text
+    # and token probabilities is kept to store or validate it; the longest event of a stream; and
+    # the most JSON values of either, which take many times the memory of their text.
     max_response_bytes: Annotated[int, Field(ge=1000, le=2**40)] = 8 * 1024 * 1024
+    max_event_bytes: Annotated[int, Field(ge=1000, le=2**40)] = 2 * 1024 * 1024
     max_response_values: Annotated[int, Field(ge=1000, le=10**9)] = 500_000
     # Whether to make Docker Model Runner load the model when the API starts.
     preload: bool = True
@@ -274,7 +275,7 @@ class Settings(BaseSettings):
     # comment keeps the connection alive after that.
     first_event_seconds: Seconds = 10.0
     keep_alive_seconds: Seconds = 10.0
-    # The time limit for the model server check of /healthz and /readyz, which respond in little more.
+    # The time limit for the model server check of /healthz and /readyz, which take little longer.
     probe_timeout_seconds: Annotated[float, Field(gt=0, lt=1)] = 0.4
 
     @field_validator("http_proxy", "https_proxy", "all_proxy")

@@ -197,9 +197,11 @@ class Completion:
     async def _complete(self, body: dict[str, Any]) -> AsyncGenerator[bytes]:
         """Yield the whole response, merged if the model server has a limit on choices."""
         if self._max_choices:
-            merger = ChoiceMerger()
+            merger, size = ChoiceMerger(), 0
             for first_index, part in split_request(body, self._max_choices):
-                _, response = await self.model_server.complete(part)
+                part_raw, response = await self.model_server.complete(part)
+                size += len(part_raw)
+                self.model_server.limits.check_bytes(size)
                 merger.add(response, first_index)
             raw, response = to_json(merger.merged), merger.merged
         else:

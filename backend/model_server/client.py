@@ -46,9 +46,10 @@ from backend.settings import Settings
 
 # What is read of a stream at a time: to parse it keeps others waiting for hundredths of a second.
 MAX_READ_BYTES = 32 * 1024
-# A stream that sends so much in so short a time writes faster than any model.
-FLOOD_BYTES, FLOOD_SECONDS = 64 * 1024, 0.1
-MIN_PAUSE_SECONDS = 0.005
+# A stream floods if so many bytes come in less time than that: it writes faster than any model. It
+# pauses if they took longer than the other time, as all floods together do, or one that is parsed.
+FLOOD_BYTES, FLOOD_SECONDS, COSTLY_SECONDS = 64 * 1024, 0.3, 0.02
+MAX_PAUSE_SECONDS = 0.1
 
 
 class ModelServerClient:
@@ -136,15 +137,17 @@ class ModelServerClient:
         await self.discovery.close()
 
     async def _give_way(self, resumed_at: float) -> float:
-        """Let others go on if a stream floods; return the time.
+        """Let others go on, for a while if a stream floods; return the time.
 
-        All floods together get half of the time, one after another: a stream that always has
-        something to read would never wait by itself.
+        A stream that always has something to read would never wait by itself. Costly floods get
+        half of the time, one after another.
         """
         seconds = time.monotonic() - resumed_at
-        if seconds < FLOOD_SECONDS:
+        if COSTLY_SECONDS < seconds < FLOOD_SECONDS:
             async with self._floods:
-                await asyncio.sleep(max(seconds, MIN_PAUSE_SECONDS))
+                await asyncio.sleep(min(seconds, MAX_PAUSE_SECONDS))
+        else:
+            await asyncio.sleep(0)
         return time.monotonic()
 
     async def _send_preload(self, body: dict[str, Any]) -> None:

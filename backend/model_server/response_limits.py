@@ -14,15 +14,18 @@ MAX_LIST_VALUES = 100_000
 
 @dataclass(frozen=True)
 class ResponseLimits:
-    """The bytes and JSON values of a response, of an event, or of what is kept of a stream."""
+    """The bytes and JSON values of a response, or of what is kept of a stream, and of an event."""
 
     max_bytes: int = 8 * 1024 * 1024
+    max_event_bytes: int = 2 * 1024 * 1024
     max_values: int = 500_000
     are_settings: bool = True
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
-        return cls(settings.max_response_bytes, settings.max_response_values)
+        return cls(
+            settings.max_response_bytes, settings.max_event_bytes, settings.max_response_values
+        )
 
     def for_lists(self) -> Self:
         """Return the limits of what is read besides answers, which is smaller."""
@@ -33,6 +36,10 @@ class ResponseLimits:
             are_settings=False,
         )
 
+    def shared_by(self, count: int) -> Self:
+        """Return the limits of each of `count` answers that are kept at the same time."""
+        return replace(self, max_bytes=self.max_bytes // count)
+
     def check_bytes(self, count: int) -> None:
         """Check a number of bytes.
 
@@ -41,6 +48,17 @@ class ResponseLimits:
         """
         if count > self.max_bytes:
             raise self._error(f"is longer than {self.max_bytes:,} bytes", "RESPONSE_BYTES")
+
+    def check_event(self, count: int) -> None:
+        """Check the number of bytes of an event, as far as it was received.
+
+        Raises:
+            ModelServerError: They are too many.
+        """
+        if count > self.max_event_bytes:
+            raise self._error(
+                f"has an event of more than {self.max_event_bytes:,} bytes", "EVENT_BYTES"
+            )
 
     def check_values(self, raw: bytes) -> None:
         """Check the number of values in JSON text.

@@ -105,7 +105,7 @@ class StructuredBatch:
             uses_grammar=self._has_grammar is not False,
             attempts=self._state.settings.structured_attempts,
             is_stream=self._is_stream,
-            limits=self._state.model_server.limits,
+            limits=self._state.model_server.limits.shared_by(self._count),
         )
         self._generators = [StructuredGenerator(spec, index) for index in range(self._count)]
         self._pending.extend(self._generators)

@@ -51,7 +51,8 @@ class StructuredGenerator:
     """Generates one answer; `text` is what the model wrote last, valid or not."""
 
     def __init__(self, spec: GenerationSpec, index: int) -> None:
-        self.text = ""
+        self._state: AttemptReader | None = None  # of the last attempt
+        self._earlier_text = ""
         self.answer: StructuredAnswer | None = None
         self._spec = spec
         self._index = index
@@ -59,6 +60,11 @@ class StructuredGenerator:
         self._prepared: PreparedSchema | None = None
         self._level = 0
         self._repair_messages: list[dict[str, Any]] = []
+
+    @property
+    def text(self) -> str:
+        """What the model wrote last."""
+        return (self._state.text if self._state else "") or self._earlier_text
 
     @property
     def unenforced(self) -> list[tuple[str, str]]:
@@ -99,7 +105,8 @@ class StructuredGenerator:
     ) -> AsyncGenerator[dict[str, Any]]:
         self._prepared = await self._spec.schema.prepare(self._level)
         message = MessageBuilder(limits=self._spec.limits)
-        state = AttemptReader(UsageTracker(self._spec.body["model"]), message)
+        self._earlier_text = self.text
+        self._state = state = AttemptReader(UsageTracker(self._spec.body["model"]), message)
         completion = start_completion(self._attempt_request(self._prepared), self._spec.options)
         async with aclosing(completion.stream(slot)) as chunks:
             async for chunk in chunks:
@@ -124,7 +131,6 @@ class StructuredGenerator:
         """Add a chunk of the stream; yield events for the client."""
         for event in parse_events(chunk):
             has_grown = state.add_event(event)
-            self.text = state.text or self.text
             if self._spec.is_stream and "progress" in event.get("smolchat", ()):
                 yield {"smolchat": event["smolchat"], "answer": self._index}
             if self._spec.is_stream and has_grown and state.update_partial():
@@ -134,7 +140,7 @@ class StructuredGenerator:
     def _finish_attempt(self, state: AttemptReader, prepared: PreparedSchema) -> None:
         """Keep the answer if it is valid, else change what the next attempt is asked."""
         result = state.validate(self._spec.schema.validate)
-        self.text = state.text
+        self._earlier_text = ""
         self._attempts.append(_to_attempt(state, result, self._level))
         if not result.errors:
             self.answer = self._to_answer(state, result, prepared)

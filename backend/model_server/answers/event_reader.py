@@ -44,9 +44,9 @@ class EventReader:
         Raises:
             ModelServerError: An event is larger than the limits.
         """
+        self._limits.check_event(len(self._buffer) + self._line_bytes)
         is_line_open = not self._buffer.endswith(b"\r")
         self._buffer += received
-        self._limits.check_bytes(len(self._buffer) + self._line_bytes)
         if is_line_open and not _LINE_END.search(received):
             return
         # A carriage return at the end may be the first half of a line break.

@@ -10,7 +10,7 @@ from backend.model_server.answers.json_text import dump_json, replace_halves
 from backend.model_server.answers.reasoning import ReasoningReader, parts_of, separate
 from backend.model_server.response_limits import DEFAULT_LIMITS, ResponseLimits
 
-_PIECE_BYTES = 8  # of the list that holds each piece of a text
+_PIECE_BYTES = 32  # that each piece of a text takes besides its characters
 
 
 class MessageBuilder:

@@ -44,6 +44,7 @@ _MAYBE_ATTRIBUTED = re.compile(rf"<(?:{_NAMES})\s[^<>]{{0,200}}\Z", re.IGNORECAS
 _FENCE = re.compile(r"^[ \t]{0,3}(?:```|~~~)", re.MULTILINE)
 _ESCAPED = re.compile(r"\\.", re.DOTALL)
 MAX_HELD_WHITESPACE = 1000
+MAX_REASONING_CHARACTERS = 1_000_000  # of text without a tag that turn out to be reasoning
 MAX_REJECTED_TAGS = 16  # each is looked for in all of the text
 
 
@@ -99,6 +100,7 @@ class ReasoningReader:
         self._drops_whitespace = False  # a tag was before it
         # The text so far, in which a closing tag may still come: None if that is not looked for.
         self._text: list[str] | None = []
+        self._characters = 0  # of this text
         self._rejected_tags = 0
         if prefix:
             self.add(prefix)
@@ -174,6 +176,9 @@ class ReasoningReader:
             end = len(data) - _cut_length(data, _LONE_CLOSING_TAGS)
             self._held = data[end:]
             self._text.append(data[:end])
+            self._characters += end + 1
+            if self._characters > MAX_REASONING_CHARACTERS:
+                self._text = None
             return data[:end], "", None
         before = "".join(self._text) + data[: tag.start()]
         if _ends_reasoning(before, self._rejected_tags):

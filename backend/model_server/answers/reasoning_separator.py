@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from backend.json_values import as_count, as_dict, as_dict_list
+from backend.model_server.answers.parsed_stream import MAX_CHOICES, invalid_response
 from backend.model_server.answers.reasoning import REASONING_FIELDS, ReasoningReader, parts_of
 
 _ENVELOPE = ("id", "object", "created", "model")
@@ -46,8 +47,14 @@ class ReasoningSeparator:
                 message.setdefault("content", "")
 
     def _separate(self, index: int, message: dict[str, Any], *, is_last: bool) -> str | None:
-        """Rewrite a message or delta; return the text before it if that was reasoning."""
+        """Rewrite a message or delta; return the text before it if that was reasoning.
+
+        Raises:
+            ModelServerError: The answer has more choices than a request can ask for.
+        """
         reader = self._readers.setdefault(index, ReasoningReader(self._prefix))
+        if len(self._readers) > MAX_CHOICES:
+            raise invalid_response()
         texts, thoughts, moved = "", "", None
         for kind, text in parts_of(message):
             if kind == "reasoning":

@@ -21,7 +21,7 @@ from backend.model_server.answers.parsed_stream import ParsedStream, StreamState
 from backend.model_server.response_limits import DEFAULT_LIMITS, ResponseLimits
 
 DONE = b"data: [DONE]\n\n"
-_MAX_TEMPLATE_BYTES = 32 * 1024  # the next chunk of a stream with longer ones is not like it
+_MAX_TEMPLATE_BYTES = 64 * 1024  # one long event takes longer to compare than to search
 _BLANK_LINES = (b"\n\n", b"\r\r", b"\r\n\r\n")
 
 # JSON escapes quotes, so none of these can match inside what the model wrote.
@@ -91,7 +91,8 @@ class SseRelay:
             return self._parse(received)
         if self._buffer or not received.endswith(b"\n"):
             received = self._whole_lines(received)
-        if self._template and (renamed := self._template.rename(received)):
+        is_short = len(received) < _MAX_TEMPLATE_BYTES
+        if self._template and is_short and (renamed := self._template.rename(received)):
             return renamed
         return self._pass_on(received) if received else b""
 
@@ -120,7 +121,7 @@ class SseRelay:
         if end:
             self._buffer.clear()
         self._buffer += received[end:]
-        self._limits.check_bytes(len(self._buffer))
+        self._limits.check_event(len(self._buffer))
         return lines
 
     def _new_parsed_stream(self) -> ParsedStream:

@@ -26,7 +26,12 @@ pytestmark = pytest.mark.anyio
 
 BYTES, VALUES = "SMOLCHAT_MAX_RESPONSE_BYTES", "SMOLCHAT_MAX_RESPONSE_VALUES"
 LONG_TEXT, MANY_VALUES = '"' + "a" * 100_000 + '"', "[" + ",".join(["[]"] * 1000) + "]"
-LIMITS = {"max_response_bytes": 10_000, "max_response_values": 1000}
+EVENT_BYTES = "SMOLCHAT_MAX_EVENT_BYTES"
+LIMITS = {
+    "max_response_bytes": 10_000,
+    "max_event_bytes": 10_000,
+    "max_response_values": 1000,
+}
 SCHEMA = {"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "object"}}}
 
 
@@ -75,10 +80,10 @@ async def test_response_over_a_limit_is_the_model_servers_fault(
 @pytest.mark.parametrize(
     ("chunks", "setting"),
     [
-        (with_value(LONG_TEXT), BYTES),
-        (with_value(LONG_TEXT, is_odd=True), BYTES),
-        ([chunk({"content": "Hi"}), LONG_TEXT.encode()], BYTES),
-        (lines_of_data(), BYTES),
+        (with_value(LONG_TEXT), EVENT_BYTES),
+        (with_value(LONG_TEXT, is_odd=True), EVENT_BYTES),
+        ([chunk({"content": "Hi"}), LONG_TEXT.encode()], EVENT_BYTES),
+        (lines_of_data(), EVENT_BYTES),
         (with_value(MANY_VALUES), VALUES),
         (with_value(MANY_VALUES, is_odd=True), VALUES),
         ([chunk({"content": "Hi"}), *[b"data: [[],[]" + b",[]" * 300 + b"\n"] * 4, b"\n"], VALUES),
@@ -205,7 +210,8 @@ def test_flood_of_the_model_server_lets_others_go_on(
     model_server: FakeModelServer, name: str
 ) -> None:
     block = chunk({"content": "a" * 100}) * 1000 if name == "text" else b"data:{}\n\n" * 20_000
-    model_server.replies += [Reply(headers=EVENTS, chunks=[block] * 40, end="hang")] * 2
+    chunks = [chunk({"content": "Hi"}), *[block] * 40]
+    model_server.replies += [Reply(headers=EVENTS, chunks=chunks, end="hang")] * 2
     with (
         running_api(settings_for(model_server)) as url,
         httpx.stream("POST", f"{url}/chat", json=STREAMED, timeout=30),

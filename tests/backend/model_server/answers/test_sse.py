@@ -422,7 +422,7 @@ def test_whole_response_of_a_long_stream_costs_linear_time() -> None:
     def seconds(count: int) -> float:
         raw = chunk("x" * 100) * count + DONE
         started_at = time.process_time()
-        read_whole_response(raw, "m", 1, ResponseLimits(2**30, 10**7))
+        read_whole_response(raw, "m", 1, ResponseLimits(2**30, 2**30, 10**7))
         return time.process_time() - started_at
 
     assert seconds(32_000) < 16 * min(seconds(4000), seconds(4000)) + 0.05
