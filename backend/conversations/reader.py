@@ -32,9 +32,9 @@ _SIZE: ColumnElement[int] = reduce(
 
 @dataclass(frozen=True)
 class MessagePage:
-    """Which messages to read: at most `limit`, those after or before the one with this id.
+    """Which messages to read: at most `limit` of those between the ones with these ids.
 
-    Without `after` these are the last ones.
+    They are the first of these, or the last without `after`.
     """
 
     limit: int
@@ -86,15 +86,12 @@ class OpenConversation:
         Raises:
             MessageNotFoundError: The message of `after` or `before` is not in the conversation.
         """
-        start = page.before if page.after is None else page.after
-        number = None
-        if start is not None:
-            row = await get_message_row(self._connection, self.row["id"], start)
-            number = row["number"]
+        after, before = await self._number(page.after), await self._number(page.before)
         pages = index_pages(
             self._connection,
             self.row["id"],
-            start=number,
+            after=after,
+            before=before,
             newest_first=page.after is None,
             limit=page.limit + 1,
         )
@@ -102,6 +99,12 @@ class OpenConversation:
             selected = sorted((row.number, row.size) for row in rows[: page.limit])
             return list(_groups(selected)), len(rows) > page.limit
         return [], False
+
+    async def _number(self, message_id: str | None) -> int | None:
+        if message_id is None:
+            return None
+        row = await get_message_row(self._connection, self.row["id"], message_id)
+        return int(row["number"])
 
     async def stored_messages(self, numbers: Sequence[int]) -> list[dict[str, Any]]:
         """Return messages as they are stored: times as numbers, JSON as text."""
@@ -141,28 +144,28 @@ async def index_pages(
     connection: AsyncConnection,
     conversation_id: str,
     *,
-    start: int | None = None,
+    after: int | None = None,
+    before: int | None = None,
     newest_first: bool = False,
     limit: int | None = None,
 ) -> AsyncIterator[Sequence[Any]]:
     """Yield the number, id, parent and size of a conversation's messages, many at a time.
 
-    `start` is the number of the message before the first; `limit` yields only so many at once.
+    They are those between the numbers `after` and `before`. `limit` is how many to yield at once.
     """
     number = messages.c.number
     query = select(number, messages.c.id, messages.c.parent, _SIZE.label("size"))
     query = query.where(messages.c.conversation == conversation_id)
     query = query.order_by(number.desc() if newest_first else number).limit(limit or _INDEX_ROWS)
     while True:
-        page = query
-        if start is not None:
-            page = query.where(number < start if newest_first else number > start)
+        page = query if after is None else query.where(number > after)
+        page = page if before is None else page.where(number < before)
         rows = (await connection.execute(page)).all()
         if rows:
             yield rows
         if len(rows) < (limit or _INDEX_ROWS):
             return
-        start = rows[-1].number
+        after, before = (after, rows[-1].number) if newest_first else (rows[-1].number, before)
 
 
 def _groups(sizes: Iterable[tuple[int, int]]) -> Iterator[list[int]]:

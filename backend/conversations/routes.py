@@ -26,7 +26,6 @@ from backend.conversations.lifespan import (
 )
 from backend.conversations.reader import MessagePage
 from backend.conversations.repository import ConversationRepository
-from backend.errors import InvalidRequestError
 from backend.http.disconnect import run_while_connected
 from backend.http.error_handlers import DATABASE_RESPONSES, error_responses
 from backend.http.strict_json import StrictJsonRouter
@@ -183,14 +182,12 @@ async def read_conversation(
         str | None,
         Query(
             max_length=200,
-            description="The id of the message before which the page ends. Without `after` and "
-            "`before`, the page has the last messages.",
+            description="The id of the message before which the page ends. A page without `after` "
+            "has the last messages before it, or of the conversation.",
         ),
     ] = None,
 ) -> Response:
     """Return a conversation with its tree of messages, parents first: all of them, or a page."""
-    if after is not None and before is not None:
-        raise InvalidRequestError("Set `after` or `before`, not both.", param="before")
     page = None
     if (limit, after, before) != (None, None, None):
         page = MessagePage(limit or DEFAULT_PAGE, after=after, before=before)

@@ -51,8 +51,7 @@ def read_export_files(file: IO[bytes], *, max_bytes: int, folder: str) -> Iterat
         InvalidRequestError: It is not JSON, or the archive is damaged, has no chats, or unpacks to
             more than `max_bytes`.
     """
-    file.seek(0)
-    if file.read(len(_ZIP_MAGIC)) != _ZIP_MAGIC:
+    if not is_archive(file):
         yield from _read_file(file)
         return
     with _archive_errors(), ZipFile(file) as archive:
@@ -63,6 +62,11 @@ def read_export_files(file: IO[bytes], *, max_bytes: int, folder: str) -> Iterat
                 with archive.open(member) as source:
                     shutil.copyfileobj(source, unpacked)
                 yield from _read_file(unpacked)
+
+
+def is_archive(file: IO[bytes]) -> bool:
+    file.seek(0)
+    return file.read(len(_ZIP_MAGIC)) == _ZIP_MAGIC
 
 
 @contextmanager

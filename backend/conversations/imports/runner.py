@@ -19,11 +19,12 @@ from starlette.requests import ClientDisconnect
 
 from backend.conversations.batches import Batches
 from backend.conversations.conversation import ConversationSummary
+from backend.conversations.imports.export_file import is_archive
 from backend.conversations.imports.importer import MAX_LISTED, LeftOut
 from backend.conversations.imports.limits import ImportLimits
 from backend.conversations.imports.read_result import ReadResult
 from backend.conversations.imports.stored_rows import MAX_SUMMARIES, Row, read_batch
-from backend.conversations.imports.worker import DISK_FAILURE_STATUS
+from backend.conversations.imports.worker import DISK_FAILURE_STATUS, read
 from backend.database.database import Database
 from backend.database.tables import conversations, messages
 from backend.errors import (
@@ -36,6 +37,8 @@ from backend.settings import Settings
 
 _ROOT = Path(__file__).resolve().parents[3]
 _COMMAND = (sys.executable, "-m", "backend.conversations.imports.worker")
+# A process takes half a second to start, and a file as small as this one less time and memory.
+SMALL_BYTES = 64 * 1024
 _WRITE_BYTES = 1024 * 1024  # of a body, written to disk at once
 
 logger = logging.getLogger(__name__)
@@ -115,12 +118,21 @@ class ImportRunner:
         )
 
     async def _read(self, file: IO[bytes], rows: IO[bytes]) -> None:
-        """Have a process read `file` and write its rows."""
-        settings = self._settings
+        """Read `file` and write its rows: in a process, if the file is not small."""
         file.flush()
+        limits = ImportLimits.of(self._settings)
+        if os.fstat(file.fileno()).st_size > SMALL_BYTES or is_archive(file):
+            await self._read_in_process(file, rows, limits)
+        else:
+            await asyncio.to_thread(read, file, rows, limits, self._folder)
+
+    async def _read_in_process(
+        self, file: IO[bytes], rows: IO[bytes], limits: ImportLimits
+    ) -> None:
+        settings = self._settings
         os.lseek(file.fileno(), 0, os.SEEK_SET)  # where the process begins to read
         options = (
-            to_json(asdict(ImportLimits.of(settings))).decode(),
+            to_json(asdict(limits)).decode(),
             str(settings.import_memory_bytes),
             str(ceil(settings.import_seconds)),
             self._folder,

@@ -89,6 +89,9 @@ async def test_pages_cover_the_conversation_in_both_directions(
     assert await page(limit=2, after=ids[0]) == (ids[1:3], True)
     assert await page(limit=2, after=ids[2]) == (ids[3:], False)
     assert await page(after=ids[0]) == (ids[1:], False)
+    assert await page(limit=2, after=ids[0], before=ids[4]) == (ids[1:3], True)
+    assert await page(after=ids[2], before=ids[4]) == (ids[3:4], False)
+    assert await page(after=ids[4], before=ids[0]) == ([], False)
     assert await page(limit=5) == (ids, False)
 
 
@@ -97,7 +100,7 @@ async def test_pages_cover_the_conversation_in_both_directions(
     [
         ({"limit": 0}, 400),
         ({"limit": 1001}, 400),
-        ({"after": "a", "before": "b"}, 400),
+        ({"after": "", "before": "b"}, 404),
         ({"after": "unknown"}, 404),
         ({"before": ""}, 404),
     ],

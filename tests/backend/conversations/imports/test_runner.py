@@ -12,7 +12,7 @@ from pydantic_core import to_json
 from sqlalchemy import func, select
 from starlette.requests import ClientDisconnect
 
-from backend.conversations.imports.runner import ImportRunner, write_body
+from backend.conversations.imports.runner import SMALL_BYTES, ImportRunner, write_body
 from backend.conversations.repository import ConversationRepository
 from backend.database.database import Database, open_database
 from backend.database.tables import conversations, messages, pending_batches
@@ -85,7 +85,11 @@ async def test_conversations_appear_all_at_once(tmp_path: Path) -> None:
             to_json([open_webui_answer("x" * 30_000_000)]),
             "SMOLCHAT_IMPORT_MEMORY_BYTES",
         ),
-        ({"import_seconds": 0.01}, to_json([open_webui_answer("x")]), "SMOLCHAT_IMPORT_SECONDS"),
+        (
+            {"import_seconds": 0.01},
+            to_json([open_webui_answer("x" * SMALL_BYTES)]),
+            "SMOLCHAT_IMPORT_SECONDS",
+        ),
         (
             {"max_import_messages": 1},
             to_json([open_webui_answer("x")]),
