@@ -231,7 +231,7 @@ class Settings(BaseSettings):
     # exports each message may have as many.
     max_import_values: Annotated[int, Field(ge=1000, le=2**40)] = 1_000_000
     # The largest message of an import, as it is stored.
-    max_import_message_bytes: Annotated[int, Field(ge=1000, le=2**40)] = 16 * 1024 * 1024
+    max_import_message_bytes: Annotated[int, Field(ge=1000, le=2**40)] = 8 * 1024 * 1024
     # The memory and the time for reading a file that is imported, in a process of its own.
     import_memory_bytes: Annotated[int, Field(ge=2**20, le=2**40)] = 160 * 1024 * 1024
     import_seconds: Seconds = 120.0

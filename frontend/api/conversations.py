@@ -24,9 +24,10 @@ class LeftOut(BaseModel):
 
 
 class ImportResult(BaseModel):
-    """The imported conversations, and what was left out: the first of it, and how much it is."""
+    """What was imported and what was left out: the first of each, and how many there are."""
 
     data: list[ConversationSummary]
+    imported_count: int
     left_out: list[LeftOut] = []
     left_out_count: int = 0
 

@@ -7,7 +7,7 @@ MAX_SHOWN = 20
 
 
 def imported_text(result: ImportResult) -> str:
-    count = len(result.data)
+    count = result.imported_count
     return "1 chat imported" if count == 1 else f"{count:,} chats imported"
 
 

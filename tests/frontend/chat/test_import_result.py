@@ -12,8 +12,8 @@ SUMMARY = {"id": "1", "title": "T", "updated_at": "2026-01-01T00:00:00Z"}
 
 def result(*left_out: LeftOut, count: int = 1, total: int | None = None) -> ImportResult:
     number = len(left_out) if total is None else total
-    fields = {"data": [SUMMARY] * count, "left_out": left_out, "left_out_count": number}
-    return ImportResult.model_validate(fields)
+    fields = {"data": [SUMMARY], "imported_count": count, "left_out": left_out}
+    return ImportResult.model_validate(fields | {"left_out_count": number})
 
 
 def left_out(title: str, reason: str, *, imported: bool = False) -> LeftOut:
