@@ -15,6 +15,8 @@ _MAX_DIGITS = 309  # of an integer that a parser may read as a finite number
 # All digits become 0, so that what every huge number has in it can be searched for.
 _SHAPE = bytes.maketrans(b"123456789E\r", b"000000000e\n")
 _EXPONENT, _SIGNED_EXPONENT, _LONG = b"0e000", b"0e+000", b"0" * _MAX_DIGITS
+_MARKERS = (_EXPONENT, _SIGNED_EXPONENT, _LONG)
+_MAX_WORDS = 100  # of which each is looked at
 _NUMBER = re.compile(rb"-?[0-9][0-9.eE+-]*+")
 _STRING_OR_NUMBER = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|(-?[0-9][0-9.eE+-]*+)', re.DOTALL)
 
@@ -40,10 +42,12 @@ def has_huge_number(raw: bytes) -> bool:
     if _EXPONENT not in shape and _LONG not in shape:
         return False
     shape = raw.translate(_SHAPE)
+    if not _may_be_number(raw, shape):
+        return False
     # Line by line, since a quote in a comment of a stream has no second one.
     return any(
         _is_huge(number)
-        for marker in (_EXPONENT, _SIGNED_EXPONENT, _LONG)
+        for marker in _MARKERS
         for start, end in _lines_with(marker, shape)
         for number in _NUMBER.findall(_outside_strings(raw[start:end]))
     )
@@ -65,6 +69,21 @@ def _outside_strings(raw: bytes) -> bytes:
     if b"\\" in raw:
         raw = raw.replace(rb"\\", b"").replace(rb"\"", b"")
     return b'"'.join(raw.split(b'"')[::2])
+
+
+def _may_be_number(raw: bytes, shape: bytes) -> bool:
+    """Return False if what looks like a huge number is part of a word: many ids are hexadecimal."""
+    for marker in _MARKERS:
+        position = -1
+        for _ in range(_MAX_WORDS):
+            if (position := shape.find(marker, position + 1)) < 0:
+                break
+            before = raw[max(position - 32, 0) : position].rstrip(b"0123456789.+-eE")
+            if not before or before[-1] in b" \t\r\n:,[":
+                return True
+        else:
+            return True
+    return False
 
 
 def _lines_with(marker: bytes, shape: bytes) -> Iterator[tuple[int, int]]:

@@ -146,7 +146,7 @@ def _string_list(field: Parameter) -> None:
 def _label(field: Parameter) -> str:
     """Return the label, with a dot if the value is not the default."""
     is_changed = st.session_state.get(KEY_PREFIX + field.name) not in (None, [], "")
-    return f"{field.label} :primary[●]" if is_changed else field.label
+    return f"{field.label} ●" if is_changed else field.label
 
 
 def _seed_button() -> None:

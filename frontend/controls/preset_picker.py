@@ -54,7 +54,7 @@ def preset_picker() -> None:
     is_changed = bool(current) if selected is None else sent(presets[selected]) != current
     names = sorted(presets, key=lambda name: name not in BUILT_IN_PRESETS)
     st.pills(
-        "Preset :primary[●]" if is_changed else "Preset",
+        "Preset ●" if is_changed else "Preset",
         names,
         format_func=plain_text,
         key=KEY,

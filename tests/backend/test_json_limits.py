@@ -60,6 +60,7 @@ def test_numbers_that_are_read_as_infinite_become_null(number: str, template: st
     "text",
     [
         *("1e308", "-1.7e+308", "1e-999", "0." + "0" * 400 + "1", "1" + "0" * 308, "1e007"),
+        *('"chatcmpl-3e999"', '"' + "a1e999" * 200 + '"', '"-1e999", "a"'),
         *('"1e999"', '": 1e999,"', '"\\": 1e999"', '{"1e999": "' + "9" * 400 + '"}'),
     ],
 )
