@@ -92,7 +92,7 @@ class ModelServerDiscovery:
             if self._search is None or self._search.done():
                 self._search = asyncio.create_task(self._discover())
                 self._search.add_done_callback(ignore_result)
-            self.base_url = await asyncio.shield(self._search)
+            return await asyncio.shield(self._search)
         return self.base_url
 
     async def models(self) -> list[dict[str, Any]] | None:
@@ -157,6 +157,13 @@ class ModelServerDiscovery:
         return listed, stored_model
 
     async def _discover(self) -> str:
+        self.caches.clear()  # a different server may be running there now
+        self._set_models([])
+        # Set before the search has ended: else a caller that comes next would begin another one.
+        self.base_url = await self._search_base_url()
+        return self.base_url
+
+    async def _search_base_url(self) -> str:
         """Return the first base URL with a model list, else the first one with a chat route.
 
         Without either it is the first one: what is there may be starting.
@@ -164,8 +171,6 @@ class ModelServerDiscovery:
         Raises:
             ModelServerUnreachableError: Nothing responds at the configured URL.
         """
-        self.caches.clear()  # a different server may be running there now
-        self._set_models([])
         candidates = base_url_candidates(self.url)
         for base_url in candidates:
             try:

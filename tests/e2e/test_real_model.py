@@ -86,9 +86,8 @@ async def test_deterministic_request_repeats_its_response_under_load(
 
 
 async def test_receipt_has_the_measured_times_and_counts(api_client: httpx.AsyncClient) -> None:
-    events = await stream_events(
-        api_client, chat_body(smolchat={"receipt": True, "progress": True})
-    )
+    options = {"receipt": True, "progress": True}
+    events = await stream_events(api_client, chat_body(ignore_eos=True, smolchat=options))
     receipt = events[-1]["smolchat"]["receipt"]
     assert receipt["model"] == "ai/smollm2:latest"
     assert (receipt["finish_reason"], receipt["completion_tokens"]) == ("length", 12)

@@ -30,6 +30,8 @@ from tests.support.postgres import missing_reason, running_postgres
 from tests.support.sse import parse_chunks, text_of
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 Json = dict[str, Any]
 REFUSE = (
     "CREATE TRIGGER refuse BEFORE UPDATE ON messages BEGIN SELECT RAISE(ABORT, 'disk full'); END"
@@ -189,7 +191,6 @@ def test_failure_of_the_model_is_reported_before_that_of_the_database(
     assert client.post("/chat", json=chat).json()["error"]["code"] == "model_server_failed"
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(bool(missing_reason()), reason=missing_reason())
 @pytest.mark.parametrize("is_lost_for_good", [True, False])
 def test_lost_connection_ends_the_answer_unless_it_can_be_made_again(

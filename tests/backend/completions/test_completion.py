@@ -8,10 +8,10 @@ import time
 import weakref
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 from fastapi import FastAPI
@@ -293,16 +293,21 @@ def test_different_server_at_the_same_url_gets_no_load_request(
     assert len(model_server.chat_requests) == 3
 
 
-def test_chat_returns_429_when_too_many_models_are_loading(
+@pytest.mark.anyio
+async def test_chat_returns_429_when_too_many_models_are_loading(
     api_url: str, model_server: FakeModelServer
 ) -> None:
     held = threading.Event()
-    model_server.variant = replace(model_server.variant, model_id_pattern=".*")
     model_server.preload_reply = replay("preload-only-unloaded", release=held)
-    with ThreadPoolExecutor(MAX_LOADS) as pool:
+    async with (
+        httpx.AsyncClient(base_url=api_url, timeout=60) as client,
+        anyio.create_task_group() as tasks,
+    ):
         for number in range(MAX_LOADS):
-            pool.submit(disconnect_after, api_url, 2.0, HELLO | {"model": f"m{number}"})
-    wait_until(lambda: len(model_server.preload_requests) == MAX_LOADS)
+            tasks.start_soon(partial(client.post, "/chat", json=HELLO | {"model": f"m{number}"}))
+        while len(model_server.preload_requests) < MAX_LOADS:  # noqa: ASYNC110
+            await anyio.sleep(0.05)
+        tasks.cancel_scope.cancel()  # a model that is loading goes on without its client
     rejected = httpx.post(f"{api_url}/chat", json=HELLO | {"model": "another"})
     assert (rejected.status_code, rejected.json()["error"]["code"]) == (429, "too_many_requests")
     assert len(model_server.preload_requests) == MAX_LOADS

@@ -143,6 +143,7 @@ def test_plain_text_is_shown_exactly() -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

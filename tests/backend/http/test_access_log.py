@@ -193,6 +193,7 @@ async def test_unexpected_error_is_logged_as_failed(caplog: pytest.LogCaptureFix
     assert log_lines(caplog)[0].endswith(" ms failed")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [[], ["--no-access-log"], ["--log-level", "warning"]])
 def test_log_line_is_printed_instead_of_uvicorns(
     options: list[str], model_server: FakeModelServer

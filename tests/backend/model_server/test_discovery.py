@@ -1,5 +1,6 @@
 """The model server is found and ready as long as it chats, and is forgotten once it is replaced."""
 
+import asyncio
 import json
 import time
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from backend.model_server.discovery import ModelServerDiscovery
 from backend.settings import Settings
 from tests.support.api_server import running_api, settings_for
 from tests.support.fake_model_server import (
@@ -328,3 +330,15 @@ async def test_server_that_expects_https_is_not_ready(
     for response in (await api_client.get("/readyz"), await api_client.post("/chat", json=HELLO)):
         assert response.status_code in (502, 503)
         assert response.json()["error"]["message"] == message
+
+
+async def test_callers_of_every_moment_share_one_search(model_server: FakeModelServer) -> None:
+    async with httpx.AsyncClient() as client:
+        discovery = ModelServerDiscovery(client, settings_for(model_server))
+        callers = [asyncio.create_task(discovery.find_base_url())]
+        while not callers[0].done():
+            callers.append(asyncio.create_task(discovery.find_base_url()))
+            await asyncio.sleep(0)
+        assert set(await asyncio.gather(*callers)) == {model_server.base_url}
+        await discovery.close()
+    assert len(model_server.requests) == 1

@@ -133,6 +133,7 @@ def test_every_prefix_of_a_text_is_safe() -> None:
         assert not MARKDOWN_RULES.search(sanitize(text[:length])), text[:length]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(40)
 @pytest.mark.parametrize(
     "opening",

@@ -391,6 +391,7 @@ def long_stream(name: str, count: int) -> list[bytes]:
     return streams[name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [
