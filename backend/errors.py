@@ -15,14 +15,17 @@ SmolChatError                          500  internal_error
 ├── ConversationNotFoundError          404  conversation_not_found
 ├── MessageNotFoundError               404  message_not_found
 ├── PresetNotFoundError                404  preset_not_found
+├── RequestTimeoutError                408  request_timeout
 ├── RequestTooLargeError               413  request_too_large
 ├── UnsupportedMediaTypeError          415  unsupported_media_type
 ├── SchemaRejectedError                422  schema_invalid, schema_unsupported, schema_too_large,
 │                                           schema_unsatisfiable
+├── RequestHeadTooLargeError           431  request_head_too_large
 ├── ClientDisconnectedError            499  client_disconnected
 ├── SchemaWorkerUnavailableError       500  schema_worker_failed
 ├── NotReadyError                      503  not_ready
 ├── ShuttingDownError                  503  shutting_down
+├── ServerBusyError                    503  server_busy
 ├── TooManyRequestsError               429  too_many_requests
 ├── DatabaseUnavailableError           503  store_unavailable
 ├── SearchTimeoutError                 503  search_timeout
