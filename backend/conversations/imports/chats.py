@@ -71,24 +71,24 @@ class Entry(Protocol):
         """
 
     def title(self) -> str:
-        """Return its title, as far as it has one, if it could not be read."""
+        """Return the title of a chat that could not be read, or an empty string."""
 
 
 @dataclass(frozen=True)
-class OwnEntry:
+class SmolChatEntry:
     """A conversation of an export of SmolChat, of which one message at a time is parsed."""
 
     text: bytes
     number: int
 
     def read(self, limits: ImportLimits) -> Chat:
-        if not self.text.startswith(b"{"):
+        if not self.text.startswith(b"{"):  # raises: it is not an object
             self._validate(ConversationFields, parse_entry(self.text, limits))
         members = object_members(self.text, 0)
         start, end = members.pop("messages", (0, 0))
         pairs = [dump_json(name) + b":" + self.text[a:b] for name, (a, b) in members.items()]
         fields = parse_entry(b"{" + b",".join(pairs) + b"}", limits)
-        if end and not self.text.startswith(b"[", start):
+        if end and not self.text.startswith(b"[", start):  # raises: they are not a list
             fields["messages"] = parse_entry(self.text[start:end], limits)
             self._validate(Conversation, fields)
         conversation = self._validate(ConversationFields, fields)
@@ -131,7 +131,7 @@ class OwnEntry:
 
 @dataclass(frozen=True)
 class ForeignEntry:
-    """A chat of another program: its text, or its session and messages in lines of their own."""
+    """A chat of another program: one text, or a session whose messages are on other lines."""
 
     text: bytes
     session: "Session | None" = None
@@ -160,7 +160,7 @@ class Session:
     count: int = 0
 
     def add(self, record: bytes, limits: ImportLimits) -> None:
-        """Add a record; those of too many messages are only counted."""
+        """Add a record; beyond the limit, they are only counted."""
         self.count += 1
         if self.count <= limits.max_messages:
             self.records.append(record)
@@ -185,7 +185,7 @@ def chat_reader(value: Any) -> Callable[[Any], ImportedChat] | None:
 def parse_entry(text: bytes, limits: ImportLimits) -> Any:
     """Parse a part of a file as strict JSON.
 
-    Half characters become U+FFFD, and infinite numbers null.
+    Unpaired surrogates become U+FFFD, and infinite numbers null.
 
     Raises:
         UnusableChatError: It has too many values.
@@ -209,15 +209,18 @@ def parse_line(text: bytes, limits: ImportLimits) -> Any:
         return None
 
 
-def find_title(text: bytes) -> str:
-    """Return the title of a chat that could not be read, as far as it has one."""
+def find_title(text: bytes, *, is_nested: bool = False) -> str:
+    """Return the title of a chat that could not be read, or an empty string."""
     try:
         members = object_members(text, 0) if text.startswith(b"{") else {}
         for name in ("title", "name"):
             start, end = members.get(name, (0, 0))
             if title := as_str(parse_json(text[start : min(end, start + _MAX_TITLE_BYTES)])):
                 return title
-        nested = (members[name] for name in ("chat", "conv") if name in members)
-        return next(filter(None, (find_title(text[start:end]) for start, end in nested)), "")
+        if is_nested:
+            return ""
+        spans = (members[name] for name in ("chat", "conv") if name in members)
+        titles = (find_title(text[start:end], is_nested=True) for start, end in spans)
+        return next(filter(None, titles), "")
     except JsonSyntaxError:
         return ""

@@ -1,4 +1,4 @@
-"""Find the chats of a file, in whatever it is wrapped."""
+"""Find the chats of a file, whatever wraps them."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -12,8 +12,8 @@ from backend.conversations.formats.openai_messages import CONTENT_FIELDS
 from backend.conversations.imports.chats import (
     Entry,
     ForeignEntry,
-    OwnEntry,
     Session,
+    SmolChatEntry,
     UnreadableJsonError,
     chat_reader,
     parse_entry,
@@ -31,7 +31,7 @@ from backend.json_values import as_dict
 
 _RECORD_TYPES = ("session", "message")  # of llama.cpp's web UI
 _CHAT_NAMES = {"conv", "mapping", "messages", "history", "chat"}  # of an object that is a chat
-# A list whose first values are no objects is no list of messages.
+# If none of so many first values is an object, a list is not one of messages.
 _FIRST_VALUES = 1000
 
 
@@ -73,7 +73,7 @@ def _object_entries(file: ExportFile, limits: ImportLimits) -> Iterator[Entry]:
     members = object_members(text, file.start) if text[file.start : file.start + 1] == b"{" else {}
     start, end = members.get("format", (0, 0))
     if end and text[start:end] == b'"smolchat"':
-        yield from _own_entries(file, members, limits)
+        yield from _smolchat_entries(file, members, limits)
         return
     start = members.get("data", (0, 0))[0]
     if start and text[start : start + 1] == b"[" and not _is_chat(file, members, limits):
@@ -82,7 +82,7 @@ def _object_entries(file: ExportFile, limits: ImportLimits) -> Iterator[Entry]:
         yield ForeignEntry(text[file.start :])
 
 
-def _own_entries(
+def _smolchat_entries(
     file: ExportFile, members: dict[str, tuple[int, int]], limits: ImportLimits
 ) -> Iterator[Entry]:
     frame = {
@@ -95,7 +95,7 @@ def _own_entries(
         frame["conversations"] = []
     validate_request(_ExportFrame, frame)
     for number, (first, end) in enumerate(array_items(file.text, start)):
-        yield OwnEntry(file.text[first:end], number)
+        yield SmolChatEntry(file.text[first:end], number)
 
 
 def _is_chat(file: ExportFile, members: dict[str, tuple[int, int]], limits: ImportLimits) -> bool:
@@ -108,7 +108,7 @@ def _is_chat(file: ExportFile, members: dict[str, tuple[int, int]], limits: Impo
 
 
 def _has_records(file: ExportFile, limits: ImportLimits) -> bool:
-    """Return True if the values are records of sessions and messages: then the first is one."""
+    """Return True if the values are records of sessions and messages, judging by the first."""
     first = next(file.items(), b"")
     return (
         first.startswith(b"{") and as_dict(_parse_small(first, limits)).get("type") in _RECORD_TYPES
@@ -151,7 +151,7 @@ def _is_message_list(file: ExportFile, limits: ImportLimits) -> bool:
 
 
 def _as_array(file: ExportFile, limits: ImportLimits) -> bytes:
-    """Return the text of the array; that of lines has null for each that is not JSON."""
+    """Return the text of the array, or the lines as an array, with null for those not in JSON."""
     if not file.is_lines:
         return file.text[file.start :]
     lines = islice(file.items(), limits.max_messages + 1)
@@ -159,7 +159,7 @@ def _as_array(file: ExportFile, limits: ImportLimits) -> bytes:
 
 
 def _parse_small(text: bytes, limits: ImportLimits) -> Any:
-    """Return a value that was parsed to look at, or None if it has too many values."""
+    """Parse a part of a chat to detect its format. Return None if it has too many values."""
     try:
         return parse_line(text, limits)
     except UnusableChatError:

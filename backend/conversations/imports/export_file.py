@@ -45,7 +45,7 @@ class ExportFile:
 
 
 def read_export_files(file: IO[bytes], *, max_bytes: int, folder: str) -> Iterator[ExportFile]:
-    """Read `file`, which is one file or a ZIP archive of several; `folder` takes unpacked ones.
+    """Read `file`, or, if it is a ZIP archive, the files in it, which are unpacked in `folder`.
 
     Raises:
         InvalidRequestError: It is not JSON, or the archive is damaged, has no chats, or unpacks to
@@ -80,7 +80,7 @@ def _archive_errors() -> Iterator[None]:
 
 
 def _check_size(members: list[ZipInfo], max_bytes: int) -> None:
-    """Refuse an archive by the sizes it declares, of which no more is unpacked."""
+    """Refuse an archive by its declared sizes: `ZipFile` unpacks no more than these."""
     if not members:
         raise InvalidRequestError(
             "The ZIP archive has no conversations.json and no JSONL file. Import a file in it."

@@ -1,6 +1,6 @@
-"""Turn an export of this or another program into conversations, and say what is left out.
+"""Turn an export of this or another program into conversations, and report what is left out.
 
-One chat that cannot be imported does not keep the others from it.
+One chat that cannot be imported does not keep the others out.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,7 +19,8 @@ from backend.errors import InvalidRequestError, NothingToImportError
 from backend.model_server.answers.json_text import replace_halves
 
 MAX_LISTED = 100  # chats in a reply that are listed as left out
-# A file with more entries that cannot be read is refused, one without any other much sooner.
+# A file with this many entries that cannot be read is refused, and at the lower number if it has no
+# others.
 MAX_UNREADABLE, MAX_UNKNOWN_ONLY = 100_000, 1_000
 _MAX_TITLE_CHARACTERS, _MAX_REASON_CHARACTERS = 200, 500
 FORMATS = (
@@ -46,12 +47,12 @@ class LeftOut(BaseModel):
 
 @dataclass
 class ImportReport:
-    """How many conversations were read, and what is left out: the first of it, and its count."""
+    """How many conversations were read, and what was not: how much, and the first of it."""
 
     conversation_count: int = 0
     left_out: list[LeftOut] = field(default_factory=list)
     left_out_count: int = 0
-    _total: int = 0
+    _total: int = 0  # conversations and messages
     _known_count: int = 0  # of what is left out: chats in a known format
     _first_param: str | None = None
 
@@ -67,7 +68,7 @@ class ImportReport:
         """Leave out a chat as a whole.
 
         Raises:
-            InvalidRequestError: The file has very many entries that are no chats.
+            InvalidRequestError: The file has very many entries that are not chats.
         """
         self._known_count += not isinstance(error, UnknownFormatError)
         self._first_param = self._first_param or error.param
@@ -80,8 +81,10 @@ class ImportReport:
             )
         self.leave_out(index, entry.title(), str(error))
 
-    def counted(self, messages: Iterable[Message], limits: ImportLimits) -> Iterator[Message]:
-        """Yield the messages of a conversation, and check how much the file has."""
+    def count_messages(
+        self, messages: Iterable[Message], limits: ImportLimits
+    ) -> Iterator[Message]:
+        """Yield the messages of a conversation, and check the file's total of both."""
         self._total += 1
         limits.check_total(self._total)
         for message in messages:
@@ -93,7 +96,8 @@ class ImportReport:
         """Check that there is something to import.
 
         Raises:
-            InvalidRequestError: There is not.
+            InvalidRequestError: No entry is a chat in a known format.
+            NothingToImportError: No chat could be read, or there are none.
         """
         if not self.conversation_count:
             if self.left_out_count and not self._known_count:
@@ -115,7 +119,7 @@ def parse_import(
     for index, entry in enumerate(_all_entries(file, limits, folder)):
         try:
             chat = entry.read(limits)
-            writer.write(chat.conversation, report.counted(chat.messages, limits))
+            writer.write(chat.conversation, report.count_messages(chat.messages, limits))
         except UnusableChatError as error:
             report.leave_out_chat(index, entry, error)
         except UnreadableJsonError as error:
@@ -140,16 +144,16 @@ def _unknown_format() -> InvalidRequestError:
     return InvalidRequestError(f"This file has no chats in a known format: {FORMATS}.")
 
 
-def _nothing_to_import(result: ImportReport, param: str | None) -> NothingToImportError:
-    if not result.left_out:
+def _nothing_to_import(report: ImportReport, param: str | None) -> NothingToImportError:
+    if not report.left_out:
         return NothingToImportError("There are no chats in this file.", left_out=[])
-    first = result.left_out[0]
+    first = report.left_out[0]
     name = f"“{first.title}”" if first.title else f"Chat {first.index + 1}"
-    others = result.left_out_count - 1
-    more = f" Neither could the other {others:,}." if others else ""
+    others = report.left_out_count - 1
+    more = f" Left out as well: {others:,} more." if others else ""
     return NothingToImportError(
         f"Nothing was imported. {name}: {first.reason}{more}",
         param=param,
-        left_out=[item.model_dump() for item in result.left_out],
-        left_out_count=result.left_out_count,
+        left_out=[item.model_dump() for item in report.left_out],
+        left_out_count=report.left_out_count,
     )

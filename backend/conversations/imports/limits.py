@@ -13,13 +13,13 @@ class ImportLimits:
     """What a file may have. Each check raises an error that names the setting."""
 
     max_bytes: int  # unpacked
-    max_values: int  # of JSON that is parsed at once: a chat, or a message of an own export
+    max_values: int  # of JSON that is parsed at once: a chat, or a message of a SmolChat export
     max_message_bytes: int
     max_messages: int  # of a conversation
     max_total: int  # of the file: conversations and messages
 
     @classmethod
-    def of(cls, settings: Settings) -> Self:
+    def from_settings(cls, settings: Settings) -> Self:
         return cls(
             max_bytes=settings.max_import_bytes,
             max_values=settings.max_import_values,

@@ -1,4 +1,4 @@
-"""What the process that reads a file passes on: rows in a file, and a result at its end."""
+"""What reading a file for import produces: a file of rows, with a `ReadResult` at its end."""
 
 import os
 import pickle
@@ -29,7 +29,7 @@ class ReadResult:
     rows_end: int = 0
 
     def dump(self, file: IO[bytes]) -> None:
-        """Write it after the rows."""
+        """Write this result after the rows."""
         pickle.dump(self, file)
         file.write(_TRAILER.pack(self.rows_end))
         file.flush()

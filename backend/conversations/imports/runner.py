@@ -1,4 +1,4 @@
-"""Import a file: keep it on disk, have a process read it, and store what is in it."""
+"""Import a file: keep it on disk, read it, in a process if it is large, and store its chats."""
 
 import asyncio
 import logging
@@ -37,7 +37,8 @@ from backend.settings import Settings
 
 _ROOT = Path(__file__).resolve().parents[3]
 _COMMAND = (sys.executable, "-m", "backend.conversations.imports.worker")
-# A process takes half a second to start, and a file as small as this one less time and memory.
+# A process takes half a second to start. Reading a file as small as this takes less, and so little
+# memory that no limit on it is needed.
 SMALL_BYTES = 64 * 1024
 _WRITE_BYTES = 1024 * 1024  # of a body, written to disk at once
 
@@ -79,7 +80,7 @@ class ImportRunner:
         """
         if self._count == self._settings.max_imports:
             raise TooManyRequestsError(
-                f"{self._count} imports are running or waiting (SMOLCHAT_MAX_IMPORTS). Try later."
+                f"{self._count} imports are running or waiting (SMOLCHAT_MAX_IMPORTS). Try again."
             )
         self._count += 1
         try:
@@ -118,9 +119,9 @@ class ImportRunner:
         )
 
     async def _read(self, file: IO[bytes], rows: IO[bytes]) -> None:
-        """Read `file` and write its rows: in a process, if the file is not small."""
+        """Read `file` and write its rows: in a process, unless the file is small."""
         file.flush()
-        limits = ImportLimits.of(self._settings)
+        limits = ImportLimits.from_settings(self._settings)
         if os.fstat(file.fileno()).st_size > SMALL_BYTES or is_archive(file):
             await self._read_in_process(file, rows, limits)
         else:
@@ -192,12 +193,12 @@ def _disk_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        logger.error("A temporary file of an import: %s", error)  # noqa: TRY400
+        logger.error("A temporary file of an import failed: %s", error)  # noqa: TRY400
         raise _disk_failure() from error
 
 
 def _disk_failure() -> DatabaseUnavailableError:
     return DatabaseUnavailableError(
-        "The file cannot be kept while it is imported: the disk may be full. The API's log has "
+        "The API cannot write a temporary file for the import: the disk may be full. Its log has "
         "the details."
     )

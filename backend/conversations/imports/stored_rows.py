@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterable
 from typing import IO, Any
 
 from pydantic_core import from_json, to_json
-from sqlalchemy import Column, Table, TableClause, column, table
+from sqlalchemy import Column, Table, TableClause
+from sqlalchemy import column as untyped_column
+from sqlalchemy import table as untyped_table
 
 from backend.conversations.conversation import ConversationFields, ConversationSummary, Message
 from backend.conversations.formats.imported_chat import UnusableChatError
@@ -18,18 +20,19 @@ from backend.database.types import new_id
 MAX_BATCH_ROWS, MAX_BATCH_BYTES = 500, 512 * 1024
 MAX_SUMMARIES = 1_000  # conversations that the reply to an import lists
 
-# The database numbers messages, and who inserts conversations knows their batch.
+# Without `number`, which the database sets, and `batch`, which is added when rows are inserted.
 COLUMNS: dict[Table, list[Column[Any]]] = {
-    of: [one for one in of.c if one.name not in ("number", "batch")]
-    for of in (conversations, messages)
+    table: [column for column in table.c if column.name not in ("number", "batch")]
+    for table in (conversations, messages)
 }
 # The same tables without the types of their columns, to write and read rows as they are stored.
 STORED: dict[Table, TableClause] = {
-    typed: table(typed.name, *(column(c.name) for c in typed.c)) for typed in COLUMNS
+    table: untyped_table(table.name, *(untyped_column(column.name) for column in table.c))
+    for table in COLUMNS
 }
 _BINDERS: dict[Table, list[tuple[str, Callable[[Any, Any], Any]]]] = {
-    of: [(one.name, one.type.process_bind_param) for one in columns]  # type: ignore[attr-defined]
-    for of, columns in COLUMNS.items()
+    table: [(column.name, column.type.process_bind_param) for column in columns]  # type: ignore[attr-defined]
+    for table, columns in COLUMNS.items()
 }
 Row = dict[str, Any]
 
@@ -110,17 +113,17 @@ class RowWriter:
         self._messages.flush()
 
 
-def stored_row(of: Table, row: Row) -> Row:
+def stored_row(table: Table, row: Row) -> Row:
     """Return the values of a row as the database stores them."""
     return {
         name: None if (value := row.get(name)) is None else bind(value, None)
-        for name, bind in _BINDERS[of]
+        for name, bind in _BINDERS[table]
     }
 
 
-def read_batch(line: bytes, of: Table) -> list[Row]:
+def read_batch(line: bytes, table: Table) -> list[Row]:
     """Return the rows of a line."""
-    names = [one.name for one in COLUMNS[of]]
+    names = [column.name for column in COLUMNS[table]]
     return [dict(zip(names, values, strict=True)) for values in from_json(line)]
 
 

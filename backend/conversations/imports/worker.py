@@ -32,14 +32,14 @@ _PAGE_BYTES = resource.getpagesize()
 def main() -> None:
     limits_json, memory_bytes, seconds, folder = sys.argv[1:]
     os.nice(_NICENESS)
-    signal.alarm(int(seconds) + 1)  # the parent ends it sooner, if it lives
+    signal.alarm(int(seconds) + 1)  # the parent ends it sooner, if it is still running
     source, output = os.fdopen(0, "rb"), os.fdopen(1, "wb")
-    _limit_memory(int(memory_bytes) + 2 * os.fstat(0).st_size)  # as files are mapped into memory
+    _limit_memory(int(memory_bytes) + 2 * os.fstat(0).st_size)  # it is mapped into memory
     try:
         read(source, output, ImportLimits(**from_json(limits_json)), folder)
     except OSError as error:
         print(f"An import cannot be read: {error}", file=sys.stderr)
-        os._exit(DISK_FAILURE_STATUS)  # without another try to write what is left
+        os._exit(DISK_FAILURE_STATUS)  # closing `output` would try to write again
 
 
 def read(source: IO[bytes], output: IO[bytes], limits: ImportLimits, folder: str) -> None:
@@ -60,7 +60,7 @@ def read(source: IO[bytes], output: IO[bytes], limits: ImportLimits, folder: str
 
 
 def _limit_memory(additional_bytes: int) -> None:
-    """Let this process use so much more memory than now, where the system can limit that."""
+    """Limit this process to the memory it uses now and `additional_bytes`, if the system can."""
     with suppress(OSError, ValueError):
         used_pages = int(Path("/proc/self/statm").read_text().split()[0])
         limit = used_pages * _PAGE_BYTES + additional_bytes

@@ -59,6 +59,14 @@ def test_chat_that_is_left_out_is_named() -> None:
     assert len(parsed.left_out[0].title) <= 200
 
 
+def test_deeply_nested_chat_does_not_refuse_the_others() -> None:
+    nested = b'{"chat":' * 3000 + b"{}" + b"}" * 3000
+    parsed = parse_file(b"[%b,%b]" % (json.dumps(GOOD).encode(), nested), max_values=1000)
+    assert len(parsed.conversations) == 1
+    [item] = parsed.left_out
+    assert "more than 1,000 JSON values" in item.reason
+
+
 @pytest.mark.parametrize(
     ("broken", "param"),
     [
@@ -89,7 +97,7 @@ def test_error_with_very_many_fields_is_counted() -> None:
         ({"data": []}, "There are no chats in this file.", 0),
         (smolchat_file(), "There are no chats in this file.", 0),
         (EMPTY, "Nothing was imported. “Empty”: It has no messages.", 1),
-        ([EMPTY, EMPTY], "“Empty”: It has no messages. Neither could the other 1", 2),
+        ([EMPTY, EMPTY], "“Empty”: It has no messages. Left out as well: 1 more.", 2),
         ([{"conv": {}, "messages": []}], "Chat 1: It has no messages.", 1),
         ([EMPTY, 7], "“Empty”: It has no messages.", 2),
         (smolchat_file({"current": "x"}), "current is not the id of a message.", 1),
