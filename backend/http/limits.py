@@ -143,6 +143,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        self._disconnect()  # uvicorn tells only the last of pipelined requests
         self.limits.discard(self)
 
     def data_received(self, data: bytes) -> None:

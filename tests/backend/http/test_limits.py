@@ -1,5 +1,6 @@
 """What one client may send and hold, on real connections."""
 
+import json
 import logging
 import resource
 import socket
@@ -259,6 +260,18 @@ def connected_ports() -> set[int]:
     """Return the ports of the clients that this process has open connections from."""
     connections = psutil.Process().net_connections("tcp")
     return {each.raddr.port for each in connections if each.raddr and each.status == "ESTABLISHED"}
+
+
+def test_client_that_leaves_cancels_its_request_although_another_is_pipelined(
+    model_server: FakeModelServer, small_api: str
+) -> None:
+    model_server.replies.append(Reply(end="hang"))
+    body = json.dumps(HELLO).encode()
+    with closing(connect(small_api)) as connection:
+        connection.sendall(POST + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        wait_until(lambda: len(model_server.chat_requests) == 1)
+    wait_until(model_server.chat_requests[0].disconnected.is_set)
 
 
 def test_trailers_are_no_headers(model_server: FakeModelServer) -> None:
