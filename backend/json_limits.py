@@ -1,4 +1,4 @@
-"""Limits of JSON text that are checked before it is parsed: its values, and how large numbers are.
+"""Limits on JSON text that are checked before it is parsed: how many values, how large numbers.
 
 A parsed value takes many times the memory of its text, and parsing cannot be interrupted: 8 MiB of
 `[]` take half a gigabyte. Numbers have no limit in JSON; parsers read 1e999 as Infinity, which is
@@ -9,14 +9,14 @@ import math
 import re
 from collections.abc import Iterator
 
-# One of these is before each value and each name of an object, but for the outermost value.
+# One of these precedes each value and each name of an object, except the outermost value.
 _SEPARATORS = (b",", b"[", b"{", b":")
 _MAX_DIGITS = 309  # of an integer that a parser may read as a finite number
-# All digits become 0, so that what every huge number has in it can be searched for.
+# With every digit as 0, a few searches find all that may be a huge number.
 _SHAPE = bytes.maketrans(b"123456789E\r", b"000000000e\n")
 _EXPONENT, _SIGNED_EXPONENT, _LONG = b"0e000", b"0e+000", b"0" * _MAX_DIGITS
 _MARKERS = (_EXPONENT, _SIGNED_EXPONENT, _LONG)
-_MAX_WORDS = 100  # of which each is looked at
+_MAX_WORDS = 100  # that are ruled out one by one; with more, the lines are checked as a whole
 _NUMBER = re.compile(rb"-?[0-9][0-9.eE+-]*+")
 _STRING_OR_NUMBER = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|(-?[0-9][0-9.eE+-]*+)', re.DOTALL)
 
@@ -24,7 +24,7 @@ _STRING_OR_NUMBER = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|(-?[0-9][0-9.eE+-
 def has_too_many_values(raw: bytes, limit: int) -> bool:
     """Return True if JSON text has more than `limit` values, names of objects included.
 
-    Text within strings does not count. The time is linear, and next to none for short text.
+    Text within strings does not count. Takes linear time, and hardly any for short text.
     """
     if len(raw) <= limit or _count_separators(raw) < limit:
         return False
@@ -36,7 +36,7 @@ def has_too_many_values(raw: bytes, limit: int) -> bool:
 def has_huge_number(raw: bytes) -> bool:
     """Return True if JSON text, or an event with JSON, has a number that may be read as infinite.
 
-    Check the number of values first: then this is quick for any text.
+    Check the number of values first: with few, this is fast for any text.
     """
     shape = raw.translate(_SHAPE, b"+")
     if _EXPONENT not in shape and _LONG not in shape:
@@ -44,7 +44,7 @@ def has_huge_number(raw: bytes) -> bool:
     shape = raw.translate(_SHAPE)
     if not _may_be_number(raw, shape):
         return False
-    # Line by line, since a quote in a comment of a stream has no second one.
+    # Line by line, since a comment in a stream may have an unpaired quote.
     return any(
         _is_huge(number)
         for marker in _MARKERS
@@ -65,14 +65,14 @@ def _count_separators(raw: bytes) -> int:
 
 
 def _outside_strings(raw: bytes) -> bytes:
-    """Return JSON text with nothing in its strings, whose quotes become one."""
+    """Return JSON text with a single quote in place of each string."""
     if b"\\" in raw:
         raw = raw.replace(rb"\\", b"").replace(rb"\"", b"")
     return b'"'.join(raw.split(b'"')[::2])
 
 
 def _may_be_number(raw: bytes, shape: bytes) -> bool:
-    """Return False if what looks like a huge number is part of a word: many ids are hexadecimal."""
+    """Return False if all that looks like a huge number is in words, such as hexadecimal ids."""
     for marker in _MARKERS:
         position = -1
         for _ in range(_MAX_WORDS):
@@ -100,5 +100,5 @@ def _is_huge(number: bytes) -> bool:
         return True
     try:
         return not math.isfinite(float(number))
-    except ValueError:  # not a number of JSON: parsers say so
+    except ValueError:  # not a number in JSON, as the parser will report
         return False

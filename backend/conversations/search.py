@@ -53,14 +53,13 @@ _part_of_message = select(
     func.substr(messages.c.content, bindparam("start", type_=Integer), _PART_CHARACTERS)
 ).where(messages.c.number == bindparam("message"))
 
-
 # The id, time and title of a conversation, and the number and the beginning of a message.
 _Row = Row[str, datetime, str, int, str]
 
 
 @dataclass(frozen=True)
 class _Position:
-    """The last message that was searched; no `number` is for the end of the conversation."""
+    """The last message that was searched; without `number`, the end of the conversation."""
 
     updated_at: datetime
     conversation: str
@@ -68,7 +67,7 @@ class _Position:
 
 
 class ConversationSearch:
-    """Runs a few searches at a time, each within a time limit that includes its waiting."""
+    """Runs a few searches at a time, each with a time limit that includes its time in the queue."""
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
@@ -180,7 +179,7 @@ def _slices(rows: Sequence[_Row]) -> Iterator[Sequence[_Row]]:
 
 
 def _candidates(search: TextSearch, rows: Sequence[_Row]) -> Sequence[_Row]:
-    """Return the rows that may have a match: none of most, since they are compared as one text."""
+    """Return the rows that may have a match. They are compared as one text, so mostly none."""
     # No text has NUL: see SafeText.
     if search.has_match("\0".join([f"{row.title}\0{row.text}" for row in rows])):
         return rows

@@ -1,15 +1,15 @@
-"""Find a text in others as a reader compares them, ignoring case and how characters are encoded."""
+"""Find a text in others as readers would, ignoring case and how characters are encoded."""
 
 import re
 from bisect import bisect_right
 from unicodedata import normalize
 
-# Characters that combine with none before them, so that a text can be normalized from there on:
+# Characters that never combine with the one before them, so that a text can be cut there:
 # ASCII, CJK punctuation, kana, ideographs and Hangul syllables.
 _STARTERS = r"\x00-\x7f\u3001-\u3029\u3041-\u3096\u309b-\u30ff\u4e00-\u9fff\uac00-\ud7a3"
 _STARTER = re.compile(f"[{_STARTERS}]")
-# `normalize` takes time quadratic in a run of combining marks, so it is given short pieces. A run
-# without any starter is cut somewhere.
+# `normalize` takes time quadratic in the length of a run of combining marks, so it is given short
+# pieces. A longer run without a starter is cut anywhere.
 _PIECE_CHARACTERS = 500
 _PIECE = re.compile(
     rf"(?s).{{1,{_PIECE_CHARACTERS}}}(?=[{_STARTERS}]|\Z)|.{{1,{_PIECE_CHARACTERS}}}"
@@ -35,11 +35,11 @@ class TextSearch:
 
     def __init__(self, text: str) -> None:
         folded = fold(text)
-        # A literal pattern is matched by Knuth, Morris and Pratt's algorithm. `str.find` takes the
-        # product of both lengths for some short texts.
+        # `re` finds a literal pattern in linear time (Knuth, Morris and Pratt). The time of
+        # `str.find` is the product of both lengths for some short texts.
         self._pattern = re.compile(re.escape(folded))
-        # A long text is searched window by window. Two of them share as many characters as a match
-        # can have, and those before it in a snippet.
+        # A long text is searched window by window. They overlap by the longest match and what a
+        # snippet shows before it.
         self._overlap = _MAX_DECOMPOSITION * len(folded) + _SNIPPET_CHARACTERS
         self.window_characters = max(8192, 2 * self._overlap)
 
@@ -59,8 +59,8 @@ class TextSearch:
     def next_window(self, text: str, start: int, *, is_complete: bool) -> tuple[int, int] | None:
         """Return the end of the window at `start`, and the start of the one after it.
 
-        None is for a text that has too little left: it is the last window of a complete one, and
-        more has to be appended to any other.
+        Return None if the text has too little left for a window: if it is complete, the search is
+        over; otherwise, append more of it.
         """
         if len(text) - start <= self.window_characters + _SNIPPET_CHARACTERS:
             return (len(text), len(text)) if is_complete and start < len(text) else None

@@ -27,7 +27,7 @@ from backend.settings import Settings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 FILE_NAME = "smolchat.db"
-# Connections to Postgres: readers do not wait for those that writers hold, nor the other way round.
+# Connections to Postgres: separate, so that readers and writers do not wait for each other's.
 _POSTGRES_READERS, _POSTGRES_WRITERS = 8, 8
 _DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
@@ -147,7 +147,7 @@ class _Connection(AsyncConnection):
         if self._work is not None:
             await asyncio.wait([self._work])
             if not self._work.cancelled():
-                self._work.exception()  # if nobody waited for it, asyncio would log it
+                self._work.exception()  # retrieved, so that asyncio does not log it
         if self.sync_connection is not None:
             await self.close()
 

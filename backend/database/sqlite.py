@@ -13,7 +13,7 @@ from sqlalchemy import URL, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import StaticPool
 
-BUSY_TIMEOUT_SECONDS = 30  # how long a writer waits for other ones
+BUSY_TIMEOUT_SECONDS = 30  # how long a writer waits for others
 MEMORY = ":memory:"
 MAX_LOG_BYTES = 64 * 1024 * 1024
 _READERS = 8
@@ -32,14 +32,16 @@ def sqlite_engines(url: URL) -> tuple[AsyncEngine, AsyncEngine]:
     readers = _engine(url, begin="BEGIN", connections=_READERS)
     if (url.database or MEMORY) == MEMORY:  # each connection would have a database of its own
         return readers, readers
-    # A reader that starts to write fails if another writer was faster, instead of waiting.
+    # IMMEDIATE, since a transaction that begins as a reader fails instead of waiting for another
+    # writer.
     return readers, _engine(url, begin="BEGIN IMMEDIATE", connections=1)
 
 
 def make_private(file: Path, *, tighten: bool) -> None:
-    """Create a database that only its owner can read.
+    """Create a database file that only its owner can read.
 
-    SQLite gives the files beside it the same mode. An existing one is changed if `tighten` is set.
+    SQLite gives the files beside it the same mode. Those of an existing database are changed if
+    `tighten` is set.
     """
     with suppress(FileExistsError):
         os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
@@ -62,8 +64,8 @@ def log_file(file: Path) -> Path:
 class LogLimiter:
     """Shortens the write-ahead log when it has grown.
 
-    SQLite starts it over when no reader needs it. With many readers, that moment may never come;
-    this waits for it, with new writers held back.
+    SQLite overwrites it from the start when no reader needs it. With many readers, that moment may
+    never come; this waits for it while holding back new writers.
     """
 
     def __init__(
@@ -80,7 +82,7 @@ class LogLimiter:
         self._next_try = 0.0
 
     def check(self) -> None:
-        """Start to shorten the log if it is too long. To be called after each write."""
+        """Start to shorten the log if it is too long. Call it after each write."""
         if self._file is None or time.monotonic() < self._next_try:
             return
         with suppress(OSError):

@@ -24,8 +24,8 @@ conversations = Table(
     Index("conversations_newest", "updated_at", "id"),
 )
 
-# Conversations whose batch is here are being added or deleted, in several transactions: nobody sees
-# them. Without its row, all conversations of a batch are visible.
+# A conversation whose batch is in this table is being added or deleted, in several transactions,
+# and is not visible. Once a batch is removed from it, all conversations of the batch are visible.
 pending_batches = Table(
     "pending_batches",
     metadata,

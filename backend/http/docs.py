@@ -22,7 +22,7 @@ def add_docs_page(app: FastAPI) -> None:
 
 @_router.get(OPENAPI_URL)
 async def openapi(request: Request) -> Response:
-    """Return the API's description. To write it takes 10 ms, so that is done once."""
+    """Return the API's description, which takes 10 ms to generate: once per app."""
     if (description := _descriptions.get(request.app)) is None:
         description = _descriptions[request.app] = to_json(request.app.openapi())
     return Response(description, media_type="application/json")

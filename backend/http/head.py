@@ -1,4 +1,4 @@
-"""HEAD requests, which every route of GET answers (RFC 9110, 9.3.2)."""
+"""HEAD requests, answered by every GET route (RFC 9110, 9.3.2)."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 

@@ -1,4 +1,4 @@
-"""Limits of what is read of a model server's response: parsed, it takes many times its size."""
+"""Limits on what is read of a model server's response: parsed, it takes many times its size."""
 
 from dataclasses import dataclass, replace
 from typing import Self
@@ -7,19 +7,19 @@ from backend.errors import ModelServerError
 from backend.json_limits import has_too_many_values
 from backend.settings import Settings
 
-# Of a list of models, or what a server says of itself: a hundred times the longest that is served.
+# For lists of models and what a server says about itself: a hundred times the longest one known.
 MAX_LIST_BYTES = 4 * 1024 * 1024
 MAX_LIST_VALUES = 100_000
 
 
 @dataclass(frozen=True)
 class ResponseLimits:
-    """The bytes and JSON values of a response, or of what is kept of a stream, and of an event."""
+    """The maximum sizes and numbers of JSON values of responses, streams and events."""
 
-    max_bytes: int = 8 * 1024 * 1024
+    max_bytes: int = 8 * 1024 * 1024  # of a response, or of what is kept of a stream
     max_event_bytes: int = 2 * 1024 * 1024
-    max_values: int = 500_000
-    are_settings: bool = True
+    max_values: int = 500_000  # of a response or an event
+    are_settings: bool = True  # then errors name the setting
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
@@ -28,7 +28,7 @@ class ResponseLimits:
         )
 
     def for_lists(self) -> Self:
-        """Return the limits of what is read besides answers, which is smaller."""
+        """Return the limits for what is not an answer, such as a list of models: lower ones."""
         return replace(
             self,
             max_bytes=min(self.max_bytes, MAX_LIST_BYTES),
@@ -50,7 +50,7 @@ class ResponseLimits:
             raise self._error(f"is longer than {self.max_bytes:,} bytes", "RESPONSE_BYTES")
 
     def check_event(self, count: int) -> None:
-        """Check the number of bytes of an event, as far as it was received.
+        """Check the number of bytes of an event that were received so far.
 
         Raises:
             ModelServerError: They are too many.

@@ -1,7 +1,7 @@
-"""Give memory back to the system.
+"""Return freed memory to the operating system.
 
-The C library keeps what was freed for the next request: after an attack with large ones, a process
-held 277 MB of which 143 were in use.
+The C library keeps it for the next request: after an attack with large requests, a process held
+277 MB, of which 143 MB were in use.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ RELEASE_SECONDS = 10.0
 
 
 def find_release() -> Callable[[], object] | None:
-    """Return what gives memory back, or None if the C library has no such function: only glibc."""
+    """Return a function that releases freed memory, or None if the C library is not glibc."""
     library = ctypes.CDLL(None) if sys.platform == "linux" else None
     trim = getattr(library, "malloc_trim", None)
     return (lambda: trim(0)) if trim else None
@@ -26,7 +26,7 @@ def find_release() -> Callable[[], object] | None:
 async def regular_release(
     release: Callable[[], object] | None, seconds: float = RELEASE_SECONDS
 ) -> AsyncIterator[None]:
-    """Call `release` every so often, in a thread: it takes milliseconds."""
+    """Call `release` at this interval, in a thread, since it takes milliseconds."""
     task = asyncio.create_task(_release_regularly(release, seconds)) if release else None
     try:
         yield

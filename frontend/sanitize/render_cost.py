@@ -1,8 +1,8 @@
-"""Limiting how much of a text is formatted, so that no text can hang the page.
+"""Limits on how much of a text is formatted, so that no text can hang the page.
 
 A browser takes much longer for formatted text than for plain text: 25 s for 50,000 words in
 italics, or for 8,000 formulas. The cost of a text is estimated from what it consists of, in units
-of about 0.1 ms on a slow machine, as measured in Chromium. Estimates are rather too high: what
+of about 0.1 ms on a slow machine, as measured in Chromium. Estimates tend to be too high: whatever
 looks like a formula or a table counts as one.
 """
 
@@ -60,7 +60,7 @@ class _Meter:
         if closes_fence(self.fence, line):
             self.fence = ""
             self.cost += _FENCE_LINE
-        elif self.has_language:  # then it is highlighted
+        elif self.has_language:  # only then is it highlighted
             self.cost += _MARK * len(_MARKS.findall(line))
 
     def _add_text(self, line: str) -> None:
@@ -84,7 +84,7 @@ class _Meter:
 def limit_formatting(text: str, budget: float) -> tuple[str, float]:
     """Return the lines from the start of a text that may be formatted, and their cost.
 
-    A growing text keeps its formatted lines: only its last one can still become too expensive.
+    As a text grows, its formatted lines stay so, except the last, which may become too expensive.
     """
     meter, end, cost = _Meter(), 0, 0.0
     for line in _LINES.finditer(text):
@@ -108,7 +108,7 @@ def code_cost(text: str) -> float:
 
 
 def limit_code(code: str) -> tuple[str, bool]:
-    """Return what is shown of code, which says if it was cut, and whether to highlight it."""
+    """Return the code to show, with a note if it was cut, and whether to highlight it."""
     shown, hidden = code[:MAX_PLAIN_CHARACTERS], len(code) - MAX_PLAIN_CHARACTERS
     is_cheap = code_cost(shown) <= MAX_MESSAGE_COST
     return shown + f"\n… {hidden:,} more characters" * (hidden > 0), is_cheap
