@@ -1,7 +1,7 @@
 """Clients, and answers of a model server, that would take the API's memory, time or connections.
 
-Each attack is a function that sends what it has to a port, on plain sockets, and returns what came
-of it. They end by themselves.
+Each attack is a function that sends its data to a port, on plain sockets, and returns the outcome.
+It ends by itself.
 """
 
 import json
@@ -32,13 +32,13 @@ def post(port: int, path: str, body: bytes) -> str:
     """Send a request; return the status and the error's code."""
     head = _POST.format(path).encode() + b"Connection: close\r\nContent-Length: %d\r\n\r\n"
     with closing(_connect(port)) as connection:
-        with suppress(OSError):  # refused before it was whole
+        with suppress(OSError):  # refused before all of it was sent
             connection.sendall(head % len(body) + body)
         return _outcome(connection)
 
 
 def endless(start: bytes, part: bytes) -> Attack:
-    """Return an attack that sends a start, and then one part again and again."""
+    """Return an attack that sends a start, and then one part over and over."""
 
     def send(port: int) -> str:
         block = part * (64 * 1024 // len(part) + 1)
@@ -53,7 +53,7 @@ def endless(start: bytes, part: bytes) -> Attack:
 
 
 def half_heads(port: int) -> str:
-    """Hold many connections whose head is not complete."""
+    """Hold many connections without completing a head."""
     with ExitStack() as stack:
         held = []
         for _ in range(HALF_HEADS):
@@ -65,7 +65,7 @@ def half_heads(port: int) -> str:
 
 
 def unfinished_bodies(port: int) -> str:
-    """Hold many large bodies that lack their last byte."""
+    """Hold many requests whose large bodies lack the last byte."""
     block = b" " * MEGABYTE
     head = _POST.format("/chat").encode() + b"Content-Length: %d\r\n\r\n" % (8 * MEGABYTE)
     with ExitStack() as stack:
@@ -79,7 +79,7 @@ def unfinished_bodies(port: int) -> str:
 
 
 def unread_responses(port: int) -> str:
-    """Ask many times for a long response, and read none."""
+    """Request a long response many times without reading any."""
     with ExitStack() as stack:
         for _ in range(50):
             connection = stack.enter_context(closing(_connect(port)))
@@ -92,7 +92,7 @@ def unread_responses(port: int) -> str:
 
 
 def left_uploads(port: int) -> str:
-    """Begin many uploads, and leave in the middle of each."""
+    """Begin many uploads, and disconnect in the middle of each."""
     head = _POST.format("{}").encode() + b"Content-Length: 5000000\r\n\r\n" + b" " * 100_000
     for number in range(200):
         path = (b"/chat", b"/structured", b"/conversations", b"/conversations/import")[number % 4]
@@ -112,7 +112,7 @@ def many_values(path: str, value: str, size: int, start: str, end: str) -> Attac
 
 
 def excessive_answer(manner: str) -> Attack:
-    """Return an attack whose answer of the model server is too large to be read."""
+    """Return a request to which the model server sends an answer too large to be read."""
 
     def send(port: int) -> str:
         with closing(_connect(port)) as connection:
@@ -123,7 +123,7 @@ def excessive_answer(manner: str) -> Attack:
 
 
 def flood(port: int) -> str:
-    """Ask for a stream that the model server writes as fast as it can."""
+    """Request a stream that the model server writes as fast as it can."""
     with closing(_connect(port)) as connection:
         connection.sendall(chat_request(Script(tokens=200_000), is_stream=True))
         received = bytearray()
@@ -135,7 +135,7 @@ def flood(port: int) -> str:
 
 
 def slow_search(port: int) -> str:
-    """Search long texts for what nearly matches everywhere; leave half of the searches early."""
+    """Search long texts for what nearly matches everywhere; abandon half of the searches."""
     text = "a" * 200_000
     messages = [{"role": "user", "content": text}, {"role": "assistant", "content": text}]
     conversation = {"title": "Long", "messages": messages}

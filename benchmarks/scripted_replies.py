@@ -1,6 +1,6 @@
 """The responses of the fake model server, good and bad, as steps: data to send, or time to wait.
 
-A request carries its own script, in a field `script`, which the API passes on like every unknown
+A request contains its own script, in a field `script`, which the API passes on like every unknown
 field.
 """
 
@@ -30,7 +30,7 @@ BAD_RESPONSES = (
     *("is_loading", "fails", "is_busy", "refuses"),
 )
 BAD_STREAMS = (*BAD_RESPONSES, "error_event")
-# Whole responses that would take gigabytes if they were read.
+# Complete responses that would take gigabytes of memory if they were read.
 MANY_VALUES, COMPRESSED = "many_values", "compressed"
 _EXCESSIVE_BLOCKS = 100
 _MEGABYTE = 1 << 20
@@ -112,9 +112,9 @@ def _compressed_response() -> bytes:
 
 def _plain_steps(script: Script) -> Iterator[Step]:
     data = response(200, _completion(script.tokens))
-    half = len(data) - len(data) // 4
+    cut = len(data) - len(data) // 4
     if script.manner in _MIDWAY:
-        yield data[:half]
+        yield data[:cut]
         yield _MIDWAY[script.manner]
     elif script.manner == "in_crumbs":
         yield from _fragments(data)

@@ -2,7 +2,7 @@
 
 Clients connect, disconnect and stall at random, while the model server breaks its responses in
 every way and crashes now and then. Every waiting client must get a valid end of its response, and
-the API must release all resources afterwards. Then one attack after another runs beside ordinary
+the API must release all resources afterwards. Then one attack after another runs alongside ordinary
 clients, which must not notice. Exit code 1: faults were found; they are printed with samples.
 """
 
@@ -97,7 +97,7 @@ class Soak:
         self._outage_times: list[tuple[float, float]] = []  # start and end, by the loop's clock
 
     async def run(self) -> None:
-        """Warm up, soak, and check what is not released."""
+        """Warm up, soak, and check that everything is released."""
         report, files = self._report, self._api.process.num_fds()
         warm_up = await mixed_load(Candidate("api", self._api), concurrency=8, count=WARM_UP_CHATS)
         if warm_up.errors or warm_up.unfinished:
@@ -238,18 +238,18 @@ async def soak(*, seconds: float, seed: int, attacks: Sequence[str]) -> SoakRepo
     report = SoakReport(seed, seconds)
     with running_model_server() as upstream, running_api(upstream, SETTINGS) as api:
         await Soak(api, upstream, report).run()
-        _end(api, report)
+        _stop_api(api, report)
     with running_model_server() as upstream, running_api(upstream) as api:
         report.attacks = await run_attacks(api, attacks)
         for result in report.attacks:
             for fault in result.faults():
                 report.add_fault(fault)
-        _end(api, report)
+        _stop_api(api, report)
     return report
 
 
-def _end(api: Program, report: SoakReport) -> None:
-    """Stop the API, and look into its log."""
+def _stop_api(api: Program, report: SoakReport) -> None:
+    """Stop the API, and check its log."""
     if not api.end():
         report.add_fault("the API did not exit after SIGTERM")
     for fault in log_faults(api.log):
@@ -282,14 +282,14 @@ def main() -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--seconds", type=float, default=90.0, help="duration of its first part (90)"
+        "--seconds", type=float, default=90.0, help="duration of the first part (90)"
     )
     parser.add_argument("--seed", type=int, help="random seed (default: the time)")
     parser.add_argument(
         "--attacks",
         default=",".join(ATTACKS),
         metavar="NAMES",
-        help=f"attacks of its second part, comma-separated (all: {', '.join(ATTACKS)})",
+        help=f"attacks of the second part, comma-separated (all: {', '.join(ATTACKS)})",
     )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     options = parser.parse_args()

@@ -1,4 +1,4 @@
-"""The second part of the soak test: attacks, each beside ordinary clients that must not notice."""
+"""The second part of the soak test: attacks, alongside ordinary clients that must not notice."""
 
 import asyncio
 import json
@@ -18,12 +18,12 @@ MAX_HEALTH_MS = 500.0
 MAX_MEGABYTES = 400.0
 ORDINARY_TIMEOUT_SECONDS = 30.0
 PAUSE_SECONDS = 0.1  # of an ordinary client, between two requests
-SETTLE_SECONDS = 3.0  # after an attack, to release what it took
+SETTLE_SECONDS = 3.0  # after an attack, for the API to release what it took
 
 
 @dataclass
 class AttackResult:
-    """What came of one attack, and what ordinary clients noticed of it."""
+    """The outcome of an attack, and its effect on ordinary clients."""
 
     name: str
     outcome: str = ""
@@ -35,7 +35,7 @@ class AttackResult:
     final_megabytes: float = 0.0
 
     def faults(self) -> list[str]:
-        """Return what went wrong."""
+        """Return the faults: failed ordinary requests, a slow API, too much memory."""
         faults = [f"{self.name}: {kind}" for kind in self.errors]
         if self.slowest_health_ms > MAX_HEALTH_MS:
             faults.append(f"{self.name}: /healthz took {self.slowest_health_ms:.0f} ms")
@@ -93,7 +93,7 @@ async def _watch_memory(api: Program, result: AttackResult, is_over: asyncio.Eve
 
 
 def _megabytes(api: Program) -> float:
-    """Return the memory that only the API and its workers use."""
+    """Return the memory that the API and its workers do not share with other programs."""
     total = 0
     for process in (api.process, *api.process.children(recursive=True)):
         try:
@@ -163,7 +163,7 @@ class OrdinaryClients:
         return response
 
     async def _send(self, request: bytes) -> HttpResponse:
-        """Send a request on a connection of its own; status 0: there was no response."""
+        """Send a request on a new connection; status 0 means that there was no response."""
         try:
             connection = await ClientConnection.open(self._port)
         except OSError:

@@ -1,6 +1,6 @@
-"""Uvicorn's HTTP protocol with limits on what connections send and hold: `uvicorn --http` takes it.
+"""Uvicorn's HTTP protocol with limits on what connections send and hold, for `uvicorn --http`.
 
-Uvicorn itself keeps a head of any size, waits for the rest of a request for ever, keeps the bodies
+Uvicorn itself accepts a head of any size, waits forever for the rest of a request, keeps the bodies
 of any number of requests, and accepts connections until the process has no file descriptors left.
 """
 
@@ -32,11 +32,11 @@ logger = logging.getLogger(__name__)
 
 STATE_KEY = "connection_limits"  # in the state of the lifespan
 SMALL_BODY_BYTES = 64 * 1024  # accepted even if all bodies together are too large
-_CHECK_SECONDS = 1.0  # between two looks at all connections
+_CHECK_SECONDS = 1.0  # between two checks of all connections
 _CLOSE_SECONDS = 1.0  # for a refused client to read the reason
-_LOG_SECONDS = 60.0  # at most one line of a kind in this time
+_LOG_SECONDS = 60.0  # between two equal lines in the log
 _RESERVED_FILES = 48  # for the database, the schema workers and this process itself
-_HEADER_BYTES = 32  # that a header costs besides its name and value
+_HEADER_BYTES = 32  # of memory for a header, besides its name and value
 
 
 class ConnectionLimits:
@@ -53,7 +53,7 @@ class ConnectionLimits:
         self._logged_at: dict[str, float] = {}
 
     def add(self, connection: "LimitedHttpProtocol") -> None:
-        """Watch a new connection; at the cap, close the one that has waited longest for a head."""
+        """Add a connection; if there are too many, close the one that has been idle the longest."""
         if len(self._connections) >= self.max_connections:
             now = connection.loop.time()
             idle = [other for other in self._connections if other.is_idle(now)]
@@ -72,12 +72,12 @@ class ConnectionLimits:
             self._next_check = connection.loop.call_later(_CHECK_SECONDS, self._check, connection)
 
     def discard(self, connection: "LimitedHttpProtocol") -> None:
-        """Forget a connection, and what it held."""
+        """Remove a closed connection, and stop counting its bodies."""
         self._connections.pop(connection, None)
         self.release_body(connection)
 
     def hold_body(self, connection: "LimitedHttpProtocol", size: int) -> None:
-        """Count bytes of a body; if all are too many, refuse the oldest that is unfinished."""
+        """Count bytes of a body; if the total is too large, refuse the oldest unfinished body."""
         connection.held_bytes += size
         self._body_bytes += size
         while self._body_bytes > self.max_body_bytes:
@@ -120,12 +120,12 @@ class ConnectionLimits:
 
 
 class LimitedHttpProtocol(HttpToolsProtocol):
-    """One connection. Its head and trailers have a deadline and a size, its body has a pace."""
+    """One connection. Heads and trailers have a time and size limit, bodies a minimum rate."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.limits: ConnectionLimits = self.app_state[STATE_KEY]
-        self.idle_since: float | None = self.loop.time()  # None from a whole head to the response
+        self.idle_since: float | None = self.loop.time()  # None while a request is handled
         self.held_bytes = 0  # of the bodies of its requests
         self.is_reading_body = False
         self._head_bytes = self._header_count = 0  # of the head, and then of the trailers
@@ -134,7 +134,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._period_start, self._period_bytes = 0.0, 0  # of a body
         self._unsent_bytes, self._unsent_since = 0, 0.0
         self._is_head_begun = self._is_closed = False
-        self._running: RequestResponseCycle | None = None  # the one whose response is sent
+        self._running: RequestResponseCycle | None = None  # whose response is being sent
         self._error: SmolChatError | None = None  # raised in a callback of the parser
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -167,7 +167,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         self._header_count += 1
         self._count_head(len(name) + len(value) + _HEADER_BYTES)
-        if self._is_head_begun:  # trailers are dropped: nothing would check them
+        if self._is_head_begun:  # drop trailers, which would pass as headers without any check
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
@@ -200,13 +200,13 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self.idle_since = self.loop.time()
 
     def is_idle(self, now: float) -> bool:
-        """Return True if no whole head has come, or if the client reads nothing."""
+        """Return True if no complete head has arrived, or if the client reads nothing."""
         if self._unsent_bytes:
             return now - self._unsent_since > self.limits.settings.head_seconds
         return self.idle_since is not None and not (self._is_closed or self._is_responding())
 
     def check(self, now: float) -> None:
-        """Close the connection if it is late."""
+        """Refuse or close the connection if its client sends or reads too slowly."""
         settings = self.limits.settings
         seconds = settings.head_seconds
         unsent = self.transport.get_write_buffer_size()
@@ -230,14 +230,14 @@ class LimitedHttpProtocol(HttpToolsProtocol):
                 self.close()
 
     def close(self) -> None:
-        """Close the connection at once, with what could not be sent."""
+        """Close the connection at once, and drop what could not be sent."""
         self._is_closed = True
         self.limits.release_body(self)
         self._disconnect()
         self.transport.abort()
 
     def refuse(self, error: SmolChatError) -> None:
-        """Send the error unless a response has begun, and close the connection."""
+        """Send the error, unless a response has begun, and close the connection."""
         if self._is_closed:
             return
         if (
@@ -259,7 +259,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         ]
         lines = b"".join(b"%b: %b\r\n" % header for header in headers)
         self.transport.write(STATUS_LINE[error.status] + lines + b"\r\n" + body)
-        # Closed with data unread, the connection would be reset, and the reason might be lost.
+        # Closing it with data unread would reset it, and the client might lose the error.
         self.flow.resume_reading()
         if self.transport.can_write_eof():
             self.transport.write_eof()
@@ -269,7 +269,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         return False  # the API has no WebSockets
 
     def _unsupported_upgrade_warning(self) -> None:
-        """Say nothing: the request is answered as any other."""
+        """Log nothing: the request is answered like any other."""
 
     def send_400_response(self, msg: str) -> None:
         self.refuse(self._error or InvalidRequestError(msg))
@@ -279,7 +279,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         super()._start_asgi_task(cycle, app)
 
     def _disconnect(self) -> None:
-        """Let the application see that its client has left: what it sends is dropped."""
+        """Tell the application that its client has left: what it sends is dropped."""
         for cycle in (self._running, self.cycle):
             if cycle is not None:
                 cycle.disconnected = True
@@ -321,9 +321,9 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
 
 def _max_connections(wanted: int) -> int:
-    """Return how many connections there can be; raise the limit on open files if need be.
+    """Return how many connections there can be, and raise the limit on open files if necessary.
 
-    Each may need another one to the model server.
+    Each connection may need another one to the model server.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = 2 * wanted + _RESERVED_FILES
