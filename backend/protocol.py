@@ -218,7 +218,7 @@ class CompletionRequest(_PassthroughModel):
     ]
     model: Annotated[
         str | None,
-        # What is learnt about a model is kept by its id.
+        # What is learned about a model is kept by its id.
         Field(min_length=1, max_length=1000, description="The model's id; by default `MODEL_ID`."),
     ] = None
 

@@ -202,10 +202,10 @@ class Settings(BaseSettings):
     max_body_bytes: Annotated[int, Field(ge=1, le=2**40)] = 8 * 1024 * 1024
     # The largest total of the request bodies that are in memory at once.
     max_total_body_bytes: Annotated[int, Field(ge=1, le=2**40)] = 48 * 1024 * 1024
-    # How slowly a body may come, in bytes per second.
+    # The minimum rate at which a body has to arrive, in bytes per second.
     min_body_rate: Annotated[int, Field(ge=0, le=2**30)] = 16 * 1024
-    # The largest head of a request (URL and headers), its number of headers, and how long it may
-    # take to come.
+    # The largest head of a request (URL and headers), the most headers in it, and how long it may
+    # take to arrive.
     max_head_bytes: Annotated[int, Field(ge=1024, le=2**30)] = 64 * 1024
     max_headers: Annotated[int, Field(ge=16, le=100_000)] = 128
     head_seconds: Seconds = 10.0
@@ -227,8 +227,8 @@ class Settings(BaseSettings):
     max_import_bytes: Annotated[int, Field(ge=1, le=2**40)] = 64 * 1024 * 1024
     # How many conversations and messages one import may have, together.
     max_import_messages: Annotated[int, Field(ge=1, le=2**40)] = 500_000
-    # How many JSON values a chat of an import may have, names of objects included; in our own
-    # exports each message may have as many.
+    # How many JSON values a chat of an import may have, names of objects included; in
+    # SmolChat's exports each message may have as many.
     max_import_values: Annotated[int, Field(ge=1000, le=2**40)] = 1_000_000
     # The largest message of an import, as it is stored.
     max_import_message_bytes: Annotated[int, Field(ge=1000, le=2**40)] = 8 * 1024 * 1024
@@ -259,7 +259,7 @@ class Settings(BaseSettings):
     preload: bool = True
     # How long after its last response a model of Docker Model Runner is taken to be in memory.
     server_check_seconds: Seconds = 2.0
-    # How long what was learnt about the model server is believed before it is learnt again: which
+    # How long what was learned about the model server is used before it is checked again: which
     # fields it refuses, whether it enforces a schema, how large a model's context is.
     capability_seconds: Seconds = 300.0
     # How many requests the model server gets at once, and how many more may be queued.

@@ -122,7 +122,7 @@ class ModelServerDiscovery:
         return self._find_entries(model)[1]
 
     def model_key(self, model: str) -> str:
-        """Return what all names of `model` have in common, to keep what is learnt about it."""
+        """Return what all names of `model` have in common, to keep what is learned about it."""
         entry = self.find(model)
         return str(entry["id"]) if entry else normalize_id(model)
 
@@ -259,7 +259,7 @@ class ModelServerDiscovery:
             raise mapped from error
 
     def _set_models(self, entries: list[dict[str, Any]]) -> None:
-        """Keep a new list; if it is another server's, forget what was learnt about the former."""
+        """Keep a new list; if it is another server's, forget what was learned about the former."""
         if (entries_fingerprint := fingerprint(entries)) != self._fingerprint:
             self._fingerprint = entries_fingerprint
             self.caches.clear()

@@ -1,4 +1,4 @@
-"""Caches for what is learnt about the model server: nothing is kept for good."""
+"""Caches for what is learned about the model server: nothing is kept for good."""
 
 from typing import Any, TypeVar
 
@@ -11,7 +11,7 @@ Value = TypeVar("Value")
 
 
 class ServerCaches:
-    """The caches of what is learnt about one server; all are emptied when another one is there."""
+    """The caches of what is learned about one server; all are emptied when another one is there."""
 
     def __init__(self, lifetime_seconds: float) -> None:
         self._lifetime_seconds = lifetime_seconds
