@@ -46,9 +46,8 @@ from backend.settings import Settings
 
 # What is read of a stream at a time: to parse it keeps others waiting for hundredths of a second.
 MAX_READ_BYTES = 32 * 1024
-# A stream floods if so many bytes come in less time than that: it writes faster than any model. It
-# pauses if they took longer than the other time, as all floods together do, or one that is parsed.
-FLOOD_BYTES, FLOOD_SECONDS, COSTLY_SECONDS = 64 * 1024, 0.3, 0.02
+# After so many bytes a stream lets others go on, and pauses if reading them cost more than that.
+TURN_BYTES, COSTLY_SECONDS = 64 * 1024, 0.02
 MAX_PAUSE_SECONDS = 0.1
 
 
@@ -68,7 +67,7 @@ class ModelServerClient:
         self.load_timeout_seconds = settings.read_timeout_seconds
         self.default_max_tokens = settings.max_tokens
         self._stall_seconds = settings.stall_seconds
-        self._floods = asyncio.Lock()
+        self._costly_streams = asyncio.Lock()
         self.limits = ResponseLimits.from_settings(settings)
         self._session = session
         self._stream_session = stream_session
@@ -97,8 +96,8 @@ class ModelServerClient:
             SmolChatError: As for `complete`, also in the middle of the stream.
         """
         is_started, timeout_seconds = False, self.load_timeout_seconds
-        last_event_at = resumed_at = time.monotonic()
-        received_bytes = 0
+        last_event_at = time.monotonic()
+        received_bytes, cost = 0, 0.0
         async with self._post_chat(body | {"stream": True}) as response:
             relay = SseRelay(
                 body["model"],
@@ -108,9 +107,13 @@ class ModelServerClient:
             )
             async for received in response.content.iter_chunked(MAX_READ_BYTES):
                 received_bytes += len(received)
-                if received_bytes > FLOOD_BYTES:
-                    received_bytes, resumed_at = 0, await self._give_way(resumed_at)
-                if chunk := relay.feed(received):
+                if received_bytes > TURN_BYTES:
+                    await self._give_way(cost)
+                    received_bytes, cost = 0, 0.0
+                began_at = time.perf_counter()
+                chunk = relay.feed(received)
+                cost += time.perf_counter() - began_at
+                if chunk:
                     if not is_started:
                         self._digests[body["model"]] = relay.digest
                     yield chunk
@@ -136,19 +139,17 @@ class ModelServerClient:
         await self.context_sizes.close()
         await self.discovery.close()
 
-    async def _give_way(self, resumed_at: float) -> float:
-        """Let others go on, for a while if a stream floods; return the time.
+    async def _give_way(self, cost: float) -> None:
+        """Let others go on, for a while if reading a stream has just cost many seconds.
 
-        A stream that always has something to read would never wait by itself. Costly floods get
+        A stream that always has something to read would never wait by itself. Costly streams get
         half of the time, one after another.
         """
-        seconds = time.monotonic() - resumed_at
-        if COSTLY_SECONDS < seconds < FLOOD_SECONDS:
-            async with self._floods:
-                await asyncio.sleep(min(seconds, MAX_PAUSE_SECONDS))
+        if cost > COSTLY_SECONDS:
+            async with self._costly_streams:
+                await asyncio.sleep(min(cost, MAX_PAUSE_SECONDS))
         else:
             await asyncio.sleep(0)
-        return time.monotonic()
 
     async def _send_preload(self, body: dict[str, Any]) -> None:
         async with self._post_chat(body, {"X-Preload-Only": "true"}) as response:
