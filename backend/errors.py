@@ -194,12 +194,18 @@ class UnsupportedMediaTypeError(SmolChatError):
 
 
 class SchemaRejectedError(SmolChatError):
-    """The schema cannot be used; `pointer` in the details is the location of the problem."""
+    """The schema cannot be used; `pointer` in the details is the location of the problem.
+
+    If even the shortest answer is too long, `max_tokens` there is what it needs.
+    """
 
     status = 422
 
-    def __init__(self, message: str, *, code: str, param: str, pointer: str) -> None:
-        super().__init__(message, param=param, pointer=pointer)
+    def __init__(
+        self, message: str, *, code: str, param: str, pointer: str, max_tokens: int | None = None
+    ) -> None:
+        details = {} if max_tokens is None else {"max_tokens": max_tokens}
+        super().__init__(message, param=param, pointer=pointer, **details)
         self.code = code
 
 

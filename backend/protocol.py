@@ -159,6 +159,19 @@ class ExtensionOptions(BaseModel):
     ] = False
 
 
+class StructuredExtensionOptions(ExtensionOptions):
+    """SmolChat's extensions of a request for JSON: which optional properties it has."""
+
+    fields: Annotated[
+        Literal["mentioned", "schema"],
+        Field(
+            description="`mentioned`: the optional properties that the messages mention come "
+            "first, and at the root are required. `schema`: they come in the schema's order, and "
+            "none is required."
+        ),
+    ] = "mentioned"
+
+
 class ChatExtensionOptions(ExtensionOptions):
     """SmolChat's extensions of a chat request: how reasoning is returned, where it is stored."""
 

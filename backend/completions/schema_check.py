@@ -1,6 +1,7 @@
 """Check the schemas in a request in the schema worker, before anything else handles them."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
 
 from backend.errors import SchemaRejectedError, SchemaWorkerUnavailableError, TooManyRequestsError
@@ -51,11 +52,22 @@ async def run_in_schema_worker(
         TooManyRequestsError: Too many schemas are waiting already.
         SchemaWorkerUnavailableError: No worker process could be started.
     """
-    try:
+    with map_schema_errors(param):
         return await workers.run(function, *args, **kwargs)
+
+
+@contextmanager
+def map_schema_errors(param: str) -> Iterator[None]:
+    """Map the errors of the schema worker to the API's, as `run_in_schema_worker` does."""
+    try:
+        yield
     except SchemaError as error:
         raise SchemaRejectedError(
-            error.message, code=error.code, param=param, pointer=error.pointer
+            error.message,
+            code=error.code,
+            param=param,
+            pointer=error.pointer,
+            max_tokens=error.tokens,
         ) from None
     except WorkerBusyError as error:
         raise TooManyRequestsError(str(error)) from None

@@ -45,10 +45,19 @@ def distribute_any_of(schema: Schema) -> tuple[Schema, list[Any] | None]:
 
 
 def _merge_keywords(schemas: list[Any]) -> Schema:
-    """Merge schemas keyword by keyword; of two equal keywords the later wins."""
+    """Merge schemas keyword by keyword; of most equal keywords the later wins."""
     merged: Schema = {}
     for schema in schemas:
-        merged |= schema if isinstance(schema, dict) else {}
+        if not isinstance(schema, dict):
+            continue
+        required = dict.fromkeys([*merged.get("required", ()), *schema.get("required", ())])
+        properties = dict(merged.get("properties", {}))
+        for name, child in schema.get("properties", {}).items():
+            is_shared = properties.get(name, child) != child
+            properties[name] = {"allOf": [properties[name], child]} if is_shared else child
+        merged |= schema
+        merged |= {"required": list(required)} if required else {}
+        merged |= {"properties": properties} if properties else {}
     return {keyword: value for keyword, value in merged.items() if keyword not in COMBINATORS}
 
 

@@ -3,7 +3,9 @@
 SchemaError
 ├── SchemaInvalidError
 ├── SchemaUnsupportedError
+│   └── SchemaCrashError
 ├── SchemaTooLargeError
+│   └── SchemaTimeoutError
 └── SchemaUnsatisfiableError
 """
 
@@ -12,6 +14,7 @@ class SchemaError(Exception):
     """An error at `pointer` in a schema, a JSON pointer; "" is the root."""
 
     code = "schema_invalid"
+    tokens: int | None = None
 
     def __init__(self, message: str, pointer: str = "") -> None:
         super().__init__(message, pointer)  # both, so that it can be pickled
@@ -29,10 +32,26 @@ class SchemaUnsupportedError(SchemaError):
     code = "schema_unsupported"
 
 
+class SchemaCrashError(SchemaUnsupportedError):
+    """The worker process died of the schema, mostly as it takes too much memory."""
+
+
 class SchemaTooLargeError(SchemaError):
-    """The schema, or every value that is valid against it, is too large."""
+    """The schema, or every value that is valid against it, is too large.
+
+    `tokens` is the `max_tokens` that the shortest value needs, if that is the reason.
+    """
 
     code = "schema_too_large"
+
+    def __init__(self, message: str, pointer: str = "", tokens: int | None = None) -> None:
+        super().__init__(message, pointer)
+        self.args = (message, pointer, tokens)  # so that it can be pickled
+        self.tokens = tokens
+
+
+class SchemaTimeoutError(SchemaTooLargeError):
+    """To process the schema takes too long."""
 
 
 class SchemaUnsatisfiableError(SchemaError):

@@ -1,6 +1,7 @@
 """Measure how large a schema becomes once every reference is followed."""
 
 from collections.abc import Iterator
+from math import inf
 from typing import Any
 
 from backend.json_schema.errors import SchemaTooLargeError, SchemaUnsupportedError
@@ -18,8 +19,10 @@ MAX_APPLIED = 2000  # schemas applied to one and the same value
 MAX_DEPTH = 200
 
 
-def max_applied_subschemas(root: Any) -> int:
+def max_applied_subschemas(root: Any, max_expanded: float = MAX_EXPANDED) -> int:
     """Return the largest number of schemas that apply to one and the same value.
+
+    `max_expanded` limits all schemas together, and their depth.
 
     Raises:
         SchemaTooLargeError: The expanded schema exceeds a limit.
@@ -28,9 +31,9 @@ def max_applied_subschemas(root: Any) -> int:
     if isinstance(root, bool):
         return 1
     references = References(root)
-    full = _Expansion(references, is_in_place=False)
+    full = _Expansion(references, max_expanded, is_in_place=False)
     full.visit((), root)
-    in_place = _Expansion(references, is_in_place=True)
+    in_place = _Expansion(references, MAX_APPLIED, is_in_place=True)
     for path, schema in full.schemas:
         in_place.visit(path, schema)
     return max(count for count, _ in in_place.sizes.values())
@@ -39,8 +42,9 @@ def max_applied_subschemas(root: Any) -> int:
 class _Expansion:
     """Visits schemas and their reference targets, innermost first; a cycle counts once."""
 
-    def __init__(self, references: References, *, is_in_place: bool) -> None:
+    def __init__(self, references: References, limit: float, *, is_in_place: bool) -> None:
         self._references = references
+        self._limit = limit
         self._is_in_place = is_in_place
         self.schemas: list[tuple[Path, dict[str, Any]]] = []
         self.sizes: dict[int, tuple[int, int]] = {}  # count and depth, by the schema's id
@@ -69,11 +73,10 @@ class _Expansion:
         sizes = [self.sizes.get(id(child), (1, 1)) for _, child in self._subschemas(path, schema)]
         count = 1 + sum(count for count, _ in sizes)
         depth = 1 + max((depth for _, depth in sizes), default=0)
-        limit = MAX_APPLIED if self._is_in_place else MAX_EXPANDED
-        if count > limit or depth > MAX_DEPTH:
+        if self._limit < inf and (count > self._limit or depth > MAX_DEPTH):
             raise SchemaTooLargeError(
-                f"With its references followed the schema has more than {limit:,} subschemas or "
-                f"{MAX_DEPTH} levels. Use fewer alternatives and references.",
+                f"With its references followed the schema has more than {self._limit:,} "
+                f"subschemas or {MAX_DEPTH} levels. Use fewer alternatives and references.",
                 json_pointer(path),
             )
         return count, depth
@@ -81,8 +84,8 @@ class _Expansion:
     def _subschemas(
         self, path: Path, schema: dict[str, Any]
     ) -> Iterator[tuple[Path, dict[str, Any]]]:
-        if isinstance(reference := schema.get("$ref"), str):
-            target_path, target = self._references.resolve(reference)
+        if isinstance(schema.get("$ref"), str):
+            target_path, target = self._references.target(schema)
             if isinstance(target, dict):
                 yield target_path, target
         for step, child in subschemas(schema):

@@ -4,6 +4,7 @@ A schema that passes has a bounded size, refers to nothing outside itself, and h
 cycle that applies to one and the same value, so following it always terminates.
 """
 
+from math import inf
 from typing import Any
 
 import jsonschema_rs
@@ -26,6 +27,8 @@ from backend.json_schema.regex_cost import matcher_cost, minimum_repetition
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 32
+MAX_ORIGINAL_BYTES = 1024 * 1024
+MAX_ORIGINAL_DEPTH = 100
 MAX_PROPERTIES = 300  # of an object
 MAX_TOTAL_PROPERTIES = 1000
 MAX_ENUM = 1000
@@ -57,32 +60,55 @@ def check_schema(schema: Any) -> None:
         _check_metaschema(encode_references(schema))
 
 
+def check_original(schema: Any) -> int:
+    """Check a schema of which only a part will be processed: it may be large, and expand to more.
+
+    Return its max_applied_subschemas, as answers are validated against all of it.
+
+    Raises:
+        SchemaInvalidError: It is not a JSON Schema.
+        SchemaUnsupportedError: It refers to another document, or to itself without end.
+        SchemaTooLargeError: It exceeds a limit.
+    """
+    if isinstance(schema, bool):
+        return 1
+    if not isinstance(schema, dict):
+        raise SchemaInvalidError(_NOT_A_SCHEMA)
+    _check_size(schema, MAX_ORIGINAL_BYTES)
+    _SchemaWalker(schema, is_original=True).check_all()
+    max_applied = max_applied_subschemas(schema, inf)
+    _check_metaschema(encode_references(schema))
+    return max_applied
+
+
 def _check_limits(schema: Any) -> None:
     if isinstance(schema, bool):
         return
     if not isinstance(schema, dict):
         raise SchemaInvalidError(_NOT_A_SCHEMA)
-    _check_size(schema)
+    _check_size(schema, MAX_BYTES)
     _SchemaWalker(schema).check_all()
     max_applied_subschemas(schema)
 
 
-def _check_size(schema: dict[str, Any]) -> None:
+def _check_size(schema: dict[str, Any], limit: int) -> None:
     try:
         size = len(to_json(schema))
     except (PydanticSerializationError, ValueError):
         raise SchemaTooLargeError("The schema is nested too deeply or is not JSON.") from None
-    if size > MAX_BYTES:
+    if size > limit:
         raise SchemaTooLargeError(
-            f"The schema has {size:,} bytes; the limit is {MAX_BYTES:,}. Make it smaller."
+            f"The schema has {size:,} bytes; the limit is {limit:,}. Make it smaller."
         )
 
 
 class _SchemaWalker:
     """Visits every schema once, including those that only a reference reaches."""
 
-    def __init__(self, root: dict[str, Any]) -> None:
+    def __init__(self, root: dict[str, Any], *, is_original: bool = False) -> None:
         self._root = root
+        self._is_original = is_original
+        self._max_depth = MAX_ORIGINAL_DEPTH if is_original else MAX_DEPTH
         self._references = References(root)
         self._property_count = self._enum_count = self._matcher_cost = 0
 
@@ -96,21 +122,25 @@ class _SchemaWalker:
                 continue
             if not isinstance(schema, dict):
                 raise SchemaInvalidError(_NOT_A_SCHEMA, json_pointer(path))
-            if depth > MAX_DEPTH:
+            if depth > self._max_depth:
                 raise SchemaTooLargeError(
-                    f"The schema is nested more than {MAX_DEPTH} levels deep. Use $ref instead.",
+                    f"The schema is nested more than {self._max_depth} levels deep. Use $ref "
+                    "instead.",
                     json_pointer(path),
                 )
             visited.add(id(schema))
             self._check(schema, json_pointer(path))
-            if isinstance(reference := schema.get("$ref"), str):
-                targets.append(self._references.resolve(reference))
+            if isinstance(schema.get("$ref"), str):
+                targets.append(self._references.target(schema))
             pending.extend((path + step, child, depth + 1) for step, child in subschemas(schema))
 
     def _check(self, schema: dict[str, Any], pointer: str) -> None:
         for keyword in _DYNAMIC_REFERENCES:
             if keyword in schema:
                 raise SchemaUnsupportedError(f"{keyword} is not supported. Use $ref.", pointer)
+        self._check_patterns(schema, pointer)
+        if self._is_original:
+            return
         if schema is not self._root and _has_own_id(schema) and _has_reference(schema):
             raise SchemaUnsupportedError(
                 "A $ref inside a subschema with its own $id is not supported. Remove the $id.",
@@ -141,6 +171,8 @@ class _SchemaWalker:
         for keyword in _MINIMUM_COUNTS:
             _check_count(keyword, schema.get(keyword), pointer)
         _check_count("pattern", minimum_repetition(str(schema.get("pattern", ""))), pointer)
+
+    def _check_patterns(self, schema: dict[str, Any], pointer: str) -> None:
         for pattern in _patterns(schema):
             if len(pattern) > MAX_PATTERN_CHARACTERS:
                 raise SchemaTooLargeError(

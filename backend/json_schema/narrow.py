@@ -10,15 +10,16 @@ from bisect import bisect_left
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from math import ceil
 from typing import Any
 
 from backend.json_schema.errors import SchemaTooLargeError, SchemaUnsatisfiableError
 from backend.json_schema.narrow_builder import NarrowSchemaBuilder, UnsatisfiableSchemaError
 from backend.json_schema.normalize import NormalizedSchema
-from backend.json_schema.size_budget import SIZE_BUDGETS
+from backend.json_schema.size_budget import CHARACTERS_PER_TOKEN, SIZE_BUDGETS
 
 LEVEL_RATIO = 0.75  # of the length at the previous level
-MAX_OVERSHOOT = 2  # lengths are conservative estimates: twice as many characters may fit
+MAX_OVERSHOOT = 2.15  # lengths are conservative estimates: twice as many characters may fit
 STRING_SHARE = 6  # a string gets at most a sixth of all characters, as small models run on
 
 
@@ -35,22 +36,41 @@ class NarrowedSchema:
     max_characters: int
 
 
-def narrow(schema: Any, *, characters: int, level: int = 0) -> NarrowedSchema:
+def narrow(
+    schema: Any,
+    *,
+    characters: int,
+    level: int = 0,
+    is_loose: bool | None = None,
+    original: Any = None,
+) -> NarrowedSchema:
     """Narrow a checked schema until its longest output has at most `characters`.
 
     Each level is tighter than the previous one. From level 1 on everything that can be enforced is,
-    even if that excludes values that may be intended.
+    even if that excludes values that may be intended; `is_loose` says otherwise. `original` is what
+    the schema was pruned from, if it was.
 
     Raises:
         SchemaUnsatisfiableError: No value is valid against it.
         SchemaTooLargeError: Every valid value is too long, or it expands to too many schemas.
     """
-    search = _BudgetSearch(NormalizedSchema(schema), characters, is_loose=level == 0)
+    is_loose = level == 0 if is_loose is None else is_loose
+    search = _BudgetSearch(NormalizedSchema(schema, original), characters, is_loose=is_loose)
     largest = search.largest_within(characters)
     if largest is None:
         return search.smallest()
     limit = int(largest.max_characters * LEVEL_RATIO**level)
     return search.largest_within(limit) or search.smallest()
+
+
+def too_long(needed: float, characters: int) -> SchemaTooLargeError:
+    """Return the error for a schema whose shortest answer needs more than `characters`."""
+    tokens = ceil(needed / CHARACTERS_PER_TOKEN)
+    return SchemaTooLargeError(
+        f"The shortest answer needs about {tokens:,} tokens; max_tokens is "
+        f"{characters // CHARACTERS_PER_TOKEN:,}. Raise max_tokens or simplify the schema.",
+        tokens=tokens,
+    )
 
 
 def check_satisfiable(schema: Any) -> None:
@@ -92,11 +112,7 @@ class _BudgetSearch:
         if narrowed is None:
             raise SchemaUnsatisfiableError("No value can satisfy this schema.")
         if narrowed.max_characters > self._characters * MAX_OVERSHOOT:
-            raise SchemaTooLargeError(
-                f"Even the shortest answers may need {narrowed.max_characters:,} characters, but "
-                f"max_tokens allows about {self._characters:,}. Raise max_tokens or simplify the "
-                "schema."
-            )
+            raise too_long(narrowed.max_characters / MAX_OVERSHOOT, self._characters)
         return narrowed
 
     def _fits(self, characters: int, index: int) -> bool:

@@ -54,10 +54,11 @@ _ANNOTATIONS = frozenset(
 class NormalizedSchema:
     """A checked schema in normalized form, with what its narrowing needs from the original."""
 
-    def __init__(self, original: Any) -> None:
-        self._original = original
-        self._references = References(original)
-        dialect = original.get("$schema") if isinstance(original, dict) else None
+    def __init__(self, schema: Any, original: Any = None) -> None:
+        """Normalize a schema. `original` is what it was pruned from, which pointers refer to."""
+        self._original = schema if original is None else original
+        self._references = References(schema)
+        dialect = self._original.get("$schema") if isinstance(self._original, dict) else None
         self._dialect = {"$schema": dialect} if isinstance(dialect, str) else {}
         self._is_old_draft = any(draft in str(dialect) for draft in _OLD_DRAFTS)
         self._node_count = 0
@@ -66,7 +67,7 @@ class NormalizedSchema:
         self._canonical_defs: dict[str, Any] = {}
         self._property_ranks: dict[PropertyPath, dict[str, int]] = {}
         self._unconstrained: dict[PropertyPath, dict[str, None]] = {}
-        inlined = self._inline_references(original, (), ())
+        inlined = self._inline_references(schema, (), ())
         self._inline_recursive_defs()
         self.root = self.canonicalize(inlined)
 

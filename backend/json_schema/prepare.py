@@ -1,19 +1,40 @@
 """Prepare a schema for a model: check it, narrow it, and write the prompt. Runs in a worker."""
 
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from time import process_time
 from typing import Any
 
-from backend.json_schema.errors import SchemaError, SchemaTooLargeError, SchemaUnsupportedError
-from backend.json_schema.expansion import max_applied_subschemas
+import jsonschema_rs
+
+from backend.json_schema.errors import (
+    SchemaError,
+    SchemaTooLargeError,
+    SchemaUnsupportedError,
+)
 from backend.json_schema.grammar_cost import check_grammar_cost
-from backend.json_schema.limits import check_schema
-from backend.json_schema.narrow import check_satisfiable, narrow
+from backend.json_schema.limits import check_original, check_schema
+from backend.json_schema.narrow import check_satisfiable, narrow, too_long
 from backend.json_schema.plain_schema import plain_schema
 from backend.json_schema.prompt import build_instruction
+from backend.json_schema.pruning.mentions import Mentions
+from backend.json_schema.pruning.prune import PrunedSchema, Pruner
+from backend.json_schema.pruning.rules import PRUNE_BUDGETS, CannotPruneError
+from backend.json_schema.references import encode_references
+from backend.json_schema.sampling import count_invalid, without_choice, worst_choice
 
 # The lengths to which a schema is narrowed that a model server cannot take as it is.
 PASSTHROUGH_CHARACTERS = (100_000, 10_000, 3_000, 1_000)
+PRUNED_CHARACTERS = (10_000, 1_000)  # if even its references cannot be followed
+# Lengths are conservative estimates: some answers fit although their shortest length exceeds them.
+MAX_SHORTEST_OVERSHOOT = 2.5
+HURRY_BUDGET = 2  # of PRUNE_BUDGETS: the first one that a call in a hurry tries
+MAX_SEARCH_SECONDS = 0.3  # for a candidate without invalid instances, if there is another one
+MAX_REPAIR_SECONDS = 0.25
+MAX_REPAIRS = 8  # optional parts that are left out as their instances are invalid
+REPAIR_SAMPLES = 48
+_Judge = Callable[[Any], bool]
 
 
 @dataclass(frozen=True)
@@ -27,23 +48,153 @@ class PreparedSchema:
     instruction: str
     unenforced: list[tuple[str, str]]
     max_applied: int  # the most schemas of the original that apply to one value
+    mentioned: list[str]  # optional properties of the root that the prompt mentions
 
 
-def prepare(schema: Any, characters: int, level: int) -> PreparedSchema:
+def prepare(
+    schema: Any, characters: int, level: int, prompt: str = "", *, is_in_hurry: bool = False
+) -> PreparedSchema:
     """Check a schema, narrow it to outputs of at most `characters`, and describe it for a prompt.
+
+    What the prompt mentions is kept first, and at the root required. In a hurry, which is after a
+    call that took too long, only little is tried.
 
     Raises:
         SchemaError: The schema is rejected.
     """
-    check_schema(schema)
-    narrowed = narrow(schema, characters=characters, level=level)
-    check_grammar_cost(narrowed.schema)
+    max_applied = check_original(schema)
+    preparation = _Preparation(schema, characters, level)
+    candidate = preparation.best(prompt, is_in_hurry=is_in_hurry)
     return PreparedSchema(
-        narrowed.schema,
-        build_instruction(narrowed.schema),
-        list(narrowed.unenforced),
-        max_applied_subschemas(schema),
+        candidate.schema,
+        build_instruction(candidate.schema),
+        list(candidate.unenforced),
+        max_applied,
+        list(candidate.mentioned),
     )
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A narrowed schema, and the share of its random instances that the original rejects."""
+
+    schema: Any
+    unenforced: tuple[tuple[str, str], ...]
+    invalid: float
+    mentioned: tuple[str, ...] = ()
+
+
+class _Preparation:
+    """Looks for a narrowed schema whose instances are valid against the original."""
+
+    def __init__(self, schema: Any, characters: int, level: int) -> None:
+        self._schema = schema
+        self._characters = characters
+        self._level = level
+        encoded = encode_references(schema) if isinstance(schema, dict) else schema
+        validator = jsonschema_rs.validator_for(encoded, validate_formats=True, offline=True)
+        self._is_valid: _Judge = validator.is_valid
+
+    def best(self, prompt: str, *, is_in_hurry: bool) -> _Candidate:
+        """Return the first candidate without an invalid instance, else the best one.
+
+        Raises:
+            SchemaError: There is none.
+        """
+        candidates: list[_Candidate] = []
+        errors: list[SchemaError] = []
+        deadline = process_time() + MAX_SEARCH_SECONDS
+        budgets = PRUNE_BUDGETS[HURRY_BUDGET:] if is_in_hurry else PRUNE_BUDGETS
+        if isinstance(self._schema, dict):
+            pruner = Pruner(self._schema, Mentions(prompt), self._characters)
+            if pruner.shortest > self._characters * MAX_SHORTEST_OVERSHOOT:
+                raise too_long(pruner.shortest, self._characters)
+            for budget in budgets:
+                try:
+                    candidates.append(self._pruned(pruner.prune(budget)))
+                except CannotPruneError:
+                    break
+                except SchemaError as error:
+                    errors.append(error)
+                if _has_valid(candidates) or (candidates and process_time() > deadline):
+                    break
+        if not is_in_hurry and not (
+            candidates and (_has_valid(candidates) or process_time() > deadline)
+        ):
+            try:
+                check_schema(self._schema)
+                candidates.append(self._narrow(self._schema))
+            except SchemaError as error:
+                errors.append(error)
+        if not candidates:
+            too_large = SchemaTooLargeError("Checking the schema takes too long. Make it simpler.")
+            raise next((error for error in errors if error.tokens), (errors or [too_large])[-1])
+        return min(candidates, key=lambda candidate: candidate.invalid)
+
+    def _pruned(self, pruned: PrunedSchema) -> _Candidate:
+        """Narrow a pruned schema; require what the prompt mentions if that is no less valid."""
+        schema = pruned.schema
+        check_schema(schema)
+        forced = None
+        if pruned.mentioned:
+            required = [*schema.get("required", ()), *pruned.mentioned]
+            with suppress(SchemaError):
+                forced = self._narrow(schema | {"required": required}, pruned)
+            if forced and not forced.invalid:
+                return replace(forced, mentioned=pruned.mentioned)
+        free = self._narrow(schema, pruned)
+        if forced and forced.invalid <= free.invalid:
+            return replace(forced, mentioned=pruned.mentioned)
+        return free
+
+    def _narrow(self, schema: Any, pruned: PrunedSchema | None = None) -> _Candidate:
+        candidate = self._narrow_once(schema, pruned)
+        if candidate.invalid:
+            with suppress(SchemaError):
+                strict = self._narrow_once(schema, pruned, is_loose=False)
+                candidate = min(candidate, strict, key=lambda each: each.invalid)
+        if candidate.invalid:
+            candidate = self._repaired(candidate)
+        check_grammar_cost(candidate.schema)
+        return candidate
+
+    def _narrow_once(
+        self, schema: Any, pruned: PrunedSchema | None, *, is_loose: bool | None = None
+    ) -> _Candidate:
+        narrowed = narrow(
+            schema,
+            characters=self._characters,
+            level=self._level,
+            is_loose=is_loose,
+            original=self._schema,
+        )
+        unenforced = dict.fromkeys([*(pruned.unenforced if pruned else ()), *narrowed.unenforced])
+        return self._judged(narrowed.schema, tuple(unenforced))
+
+    def _judged(self, schema: Any, unenforced: tuple[tuple[str, str], ...]) -> _Candidate:
+        invalid, tried = count_invalid(schema, self._is_valid)
+        return _Candidate(schema, unenforced, invalid / tried)
+
+    def _repaired(self, candidate: _Candidate) -> _Candidate:
+        """Leave out optional parts whose instances are mostly invalid."""
+        deadline = process_time() + MAX_REPAIR_SECONDS
+        for _ in range(MAX_REPAIRS):
+            if process_time() > deadline:
+                break
+            choice = worst_choice(candidate.schema, self._is_valid, REPAIR_SAMPLES)
+            if choice is None:
+                break
+            repaired = self._judged(without_choice(candidate.schema, choice), candidate.unenforced)
+            if repaired.invalid > candidate.invalid:
+                break
+            candidate = repaired
+            if not candidate.invalid:
+                break
+        return candidate
+
+
+def _has_valid(candidates: list[_Candidate]) -> bool:
+    return any(not candidate.invalid for candidate in candidates)
 
 
 def prepare_passthrough(schema: Any) -> Any:
@@ -56,7 +207,10 @@ def prepare_passthrough(schema: Any) -> Any:
     Raises:
         SchemaError: The schema is rejected.
     """
-    check_schema(schema)
+    try:
+        check_schema(schema)
+    except (SchemaTooLargeError, SchemaUnsupportedError) as error:
+        return _prune_for_grammar(schema, error)
     if isinstance(schema, bool):
         schema = {} if schema else {"not": {}}
     try:
@@ -67,6 +221,19 @@ def prepare_passthrough(schema: Any) -> Any:
     with suppress(SchemaTooLargeError):
         check_satisfiable(schema)
     return plain
+
+
+def _prune_for_grammar(schema: Any, error: SchemaError) -> Any:
+    """Return as much of a schema over the limits as a model server takes.
+
+    Raises:
+        SchemaError: The schema is invalid, or `error`, as even little of it is too large.
+    """
+    check_original(schema)
+    for characters in PRUNED_CHARACTERS:
+        with suppress(SchemaTooLargeError, SchemaUnsupportedError):
+            return _Preparation(schema, characters, level=0).best("", is_in_hurry=False).schema
+    raise error
 
 
 def _narrow_for_grammar(schema: Any, error: SchemaError) -> Any:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urljoin
 
 from backend.json_schema.errors import SchemaError, SchemaInvalidError, SchemaUnsupportedError
 
@@ -89,7 +89,7 @@ def _unencoded(root: dict[str, Any]) -> Iterator[dict[str, Any]]:
         pending.extend(child for _, child in subschemas(schema))
         if isinstance(reference := schema.get("$ref"), str):
             with suppress(SchemaError):  # the validator says so too
-                pending.append(references.resolve(reference)[1])
+                pending.append(references.target(schema)[1])
             if _encode(reference) != reference:
                 yield schema
 
@@ -101,27 +101,53 @@ def _encode(reference: str) -> str:
 
 
 class References:
-    """Resolves the references within one schema."""
+    """Resolves the references within one schema, each by the base URI of the schema that has it."""
 
     def __init__(self, root: Any) -> None:
         self._root = root
-        self._resolved: dict[str, tuple[Path, Any]] = {}
-        self._anchors: dict[str, tuple[Path, Any]] | None = None
+        self._resolved: dict[tuple[str, str], tuple[Path, Any]] = {}
+        self._root_uri = _without_fragment(_own_id(root) or "")
+        self._index: _Index | None = None
 
-    def resolve(self, reference: str) -> tuple[Path, Any]:
-        """Return the path and the target of a reference: `#/a/b`, `#` or `#name`.
+    def target(self, schema: dict[str, Any]) -> tuple[Path, Any]:
+        """Return the path and the target of the `$ref` of a schema within the root.
 
         Raises:
             SchemaUnsupportedError: It points to another document.
             SchemaInvalidError: It has no target.
         """
-        if reference not in self._resolved:
-            self._resolved[reference] = self._find(reference)
-        return self._resolved[reference]
+        base = self._indexed.bases.get(id(schema), self._root_uri)
+        return self.resolve(schema["$ref"], base)
 
-    def _find(self, reference: str) -> tuple[Path, Any]:
+    def path(self, schema: dict[str, Any]) -> Path:
+        """Return the path of a schema within the root."""
+        return self._indexed.paths.get(id(schema), ())
+
+    def resolve(self, reference: str, base: str | None = None) -> tuple[Path, Any]:
+        """Return the path and the target of a reference: `#/a/b`, `#`, `#name` or `uri#/a`.
+
+        Raises:
+            SchemaUnsupportedError: It points to another document.
+            SchemaInvalidError: It has no target.
+        """
+        key = (self._root_uri if base is None else base, reference)
+        if key not in self._resolved:
+            self._resolved[key] = self._find(*key)
+        return self._resolved[key]
+
+    @property
+    def _indexed(self) -> "_Index":
+        if self._index is None:
+            self._index = _Index(self._root, self._root_uri)
+        return self._index
+
+    def _find(self, base: str, reference: str) -> tuple[Path, Any]:
         document, _, fragment = reference.partition("#")
-        if document and document != _base_uri(self._root):
+        uri = _join(base, document)
+        resource: tuple[Path, Any] | None = ((), self._root)
+        if uri != self._root_uri:
+            resource = self._indexed.resources.get(uri)
+        if resource is None:
             raise SchemaUnsupportedError(
                 f"{reference[:100]!r} refers to another document, which is not fetched. Copy its "
                 "target into $defs and refer to it as #/$defs/name."
@@ -129,37 +155,67 @@ class References:
         fragment = unquote(fragment)
         try:
             if fragment and not fragment.startswith("/"):
-                return self._find_anchors()[fragment]
-            return self._follow_pointer(fragment)
+                return self._indexed.anchors[uri, fragment]
+            return _follow_pointer(*resource, fragment)
         except LookupError:
             raise SchemaInvalidError(
                 f"The $ref {reference[:100]!r} has no target. Correct it or add the definition."
             ) from None
 
-    def _follow_pointer(self, pointer: str) -> tuple[Path, Any]:
-        steps = pointer.split("/")[1:]
-        path = tuple(step.replace("~1", "/").replace("~0", "~") for step in steps)
-        target = self._root
-        for step in path:
-            if isinstance(target, list) and step.isdecimal() and len(step) < 10:
-                target = target[int(step)]
-            elif isinstance(target, dict):
-                target = target[step]
-            else:
-                raise LookupError
-        return path, target
 
-    def _find_anchors(self) -> dict[str, tuple[Path, Any]]:
-        if self._anchors is None:
-            self._anchors = {}
-            pending: list[tuple[Path, Any]] = [((), self._root)]
-            while pending:
-                path, schema = pending.pop()
-                if isinstance(schema, dict):
-                    if anchor := _anchor(schema):
-                        self._anchors[anchor] = (path, schema)
-                    pending.extend((path + step, child) for step, child in subschemas(schema))
-        return self._anchors
+class _Index:
+    """The schemas of a document with a URI or an anchor; the path and base URI of each."""
+
+    def __init__(self, root: Any, root_uri: str) -> None:
+        self.resources: dict[str, tuple[Path, Any]] = {}
+        self.anchors: dict[tuple[str, str], tuple[Path, Any]] = {}
+        self.bases: dict[int, str] = {}
+        self.paths: dict[int, Path] = {}
+        pending: list[tuple[Path, Any, str]] = [((), root, root_uri)]
+        while pending:
+            path, schema, base = pending.pop()
+            if not isinstance(schema, dict):
+                continue
+            if path and (own_id := _own_id(schema)):
+                base = _join(base, _without_fragment(own_id))
+                self.resources.setdefault(base, (path, schema))
+            if anchor := _anchor(schema):
+                self.anchors[base, anchor] = (path, schema)
+            self.bases[id(schema)], self.paths[id(schema)] = base, path
+            pending.extend((path + step, child, base) for step, child in subschemas(schema))
+
+
+def _follow_pointer(start: Path, root: Any, pointer: str) -> tuple[Path, Any]:
+    steps = pointer.split("/")[1:]
+    path = tuple(step.replace("~1", "/").replace("~0", "~") for step in steps)
+    target = root
+    for step in path:
+        if isinstance(target, list) and step.isdecimal() and len(step) < 10:
+            target = target[int(step)]
+        elif isinstance(target, dict):
+            target = target[step]
+        else:
+            raise LookupError
+    return start + path, target
+
+
+def _own_id(schema: Any) -> str | None:
+    """Return the URI that a schema gives itself, unless that is only an anchor."""
+    if not isinstance(schema, dict):
+        return None
+    uri = schema.get("$id", schema.get("id"))
+    return uri if isinstance(uri, str) and not uri.startswith("#") else None
+
+
+def _without_fragment(uri: str) -> str:
+    return uri.partition("#")[0]
+
+
+def _join(base: str, uri: str) -> str:
+    try:
+        return urljoin(base, uri)
+    except ValueError:  # not a URI
+        return uri
 
 
 def _anchor(schema: dict[str, Any]) -> str | None:
@@ -169,8 +225,3 @@ def _anchor(schema: dict[str, Any]) -> str | None:
         if isinstance(uri := schema.get(keyword), str) and uri.startswith("#"):
             return uri[1:]
     return None
-
-
-def _base_uri(root: Any) -> Any:
-    uri = root.get("$id", root.get("id")) if isinstance(root, dict) else None
-    return uri.removesuffix("#") if isinstance(uri, str) else None

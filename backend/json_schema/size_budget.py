@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import Self
 
+CHARACTERS_PER_TOKEN = 2  # a token of JSON has at least as many, as a rule
+
 
 @dataclass(frozen=True)
 class SizeBudget:

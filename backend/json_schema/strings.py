@@ -5,6 +5,7 @@ from typing import Any
 from backend.json_schema.formats import ENCODINGS, FORMATS
 from backend.json_schema.regex_cost import MAX_OPTIONAL, pattern_cost
 from backend.json_schema.regex_narrow import UnsupportedPatternError, narrow_pattern
+from backend.json_schema.regex_sampling import verified_examples
 
 MAX_PATTERN_LENGTH = 256  # characters of a match
 MIN_PATTERN_LENGTH = 16  # a match cut shorter makes no sense
@@ -24,6 +25,8 @@ def narrow_string(schema: Schema, budget: int) -> tuple[Schema, int, list[str]] 
     for keyword, pattern in _patterns(schemas):
         if narrowed is None:
             narrowed = _by_pattern(pattern, schema, _length_limit(keyword, budget))
+            if narrowed is None and keyword == "pattern":
+                narrowed = _by_examples(pattern, schema, budget)
             if narrowed is not None:
                 continue
         unenforced.append(keyword)
@@ -60,6 +63,13 @@ def _by_pattern(pattern: str, schema: Schema, limit: int) -> tuple[Schema, int] 
         if pattern_cost(narrower).optional <= MAX_OPTIONAL:
             return {"type": "string", "pattern": narrower}, length + 2
     return None
+
+
+def _by_examples(pattern: str, schema: Schema, budget: int) -> tuple[Schema, int] | None:
+    """Return an enum of strings that match a pattern which no grammar can express."""
+    minimum, maximum = schema.get("minLength", 0), schema.get("maxLength", MAX_PATTERN_LENGTH)
+    examples = verified_examples(pattern, minimum, min(max(budget, MIN_PATTERN_LENGTH), maximum))
+    return ({"enum": examples}, max(map(len, examples)) + 2) if examples else None
 
 
 def _by_length(schema: Schema, budget: int) -> tuple[Schema, int] | None:

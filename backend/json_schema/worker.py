@@ -11,6 +11,7 @@ a Ctrl-C in the terminal it returns a call's result to the next caller.
 import asyncio
 import importlib
 import pickle
+import resource
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
@@ -19,7 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, ParamSpec, TypeVar
 
-from backend.json_schema.errors import SchemaTooLargeError, SchemaUnsupportedError
+from backend.json_schema.errors import SchemaCrashError, SchemaTimeoutError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 COMMAND = (sys.executable, "-m", "backend.json_schema.worker")
@@ -27,6 +28,7 @@ START_SECONDS = 20.0  # imports take seconds on a busy machine
 ORPHAN_SECONDS = 60  # only a call whose parent died runs this long
 MAX_WAITING = 64
 LENGTH_BYTES = 4
+MAX_DATA_BYTES = 160 * 1024 * 1024  # of which a worker has about 30 when it has started
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -51,13 +53,15 @@ class WorkerPool:
         for process in self._processes:
             self._idle.put_nowait(process)
         self._calls = set[asyncio.Task[Any]]()
+        self._restarts = set[asyncio.Task[None]]()
+        self._is_closed = False
 
     async def run(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Call a module-level function in a worker; return its result or raise its exception.
 
         Raises:
-            SchemaTooLargeError: The call took too long.
-            SchemaUnsupportedError: The worker process died.
+            SchemaTimeoutError: The call took too long.
+            SchemaCrashError: The worker process died.
             WorkerBusyError: Too many calls are waiting.
             WorkerUnavailableError: No worker process starts.
         """
@@ -74,9 +78,10 @@ class WorkerPool:
 
     async def close(self) -> None:
         """Kill all worker processes, busy ones too."""
-        for call in self._calls:
-            call.cancel()
-        await asyncio.gather(*self._calls, return_exceptions=True)
+        self._is_closed = True
+        for task in (tasks := [*self._calls, *self._restarts]):
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         for process in self._processes:
             await process.kill()
 
@@ -84,12 +89,21 @@ class WorkerPool:
         process = await self._idle.get()
         try:
             await process.start()
-            return await process.call(call)
+            result = await process.call(call)
         except BaseException:
             await process.kill()
+            if not self._is_closed:
+                self._restarts.add(restart := asyncio.create_task(self._restart(process)))
+                restart.add_done_callback(self._restarts.discard)
             raise
-        finally:
-            self._idle.put_nowait(process)
+        self._idle.put_nowait(process)
+        return result
+
+    async def _restart(self, process: "_WorkerProcess") -> None:
+        """Start a process again, so that the next call does not wait for that."""
+        with suppress(WorkerUnavailableError):  # the next call tries again, and says so
+            await process.start()
+        self._idle.put_nowait(process)
 
     def _discard(self, call: asyncio.Task[Any]) -> None:
         self._calls.discard(call)
@@ -137,11 +151,11 @@ class _WorkerProcess:
                 length = int.from_bytes(await results.readexactly(LENGTH_BYTES))
                 result = await results.readexactly(length)
         except TimeoutError:
-            raise SchemaTooLargeError(
+            raise SchemaTimeoutError(
                 "Checking the schema takes too long. Make it smaller or simpler."
             ) from None
         except (asyncio.IncompleteReadError, ConnectionError):
-            raise SchemaUnsupportedError(
+            raise SchemaCrashError(
                 "The schema cannot be checked. Make it smaller or simpler."
             ) from None
         return pickle.loads(result)  # type: ignore[no-any-return]  # noqa: S301
@@ -162,6 +176,8 @@ class _WorkerProcess:
 
 def _serve(calls: BinaryIO, results: BinaryIO) -> None:
     importlib.import_module("backend.json_schema.prepare")  # not in the first call's time
+    if sys.platform == "linux":  # elsewhere the limit has no effect
+        resource.setrlimit(resource.RLIMIT_DATA, (MAX_DATA_BYTES, MAX_DATA_BYTES))
     message = b""
     while True:
         results.write(_with_length(message))

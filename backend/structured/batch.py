@@ -20,13 +20,12 @@ from backend.errors import (
     SmolChatError,
 )
 from backend.model_server.answers.sse import DONE
-from backend.protocol import ExtensionOptions
+from backend.protocol import ExtensionOptions, StructuredExtensionOptions
 from backend.state import AppState
 from backend.structured.generator import GenerationSpec, StructuredGenerator
 from backend.structured.protocol import StructuredRequest, StructuredResponse, Unenforced, Usage
-from backend.structured.target_schema import TargetSchema
+from backend.structured.target_schema import TargetSchema, prompt_text
 
-CHARACTERS_PER_TOKEN = 2  # a token of JSON has at least as many, as a rule
 MAX_PARALLEL = 4  # answers of one request that are generated at once
 EVENT_QUEUE_SIZE = 4  # while so many events wait for the reader, nothing more is generated
 
@@ -45,10 +44,14 @@ class StructuredBatch:
         self._is_stream = bool(body.get("stream"))
         fields = {name: value for name, value in body.items() if name not in _OWN_FIELDS}
         self._body = fields | {"stream": True}
-        self._options = request.smolchat or ExtensionOptions()
+        self._options = request.smolchat or StructuredExtensionOptions()
         self._max_tokens = token_limit(body) or state.settings.max_tokens
+        uses_mentions = self._options.fields == "mentioned"
         self._schema = TargetSchema(
-            request, state.schema_workers, characters=self._max_tokens * CHARACTERS_PER_TOKEN
+            request,
+            state.schema_workers,
+            max_tokens=self._max_tokens,
+            prompt=prompt_text(fields["messages"]) if uses_mentions else "",
         )
         self._state = state
         self._has_grammar: bool | None = None
@@ -217,6 +220,9 @@ class StructuredBatch:
                 _sum([usage.completion_tokens for usage in usages]),
             ),
             unenforced=Unenforced.of(unenforced),
+            mentioned=list(
+                dict.fromkeys(name for each in self._generators for name in each.mentioned)
+            ),
             has_grammar=self._has_grammar,
             smolchat=answers[0].smolchat,
         )

@@ -71,6 +71,11 @@ class StructuredGenerator:
         """The pointers and keywords that only validation enforced."""
         return self._prepared.unenforced if self._prepared else []
 
+    @property
+    def mentioned(self) -> list[str]:
+        """The optional properties that were required, as the messages mention them."""
+        return self._prepared.mentioned if self._prepared else []
+
     async def stream(
         self, start_completion: StartCompletion, slot: QueueSlot
     ) -> AsyncGenerator[dict[str, Any]]:

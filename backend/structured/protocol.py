@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validat
 
 from backend.completions.receipt import Receipt
 from backend.json_schema.validator import ValidationIssue
-from backend.protocol import CompletionRequest
+from backend.protocol import CompletionRequest, StructuredExtensionOptions
 from backend.structured.response_types import RESPONSE_TYPES
 
 MAX_ANSWERS = 16
@@ -72,6 +72,7 @@ class StructuredRequest(CompletionRequest):
     response_type: Annotated[
         str | None, Field(description="The name of a registered type, instead of a schema.")
     ] = None
+    smolchat: StructuredExtensionOptions | None = None
 
     @model_validator(mode="after")
     def _exactly_one_schema(self) -> Self:
@@ -164,6 +165,13 @@ class StructuredResponse(BaseModel):
     unenforced: Annotated[
         list[Unenforced],
         Field(description="The keywords that only validation enforced, for any of the answers."),
+    ]
+    mentioned: Annotated[
+        list[str],
+        Field(
+            description="The optional properties of the root that the messages mention, and that "
+            "were therefore required."
+        ),
     ]
     has_grammar: Annotated[
         bool | None,

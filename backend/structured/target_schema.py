@@ -5,9 +5,11 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from backend.completions.schema_check import run_in_schema_worker
+from backend.completions.schema_check import map_schema_errors
+from backend.json_schema.errors import SchemaCrashError, SchemaTimeoutError
 from backend.json_schema.prepare import PreparedSchema, prepare
 from backend.json_schema.references import json_pointer
+from backend.json_schema.size_budget import CHARACTERS_PER_TOKEN
 from backend.json_schema.validator import SchemaValidator, ValidationIssue, ValidationResult
 from backend.json_schema.worker import WorkerPool
 from backend.structured.protocol import StructuredRequest
@@ -17,10 +19,15 @@ from backend.structured.response_types import RESPONSE_TYPES
 class TargetSchema:
     """A JSON Schema, with the Pydantic model that it comes from if that is a registered type."""
 
-    def __init__(self, request: StructuredRequest, workers: WorkerPool, *, characters: int) -> None:
+    def __init__(
+        self, request: StructuredRequest, workers: WorkerPool, *, max_tokens: int, prompt: str
+    ) -> None:
+        """Accept the text whose mentions of properties count; none does if it is empty."""
         self.name, self._schema, self._model = _requested_schema(request)
         self._workers = workers
-        self._characters = characters
+        self._characters = max_tokens * CHARACTERS_PER_TOKEN
+        self._prompt = prompt
+        self._is_in_hurry = False
         self._prepared: dict[int, PreparedSchema] = {}  # by level
         self._preparing = asyncio.Lock()
         self._validator: SchemaValidator | None = None
@@ -33,10 +40,19 @@ class TargetSchema:
         """
         async with self._preparing:
             if level not in self._prepared:
-                self._prepared[level] = await run_in_schema_worker(
-                    self._workers, "response_format", prepare, self._schema, self._characters, level
-                )
+                with map_schema_errors("response_format"):
+                    self._prepared[level] = await self._prepare(level)
         return self._prepared[level]
+
+    async def _prepare(self, level: int) -> PreparedSchema:
+        arguments = (self._schema, self._characters, level, self._prompt)
+        try:
+            return await self._workers.run(prepare, *arguments, is_in_hurry=self._is_in_hurry)
+        except (SchemaCrashError, SchemaTimeoutError):
+            if self._is_in_hurry:
+                raise
+            self._is_in_hurry = True
+            return await self._workers.run(prepare, *arguments, is_in_hurry=True)
 
     def validate(self, text: str) -> ValidationResult:
         """Validate an answer against the schema that was asked for."""
@@ -56,6 +72,17 @@ class TargetSchema:
                 ]
             )
         return result
+
+
+def prompt_text(messages: list[dict[str, Any]]) -> str:
+    """Return what the user wrote, the latest first."""
+    texts = []
+    for message in reversed(messages):
+        if message.get("role") == "user":
+            content = message.get("content")
+            parts = content if isinstance(content, list) else [{"text": content}]
+            texts += [part["text"] for part in parts if isinstance(part.get("text"), str)]
+    return "\n".join(texts)
 
 
 def _requested_schema(

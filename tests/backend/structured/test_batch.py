@@ -193,7 +193,9 @@ class CountingWorkerPool(WorkerPool):
 @pytest.mark.anyio
 async def test_schema_is_narrowed_once_per_level() -> None:
     workers = CountingWorkerPool()
-    target = TargetSchema(StructuredRequest(**structured_request()), workers, characters=200)
+    target = TargetSchema(
+        StructuredRequest(**structured_request()), workers, max_tokens=100, prompt=""
+    )
     prepared = await asyncio.gather(*(target.prepare(level) for level in (0, 0, 1, 0, 1)))
     await workers.close()
     assert workers.calls == 2
