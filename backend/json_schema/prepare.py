@@ -11,6 +11,7 @@ import jsonschema_rs
 from backend.json_schema.errors import (
     SchemaError,
     SchemaTooLargeError,
+    SchemaUnsatisfiableError,
     SchemaUnsupportedError,
 )
 from backend.json_schema.grammar_cost import check_grammar_cost
@@ -126,10 +127,7 @@ class _Preparation:
                 candidates.append(self._narrow(self._schema))
             except SchemaError as error:
                 errors.append(error)
-        if not candidates:
-            too_large = SchemaTooLargeError("Checking the schema takes too long. Make it simpler.")
-            raise next((error for error in errors if error.tokens), (errors or [too_large])[-1])
-        return min(candidates, key=lambda candidate: candidate.invalid)
+        return _choose(candidates, errors)
 
     def _pruned(self, pruned: PrunedSchema) -> _Candidate:
         """Narrow a pruned schema; require what the prompt mentions if that is no less valid."""
@@ -191,6 +189,21 @@ class _Preparation:
             if not candidate.invalid:
                 break
         return candidate
+
+
+def _choose(candidates: list[_Candidate], errors: list[SchemaError]) -> _Candidate:
+    """Return the candidate with the fewest invalid instances.
+
+    Raises:
+        SchemaError: There is none, or none with a valid instance, and no value is valid.
+    """
+    if not candidates:
+        too_large = SchemaTooLargeError("Checking the schema takes too long. Make it simpler.")
+        raise next((error for error in errors if error.tokens), (errors or [too_large])[-1])
+    best = min(candidates, key=lambda candidate: candidate.invalid)
+    if best.invalid == 1 and errors and isinstance(errors[-1], SchemaUnsatisfiableError):
+        raise errors[-1]
+    return best
 
 
 def _has_valid(candidates: list[_Candidate]) -> bool:
