@@ -15,7 +15,7 @@ from backend.json_schema.errors import (
     SchemaTooLargeError,
     SchemaUnsupportedError,
 )
-from backend.json_schema.expansion import max_applied_subschemas
+from backend.json_schema.expansion import MAX_EXPANDED, max_applied_subschemas
 from backend.json_schema.references import (
     Path,
     References,
@@ -55,9 +55,7 @@ def check_schema(schema: Any) -> None:
         SchemaUnsupportedError: It refers to another document, or to itself without end.
         SchemaTooLargeError: It exceeds a limit.
     """
-    _check_limits(schema)
-    if isinstance(schema, dict):
-        _check_metaschema(encode_references(schema))
+    _check(schema, is_original=False)
 
 
 def check_original(schema: Any) -> int:
@@ -70,25 +68,19 @@ def check_original(schema: Any) -> int:
         SchemaUnsupportedError: It refers to another document, or to itself without end.
         SchemaTooLargeError: It exceeds a limit.
     """
+    return _check(schema, is_original=True)
+
+
+def _check(schema: Any, *, is_original: bool) -> int:
     if isinstance(schema, bool):
         return 1
     if not isinstance(schema, dict):
         raise SchemaInvalidError(_NOT_A_SCHEMA)
-    _check_size(schema, MAX_ORIGINAL_BYTES)
-    _SchemaWalker(schema, is_original=True).check_all()
-    max_applied = max_applied_subschemas(schema, inf)
+    _check_size(schema, MAX_ORIGINAL_BYTES if is_original else MAX_BYTES)
+    _SchemaWalker(schema, is_original=is_original).check_all()
+    max_applied = max_applied_subschemas(schema, inf if is_original else MAX_EXPANDED)
     _check_metaschema(encode_references(schema))
     return max_applied
-
-
-def _check_limits(schema: Any) -> None:
-    if isinstance(schema, bool):
-        return
-    if not isinstance(schema, dict):
-        raise SchemaInvalidError(_NOT_A_SCHEMA)
-    _check_size(schema, MAX_BYTES)
-    _SchemaWalker(schema).check_all()
-    max_applied_subschemas(schema)
 
 
 def _check_size(schema: dict[str, Any], limit: int) -> None:
@@ -105,7 +97,7 @@ def _check_size(schema: dict[str, Any], limit: int) -> None:
 class _SchemaWalker:
     """Visits every schema once, including those that only a reference reaches."""
 
-    def __init__(self, root: dict[str, Any], *, is_original: bool = False) -> None:
+    def __init__(self, root: dict[str, Any], *, is_original: bool) -> None:
         self._root = root
         self._is_original = is_original
         self._max_depth = MAX_ORIGINAL_DEPTH if is_original else MAX_DEPTH

@@ -15,11 +15,13 @@ from jsonschema_rs.canonical import CanonicalizationError, Containment
 
 from backend.json_schema.errors import SchemaTooLargeError
 from backend.json_schema.references import (
+    ANNOTATIONS,
     SCHEMA_KEYWORDS,
     SCHEMA_LIST_KEYWORDS,
     SCHEMA_MAP_KEYWORDS,
     Path,
     References,
+    is_old_draft,
     json_pointer,
     subschemas,
 )
@@ -28,27 +30,6 @@ PropertyPath = tuple[str, ...]  # names of nested properties
 
 MAX_NODES = 20_000
 _RECURSIVE_PREFIX = "#/$defs/"
-_OLD_DRAFTS = ("draft-04", "draft-06", "draft-07")  # they ignore all keywords beside a $ref
-_ANNOTATIONS = frozenset(
-    [
-        "$anchor",
-        "$comment",
-        "$defs",
-        "$id",
-        "$schema",
-        "$vocabulary",
-        "contentSchema",
-        "default",
-        "definitions",
-        "deprecated",
-        "description",
-        "examples",
-        "id",
-        "readOnly",
-        "title",
-        "writeOnly",
-    ]
-)
 
 
 class NormalizedSchema:
@@ -60,7 +41,7 @@ class NormalizedSchema:
         self._references = References(schema)
         dialect = self._original.get("$schema") if isinstance(self._original, dict) else None
         self._dialect = {"$schema": dialect} if isinstance(dialect, str) else {}
-        self._is_old_draft = any(draft in str(dialect) for draft in _OLD_DRAFTS)
+        self._is_old_draft = is_old_draft(dialect)
         self._node_count = 0
         self._recursive_names: dict[Path, str] = {}
         self._recursive_defs: dict[str, Any] = {}
@@ -187,14 +168,14 @@ class NormalizedSchema:
         else:
             inlined = self._inline_references(target, (*targets, target_path), path)
         siblings = {keyword: value for keyword, value in schema.items() if keyword != "$ref"}
-        if self._is_old_draft or not siblings.keys() - _ANNOTATIONS:
+        if self._is_old_draft or not siblings.keys() - ANNOTATIONS:
             return inlined
         return {"allOf": [inlined, self._inline_children(siblings, targets, path)]}
 
     def _inline_children(self, schema: Any, targets: tuple[Path, ...], path: PropertyPath) -> Any:
         result: dict[str, Any] = {}
         for keyword, value in schema.items():
-            if keyword in _ANNOTATIONS:
+            if keyword in ANNOTATIONS:
                 continue
             if keyword == "properties" and isinstance(value, dict):
                 result[keyword] = self._inline_properties(value, targets, path)

@@ -45,7 +45,9 @@ class ObjectProperties:
     def property_schema(self, name: str) -> Any:
         """Return the conjunction of the schemas that apply to a property."""
         schemas = [self._properties[name]] if name in self._properties else []
-        schemas += [schema for pattern, schema in self._patterns.items() if _matches(pattern, name)]
+        schemas += [
+            schema for pattern, schema in self._patterns.items() if matches_pattern(pattern, name)
+        ]
         if not schemas:
             return self._schema.get("additionalProperties", True)
         return (
@@ -105,5 +107,6 @@ class ObjectProperties:
         return patterns
 
 
-def _matches(pattern: str, name: str) -> bool:
+def matches_pattern(pattern: str, name: str) -> bool:
+    """Return True if a name matches one of `patternProperties`."""
     return bool(jsonschema_rs.is_valid({"pattern": pattern}, name))

@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from time import process_time
 from typing import Any
 
-import jsonschema_rs
-
 from backend.json_schema.errors import (
     SchemaError,
     SchemaTooLargeError,
@@ -22,8 +20,8 @@ from backend.json_schema.prompt import build_instruction
 from backend.json_schema.pruning.mentions import Mentions
 from backend.json_schema.pruning.prune import PrunedSchema, Pruner
 from backend.json_schema.pruning.rules import PRUNE_BUDGETS, CannotPruneError
-from backend.json_schema.references import encode_references
-from backend.json_schema.sampling import count_invalid, without_choice, worst_choice
+from backend.json_schema.sampling import invalid_share, without_choice, worst_choice
+from backend.json_schema.validator import build_validator
 
 # The lengths to which a schema is narrowed that a model server cannot take as it is.
 PASSTHROUGH_CHARACTERS = (100_000, 10_000, 3_000, 1_000)
@@ -35,7 +33,6 @@ MAX_SEARCH_SECONDS = 0.3  # for a candidate without invalid instances, if there 
 MAX_REPAIR_SECONDS = 0.25
 MAX_REPAIRS = 8  # optional parts that are left out as their instances are invalid
 REPAIR_SAMPLES = 48
-_Judge = Callable[[Any], bool]
 
 
 @dataclass(frozen=True)
@@ -92,9 +89,7 @@ class _Preparation:
         self._schema = schema
         self._characters = characters
         self._level = level
-        encoded = encode_references(schema) if isinstance(schema, dict) else schema
-        validator = jsonschema_rs.validator_for(encoded, validate_formats=True, offline=True)
-        self._is_valid: _Judge = validator.is_valid
+        self._is_valid: Callable[[Any], bool] = build_validator(schema).is_valid
 
     def best(self, prompt: str, *, is_in_hurry: bool) -> _Candidate:
         """Return the first candidate without an invalid instance, else the best one.
@@ -147,7 +142,7 @@ class _Preparation:
 
     def _narrow(self, schema: Any, pruned: PrunedSchema | None = None) -> _Candidate:
         candidate = self._narrow_once(schema, pruned)
-        if candidate.invalid:
+        if candidate.invalid and self._level == 0:  # the other levels are strict themselves
             with suppress(SchemaError):
                 strict = self._narrow_once(schema, pruned, is_loose=False)
                 candidate = min(candidate, strict, key=lambda each: each.invalid)
@@ -170,8 +165,7 @@ class _Preparation:
         return self._judged(narrowed.schema, tuple(unenforced))
 
     def _judged(self, schema: Any, unenforced: tuple[tuple[str, str], ...]) -> _Candidate:
-        invalid, tried = count_invalid(schema, self._is_valid)
-        return _Candidate(schema, unenforced, invalid / tried)
+        return _Candidate(schema, unenforced, invalid_share(schema, self._is_valid))
 
     def _repaired(self, candidate: _Candidate) -> _Candidate:
         """Leave out optional parts whose instances are mostly invalid."""

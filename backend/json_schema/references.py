@@ -39,6 +39,29 @@ IN_PLACE_APPLICATORS = frozenset(
     ["allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependencies", "dependentSchemas"]
 )
 
+# Keywords that allow and forbid no value.
+ANNOTATIONS = frozenset(
+    [
+        "$anchor",
+        "$comment",
+        "$defs",
+        "$id",
+        "$schema",
+        "$vocabulary",
+        "contentSchema",
+        "default",
+        "definitions",
+        "deprecated",
+        "description",
+        "examples",
+        "id",
+        "readOnly",
+        "title",
+        "writeOnly",
+    ]
+)
+_OLD_DRAFTS = ("draft-04", "draft-06", "draft-07")
+
 # Besides letters, digits and "_.-~" (RFC 3986).
 _FRAGMENT_CHARACTERS = "%/?:@!$&'()*+,;="
 
@@ -48,6 +71,11 @@ Path = tuple[str, ...]
 def json_pointer(path: Iterable[str | int]) -> str:
     """Format a path as a JSON pointer."""
     return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
+
+
+def is_old_draft(dialect: Any) -> bool:
+    """Return True for a `$schema` whose drafts ignore all keywords beside a `$ref`."""
+    return any(draft in str(dialect) for draft in _OLD_DRAFTS)
 
 
 def subschemas(schema: dict[str, Any]) -> Iterator[tuple[Path, Any]]:

@@ -81,19 +81,17 @@ class Sampler:
         return (_WORD * (number // len(_WORD) + 1))[:number]
 
 
-def count_invalid(
-    schema: Schema, is_valid: Callable[[Any], bool], samples: int = SAMPLES
-) -> tuple[int, int]:
-    """Return how many random instances of a narrowed schema are not valid, and how many were tried.
+def invalid_share(schema: Schema, is_valid: Callable[[Any], bool]) -> float:
+    """Return which share of random instances of a narrowed schema is not valid.
 
     It stops early when the time is up.
     """
     sampler, invalid, tried = Sampler(seed=1), 0, 0
     deadline = process_time() + MAX_SECONDS
-    while tried < samples and (tried == 0 or process_time() < deadline):
+    while tried < SAMPLES and (tried == 0 or process_time() < deadline):
         invalid += not is_valid(sampler.instance(schema))
         tried += 1
-    return invalid, tried
+    return invalid / tried
 
 
 def worst_choice(schema: Schema, is_valid: Callable[[Any], bool], samples: int) -> Choice | None:

@@ -47,11 +47,7 @@ class SchemaValidator:
 
     def __init__(self, schema: Any, max_applied: int | None = None) -> None:
         """Accept a checked schema, and its max_applied_subschemas if already computed."""
-        self._validator = jsonschema_rs.validator_for(
-            encode_references(schema) if isinstance(schema, dict) else schema,
-            validate_formats=True,
-            offline=True,
-        )
+        self._validator = build_validator(schema)
         self._max_applied = max_applied_subschemas(schema) if max_applied is None else max_applied
 
     def validate(self, text: str) -> ValidationResult:
@@ -77,6 +73,15 @@ class SchemaValidator:
         except jsonschema_rs.ValidationError as error:
             return [_issue(error)]
         return []
+
+
+def build_validator(schema: Any) -> jsonschema_rs.Validator:
+    """Return a validator of a checked schema, formats included."""
+    return jsonschema_rs.validator_for(
+        encode_references(schema) if isinstance(schema, dict) else schema,
+        validate_formats=True,
+        offline=True,
+    )
 
 
 def parse_partial(text: str) -> Any:

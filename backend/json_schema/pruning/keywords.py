@@ -1,11 +1,11 @@
 """Read the keywords of a schema that may be anything."""
 
 import json
-import re
 from collections.abc import Iterator
 from typing import Any
 
-import jsonschema_rs
+from backend.json_schema.objects import matches_pattern
+from backend.json_values import as_dict, as_dict_list
 
 Schema = dict[str, Any]
 
@@ -30,11 +30,11 @@ OBJECT_KEYWORDS = frozenset(
 def property_schemas(schema: Schema, name: str) -> Iterator[Any]:
     """Yield the schemas that a schema itself has for a property."""
     is_listed = False
-    if name in (properties := map_of(schema, "properties")):
+    if name in (properties := as_dict(schema.get("properties"))):
         is_listed = True
         yield properties[name]
-    for pattern, child in map_of(schema, "patternProperties").items():
-        if _matches(pattern, name):
+    for pattern, child in as_dict(schema.get("patternProperties")).items():
+        if matches_pattern(pattern, name):
             is_listed = True
             yield child
     if not is_listed and isinstance(schema.get("additionalProperties"), bool | dict):
@@ -58,7 +58,7 @@ def are_disjoint(options: list[Any]) -> bool:
 def _have_different_values(options: list[Schema], name: str) -> bool:
     values: list[str] = []
     for option in options:
-        child = map_of(option, "properties").get(name)
+        child = as_dict(option.get("properties")).get(name)
         if not isinstance(child, dict) or not child.keys() & {"const", "enum"}:
             return False
         enum = [child["const"]] if "const" in child else child["enum"]
@@ -69,13 +69,13 @@ def _have_different_values(options: list[Schema], name: str) -> bool:
 def dependent_names(schema: Schema, name: str) -> list[str]:
     names = []
     for keyword in ("dependentRequired", "dependencies"):
-        names += names_of(map_of(schema, keyword).get(name))
+        names += names_of(as_dict(schema.get(keyword)).get(name))
     return names
 
 
 def object_values(schema: Schema) -> list[dict[str, Any]]:
     values = schema.get("enum") if isinstance(schema.get("enum"), list) else [schema.get("const")]
-    return dicts_of(values)
+    return as_dict_list(values)
 
 
 def value_names(schema: Schema) -> list[str]:
@@ -84,26 +84,11 @@ def value_names(schema: Schema) -> list[str]:
 
 
 def item_schemas(value: Any) -> list[Schema]:
-    return dicts_of(value if isinstance(value, list) else [value])
-
-
-def _matches(pattern: str, name: str) -> bool:
-    if re.fullmatch(r"[\w^$-]*", pattern):  # most patterns are plain prefixes, or catch all
-        return bool(re.search(pattern, name))
-    return bool(jsonschema_rs.is_valid({"pattern": pattern}, name))
-
-
-def map_of(schema: Schema, keyword: str) -> dict[str, Any]:
-    value = schema.get(keyword)
-    return value if isinstance(value, dict) else {}
+    return as_dict_list(value if isinstance(value, list) else [value])
 
 
 def names_of(value: Any) -> list[str]:
     return [name for name in value if isinstance(name, str)] if isinstance(value, list) else []
-
-
-def dicts_of(values: Any) -> list[dict[str, Any]]:
-    return [value for value in values or () if isinstance(value, dict)]
 
 
 def without(schema: Schema, keyword: str) -> Schema:

@@ -77,8 +77,7 @@ class Mentions:
             return STRONG
         strength = NONE
         for keyword in ("title", "description"):
-            text = str(schema.get(keyword, ""))[:MAX_DESCRIPTION_CHARACTERS]
-            words = {_stem(word) for word in _split(text)} - _STOP_STEMS
+            words = _content_stems(str(schema.get(keyword, "")))
             known = words & self._words
             if known and len(known) * 2 >= len(words):
                 return STRONG
@@ -91,16 +90,13 @@ class Mentions:
 
     def _has_phrase(self, value: str) -> bool:
         words = _split(value)
-        return (
-            bool(words)
-            and re.search(
-                rf"(?<!\w){'[^a-z0-9]*'.join(map(re.escape, words))}s?(?!\w)", self._prompt
-            )
-            is not None
-        )
+        if not words or not self._prompt:
+            return False
+        phrase = "[^a-z0-9]*".join(map(re.escape, words))
+        return re.search(rf"(?<!\w){phrase}s?(?!\w)", self._prompt) is not None
 
     def _known_share(self, text: str) -> float:
-        words = {_stem(word) for word in _split(text[:MAX_DESCRIPTION_CHARACTERS])} - _STOP_STEMS
+        words = _content_stems(text)
         return len(words & self._words) / len(words) if words else 0.0
 
 
@@ -117,6 +113,10 @@ def _fold(text: str) -> str:
     """Return a text without case and accents, so that `Größe` is `grosse`."""
     decomposed = unicodedata.normalize("NFKD", text.casefold())
     return "".join(char for char in decomposed if not unicodedata.combining(char))
+
+
+def _content_stems(text: str) -> set[str]:
+    return {_stem(word) for word in _split(text[:MAX_DESCRIPTION_CHARACTERS])} - _STOP_STEMS
 
 
 @lru_cache(maxsize=10_000)

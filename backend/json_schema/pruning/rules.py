@@ -7,11 +7,10 @@ from typing import Any
 from backend.json_schema.pruning.keywords import Schema, without
 from backend.json_schema.pruning.mentions import Mentions
 from backend.json_schema.pruning.shortest import ShortestLengths
-from backend.json_schema.references import References, json_pointer
+from backend.json_schema.references import References, is_old_draft, json_pointer
 
 MAX_VISITED = 8_000  # schemas; as many may be written
 MAX_AT_PLACE = 3_000
-OLD_DRAFTS = ("draft-04", "draft-06", "draft-07")  # they ignore all keywords beside a $ref
 
 
 class CannotPruneError(Exception):
@@ -56,7 +55,6 @@ class Place:
     applied: list[Applied] = field(default_factory=list)
     names: "dict[str, Place]" = field(default_factory=dict)
     items: "Place | None" = None
-    others: "Place | None" = None  # properties whose names the schema does not list
     wanted: set[int] = field(default_factory=set)  # schemas whose required names are kept
     declared: dict[str, None] = field(default_factory=dict)
     has_object: bool = False  # some schema says something about properties
@@ -78,9 +76,9 @@ class Rules:
         self.shortest = shortest
         self.mentions = mentions
         self.budget = budget
-        self.is_old_draft = any(draft in str(root.get("$schema")) for draft in OLD_DRAFTS)
+        self.is_old_draft = is_old_draft(root.get("$schema"))
         self.unenforced: dict[tuple[str, str], None] = {}
-        self._alternatives: dict[tuple[int, str], list[Any]] = {}
+        self._alternatives: dict[int, list[Any]] = {}  # by the id of all of them
 
     def parts(self, schema: Schema) -> tuple[Schema | None, Schema]:
         """Return the target of a schema's reference, or None, and what applies besides it."""
@@ -95,7 +93,7 @@ class Rules:
         options: list[Any] = schema[keyword]
         if not is_positive or len(options) <= self.budget.alternatives:
             return options
-        key = (id(options), keyword)
+        key = id(options)
         if key not in self._alternatives:
             ranked = sorted(options, key=self._rank)[: self.budget.alternatives]
             ids = set(map(id, ranked))

@@ -6,6 +6,7 @@ from math import inf
 from typing import Any
 
 from backend.json_schema.references import References, subschemas
+from backend.json_values import as_dict
 
 PROPERTY_CHARACTERS = 6  # quotes, colon, comma and the whitespace that a model writes
 _ANY = 1  # a digit
@@ -76,8 +77,7 @@ class ShortestLengths:
         return _SCALARS.get(name, _ANY)
 
     def _object(self, schema: dict[str, Any]) -> float:
-        properties = schema.get("properties")
-        properties = properties if isinstance(properties, dict) else {}
+        properties = as_dict(schema.get("properties"))
         return 2 + sum(
             len(str(name)) + PROPERTY_CHARACTERS + self.of(properties.get(name, True))
             for name in _list(schema.get("required"))

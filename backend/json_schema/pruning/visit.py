@@ -14,9 +14,7 @@ from backend.json_schema.pruning.keywords import (
     OBJECT_KEYWORDS,
     Schema,
     dependent_names,
-    dicts_of,
     item_schemas,
-    map_of,
     names_of,
     object_values,
     property_schemas,
@@ -25,8 +23,10 @@ from backend.json_schema.pruning.keywords import (
 from backend.json_schema.pruning.mentions import NONE, STRONG, WEAK
 from backend.json_schema.pruning.rules import MAX_AT_PLACE, MAX_VISITED, Applied, Place, Rules
 from backend.json_schema.pruning.shortest import PROPERTY_CHARACTERS
+from backend.json_values import as_dict, as_dict_list
 
-MAX_DEPTH = 24  # of places
+MAX_DEPTH = 24  # of optional places
+MAX_REQUIRED_DEPTH = 96
 
 
 class Visit:
@@ -48,11 +48,11 @@ class Visit:
         order_names(place)
         return place
 
-    def child(self, place: Place, name: str) -> list[Any]:
-        """Return the schemas that apply to a property."""
-        return [applied.schema for applied in self._children(place, name)]
+    def child(self, place: Place, name: str) -> Iterator[Any]:
+        """Yield the schemas that apply to a property."""
+        return (applied.schema for applied in self._children(place, name))
 
-    def _enter(self, place: Place, roots: list[Applied]) -> None:
+    def _enter(self, place: Place, roots: Iterable[Applied]) -> None:
         place.applied = list(self._closure(roots))
         self._visited += len(place.applied)
         if self._visited > MAX_VISITED or len(place.applied) > MAX_AT_PLACE:
@@ -63,7 +63,7 @@ class Visit:
             schema = applied.schema
             place.has_object |= not OBJECT_KEYWORDS.isdisjoint(schema)
             place.has_array |= not ARRAY_KEYWORDS.isdisjoint(schema)
-            place.declared |= dict.fromkeys(map_of(schema, "properties"))
+            place.declared |= dict.fromkeys(as_dict(schema.get("properties")))
             place.declared |= dict.fromkeys(names_of(schema.get("required")))
             place.declared |= dict.fromkeys(value_names(schema))
         if place.depth < MAX_DEPTH:
@@ -91,29 +91,29 @@ class Visit:
 
     def _parts(self, applied: Applied, own: Schema) -> Iterator[Applied]:
         """Yield the schemas that a schema applies to the same value; `own` has no reference."""
-        for part in dicts_of(own.get("allOf")):
+        for part in as_dict_list(own.get("allOf")):
             yield replace(applied, schema=part)
         for keyword in ("anyOf", "oneOf"):
             if isinstance(own.get(keyword), list):
                 kept = self._rules.alternatives(own, keyword, is_positive=applied.is_positive)
                 is_positive = applied.is_positive and keyword == "anyOf"
                 is_certain = applied.is_certain and len(kept) == 1
-                for part in dicts_of(kept):
+                for part in as_dict_list(kept):
                     yield Applied(part, is_certain=is_certain, is_positive=is_positive)
-        for part in dicts_of([own.get("if"), own.get("not")]):
+        for part in as_dict_list([own.get("if"), own.get("not")]):
             yield Applied(part, is_certain=False, is_positive=False)
         if self._rules.budget.has_conditions:
             parts = [own.get("then"), own.get("else")]
-            parts += map_of(own, "dependentSchemas").values()
-            parts += map_of(own, "dependencies").values()
-            for part in dicts_of(parts):
+            parts += as_dict(own.get("dependentSchemas")).values()
+            parts += as_dict(own.get("dependencies")).values()
+            for part in as_dict_list(parts):
                 yield replace(applied, schema=part, is_certain=False)
 
     def _push_optional(self, place: Place) -> None:
         for name in place.declared:
             strength = self._rules.mentions.strength(name, self.child(place, name))
             self._push(place, name, strength)
-        if any(not _ITEM_SET.isdisjoint(applied.schema) for applied in place.applied):
+        if any(name in applied.schema for applied in place.applied for name in ITEM_KEYWORDS):
             self._push(place, None, NONE)
         for applied in place.applied:
             if not applied.is_positive:
@@ -121,12 +121,12 @@ class Visit:
             for keyword in ("anyOf", "oneOf"):
                 if isinstance(applied.schema.get(keyword), list):
                     self._push_alternatives(place, applied, keyword)
-            for part in dicts_of([applied.schema.get("then"), applied.schema.get("else")]):
+            for part in as_dict_list([applied.schema.get("then"), applied.schema.get("else")]):
                 self._push(place, part, WEAK if self._rules.mentions.words_in(part) else NONE)
 
     def _push_alternatives(self, place: Place, applied: Applied, keyword: str) -> None:
         options = self._rules.alternatives(applied.schema, keyword, is_positive=True)
-        for option in dicts_of(options):
+        for option in as_dict_list(options):
             if self._rules.shortest.of(option) < inf:
                 self._push(place, option, WEAK if self._rules.mentions.words_in(option) else NONE)
 
@@ -168,13 +168,13 @@ class Visit:
             place.wanted.add(id(own))
             for name in (*names_of(own.get("required")), *value_names(own)):
                 self._keep(place, name, own)
-            for name, child in map_of(own, "properties").items():
+            for name, child in as_dict(own.get("properties")).items():
                 if name in place.names and isinstance(child, dict):
                     self._want(place.names[name], child)
             if own.get("minItems") or "contains" in own:
                 self._keep_items(place)
             for keyword in ("anyOf", "oneOf"):
-                options = dicts_of(own.get(keyword))
+                options = as_dict_list(own.get(keyword))
                 if options and len(options) == len(own[keyword]):
                     self._want(place, min(options, key=self._rules.shortest.of))
 
@@ -200,38 +200,27 @@ class Visit:
 
     def _keep(self, place: Place, name: str, wanting: Schema | None = None) -> None:
         if name not in place.names:
-            place.names[name] = Place(place.depth + 1)
-            if place.depth > 4 * MAX_DEPTH:
-                raise SchemaTooLargeError("The schema requires too deep nesting. Simplify it.")
+            place.names[name] = _place_below(place)
             self._enter(place.names[name], self._children(place, name))
             for applied in place.applied:
                 for other in dependent_names(applied.schema, name):
                     self._keep(place, other)
-        child = map_of(wanting or {}, "properties").get(name)
+        child = as_dict((wanting or {}).get("properties")).get(name)
         if isinstance(child, dict):
             self._want(place.names[name], child)
 
     def _keep_items(self, place: Place) -> None:
         if place.items is None:
-            place.items = Place(place.depth + 1)
-            if place.depth > 4 * MAX_DEPTH:
-                raise SchemaTooLargeError("The schema requires too deep nesting. Simplify it.")
+            place.items = _place_below(place)
             self._enter(place.items, self._items(place))
 
-    def _children(self, place: Place, name: str) -> list[Applied]:
-        children = []
+    def _children(self, place: Place, name: str) -> Iterator[Applied]:
         for applied in place.applied:
-            schemas: list[Any] = list(property_schemas(applied.schema, name))
-            schemas += [
-                {"enum": [value[name]]}
-                for value in object_values(applied.schema)
-                if isinstance(value.get(name), dict)
-            ]
-            children += [
-                Applied(schema, applied.is_certain, applied.is_positive)
-                for schema in dicts_of(schemas)
-            ]
-        return children
+            for schema in as_dict_list(list(property_schemas(applied.schema, name))):
+                yield replace(applied, schema=schema)
+            for value in object_values(applied.schema):
+                if isinstance(value.get(name), dict):
+                    yield replace(applied, schema={"enum": [value[name]]})
 
     def _items(self, place: Place) -> list[Applied]:
         return [
@@ -240,6 +229,12 @@ class Visit:
             for keyword in ITEM_KEYWORDS
             for schema in item_schemas(applied.schema.get(keyword))
         ]
+
+
+def _place_below(place: Place) -> Place:
+    if place.depth > MAX_REQUIRED_DEPTH:
+        raise SchemaTooLargeError("The schema requires too deep nesting. Simplify it.")
+    return Place(place.depth + 1)
 
 
 def order_names(place: Place) -> None:
@@ -253,6 +248,3 @@ def order_names(place: Place) -> None:
         )
         pending.extend(place.names.values())
         pending.extend([place.items] if place.items else [])
-
-
-_ITEM_SET = frozenset(ITEM_KEYWORDS)

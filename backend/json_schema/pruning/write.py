@@ -9,34 +9,15 @@ from backend.json_schema.pruning.keywords import (
     Schema,
     are_disjoint,
     dependent_names,
-    map_of,
     names_of,
     property_schemas,
 )
 from backend.json_schema.pruning.rules import MAX_VISITED, CannotPruneError, Place, Rules
+from backend.json_schema.references import ANNOTATIONS
+from backend.json_values import as_dict
 
 MAX_ENUM = 300  # values that are kept of a longer enum
-_LEFT_OUT = frozenset(
-    [
-        "$anchor",
-        "$comment",
-        "$defs",
-        "$id",
-        "$ref",
-        "$schema",
-        "$vocabulary",
-        "contentSchema",
-        "default",
-        "definitions",
-        "deprecated",
-        "description",
-        "examples",
-        "id",
-        "readOnly",
-        "title",
-        "writeOnly",
-    ]
-)
+_LEFT_OUT = ANNOTATIONS | OBJECT_KEYWORDS | {"$ref"}
 _UNIONS = ("anyOf", "oneOf")
 _CONDITIONS = ("if", "then", "else")
 _COUNTS_AND_NAMES = ("minProperties", "maxProperties", "propertyNames", "required")
@@ -57,11 +38,7 @@ class Writer:
             return written
         written = {} if written is True else written
         guard = self._guard(place)
-        if written.keys() & {"additionalProperties", "unevaluatedProperties", "unevaluatedItems"}:
-            return {"allOf": [written, guard]} if guard else written
         properties = guard.pop("properties", {}) | written.get("properties", {})
-        if "maxItems" in guard:
-            written.pop("minItems", None) if written.get("minItems") == 0 else None
         if properties:
             guard["properties"] = properties
         if "items" in written or "prefixItems" in written:
@@ -123,7 +100,7 @@ class Writer:
             return self._rules.budget.has_conditions
         if keyword in ITEM_KEYWORDS:
             return place.items is not None
-        return keyword not in _LEFT_OUT and keyword not in OBJECT_KEYWORDS
+        return keyword not in _LEFT_OUT
 
     def _write_value(self, keyword: str, value: Any, place: Place, *, is_positive: bool) -> Any:
         if keyword == "allOf":
@@ -184,7 +161,7 @@ class Writer:
         schemas = {
             name: child
             for keyword in ("dependentSchemas", "dependencies")
-            for name, child in map_of(schema, keyword).items()
+            for name, child in as_dict(schema.get(keyword)).items()
             if name in place.names and not isinstance(child, list)
         }
         if (names or schemas) and not self._rules.budget.has_conditions:
