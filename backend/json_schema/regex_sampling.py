@@ -57,8 +57,8 @@ def verified_examples(pattern: str, shortest: int, longest: int) -> list[str]:
         return []
     rng = random.Random(pattern)  # noqa: S311  # the same pattern has the same examples
     matches = {random_match(node, rng) for _ in range(TRIES)}
-    valid = sorted((text for text in matches if validator.is_valid(text)), key=len)
-    return valid[:MAX_EXAMPLES]
+    valid = filter(validator.is_valid, matches)
+    return sorted(valid, key=lambda text: (len(text), text))[:MAX_EXAMPLES]
 
 
 def _without_lookaround(pattern: str) -> str:
