@@ -22,7 +22,7 @@ from chat.session import (
     pending_turn,
     pending_turns,
 )
-from chat.stream_job import AnswerStreamJob
+from chat.stream_job import AnswerStreamJob, StreamedAnswer
 from components.service_status import api
 from controls import model_picker, parameter_panel
 from controls.preset_picker import apply_clicks
@@ -109,16 +109,29 @@ def start_turn(turn: PendingTurn, *, prefix: str = "") -> None:
     turn.jobs.append(first)
     count = 1 if prefix else int(state.get(ANSWER_COUNT_KEY) or 1)
     for number in range(1, count):
-        open_stream = partial(_stream_sibling, turn, _with_seed(body, number))
+        open_stream = partial(_stream_sibling, turn, number, _with_seed(body, number))
         turn.jobs.append(AnswerStreamJob(open_stream, abandoned_seconds=seconds))
     pending_turns()[conversation_id] = turn
 
 
-async def _stream_sibling(turn: PendingTurn, body: dict[str, Any]) -> AsyncGenerator[Chunk]:
-    """Stream another answer to the question as soon as the first answer has stored it."""
+async def _stream_sibling(
+    turn: PendingTurn, number: int, body: dict[str, Any]
+) -> AsyncGenerator[Chunk]:
+    """Stream another answer to the question as soon as the answer before it is stored.
+
+    So the answers are stored in the order in which they are shown.
+    """
     options = storage_options(turn.conversation.id, await _stored_question(turn))
+    await _wait_until_stored(turn.jobs[number - 1].answer)
     async for chunk in api().stream_chat(body | options):
         yield chunk
+
+
+async def _wait_until_stored(answer: StreamedAnswer) -> None:
+    while True:
+        if answer.stored is not None or answer.is_over:
+            return
+        await asyncio.sleep(POLL_SECONDS)
 
 
 async def _stored_question(turn: PendingTurn) -> str:
@@ -128,10 +141,9 @@ async def _stored_question(turn: PendingTurn) -> str:
         ApiError: The question could not be stored.
     """
     first = turn.jobs[0].answer
-    while first.stored is None:
-        if first.is_over:
-            return turn.question_id or await _question_of_refused_answer(turn)
-        await asyncio.sleep(POLL_SECONDS)
+    await _wait_until_stored(first)
+    if first.stored is None:
+        return turn.question_id or await _question_of_refused_answer(turn)
     return first.stored.user_message
 
 

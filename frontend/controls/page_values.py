@@ -24,16 +24,17 @@ state = st.session_state
 class _PageValues:
     """The values that the page has set, by key.
 
-    `shown` has, for browsers that have received only so many changes, what may be in their fields
-    although nobody has typed it.
+    For browsers that have received only so many changes, `shown` has what their last message had in
+    each field, and `coming` what the page has set since: nobody need have typed these.
     """
 
     change: int = 0
     values: dict[str, Any] = field(default_factory=dict)
-    shown: dict[int, dict[str, list[Any]]] = field(default_factory=dict)
+    shown: dict[int, dict[str, Any]] = field(default_factory=dict)
+    coming: dict[int, dict[str, list[Any]]] = field(default_factory=dict)
 
-    def add_shown(self, values: Mapping[str, Any]) -> None:
-        for fields in self.shown.values():
+    def add_coming(self, values: Mapping[str, Any]) -> None:
+        for fields in self.coming.values():
             for key, value in values.items():
                 fields.setdefault(key, []).append(value)
 
@@ -46,11 +47,12 @@ def set_values(values: Mapping[str, Any]) -> None:
     """
     page = _page_values()
     shown = {key: current_value(key) for key in {**page.values, **values}}
-    page.shown[page.change] = {key: [value] for key, value in shown.items()}
-    page.add_shown(values)
+    page.shown[page.change], page.coming[page.change] = shown, {}
+    page.add_coming(values)
     page.values = shown | dict(values)
     page.change += 1
-    page.shown.pop(page.change - _MAX_CHANGES, None)
+    for changes in (page.shown, page.coming):
+        changes.pop(page.change - _MAX_CHANGES, None)
     # Only what differs: Streamlit sends to the browser whatever is set.
     state.update({key: value for key, value in page.values.items() if value != state.get(key)})
     state.update(values)
@@ -59,9 +61,14 @@ def set_values(values: Mapping[str, Any]) -> None:
 
 def current_value(key: str) -> Any:
     """Return the value of a field, or None: what was typed last, or what the page set later."""
-    page, value = _page_values(), state.get(key)
-    shown = page.shown.get(_received_change(), {}).get(key, [])
-    return page.values[key] if value in shown else value
+    page, value, received = _page_values(), state.get(key), _received_change()
+    if received not in page.shown:
+        return value
+    shown = page.shown[received]
+    is_typed = key not in shown or value != shown[key]
+    if is_typed and value not in page.coming[received].get(key, []):
+        shown[key] = page.values[key] = value
+    return page.values[key]
 
 
 def restore_values() -> None:
@@ -69,9 +76,10 @@ def restore_values() -> None:
     page, received = _page_values(), _received_change()
     if received < page.change:
         values = {key: current_value(key) for key in page.values}
-        shown = page.shown.get(received, {})
+        shown, coming = page.shown.get(received, {}), page.coming.get(received, {})
         # Also if the browser has this value: another one may be on its way.
-        set_values({key: value for key, value in values.items() if shown.get(key) != [value]})
+        is_sent = {key: key in coming or shown.get(key) != value for key, value in values.items()}
+        set_values({key: value for key, value in values.items() if is_sent[key]})
 
 
 def render_hidden_field() -> None:
