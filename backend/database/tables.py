@@ -46,6 +46,9 @@ messages = Table(
     Column("parts", JsonText),
     Column("reasoning", SafeText),
     Column("tool_calls", JsonText),
+    # Of a tool's result: the call that it answers, and how it ran.
+    Column("tool_call_id", SafeText),
+    Column("step", JsonText),
     Column("logprobs", JsonText),
     Column("model", SafeText),
     Column("parameters", JsonText),
@@ -63,5 +66,15 @@ presets = Table(
     metadata,
     Column("name", SafeText, primary_key=True),
     Column("parameters", JsonText, nullable=False),
+    Column("updated_at", UtcMicroseconds, nullable=False),
+)
+
+# Whether a tool may run: see `backend/tools/approvals.py`.
+tool_approvals = Table(
+    "tool_approvals",
+    metadata,
+    Column("name", SafeText, primary_key=True),
+    Column("binding", SafeText, primary_key=True),
+    Column("approval", SafeText, nullable=False),
     Column("updated_at", UtcMicroseconds, nullable=False),
 )
