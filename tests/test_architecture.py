@@ -12,7 +12,7 @@ PROGRAMS = ("backend", "frontend", "engine", "launcher")
 # From left to right: a package imports only from a row further right, or from itself.
 BACKEND_ROWS = (
     {"main"},
-    {"chat", "structured", "conversations", "presets", "models", "monitoring"},
+    {"chat", "structured", "conversations", "presets", "models", "monitoring", "tools"},
     {"state"},
     {"completions"},
     {"model_server", "json_schema", "database", "http"},
@@ -30,7 +30,7 @@ FRONTEND_ROWS = (
     {"settings", "version", "strict_json", "index_page"},
 )
 # The imports within one row that are allowed.
-ARROWS = {("chat", "conversations")}
+ARROWS = {("chat", "conversations"), ("chat", "tools")}
 
 
 def imports(path: Path) -> set[str]:

@@ -1,0 +1,1 @@
+"""Tool calls with models whose chat template knows no tools: gate, pick, fill."""

@@ -1,0 +1,177 @@
+"""Constrained tool calling: decide, pick and fill for a model whose template knows no tools."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from backend.json_schema.errors import SchemaError
+from backend.json_schema.json_in_text import json_candidates
+from backend.json_schema.validator import SchemaValidator, ValidationIssue, ValidationResult
+from backend.json_values import as_dict
+from backend.model_server.answers.json_text import dump_json
+from backend.tools.calling.clauses import split_question
+from backend.tools.calling.fill import ArgumentsRequest, build_messages, prepare_request
+from backend.tools.calling.function import FunctionSpec, read_words
+from backend.tools.calling.gate import PASS_SCORE, gate_score
+from backend.tools.calling.pick import pick_functions
+from backend.tools.calling.question import read_question
+
+MAX_GATED = 3  # of the picked functions, any of which lets a question pass
+MAX_CALLS = 8
+MAX_ATTEMPTS = 3
+MAX_ARGUMENTS_CHARACTERS = 1_000
+
+_PARSER = SchemaValidator({}, 1)  # any JSON is valid
+
+# Return the text that the model writes for messages, constrained to a schema.
+Generate = Callable[[list[dict[str, Any]], Any], Awaitable[str]]
+
+
+class RunInWorker(Protocol):
+    """Runs a function on an untrusted schema, as `WorkerPool.run` does."""
+
+    async def __call__(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any: ...
+
+
+@dataclass(frozen=True)
+class FunctionCall:
+    """A call whose arguments are valid against the schema of the function."""
+
+    name: str
+    arguments: dict[str, Any]
+
+
+@dataclass
+class CallResult:
+    """The calls that a question needs; `problems` are sentences that say why one is missing."""
+
+    score: float | None = None  # of the gate; None if it was skipped
+    calls: list[FunctionCall] = field(default_factory=list)
+    attempts: int = 0  # requests to the model
+    problems: list[str] = field(default_factory=list)
+
+
+async def call_functions(
+    messages: list[dict[str, Any]],
+    functions: Sequence[FunctionSpec],
+    *,
+    choice: str,
+    is_parallel: bool,
+    generate: Generate,
+    run_in_worker: RunInWorker,
+) -> CallResult:
+    """Return the calls that the last question needs: none, one, or one for each of its clauses.
+
+    `choice` is "auto", "required" or the name of a function; only "auto" asks the gate. Every call
+    that is returned is valid against the schema of its function.
+    """
+    result = CallResult()
+    question = read_question(messages)
+    if choice not in ("auto", "required"):
+        functions = [function for function in functions if function.name == choice]
+    if not functions or (choice == "auto" and question.has_results):
+        return result
+    plan = await asyncio.to_thread(_plan, question.text, functions, is_parallel=is_parallel)
+    if choice == "auto":
+        result.score = plan.score
+        if plan.score < PASS_SCORE:
+            return result
+    filler = _Filler(generate, run_in_worker, result)
+    for function, clause in plan.steps:
+        await filler.add_call(function, clause)
+    return result
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """The functions to call, each for a question of its own, and the gate's score."""
+
+    score: float
+    steps: list[tuple[FunctionSpec, str]]
+
+
+def _plan(question: str, functions: Sequence[FunctionSpec], *, is_parallel: bool) -> _Plan:
+    words = read_words(functions)
+    picked = pick_functions(question, functions, words, MAX_GATED)
+    score = max(gate_score(question, functions[index], words[index]) for index in picked)
+    first = functions[picked[0]]
+    clauses = split_question(question)[:MAX_CALLS] if is_parallel else [question]
+    if len(clauses) == 1:
+        return _Plan(score, [(first, question)])
+    indices = [pick_functions(clause, functions, words)[0] for clause in clauses]
+    return _Plan(
+        score, [(functions[i], clause) for i, clause in zip(indices, clauses, strict=True)]
+    )
+
+
+class _Filler:
+    """Adds calls to a result: each has arguments that the model filled in, if any was missing."""
+
+    def __init__(self, generate: Generate, run_in_worker: RunInWorker, result: CallResult) -> None:
+        self._generate = generate
+        self._run_in_worker = run_in_worker
+        self._result = result
+
+    async def add_call(self, function: FunctionSpec, question: str) -> None:
+        """Add a call if the model's arguments are valid in one of the attempts, else a problem."""
+        problem = ""
+        for attempt in range(MAX_ATTEMPTS):
+            try:
+                arguments, problem = await self._attempt(function, question, attempt)
+            except SchemaError as error:
+                problem = f"its parameters cannot be used: {error.message}"
+                break
+            if arguments is not None:
+                call = FunctionCall(function.name, arguments)
+                if call not in self._result.calls:
+                    self._result.calls.append(call)
+                return
+        self._result.problems.append(f"No call of {function.name}: {problem}")
+
+    async def _attempt(
+        self, function: FunctionSpec, question: str, attempt: int
+    ) -> tuple[dict[str, Any] | None, str]:
+        """Return valid arguments, or None and what is wrong. Each attempt asks for less."""
+        request: ArgumentsRequest = await self._run_in_worker(
+            prepare_request,
+            function.parameters,
+            question,
+            MAX_ARGUMENTS_CHARACTERS,
+            attempt,
+            is_stated=attempt == 0,
+        )
+        validator = SchemaValidator(function.parameters, request.max_applied)
+        if request.schema is None:
+            texts = ["{}"]
+        else:
+            self._result.attempts += 1
+            text = await self._generate(build_messages(function, question, request), request.schema)
+            texts = [text, *json_candidates(text)]
+        results = [_validate(text, request, function.parameters, validator) for text in texts]
+        valid = next((each for each in results if not each.errors), None)
+        if valid is not None:
+            return valid.parsed, ""
+        issue = results[0].errors[0]
+        return (
+            None,
+            f"the model's arguments do not fit, at {issue.pointer or 'the root'}: {issue.message}.",
+        )
+
+
+def _validate(
+    text: str, request: ArgumentsRequest, parameters: Any, validator: SchemaValidator
+) -> ValidationResult:
+    """Validate what the model wrote, with the arguments that the question states itself."""
+    parsed = _PARSER.validate(text)
+    if parsed.errors:
+        return parsed
+    if not isinstance(parsed.parsed, dict):
+        issue = ValidationIssue("", "type", "the arguments are not an object")
+        return ValidationResult(errors=[issue])
+    arguments = parsed.parsed | request.stated
+    order = {
+        name: place for place, name in enumerate(as_dict(as_dict(parameters).get("properties")))
+    }
+    names = sorted(arguments, key=lambda name: order.get(name, len(order)))
+    return validator.validate(dump_json({name: arguments[name] for name in names}).decode())
