@@ -70,7 +70,7 @@ bench: $(STAMPS)/dev ## Measure the overhead of the API in front of a model serv
 	@$(PY) -m benchmarks.proxy
 
 bench-structured: $(STAMPS)/dev ## Measure how often structured answers are valid and correct; SCHEMAS=file for other schemas
-	@$(PY) -m benchmarks.structured $(if $(SCHEMAS),--schemas $(SCHEMAS))
+	@$(PY) -m benchmarks.structured $(if $(SCHEMAS),--schemas $(SCHEMAS) --max-tokens 400 --seeds 1)
 
 bench-ui: $(STAMPS)/dev ## Measure the speed of the page in Chromium
 	@$(PY) -m benchmarks.ui

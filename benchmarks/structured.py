@@ -3,7 +3,9 @@
 The same requests go to the API with three methods in turn: JSON mode and the model server's own
 JSON schema support (both with /chat), and /structured. Each output is validated here, against the
 requested schema. Then /structured extracts values from texts, which are compared with the expected
-ones. The model is the real one. Exit code 1: /structured returned invalid output.
+ones; some are of optional properties, of which only those that the text mentions are expected. The
+model is the real one. Last, all schemas are prepared, without the model. Exit code 1: /structured
+returned invalid output.
 """
 
 import argparse
@@ -20,10 +22,14 @@ import httpx
 import jsonschema_rs
 
 from benchmarks.processes import ROOT, running_api, running_engine
+from benchmarks.schema_preparation import Preparation, measure_preparation
 
 SCHEMAS = ROOT / "tests" / "data" / "schemas.jsonl"
 EXTRACTIONS = ROOT / "tests" / "data" / "extractions.jsonl"
+MENTIONS = ROOT / "tests" / "data" / "mentions.jsonl"
 MAX_TOKENS = 160
+PREPARED_TOKENS = (400, 160)
+MAX_CASES = 60  # of a file of schemas, evenly spaced, that the model gets
 TEMPERATURE = 0.7
 TIMEOUT_SECONDS = 300.0
 
@@ -38,6 +44,7 @@ class Outcome:
     text: str | None
     is_truncated: bool
     code: str | None = None
+    attempts: int = 1
 
 
 @dataclass
@@ -48,6 +55,7 @@ class Tally:
     json: int = 0
     valid: int = 0
     truncated: int = 0
+    first: int = 0  # valid at the first attempt
     wrong: int = 0  # status 200, but invalid
     seconds: list[float] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
@@ -58,6 +66,7 @@ class Tally:
         self.json += is_json
         self.valid += is_valid
         self.truncated += outcome.is_truncated
+        self.first += is_valid and outcome.attempts == 1
         self.wrong += outcome.status == 200 and not is_valid
         self.seconds.append(seconds)
         if not is_valid:
@@ -69,16 +78,32 @@ class Fields:
     """The counts of the values to extract from texts."""
 
     asked: int = 0
+    present: int = 0
     right: int = 0
+    answers: int = 0
+    unexpected: int = 0  # properties that are neither required nor expected
     mistakes: list[str] = field(default_factory=list)
 
-    def count(self, text: str | None, expected: dict[str, Any]) -> None:
+    def count(
+        self, text: str | None, expected: dict[str, Any], required: Iterable[str] = ()
+    ) -> None:
         values = json.loads(text or "{}")
+        self.answers += 1
+        self.unexpected += len(values.keys() - expected.keys() - set(required))
         for name, value in expected.items():
             self.asked += 1
+            self.present += name in values
             self.right += values.get(name) == value
             if values.get(name) != value:
                 self.mistakes.append(f"{name}: {values.get(name)!r} for {value!r}")
+
+    def __str__(self) -> str:
+        present, right = (f"{100 * n / self.asked:.1f}%" for n in (self.present, self.right))
+        summary = (
+            f"{self.right} of {self.asked} right, {right}; present {present}; "
+            f"unexpected properties per answer {self.unexpected / self.answers:.1f}"
+        )
+        return "\n  ".join([summary, *self.mistakes])
 
 
 def json_object(client: httpx.Client, body: dict[str, Any], _schema: dict[str, Any]) -> Outcome:
@@ -93,7 +118,8 @@ def structured(client: httpx.Client, body: dict[str, Any], schema: dict[str, Any
     response = client.post("/structured", json=body | {"response_format": _response_format(schema)})
     payload = response.json()
     if response.status_code == 200:
-        return Outcome(200, json.dumps(payload["parsed"]), is_truncated=False)
+        attempts = len(payload["answers"][0]["attempts"])
+        return Outcome(200, json.dumps(payload["parsed"]), is_truncated=False, attempts=attempts)
     code = payload["error"]["code"]
     return Outcome(response.status_code, None, code == "output_truncated", code)
 
@@ -106,7 +132,12 @@ METHODS: dict[str, SendRequest] = {
 
 
 def measure(
-    client: httpx.Client, cases: list[dict[str, Any]], seeds: int, methods: Iterable[str]
+    client: httpx.Client,
+    cases: list[dict[str, Any]],
+    seeds: int,
+    methods: Iterable[str],
+    *,
+    max_tokens: int = MAX_TOKENS,
 ) -> dict[str, Tally]:
     """Send every request with every method, one after another."""
     tallies = {name: Tally() for name in methods}
@@ -115,7 +146,8 @@ def measure(
         for seed in range(seeds):
             for name, tally in tallies.items():
                 started_at = time.monotonic()
-                outcome = METHODS[name](client, _body(case["prompt"], seed), case["schema"])
+                body = _body(case["prompt"], seed) | {"max_tokens": max_tokens}
+                outcome = METHODS[name](client, body, case["schema"])
                 seconds = time.monotonic() - started_at
                 tally.count(outcome, case["schema"], seconds, str(case.get("id", number)))
     return tallies
@@ -128,7 +160,7 @@ def extract_values(client: httpx.Client, cases: list[dict[str, Any]], seeds: int
         _print_progress(f"{number + 1} of {len(cases)} texts  ")
         for seed in range(seeds):
             outcome = structured(client, _body(case["text"], seed), case["schema"])
-            fields.count(outcome.text, case["expected"])
+            fields.count(outcome.text, case["expected"], case["schema"].get("required", ()))
     return fields
 
 
@@ -137,12 +169,15 @@ def violates_contract(tallies: dict[str, Tally]) -> bool:
     return "structured" in tallies and tallies["structured"].wrong > 0
 
 
-def format_report(tallies: dict[str, Tally], fields: Fields) -> str:
+def format_report(
+    tallies: dict[str, Tally], extracted: dict[str, Fields], preparations: list[Preparation]
+) -> str:
     """Format the report as text."""
-    lines = [
-        f"{'':14}{'sent':>7}{'JSON':>8}{'valid':>8}{'cut off':>9}{'200, wrong':>12}{'median':>9}"
-    ]
-    lines = lines if tallies else []
+    header = (
+        f"{'':14}{'sent':>7}{'JSON':>8}{'valid':>8}{'at first':>10}{'cut off':>9}"
+        f"{'200, wrong':>12}{'median':>9}"
+    )
+    lines = [header] if tallies else []
     lines += [_format_row(name, tally) for name, tally in tallies.items()]
     if {"json_schema", "structured"} <= set(tallies):
         medians = [
@@ -151,17 +186,16 @@ def format_report(tallies: dict[str, Tally], fields: Fields) -> str:
         lines.append(f"duration of structured / json_schema: {medians[0] / medians[1]:.2f}")
     if "structured" in tallies and (failures := tallies["structured"].failures):
         lines.append(f"failed: {', '.join(failures)}")
-    if fields.asked:
-        share = 100 * fields.right / fields.asked
-        lines.append(f"values extracted from texts: {fields.right} of {fields.asked}, {share:.1f}%")
-        lines += [f"  {mistake}" for mistake in fields.mistakes]
+    lines += [f"{name}: {fields}" for name, fields in extracted.items() if fields.asked]
+    lines += [str(preparation) for preparation in preparations]
     return "\n".join(lines)
 
 
 def _format_row(name: str, tally: Tally) -> str:
-    shares = [100 * count / tally.asked for count in (tally.json, tally.valid, tally.truncated)]
+    counts = (tally.json, tally.valid, tally.first, tally.truncated)
+    shares = [100 * count / tally.asked for count in counts]
     return (
-        f"{name:14}{tally.asked:7}{shares[0]:7.1f}%{shares[1]:7.1f}%{shares[2]:8.1f}%"
+        f"{name:14}{tally.asked:7}{shares[0]:7.1f}%{shares[1]:7.1f}%{shares[2]:9.1f}%{shares[3]:8.1f}%"
         f"{tally.wrong:12}{statistics.median(tally.seconds):8.2f}s"
     )
 
@@ -218,17 +252,22 @@ def _parse_options() -> argparse.Namespace:
     )
     parser.add_argument("--schemas", type=Path, help="JSON lines of {schema, prompt}")
     parser.add_argument("--extractions", type=Path, help="JSON lines of {schema, text, expected}")
+    parser.add_argument("--mentions", type=Path, help="the same, with optional properties")
+    parser.add_argument("--cases", type=int, default=MAX_CASES, help="most schemas for the model")
+    parser.add_argument("--max-tokens", type=int, default=MAX_TOKENS, help="of their answers")
     parser.add_argument("--seeds", type=int, default=3, help="requests per line and method (3)")
     parser.add_argument("--manners", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     options = parser.parse_args()
-    if not options.schemas and not options.extractions:
-        options.schemas, options.extractions = SCHEMAS, EXTRACTIONS
+    if not (options.schemas or options.extractions or options.mentions):
+        options.schemas, options.extractions, options.mentions = SCHEMAS, EXTRACTIONS, MENTIONS
     return options
 
 
 def main() -> int:
     options = _parse_options()
+    cases = _read_json_lines(options.schemas)
+    texts = {"extractions": options.extractions, "mentions": options.mentions}
     with running_engine() as engine:
         address = f"http://127.0.0.1:{engine.port}/engines/llama.cpp/v1"
         with (
@@ -237,15 +276,24 @@ def main() -> int:
                 base_url=f"http://127.0.0.1:{api.port}", timeout=TIMEOUT_SECONDS
             ) as client,
         ):
-            cases = _read_json_lines(options.schemas)
-            tallies = measure(client, cases, options.seeds, options.manners) if cases else {}
-            fields = extract_values(client, _read_json_lines(options.extractions), options.seeds)
+            tallies = {}
+            if chosen := cases[:: -(-len(cases) // options.cases)] if cases else []:
+                tallies = measure(
+                    client, chosen, options.seeds, options.manners, max_tokens=options.max_tokens
+                )
+            extracted = {
+                name: extract_values(client, _read_json_lines(path), options.seeds)
+                for name, path in texts.items()
+            }
+    preparations = [measure_preparation(cases, tokens) for tokens in PREPARED_TOKENS if cases]
     _print_progress("")
     if options.json:
-        report = {name: asdict(tally) for name, tally in tallies.items()}
-        print(json.dumps(report | {"extractions": asdict(fields)}, indent=1))
+        counts: dict[str, Tally | Fields] = {**tallies, **extracted}
+        report: dict[str, Any] = {name: asdict(each) for name, each in counts.items()}
+        report["preparations"] = [asdict(preparation) for preparation in preparations]
+        print(json.dumps(report, indent=1))
     else:
-        print(format_report(tallies, fields))
+        print(format_report(tallies, extracted, preparations))
     return 1 if violates_contract(tallies) else 0
 
 

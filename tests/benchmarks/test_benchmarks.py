@@ -14,6 +14,7 @@ from benchmarks.http_client import HttpResponse, decode_chunked
 from benchmarks.load import is_complete_response
 from benchmarks.processes import free_port
 from benchmarks.response_outcome import ResponseOutcome, classify_response
+from benchmarks.schema_preparation import Preparation
 from benchmarks.scripted_replies import Script
 from benchmarks.soak import ResourceUsage, is_excused, leaked_resources, log_faults
 from benchmarks.soak_clients import (
@@ -136,7 +137,10 @@ def test_structured_benchmark_counts_valid_outputs_and_correct_values(
     report, code = run("structured", *files, "--seeds", "1", "--manners", "structured")
     assert code == 0
     assert (report["structured"]["asked"], report["structured"]["valid"]) == (1, 1)
-    assert report["extractions"] == {"asked": 1, "right": 1, "mistakes": []}
+    assert report["structured"]["first"] == 1
+    extractions = report["extractions"]
+    assert (extractions["asked"], extractions["present"], extractions["right"]) == (1, 1, 1)
+    assert [each["sound"] for each in report["preparations"]] == [1, 1]
 
 
 @pytest.mark.parametrize("manner", ["structured", "json_schema"])
@@ -152,6 +156,23 @@ def test_wrong_values_are_listed_as_mistakes() -> None:
     fields.count(None, {"a": 1})
     assert (fields.asked, fields.right) == (3, 1)
     assert fields.mistakes == ["b: 2 for 3", "a: None for 1"]
+
+
+def test_properties_that_nobody_expects_are_counted() -> None:
+    fields = Fields()
+    fields.count('{"name": "x", "size": 1, "color": "red"}', {"size": 2, "weight": 3}, ["name"])
+    assert (fields.present, fields.right, fields.unexpected) == (1, 0, 1)
+
+
+def test_schemas_are_counted_as_prepared_sound_or_refused() -> None:
+    preparation = Preparation(400)
+    sent = {"type": "integer", "minimum": 0, "maximum": 9}
+    preparation.count({"type": "integer"}, sent, 0.1, "")
+    preparation.count({"maximum": 5}, sent, 0.1, "")
+    preparation.count({}, None, 0.3, "schema_too_large")
+    assert (preparation.asked, preparation.prepared, preparation.sound) == (3, 2, 1)
+    assert preparation.refusals == {"schema_too_large": 1}
+    assert "worst 300" in str(preparation)
 
 
 @pytest.mark.parametrize(

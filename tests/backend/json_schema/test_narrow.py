@@ -14,8 +14,8 @@ from backend.json_schema.combinators import COMBINATORS
 from backend.json_schema.errors import SchemaError, SchemaTooLargeError, SchemaUnsatisfiableError
 from backend.json_schema.limits import check_schema
 from backend.json_schema.narrow import NarrowedSchema, narrow
+from benchmarks.schema_instances import random_instance
 from tests.support.paths import DATA
-from tests.support.schema_instances import random_instance
 
 SCHEMAS = [json.loads(line) for line in (DATA / "schemas.jsonl").read_text().splitlines()]
 COMBINING_KEYWORDS = COMBINATORS | {"contains"}

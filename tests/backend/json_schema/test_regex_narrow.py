@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from backend.json_schema.formats import FORMATS
 from backend.json_schema.regex_narrow import UnsupportedPatternError, example_match, narrow_pattern
-from tests.support.schema_instances import random_instance
+from benchmarks.schema_instances import random_instance
 
 SUPPORTED_SYNTAX = re.compile(r"\^([^\\\"]|\\[\^$.\[\]()|{}*+?])*\$")
 

@@ -14,7 +14,7 @@ from backend.json_schema.prepare import prepare, prepare_passthrough
 from backend.json_schema.pruning.mentions import Mentions
 from backend.json_schema.pruning.prune import Pruner
 from backend.json_schema.pruning.rules import PRUNE_BUDGETS, CannotPruneError
-from tests.support.schema_instances import random_instance
+from benchmarks.schema_instances import random_instance
 
 STRING = {"type": "string"}
 NAMES = ["a", "b", "c", "d"]
