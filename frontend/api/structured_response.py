@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, WrapValidator
 
-from api.chat_chunk import Count, Milliseconds, Text, Usage, none_if_invalid
+from api.chat_chunk import Count, Lenient, Milliseconds, Text, Usage, none_if_invalid
 
 
 class ResponseType(BaseModel):
@@ -65,6 +65,7 @@ class StructuredResponse(BaseModel):
     answers: Annotated[list[StructuredAnswer], Field(min_length=1)]
     usage: Usage = Usage()
     unenforced: list[Unenforced] = []
+    mentioned: Annotated[list[str] | None, Lenient] = None  # optional fields that were required
     has_grammar: bool | None = None  # None if it could not be found out
 
     @property

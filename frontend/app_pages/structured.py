@@ -27,7 +27,8 @@ Max tokens.
 - **json\\_object**: the same prompt, and the model server is asked for any JSON.
 - **json\\_schema**: the model server gets the schema unchanged.
 - **SmolChat**: an outline of the schema in the prompt and a narrowed schema for the model server. \
-Output is validated, and generated again if it is invalid.
+Output is validated, and generated again if it is invalid. *Require mentioned fields* applies only \
+to this method.
 
 All output is validated against the full schema; a code fence around the JSON is ignored, and \
 SmolChat finds it amid other text too. The \
@@ -60,6 +61,7 @@ def start_run() -> None:
         *inputs,
         model=model_picker.selected_model(),
         parameters=parameter_panel.selected_parameters(),
+        requires_mentioned=schema_picker.requires_mentioned(),
     )
     seconds = client.settings.forsaken_seconds
     session.start_run(
@@ -67,6 +69,11 @@ def start_run() -> None:
             lambda: client.stream_structured(body), *inputs, abandoned_seconds=seconds
         )
     )
+
+
+def retry_with_max_tokens(tokens: int) -> None:
+    parameter_panel.set_max_tokens(tokens)
+    start_run()
 
 
 def start_benchmark() -> None:
@@ -80,6 +87,7 @@ def start_benchmark() -> None:
         parameter_panel.selected_parameters(),
         methods=[name for name in METHODS if name in state.structured_methods] or METHODS,
         repetitions=state.structured_repetitions,
+        requires_mentioned=schema_picker.requires_mentioned(),
     )
     session.start_experiment(ExperimentJob(api(), plan))
 
@@ -126,7 +134,9 @@ def render_generate() -> ResultView | None:
         render_earlier_label(run.target, run.prompt)
         view = ResultView(run)
         if run.is_over:
-            view.render_result(shown_error(run), on_retry=start_run)
+            view.render_result(
+                shown_error(run), on_retry=start_run, on_more_tokens=retry_with_max_tokens
+            )
     return view
 
 
@@ -199,6 +209,7 @@ if not service.is_ready and not active:
     service_callout(service)
 schema_picker.schema_picker(service)
 schema_picker.prompt_input()
+schema_picker.mentioned_toggle()
 mode = st.segmented_control(
     "Mode",
     [GENERATE, BENCHMARK],

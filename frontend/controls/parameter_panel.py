@@ -171,6 +171,18 @@ def pin_seed(seed: int | None = None) -> None:
     set_values({KEY_PREFIX + "seed": str(value)})
 
 
+def can_raise_max_tokens(tokens: int) -> bool:
+    """Return True if Max tokens can be set to this, and responses may be longer then."""
+    sent = selected_parameters()
+    current = sent.get("max_tokens")
+    is_enough = isinstance(current, int) and current >= tokens
+    return not is_enough and "max_completion_tokens" not in sent  # which overrides it
+
+
+def set_max_tokens(tokens: int) -> None:
+    set_values({KEY_PREFIX + "max_tokens": tokens})
+
+
 def _additional_field() -> None:
     st.text_area(
         "Additional parameters (JSON)",

@@ -12,7 +12,7 @@ from components.background_job import BackgroundJob, JobResult
 from controls.parameters import MAX_SEED
 from structured.benchmark import Trial, TrialOutcome
 from structured.stream_job import GENERATION_ERRORS, parse_failure
-from structured.target_schema import TargetSchema
+from structured.target_schema import TargetSchema, fields_option
 from structured.validator import SchemaValidator
 
 MAX_TOKENS = 256  # unless the user sets it: a model that does not stop would take minutes
@@ -43,6 +43,7 @@ class ExperimentPlan:
     parameters: Mapping[str, Any]
     methods: Sequence[str]
     repetitions: int
+    requires_mentioned: bool = True  # SmolChat's option `fields`
 
     def request(self, number: int) -> dict[str, Any]:
         """Return the fields that all methods share. A fixed seed increases with each trial."""
@@ -62,6 +63,10 @@ class ExperimentPlan:
             method: {"path": _path(method), "body": self.request_body(method, 1)}
             for method in self.methods
         }
+
+    def smolchat_fields(self) -> dict[str, Any]:
+        option = fields_option(requires_mentioned=self.requires_mentioned)
+        return self.target.request_fields() | {"smolchat": option}
 
     def with_schema_in_prompt(self) -> dict[str, Any]:
         """Return the messages for methods that cannot pass the schema in another way."""
@@ -193,6 +198,6 @@ _FIELDS: dict[str, Callable[[ExperimentPlan], dict[str, Any]]] = {
         plan.with_schema_in_prompt() | {"response_format": {"type": "json_object"}}
     ),
     "json_schema": lambda plan: {"response_format": plan.target.response_format()},
-    SMOLCHAT: lambda plan: plan.target.request_fields(),
+    SMOLCHAT: ExperimentPlan.smolchat_fields,
 }
 METHODS = tuple(_FIELDS)

@@ -28,6 +28,8 @@ _UNENFORCED = {
 }
 # While one of these holds, the page shows it above.
 _SERVICE_ERRORS = (*CONNECTION_CODES, "model_server_unreachable", "model_loading", "not_ready")
+# More than any model can write: a larger number is an error.
+MAX_NEEDED_TOKENS = 1_000_000
 _UNAVAILABLE = "The API or its model server did not answer."
 _PHASES = {
     "loading": "Loading the model",
@@ -42,10 +44,20 @@ def unenforced_label(rule: Unenforced) -> str:
     return f"{description} at {rule.pointer}" if rule.pointer else description
 
 
+def needed_tokens(error: ApiError) -> int | None:
+    """Return the `max_tokens` that the schema's shortest output needs, if the error says so."""
+    tokens = error.details.get("max_tokens")
+    if error.code != "schema_too_large" or type(tokens) is not int:
+        return None
+    return tokens if 0 < tokens <= MAX_NEEDED_TOKENS else None
+
+
 def with_schema_location(error: ApiError) -> ApiError:
-    """Add the location in the schema to a schema error."""
+    """Add the location in the schema to a schema error, unless max_tokens is too low for it."""
     pointer = error.details.get("pointer")
     if not error.code.startswith("schema_") or not isinstance(pointer, str):
+        return error
+    if needed_tokens(error):
         return error
     location = f"Location in the schema: {location_label(pointer)}."
     return ApiError(error.message, f"{location} Edit the schema, then run again.")

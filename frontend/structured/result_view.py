@@ -4,7 +4,7 @@ Model output is rendered as code or plain text, which load and run nothing.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Self
 
 import streamlit as st
@@ -22,14 +22,15 @@ from api.structured_response import (
 )
 from components.background_job import JobResult
 from components.callouts import error_callout
+from controls import parameter_panel
 from sanitize.plain_text import message_text, plain_text
 from sanitize.render_cost import limit_code
 from structured import result_text
 from structured.stream_job import StructuredRun
 
-KEY_RETRY = "structured_retry"
+KEY_RETRY, KEY_MORE_TOKENS = "structured_retry", "structured_more_tokens"
 MAX_ISSUES = 8
-MAX_RULES = 50
+MAX_ITEMS = 50  # of a list of rules or fields
 MAX_MESSAGE_CHARACTERS = 300
 MAX_CODE_PIXELS = 360
 
@@ -50,8 +51,17 @@ class ResultView:
             self._status.markdown(f":shimmer[{progress}]")
         self._render_output()
 
-    def render_result(self, error: ApiError | None, *, on_retry: Callable[[], None]) -> None:
-        """Render the result of a finished run, and its error unless it is shown elsewhere."""
+    def render_result(
+        self,
+        error: ApiError | None,
+        *,
+        on_retry: Callable[[], None],
+        on_more_tokens: Callable[[int], None],
+    ) -> None:
+        """Render the result of a finished run, and its error unless it is shown elsewhere.
+
+        `on_more_tokens` retries with that many as max_tokens.
+        """
         run = self._run
         with self._status.container():
             if run.response:
@@ -60,9 +70,7 @@ class ResultView:
                 _render_failure(run, run.failure)
                 st.button("Retry", icon=":material/refresh:", key=KEY_RETRY, on_click=on_retry)
             elif error:
-                error_callout(
-                    result_text.with_schema_location(error), on_retry=on_retry, key=KEY_RETRY
-                )
+                _render_error(error, on_retry, on_more_tokens)
             elif not run.error:
                 st.text("Stopped. Partial output:" if run.output else "Stopped.")
         if not run.failure:
@@ -87,12 +95,20 @@ class Details:
     attempts: list[Attempt]
     sent: PromptSent | None
     unenforced: list[Unenforced]
+    mentioned: list[str] = field(default_factory=list)
     has_grammar: bool | None = None
 
     @classmethod
     def of(cls, response: StructuredResponse) -> Self:
-        answer, unenforced = response.answer, response.unenforced
-        return cls(answer.text, answer.attempts, answer.sent, unenforced, response.has_grammar)
+        answer = response.answer
+        return cls(
+            answer.text,
+            answer.attempts,
+            answer.sent,
+            response.unenforced,
+            mentioned=list(dict.fromkeys(response.mentioned or ())),
+            has_grammar=response.has_grammar,
+        )
 
     @classmethod
     def from_failure(cls, failure: FailureDetails) -> Self:
@@ -120,6 +136,25 @@ def _render_failure(run: StructuredRun, failure: FailureDetails) -> None:
     with text, st.container(key="structured_raw", gap="small"):
         st.markdown("**Raw text**")
         _render_raw_text("raw", failure.text or " ", height=_code_height(failure.text))
+
+
+def _render_error(
+    error: ApiError, on_retry: Callable[[], None], on_more_tokens: Callable[[int], None]
+) -> None:
+    shown, tokens = result_text.with_schema_location(error), result_text.needed_tokens(error)
+    if not tokens or not parameter_panel.can_raise_max_tokens(tokens):
+        error_callout(shown, on_retry=on_retry, key=KEY_RETRY)
+        return
+    error_callout(shown, on_retry=None, key=KEY_RETRY)
+    with st.container(key="structured_retries", horizontal=True, gap="small"):
+        st.button(
+            f"Set Max tokens to {tokens:,} and retry",
+            icon=":material/expand:",
+            key=KEY_MORE_TOKENS,
+            on_click=on_more_tokens,
+            args=[tokens],
+        )
+        st.button("Retry", icon=":material/refresh:", key=KEY_RETRY, on_click=on_retry)
 
 
 def _status_container() -> DeltaGenerator:
@@ -166,6 +201,10 @@ def _render_details(details: Details) -> None:
         if details.sent:
             with st.expander("Sent to the model", icon=":material/outgoing_mail:"):
                 _render_sent(details.sent)
+        if details.mentioned:
+            label = f"Mentioned in the prompt: {len(details.mentioned):,}"
+            with st.expander(label, icon=":material/format_quote:"):
+                _render_mentioned(details.mentioned)
         if details.unenforced and details.has_grammar is not False:
             label = f"Not enforced by the grammar: {len(details.unenforced)}"
             with st.expander(label, icon=":material/rule:"):
@@ -188,11 +227,20 @@ def _render_sent(sent: PromptSent) -> None:
 
 def _render_unenforced(unenforced: list[Unenforced]) -> None:
     st.markdown("The grammar cannot enforce these rules. The output was validated against them:")
-    labels = list(dict.fromkeys(map(result_text.unenforced_label, unenforced)))
-    for label in labels[:MAX_RULES]:
-        st.text(f"- {_truncate(label)}")
-    if len(labels) > MAX_RULES:
-        st.text(f"and {len(labels) - MAX_RULES} more")
+    _render_list(list(dict.fromkeys(map(result_text.unenforced_label, unenforced))))
+
+
+def _render_mentioned(names: list[str]) -> None:
+    st.markdown("Optional fields that were required because the prompt mentions them:")
+    _render_list(names)
+
+
+def _render_list(labels: list[str]) -> None:
+    with st.container(gap="xxsmall"):
+        for label in labels[:MAX_ITEMS]:
+            st.text(f"- {_truncate(label)}")
+        if len(labels) > MAX_ITEMS:
+            st.text(f"and {len(labels) - MAX_ITEMS} more")
 
 
 def _render_code(

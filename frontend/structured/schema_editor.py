@@ -9,7 +9,7 @@ import jsonschema_rs
 import strict_json
 from structured.validator import SchemaValidator, json_pointer
 
-MAX_BYTES = 256 * 1024  # the API's limit
+MAX_BYTES = 1024 * 1024  # the API's limit
 MAX_MESSAGE_CHARACTERS = 300
 TYPES = ("object", "array", "string", "number", "integer", "boolean", "null")
 EXCERPT_RADIUS = 60  # characters of a long line shown on each side of the error
@@ -29,7 +29,7 @@ def parse_schema(text: str) -> dict[str, Any] | SchemaProblem:
     if not text.strip():
         return SchemaProblem("Enter a JSON Schema.")
     if len(text.encode()) > MAX_BYTES:
-        return SchemaProblem(f"The schema is too large. The limit is {MAX_BYTES // 1024} KiB.")
+        return SchemaProblem(f"The schema is too large. The limit is {MAX_BYTES // 2**20} MiB.")
     try:
         schema = strict_json.parse(text)
     except JSONDecodeError as error:

@@ -14,6 +14,7 @@ from structured.target_schema import TargetSchema
 
 CUSTOM = "Custom schema"
 KEY, SCHEMA_KEY, PROMPT_KEY = "structured_type", "structured_schema", "structured_prompt"
+MENTIONED_KEY = "structured_mentioned"
 _TYPES_KEY = "structured_types"
 EXAMPLES = {
     "recipe": "A quick lunch for two with eggs and spinach.",
@@ -57,6 +58,11 @@ def prompt_text() -> str:
     return EXAMPLES.get(state.get(KEY) or "", "") if prompt in _UNEDITED else prompt
 
 
+def requires_mentioned() -> bool:
+    """Return True if optional fields that the prompt mentions are to be required."""
+    return bool(st.session_state.get(MENTIONED_KEY, True))
+
+
 def schema_picker(service: ServiceStatus) -> None:
     types = _response_types(service)
     _init_state(types)
@@ -84,6 +90,18 @@ def prompt_input() -> None:
         key=PROMPT_KEY,
         height=90,
         placeholder="Describe what the output should contain.",
+        persist_state="session",
+    )
+
+
+def mentioned_toggle() -> None:
+    st.toggle(
+        "Require mentioned fields",
+        value=True,
+        key=MENTIONED_KEY,
+        help="Optional top-level fields that the prompt mentions become required. If off, they may "
+        "be missing.",
+        on_change="ignore",
         persist_state="session",
     )
 

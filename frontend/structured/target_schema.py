@@ -28,10 +28,21 @@ class TargetSchema:
         return {"type": "json_schema", "json_schema": json_schema}
 
 
+def fields_option(*, requires_mentioned: bool) -> dict[str, str]:
+    """Return the option that says if optional fields that the prompt mentions are required."""
+    return {"fields": "mentioned" if requires_mentioned else "schema"}
+
+
 def build_request(
-    target: TargetSchema, prompt: str, *, model: str | None, parameters: Mapping[str, Any]
+    target: TargetSchema,
+    prompt: str,
+    *,
+    model: str | None,
+    parameters: Mapping[str, Any],
+    requires_mentioned: bool = True,
 ) -> dict[str, Any]:
     """Build a `/structured` request. Without `model`, the API uses its default."""
     body: dict[str, Any] = {"messages": [{"role": "user", "content": prompt.strip()}]}
     body |= {"model": model} if model else {}
-    return body | dict(parameters) | target.request_fields() | {"smolchat": {"progress": True}}
+    options = {"progress": True} | fields_option(requires_mentioned=requires_mentioned)
+    return body | dict(parameters) | target.request_fields() | {"smolchat": options}

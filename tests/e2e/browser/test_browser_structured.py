@@ -34,6 +34,7 @@ PROMPT = ".st-key-structured_prompt textarea"
 SCHEMA = ".st-key-structured_schema textarea"
 START = ".st-key-structured_start button"
 STOP = ".st-key-structured_stop button"
+MORE_TOKENS = ".st-key-structured_more_tokens button"
 DOWNLOAD = ".st-key-structured_download button"
 OUTPUT = ".stMain .stCode:not(details *)"
 HOSTILE = {
@@ -212,6 +213,34 @@ def test_output_continues_while_another_page_is_open(page: Page, model: FakeMode
     page.wait_for_selector(DOWNLOAD)
     assert json.loads(page.inner_text(OUTPUT)) == EVENT
     assert page.input_value(PROMPT) == "A party"
+
+
+def test_max_tokens_that_the_schema_needs_can_be_set(page: Page, model: FakeModelServer) -> None:
+    text = {"type": "string", "minLength": 1500}
+    type_schema(page, {"type": "object", "properties": {"text": text}, "required": ["text"]})
+    page.click(".st-key-parameter_panel summary")
+    page.fill(".st-key-parameter_max_tokens input", "64")
+    page.fill(PROMPT, "Typed just now")
+    page.click(START)
+    page.wait_for_selector(MORE_TOKENS)
+    model.replies.append(json_reply({"text": "x" * 1500}))
+    page.click(MORE_TOKENS)
+    page.wait_for_selector(DOWNLOAD)
+    [request] = model.chat_requests
+    assert request.body["max_tokens"] > 64
+    page.wait_for_selector(f"text=Overrides: max_tokens {request.body['max_tokens']}")
+    assert request.body["messages"][-1]["content"] == "Typed just now"
+    assert page.input_value(PROMPT) == "Typed just now"
+
+
+def test_switch_for_mentioned_fields_stays_off_on_other_pages(page: Page) -> None:
+    switch = ".st-key-structured_mentioned"
+    page.click(f"{switch} label")
+    page.click("a:has-text('Chat')")
+    page.wait_for_selector(".st-key-chat_starters button")
+    page.click("a:has-text('Structured')")
+    page.wait_for_selector(START)
+    assert not page.is_checked(f"{switch} input")
 
 
 def test_hostile_output_loads_nothing_and_runs_nothing(page: Page, model: FakeModelServer) -> None:

@@ -23,6 +23,12 @@ from tests.support.structured_responses import (
 )
 
 LIGHT = {"title": "Light", "year": 1999}
+OPTIONAL_YEAR = FILM | {"required": ["title"]}
+LONG_TEXT = {
+    "type": "object",
+    "properties": {"text": {"type": "string", "minLength": 1500}},
+    "required": ["text"],
+}
 
 
 @pytest.fixture
@@ -38,6 +44,10 @@ def type_schema(page: AppTest, schema: Any) -> AppTest:
     select_schema(page, CUSTOM)
     text = schema if isinstance(schema, str) else json.dumps(schema)
     return page.text_area(key="structured_schema").set_value(text).run()
+
+
+def sent_schema(model_server: FakeModelServer) -> Any:
+    return model_server.chat_requests[-1].body["response_format"]["json_schema"]["schema"]
 
 
 def start(page: AppTest) -> AppTest:
@@ -144,6 +154,53 @@ def test_parameters_are_sent_and_kept_between_pages(
     model_server.replies += [grammar_probe_reply(), json_reply(EVENT)]
     start(select_schema(page, "event"))
     assert model_server.chat_requests[-1].body["seed"] == 7
+
+
+def test_fields_that_the_prompt_mentions_are_required_and_listed(
+    page: AppTest, model_server: FakeModelServer
+) -> None:
+    type_schema(page, OPTIONAL_YEAR)
+    page.text_area(key="structured_prompt").set_value("A film with a title and a year.")
+    model_server.replies += [grammar_probe_reply(), json_reply(LIGHT)]
+    start(page)
+    assert sent_schema(model_server)["required"] == ["title", "year"]
+    assert "Mentioned in the prompt: 1" in [expander.label for expander in page.main.expander]
+    assert "- year" in page_text(page)
+
+
+def test_mentioned_fields_stay_optional_if_switched_off(
+    page: AppTest, model_server: FakeModelServer
+) -> None:
+    type_schema(page, OPTIONAL_YEAR)
+    page.text_area(key="structured_prompt").set_value("A film with a title and a year.")
+    page.toggle(key="structured_mentioned").set_value(False).run()
+    page.switch_page("app_pages/chat.py").run()
+    page.switch_page("app_pages/structured.py").run()
+    assert not page.toggle(key="structured_mentioned").value
+    model_server.replies += [grammar_probe_reply(), json_reply(LIGHT)]
+    start(page)
+    assert sent_schema(model_server)["required"] == ["title"]
+    assert not [e.label for e in page.main.expander if "Mentioned" in e.label]
+
+
+def test_max_tokens_that_the_schema_needs_is_set_and_the_rest_kept(
+    page: AppTest, model_server: FakeModelServer
+) -> None:
+    type_schema(page, LONG_TEXT)
+    page.text_area(key="structured_prompt").set_value("My own words.")
+    page.text_input(key="parameter_seed").set_value("7")
+    page.number_input(key="parameter_max_tokens").set_value(64)
+    start(page)
+    assert "Location in the schema" not in page_text(page)
+    offer = page.button(key="structured_more_tokens")
+    model_server.replies += [grammar_probe_reply(), json_reply({"text": "x" * 1500})]
+    offer.click().run()
+    body = model_server.chat_requests[-1].body
+    assert offer.label == f"Set Max tokens to {body['max_tokens']:,} and retry"
+    assert page.number_input(key="parameter_max_tokens").value == body["max_tokens"] > 64
+    assert (body["seed"], prompt(page)) == (7, "My own words.")
+    assert json.loads(str(page.text_area(key="structured_schema").value)) == LONG_TEXT
+    assert "Valid (format only)" in page_text(page)
 
 
 def test_invalid_output_is_shown_as_text_beside_its_errors(

@@ -58,6 +58,15 @@ def test_each_method_sends_its_own_request(api_url: str, model_server: FakeModel
         assert (body["max_tokens"], body["seed"]) == (MAX_TOKENS, 5)
 
 
+@pytest.mark.parametrize("requires_mentioned", [True, False])
+def test_only_smolchat_gets_the_option_for_mentioned_fields(requires_mentioned: bool) -> None:
+    plan = ExperimentPlan(TargetSchema(FILM), "A film", None, {}, METHODS, 1, requires_mentioned)
+    bodies = {method: request["body"] for method, request in plan.requests().items()}
+    fields = "mentioned" if requires_mentioned else "schema"
+    assert bodies.pop("SmolChat")["smolchat"] == {"fields": fields}
+    assert not [body for body in bodies.values() if "smolchat" in body]
+
+
 def test_all_methods_are_validated_alike(api_url: str, model_server: FakeModelServer) -> None:
     model_server.replies += [
         text_reply(f"```json\n{GOOD}\n```"),

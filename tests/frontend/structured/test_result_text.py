@@ -95,6 +95,30 @@ def test_unenforced_label_describes_the_keyword(pointer: str, keyword: str, labe
     assert result_text.unenforced_label(rule) == label
 
 
+def too_large_error(tokens: Any, code: str = "schema_too_large") -> ApiError:
+    return ApiError("Too long.", code=code, details={"pointer": "", "max_tokens": tokens})
+
+
+def test_schema_error_says_how_many_tokens_are_needed() -> None:
+    assert result_text.needed_tokens(too_large_error(610)) == 610
+    assert result_text.needed_tokens(too_large_error(610, "schema_invalid")) is None
+    assert result_text.needed_tokens(ApiError("Too large.", code="schema_too_large")) is None
+
+
+@pytest.mark.parametrize(
+    "tokens", [0, -1, True, 610.0, "610", [610], {"x": 1}, None, 1_000_001, 10**400]
+)
+def test_implausible_token_count_is_ignored(tokens: Any) -> None:
+    error = too_large_error(tokens)
+    assert result_text.needed_tokens(error) is None
+    assert "Edit the schema" in result_text.with_schema_location(error).next_step
+
+
+def test_location_is_left_out_if_max_tokens_is_too_low() -> None:
+    error = too_large_error(610)
+    assert result_text.with_schema_location(error) is error
+
+
 def test_schema_error_shows_its_location() -> None:
     error = ApiError("No.", code="schema_invalid", details={"pointer": "/properties/a"})
     located = result_text.with_schema_location(error)

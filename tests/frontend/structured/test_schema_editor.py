@@ -51,7 +51,7 @@ def test_excerpt_of_a_long_line_is_shortened() -> None:
         ("[" * 100_000, "", "nested too deeply"),
         ('{"not":' * 900 + "{}" + "}" * 900, "", "Invalid JSON Schema"),
         ('{"$ref": "#/$defs/none"}', "", "does not exist"),
-        (f'{{"const": "{"x" * MAX_BYTES}"}}', "", "The limit is 256 KiB"),
+        (f'{{"const": "{"x" * MAX_BYTES}"}}', "", "The limit is 1 MiB"),
     ],
 )
 def test_invalid_schema_has_location_and_message(text: str, location: str, message: str) -> None:
