@@ -7,6 +7,7 @@ SmolChatError                          500  internal_error
 │   ├── UpgradeBodyLostError           400  invalid_request
 │   ├── NothingToImportError           400  nothing_to_import
 │   ├── ConversationFullError          400  conversation_full
+│   ├── UnknownToolError               400  unknown_tool
 │   └── TooManyChoicesError            400  invalid_request
 ├── UnauthorizedError                  401  invalid_api_key
 ├── HostNotAllowedError                403  host_not_allowed
@@ -15,6 +16,7 @@ SmolChatError                          500  internal_error
 ├── ConversationNotFoundError          404  conversation_not_found
 ├── MessageNotFoundError               404  message_not_found
 ├── PresetNotFoundError                404  preset_not_found
+├── ToolNotFoundError                  404  tool_not_found
 ├── RequestTimeoutError                408  request_timeout
 ├── RequestTooLargeError               413  request_too_large
 ├── UnsupportedMediaTypeError          415  unsupported_media_type
@@ -121,6 +123,12 @@ class ConversationFullError(InvalidRequestError):
     code = "conversation_full"
 
 
+class UnknownToolError(InvalidRequestError):
+    """The request names a tool that the API does not have."""
+
+    code = "unknown_tool"
+
+
 class TooManyChoicesError(InvalidRequestError):
     """The request's `n` exceeds the `max_choices` that the model server returns at once."""
 
@@ -162,6 +170,11 @@ class MessageNotFoundError(SmolChatError):
 class PresetNotFoundError(SmolChatError):
     status = 404
     code = "preset_not_found"
+
+
+class ToolNotFoundError(SmolChatError):
+    status = 404
+    code = "tool_not_found"
 
 
 class RequestTooLargeError(SmolChatError):

@@ -37,6 +37,8 @@ from backend.presets import routes as presets
 from backend.settings import Settings
 from backend.state import AppState
 from backend.structured import routes as structured
+from backend.tools import routes as tools
+from backend.tools.lifespan import open_tools
 
 _IMPORT_PATH = "/conversations/import"
 
@@ -70,7 +72,7 @@ def create_app(settings: Settings) -> FastAPI:
 def _included_routes() -> list[BaseRoute]:
     """Return FastAPI's own routes. It builds each at its first request: so once per process."""
     router = APIRouter()
-    for feature in (structured, conversations, presets, models, health, status, metrics):
+    for feature in (structured, conversations, presets, tools, models, health, status, metrics):
         router.include_router(feature.router, responses=COMMON_RESPONSES)
     return router.routes
 
@@ -97,6 +99,7 @@ async def _open_resources(
         async with (
             open_statistics(app, database),
             open_conversations(app, settings, database),
+            open_tools(app, database),
             regular_release(find_release()),
         ):
             with shutdown_signals(state.shutting_down), replace_uvicorn_access_log():

@@ -271,6 +271,10 @@ class Settings(BaseSettings):
     # How many attempts a structured output gets, and the time limit for all of them.
     structured_attempts: Annotated[int, Field(ge=1, le=10)] = 3
     structured_seconds: Seconds = 300.0
+    # The time limit of all tool calls of an answer that the API runs, and how much of a result the
+    # model gets: small models have small contexts.
+    tools_seconds: Seconds = 120.0
+    tool_result_characters: Annotated[int, Field(ge=200, le=2**24)] = 4000
     # How long a stream's status code waits for the first event of the model server, and how often a
     # comment keeps the connection alive after that.
     first_event_seconds: Seconds = 10.0

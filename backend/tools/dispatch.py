@@ -1,0 +1,95 @@
+"""Run one call of a tool. Whatever goes wrong is its result, marked as an error."""
+
+import asyncio
+import logging
+from typing import Any
+
+import jsonschema_rs
+from pydantic_core import PydanticSerializationError, to_json
+
+from backend.json_schema.references import json_pointer
+from backend.tools.tool import Tool, ToolError, ToolResult
+
+MAX_ARGUMENT_BYTES = 256 * 1024
+_MAX_MESSAGE_CHARACTERS = 300
+
+logger = logging.getLogger(__name__)
+
+
+async def run_call(
+    tool: Tool, arguments: dict[str, Any], *, max_characters: int, seconds: float
+) -> ToolResult:
+    """Run a tool for at most `seconds`, or its own limit, and cut what it returns.
+
+    A caller that is cancelled cancels the call.
+    """
+    if (problem := _argument_problem(tool, arguments)) is not None:
+        result = ToolResult(problem, is_error=True)
+    else:
+        result = await _run(tool, arguments, min(seconds, tool.seconds))
+    return ToolResult(cut_text(result.text, max_characters), result.is_error)
+
+
+def cut_text(text: str, max_characters: int) -> str:
+    """Return text that can be sent as UTF-8, cut to `max_characters`, which it then says."""
+    if (total := len(text)) > max_characters:
+        kept = max(0, max_characters - len(_cut_note(max_characters, total)))
+        text = text[:kept] + _cut_note(kept, total)
+    return text.encode("utf-8", "replace").decode()  # a lone surrogate is not Unicode
+
+
+def _cut_note(kept: int, total: int) -> str:
+    return f"\n[cut: {kept:,} of {total:,} characters]"
+
+
+def _argument_problem(tool: Tool, arguments: dict[str, Any]) -> str | None:
+    """Return why a tool cannot be called with these arguments, or None."""
+    try:
+        size = len(to_json(arguments))
+    except (PydanticSerializationError, ValueError):
+        return "The arguments are not JSON, or nested too deeply."
+    if size > MAX_ARGUMENT_BYTES:
+        return (
+            f"The arguments are too long: {size:,} bytes of JSON, {MAX_ARGUMENT_BYTES:,} at most."
+        )
+    try:
+        tool.validator.validate(arguments)
+    except jsonschema_rs.ValidationError as error:
+        pointer = json_pointer(error.instance_path)
+        message = error.message[:_MAX_MESSAGE_CHARACTERS]
+        return f"The arguments do not fit the tool{f' at {pointer}' if pointer else ''}: {message}."
+    except (jsonschema_rs.ReferencingError, ValueError):
+        return "The tool has a schema that cannot be used."
+    return None
+
+
+async def _run(tool: Tool, arguments: dict[str, Any], seconds: float) -> ToolResult:
+    """Run a tool in a task of its own, so that one that cannot be cancelled is left behind."""
+    call = asyncio.ensure_future(tool.run(arguments))
+    try:
+        done, _ = await asyncio.wait({call}, timeout=max(seconds, 0))
+    finally:
+        if not call.done():
+            call.add_done_callback(_retrieve)
+            call.cancel()
+    if not done:
+        return ToolResult(f"{tool.title} took longer than {seconds:.3g} s.", is_error=True)
+    return _result(tool, call)
+
+
+def _result(tool: Tool, call: "asyncio.Future[ToolResult]") -> ToolResult:
+    if call.cancelled():  # not by us: by what the tool itself waits for
+        return ToolResult(f"{tool.title} was interrupted.", is_error=True)
+    error = call.exception()
+    if error is None:
+        return call.result()
+    if isinstance(error, ToolError):
+        return ToolResult(str(error), is_error=True)
+    logger.error("The tool %s failed", tool.name, exc_info=error)
+    return ToolResult(f"{tool.title} failed ({type(error).__name__}).", is_error=True)
+
+
+def _retrieve(call: "asyncio.Future[ToolResult]") -> None:
+    """Retrieve the outcome of a call that nobody waits for, so that asyncio does not log it."""
+    if not call.cancelled():
+        call.exception()
