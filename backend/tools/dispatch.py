@@ -7,11 +7,10 @@ from typing import Any
 import jsonschema_rs
 from pydantic_core import PydanticSerializationError, to_json
 
-from backend.json_schema.references import json_pointer
+from backend.json_schema.errors import SchemaError
 from backend.tools.tool import Tool, ToolError, ToolResult
 
-MAX_ARGUMENT_BYTES = 256 * 1024
-_MAX_MESSAGE_CHARACTERS = 300
+MAX_ARGUMENT_CHARACTERS = 256 * 1024
 
 logger = logging.getLogger(__name__)
 
@@ -45,27 +44,27 @@ def _cut_note(kept: int, total: int) -> str:
 def _argument_problem(tool: Tool, arguments: dict[str, Any]) -> str | None:
     """Return why a tool cannot be called with these arguments, or None."""
     try:
-        size = len(to_json(arguments))
+        text = to_json(arguments).decode()
     except (PydanticSerializationError, ValueError):
         return "The arguments are not JSON, or nested too deeply."
-    if size > MAX_ARGUMENT_BYTES:
+    if len(text) > MAX_ARGUMENT_CHARACTERS:
         return (
-            f"The arguments are too long: {size:,} bytes of JSON, {MAX_ARGUMENT_BYTES:,} at most."
+            f"The arguments are too long: {len(text):,} characters of JSON, "
+            f"{MAX_ARGUMENT_CHARACTERS:,} at most."
         )
     try:
-        tool.validator.validate(arguments)
-    except jsonschema_rs.ValidationError as error:
-        pointer = json_pointer(error.instance_path)
-        message = error.message[:_MAX_MESSAGE_CHARACTERS]
-        return f"The arguments do not fit the tool{f' at {pointer}' if pointer else ''}: {message}."
-    except (jsonschema_rs.ReferencingError, ValueError):
+        issues = tool.validator.validate(text).errors
+    except (SchemaError, jsonschema_rs.ReferencingError, ValueError):
         return "The tool has a schema that cannot be used."
-    return None
+    if not issues:
+        return None
+    location = f" at {issues[0].pointer}" if issues[0].pointer else ""
+    return f"The arguments do not fit the tool{location}: {issues[0].message}."
 
 
 async def _run(tool: Tool, arguments: dict[str, Any], seconds: float) -> ToolResult:
     """Run a tool in a task of its own, so that one that cannot be cancelled is left behind."""
-    call = asyncio.ensure_future(tool.run(arguments))
+    call = asyncio.create_task(_await_result(tool, arguments))
     try:
         done, _ = await asyncio.wait({call}, timeout=max(seconds, 0))
     finally:
@@ -77,7 +76,11 @@ async def _run(tool: Tool, arguments: dict[str, Any], seconds: float) -> ToolRes
     return _result(tool, call)
 
 
-def _result(tool: Tool, call: "asyncio.Future[ToolResult]") -> ToolResult:
+async def _await_result(tool: Tool, arguments: dict[str, Any]) -> ToolResult:
+    return await tool.run(arguments)
+
+
+def _result(tool: Tool, call: asyncio.Task[ToolResult]) -> ToolResult:
     if call.cancelled():  # not by us: by what the tool itself waits for
         return ToolResult(f"{tool.title} was interrupted.", is_error=True)
     error = call.exception()
@@ -89,7 +92,7 @@ def _result(tool: Tool, call: "asyncio.Future[ToolResult]") -> ToolResult:
     return ToolResult(f"{tool.title} failed ({type(error).__name__}).", is_error=True)
 
 
-def _retrieve(call: "asyncio.Future[ToolResult]") -> None:
+def _retrieve(call: asyncio.Task[ToolResult]) -> None:
     """Retrieve the outcome of a call that nobody waits for, so that asyncio does not log it."""
     if not call.cancelled():
         call.exception()

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import jsonschema_rs
-
-from backend.json_schema.validator import build_validator
+from backend.json_schema.validator import SchemaValidator
 
 BUILT_IN = "built-in"
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # what every model server accepts
@@ -49,5 +47,5 @@ class Tool:
             raise ValueError(f"{self.name!r:.100} is not a name of a tool: {_NAME.pattern}")
 
     @cached_property
-    def validator(self) -> jsonschema_rs.Validator:
-        return build_validator(self.parameters)
+    def validator(self) -> SchemaValidator:
+        return SchemaValidator(self.parameters)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.tools.dispatch import MAX_ARGUMENT_BYTES, cut_text, run_call
+from backend.tools.dispatch import MAX_ARGUMENT_CHARACTERS, cut_text, run_call
 from backend.tools.function_tool import function_tool
 from backend.tools.tool import Tool, ToolError, ToolResult
 from tests.support.tools import make_tool
@@ -46,18 +46,18 @@ async def test_result_is_that_of_the_tool() -> None:
         ({"count": "1"}, 'at /count: "1" is not of type "integer"'),
         ({"count": 1, "x": 1}, "'x' was unexpected"),
         ({"count": "x" * 10_000}, 'not of type "integer"|xxx'),
-        ({"count": 10**400}, None),
-        ({"count": "x" * MAX_ARGUMENT_BYTES}, "too long"),
-        ({"count": float("nan")}, "at /count"),
+        ({"count": 10**400}, "too large"),
+        ({"count": "x" * MAX_ARGUMENT_CHARACTERS}, "too long"),
+        ({"count": float("nan")}, "not JSON"),
         ({"count": object()}, "not JSON"),
     ],
 )
 async def test_arguments_that_do_not_fit_are_an_error(
-    arguments: dict[str, Any], reason: str | None
+    arguments: dict[str, Any], reason: str
 ) -> None:
     result = await call(make_tool(parameters=SCHEMA), arguments)
-    assert result.is_error == (reason is not None)
-    assert any(part in result.text for part in (reason or "").split("|"))
+    assert result.is_error
+    assert any(part in result.text for part in reason.split("|"))
     assert len(result.text) < 1000
 
 
@@ -84,6 +84,15 @@ async def test_schema_that_cannot_be_used_is_an_error() -> None:
 )
 async def test_exception_is_an_error_without_its_details(error: BaseException, text: str) -> None:
     assert await call(failing_tool(error)) == ToolResult(text, is_error=True)
+
+
+async def test_run_that_raises_at_once_is_an_error() -> None:
+    def run(arguments: dict[str, Any]) -> Any:
+        raise KeyError(str(arguments))
+
+    assert await call(make_tool(run=run)) == ToolResult(
+        "Test tool failed (KeyError).", is_error=True
+    )
 
 
 async def test_call_ends_at_the_shorter_time_limit() -> None:
