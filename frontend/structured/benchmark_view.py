@@ -24,7 +24,9 @@ class BenchmarkView:
     def __init__(self, experiment: Experiment) -> None:
         self.result: JobResult = experiment
         self._experiment = experiment
-        self._progress, self._table, self._chart = st.empty(), st.empty(), st.empty()
+        self._progress = st.empty()
+        self._table = st.container(key="benchmark_table").empty()
+        self._chart = st.empty()
         self._rendered_trials = -1
 
     def render(self) -> None:
