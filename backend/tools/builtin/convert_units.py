@@ -101,7 +101,7 @@ def _convert(value: Fraction, source: list[Factor], target: list[Factor]) -> Num
             converted = 1 / registry.convert(value * source_scale, source_units, target_units**-1)
     except ZeroDivisionError:
         raise ToolError("The inverse of zero is not a number.") from None
-    except (PintError, TypeError):  # a logarithmic unit has no fraction
+    except (PintError, TypeError):  # numpy, where installed, has no logarithm of a fraction
         return None
     result: Number = converted / target_scale
     return result
