@@ -29,6 +29,7 @@ from backend.http.shutdown import shutdown_signals
 from backend.json_schema.worker import WorkerPool
 from backend.model_server.capabilities import GrammarSupport
 from backend.model_server.client import open_model_server
+from backend.model_server.tool_support import ToolSupport
 from backend.models import routes as models
 from backend.monitoring import health, metrics, status
 from backend.monitoring.lifespan import open_statistics
@@ -88,6 +89,7 @@ async def _open_resources(
             database=database,
             model_server=model_server,
             capabilities=GrammarSupport(model_server, settings.structured_seconds / 3),
+            tool_support=ToolSupport(model_server, settings.structured_seconds / 3),
             queue=queue,
             metrics=counters,
             schema_workers=schema_workers,

@@ -172,8 +172,16 @@ class StructuredExtensionOptions(ExtensionOptions):
     ] = "mentioned"
 
 
+class EditedArguments(BaseModel):
+    """Approve a tool call with other arguments than the model's."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    arguments: dict[str, Any]
+
+
 class ChatExtensionOptions(ExtensionOptions):
-    """SmolChat's extensions of a chat request: how reasoning is returned, where it is stored."""
+    """SmolChat's extensions of a chat request: reasoning, tools, and where it is stored."""
 
     # `_parent_needs_conversation` as JSON Schema, for the OpenAPI description.
     model_config = ConfigDict(
@@ -214,6 +222,26 @@ class ChatExtensionOptions(ExtensionOptions):
             "message.",
         ),
     ] = None
+
+    tools: Annotated[
+        Literal["all"] | Annotated[list[str], Field(max_length=128)] | None,
+        Field(
+            description="The tools of `GET /tools` that the model may use, and that the API runs; "
+            "each step is told as `smolchat.step`, and all are in `smolchat.steps` of a whole "
+            "response."
+        ),
+    ] = None
+    max_steps: Annotated[
+        int, Field(ge=1, le=50, description="How many times the model may call these tools.")
+    ] = 6
+    approvals: Annotated[
+        dict[str, Literal["allow", "deny"] | EditedArguments],
+        Field(
+            max_length=128,
+            description="What to do with the steps that await approval, by the ids of their tool "
+            "calls; those that are not named are denied.",
+        ),
+    ] = {}
 
     @model_validator(mode="after")
     def _parent_needs_conversation(self) -> Self:
@@ -413,4 +441,11 @@ class ChatCompletionRequest(CompletionRequest):
     ] = None
     parallel_tool_calls: Annotated[
         bool | None, Field(description="Allow several tool calls in one response.")
+    ] = None
+    functions: Annotated[
+        list[dict[str, Any]] | None,
+        Field(max_length=128, description="OpenAI's older form of `tools`."),
+    ] = None
+    function_call: Annotated[
+        str | dict[str, Any] | None, Field(description="OpenAI's older form of `tool_choice`.")
     ] = None

@@ -13,6 +13,7 @@ from backend.database.database import Database
 from backend.json_schema.worker import WorkerPool
 from backend.model_server.capabilities import GrammarSupport
 from backend.model_server.client import ModelServerClient
+from backend.model_server.tool_support import ToolSupport
 from backend.settings import Settings
 
 
@@ -24,6 +25,7 @@ class AppState:
     database: Database
     model_server: ModelServerClient
     capabilities: GrammarSupport
+    tool_support: ToolSupport
     queue: RequestQueue
     metrics: Metrics
     schema_workers: WorkerPool

@@ -4,6 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from backend.chat.tool_chat import answer_with_tools
 from backend.chat.turn_recorder import start_turn
 from backend.completions.completion import Completion
 from backend.completions.history import continued_answer
@@ -16,6 +17,7 @@ from backend.http.responses import EVENT_STREAM_OPENAPI, CancellableResponse, Ev
 from backend.model_server.answers.reasoning_separator import ReasoningSeparator
 from backend.protocol import ChatCompletionRequest, ChatExtensionOptions
 from backend.state import AppStateDep
+from backend.tools.lifespan import ToolRegistryDep
 
 router = APIRouter(route_class=FastJsonRoute, tags=["chat"])
 
@@ -30,7 +32,7 @@ _RESPONSES = {200: _COMPLETION} | MODEL_SERVER_RESPONSES | error_responses(415, 
 @router.post("/v1/chat/completions", responses=_RESPONSES, response_model=None)
 @router.post("/chat", responses=_RESPONSES, response_model=None)
 async def create_chat_completion(
-    request: ChatCompletionRequest, state: AppStateDep
+    request: ChatCompletionRequest, state: AppStateDep, registry: ToolRegistryDep
 ) -> CancellableResponse:
     """Answer a conversation.
 
@@ -38,11 +40,16 @@ async def create_chat_completion(
     are left to its defaults. `model` in the reply is the id that was asked for.
     """
     body = build_upstream_request(request, state.settings)
+    options = request.smolchat or _NO_EXTENSIONS
+    response_class = EventStreamResponse if request.stream else CancellableResponse
+    has_tools = options.tools is not None or body.get("tools") or body.get("functions")
+    if has_tools or any(m["role"] == "tool" or "tool_calls" in m for m in body["messages"]):
+        chunks = await answer_with_tools(request, body, options, state=state, registry=registry)
+        return response_class(chunks, state.shutting_down, state.settings)
     if SCHEMA_FIELDS & body.keys():
         await check_request_schemas(
             body, state.schema_workers, allows_grammar=state.settings.raw_grammar
         )
-    options = request.smolchat or _NO_EXTENSIONS
     completion = Completion(
         body=body,
         options=options,
@@ -66,5 +73,4 @@ async def create_chat_completion(
         chunks = recorder.stream(completion, is_stream=bool(request.stream))
     else:
         chunks = completion.stream()
-    response_class = EventStreamResponse if request.stream else CancellableResponse
     return response_class(chunks, state.shutting_down, state.settings)

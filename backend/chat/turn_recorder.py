@@ -36,31 +36,45 @@ async def start_turn(
     Raises:
         SmolChatError: They cannot be stored in this conversation.
     """
+    answer = new_answer(body)
+    turn = await store_question(request, body, answer, repository)
+    message = MessageBuilder(answer.content, limits)
+    writer = AnswerWriter(turn.answer_message_id, message, repository, shutting_down)
+    return TurnRecorder(turn, message, writer, shutting_down, model=body["model"])
+
+
+async def store_question(
+    request: ChatCompletionRequest,
+    body: dict[str, Any],
+    answer: Message,
+    repository: ConversationRepository,
+) -> Turn:
+    """Store the question of a request, and its answer, which is empty yet.
+
+    Raises:
+        SmolChatError: They cannot be stored in this conversation.
+    """
     options = request.smolchat or ChatExtensionOptions()
     conversation = options.conversation or ""
     question = _last_user_message(request, options.parent)
     if question is None or body.get("n", 1) > 1:
-        await repository.check_exists(
-            conversation
-        )  # a missing conversation is the first thing to report
+        # A missing conversation is the first thing to report.
+        await repository.check_exists(conversation)
         param, problem = ("n", _ONE_ANSWER) if question else ("messages", _NO_QUESTION)
         raise InvalidRequestError(problem, param=param)
-    answer = Message(
+    after_current = "parent" not in options.model_fields_set
+    return await repository.create_turn(conversation, question, answer, after_current=after_current)
+
+
+def new_answer(body: dict[str, Any]) -> Message:
+    """Return the answer to a request before the model has written any of it."""
+    return Message(
         role="assistant",
         content=continued_answer(body["messages"]),
         model=body["model"],
-        parameters=_parameters(body),
+        parameters=answer_parameters(body),
         state="writing",
     )
-    turn = await repository.create_turn(
-        conversation,
-        question,
-        answer,
-        after_current="parent" not in options.model_fields_set,
-    )
-    message = MessageBuilder(answer.content, limits)
-    writer = AnswerWriter(turn.answer_message_id, message, repository, shutting_down)
-    return TurnRecorder(turn, message, writer, shutting_down, model=body["model"])
 
 
 class TurnRecorder:
@@ -93,7 +107,9 @@ class TurnRecorder:
         completion.extensions = {} if is_stream else ids
         try:
             async with aclosing(completion.stream()) as chunks:
-                while (chunk := await self._next_chunk(chunks)) is not None:
+                while (
+                    chunk := await self._writer.wait_for(lambda: anext(chunks, None))
+                ) is not None:
                     if is_stream and not chunk.endswith(DONE):
                         self._writer.schedule_save()
                     else:
@@ -107,25 +123,6 @@ class TurnRecorder:
         except Exception as error:
             await self._end(completion, "failed", error)
             raise
-
-    async def _next_chunk(self, chunks: AsyncGenerator[bytes]) -> bytes | None:
-        """Return the next chunk, or None at the end.
-
-        Raises:
-            Exception: The text so far could not be saved: the wait for more of it ends at once.
-        """
-        if self._writer.error is not None:
-            raise self._writer.error
-        try:
-            async with asyncio.timeout(None) as waiting:
-                self._writer.on_error = lambda: waiting.reschedule(0)
-                return await anext(chunks, None)
-        except TimeoutError:
-            if self._writer.error is None:
-                raise
-            raise self._writer.error from None
-        finally:
-            self._writer.on_error = None
 
     async def _end(
         self, completion: Completion, state: MessageState, error: Exception | None = None
@@ -141,11 +138,11 @@ class TurnRecorder:
 
 
 def _details(completion: Completion) -> dict[str, Any]:
-    parameters = _parameters(completion.sent_fields())
+    parameters = answer_parameters(completion.sent_fields())
     return {"receipt": completion.receipt(), "parameters": parameters}
 
 
-def _parameters(body: dict[str, Any]) -> dict[str, Any]:
+def answer_parameters(body: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in body.items() if name not in _NON_PARAMETERS}
 
 

@@ -31,8 +31,10 @@ class RequestQueue:
         is_busy = self._waiting or self.running >= self._max_running or self._has_exclusive
         return bool(is_busy) and len(self._waiting) >= self._max_waiting
 
-    def enqueue(self, *, exclusive: bool = False) -> "QueueSlot":
+    def enqueue(self, *, exclusive: bool = False, has_begun: bool = False) -> "QueueSlot":
         """Return a slot at the end of the queue. The caller releases it, even if it never ran.
+
+        A request that `has_begun` has had a slot before: it waits, too, but is not refused.
 
         Raises:
             TooManyRequestsError: The queue is full.
@@ -45,7 +47,8 @@ class RequestQueue:
         slot = QueueSlot(self, exclusive)
         self._waiting.append(slot)
         self._start_next()
-        if not slot.is_running and len(self._waiting) > self._max_waiting:
+        is_over = len(self._waiting) > self._max_waiting and not has_begun
+        if not slot.is_running and is_over:
             self._waiting.pop()
             raise TooManyRequestsError(
                 "Too many requests are waiting for the model. Try again in a few seconds."

@@ -27,6 +27,30 @@ _MIN_MEASURED_SECONDS = 0.05  # a shorter time says nothing of the model's speed
 USAGE_MARKER = b'"prompt_'
 
 
+class ToolReceipt(BaseModel):
+    """How the tools of a request were called."""
+
+    strategy: Annotated[
+        Literal["native", "constrained"],
+        Field(
+            description="`native`: the model's template knows tools; `constrained`: SmolChat picks "
+            "the function, and the model writes the arguments under its schema."
+        ),
+    ]
+    gate_score: Annotated[
+        float | None,
+        Field(description="How well the question matches the functions, from 0 to 1."),
+    ] = None
+    attempts: Annotated[int, Field(description="Constrained requests for arguments.")] = 0
+    problems: Annotated[
+        list[str], Field(description="Why calls were not made, or were made again.")
+    ] = []
+
+
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 class Receipt(BaseModel):
     """What a completion cost; what was not measured is null."""
 
@@ -63,6 +87,10 @@ class Receipt(BaseModel):
     ] = []
     context_tokens: int | None = None
     context_size: int | None = None
+    tools: Annotated[
+        ToolReceipt | None,
+        Field(description="How tools were called, in a request with tools.", exclude_if=_is_none),
+    ] = None
 
 
 @dataclass

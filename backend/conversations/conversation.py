@@ -50,6 +50,13 @@ class Message(_StoredModel):
         str | None, Field(description="The model's reasoning before the answer.")
     ] = None
     tool_calls: list[dict[str, Any]] | None = None
+    tool_call_id: Annotated[
+        str | None, Field(max_length=200, description="The call whose result a `tool` message is.")
+    ] = None
+    step: Annotated[
+        dict[str, Any] | None,
+        Field(description="How a tool that the API runs was called, as in `smolchat.step`."),
+    ] = None
     logprobs: Annotated[
         list[dict[str, Any]] | None, Field(description="One entry per token, if requested.")
     ] = None

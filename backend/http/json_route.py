@@ -7,13 +7,14 @@ import asyncio
 import inspect
 import time
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, get_args
 
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from backend.errors import InvalidRequestError, RequestTooLargeError
@@ -29,12 +30,13 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class FastJsonRoute(APIRoute):
-    """Call the endpoint with the validated request and the `AppState`."""
+    """Call the endpoint with the validated request, the `AppState` and its other dependencies."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, endpoint, **options)
-        request, _state = inspect.signature(endpoint).parameters.values()
+        request, _state, *others = inspect.signature(endpoint).parameters.values()
         self._request_model: type[BaseModel] = request.annotation
+        self._dependencies = [get_args(other.annotation)[1].dependency for other in others]
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] not in (self.methods or ()):
@@ -50,7 +52,8 @@ class FastJsonRoute(APIRoute):
                 state.large_bodies, parse_request, self._request_model, body, max_values
             )
         del body  # the response may take minutes
-        response = await self.endpoint(request, state)
+        others = [await dependency(Request(scope)) for dependency in self._dependencies]
+        response = await self.endpoint(request, state, *others)
         await response(scope, receive, send)
 
 

@@ -64,6 +64,12 @@ class ManagementApi:
         generation = as_dict(properties.get("default_generation_settings"))
         return as_count(generation.get("n_ctx")) or None
 
+    async def supports_tools(self, base_url: str) -> bool | None:
+        """Return whether the chat template that llama.cpp's server uses knows tools."""
+        properties = as_dict(await self._get(f"{server_root(base_url)}/props"))
+        supports = as_dict(properties.get("chat_template_caps")).get("supports_tools")
+        return supports if isinstance(supports, bool) else None
+
     async def _get(self, url: httpx.URL | str) -> Any:
         """Return the JSON at `url`, or None if there is none."""
         try:

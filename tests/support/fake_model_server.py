@@ -55,6 +55,9 @@ class RecordedRequest:
     disconnected: threading.Event = field(default_factory=threading.Event)
 
 
+NO_GRAMMAR = Reply(400, JSON, [b'{"error": {"message": "Unsupported parameter: \'grammar\'"}}'])
+
+
 def replay(case: str, **changes: Any) -> Reply:
     """Return a recorded response: status, headers, body, and whether it was cut off."""
     response = json.loads((RECORDINGS / f"{case}.json").read_text())["response"]
@@ -146,6 +149,9 @@ class FakeModelServer:
         self.routes: dict[str, Reply] = {}  # by path: what other GET requests get
         self.empty_chat_reply = replay("err-empty-body")
         self.preload_reply = replay("preload-only-loaded")
+        # If not, the probe for grammars is refused, and is none of the recorded chat requests.
+        self.takes_grammar = False
+        self.knows_tools: bool | None = True  # if None, it does not say so
         self.port = 0
         self.prefixes = variant.prefixes
         self.variant = variant
@@ -166,6 +172,7 @@ class FakeModelServer:
             if request.path.endswith("/chat/completions")
             and request.body is not None
             and PRELOAD not in request.headers
+            and not self._refuses_probe(request.body)
         ]
 
     @property
@@ -183,19 +190,34 @@ class FakeModelServer:
             writer.close()
 
     def _reply(self, request: RecordedRequest) -> Reply:
-        routes = self.routes | {prefix + "/models": self.models for prefix in self.prefixes}
+        routes = self._properties() | self.routes
+        routes |= {prefix + "/models": self.models for prefix in self.prefixes}
         path = request.path.partition("?")[0]
         if request.method == "GET" and path in routes:
             return routes[path]
         if request.path not in [prefix + "/chat/completions" for prefix in self.prefixes]:
             return self.variant.unknown_route
+        return self._chat_reply(request)
+
+    def _properties(self) -> dict[str, Reply]:
+        if self.knows_tools is None:
+            return {}
+        properties = {"chat_template_caps": {"supports_tools": self.knows_tools}}
+        return {"/props": Reply(chunks=[json.dumps(properties).encode()])}
+
+    def _chat_reply(self, request: RecordedRequest) -> Reply:
         if request.body is None:
             return self.empty_chat_reply
         if not re.fullmatch(self.variant.model_id_pattern, request.body["model"]):
             return self.variant.unknown_model
+        if self._refuses_probe(request.body):
+            return NO_GRAMMAR
         if PRELOAD in request.headers and self.variant.supports_preload:
             return self.preload_reply
         return self.replies.popleft() if self.replies else self.variant.reply_to(request.body)
+
+    def _refuses_probe(self, body: dict[str, Any]) -> bool:
+        return not self.takes_grammar and "zq" in str(body.get("grammar"))
 
 
 async def _read_request(reader: asyncio.StreamReader) -> RecordedRequest:

@@ -1,0 +1,57 @@
+"""What a turn with tools has cost: all its requests to the model together."""
+
+import time
+from typing import Any
+
+from backend.completions.completion import Completion
+from backend.completions.receipt import ToolReceipt
+from backend.tools.model_answer import Asking
+
+
+def turn_usage(asking: Asking) -> dict[str, int] | None:
+    """Return the tokens of all requests in OpenAI's form, or None if some were not reported."""
+    usages = [completion.usage for completion in _begun(asking)]
+    prompt = _sum([usage.prompt_tokens for usage in usages])
+    completion = _sum([usage.completion_tokens for usage in usages])
+    if prompt is None or completion is None:
+        return None
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
+    }
+
+
+def turn_receipt(asking: Asking) -> dict[str, Any]:
+    """Return the receipt of a turn.
+
+    Its tokens and times are those of all requests; its speed, context and finish reason are those
+    of the last one.
+    """
+    begun = _begun(asking)
+    if not begun:
+        return {}
+    receipt = begun[-1].receipt()
+    receipts = [completion.usage.receipt() for completion in begun]
+    for name in ("prompt_tokens", "cached_tokens", "completion_tokens", "prompt_ms"):
+        receipt[name] = _sum([getattr(each, name) for each in receipts])
+    for name in ("queue_ms", "load_ms"):
+        receipt[name] = sum(getattr(each, name) or 0 for each in receipts) or receipt[name]
+    receipt["first_token_ms"] = receipts[0].first_token_ms
+    receipt["total_ms"] = (time.monotonic() - asking.started_at) * 1000
+    receipt["tools"] = ToolReceipt(
+        strategy=asking.strategy,
+        gate_score=asking.score,
+        attempts=asking.attempts,
+        problems=asking.problems,
+    ).model_dump()
+    return receipt
+
+
+def _begun(asking: Asking) -> list[Completion]:
+    return [completion for completion in asking.completions if hasattr(completion, "usage")]
+
+
+def _sum(values: list[Any]) -> Any:
+    """Return the sum of values, or None if one of them, or all, are missing."""
+    return None if not values or None in values else sum(values)

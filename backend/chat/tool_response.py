@@ -1,0 +1,119 @@
+"""The response of a turn with tools: OpenAI's chunks or its whole completion."""
+
+import time
+import uuid
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
+from typing import Any
+
+from pydantic_core import to_json
+
+from backend.chat.tool_receipt import turn_receipt, turn_usage
+from backend.model_server.answers.response_shape import from_chunks
+from backend.model_server.answers.sse import DONE
+from backend.tools.model_answer import Asking
+from backend.tools.steps import Delta, StepChanged, ToolCall, TurnEvent, TurnFinished
+
+_PIECE_CHARACTERS = 24  # of arguments in a stream
+
+
+class ToolResponse:
+    """Turns the events of a turn into what the client gets."""
+
+    def __init__(
+        self,
+        asking: Asking,
+        *,
+        includes_usage: bool,
+        includes_receipt: bool,
+        is_legacy: bool,
+        extensions: dict[str, Any] | None = None,
+    ) -> None:
+        """Accept what `smolchat` of the response begins with; `is_legacy` has a function call."""
+        self._asking = asking
+        self._includes_usage = includes_usage
+        self._includes_receipt = includes_receipt
+        self._is_legacy = is_legacy
+        self._extensions = extensions or {}
+        self._envelope = {
+            "id": f"chatcmpl-{uuid.uuid4().hex}",
+            "object": "chat.completion.chunk",
+            "created": int(time.time()),
+            "model": asking.body["model"],
+        }
+
+    async def stream(self, events: AsyncGenerator[TurnEvent]) -> AsyncGenerator[bytes]:
+        """Yield the chunks of a stream: none before the first event, as an error may come first."""
+        first = _line(self._chunk({"role": "assistant", "content": None}))
+        if self._extensions:
+            first = _line(self._envelope | {"choices": [], "smolchat": self._extensions}) + first
+        async with aclosing(events):
+            async for event in events:
+                lines = first + b"".join(map(_line, self._chunks(event)))
+                first = b""
+                if isinstance(event, TurnFinished):
+                    lines += DONE
+                if lines:
+                    yield lines
+
+    async def complete(self, events: AsyncGenerator[TurnEvent]) -> AsyncGenerator[bytes]:
+        """Yield the whole completion, once it is there."""
+        chunks = [self._chunk({"role": "assistant", "content": None})]
+        steps: dict[str, dict[str, Any]] = {}
+        async with aclosing(events):
+            async for event in events:
+                if isinstance(event, StepChanged):
+                    steps[event.step.id] = event.step.model_dump()
+                elif isinstance(event, Delta | TurnFinished):
+                    chunks += [chunk for chunk in self._chunks(event) if chunk["choices"]]
+        response = from_chunks(chunks)
+        response.pop("smolchat", None)
+        if usage := turn_usage(self._asking):
+            response["usage"] = usage
+        extensions = dict(self._extensions)
+        if self._includes_receipt:
+            extensions["receipt"] = turn_receipt(self._asking)
+        if steps:
+            extensions["steps"] = list(steps.values())
+        yield to_json(response | ({"smolchat": extensions} if extensions else {}))
+
+    def _chunks(self, event: TurnEvent) -> Iterator[dict[str, Any]]:
+        if isinstance(event, Delta):
+            yield event.chunk | self._envelope
+        elif isinstance(event, StepChanged):
+            yield self._envelope | {"choices": [], "smolchat": {"step": event.step.model_dump()}}
+        elif isinstance(event, TurnFinished):
+            yield from self._last_chunks(event)
+
+    def _last_chunks(self, event: TurnFinished) -> Iterator[dict[str, Any]]:
+        reason = event.finish_reason
+        if self._is_legacy and event.calls:
+            call, reason = event.calls[0], "function_call"
+            function = {"name": call.name, "arguments": call.arguments}
+            yield self._chunk({"function_call": function})
+        else:
+            for index, call in enumerate(event.calls):
+                yield from self._call_chunks(index, call)
+        yield self._chunk({}, reason)
+        if self._includes_receipt:
+            receipt = {"receipt": turn_receipt(self._asking)}
+            yield self._envelope | {"choices": [], "smolchat": receipt}
+        if self._includes_usage and (usage := turn_usage(self._asking)):
+            yield self._envelope | {"choices": [], "usage": usage}
+
+    def _call_chunks(self, index: int, call: ToolCall) -> Iterator[dict[str, Any]]:
+        head = {"index": index, "id": call.id, "type": "function"}
+        yield self._chunk(
+            {"tool_calls": [head | {"function": {"name": call.name, "arguments": ""}}]}
+        )
+        for start in range(0, len(call.arguments), _PIECE_CHARACTERS):
+            piece = call.arguments[start : start + _PIECE_CHARACTERS]
+            yield self._chunk({"tool_calls": [{"index": index, "function": {"arguments": piece}}]})
+
+    def _chunk(self, delta: dict[str, Any], finish_reason: str | None = None) -> dict[str, Any]:
+        choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
+        return self._envelope | {"choices": [choice]}
+
+
+def _line(chunk: dict[str, Any]) -> bytes:
+    return b"data: " + to_json(chunk) + b"\n\n"

@@ -1,0 +1,184 @@
+"""Stores a turn with tools as it happens: each answer of the model, and each step as a message."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
+from typing import Any
+
+from backend.chat.answer_writer import AnswerWriter
+from backend.chat.tool_receipt import turn_receipt
+from backend.chat.turn_recorder import new_answer, store_question
+from backend.conversations.conversation import Message, MessageState
+from backend.conversations.repository import ConversationRepository
+from backend.conversations.tool_messages import ToolMessages
+from backend.errors import DatabaseUnavailableError
+from backend.json_values import as_str, content_text
+from backend.model_server.answers.message_builder import MessageBuilder
+from backend.protocol import ChatCompletionRequest, ChatExtensionOptions
+from backend.state import AppState
+from backend.tools.model_answer import Asking
+from backend.tools.open_calls import DENIED, is_continued
+from backend.tools.steps import (
+    AnswerBegun,
+    CallsMade,
+    Delta,
+    Step,
+    StepChanged,
+    ToolCall,
+    TurnEvent,
+    TurnFinished,
+)
+
+_ENDED = ("finished", "failed", "denied")
+
+
+async def start_tool_turn(
+    request: ChatCompletionRequest, asking: Asking, messages: list[dict[str, Any]], state: AppState
+) -> "ToolTurnRecorder":
+    """Store what the client sends, and an empty answer, before the model is asked.
+
+    If the messages end with calls or their results, the turn that has them is continued.
+
+    Raises:
+        SmolChatError: They cannot be stored in this conversation.
+    """
+    options = request.smolchat or ChatExtensionOptions()
+    conversation = options.conversation or ""
+    repository = ConversationRepository(state.database, state.settings.max_conversation_messages)
+    tool_messages = ToolMessages(state.database, conversation)
+    after_current = "parent" not in options.model_fields_set
+    recorder = ToolTurnRecorder(asking, tool_messages, state)
+    last = await tool_messages.last_id(None if after_current else options.parent)
+    if is_continued(messages):
+        await recorder.resume(last, messages)
+    else:
+        if after_current and last is not None:
+            await tool_messages.deny_awaiting(last, DENIED)
+        body = asking.body | {"messages": messages}
+        turn = await store_question(request, body, new_answer(body), repository)
+        recorder.begin(turn.answer_message_id, content="", user_message=turn.user_message_id)
+    return recorder
+
+
+class ToolTurnRecorder:
+    """Passes the events of a turn on, and stores them first."""
+
+    def __init__(self, asking: Asking, tool_messages: ToolMessages, state: AppState) -> None:
+        self._asking = asking
+        self._tool_messages = tool_messages
+        self._state = state
+        self._repository = ConversationRepository(state.database)
+        self._rows: dict[str, str] = {}  # ids of the messages of steps, by the ids of their calls
+        self._steps: dict[str, Step] = {}
+        self._last_id: str | None = None  # the message that the next one follows
+        self._writer: AnswerWriter | None = None  # of an answer that is not finished
+        self.ids: dict[str, Any] = {}
+
+    def begin(self, answer_id: str, *, content: str = "", user_message: str | None = None) -> None:
+        """Begin to write an answer, which is stored already."""
+        message = MessageBuilder(content, self._state.model_server.limits)
+        self._last_id = answer_id
+        self._writer = AnswerWriter(answer_id, message, self._repository, self._state.shutting_down)
+        self._asking.on_event = message.add
+        self.ids.setdefault("id", self._tool_messages.conversation_id)
+        if user_message is not None:
+            self.ids["user_message"] = user_message
+        self.ids["answer_message"] = answer_id
+
+    async def resume(self, last: str | None, messages: list[dict[str, Any]]) -> None:
+        """Continue after the stored message `last`; store the results that the client sends."""
+        self._rows = await self._tool_messages.results_at_end(last)
+        self._last_id = last
+        results = [m for m in messages if m["role"] == "tool"]
+        sent = {as_str(message.get("tool_call_id")): message for message in results}
+        for message in reversed(messages):
+            if message["role"] != "tool":
+                break
+            call_id = as_str(message.get("tool_call_id"))
+            if call_id not in self._rows:
+                content = content_text(sent[call_id]["content"])
+                await self._append(Message(role="tool", content=content, tool_call_id=call_id))
+        self.ids = {"id": self._tool_messages.conversation_id, "answer_message": self._last_id}
+
+    async def stream(self, events: AsyncGenerator[TurnEvent]) -> AsyncGenerator[TurnEvent]:
+        """Yield the events; each is stored before it is passed on.
+
+        Raises:
+            SmolChatError: The turn failed, or cannot be stored.
+        """
+        try:
+            async with aclosing(events):
+                while (event := await self._next(events)) is not None:
+                    await self._store(event)
+                    yield event
+        except (asyncio.CancelledError, GeneratorExit):
+            is_interrupted = self._state.shutting_down.is_set()
+            await self._end("interrupted" if is_interrupted else "stopped")
+            raise
+        except Exception as error:
+            await self._end("failed", error)
+            raise
+
+    async def _next(self, events: AsyncGenerator[TurnEvent]) -> TurnEvent | None:
+        if self._writer is None:
+            return await anext(events, None)
+        return await self._writer.wait_for(lambda: anext(events, None))
+
+    async def _store(self, event: TurnEvent) -> None:
+        match event:
+            case Delta():
+                if self._writer is not None:
+                    self._writer.schedule_save()
+            case CallsMade(calls=calls):
+                await self._finish(calls)
+            case StepChanged(step=step):
+                await self._store_step(step)
+            case AnswerBegun():
+                await self._begin_next()
+            case TurnFinished():
+                await self._finish([])
+
+    async def _finish(self, calls: list[ToolCall]) -> None:
+        if self._writer is None:
+            return
+        details = self._details()
+        if calls:
+            details["tool_calls"] = [call.as_dict() for call in calls]
+        await self._writer.finish("finished", details)
+        self._writer = None
+
+    async def _store_step(self, step: Step) -> None:
+        self._steps[step.id] = step
+        fields: dict[str, Any] = {
+            "content": step.result or step.error or "",
+            "step": step.model_dump(),
+            "state": "writing" if step.state == "running" else "finished",
+        }
+        if (row := self._rows.get(step.id)) is not None:
+            await self._repository.update_answer(row, fields)
+        else:
+            await self._append(Message(role="tool", tool_call_id=step.id, **fields))
+
+    async def _append(self, message: Message) -> None:
+        await self._tool_messages.append(message, after=self._last_id)
+        self._last_id = message.id
+        if message.tool_call_id is not None:
+            self._rows[message.tool_call_id] = message.id
+
+    async def _begin_next(self) -> None:
+        """Store another empty answer, which follows the results."""
+        answer = new_answer(self._asking.body | {"messages": [{"role": "user"}]})
+        await self._tool_messages.append(answer, after=self._last_id)
+        self.begin(answer.id)
+
+    async def _end(self, state: MessageState, error: Exception | None = None) -> None:
+        """Store how an incomplete turn ended. The caller raises the reason of that."""
+        with suppress(DatabaseUnavailableError):
+            for step in self._steps.values():
+                if step.state not in (*_ENDED, "awaiting_approval"):
+                    await self._store_step(step.model_copy(update={"state": "interrupted"}))
+            if self._writer is not None:
+                await self._writer.finish(state, self._details(), error)
+
+    def _details(self) -> dict[str, Any]:
+        return {"receipt": turn_receipt(self._asking) or None}

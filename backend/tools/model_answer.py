@@ -1,0 +1,233 @@
+"""One answer of the model, which may have calls: native ones, or under a schema of ours."""
+
+import json
+import time
+import uuid
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any
+
+from backend.completions.completion import Completion
+from backend.completions.queue import QueueSlot
+from backend.completions.schema_check import map_schema_errors
+from backend.errors import InvalidRequestError, ModelOutputUnreadableError, SmolChatError
+from backend.json_values import as_dict, as_dict_list, as_str
+from backend.model_server.answers.json_text import parse_json
+from backend.model_server.answers.message_builder import MessageBuilder
+from backend.model_server.answers.reasoning_separator import ReasoningSeparator
+from backend.model_server.answers.sse import parse_events
+from backend.protocol import ExtensionOptions
+from backend.state import AppState
+from backend.tools.arguments import ArgumentChecker
+from backend.tools.calling.constrained import call_functions
+from backend.tools.offer import Offer
+from backend.tools.steps import Delta, Strategy, ToolCall
+from backend.tools.text_history import as_text
+
+_CALL_FIELDS = ("tool_calls", "function_call")
+_Observer = Callable[[dict[str, Any]], None]
+
+
+@dataclass(kw_only=True)
+class Asking:
+    """What all answers of one request have in common."""
+
+    state: AppState
+    body: dict[str, Any]  # without messages and tools
+    options: ExtensionOptions
+    strategy: Strategy
+    tool_fields: dict[str, Any]  # of a request to a model that knows tools
+    checker: ArgumentChecker
+    separates_reasoning: bool = False
+    on_event: _Observer | None = None  # gets each event of the model server, without calls
+    completions: list[Completion] = field(default_factory=list)  # all that were sent
+    started_at: float = field(default_factory=time.monotonic)
+    score: float | None = None  # of the first question, by the gate
+    attempts: int = 0  # at arguments that fit
+    problems: list[str] = field(default_factory=list)
+    call_ids: set[str] = field(default_factory=set)  # of all calls so far
+
+    def completion(self, fields: dict[str, Any], *, is_stream: bool) -> Completion:
+        """Return a completion of the request with some fields replaced."""
+        body = {**self.body, **fields, "stream": is_stream}
+        if not is_stream:
+            body.pop("stream_options", None)
+        completion = Completion(
+            body=body,
+            options=self.options if is_stream else ExtensionOptions(),
+            model_server=self.state.model_server,
+            queue=self.state.queue,
+            metrics=self.state.metrics,
+            wants_usage=True,
+        )
+        self.completions.append(completion)
+        return completion
+
+    async def complete(self, fields: dict[str, Any], slot: QueueSlot | None = None) -> bytes:
+        completion = self.completion(fields, is_stream=False)
+        async with aclosing(completion.stream(slot)) as chunks:
+            return b"".join([chunk async for chunk in chunks])
+
+
+class ModelAnswer:
+    """The text of an answer as it comes, and its calls once it has ended."""
+
+    def __init__(self, asking: Asking, messages: list[dict[str, Any]], offer: Offer) -> None:
+        self._asking = asking
+        self._messages = messages
+        self._offer = offer
+        self.calls: list[ToolCall] = []
+        self.finish_reason = "stop"
+
+    async def stream(self, slot: QueueSlot) -> AsyncGenerator[Delta]:
+        """Yield the chunks of the text.
+
+        Raises:
+            SmolChatError: The model server failed.
+        """
+        if self._asking.strategy == "native":
+            try:
+                async for delta in self._stream_text(self._messages, slot, with_tools=True):
+                    yield delta
+            except (ModelOutputUnreadableError, InvalidRequestError) as error:
+                if not self._offer.functions or not _is_about_tools(error):
+                    raise
+                self._asking.problems.append(
+                    f"The model server could not read the model's own call ({error.message}) "
+                    "It was made under a schema instead."
+                )
+            else:
+                return
+        await self._call_constrained(slot)
+        if not self.calls:
+            async for delta in self._stream_text(as_text(self._messages), slot, with_tools=False):
+                yield delta
+
+    async def _stream_text(
+        self, messages: list[dict[str, Any]], slot: QueueSlot, *, with_tools: bool
+    ) -> AsyncGenerator[Delta]:
+        fields: dict[str, Any] = {"messages": messages}
+        if with_tools and self._offer.functions:
+            fields |= self._asking.tool_fields | self._offer.choice_fields()
+        completion = self._asking.completion(fields, is_stream=True)
+        if self._asking.separates_reasoning:
+            completion.separator = ReasoningSeparator("")
+        held = MessageBuilder()
+        completion.on_event = self._observer(held)
+        async with aclosing(completion.stream(slot)) as chunks:
+            async for chunk in chunks:
+                for event in parse_events(chunk):
+                    if shown := _without_calls(event):
+                        yield Delta(shown)
+        self.finish_reason = completion.usage.finish_reason or "stop"
+        if calls := held.message_fields()["tool_calls"]:
+            await self._check_native(calls, slot)
+        if self.finish_reason == "tool_calls" and not self.calls:
+            self.finish_reason = "stop"
+
+    def _observer(self, held: MessageBuilder) -> _Observer:
+        def observe(event: dict[str, Any]) -> None:
+            held.add(_only_calls(event))
+            if self._asking.on_event and (shown := _without_calls(event)):
+                self._asking.on_event(shown)
+
+        return observe
+
+    async def _check_native(self, calls: list[dict[str, Any]], slot: QueueSlot) -> None:
+        """Keep the calls whose arguments fit; make another try at the others under a schema."""
+        functions = self._offer.functions
+        for call in calls:
+            function = as_dict(call.get("function"))
+            name, text = as_str(function.get("name")), as_str(function.get("arguments"))
+            if name not in functions and self._offer.own:  # the result tells the model so
+                self._add_call(name, parse_json(text), as_str(call.get("id")))
+                continue
+            if name not in functions:
+                self._asking.problems.append(f"The model called {name!r:.80}, which is no tool.")
+                continue
+            result = await self._asking.checker.validate(functions[name], text)
+            if not result.errors:
+                self._add_call(name, result.parsed, as_str(call.get("id")))
+                continue
+            self._asking.problems.append(
+                f"The model's own call of {name} does not fit its schema "
+                f"({result.errors[0].message:.200}). It was made again under the schema."
+            )
+            await self._call_constrained(slot, named=name)
+
+    async def _call_constrained(self, slot: QueueSlot, *, named: str | None = None) -> None:
+        offer, asking = self._offer, self._asking
+        if not offer.functions:
+            return
+        choice = named or offer.named or offer.choice
+
+        async def generate(messages: list[dict[str, Any]], schema: Any) -> str:
+            json_schema = {"name": "arguments", "schema": schema, "strict": True}
+            fields = {
+                "messages": messages,
+                "response_format": {"type": "json_schema", "json_schema": json_schema},
+            }
+            return _text(await asking.complete(fields, slot))
+
+        async def run_in_worker(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+            return await asking.state.schema_workers.run(function, *args, **kwargs)
+
+        with map_schema_errors("tools"):
+            result = await call_functions(
+                self._messages,
+                list(offer.functions.values()),
+                choice=choice,
+                is_parallel=offer.allows_parallel and named is None,
+                generate=generate,
+                run_in_worker=run_in_worker,
+            )
+        if asking.score is None:
+            asking.score = result.score
+        asking.attempts += result.attempts
+        asking.problems += result.problems
+        for call in result.calls:
+            self._add_call(call.name, call.arguments)
+
+    def _add_call(self, name: str, arguments: Any, call_id: str = "") -> None:
+        if not call_id or call_id in self._asking.call_ids:  # some servers number them anew
+            call_id = f"call_{uuid.uuid4().hex[:24]}"
+        self._asking.call_ids.add(call_id)
+        self.calls.append(ToolCall(call_id, name, json.dumps(arguments, ensure_ascii=False)))
+        self.finish_reason = "tool_calls"
+
+
+def _is_about_tools(error: SmolChatError) -> bool:
+    return isinstance(error, ModelOutputUnreadableError) or error.param == "tools"
+
+
+def _text(response: bytes) -> str:
+    choices = as_dict_list(as_dict(parse_json(response)).get("choices"))
+    return as_str(as_dict(choices[0].get("message")).get("content")) if choices else ""
+
+
+def _choices_with(event: dict[str, Any], change: Callable[[str], bool]) -> Iterator[dict[str, Any]]:
+    for choice in as_dict_list(event.get("choices")):
+        delta = {
+            name: value for name, value in as_dict(choice.get("delta")).items() if change(name)
+        }
+        yield choice | {"delta": delta, "finish_reason": None}
+
+
+def _without_calls(event: dict[str, Any]) -> dict[str, Any]:
+    """Return an event without calls, role and finish reason, or an empty one if nothing is left."""
+    left_out = (*_CALL_FIELDS, "role")
+    choices = [
+        choice
+        for choice in _choices_with(event, lambda name: name not in left_out)
+        if any(choice["delta"].values()) or choice.get("logprobs")
+    ]
+    if not choices and "smolchat" not in event:
+        return {}
+    return {name: value for name, value in event.items() if name not in ("usage", "timings")} | {
+        "choices": choices
+    }
+
+
+def _only_calls(event: dict[str, Any]) -> dict[str, Any]:
+    return {"choices": list(_choices_with(event, lambda name: name in _CALL_FIELDS))}

@@ -1,0 +1,125 @@
+"""What a request offers the model: the client's functions, and tools that the API runs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from backend.errors import InvalidRequestError
+from backend.json_values import as_dict, as_dict_list, as_str
+from backend.tools.calling.function import FunctionSpec
+from backend.tools.tool import Tool
+
+_CHOICES = ("none", "auto", "required")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """Everything that the model may call in one answer, by name."""
+
+    client: Mapping[str, FunctionSpec] = field(default_factory=dict)
+    own: Mapping[str, Tool] = field(default_factory=dict)
+    other: Sequence[dict[str, Any]] = ()  # tools of the client that are not functions
+    choice: Literal["none", "auto", "required"] = "auto"
+    named: str | None = None  # the function that has to be called
+    allows_parallel: bool = True
+
+    @property
+    def functions(self) -> dict[str, FunctionSpec]:
+        """All functions that may be called; only the named one if there is one."""
+        if self.choice == "none":
+            return {}
+        own = {
+            tool.name: FunctionSpec(tool.name, tool.description, tool.parameters, tool.cues)
+            for tool in self.own.values()
+        }
+        functions = {**self.client, **own}
+        return functions if self.named is None else {self.named: functions[self.named]}
+
+    def request_fields(self) -> dict[str, Any]:
+        """Return the tools and their choice for a model that knows tools."""
+        tools = [_as_tool(function) for function in self.functions.values()]
+        fields: dict[str, Any] = {"tools": [*tools, *self.other]} if tools or self.other else {}
+        if not self.allows_parallel:
+            fields["parallel_tool_calls"] = False
+        return fields
+
+    def choice_fields(self) -> dict[str, Any]:
+        if self.named is not None:
+            return {"tool_choice": {"type": "function", "function": {"name": self.named}}}
+        return {} if self.choice == "auto" else {"tool_choice": self.choice}
+
+
+def read_offer(body: dict[str, Any], own: Mapping[str, Tool]) -> Offer:
+    """Take what a request offers out of its body, in OpenAI's present form or its older one.
+
+    Raises:
+        InvalidRequestError: A tool has no name, or one that is taken; a choice names no tool.
+    """
+    tools, param = body.pop("tools", None), "tools"
+    choice = body.pop("tool_choice", None)
+    functions, function_choice = body.pop("functions", None), body.pop("function_call", None)
+    if tools is None and functions is not None:
+        tools, param = [{"type": "function", "function": each} for each in functions], "functions"
+    if choice is None:
+        choice = function_choice
+    client, other = dict[str, FunctionSpec](), []
+    for number, tool in enumerate(as_dict_list(tools)):
+        if tool.get("type", "function") != "function":
+            other.append(tool)
+            continue
+        function = _read_function(tool, f"{param}.{number}")
+        if function.name in client or function.name in own:
+            raise InvalidRequestError(
+                f"Two tools are called {function.name}. Rename one.", param=f"{param}.{number}"
+            )
+        client[function.name] = function
+    mode, named = _read_choice(choice, {*client, *own})
+    return Offer(
+        client=client,
+        own=own,
+        other=other,
+        choice=mode,
+        named=named,
+        allows_parallel=body.pop("parallel_tool_calls", None) is not False and functions is None,
+    )
+
+
+def _read_function(tool: dict[str, Any], param: str) -> FunctionSpec:
+    function = as_dict(tool.get("function"))
+    name = as_str(function.get("name"))
+    if not name:
+        raise InvalidRequestError("A tool needs a function with a name.", param=param)
+    parameters = function.get("parameters")
+    if parameters is None:
+        parameters = {"type": "object", "properties": {}}
+    return FunctionSpec(name, as_str(function.get("description")), parameters)
+
+
+def _read_choice(
+    choice: Any, names: set[str]
+) -> tuple[Literal["none", "auto", "required"], str | None]:
+    if choice is None or choice == "any":
+        return ("auto" if choice is None else "required"), None
+    if choice in _CHOICES:
+        if choice == "required" and not names:
+            raise InvalidRequestError("tool_choice requires tools.", param="tool_choice")
+        return choice, None
+    named = as_str(as_dict(as_dict(choice).get("function")).get("name"))
+    named = named or as_str(as_dict(choice).get("name"))
+    if not named or named not in names:
+        raise InvalidRequestError(
+            "tool_choice is none, auto, required, or the name of one of the tools.",
+            param="tool_choice",
+        )
+    return "required", named
+
+
+def _as_tool(function: FunctionSpec) -> dict[str, Any]:
+    return {
+        "type": "function",
+        "function": {
+            "name": function.name,
+            "description": function.description,
+            "parameters": function.parameters,
+        },
+    }

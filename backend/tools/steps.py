@@ -1,0 +1,77 @@
+"""What happens in an answer with tools: its steps, and the events of its stream."""
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field
+
+Strategy = Literal["native", "constrained"]
+StepState = Literal["running", "awaiting_approval", "finished", "failed", "denied", "interrupted"]
+
+
+class Step(BaseModel):
+    """One call of a tool that the API runs; what is not known yet is left out."""
+
+    id: Annotated[str, Field(description="The id of the tool call.")]
+    tool: str
+    arguments: Any
+    strategy: Annotated[
+        Strategy,
+        Field(description="`native`: the model called it; `constrained`: under a schema of ours."),
+    ]
+    state: StepState
+    result: Annotated[str | None, Field(exclude_if=lambda value: value is None)] = None
+    error: Annotated[str | None, Field(exclude_if=lambda value: value is None)] = None
+    milliseconds: Annotated[float | None, Field(exclude_if=lambda value: value is None)] = None
+
+
+@dataclass(frozen=True)
+class ToolCall:
+    """A call that fits its function's schema."""
+
+    id: str
+    name: str
+    arguments: str  # JSON
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the call in OpenAI's form."""
+        function = {"name": self.name, "arguments": self.arguments}
+        return {"id": self.id, "type": "function", "function": function}
+
+
+@dataclass(frozen=True)
+class Delta:
+    """A chunk of the answer, without calls, finish reason and usage; or a progress report."""
+
+    chunk: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class CallsMade:
+    """The message so far ends with these calls. Those of our own tools follow as steps."""
+
+    calls: list[ToolCall]
+    own_ids: set[str]
+
+
+@dataclass(frozen=True)
+class StepChanged:
+    """A step is new, or has changed."""
+
+    step: Step
+
+
+@dataclass(frozen=True)
+class AnswerBegun:
+    """The model begins another message, after the results."""
+
+
+@dataclass(frozen=True)
+class TurnFinished:
+    """The end: `calls` are for the client to run, or await its approval."""
+
+    finish_reason: str
+    calls: list[ToolCall] = field(default_factory=list)
+
+
+TurnEvent = Delta | CallsMade | StepChanged | AnswerBegun | TurnFinished

@@ -1,0 +1,229 @@
+"""A turn with tools: the model calls, the API runs its own tools, and the model answers."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from backend.json_values import as_dict, as_dict_list
+from backend.model_server.answers.json_text import dump_json, parse_json
+from backend.protocol import EditedArguments
+from backend.tools.approvals import Approval
+from backend.tools.dispatch import run_call
+from backend.tools.model_answer import Asking, ModelAnswer
+from backend.tools.offer import Offer
+from backend.tools.open_calls import (
+    DENIED,
+    Messages,
+    calls_of,
+    is_continued,
+    open_calls,
+    result_message,
+    with_denials,
+)
+from backend.tools.steps import (
+    AnswerBegun,
+    CallsMade,
+    Step,
+    StepChanged,
+    ToolCall,
+    TurnEvent,
+    TurnFinished,
+)
+from backend.tools.tool import ToolResult
+
+_REPEATED = "The model made the same call twice in a row, so it was not run again."
+_OUT_OF_STEPS = "The model called tools as often as max_steps allows."
+_OUT_OF_TIME = "The time for all steps of an answer is over (SMOLCHAT_TOOLS_SECONDS)."
+
+Decisions = Mapping[str, Literal["allow", "deny"] | EditedArguments]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TurnOptions:
+    """What the API may do in a turn."""
+
+    approvals: Mapping[str, Approval]  # of its tools, by name
+    decisions: Decisions  # of the client, by the id of the call
+    max_steps: int
+    seconds: float  # for all steps
+    result_characters: int
+
+
+class ToolTurn:
+    """One turn. `steps` are those so far, by the ids of their calls."""
+
+    def __init__(
+        self, asking: Asking, messages: Messages, offer: Offer, options: TurnOptions
+    ) -> None:
+        self._asking = asking
+        self._messages = with_denials(messages, offer)
+        asking.call_ids |= {call.id for message in messages for call in calls_of(message)}
+        self._offer = offer
+        self._options = options
+        self._deadline = time.monotonic() + options.seconds
+        self._made: set[tuple[str, str]] = set()  # names and arguments of the latest calls
+        self.steps: dict[str, Step] = {}
+
+    async def stream(self) -> AsyncGenerator[TurnEvent]:
+        """Yield what happens until the model has answered, or waits for the client.
+
+        Raises:
+            SmolChatError: The model server failed.
+        """
+        if is_continued(self._messages):
+            async with aclosing(self._decide(open_calls(self._messages, self._offer))) as events:
+                async for event in events:
+                    yield event
+        for number in range(self._options.max_steps + 1):
+            if number == self._options.max_steps:
+                self._end_calls(_OUT_OF_STEPS)
+            answer = ModelAnswer(self._asking, self._messages, self._offer)
+            slot = self._asking.state.queue.enqueue(
+                exclusive=self._asking.options.deterministic, has_begun=number > 0
+            )
+            try:
+                async with aclosing(answer.stream(slot)) as deltas:
+                    async for delta in deltas:
+                        yield delta
+            finally:
+                slot.release()
+            if not answer.calls:
+                yield TurnFinished(answer.finish_reason)
+                return
+            async with aclosing(self._handle(answer.calls)) as events:
+                async for event in events:
+                    yield event
+                    if isinstance(event, TurnFinished):
+                        return
+
+    async def _handle(self, calls: list[ToolCall]) -> AsyncGenerator[TurnEvent]:
+        """Run the calls of our own tools; finish if others are left, or wait for approval."""
+        own = [call for call in calls if self._is_own(call)]
+        yield CallsMade(calls, {call.id for call in own})
+        made = {(call.name, call.arguments) for call in own}
+        is_repeated, self._made = bool(own) and made == self._made, made
+        waiting = [] if is_repeated else [call for call in own if self._approval(call) == "ask"]
+        for call in waiting:
+            yield self._change(call, "awaiting_approval")
+        free = [call for call in own if call not in waiting]
+        async with aclosing(self._run(free, is_repeated=is_repeated)) as events:
+            async for event in events:
+                yield event
+        self._add_calls(calls)
+        client = [call for call in calls if call not in own]
+        if waiting or client:
+            yield TurnFinished("tool_calls", [*waiting, *client])
+            return
+        self._offer = replace(self._offer, choice="auto", named=None)
+        if is_repeated:
+            self._end_calls(_REPEATED)
+        elif time.monotonic() > self._deadline:
+            self._end_calls(_OUT_OF_TIME)
+        yield AnswerBegun()
+
+    async def _decide(self, calls: list[ToolCall]) -> AsyncGenerator[TurnEvent]:
+        """Run the calls that the client has approved, and deny the others."""
+        approved = []
+        for call in calls:
+            decision = self._options.decisions.get(call.id, "deny")
+            if decision == "deny":
+                yield self._change(call, "denied", result=DENIED)
+                continue
+            approved.append(self._edited(call, decision))
+        async with aclosing(self._run(approved)) as events:
+            async for event in events:
+                yield event
+        self._add_results(calls)
+        yield AnswerBegun()
+
+    async def _run(
+        self, calls: list[ToolCall], *, is_repeated: bool = False
+    ) -> AsyncGenerator[StepChanged]:
+        """Run calls side by side."""
+        if is_repeated:
+            for call in calls:
+                yield self._change(call, "failed", error=_REPEATED)
+            return
+        for call in calls:
+            yield self._change(call, "running")
+        tasks = {asyncio.create_task(self._run_one(call)): call for call in calls}
+        try:
+            pending = set(tasks)
+            while pending:
+                done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    result, seconds = task.result()
+                    fields = {"error" if result.is_error else "result": result.text}
+                    state = "failed" if result.is_error else "finished"
+                    yield self._change(
+                        tasks[task], state, milliseconds=round(seconds * 1000, 1), **fields
+                    )
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _run_one(self, call: ToolCall) -> tuple[ToolResult, float]:
+        started_at = time.monotonic()
+        tool = self._offer.own.get(call.name)
+        if tool is None:
+            names = ", ".join(self._offer.own)
+            problem = f"There is no tool {call.name:.80}; there are {names}."
+            result = ToolResult(problem, is_error=True)
+        else:
+            result = await run_call(
+                tool,
+                as_dict(parse_json(call.arguments)),
+                max_characters=self._options.result_characters,
+                seconds=min(tool.seconds, max(0.0, self._deadline - started_at)),
+            )
+        return result, time.monotonic() - started_at
+
+    def _is_own(self, call: ToolCall) -> bool:
+        return call.name in self._offer.own or call.name not in self._offer.client
+
+    def _approval(self, call: ToolCall) -> Approval:
+        # A call of an unknown tool only gets an error.
+        return self._options.approvals.get(call.name, "always")
+
+    def _change(self, call: ToolCall, state: Any, **fields: Any) -> StepChanged:
+        step = Step(
+            id=call.id,
+            tool=call.name,
+            arguments=parse_json(call.arguments),
+            strategy=self._asking.strategy,
+            state=state,
+            **fields,
+        )
+        self.steps[call.id] = step
+        return StepChanged(step)
+
+    def _add_calls(self, calls: list[ToolCall]) -> None:
+        message = {"role": "assistant", "content": "", "tool_calls": [c.as_dict() for c in calls]}
+        self._messages.append(message)
+        self._add_results(calls)
+
+    def _add_results(self, calls: Iterable[ToolCall]) -> None:
+        for call in calls:
+            if step := self.steps.get(call.id):
+                self._messages.append(result_message(call, step.result or step.error or ""))
+
+    def _edited(self, call: ToolCall, decision: str | EditedArguments) -> ToolCall:
+        """Return a call with the client's arguments, which the model is shown as its own."""
+        if not isinstance(decision, EditedArguments):
+            return call
+        edited = replace(call, arguments=dump_json(decision.arguments).decode())
+        for message in self._messages:
+            for sent in as_dict_list(message.get("tool_calls")):
+                if sent.get("id") == call.id:
+                    sent["function"] = edited.as_dict()["function"]
+        return edited
+
+    def _end_calls(self, reason: str) -> None:
+        """Offer the model no more tools, so that it answers."""
+        if self._offer.functions:
+            self._asking.problems.append(reason)
+        self._offer = replace(self._offer, choice="none", named=None)
