@@ -12,6 +12,7 @@ from backend.json_schema.errors import (
     SchemaUnsatisfiableError,
     SchemaUnsupportedError,
 )
+from backend.json_schema.gbnf import write_grammar
 from backend.json_schema.grammar_cost import check_grammar_cost
 from backend.json_schema.limits import check_original, check_schema
 from backend.json_schema.narrow import check_satisfiable, narrow, too_long
@@ -43,6 +44,7 @@ class PreparedSchema:
     """
 
     schema: Any
+    grammar: str | None  # of its instances on one line, for llama.cpp; None if it is too large
     instruction: str
     unenforced: list[tuple[str, str]]
     max_applied: int  # the most schemas of the original that apply to one value
@@ -65,6 +67,7 @@ def prepare(
     candidate = preparation.best(prompt, is_in_hurry=is_in_hurry)
     return PreparedSchema(
         candidate.schema,
+        write_grammar(candidate.schema),
         build_instruction(candidate.schema),
         list(candidate.unenforced),
         max_applied,

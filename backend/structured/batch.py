@@ -20,6 +20,7 @@ from backend.errors import (
     SmolChatError,
 )
 from backend.model_server.answers.sse import DONE
+from backend.model_server.constraint_probe import Constraint
 from backend.protocol import ExtensionOptions, StructuredExtensionOptions
 from backend.state import AppState
 from backend.structured.generator import GenerationSpec, StructuredGenerator
@@ -54,7 +55,7 @@ class StructuredBatch:
             prompt=prompt_text(fields["messages"]) if uses_mentions else "",
         )
         self._state = state
-        self._has_grammar: bool | None = None
+        self._constraint: Constraint | None = None
         self._generators: list[StructuredGenerator] = []
         self._pending = deque[StructuredGenerator]()
         self._errors: dict[StructuredGenerator, SmolChatError] = {}
@@ -97,7 +98,7 @@ class StructuredBatch:
 
     async def _generate_all(self) -> None:
         await self._schema.prepare(0)  # checks the schema before anything else handles it
-        self._has_grammar = await self._state.capabilities.supports_json_schema(
+        self._constraint = await self._state.capabilities.constraint(
             self._body["model"], self._complete
         )
         spec = GenerationSpec(
@@ -105,7 +106,7 @@ class StructuredBatch:
             max_tokens=self._max_tokens,
             options=self._options,
             schema=self._schema,
-            uses_grammar=self._has_grammar is not False,
+            constraint=self._constraint,
             attempts=self._state.settings.structured_attempts,
             is_stream=self._is_stream,
             limits=self._state.model_server.limits.shared_by(self._count),
@@ -223,7 +224,7 @@ class StructuredBatch:
             mentioned=list(
                 dict.fromkeys(name for each in self._generators for name in each.mentioned)
             ),
-            has_grammar=self._has_grammar,
+            has_grammar=self._constraint and self._constraint is not Constraint.NONE,
             smolchat=answers[0].smolchat,
         )
 

@@ -9,11 +9,17 @@ from typing import Any
 from backend.completions.completion import Completion
 from backend.completions.queue import QueueSlot
 from backend.completions.receipt import UsageTracker
-from backend.errors import OutputTruncatedError, SmolChatError, ValidationFailedError
+from backend.errors import (
+    InvalidRequestError,
+    OutputTruncatedError,
+    SmolChatError,
+    ValidationFailedError,
+)
 from backend.json_schema.prepare import PreparedSchema
 from backend.json_schema.validator import ValidationIssue, ValidationResult
 from backend.model_server.answers.message_builder import MessageBuilder
 from backend.model_server.answers.sse import parse_events
+from backend.model_server.constraint_probe import Constraint
 from backend.model_server.response_limits import ResponseLimits
 from backend.protocol import ExtensionOptions
 from backend.structured.attempt_reader import AttemptReader
@@ -41,7 +47,7 @@ class GenerationSpec:
     max_tokens: int  # the limit that the answers are to fit
     options: ExtensionOptions
     schema: TargetSchema
-    uses_grammar: bool
+    constraint: Constraint | None  # None if it is not known: then a JSON Schema is tried
     attempts: int
     is_stream: bool  # the client sees partial answers
     limits: ResponseLimits  # of what is kept of an attempt
@@ -59,6 +65,7 @@ class StructuredGenerator:
         self._attempts: list[Attempt] = []
         self._prepared: PreparedSchema | None = None
         self._level = 0
+        self._sends_grammar = spec.constraint is Constraint.GRAMMAR
         self._repair_messages: list[dict[str, Any]] = []
 
     @property
@@ -86,9 +93,13 @@ class StructuredGenerator:
         """
         try:
             while not self.answer and len(self._attempts) < self._spec.attempts:
-                async with aclosing(self._run_attempt(start_completion, slot)) as events:
-                    async for event in events:
-                        yield event
+                try:
+                    async with aclosing(self._run_attempt(start_completion, slot)) as events:
+                        async for event in events:
+                            yield event
+                except InvalidRequestError as error:
+                    if not self._drop_grammar(error):
+                        raise
         except SmolChatError as error:
             raise error.copy_with(**self.failure_details()) from error
         if not self.answer:
@@ -127,10 +138,24 @@ class StructuredGenerator:
         if (seed := body.get("seed", -1)) >= 0:
             number = self._index * spec.attempts + len(self._attempts)
             body["seed"] = (seed + number) % 2**63
-        if spec.uses_grammar:
-            schema = {"name": spec.schema.name, "schema": prepared.schema, "strict": True}
-            body["response_format"] = {"type": "json_schema", "json_schema": schema}
-        return body
+        return body | self._constraint_fields(prepared)
+
+    def _constraint_fields(self, prepared: PreparedSchema) -> dict[str, Any]:
+        if self._spec.constraint is Constraint.NONE:
+            return {}
+        if self._sends_grammar and prepared.grammar:
+            return {"grammar": prepared.grammar}
+        schema = {"name": self._spec.schema.name, "schema": prepared.schema, "strict": True}
+        return {"response_format": {"type": "json_schema", "json_schema": schema}}
+
+    def _drop_grammar(self, error: InvalidRequestError) -> bool:
+        """Send the schema from now on if the model server refused the grammar; else return False.
+
+        It may have limits of its own, which other grammars keep to.
+        """
+        is_refused = self._sends_grammar and "grammar" in error.refusal.lower()
+        self._sends_grammar = self._sends_grammar and not is_refused
+        return is_refused
 
     def _read_chunk(self, chunk: bytes, state: AttemptReader) -> Iterator[dict[str, Any]]:
         """Add a chunk of the stream; yield events for the client."""

@@ -382,3 +382,91 @@ def test_another_model_under_the_same_id_is_probed_again() -> None:
         httpx.post(f"{url}/chat", json=STREAMED).raise_for_status()
         assert has_grammar(url) is True
         assert len(probes(server)) == 2
+
+
+# Grammars
+
+
+def grammar_probes(model_server: FakeModelServer) -> list[RecordedRequest]:
+    return [chat for chat in model_server.chat_requests if "zq" in str(chat.body.get("grammar"))]
+
+
+def answers(model_server: FakeModelServer) -> list[RecordedRequest]:
+    """Return the requests that are not probes."""
+    sent = [*probes(model_server), *grammar_probes(model_server)]
+    return [chat for chat in model_server.chat_requests if chat not in sent]
+
+
+@contextmanager
+def running_grammar_pair(
+    to_grammar_probe: Reply, to_schema_probe: Reply, base: ServerVariant = LLAMA_SERVER
+) -> Iterator[tuple[str, FakeModelServer]]:
+    def script(body: dict[str, Any]) -> Reply | None:
+        is_grammar_probe = "zq" in str(body.get("grammar"))
+        return to_grammar_probe if is_grammar_probe else to_probe(to_schema_probe)(body)
+
+    with running_pair(script, base) as (url, server):
+        server.takes_grammar = True
+        yield url, server
+
+
+@pytest.mark.parametrize("base", [LLAMA_SERVER, DMR], ids=["llama.cpp", "dmr"])
+def test_llama_cpp_gets_a_grammar_if_it_constrains_the_content(base: ServerVariant) -> None:
+    plain = ENFORCED["plain"]
+    with running_grammar_pair(plain, plain, base) as (url, server):
+        assert [has_grammar(url), has_grammar(url)] == [True, True]
+        [probe] = grammar_probes(server)
+        assert not probes(server)
+        # Whether a model reasons first is part of what the probe is to find out.
+        assert "chat_template_kwargs" not in probe.body
+        assert probe.body["max_tokens"] <= 64
+        for chat in answers(server):
+            assert "grammar" in chat.body
+            assert "response_format" not in chat.body
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        *(ENFORCED[name] for name in ("all in reasoning_content", "tags", "blocks")),
+        answer({"content": "<think>\nThe user"}, "stop"),
+        answer({"content": "", "reasoning_content": "The user wants"}, "stop"),
+        *(IGNORED[name] for name in ("prose", "other JSON")),
+        *(OPEN[name] for name in ("truncated", "null", "busy", "unavailable", "cut")),
+        refusal("grammar"),
+        Reply(500),
+        json_reply({"error": {"message": "does not match the expected peg-native format"}}, 500),
+        json_reply([]),
+    ],
+    ids=lambda reply: repr(reply.chunks)[:80],
+)
+def test_model_whose_content_no_grammar_constrains_gets_a_json_schema(reply: Reply) -> None:
+    with running_grammar_pair(reply, ENFORCED["plain"]) as (url, server):
+        assert [has_grammar(url), has_grammar(url)] == [True, True]
+        assert (len(grammar_probes(server)), len(probes(server))) == (1, 1)
+        for chat in answers(server):
+            assert "response_format" in chat.body
+            assert "grammar" not in chat.body
+
+
+@pytest.mark.parametrize(
+    "base", [VLLM, replace(OLLAMA, model_id_pattern=".*")], ids=["vllm", "ollama"]
+)
+def test_other_servers_are_never_sent_a_grammar(base: ServerVariant) -> None:
+    plain = ENFORCED["plain"]
+    with running_grammar_pair(plain, plain, base) as (url, server):
+        assert has_grammar(url) is True
+        assert not any("grammar" in chat.body for chat in server.chat_requests)
+
+
+def test_grammar_is_probed_again_if_nothing_was_found_out() -> None:
+    replies = [OPEN["busy"], OPEN["busy"]]
+
+    def script(body: dict[str, Any]) -> Reply | None:
+        is_probe = "zq" in str(body.get("grammar")) or PROBE in json.dumps(body)
+        return (replies.pop() if replies else ENFORCED["plain"]) if is_probe else None
+
+    with running_pair(script) as (url, server):
+        server.takes_grammar = True
+        assert [has_grammar(url), has_grammar(url)] == [None, True]
+        assert ["grammar" in chat.body for chat in answers(server)] == [False, True]

@@ -207,7 +207,7 @@ async def test_schema_is_narrowed_once_per_level() -> None:
 
 def test_deadline_includes_the_probe(model_server: FakeModelServer) -> None:
     model_server.replies += [Reply(end="hang")] * 2
-    with running_api(settings_for(model_server, structured_seconds=0.5)) as url:
+    with running_api(settings_for(model_server, structured_seconds=2)) as url:
         status, response = post(url, structured_request())
     assert (status, response["error"]["code"]) == (504, "model_server_timeout")
     assert all(request.disconnected.wait(5) for request in model_server.chat_requests)

@@ -322,6 +322,20 @@ def test_real_model_fills_each_registered_type(name: str, real_api_url: str) -> 
     assert response["has_grammar"] is True
 
 
+def test_real_model_answers_on_one_line(real_api_url: str) -> None:
+    tags = {"type": "array", "items": {"enum": ["a", "b"]}, "minItems": 2}
+    item = {"type": "object", "properties": {"name": {"type": "string"}, "tags": tags}}
+    item["required"] = ["name", "tags"]
+    schema = {"type": "object", "properties": {"items": {"type": "array", "items": item}}}
+    schema["required"] = ["items"]
+    for seed in range(4):
+        fields = {"max_tokens": 200, "seed": seed, "temperature": 1.3}
+        status, response = post(real_api_url, structured_request(schema, **fields))
+        assert status == 200, response
+        assert len(response["answers"][0]["attempts"]) == 1
+        assert len(response["text"].splitlines()) == 1
+
+
 def test_schema_that_would_crash_llama_cpp_does_not_crash_it(real_api_url: str) -> None:
     node = {
         "properties": {"next": {"allOf": [{"$ref": "#/definitions/node"}, {"type": "object"}]}},
