@@ -17,6 +17,7 @@ SmolChatError                          500  internal_error
 ├── MessageNotFoundError               404  message_not_found
 ├── PresetNotFoundError                404  preset_not_found
 ├── ToolNotFoundError                  404  tool_not_found
+├── McpServerNotFoundError             404  mcp_server_not_found
 ├── RequestTimeoutError                408  request_timeout
 ├── RequestTooLargeError               413  request_too_large
 ├── UnsupportedMediaTypeError          415  unsupported_media_type
@@ -175,6 +176,11 @@ class PresetNotFoundError(SmolChatError):
 class ToolNotFoundError(SmolChatError):
     status = 404
     code = "tool_not_found"
+
+
+class McpServerNotFoundError(SmolChatError):
+    status = 404
+    code = "mcp_server_not_found"
 
 
 class RequestTooLargeError(SmolChatError):

@@ -40,6 +40,8 @@ from backend.state import AppState
 from backend.structured import routes as structured
 from backend.tools import routes as tools
 from backend.tools.lifespan import open_tools
+from backend.tools.mcp import routes as mcp_servers
+from backend.tools.mcp.lifespan import open_mcp_servers
 
 _IMPORT_PATH = "/conversations/import"
 
@@ -73,7 +75,17 @@ def create_app(settings: Settings) -> FastAPI:
 def _included_routes() -> list[BaseRoute]:
     """Return FastAPI's own routes. It builds each at its first request: so once per process."""
     router = APIRouter()
-    for feature in (structured, conversations, presets, tools, models, health, status, metrics):
+    for feature in (
+        structured,
+        conversations,
+        presets,
+        mcp_servers,
+        tools,
+        models,
+        health,
+        status,
+        metrics,
+    ):
         router.include_router(feature.router, responses=COMMON_RESPONSES)
     return router.routes
 
@@ -102,6 +114,7 @@ async def _open_resources(
             open_statistics(app, database),
             open_conversations(app, settings, database),
             open_tools(app, database),
+            open_mcp_servers(app, settings, schema_workers),
             regular_release(find_release()),
         ):
             with shutdown_signals(state.shutting_down), replace_uvicorn_access_log():

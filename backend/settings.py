@@ -275,6 +275,9 @@ class Settings(BaseSettings):
     # model gets: small models have small contexts.
     tools_seconds: Seconds = 120.0
     tool_result_characters: Annotated[int, Field(ge=200, le=2**24)] = 4000
+    # A file of MCP servers in the `mcpServers` notation, and whether it may name programs to run.
+    mcp_config: str = ""
+    mcp_stdio: bool = False
     # How long a stream's status code waits for the first event of the model server, and how often a
     # comment keeps the connection alive after that.
     first_event_seconds: Seconds = 10.0
@@ -301,9 +304,17 @@ class Settings(BaseSettings):
     @property
     def model_server_proxy(self) -> SecretStr | None:
         """The URL of the proxy through which the model server is requested, or None."""
-        is_https = self.dmr_base_url.startswith("https:")
+        return self.proxy_for(self.dmr_base_url)
+
+    def proxy_for(self, url: str) -> SecretStr | None:
+        """Return the URL of the proxy through which a URL is requested, or None.
+
+        Raises:
+            ValueError: It is not an HTTP proxy. The model server's has been checked.
+        """
+        is_https = url.startswith("https:")
         proxy = (self.https_proxy if is_https else self.http_proxy) or self.all_proxy
-        if not proxy or not is_proxied(self.dmr_base_url, self.no_proxy):
+        if not proxy or not is_proxied(url, self.no_proxy):
             return None
         return SecretStr(_proxy_url(proxy.get_secret_value()))
 

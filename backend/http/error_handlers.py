@@ -42,15 +42,15 @@ def error_responses(*statuses: int) -> Responses:
 # Errors of every route, most of them raised before the route runs.
 COMMON_RESPONSES = error_responses(400, 401, 403, 413, 500)
 # `default` keeps FastAPI from describing a 422 in its own shape.
-_DEFAULT_RESPONSE: Responses = {
+DEFAULT_RESPONSE: Responses = {
     "default": {"model": ErrorBody, "description": "An error in OpenAI's shape"}
 }
 # Errors of every route that calls the model server.
 MODEL_SERVER_RESPONSES = (
-    COMMON_RESPONSES | error_responses(404, 429, 502, 503, 504) | _DEFAULT_RESPONSE
+    COMMON_RESPONSES | error_responses(404, 429, 502, 503, 504) | DEFAULT_RESPONSE
 )
 # Errors of every route that uses the database.
-DATABASE_RESPONSES = error_responses(503) | _DEFAULT_RESPONSE
+DATABASE_RESPONSES = error_responses(503) | DEFAULT_RESPONSE
 
 _HEADERS = {
     401: {"WWW-Authenticate": "Bearer"},

@@ -1,0 +1,136 @@
+"""Streamable HTTP to an MCP server, with limits on what is read of its responses.
+
+Imports the SDK: it is imported only when a server is connected.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import httpx2
+from mcp.client._transport import TransportStreams
+from mcp.client.streamable_http import streamable_http_client
+
+from backend.tools.mcp.config import ServerConfig
+from backend.tools.mcp.limits import McpLimits, MessageLimitError, Throttle
+
+MIN_GET_SECONDS = 1.0  # between two requests for the stream of notifications
+# The end of a line and a line without content: the end of an event.
+_EVENT_ENDS = (b"\n\n", b"\n\r", b"\r\r")
+
+
+@dataclass
+class HttpTrace:
+    """What is known of a connection's responses, to explain a failure."""
+
+    status: int | None = None  # of the last one
+
+
+@asynccontextmanager
+async def open_http(
+    config: ServerConfig, limits: McpLimits, proxy: str | None, trace: HttpTrace
+) -> AsyncIterator[TransportStreams]:
+    """Open the SDK's transport. It follows redirects only within the server's own origin."""
+    connection = httpx2.AsyncHTTPTransport(trust_env=False, proxy=proxy)
+    async with (
+        httpx2.AsyncClient(
+            transport=LimitedTransport(connection, limits, trace),
+            # A few compressed kilobytes may be gigabytes.
+            headers={"Accept-Encoding": "identity"} | dict(config.headers),
+            timeout=httpx2.Timeout(limits.connect_seconds, read=None),
+            trust_env=False,
+        ) as client,
+        streamable_http_client(
+            config.url, http_client=client, max_sse_event_size=limits.max_message_bytes
+        ) as streams,
+    ):
+        yield streams
+
+
+class LimitedTransport(httpx2.AsyncBaseTransport):
+    """Checks each message before the SDK parses it, and slows down a server that floods."""
+
+    def __init__(
+        self,
+        transport: httpx2.AsyncBaseTransport,
+        limits: McpLimits,
+        trace: HttpTrace,
+    ) -> None:
+        self._transport = transport
+        self._limits = limits
+        self._trace = trace
+        self._throttle = Throttle(limits)
+        self._last_get_at = 0.0
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        if request.method == "GET":
+            await self._wait_for_get()
+        response = await self._transport.handle_async_request(request)
+        if request.method == "POST":  # not every server has notifications to get
+            self._trace.status = response.status_code
+        if response.headers.get("content-encoding", "identity").lower() not in ("identity", ""):
+            await response.aclose()
+            raise httpx2.DecodingError("The server compressed its answer, though asked not to.")
+        is_stream = response.headers.get("content-type", "").lower().startswith("text/event-stream")
+        content = response.stream
+        assert isinstance(content, httpx2.AsyncByteStream)  # noqa: S101  # of an async transport
+        wrapper = _EventStream if is_stream else _Body
+        response.stream = wrapper(content, self._limits, self._throttle)
+        return response
+
+    async def aclose(self) -> None:
+        await self._transport.aclose()
+
+    async def _wait_for_get(self) -> None:
+        """Wait a while between two such requests, however soon a server ends their responses."""
+        await asyncio.sleep(max(self._last_get_at + MIN_GET_SECONDS - time.monotonic(), 0))
+        self._last_get_at = time.monotonic()
+
+
+class _Body(httpx2.AsyncByteStream):
+    """A response's body, which is checked as a whole."""
+
+    def __init__(
+        self, content: httpx2.AsyncByteStream, limits: McpLimits, throttle: Throttle
+    ) -> None:
+        self._content = content
+        self._limits = limits
+        self._throttle = throttle
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        body = bytearray()
+        try:
+            async for chunk in self._content:
+                body += chunk
+                self._limits.check_bytes(len(body))
+            self._limits.check_values(bytes(body))
+        except MessageLimitError as error:
+            raise httpx2.StreamError(str(error)) from None  # the SDK fails only this request
+        await self._throttle.spend(len(body))
+        yield bytes(body)
+
+    async def aclose(self) -> None:
+        await self._content.aclose()
+
+
+class _EventStream(_Body):
+    """A stream of events, each of which is checked before its end is passed on."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        pending = bytearray()  # since the end of the last event
+        async for chunk in self._content:
+            searched = max(len(pending) - 1, 0)
+            pending += chunk
+            end = max(pending.rfind(marker, searched) for marker in _EVENT_ENDS)
+            try:
+                if end >= 0:
+                    self._limits.check_values(bytes(pending[:end]))
+                    del pending[: end + 1]
+                self._limits.check_bytes(len(pending))
+            except MessageLimitError as error:
+                raise httpx2.SSEError(str(error)) from None  # the SDK fails only this request
+            messages = sum(map(chunk.count, _EVENT_ENDS))
+            await self._throttle.spend(len(chunk), messages)
+            yield chunk
