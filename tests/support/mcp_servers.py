@@ -120,7 +120,7 @@ class ScriptedMcpServer:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         self.headers.append(head)
         if not head.startswith("POST"):
-            writer.write(response(b"", status="405 Method Not Allowed"))
+            await self._respond_without_request(head.partition(" ")[0], writer)
             return
         length = head.lower().partition("content-length:")[2].split("\r\n")[0]
         request = json.loads(await reader.readexactly(int(length)))
@@ -135,6 +135,14 @@ class ScriptedMcpServer:
         else:
             writer.write(response(answer(request, reply)))
         await writer.drain()
+
+    async def _respond_without_request(self, method: str, writer: asyncio.StreamWriter) -> None:
+        reply = self.replies.get(method)
+        if callable(reply):
+            await reply({}, writer)
+        else:
+            refusal = response(b"", status="405 Method Not Allowed")
+            writer.write(reply if isinstance(reply, bytes) else refusal)
 
     def _default(self, method: str) -> dict[str, Any]:
         defaults: dict[str, dict[str, Any]] = {
@@ -154,7 +162,7 @@ def answer(request: dict[str, Any], reply: dict[str, Any]) -> bytes:
 
 @asynccontextmanager
 async def running_scripted_server(**replies: Reply) -> AsyncIterator[ScriptedMcpServer]:
-    """Run a scripted server; `tools_call` is the reply to `tools/call`."""
+    """Run a scripted server; `tools_call` is the reply to `tools/call`, `GET` to that."""
     script = ScriptedMcpServer({name.replace("_", "/"): reply for name, reply in replies.items()})
     server = await asyncio.start_server(script.serve, "127.0.0.1")
     script.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/mcp"

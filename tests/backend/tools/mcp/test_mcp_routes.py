@@ -2,17 +2,20 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 from tests.support.api_server import api_client_with
 from tests.support.fake_model_server import FakeModelServer
 from tests.support.mcp_servers import running_scripted_server, tool
+from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.anyio
 
@@ -120,6 +123,17 @@ async def test_program_needs_the_setting(model_server: FakeModelServer, data_dir
     servers = {"files": {"command": "/no/such"}}
     async with api_with(model_server, data_dir, servers, mcp_stdio=True) as api:
         assert "not found" in (await wait_for_state(api, "failed"))["error"]
+
+
+@pytest.mark.slow
+async def test_program_ends_with_the_api(model_server: FakeModelServer, data_dir: Path) -> None:
+    program = str(ROOT / "tests" / "support" / "mcp_program.py")
+    servers = {"files": {"command": sys.executable, "args": [program]}}
+    async with api_with(model_server, data_dir, servers, mcp_stdio=True) as api:
+        await wait_for_state(api, "connected")
+        processes = psutil.Process().children()
+        (pid,) = [process.pid for process in processes if program in process.cmdline()]
+    assert not psutil.pid_exists(pid)
 
 
 async def test_file_that_cannot_be_read_does_not_stop_the_api(
