@@ -19,16 +19,17 @@ _VALUES = ("const", "enum", "default", "examples")
 
 def clean_text(text: str, max_characters: int) -> str:
     """Return text without invisible characters, cut to `max_characters`, which it then says."""
-    cleaned = _INVISIBLE.sub("", text.replace("\r\n", "\n")).strip()
-    if len(cleaned) <= max_characters:
+    # A little more than is kept is enough to clean, unless most of it is invisible.
+    cleaned = _INVISIBLE.sub("", text[: 2 * max_characters].replace("\r\n", "\n")).strip()
+    if len(cleaned) <= max_characters and len(text) <= 2 * max_characters:
         return cleaned
-    note = f"\n[cut: {len(cleaned):,} characters]"
+    note = f"\n[cut: {len(text):,} characters]"
     return cleaned[: max(max_characters - len(note), 0)] + note
 
 
 def clean_line(text: str, max_characters: int) -> str:
     """Return text as one line without invisible characters, cut to `max_characters`."""
-    line = " ".join(_INVISIBLE.sub("", text).split())
+    line = " ".join(_INVISIBLE.sub("", text[: 10 * max_characters]).split())
     return line if len(line) <= max_characters else line[: max_characters - 1] + "…"
 
 

@@ -4,11 +4,13 @@ Imports the SDK: it is imported only when a server is connected.
 """
 
 import asyncio
+import ssl
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import anyio
 import httpx2
 from mcp.client._transport import TransportStreams
 from mcp.client.streamable_http import streamable_http_client
@@ -17,6 +19,7 @@ from backend.tools.mcp.config import ServerConfig
 from backend.tools.mcp.limits import McpLimits, MessageLimitError, Throttle
 
 MIN_GET_SECONDS = 1.0  # between two requests for the stream of notifications
+MAX_CONNECTIONS = 32  # which a server may leave open that never answers
 # The end of a line and a line without content: the end of an event.
 _EVENT_ENDS = (b"\n\n", b"\n\r", b"\r\r")
 
@@ -33,7 +36,12 @@ async def open_http(
     config: ServerConfig, limits: McpLimits, proxy: str | None, trace: HttpTrace
 ) -> AsyncIterator[TransportStreams]:
     """Open the SDK's transport. It follows redirects only within the server's own origin."""
-    connection = httpx2.AsyncHTTPTransport(trust_env=False, proxy=proxy)
+    connection = httpx2.AsyncHTTPTransport(
+        verify=await _tls_context(config.url),
+        trust_env=False,
+        limits=httpx2.Limits(max_connections=MAX_CONNECTIONS),
+        proxy=proxy,
+    )
     async with (
         httpx2.AsyncClient(
             transport=LimitedTransport(connection, limits, trace),
@@ -47,6 +55,13 @@ async def open_http(
         ) as streams,
     ):
         yield streams
+
+
+async def _tls_context(url: str) -> ssl.SSLContext:
+    """Return what verifies certificates; for HTTP, what accepts none."""
+    if not url.lower().startswith("https:"):
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return await asyncio.to_thread(httpx2.create_ssl_context)  # it reads many certificates
 
 
 class LimitedTransport(httpx2.AsyncBaseTransport):
@@ -67,7 +82,11 @@ class LimitedTransport(httpx2.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         if request.method == "GET":
             await self._wait_for_get()
-        response = await self._transport.handle_async_request(request)
+        response: httpx2.Response | None = None
+        with anyio.move_on_after(self._limits.request_seconds):
+            response = await self._transport.handle_async_request(request)
+        if response is None:
+            return httpx2.Response(504, request=request)
         if request.method == "POST":  # not every server has notifications to get
             self._trace.status = response.status_code
         if response.headers.get("content-encoding", "identity").lower() not in ("identity", ""):
@@ -100,16 +119,23 @@ class _Body(httpx2.AsyncByteStream):
         self._throttle = throttle
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        body = bytearray()
         try:
-            async for chunk in self._content:
-                body += chunk
-                self._limits.check_bytes(len(body))
-            self._limits.check_values(bytes(body))
+            with anyio.fail_after(self._limits.request_seconds):
+                body = await self._read()
+            self._limits.check_values(body)
         except MessageLimitError as error:
             raise httpx2.StreamError(str(error)) from None  # the SDK fails only this request
+        except TimeoutError:
+            raise httpx2.StreamError("The server did not finish its answer in time.") from None
         await self._throttle.spend(len(body))
-        yield bytes(body)
+        yield body
+
+    async def _read(self) -> bytes:
+        body = bytearray()
+        async for chunk in self._content:
+            body += chunk
+            self._limits.check_bytes(len(body))
+        return bytes(body)
 
     async def aclose(self) -> None:
         await self._content.aclose()

@@ -20,6 +20,8 @@ class McpLimits:
     connect_seconds: float = 30.0  # its program may have to be downloaded and started first
     list_seconds: float = 20.0
     call_seconds: float = 60.0
+    # For HTTP, after which a request is given up that the SDK has only stopped to wait for.
+    request_seconds: float = 65.0
     close_seconds: float = 3.0
     # How often its tools are listed again: after it said that they changed, and without that.
     min_relist_seconds: float = 2.0
@@ -30,7 +32,7 @@ class McpLimits:
     # The largest message, for example a result, and its JSON values: parsed, they take many times
     # the memory of their text.
     max_message_bytes: int = 4 * 1024 * 1024
-    max_message_values: int = 100_000
+    max_message_values: int = 50_000
     # How fast it may go on sending after two of these.
     max_bytes_per_second: int = 256 * 1024
     max_tools: int = 128

@@ -165,7 +165,7 @@ class McpServer:
 
     async def _update_tools(self, session: Session) -> None:
         listed = await session.list_tools()
-        if listed != self._listed:
+        if listed != self._listed or self.error:
             tool_list = await self._reader.read(listed, self.call)
             self.tools, self.error = tool_list.tools, tool_list.problem
             self._listed = listed

@@ -138,6 +138,8 @@ class McpSession:
             return self._error_result(error)
         except ValidationError:
             return ToolResult(_INVALID, is_error=True)
+        except RuntimeError as error:  # the SDK's, for a client that has been closed
+            raise SessionLostError(_LOST) from error
         if isinstance(result, InputRequiredResult):
             return ToolResult("The server asks for input, which it cannot get here.", is_error=True)
         return read_result(result, self._limits.max_result_characters)

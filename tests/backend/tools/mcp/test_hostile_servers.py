@@ -28,7 +28,7 @@ from tests.support.mcp_servers import (
 
 pytestmark = pytest.mark.anyio
 
-IMPATIENT = replace(QUICK, connect_seconds=1, list_seconds=1, call_seconds=1)
+IMPATIENT = replace(QUICK, connect_seconds=1, list_seconds=1, call_seconds=1, request_seconds=1.2)
 EVENTS = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
 
 
@@ -257,6 +257,21 @@ async def test_cancelled_call_is_told_to_the_server(open_server: OpenServer) -> 
         task.cancel()
         await wait_for(lambda: script.methods()[-1] == "notifications/cancelled")
         assert script.requests[-1]["params"]["requestId"] == script.requests[-2]["id"]
+
+
+async def test_server_that_answers_not_even_a_cancellation_is_called_again(
+    open_server: OpenServer,
+) -> None:
+    async with (
+        running_scripted_server(tools_call=never, notifications_cancelled=never) as script,
+        open_server(http_config(script.url), IMPATIENT) as server,
+    ):
+        await wait_settled(server)
+        assert (await call(server, "echo")).is_error
+        await wait_for(lambda: script.methods()[-1] == "notifications/cancelled")
+        script.replies["tools/call"] = text_result("fine")
+        assert (await asyncio.wait_for(call(server, "echo"), 20)).text == "fine"
+        assert script.methods().count("initialize") == 1
 
 
 async def test_flood_of_notifications_leaves_time_for_others(open_server: OpenServer) -> None:
