@@ -7,7 +7,14 @@ https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
 
 MAX_COUNT = 2**31 - 1  # llama.cpp uses 32-bit integers
 # llama.cpp allocates memory for every token of the window: 2**31 took 8 GB for the penalties, and
@@ -170,6 +177,41 @@ class StructuredExtensionOptions(ExtensionOptions):
             "none is required."
         ),
     ] = "mentioned"
+
+
+class ToolFunction(_PassthroughModel):
+    """A function that the model may call."""
+
+    name: Annotated[str, Field(min_length=1, max_length=256)]
+    description: str | None = None
+    parameters: Annotated[
+        Any,
+        Field(description="The JSON Schema of its arguments; without one it has none."),
+        WithJsonSchema({"type": ["object", "boolean", "null"]}),
+    ] = None
+
+
+class ChatTool(_PassthroughModel):
+    """A function in OpenAI's form, or a tool of another type, which only some servers know."""
+
+    # `_has_function` as JSON Schema, for the OpenAPI description.
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"required": ["function"], "properties": {"function": {"type": "object"}}},
+                {"required": ["type"], "properties": {"type": {"not": {"const": "function"}}}},
+            ]
+        }
+    )
+
+    type: str = "function"
+    function: ToolFunction | None = None
+
+    @model_validator(mode="after")
+    def _has_function(self) -> Self:
+        if self.type == "function" and self.function is None:
+            raise ValueError("a tool of the type function requires a function")
+        return self
 
 
 class EditedArguments(BaseModel):
@@ -432,20 +474,21 @@ class ChatCompletionRequest(CompletionRequest):
         ResponseFormat | None, Field(description="The format of the response.")
     ] = None
     tools: Annotated[
-        list[dict[str, Any]] | None,
-        Field(max_length=128, description="Functions that the model may call."),
+        list[ChatTool] | None,
+        Field(max_length=128, fail_fast=True, description="Functions that the model may call."),
     ] = None
     tool_choice: Annotated[
-        str | dict[str, Any] | None,
+        Literal["none", "auto", "required", "any"] | dict[str, Any] | None,
         Field(description="`none`, `auto`, `required`, or a specific function."),
     ] = None
     parallel_tool_calls: Annotated[
         bool | None, Field(description="Allow several tool calls in one response.")
     ] = None
     functions: Annotated[
-        list[dict[str, Any]] | None,
-        Field(max_length=128, description="OpenAI's older form of `tools`."),
+        list[ToolFunction] | None,
+        Field(max_length=128, fail_fast=True, description="OpenAI's older form of `tools`."),
     ] = None
     function_call: Annotated[
-        str | dict[str, Any] | None, Field(description="OpenAI's older form of `tool_choice`.")
+        Literal["none", "auto"] | dict[str, Any] | None,
+        Field(description="OpenAI's older form of `tool_choice`."),
     ] = None

@@ -55,7 +55,7 @@ async def start_tool_turn(
         if after_current and last is not None:
             await tool_messages.deny_awaiting(last, DENIED)
         body = asking.body | {"messages": messages}
-        turn = await store_question(request, body, new_answer(body), repository)
+        turn, _ = await store_question(request, body, repository)
         recorder.begin(turn.answer_message_id, content="", user_message=turn.user_message_id)
     return recorder
 

@@ -36,20 +36,16 @@ async def start_turn(
     Raises:
         SmolChatError: They cannot be stored in this conversation.
     """
-    answer = new_answer(body)
-    turn = await store_question(request, body, answer, repository)
+    turn, answer = await store_question(request, body, repository)
     message = MessageBuilder(answer.content, limits)
     writer = AnswerWriter(turn.answer_message_id, message, repository, shutting_down)
     return TurnRecorder(turn, message, writer, shutting_down, model=body["model"])
 
 
 async def store_question(
-    request: ChatCompletionRequest,
-    body: dict[str, Any],
-    answer: Message,
-    repository: ConversationRepository,
-) -> Turn:
-    """Store the question of a request, and its answer, which is empty yet.
+    request: ChatCompletionRequest, body: dict[str, Any], repository: ConversationRepository
+) -> tuple[Turn, Message]:
+    """Store the question of a request, and its answer, which is empty yet and is returned.
 
     Raises:
         SmolChatError: They cannot be stored in this conversation.

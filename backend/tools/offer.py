@@ -53,7 +53,7 @@ def read_offer(body: dict[str, Any], own: Mapping[str, Tool]) -> Offer:
     """Take what a request offers out of its body, in OpenAI's present form or its older one.
 
     Raises:
-        InvalidRequestError: A tool has no name, or one that is taken; a choice names no tool.
+        InvalidRequestError: Two tools have the same name, or the choice names none.
     """
     tools, param = body.pop("tools", None), "tools"
     choice = body.pop("tool_choice", None)
@@ -63,14 +63,14 @@ def read_offer(body: dict[str, Any], own: Mapping[str, Tool]) -> Offer:
     if choice is None:
         choice = function_choice
     client, other = dict[str, FunctionSpec](), []
-    for number, tool in enumerate(as_dict_list(tools)):
+    for tool in as_dict_list(tools):
         if tool.get("type", "function") != "function":
             other.append(tool)
             continue
-        function = _read_function(tool, f"{param}.{number}")
+        function = _read_function(tool)
         if function.name in client or function.name in own:
             raise InvalidRequestError(
-                f"Two tools are called {function.name}. Rename one.", param=f"{param}.{number}"
+                f"Two tools are called {function.name:.80}. Rename one.", param=param
             )
         client[function.name] = function
     mode, named = _read_choice(choice, {*client, *own})
@@ -84,11 +84,9 @@ def read_offer(body: dict[str, Any], own: Mapping[str, Tool]) -> Offer:
     )
 
 
-def _read_function(tool: dict[str, Any], param: str) -> FunctionSpec:
+def _read_function(tool: dict[str, Any]) -> FunctionSpec:
     function = as_dict(tool.get("function"))
     name = as_str(function.get("name"))
-    if not name:
-        raise InvalidRequestError("A tool needs a function with a name.", param=param)
     parameters = function.get("parameters")
     if parameters is None:
         parameters = {"type": "object", "properties": {}}

@@ -73,10 +73,23 @@ def outcomes() -> Iterator[Outcomes]:
     assert {(GenerationMode.POSITIVE, 200), (GenerationMode.NEGATIVE, 400)} <= outcomes
 
 
+# What no schema describes: which names there are, that each is there once, and that n is 1 where a
+# request has tools, of its own or in its messages.
+_UNDESCRIBED = {"tools", "functions", "tool_choice", "n", "smolchat.tools"}
+
+
+def _validate(case: Case, response: Any) -> None:
+    is_refused = response.status_code == 400 and response.json()["error"]["param"] in _UNDESCRIBED
+    case.validate_response(
+        response, excluded_checks=[positive_data_acceptance] if is_refused else None
+    )
+
+
 @contract.include(tag="chat").parametrize()
 @deterministic
 def test_chat_responses_match_the_schema(case: Case, api_url: str, outcomes: Outcomes) -> None:
-    response = case.call_and_validate(base_url=api_url)
+    response = case.call(base_url=api_url)
+    _validate(case, response)
     assert case.meta
     outcomes.add((case.meta.generation.mode, response.status_code))
 
@@ -86,7 +99,8 @@ def test_chat_responses_match_the_schema(case: Case, api_url: str, outcomes: Out
 def test_chat_streams_match_the_schema(case: Case, api_url: str, outcomes: Outcomes) -> None:
     if isinstance(case.body, dict):
         case.body = case.body | {"stream": True}
-    response = case.call_and_validate(base_url=api_url)
+    response = case.call(base_url=api_url)
+    _validate(case, response)
     if response.status_code == 200:
         assert response.headers["content-type"] == ["text/event-stream; charset=utf-8"]
     assert case.meta

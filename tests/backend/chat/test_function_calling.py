@@ -268,8 +268,8 @@ def test_history_with_calls_stays_as_it_is_for_a_template_that_knows_them(
 @pytest.mark.parametrize(
     ("fields", "param"),
     [
-        ({"tools": [WEATHER, WEATHER]}, "tools.1"),
-        ({"tools": [{"type": "function", "function": {}}]}, "tools.0"),
+        ({"tools": [WEATHER, WEATHER]}, "tools"),
+        ({"tools": [{"type": "function", "function": {}}]}, "tools.0.function.name"),
         ({"tools": [{"type": "function"}]}, "tools.0"),
         ({"tool_choice": "get_weather"}, "tool_choice"),
         ({"tool_choice": {"type": "function", "function": {"name": "no"}}}, "tool_choice"),
