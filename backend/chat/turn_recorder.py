@@ -59,7 +59,9 @@ async def store_question(
         param, problem = ("n", _ONE_ANSWER) if question else ("messages", _NO_QUESTION)
         raise InvalidRequestError(problem, param=param)
     after_current = "parent" not in options.model_fields_set
-    return await repository.create_turn(conversation, question, answer, after_current=after_current)
+    answer = new_answer(body)
+    turn = await repository.create_turn(conversation, question, answer, after_current=after_current)
+    return turn, answer
 
 
 def new_answer(body: dict[str, Any]) -> Message:
