@@ -1,7 +1,7 @@
 """Constrained tool calling: decide, pick and fill for a model whose template knows no tools."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -11,16 +11,16 @@ from backend.json_schema.validator import SchemaValidator, ValidationIssue, Vali
 from backend.json_values import as_dict
 from backend.model_server.answers.json_text import dump_json
 from backend.tools.calling.clauses import split_question
-from backend.tools.calling.fill import ArgumentsRequest, build_messages, prepare_request
-from backend.tools.calling.function import FunctionSpec, read_words
+from backend.tools.calling.fill import ArgumentsRequest, build_messages, prepare_requests
+from backend.tools.calling.function import FunctionSpec, FunctionWords, read_words
 from backend.tools.calling.gate import PASS_SCORE, gate_score
 from backend.tools.calling.pick import pick_functions
 from backend.tools.calling.question import read_question
 
 MAX_GATED = 3  # of the picked functions, any of which lets a question pass
-MAX_CALLS = 8
+MAX_CALLS = 8  # of one function
+MAX_CLAUSES = 8
 MAX_ATTEMPTS = 3
-MAX_ARGUMENTS_CHARACTERS = 1_000
 
 _PARSER = SchemaValidator({}, 1)  # any JSON is valid
 
@@ -79,7 +79,7 @@ async def call_functions(
             return result
     filler = _Filler(generate, run_in_worker, result)
     for function, clause in plan.steps:
-        await filler.add_call(function, clause)
+        await filler.add_calls(function, clause)
     return result
 
 
@@ -95,14 +95,21 @@ def _plan(question: str, functions: Sequence[FunctionSpec], *, is_parallel: bool
     words = read_words(functions)
     picked = pick_functions(question, functions, words, MAX_GATED)
     score = max(gate_score(question, functions[index], words[index]) for index in picked)
-    first = functions[picked[0]]
-    clauses = split_question(question)[:MAX_CALLS] if is_parallel else [question]
-    if len(clauses) == 1:
-        return _Plan(score, [(first, question)])
-    indices = [pick_functions(clause, functions, words)[0] for clause in clauses]
-    return _Plan(
-        score, [(functions[i], clause) for i, clause in zip(indices, clauses, strict=True)]
-    )
+    steps = list(_clause_steps(question, functions, words)) if is_parallel else []
+    return _Plan(score, steps or [(functions[picked[0]], question)])
+
+
+def _clause_steps(
+    question: str, functions: Sequence[FunctionSpec], words: Sequence[FunctionWords]
+) -> Iterator[tuple[FunctionSpec, str]]:
+    """Yield the clauses of a question with their functions, if they need different ones."""
+    steps = []
+    for clause in split_question(question)[:MAX_CLAUSES]:
+        index = pick_functions(clause, functions, words)[0]
+        if gate_score(clause, functions[index], words[index]) >= PASS_SCORE:
+            steps.append((index, clause))
+    if len({index for index, _ in steps}) > 1:
+        yield from ((functions[index], clause) for index, clause in steps)
 
 
 class _Filler:
@@ -113,50 +120,53 @@ class _Filler:
         self._run_in_worker = run_in_worker
         self._result = result
 
-    async def add_call(self, function: FunctionSpec, question: str) -> None:
-        """Add a call if the model's arguments are valid in one of the attempts, else a problem."""
-        problem = ""
-        for attempt in range(MAX_ATTEMPTS):
-            try:
-                arguments, problem = await self._attempt(function, question, attempt)
-            except SchemaError as error:
-                problem = f"its parameters cannot be used: {error.message}"
+    async def add_calls(self, function: FunctionSpec, question: str) -> None:
+        """Add the calls of a function that a question asks for, or a problem for each."""
+        try:
+            requests = await self._prepare(function, question, 0)
+            for request in requests[:MAX_CALLS]:
+                await self._add_call(function, question, request)
+        except SchemaError as error:
+            problem = f"its parameters cannot be used: {error.message}"
+            self._result.problems.append(f"No call of {function.name}: {problem}")
+
+    async def _prepare(
+        self, function: FunctionSpec, question: str, attempt: int
+    ) -> list[ArgumentsRequest]:
+        requests: list[ArgumentsRequest] = await self._run_in_worker(
+            prepare_requests, function, question, attempt
+        )
+        return requests
+
+    async def _add_call(
+        self, function: FunctionSpec, question: str, request: ArgumentsRequest
+    ) -> None:
+        """Add a call if the arguments of one of the attempts are valid, else a problem."""
+        result = await self._attempt(function, question, request)
+        for attempt in range(1, MAX_ATTEMPTS):
+            if not result.errors:
                 break
-            if arguments is not None:
-                call = FunctionCall(function.name, arguments)
-                if call not in self._result.calls:
-                    self._result.calls.append(call)
-                return
-        self._result.problems.append(f"No call of {function.name}: {problem}")
+            requests = await self._prepare(function, question, attempt)
+            result = await self._attempt(function, question, requests[0])
+        if result.errors:
+            issue = result.errors[0]
+            problem = f"the arguments do not fit, at {issue.pointer or 'the root'}: {issue.message}"
+            self._result.problems.append(f"No call of {function.name}: {problem}.")
+        elif (call := FunctionCall(function.name, result.parsed)) not in self._result.calls:
+            self._result.calls.append(call)
 
     async def _attempt(
-        self, function: FunctionSpec, question: str, attempt: int
-    ) -> tuple[dict[str, Any] | None, str]:
-        """Return valid arguments, or None and what is wrong. Each attempt asks for less."""
-        request: ArgumentsRequest = await self._run_in_worker(
-            prepare_request,
-            function.parameters,
-            question,
-            MAX_ARGUMENTS_CHARACTERS,
-            attempt,
-            is_stated=attempt == 0,
-        )
+        self, function: FunctionSpec, question: str, request: ArgumentsRequest
+    ) -> ValidationResult:
+        """Return the arguments, or what is wrong with them."""
         validator = SchemaValidator(function.parameters, request.max_applied)
-        if request.schema is None:
-            texts = ["{}"]
-        else:
+        texts = ["{}"]
+        if request.schema is not None:
             self._result.attempts += 1
             text = await self._generate(build_messages(function, question, request), request.schema)
             texts = [text, *json_candidates(text)]
-        results = [_validate(text, request, function.parameters, validator) for text in texts]
-        valid = next((each for each in results if not each.errors), None)
-        if valid is not None:
-            return valid.parsed, ""
-        issue = results[0].errors[0]
-        return (
-            None,
-            f"the model's arguments do not fit, at {issue.pointer or 'the root'}: {issue.message}.",
-        )
+        results = [_validate(each, request, function.parameters, validator) for each in texts]
+        return next((each for each in results if not each.errors), results[0])
 
 
 def _validate(

@@ -1,6 +1,6 @@
 """Ask a model for the arguments of one function: the prompt, and the schema of its answer."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,11 +8,15 @@ from backend.json_schema.limits import check_original
 from backend.json_schema.prepare import prepare
 from backend.json_schema.prompt import skeleton
 from backend.json_schema.pruning.mentions import Mentions
+from backend.json_schema.validator import build_validator
 from backend.json_values import as_dict
 from backend.tools.calling.function import FunctionSpec
-from backend.tools.calling.settle import settle_arguments
+from backend.tools.calling.stated.find import Stated, find_stated
+from backend.tools.calling.words import stems
 
 MAX_DESCRIPTION_CHARACTERS = 300
+MAX_STEMMED_CHARACTERS = 3_000
+MAX_ARGUMENTS_CHARACTERS = 1_000
 # With one of these at its root, a schema says more about its properties than `properties` does.
 _COMPOSED = frozenset(
     "$ref $dynamicRef allOf anyOf oneOf not if dependentSchemas patternProperties".split()  # noqa: SIM905
@@ -29,26 +33,30 @@ class ArgumentsRequest:
     max_applied: int  # the most schemas of the function that apply to one value
 
 
-def prepare_request(
-    parameters: Any, question: str, characters: int, level: int, *, is_stated: bool = True
-) -> ArgumentsRequest:
-    """Choose the parameters that a question needs, and narrow their schemas. Runs in a worker.
+def prepare_requests(function: FunctionSpec, question: str, attempt: int) -> list[ArgumentsRequest]:
+    """Return a request for each call of a function that a question asks for. Runs in a worker.
+
+    The first attempt takes what the question states, and lets the model choose from its phrases;
+    the others narrow the schema more, and leave all to the model.
 
     Raises:
         SchemaError: The schema of the parameters is rejected.
     """
+    parameters = function.parameters
     max_applied = check_original(parameters)
-    schema: Any = parameters
-    stated: dict[str, Any] = {}
-    if is_plain_object(parameters):
-        properties = _needed(parameters, question)
-        stated = settle_arguments(question, properties) if is_stated else {}
-        missing = {name: each for name, each in properties.items() if name not in stated}
-        if not missing:
-            return ArgumentsRequest(stated, None, "", max_applied)
-        schema = parameters | {"properties": missing, "required": list(missing)}
-    narrowed = prepare(schema, characters, level, question).schema
-    return ArgumentsRequest(stated, narrowed, skeleton(narrowed), max_applied)
+    if not is_plain_object(parameters):
+        return [_request({}, parameters, question, attempt, max_applied)]
+    needed = _needed_names(parameters, question)
+    requests = []
+    for stated in _valid_stated(function, question) if attempt == 0 else [Stated()]:
+        names = [name for name in needed if name not in stated.values]
+        missing = {
+            name: _with_candidates(parameters["properties"][name], stated.candidates.get(name))
+            for name in names
+        }
+        schema = parameters | {"properties": missing, "required": names} if missing else None
+        requests.append(_request(stated.values, schema, question, attempt, max_applied))
+    return requests
 
 
 def build_messages(
@@ -78,17 +86,49 @@ def is_plain_object(schema: Mapping[str, Any]) -> bool:
     )
 
 
-def _needed(parameters: Mapping[str, Any], question: str) -> dict[str, Any]:
+def _request(
+    stated: dict[str, Any], schema: Any, question: str, attempt: int, max_applied: int
+) -> ArgumentsRequest:
+    if schema is None:
+        return ArgumentsRequest(stated, None, "", max_applied)
+    narrowed = prepare(schema, MAX_ARGUMENTS_CHARACTERS, attempt, question).schema
+    return ArgumentsRequest(stated, narrowed, skeleton(narrowed), max_applied)
+
+
+def _needed_names(parameters: Mapping[str, Any], question: str) -> list[str]:
     """Return the parameters that are required, and the optional ones that a question mentions."""
     mentions = Mentions(question)
     required = parameters.get("required", [])
-    return {
-        name: schema
+    return [
+        name
         for name, schema in parameters.get("properties", {}).items()
-        if name in required or _is_mentioned(name, schema, mentions)
-    }
+        if name in required
+        or mentions.is_mentioned(name, [{"enum": as_dict(schema).get("enum", [])}])
+    ]
 
 
-def _is_mentioned(name: str, schema: Any, mentions: Mentions) -> bool:
-    values = {"enum": as_dict(schema).get("enum", [])}
-    return mentions.is_mentioned(name, [values])
+def _valid_stated(function: FunctionSpec, question: str) -> Iterator[Stated]:
+    """Yield what a question states for each call, as far as it fits the function's schema."""
+    properties = function.parameters.get("properties", {})
+    required = function.parameters.get("required", [])
+    texts = f"{function.name} {function.description}"[:MAX_STEMMED_CHARACTERS]
+    is_valid = build_validator(_without_counts(function.parameters)).is_valid
+    for stated in find_stated(question, properties, required, frozenset(stems(texts))):
+        values = {name: value for name, value in stated.values.items() if is_valid({name: value})}
+        candidates = {
+            name: [text for text in texts if is_valid({name: text})]
+            for name, texts in stated.candidates.items()
+        }
+        yield Stated(values, candidates)
+
+
+def _without_counts(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a schema of objects that may have one property only."""
+    counts = ("required", "minProperties", "dependentRequired", "dependencies")
+    return {name: value for name, value in parameters.items() if name not in counts}
+
+
+def _with_candidates(schema: Any, candidates: Sequence[str] | None) -> Any:
+    if not candidates or "enum" in as_dict(schema):
+        return schema
+    return {"enum": list(candidates)}

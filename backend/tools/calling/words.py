@@ -14,8 +14,8 @@ _CAMEL_CASE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 # The longer the ending, the more has to be left of the word.
 _ENDINGS = tuple(
     """
-    isations izations ization isation ations ation ities ings ments ment ity ies ing ions ion ers
-    ors er or ed es ly al ive ate ance ence s e y
+    isations izations ization isation izing ising ized ised ize ise ations ation ities ings
+    ments ment ity ies ing ions ion ers ors er or ed es ly al ive ate ance ence s e y
     """.split()  # noqa: SIM905
 )
 _MAX_ENDINGS = 3  # that are removed from one word

@@ -1,0 +1,1 @@
+"""Arguments that a question states itself, found without a model."""

@@ -1,0 +1,235 @@
+"""Find the arguments that a question states itself, so that no model has to copy them."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from backend.tools.calling.stated.dates import ISO_FORMAT, date_format, find_dates
+from backend.tools.calling.stated.lists import find_lists
+from backend.tools.calling.stated.numbers import match_numbers
+from backend.tools.calling.stated.parameter import Parameter, read_parameter
+from backend.tools.calling.stated.phrases import Phrase, find_phrases
+from backend.tools.calling.stated.several import find_several
+from backend.tools.calling.stated.text import Text
+from backend.tools.calling.stated.texts import (
+    assign_phrases,
+    normalize,
+    probabilities,
+    score_phrase,
+)
+from backend.tools.calling.stated.tokens import Token, read_tokens
+from backend.tools.calling.words import split_words, stem, stems
+
+MAX_CANDIDATES = 6
+SURE_PROBABILITY = 0.3
+SURE_SCORE = 0.5
+_FORMULAS = frozenset(stems("expression formula function equation polynomial"))
+# Words in the name of a boolean that say nothing about what it switches on.
+_AUXILIARY = frozenset(
+    stems("include want need is has use enable show with get return should flag")
+)
+_NEGATIONS = frozenset(
+    {"no", "not", "without", "don't", "excluding", "exclude", "disable", "never"}
+)
+_NEXT_UNIT = re.compile(
+    r"\b(?:next|coming|following|past|last)\s+(day|week|month|year|hour)\b", re.IGNORECASE
+)
+
+
+@dataclass
+class Stated:
+    """The values that are sure, and for other parameters the only values to choose from."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    candidates: dict[str, list[str]] = field(default_factory=dict)
+
+
+def find_stated(
+    question: str,
+    properties: Mapping[str, Any],
+    required: Sequence[str],
+    function_stems: frozenset[str],
+) -> list[Stated]:
+    """Return what a question states about the parameters, for each of the calls it asks for.
+
+    `properties` are the schemas of the parameters; `function_stems` has the words of the function's
+    name and description.
+    """
+    parameters = [
+        read_parameter(name, schema, is_required=name in required)
+        for name, schema in properties.items()
+    ]
+    takes_formula = any(
+        each.kind == "string" and each.name_stems & _FORMULAS for each in parameters
+    )
+    text = Text(question, read_tokens(question, has_formulas=takes_formula), function_stems)
+    several = find_several(text, parameters)
+    return [
+        _Finder(text, parameters, values, several.used).find() for values in several.calls or [{}]
+    ]
+
+
+class _Finder:
+    """Finds one kind of value after the other; what one has used, the others do not take."""
+
+    def __init__(
+        self,
+        text: Text,
+        parameters: Sequence[Parameter],
+        values: Mapping[str, Any],
+        used: Sequence[Phrase],
+    ) -> None:
+        self._text = text
+        self._tokens = text.tokens
+        self._parameters = parameters
+        self._words = {stem(word) for word in split_words(text.question)}
+        self._used = list(used)
+        self._stated = Stated(dict(values))
+
+    def find(self) -> Stated:
+        self._find_choices()
+        self._find_dates()
+        self._find_flags()
+        self._find_lists()
+        self._find_numbers()
+        self._find_texts()
+        return self._stated
+
+    def _open(self, *kinds: str) -> list[Parameter]:
+        """Return the parameters of these kinds without a value."""
+        return [
+            parameter
+            for parameter in self._parameters
+            if parameter.kind in kinds and parameter.name not in self._stated.values
+        ]
+
+    def _use(self, first: int, last: int) -> None:
+        self._used.append(Phrase("", first, last))
+
+    def _is_used(self, first: int, last: int) -> bool:
+        return any(phrase.first <= last and first <= phrase.last for phrase in self._used)
+
+    def _find_choices(self) -> None:
+        """Take the only value of an enum, or of the choices in a description, that is named."""
+        for parameter in self._parameters:
+            if parameter.name in self._stated.values:
+                continue
+            named = [choice for choice in parameter.choices if self._is_named(choice)]
+            if parameter.kind == "array" and named:
+                self._stated.values[parameter.name] = named
+            elif len(named) == 1:
+                self._stated.values[parameter.name] = named[0]
+            elif parameter.kind == "string" and len(parameter.choices) > 1:
+                self._stated.candidates[parameter.name] = list(parameter.choices)
+
+    def _is_named(self, choice: str) -> bool:
+        words = {stem(word) for word in split_words(choice)}
+        return bool(words) and words <= self._words
+
+    def _find_dates(self) -> None:
+        """Give the dates to the parameters for dates, in their order."""
+        dates = find_dates(self._text.question)
+        wanted = [each for each in self._open("string") if _wants_date(each)]
+        if len(dates) < sum(parameter.is_required for parameter in wanted):
+            return
+        for parameter, date in zip(wanted, dates, strict=False):
+            wanted_format = date_format(parameter.description) or ISO_FORMAT
+            self._stated.values[parameter.name] = date.write(wanted_format)
+            for index, token in enumerate(self._tokens):
+                if token.start < date.end and date.start < token.end:
+                    self._use(index, index)
+
+    def _find_flags(self) -> None:
+        for parameter in self._open("boolean"):
+            words = parameter.name_stems - _AUXILIARY
+            if words and words <= self._words:
+                place = next(i for i, token in enumerate(self._tokens) if token.stems & words)
+                before = self._tokens[max(0, place - 3) : place]
+                is_negated = any(token.lower in _NEGATIONS for token in before)
+                self._stated.values[parameter.name] = not is_negated
+
+    def _find_lists(self) -> None:
+        """Give lists to the parameters for lists if there are as many."""
+        lists = [
+            each for each in find_lists(self._text) if not self._is_used(each.first, each.last)
+        ]
+        for is_numeric in (True, False):
+            wanted = [
+                parameter
+                for parameter in self._open("array")
+                if not parameter.choices
+                and parameter.takes_items(is_numeric=is_numeric)
+                and (parameter.is_required or parameter.name_stems <= self._words)
+            ]
+            wanted.sort(key=lambda parameter: not parameter.is_required)
+            fitting = [each for each in lists if each.is_numeric == is_numeric]
+            if len(fitting) != max(1, sum(parameter.is_required for parameter in wanted)):
+                continue
+            for parameter, each in zip(wanted, fitting, strict=False):
+                self._stated.values[parameter.name] = each.items
+                self._use(each.first, each.last)
+
+    def _find_numbers(self) -> None:
+        tokens = [
+            Token("mark", token.text, token.start, token.end)
+            if token.kind == "number" and self._is_used(index, index)
+            else token
+            for index, token in enumerate(self._tokens)
+        ]
+        for name, (index, value) in match_numbers(tokens, self._open("integer", "number")).items():
+            self._stated.values[name] = value
+            self._use(index, index)
+        if period := _NEXT_UNIT.search(self._text.question):
+            for parameter in self._open("integer"):
+                if parameter.is_required and stem(period[1].lower()) in parameter.name_stems:
+                    self._stated.values[parameter.name] = 1
+
+    def _find_texts(self) -> None:
+        """Give each text parameter the phrase that fits it best, the best fit first."""
+        phrases = [
+            phrase
+            for phrase in find_phrases(self._text)
+            if not self._is_used(phrase.first, phrase.last)
+        ]
+        wanted = [
+            parameter
+            for parameter in self._open("string")
+            if parameter.name not in self._stated.candidates
+            and not date_format(parameter.description)
+        ]
+        if not phrases:
+            return
+        scores = [self._scores(parameter, phrases) for parameter in wanted]
+        chosen = assign_phrases(scores, phrases)
+        for row, parameter in enumerate(wanted):
+            others = [phrases[column] for other, column in chosen.items() if other != row]
+            free = [
+                index
+                for index, phrase in enumerate(phrases)
+                if not any(phrase.overlaps(other) for other in others)
+            ]
+            if free:
+                self._settle(parameter, [phrases[i] for i in free], [scores[row][i] for i in free])
+
+    def _scores(self, parameter: Parameter, phrases: Sequence[Phrase]) -> list[float]:
+        return [score_phrase(phrase, parameter, self._text) for phrase in phrases]
+
+    def _settle(
+        self, parameter: Parameter, phrases: Sequence[Phrase], scores: Sequence[float]
+    ) -> None:
+        """Take the best phrase if it is sure; else keep the best ones to choose from."""
+        order = sorted(range(len(phrases)), key=lambda index: -scores[index])
+        phrase, score = phrases[order[0]], scores[order[0]]
+        is_example = normalize(phrase.text) in map(normalize, parameter.examples)
+        is_sure = probabilities(scores)[order[0]] >= SURE_PROBABILITY and score >= SURE_SCORE
+        if is_sure if parameter.is_required or parameter.name_stems <= self._words else is_example:
+            self._stated.values[parameter.name] = phrase.text
+        else:
+            self._stated.candidates[parameter.name] = [
+                phrases[index].text for index in order[:MAX_CANDIDATES]
+            ]
+
+
+def _wants_date(parameter: Parameter) -> bool:
+    return "dat" in parameter.name_stems or bool(date_format(parameter.description))

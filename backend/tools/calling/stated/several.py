@@ -1,0 +1,246 @@
+"""Find the values of several calls in one question: "in Paris and Rome", "for 5 and 10 days"."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise, product
+from typing import Any
+
+from backend.tools.calling.stated.dates import ISO_FORMAT, date_format, find_dates
+from backend.tools.calling.stated.lists import find_lists
+from backend.tools.calling.stated.numbers import argument_value, score_number
+from backend.tools.calling.stated.parameter import Parameter
+from backend.tools.calling.stated.phrases import Phrase, find_phrases
+from backend.tools.calling.stated.text import Text
+from backend.tools.calling.stated.texts import is_proper_name, score_phrase
+from backend.tools.calling.stated.tokens import Token
+from backend.tools.calling.words import split_words, stem
+
+MAX_CALLS = 8
+SURE_NUMBER_SCORE = 1.0
+SURE_TEXT_SCORE = 0.5
+_CUE = re.compile(r"\b(?:both|each|then|respectively|the same|as well as|also)\b", re.IGNORECASE)
+_SEPARATORS = frozenset({"and", "or", "&", ",", ";", ".", "?", "then", "\n"})
+_JOINTS = frozenset({"and", "or", "&", ",", "in", "for", "the", "to", "on", "of", "at", "with"})
+_RESPECTIVELY = re.compile(r"\brespectively\b", re.IGNORECASE)
+
+
+@dataclass
+class Several:
+    """The arguments in which the calls differ; at most one call if there is no such argument."""
+
+    calls: list[dict[str, Any]] = field(default_factory=list)
+    used: list[Phrase] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Values:
+    """The values of one parameter in the order of the text."""
+
+    name: str
+    values: list[Any]
+    used: list[Phrase]
+    is_list: bool  # beside each other, joined by commas or "and"
+
+
+def find_several(text: Text, parameters: Sequence[Parameter]) -> Several:
+    """Return the values of the parameters that have several of them."""
+    question, tokens = text.question, text.tokens
+    finder = _Finder(text, parameters)
+    found = [
+        each
+        for each in finder.find()
+        if len(each.values) > 1 and _are_separate(tokens, [phrase.first for phrase in each.used])
+    ]
+    counts = Counter(len(each.values) for each in found)
+    if not counts:
+        return Several()
+    has_cue = _CUE.search(question) is not None
+    lists = [each for each in found if each.is_list]
+    if len(lists) == len(found) > 1 and not _RESPECTIVELY.search(question):
+        rows = list(product(*(each.values for each in found)))
+    else:
+        count = max(counts, key=lambda each: (counts[each], each))
+        found = [each for each in found if len(each.values) == count]
+        if len(found) == 1 and not found[0].is_list and not has_cue:
+            return Several()
+        rows = list(zip(*(each.values for each in found), strict=True))
+    names = [each.name for each in found]
+    calls = [dict(zip(names, row, strict=True)) for row in rows[:MAX_CALLS]]
+    return Several(calls, [phrase for each in found for phrase in each.used])
+
+
+class _Finder:
+    def __init__(self, text: Text, parameters: Sequence[Parameter]) -> None:
+        self._text = text
+        self._tokens = text.tokens
+        self._parameters = parameters
+
+    def find(self) -> list[_Values]:
+        found = [*self._choices(), *self._dates(), *self._numbers(), *self._lists()]
+        taken = {each.name for each in found}
+        texts = self._texts(taken)
+        return found + texts
+
+    def _choices(self) -> list[_Values]:
+        found = []
+        for parameter in self._parameters:
+            if parameter.kind == "array" or len(parameter.choices) < 2:
+                continue
+            places: dict[str, int] = {}
+            for choice in parameter.choices:
+                index = self._place(choice)
+                if index is not None:
+                    places[choice] = index
+            ordered = sorted(places, key=lambda choice: places[choice])
+            used = [Phrase("", places[choice], places[choice]) for choice in ordered]
+            is_list = _are_joined(self._tokens, used) or _are_labelled(self._tokens, used)
+            found.append(_Values(parameter.name, ordered, used, is_list=is_list))
+        return found
+
+    def _place(self, choice: str) -> int | None:
+        """Return the token at which a choice is named; in short ones, capital letters count."""
+        if len(choice) <= 2:
+            return next((i for i, token in enumerate(self._tokens) if token.text == choice), None)
+        words = [stem(word) for word in split_words(choice)]
+        for index in range(len(self._tokens)):
+            here = [token.stem for token in self._tokens[index : index + len(words)]]
+            if words and here == words:
+                return index
+        return None
+
+    def _dates(self) -> list[_Values]:
+        wanted = [
+            each
+            for each in self._parameters
+            if each.kind == "string" and ("dat" in each.name_stems or date_format(each.description))
+        ]
+        dates = find_dates(self._text.question)
+        if len(wanted) != 1 or len(dates) < 2:
+            return []
+        style = date_format(wanted[0].description) or ISO_FORMAT
+        used = [
+            Phrase("", index, index)
+            for index, token in enumerate(self._tokens)
+            if any(token.start < date.end and date.start < token.end for date in dates)
+        ]
+        return [_Values(wanted[0].name, [date.write(style) for date in dates], used, is_list=True)]
+
+    def _numbers(self) -> list[_Values]:
+        """Give each number to the parameter that it fits best."""
+        wanted = [each for each in self._parameters if each.kind in ("integer", "number")]
+        if any(each.takes_items(is_numeric=True) for each in self._parameters):
+            return []
+        indices = [
+            index
+            for index, token in enumerate(self._tokens)
+            if token.kind == "number" and token.text.strip("-+$")[:1].isdigit()
+        ]
+        if not wanted or len(indices) <= sum(each.is_required for each in wanted):
+            return []
+        places: dict[str, list[int]] = {}
+        for index in indices:
+            scores = [score_number(self._tokens, index, parameter) for parameter in wanted]
+            best = max(range(len(wanted)), key=lambda each: scores[each])
+            if scores[best] >= SURE_NUMBER_SCORE:
+                places.setdefault(wanted[best].name, []).append(index)
+        by_name = {each.name: each for each in wanted}
+        found = []
+        for name, each in places.items():
+            used = [Phrase("", index, index) for index in each]
+            values = [argument_value(self._tokens[index], by_name[name]) for index in each]
+            found.append(_Values(name, values, used, is_list=_are_joined(self._tokens, used)))
+        return found
+
+    def _lists(self) -> list[_Values]:
+        """Give lists of numbers to the only parameter for one."""
+        wanted = [each for each in self._parameters if each.kind == "array"]
+        lists = [each for each in find_lists(self._text) if each.is_bracketed]
+        if len(wanted) != 1 or len(lists) < 2:
+            return []
+        used = [Phrase("", each.first, each.last) for each in lists]
+        return [_Values(wanted[0].name, [each.items for each in lists], used, is_list=False)]
+
+    def _texts(self, taken: set[str]) -> list[_Values]:
+        """Give names and quoted texts that play the same role to the parameter for it."""
+        wanted = [
+            each
+            for each in self._parameters
+            if each.kind == "string" and each.name not in taken and not each.choices
+        ]
+        if any(
+            each.takes_items(is_numeric=False) and each.is_required for each in self._parameters
+        ):
+            return []
+        places: dict[str, list[Phrase]] = {}
+        for group in self._groups():
+            scores = [score_phrase(group[0], each, self._text) for each in wanted]
+            if not scores or max(scores) < SURE_TEXT_SCORE:
+                continue
+            name = wanted[scores.index(max(scores))].name
+            known = places.get(name, [])
+            if len(group) > 1 or len(known) < 2 or not _are_joined(self._tokens, known):
+                places[name] = group if len(group) > 1 else [*known, *group]
+        return [
+            _Values(
+                name,
+                [phrase.text for phrase in each],
+                each,
+                is_list=_are_joined(self._tokens, each),
+            )
+            for name, each in places.items()
+        ]
+
+    def _groups(self) -> list[list[Phrase]]:
+        """Return the names, those together that are joined by "and"."""
+        groups: list[list[Phrase]] = []
+        for phrase in self._names():
+            if groups and _are_joined(self._tokens, [groups[-1][-1], phrase]):
+                groups[-1].append(phrase)
+            else:
+                groups.append([phrase])
+        return groups
+
+    def _names(self) -> list[Phrase]:
+        """Return the longest names and the quoted texts, no two overlapping."""
+        dates = find_dates(self._text.question)
+        names = [
+            phrase
+            for phrase in find_phrases(self._text)
+            if is_proper_name(phrase, self._tokens[phrase.first : phrase.last + 1])
+            and not any(
+                self._tokens[phrase.first].start < date.end
+                and date.start < self._tokens[phrase.last].end
+                for date in dates
+            )
+        ]
+        longest: list[Phrase] = []
+        for phrase in sorted(names, key=lambda each: each.first - each.last):
+            if not any(phrase.overlaps(other) for other in longest):
+                longest.append(phrase)
+        return sorted(longest, key=lambda phrase: phrase.first)
+
+
+def _are_separate(tokens: Sequence[Token], places: Sequence[int]) -> bool:
+    """Return True if "and" or the like is between each two values."""
+    return all(
+        any(token.lower in _SEPARATORS for token in tokens[earlier:later])
+        for earlier, later in pairwise(places)
+    )
+
+
+def _are_joined(tokens: Sequence[Token], phrases: Sequence[Phrase]) -> bool:
+    """Return True if only commas, "and" and prepositions are between the values."""
+    gaps = [
+        {token.lower for token in tokens[earlier.last + 1 : later.first]}
+        for earlier, later in pairwise(phrases)
+    ]
+    return (
+        bool(gaps) and all(gap <= _JOINTS for gap in gaps) and bool(gaps[-1] & {"and", "or", "&"})
+    )
+
+
+def _are_labelled(tokens: Sequence[Token], phrases: Sequence[Phrase]) -> bool:
+    """Return True if the values are in brackets each, after what they stand for."""
+    return all(phrase.first and tokens[phrase.first - 1].text in ("(", "[") for phrase in phrases)
