@@ -12,6 +12,7 @@ import httpx
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from backend.json_values import as_dict
+from backend.tools.tool import BUILT_IN
 
 MAX_FILE_BYTES = 1024 * 1024
 MAX_SERVERS = 64
@@ -87,13 +88,12 @@ def load_config(path: str) -> McpConfig:
     """Read a file. An entry that cannot be used is a server with a problem."""
     if not path:
         return McpConfig()
-    file = Path(path).expanduser()
     try:
-        entries = _read_entries(file)
+        entries = _read_entries(Path(path).expanduser())
     except OSError as error:
-        return McpConfig(error=f"{file} cannot be read: {error.strerror}.")
-    except ValueError as error:
-        return McpConfig(error=f"{file} {error}.")
+        return McpConfig(error=f"{path} cannot be read: {error.strerror}.")
+    except (ValueError, RuntimeError) as error:  # RuntimeError: the ~ of an unknown user
+        return McpConfig(error=f"{path} {error}.")
     return McpConfig(tuple(_read_entry(name, entry) for name, entry in entries.items()))
 
 
@@ -139,6 +139,8 @@ def _read_entry(name: str, value: Any) -> ServerConfig:
     if not name.strip() or shown != name or len(name) > MAX_NAME_CHARACTERS:
         problem = f"A server's name must have 1 to {MAX_NAME_CHARACTERS} printable characters."
         return ServerConfig(name=shown[:MAX_NAME_CHARACTERS] or "(unnamed)", problem=problem)
+    if name == BUILT_IN:
+        return ServerConfig(name=name, problem=f"A server cannot be named {BUILT_IN}.")
     try:
         entry = _Entry.model_validate(value)
     except ValidationError as error:

@@ -77,6 +77,8 @@ def test_unreadable_file_is_an_error(tmp_path: Path, text: str, message: str) ->
 
 
 def test_missing_file_and_folder_are_errors(tmp_path: Path) -> None:
+    assert "home directory" in (load_config("~no_such_user_here/mcp.json").error or "")
+    assert "null byte" in (load_config("a\0b").error or "")
     assert "cannot be read: No such file" in (load_config(str(tmp_path / "none")).error or "")
     assert "is not a file" in (load_config(str(tmp_path)).error or "")
 
@@ -107,6 +109,11 @@ def test_odd_server_name_is_a_problem(tmp_path: Path, name: str) -> None:
     (server,) = load(tmp_path, {"mcpServers": {name: {"url": "http://x/"}}}).servers
     assert "A server's name must have" in (server.problem or "")
     assert server.name.isprintable()
+
+
+def test_server_cannot_pass_for_what_is_built_in(tmp_path: Path) -> None:
+    (server,) = load(tmp_path, {"mcpServers": {"built-in": {"url": "http://x/"}}}).servers
+    assert server.problem == "A server cannot be named built-in."
 
 
 def test_binding_is_of_the_address_and_the_headers() -> None:
