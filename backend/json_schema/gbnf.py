@@ -22,6 +22,8 @@ _STRING_CHARACTER = (
     r"([0-9a-cefA-CEF] [0-9a-fA-F]{3} | [dD] [0-7] [0-9a-fA-F]{2}))"  # not half of a pair
 )
 _NUMBER = '"-"? ("0" | [1-9] [0-9]{0,14}) ("." [0-9]{1,15})? ([eE] [-+]? ("0" | [1-9] [0-9]?))?'
+_COUNT = re.compile(r"\{(?:\d+,)?(\d+)\}")
+_KINDS_WITH_LITERALS = ("enum", "members")  # with names and values of the schema
 _ESCAPED = re.compile(r"[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 Schema = dict[str, Any]
@@ -71,7 +73,9 @@ class _GrammarWriter:
         """Return the name of the rule with this body."""
         if body not in self._rules:
             self._characters += len(body)
-            if self._characters > MAX_CHARACTERS:
+            if kind not in _KINDS_WITH_LITERALS:
+                self._repetitions += sum(map(int, _COUNT.findall(body)))
+            if self._characters > MAX_CHARACTERS or self._repetitions > MAX_TOTAL_REPETITIONS:
                 raise _GrammarTooLargeError
             self._rules[body] = f"{kind}-{len(self._rules) + 1}"
         return self._rules[body]
@@ -82,8 +86,7 @@ class _GrammarWriter:
             return ""
         if low == high == 1:
             return item
-        self._repetitions += high
-        if high > MAX_REPETITIONS or self._repetitions > MAX_TOTAL_REPETITIONS:
+        if high > MAX_REPETITIONS:
             raise _GrammarTooLargeError
         return f"{item}{{{low}}}" if low == high else f"{item}{{{low},{high}}}"
 

@@ -171,6 +171,7 @@ def test_schemas_that_are_alike_share_their_rules() -> None:
     item = object_of({"name": string_of(1, 20), "title": string_of(1, 20)}, "name")
     grammar = grammar_of(object_of({f"p{number}": item for number in range(30)}))
     assert grammar.count("title") == 1
+    assert write_grammar(object_of({f"p{number}": string_of(1, 500) for number in range(200)}))
 
 
 @pytest.mark.parametrize(
