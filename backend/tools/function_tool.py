@@ -14,12 +14,18 @@ Function = Callable[..., str] | Callable[..., Awaitable[str]]
 
 
 def function_tool(
-    *, title: str, read_only: bool, seconds: float, cues: Sequence[str] = ()
+    *,
+    title: str,
+    read_only: bool,
+    seconds: float,
+    cues: Sequence[str] = (),
+    read_question: Callable[[str], dict[str, Any] | None] = lambda _question: None,
 ) -> Callable[[Function], Tool]:
     """Return a decorator that makes a tool of a function, whose text is its result.
 
     The function's name and docstring are the tool's; its signature is the schema, with descriptions
     in `Annotated[…, Field(description=…)]`. It raises ToolError with a sentence for the model.
+    `read_question` returns the arguments that a question states outright, or None.
     A function that is not async runs in a thread, which nothing can end: it has to end by itself.
     """
 
@@ -33,6 +39,7 @@ def function_tool(
             read_only=read_only,
             seconds=seconds,
             cues=tuple(re.compile(cue, re.IGNORECASE) for cue in cues),
+            read_question=read_question,
             run=_runner(function, arguments),
         )
 

@@ -12,7 +12,7 @@ from backend.completions.completion import Completion
 from backend.completions.queue import QueueSlot
 from backend.completions.schema_check import map_schema_errors
 from backend.errors import InvalidRequestError, ModelOutputUnreadableError, SmolChatError
-from backend.json_values import as_dict, as_dict_list, as_str
+from backend.json_values import as_dict, as_dict_list, as_str, content_text
 from backend.model_server.answers.json_text import parse_json
 from backend.model_server.answers.message_builder import MessageBuilder
 from backend.model_server.answers.reasoning_separator import ReasoningSeparator
@@ -25,7 +25,13 @@ from backend.tools.offer import Offer
 from backend.tools.steps import Delta, Strategy, ToolCall
 from backend.tools.text_history import as_text
 
+MAX_ARGUMENT_TOKENS = 512  # of one call
 _CALL_FIELDS = ("tool_calls", "function_call")
+# What a client sets for the text of its answer.
+_TEXT_FIELDS = {
+    "stream_options", "max_completion_tokens", "n_predict", "stop", "grammar", "json_schema",
+    "logprobs", "top_logprobs", "n_probs",
+}  # fmt: skip
 _Observer = Callable[[dict[str, Any]], None]
 
 
@@ -36,9 +42,9 @@ class Asking:
     state: AppState
     body: dict[str, Any]  # without messages and tools
     options: ExtensionOptions
-    strategy: Strategy
     tool_fields: dict[str, Any]  # of a request to a model that knows tools
     checker: ArgumentChecker
+    strategy: Strategy = "native"  # until the turn begins
     separates_reasoning: bool = False
     on_event: _Observer | None = None  # gets each event of the model server, without calls
     completions: list[Completion] = field(default_factory=list)  # all that were sent
@@ -51,8 +57,8 @@ class Asking:
     def completion(self, fields: dict[str, Any], *, is_stream: bool) -> Completion:
         """Return a completion of the request with some fields replaced."""
         body = {**self.body, **fields, "stream": is_stream}
-        if not is_stream:
-            body.pop("stream_options", None)
+        if not is_stream:  # for arguments, which need all of their JSON
+            body = {name: value for name, value in body.items() if name not in _TEXT_FIELDS}
         completion = Completion(
             body=body,
             options=self.options if is_stream else ExtensionOptions(),
@@ -158,7 +164,7 @@ class ModelAnswer:
 
     async def _call_constrained(self, slot: QueueSlot, *, named: str | None = None) -> None:
         offer, asking = self._offer, self._asking
-        if not offer.functions:
+        if not offer.functions or (named is None and self._add_stated_calls()):
             return
         choice = named or offer.named or offer.choice
 
@@ -166,6 +172,7 @@ class ModelAnswer:
             json_schema = {"name": "arguments", "schema": schema, "strict": True}
             fields = {
                 "messages": messages,
+                "max_tokens": MAX_ARGUMENT_TOKENS,
                 "response_format": {"type": "json_schema", "json_schema": json_schema},
             }
             return _text(await asking.complete(fields, slot))
@@ -188,6 +195,18 @@ class ModelAnswer:
         asking.problems += result.problems
         for call in result.calls:
             self._add_call(call.name, call.arguments)
+
+    def _add_stated_calls(self) -> bool:
+        """Add the calls of our own tools whose arguments the question states; tell if it does."""
+        last = self._messages[-1]
+        question = content_text(last.get("content")) if last["role"] == "user" else ""
+        for name in self._offer.functions:
+            tool = self._offer.own.get(name)
+            if question and tool and (arguments := tool.read_question(question)) is not None:
+                self._add_call(name, arguments)
+                if not self._offer.allows_parallel:
+                    break
+        return bool(self.calls)
 
     def _add_call(self, name: str, arguments: Any, call_id: str = "") -> None:
         if not call_id or call_id in self._asking.call_ids:  # some servers number them anew

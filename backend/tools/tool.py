@@ -39,6 +39,8 @@ class Tool:
     read_only: bool = False  # whether it changes nothing, and so needs no approval
     seconds: float = 30.0  # the time limit of a call
     cues: tuple[re.Pattern[str], ...] = ()  # what in a question calls for it
+    # Returns the arguments that a question states outright: then no model has to write them.
+    read_question: Callable[[str], dict[str, Any] | None] = lambda _question: None
     binding: str = ""  # what an approval is bound to: a hash of the server's address and headers
     run: Callable[[dict[str, Any]], Awaitable[ToolResult]]
 

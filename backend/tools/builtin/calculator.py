@@ -1,7 +1,7 @@
 """The calculator: arithmetic of a limited size."""
 
 import ast
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 from simpleeval import InvalidExpression, SimpleEval  # type: ignore[import-untyped]
@@ -9,6 +9,7 @@ from simpleeval import InvalidExpression, SimpleEval  # type: ignore[import-unty
 from backend.tools.builtin.arithmetic import CONSTANTS, FUNCTIONS, OPERATORS
 from backend.tools.builtin.expression import MAX_CHARACTERS, Expression, read_expression, trim
 from backend.tools.builtin.number_text import Number, number_text
+from backend.tools.builtin.stated_arithmetic import stated_arithmetic
 from backend.tools.function_tool import function_tool
 from backend.tools.tool import ToolError
 
@@ -31,11 +32,17 @@ _CUES = (
 )
 
 
+def _read_question(question: str) -> dict[str, Any] | None:
+    expression = stated_arithmetic(question)
+    return None if expression is None else {"expression": expression}
+
+
 @function_tool(
     title="Calculator",
     read_only=True,
     seconds=5,
     cues=_CUES,
+    read_question=_read_question,
 )
 def calculator(
     expression: Annotated[

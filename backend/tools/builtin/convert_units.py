@@ -1,5 +1,6 @@
 """The converter of units."""
 
+import re
 from fractions import Fraction
 from functools import cache
 from threading import Lock
@@ -27,7 +28,23 @@ _CUES = (
     rf"\bhow\s(?:many|much)\s{_UNIT}.{{0,20}}\b(?:in|is|are|make|equals?)\b.{{0,20}}\b{_UNIT}",
     rf"\bconvert\b.{{0,30}}\b{_UNIT}",
 )
+_VALUE = r"(?P<value>-?\d+(?:,\d{3})*(?:\.\d+)?)"
+_TO = rf"{_VALUE}\s?(?P<source>{_UNIT})\s(?:in|to|into|as)\s(?:an?\s)?(?P<target>{_UNIT})"
+_HOW_MANY = (
+    rf"\bhow\s(?:many|much)\s(?P<target>{_UNIT})\s(?:(?:are|is)\s)?(?:there\s)?(?:in\s)?"
+    rf"{_VALUE}\s?(?P<source>{_UNIT})"
+)
+_STATED = [re.compile(pattern, re.IGNORECASE) for pattern in (_TO, _HOW_MANY)]
+_MAX_QUESTION_CHARACTERS = 2_000
 _lock = Lock()
+
+
+def _read_question(question: str) -> dict[str, Any] | None:
+    for pattern in _STATED:
+        if match := pattern.search(question[:_MAX_QUESTION_CHARACTERS]):
+            value = float(match["value"].replace(",", ""))
+            return {"value": value, "from_unit": match["source"], "to_unit": match["target"]}
+    return None
 
 
 @function_tool(
@@ -35,6 +52,7 @@ _lock = Lock()
     read_only=True,
     seconds=20,  # the first time, the library is imported
     cues=_CUES,
+    read_question=_read_question,
 )
 def convert_units(
     value: Annotated[float, Field(description="The number to convert.")],

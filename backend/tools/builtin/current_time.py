@@ -3,7 +3,7 @@
 import re
 from datetime import datetime, timedelta, timezone, tzinfo
 from functools import cache
-from typing import Annotated
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import Field
@@ -48,11 +48,30 @@ _CUES = (
 )
 
 
+_STATED = [re.compile(cue, re.IGNORECASE) for cue in _CUES]
+_PLACE = re.compile(r"\bin\s+([^\W\d_][\w/]*(?:\s[^\W\d_][\w/]*){0,2})")
+_MAX_QUESTION_CHARACTERS = 2_000
+
+
+def _read_question(question: str) -> dict[str, Any] | None:
+    """Return the time zone that a question names, or none, if it asks for the time or date."""
+    question = question[:_MAX_QUESTION_CHARACTERS]
+    if not any(cue.search(question) for cue in _STATED):
+        return None
+    if not (place := _PLACE.search(question)):
+        return {}
+    words = place[1].split()
+    names = (" ".join(words[:count]) for count in range(len(words), 0, -1))
+    known = next((name for name in names if _zone_key(name) in _zone_names()), None)
+    return None if known is None else {"time_zone": known}
+
+
 @function_tool(
     title="Date and time",
     read_only=True,
     seconds=5,
     cues=_CUES,
+    read_question=_read_question,
 )
 def current_date_and_time(
     time_zone: Annotated[
@@ -90,13 +109,16 @@ def _find_zone(text: str) -> tuple[str, tzinfo | None]:
         return "", None
     if match := _OFFSET.fullmatch(text.lower().replace(" ", "").replace("\N{MINUS SIGN}", "-")):
         return "", _fixed_zone(match)
-    key = text.lower().replace(" ", "_")
-    key = _COMMON_NAMES.get(key, key).lower()
-    if (name := _zone_names().get(key)) is None:
+    if (name := _zone_names().get(_zone_key(text))) is None:
         raise ToolError(
             f"There is no time zone {text!r:.70}. Use an IANA name such as Europe/Berlin."
         )
     return name, ZoneInfo(name)
+
+
+def _zone_key(text: str) -> str:
+    key = text.lower().replace(" ", "_")
+    return _COMMON_NAMES.get(key, key).lower()
 
 
 def _fixed_zone(match: re.Match[str]) -> tzinfo:

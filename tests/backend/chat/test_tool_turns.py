@@ -94,7 +94,7 @@ def test_constrained_model_answers_from_the_result(
     client: httpx.Client, model_server: FakeModelServer
 ) -> None:
     model_server.knows_tools = False
-    model_server.replies += [json_reply({"expression": "12 * 7"}), ANSWER]
+    model_server.replies += [ANSWER]  # the question states the arguments
     response = complete(client, request())
     assert response["choices"][0]["message"]["content"] == "It is 84."
     [step] = response["smolchat"]["steps"]
@@ -102,6 +102,16 @@ def test_constrained_model_answers_from_the_result(
     assert (
         sent_messages(model_server)[-1]["content"] == f"Question: What is 12 * 7?\nResult: {RESULT}"
     )
+
+
+def test_constrained_model_writes_what_the_question_does_not_state(
+    client: httpx.Client, model_server: FakeModelServer
+) -> None:
+    model_server.knows_tools = False
+    model_server.replies += [json_reply({"expression": "3 * 19.99"}), stream_reply(["59.97"])]
+    question = {"role": "user", "content": "Calculate the price of three shirts at 19.99 each."}
+    response = complete(client, request() | {"messages": [question], "tool_choice": "required"})
+    assert response["smolchat"]["steps"][0]["result"] == "3 * 19.99 = 59.97"
 
 
 def test_parallel_calls_are_all_run(client: httpx.Client, model_server: FakeModelServer) -> None:
