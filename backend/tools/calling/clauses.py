@@ -8,7 +8,7 @@ _REQUESTS = (
     "convert|search|list|create|send|set|book|play|add|check|look"
 )
 _BREAK = re.compile(
-    rf"(?<=[.;?!])\s+|\n+|,?\s+(?:and\s+)?then\s+|,\s+and\s+|\s+and\s+(?=(?:{_REQUESTS})\b)",
+    rf"(?<=[.;?!])\s+|\n+|,?\s+(?:and|then|and then|and also)\s+(?=(?:{_REQUESTS})\b)",
     re.IGNORECASE,
 )
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from backend.json_schema.errors import SchemaTooLargeError
 from backend.json_schema.limits import check_original
 from backend.json_schema.prepare import prepare
 from backend.json_schema.prompt import skeleton
@@ -16,7 +17,8 @@ from backend.tools.calling.words import stems
 
 MAX_DESCRIPTION_CHARACTERS = 300
 MAX_STEMMED_CHARACTERS = 3_000
-MAX_ARGUMENTS_CHARACTERS = 1_000
+MAX_ITEMS = 3  # of a list that a model chooses
+ARGUMENTS_CHARACTERS, MAX_ARGUMENTS_CHARACTERS = 1_000, 4_000
 # With one of these at its root, a schema says more about its properties than `properties` does.
 _COMPOSED = frozenset(
     "$ref $dynamicRef allOf anyOf oneOf not if dependentSchemas patternProperties".split()  # noqa: SIM905
@@ -91,8 +93,18 @@ def _request(
 ) -> ArgumentsRequest:
     if schema is None:
         return ArgumentsRequest(stated, None, "", max_applied)
-    narrowed = prepare(schema, MAX_ARGUMENTS_CHARACTERS, attempt, question).schema
+    narrowed = _narrow(schema, question, attempt)
     return ArgumentsRequest(stated, narrowed, skeleton(narrowed), max_applied)
+
+
+def _narrow(schema: Any, question: str, level: int) -> Any:
+    """Narrow a schema to short arguments, or to longer ones if those it requires are longer."""
+    try:
+        return prepare(schema, ARGUMENTS_CHARACTERS, level, question).schema
+    except SchemaTooLargeError as error:
+        if error.tokens is None:
+            raise
+    return prepare(schema, MAX_ARGUMENTS_CHARACTERS, level, question).schema
 
 
 def _needed_names(parameters: Mapping[str, Any], question: str) -> list[str]:
@@ -116,7 +128,7 @@ def _valid_stated(function: FunctionSpec, question: str) -> Iterator[Stated]:
     for stated in find_stated(question, properties, required, frozenset(stems(texts))):
         values = {name: value for name, value in stated.values.items() if is_valid({name: value})}
         candidates = {
-            name: [text for text in texts if is_valid({name: text})]
+            name: [text for text in texts if is_valid({name: text}) or is_valid({name: [text]})]
             for name, texts in stated.candidates.items()
         }
         yield Stated(values, candidates)
@@ -131,4 +143,10 @@ def _without_counts(parameters: Mapping[str, Any]) -> dict[str, Any]:
 def _with_candidates(schema: Any, candidates: Sequence[str] | None) -> Any:
     if not candidates or "enum" in as_dict(schema):
         return schema
+    if as_dict(schema).get("type") == "array":
+        items = {"enum": list(candidates)}
+        return schema | {
+            "items": items,
+            "maxItems": min(MAX_ITEMS, schema.get("maxItems", MAX_ITEMS)),
+        }
     return {"enum": list(candidates)}

@@ -51,6 +51,11 @@ def stem(word: str) -> str:
     return word
 
 
+def normalize(text: str) -> str:
+    """Return a text without what seldom matters: case, accents, spaces and marks."""
+    return re.sub(r"[\W_]+", "", fold(text))
+
+
 def fold(text: str) -> str:
     if text.isascii():
         return text.lower()

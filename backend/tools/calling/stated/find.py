@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
+from backend.json_values import as_dict
 from backend.tools.calling.stated.dates import ISO_FORMAT, date_format, find_dates
-from backend.tools.calling.stated.lists import find_lists
+from backend.tools.calling.stated.lists import StatedList, find_lists
 from backend.tools.calling.stated.numbers import match_numbers
 from backend.tools.calling.stated.parameter import Parameter, read_parameter
 from backend.tools.calling.stated.phrases import Phrase, find_phrases
@@ -14,14 +16,19 @@ from backend.tools.calling.stated.several import find_several
 from backend.tools.calling.stated.text import Text
 from backend.tools.calling.stated.texts import (
     assign_phrases,
-    normalize,
+    is_time,
+    may_be_quoted,
     probabilities,
     score_phrase,
+    wants_time,
 )
 from backend.tools.calling.stated.tokens import Token, read_tokens
 from backend.tools.calling.words import split_words, stem, stems
 
 MAX_CANDIDATES = 6
+MIN_CANDIDATE_SCORE = -1.5
+MAX_TEXT_PARAMETERS = 20
+MAX_PARAMETERS = 64  # the others are left to the model
 SURE_PROBABILITY = 0.3
 SURE_SCORE = 0.5
 _FORMULAS = frozenset(stems("expression formula function equation polynomial"))
@@ -58,7 +65,7 @@ def find_stated(
     """
     parameters = [
         read_parameter(name, schema, is_required=name in required)
-        for name, schema in properties.items()
+        for name, schema in islice(properties.items(), MAX_PARAMETERS)
     ]
     takes_formula = any(
         each.kind == "string" and each.name_stems & _FORMULAS for each in parameters
@@ -93,6 +100,8 @@ class _Finder:
         self._find_flags()
         self._find_lists()
         self._find_numbers()
+        self._find_objects()
+        self._find_other_numbers()
         self._find_texts()
         return self._stated
 
@@ -103,6 +112,11 @@ class _Finder:
             for parameter in self._parameters
             if parameter.kind in kinds and parameter.name not in self._stated.values
         ]
+
+    def _is_asked_for(self, parameter: Parameter) -> bool:
+        if parameter.is_required or (parameter.name_stems and parameter.name_stems <= self._words):
+            return True
+        return wants_time(parameter) and any(is_time(token.text) for token in self._tokens)
 
     def _use(self, first: int, last: int) -> None:
         self._used.append(Phrase("", first, last))
@@ -155,20 +169,31 @@ class _Finder:
             each for each in find_lists(self._text) if not self._is_used(each.first, each.last)
         ]
         for is_numeric in (True, False):
-            wanted = [
-                parameter
-                for parameter in self._open("array")
-                if not parameter.choices
-                and parameter.takes_items(is_numeric=is_numeric)
-                and (parameter.is_required or parameter.name_stems <= self._words)
-            ]
+            wanted = list(filter(self._is_asked_for, self._open_lists(is_numeric=is_numeric)))
             wanted.sort(key=lambda parameter: not parameter.is_required)
             fitting = [each for each in lists if each.is_numeric == is_numeric]
+            if not wanted:
+                fitting = [each for each in fitting if self._are_names(each)]
+                wanted = self._open_lists(is_numeric=is_numeric)[:1]
             if len(fitting) != max(1, sum(parameter.is_required for parameter in wanted)):
                 continue
             for parameter, each in zip(wanted, fitting, strict=False):
                 self._stated.values[parameter.name] = each.items
                 self._use(each.first, each.last)
+
+    def _open_lists(self, *, is_numeric: bool) -> list[Parameter]:
+        return [
+            parameter
+            for parameter in self._open("array")
+            if not parameter.choices and parameter.takes_items(is_numeric=is_numeric)
+        ]
+
+    def _are_names(self, each: StatedList) -> bool:
+        tokens = self._tokens[each.first : each.last + 1]
+        words = [token for token in tokens if token.kind in ("word", "quoted")]
+        return all(
+            token.is_name or token.kind == "quoted" for token in words if token.lower != "and"
+        )
 
     def _find_numbers(self) -> None:
         tokens = [
@@ -185,6 +210,36 @@ class _Finder:
                 if parameter.is_required and stem(period[1].lower()) in parameter.name_stems:
                     self._stated.values[parameter.name] = 1
 
+    def _find_objects(self) -> None:
+        """Fill an object in from what is left, if all of its required properties are found."""
+        for parameter in self._open("object"):
+            properties = as_dict(parameter.schema.get("properties"))
+            required = parameter.schema.get("required") or list(properties)
+            if not properties or not isinstance(required, list):
+                continue
+            inner = [
+                _within(parameter, read_parameter(name, schema, is_required=name in required))
+                for name, schema in islice(properties.items(), MAX_PARAMETERS)
+            ]
+            if any(each.kind not in ("integer", "number") for each in inner if each.is_required):
+                continue
+            values = _Finder(self._text, inner, {}, self._used).find().values
+            if all(name in values for name in required):
+                self._stated.values[parameter.name] = values
+
+    def _find_other_numbers(self) -> None:
+        """Give all numbers that are left to the only list for some."""
+        wanted = [each for each in self._open("array") if each.takes_items(is_numeric=True)]
+        left = [
+            token.value
+            for index, token in enumerate(self._tokens)
+            if token.kind == "number"
+            and token.text[-1:].isdigit()
+            and not self._is_used(index, index)
+        ]
+        if len(wanted) == 1 and wanted[0].is_required and len(left) > 1:
+            self._stated.values[wanted[0].name] = left
+
     def _find_texts(self) -> None:
         """Give each text parameter the phrase that fits it best, the best fit first."""
         phrases = [
@@ -192,16 +247,21 @@ class _Finder:
             for phrase in find_phrases(self._text)
             if not self._is_used(phrase.first, phrase.last)
         ]
+        for parameter in self._open_lists(is_numeric=False):
+            if parameter.is_required:
+                self._keep_best(parameter, phrases, self._scores(parameter, phrases))
         wanted = [
             parameter
             for parameter in self._open("string")
             if parameter.name not in self._stated.candidates
             and not date_format(parameter.description)
-        ]
+            and (self._is_asked_for(parameter) or _names_example(parameter, phrases))
+        ][:MAX_TEXT_PARAMETERS]
         if not phrases:
             return
         scores = [self._scores(parameter, phrases) for parameter in wanted]
         chosen = assign_phrases(scores, phrases)
+        self._give_quoted(phrases, [phrases[column] for column in chosen.values()])
         for row, parameter in enumerate(wanted):
             others = [phrases[column] for other, column in chosen.items() if other != row]
             free = [
@@ -215,20 +275,51 @@ class _Finder:
     def _scores(self, parameter: Parameter, phrases: Sequence[Phrase]) -> list[float]:
         return [score_phrase(phrase, parameter, self._text) for phrase in phrases]
 
+    def _give_quoted(self, phrases: Sequence[Phrase], used: Sequence[Phrase]) -> None:
+        """Give a quoted text that is left to the only optional parameter that may be quoted."""
+        left = [
+            phrase
+            for phrase in phrases
+            if phrase.is_quoted and not any(phrase.overlaps(each) for each in used)
+        ]
+        wanted = [each for each in self._open("string") if may_be_quoted(each)]
+        wanted = [each for each in wanted if not each.is_required and not each.choices]
+        if len(left) == len(wanted) == 1:
+            self._stated.values[wanted[0].name] = left[0].text
+
     def _settle(
         self, parameter: Parameter, phrases: Sequence[Phrase], scores: Sequence[float]
     ) -> None:
         """Take the best phrase if it is sure; else keep the best ones to choose from."""
         order = sorted(range(len(phrases)), key=lambda index: -scores[index])
         phrase, score = phrases[order[0]], scores[order[0]]
-        is_example = normalize(phrase.text) in map(normalize, parameter.examples)
+        is_example = _names_example(parameter, [phrase])
         is_sure = probabilities(scores)[order[0]] >= SURE_PROBABILITY and score >= SURE_SCORE
-        if is_sure if parameter.is_required or parameter.name_stems <= self._words else is_example:
+        if is_sure if self._is_asked_for(parameter) else is_example:
             self._stated.values[parameter.name] = phrase.text
         else:
-            self._stated.candidates[parameter.name] = [
-                phrases[index].text for index in order[:MAX_CANDIDATES]
-            ]
+            self._keep_best(parameter, phrases, scores)
+
+    def _keep_best(
+        self, parameter: Parameter, phrases: Sequence[Phrase], scores: Sequence[float]
+    ) -> None:
+        """Keep the best phrases for the model to choose from."""
+        order = sorted(range(len(phrases)), key=lambda index: -scores[index])
+        self._stated.candidates[parameter.name] = [
+            phrases[index].text
+            for index in order[:MAX_CANDIDATES]
+            if scores[index] >= MIN_CANDIDATE_SCORE
+        ]
+
+
+def _within(parent: Parameter, parameter: Parameter) -> Parameter:
+    """Return a parameter in an object, whose texts are about it as well."""
+    return replace(parameter, description_stems=parameter.description_stems | parent.all_stems)
+
+
+def _names_example(parameter: Parameter, phrases: Sequence[Phrase]) -> bool:
+    """Return True if one of the values that a description lists is among phrases."""
+    return any(phrase.normalized in parameter.normalized_examples for phrase in phrases)
 
 
 def _wants_date(parameter: Parameter) -> bool:

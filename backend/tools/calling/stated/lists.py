@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from backend.tools.calling.stated.phrases import is_boundary
+from backend.tools.calling.stated.phrases import is_boundary, is_command
 from backend.tools.calling.stated.text import Text
 from backend.tools.calling.stated.tokens import Token, read_tokens
 
@@ -90,7 +90,7 @@ def _chunks(tokens: Sequence[Token]) -> Iterator[tuple[int, int]]:
     first = None
     for index, token in enumerate([*tokens, Token("mark", "", 0, 0)]):
         is_part = token.kind in ("word", "number", "quoted") and not is_boundary(token)
-        is_part = is_part and token.lower not in _JOINTS
+        is_part = is_part and token.lower not in _JOINTS and not is_command(tokens, index)
         if is_part and first is not None and _begins_chunk(tokens[index - 1], token):
             yield first, index - 1
             first = index

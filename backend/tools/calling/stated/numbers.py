@@ -13,6 +13,7 @@ from backend.tools.calling.stated.units import unit_of
 from backend.tools.calling.words import rarity, stems
 
 SURE_SCORE = 0.3
+SURE_WORD_SCORE = 0.6  # of "ten"
 SURE_OPTIONAL_SCORE = 1.5
 ORDER_WEIGHT = 0.6  # of a number that comes in the order of the parameters
 MAX_MATCHED = 5  # parameters and numbers of which every assignment is tried
@@ -42,8 +43,11 @@ def match_numbers(
     left = [index for index in indices if index not in matched.values()]
     optional = [parameter for parameter in parameters if not parameter.is_required]
     is_only = len(left) == len(optional) == 1 and len(matched) == len(required)
-    is_only = is_only and tokens[left[0]].text[-1:].isdigit()
-    sure_score = SURE_SCORE if is_only else SURE_OPTIONAL_SCORE
+    sure_score = SURE_OPTIONAL_SCORE
+    if is_only:
+        is_word = not tokens[left[0]].text[-1:].isdigit()
+        sure_score = SURE_WORD_SCORE if is_word else SURE_SCORE
+        optional = [each for each in optional if not is_word or each.kind == "integer"]
     matched |= _match(tokens, optional, left, sure_score, order_weight=0)
     by_name = {parameter.name: parameter for parameter in parameters}
     return {
@@ -150,7 +154,7 @@ def _words_after(tokens: Sequence[Token], index: int) -> Iterator[Token]:
 
 
 def _evidence(token: Token, parameter: Parameter, by_name: float, by_description: float) -> float:
-    if token.stems & parameter.name_stems:
+    if parameter.is_named_by(token.stems):
         return by_name
     described = token.stems & parameter.description_stems
     return by_description if any(rarity(stem) > _MIN_RARITY for stem in described) else 0.0

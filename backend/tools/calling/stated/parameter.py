@@ -3,19 +3,22 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from backend.json_values import as_dict, as_dict_list, as_str
 from backend.tools.calling.stated.units import units_in
-from backend.tools.calling.words import stems
+from backend.tools.calling.words import normalize, stems
 
 MAX_DESCRIPTION_CHARACTERS = 500
 MAX_EXAMPLES = 20
 MAX_CHOICES = 200
+MIN_PREFIX_LETTERS = 4
 # Keywords that say more about a value than its type does.
 _RESTRICTIONS = frozenset(
     "enum const format pattern allOf anyOf oneOf not $ref minLength maxLength multipleOf".split()  # noqa: SIM905
 )
+_FUNCTION_WORDS = frozenset("a an and at by for from in is of on or the to with".split())  # noqa: SIM905
 _DEFAULT = re.compile(r"\bdefaults?\b.*", re.IGNORECASE | re.DOTALL)
 _QUOTED = re.compile(r"""(?<!\w)["'\u2018\u201c]([^"'\u2018-\u201d]{1,40})["'\u2019\u201d]""")
 _LISTED = re.compile(
@@ -37,15 +40,29 @@ class Parameter:
     item_kind: str  # of an array
     is_required: bool
     name_stems: frozenset[str]
+    role_stems: frozenset[str]  # those of the name with "from", "to" and the like
     description_stems: frozenset[str]
     units: frozenset[str]
     examples: tuple[str, ...]  # values that the description lists
     choices: tuple[str, ...]  # the only values that are possible
     description: str
+    schema: Mapping[str, Any]  # without the alternative null
 
     def takes_items(self, *, is_numeric: bool) -> bool:
         """Return True if an array may have numbers, or else texts."""
         return self.item_kind in (("integer", "number") if is_numeric else ("string",))
+
+    @cached_property
+    def normalized_examples(self) -> frozenset[str]:
+        return frozenset(map(normalize, self.examples))
+
+    def is_named_by(self, word_stems: frozenset[str]) -> bool:
+        """Return True if words are of the parameter's name: "user" is of "username"."""
+        return any(
+            word == name or (len(word) >= MIN_PREFIX_LETTERS and name.startswith(word))
+            for word in word_stems
+            for name in self.name_stems
+        )
 
     @property
     def all_stems(self) -> frozenset[str]:
@@ -63,12 +80,14 @@ def read_parameter(name: str, schema: Any, *, is_required: bool) -> Parameter:
         kind=kind,
         item_kind=_kind(as_dict(plain.get("items"))) if kind == "array" else "",
         is_required=is_required,
-        name_stems=frozenset(stems(name.replace("_", " "))),
+        name_stems=frozenset(stems(name.replace("_", " "))) - _FUNCTION_WORDS,
+        role_stems=frozenset(stems(name.replace("_", " "))),
         description_stems=frozenset(stems(specific)),
         units=units_in(specific) | units_in(name.replace("_", " ")),
         examples=_examples(description),
         choices=_choices(plain, description),
         description=description,
+        schema=plain,
     )
 
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from backend.tools.calling.stated.text import Text
 from backend.tools.calling.stated.tokens import Token
+from backend.tools.calling.words import normalize
 
 MAX_PHRASE_WORDS = 6
-MAX_PHRASES = 150
+MAX_PHRASES = 100
 # Between two names these belong to one: "Legend of Zelda", "Mont Blanc du Tacul".
 _LINKS = frozenset({"of", "the", "de", "la", "du", "von", "van", "&"})
 BOUNDARIES = frozenset(
@@ -22,6 +24,15 @@ BOUNDARIES = frozenset(
     want need like know help let make much many i'd i'm i've
     """.split()  # noqa: SIM905
 )
+# A request begins with one of these, which are no part of a value there.
+_COMMANDS = frozenset(
+    """
+    add put set start stop create make book order buy play send text call remind schedule delete
+    remove open close turn switch convert translate compare check update generate save write draft
+    analyze predict solve train run sort summarize explain describe estimate plan track
+    """.split()  # noqa: SIM905
+)
+_COMMAND_STARTS = frozenset({"to", "please", "and", "you", "then", ".", "?", "!", ","})
 
 
 @dataclass(frozen=True)
@@ -32,6 +43,10 @@ class Phrase:
     first: int
     last: int
     is_quoted: bool = False
+
+    @cached_property
+    def normalized(self) -> str:
+        return normalize(self.text)
 
     def overlaps(self, other: "Phrase") -> bool:
         return self.first <= other.last and other.first <= self.last
@@ -52,14 +67,22 @@ def find_phrases(text: Text) -> list[Phrase]:
 
 
 def is_boundary(token: Token) -> bool:
-    return token.kind == "mark" or token.lower in BOUNDARIES
+    is_acronym = len(token.text) > 1 and token.text.isupper()  # "US" is not "us"
+    return token.kind == "mark" or (token.lower in BOUNDARIES and not is_acronym)
+
+
+def is_command(tokens: Sequence[Token], index: int) -> bool:
+    """Return True for the verb that a request begins with."""
+    is_start = index == 0 or tokens[index - 1].lower in _COMMAND_STARTS
+    return is_start and tokens[index].lower in _COMMANDS
 
 
 def _runs(tokens: Sequence[Token]) -> Iterator[list[int]]:
     """Yield the indices of the words between marks and boundary words."""
     run: list[int] = []
     for index, token in enumerate(tokens):
-        if token.kind in ("word", "number") and not is_boundary(token):
+        is_part = token.kind in ("word", "number") and not is_boundary(token)
+        if is_part and not is_command(tokens, index):
             run.append(index)
         elif run:
             yield run

@@ -160,7 +160,7 @@ class _Finder:
         if len(wanted) != 1 or len(lists) < 2:
             return []
         used = [Phrase("", each.first, each.last) for each in lists]
-        return [_Values(wanted[0].name, [each.items for each in lists], used, is_list=False)]
+        return [_Values(wanted[0].name, [each.items for each in lists], used, is_list=True)]
 
     def _texts(self, taken: set[str]) -> list[_Values]:
         """Give names and quoted texts that play the same role to the parameter for it."""
@@ -169,16 +169,17 @@ class _Finder:
             for each in self._parameters
             if each.kind == "string" and each.name not in taken and not each.choices
         ]
-        if any(
-            each.takes_items(is_numeric=False) and each.is_required for each in self._parameters
-        ):
+        if any(each.takes_items(is_numeric=False) for each in self._parameters):
             return []
         places: dict[str, list[Phrase]] = {}
         for group in self._groups():
             scores = [score_phrase(group[0], each, self._text) for each in wanted]
             if not scores or max(scores) < SURE_TEXT_SCORE:
                 continue
-            name = wanted[scores.index(max(scores))].name
+            best = wanted[scores.index(max(scores))]
+            if len(group) <= self._sibling_count(best):
+                continue
+            name = best.name
             known = places.get(name, [])
             if len(group) > 1 or len(known) < 2 or not _are_joined(self._tokens, known):
                 places[name] = group if len(group) > 1 else [*known, *group]
@@ -192,15 +193,37 @@ class _Finder:
             for name, each in places.items()
         ]
 
+    def _is_list(self, phrase: Phrase) -> bool:
+        """Return True for names with commas before "and", which are not one name."""
+        after = self._tokens[phrase.last + 1 : phrase.last + 3]
+        has_comma = any(token.text == "," for token in self._tokens[phrase.first : phrase.last])
+        return has_comma and any(token.lower in ("and", "or", "&") for token in after)
+
+    def _sibling_count(self, parameter: Parameter) -> int:
+        """Return how many parameters take such values: 2 for `city_a` with `city_b` beside it."""
+        names = {name for name in parameter.name_stems if len(name) > 1}
+        siblings = [
+            each
+            for each in self._parameters
+            if each.kind == "string" and each.is_required and names & each.name_stems
+        ]
+        return len(siblings) if len(siblings) > 1 else 0
+
     def _groups(self) -> list[list[Phrase]]:
         """Return the names, those together that are joined by "and"."""
         groups: list[list[Phrase]] = []
         for phrase in self._names():
-            if groups and _are_joined(self._tokens, [groups[-1][-1], phrase]):
+            if groups and _gap(self._tokens, groups[-1][-1], phrase) <= _JOINTS:
                 groups[-1].append(phrase)
             else:
                 groups.append([phrase])
-        return groups
+        return [
+            part
+            for group in groups
+            for part in (
+                [group] if _are_joined(self._tokens, group) else [[each] for each in group]
+            )
+        ]
 
     def _names(self) -> list[Phrase]:
         """Return the longest names and the quoted texts, no two overlapping."""
@@ -209,6 +232,7 @@ class _Finder:
             phrase
             for phrase in find_phrases(self._text)
             if is_proper_name(phrase, self._tokens[phrase.first : phrase.last + 1])
+            and not self._is_list(phrase)
             and not any(
                 self._tokens[phrase.first].start < date.end
                 and date.start < self._tokens[phrase.last].end
@@ -232,13 +256,14 @@ def _are_separate(tokens: Sequence[Token], places: Sequence[int]) -> bool:
 
 def _are_joined(tokens: Sequence[Token], phrases: Sequence[Phrase]) -> bool:
     """Return True if only commas, "and" and prepositions are between the values."""
-    gaps = [
-        {token.lower for token in tokens[earlier.last + 1 : later.first]}
-        for earlier, later in pairwise(phrases)
-    ]
+    gaps = [_gap(tokens, earlier, later) for earlier, later in pairwise(phrases)]
     return (
         bool(gaps) and all(gap <= _JOINTS for gap in gaps) and bool(gaps[-1] & {"and", "or", "&"})
     )
+
+
+def _gap(tokens: Sequence[Token], earlier: Phrase, later: Phrase) -> set[str]:
+    return {token.lower for token in tokens[earlier.last + 1 : later.first]}
 
 
 def _are_labelled(tokens: Sequence[Token], phrases: Sequence[Phrase]) -> bool:

@@ -11,7 +11,7 @@ from backend.tools.calling.stated.parameter import Parameter
 from backend.tools.calling.stated.phrases import Phrase, is_boundary
 from backend.tools.calling.stated.text import Text
 from backend.tools.calling.stated.tokens import Token
-from backend.tools.calling.words import fold, stems
+from backend.tools.calling.words import stems
 
 MAX_ASSIGNED = 5  # parameters of which every assignment is tried
 MAX_TRIED_PHRASES = 5
@@ -42,6 +42,11 @@ _TEXT = frozenset(
         "game item artwork name phrase word string review code keyword expression formula function"
     )
 )
+_CODE = frozenset(stems("symbol code ticker currency abbreviation"))
+_CLOCK = frozenset(stems("time"))
+_ACRONYM = re.compile("[A-Z]{3,5}")
+_TIME = re.compile(r"\d{1,2}(?::\d{2}){0,2}\s?(?:am|pm)?", re.IGNORECASE)
+_LABEL = frozenset(stems("label name tag"))
 _IN = frozenset("in at near for to around within from".split())  # noqa: SIM905
 # Between a parameter's name and its value: "the game called 'Zelda'".
 _FILLERS = frozenset("of is named called the a an as = : , being titled".split())  # noqa: SIM905
@@ -55,8 +60,18 @@ def score_phrase(phrase: Phrase, parameter: Parameter, text: Text) -> float:
     return _PhraseScorer(phrase, parameter, text).score()
 
 
-def normalize(text: str) -> str:
-    return re.sub(r"[\W_]+", "", fold(text))
+def is_time(text: str) -> bool:
+    """Return True for a time of day such as 14:30 or 3pm."""
+    return not text.isdigit() and _TIME.fullmatch(text) is not None
+
+
+def may_be_quoted(parameter: Parameter) -> bool:
+    """Return True if people quote the values of a parameter, such as titles."""
+    return bool(parameter.name_stems & (_TEXT | _LABEL))
+
+
+def wants_time(parameter: Parameter) -> bool:
+    return bool(parameter.name_stems & _CLOCK)
 
 
 def is_proper_name(phrase: Phrase, parts: Sequence[Token]) -> bool:
@@ -83,27 +98,33 @@ class _PhraseScorer:
         self._is_name = is_proper_name(phrase, self._parts)
 
     def score(self) -> float:
-        examples = map(normalize, self._parameter.examples)
         return (
             self._score_neighbors()
             + self._score_words()
             + self._score_shape()
             + self._score_role()
             + self._score_form()
-            + 2.6 * (normalize(self._phrase.text) in examples)
+            + 2.6 * (self._phrase.normalized in self._parameter.normalized_examples)
         )
 
     def _score_neighbors(self) -> float:
         """Score the parameter's name beside the phrase, if it is no part of a longer name."""
-        names = self._parameter.name_stems
-        near = next((token for token in self._before if token.lower not in _FILLERS), None)
+        parameter = self._parameter
+        near = next(
+            (
+                token
+                for token in self._before
+                if token.lower not in _FILLERS or parameter.is_named_by(token.stems)
+            ),
+            None,
+        )
         score = -2.0 if self._next and self._next.kind == "quoted" else 0.0  # its label
-        if near and near.stems & names and not self._is_end_of_name(near):
-            score += 2.6 if self._is_name or near is not self._before[0] else 0.6
-        elif near and near.stems & self._parameter.description_stems:
+        if near and parameter.is_named_by(near.stems) and not self._is_end_of_name(near):
+            score += 2.6 if self._is_name or near is not self._before[0] else 0.3
+        elif near and near.stems & parameter.description_stems:
             score += 0.7
         is_inside = self._is_name and self._next is not None and self._next.is_name
-        if self._next and not is_inside and self._next.stems & names:
+        if self._next and not is_inside and parameter.is_named_by(self._next.stems):
             score += 1.6
         return score
 
@@ -116,13 +137,21 @@ class _PhraseScorer:
         parameter = self._parameter
         words = {part.stem for part in self._parts if part.stem}
         count = max(1, len(words))
-        has_name = any(part.is_name for part in self._parts)
-        score = 0.0
-        if words & parameter.name_stems and (has_name or parameter.name_stems & _KIND):
-            score += 0.8
+        score = self._score_own_name()
         described = words & (parameter.description_stems - parameter.name_stems)
-        score += (0.8 * len(described) - 2.5 * len(words & self._function_stems)) / count
+        foreign = words & self._function_stems - parameter.name_stems
+        score += (0.8 * len(described) - 2.5 * len(foreign)) / count
         return score - 1.3 * any(part.kind == "number" for part in self._parts)
+
+    def _score_own_name(self) -> float:
+        """Score the parameter's name within: "Premier League" of a league, "city view"."""
+        if len(self._parts) < 2:
+            return -2.0 * (self._parameter.is_named_by(self._parts[0].stems) and not self._is_name)
+        if not any(part.is_name for part in self._parts):
+            return 0.8 * self._parameter.is_named_by(self._parts[-1].stems)
+        is_plain = all(part.is_name and part.text.isalpha() for part in self._parts)
+        ends = self._parts[0].stems | self._parts[-1].stems
+        return 1.4 * (is_plain and self._parameter.is_named_by(ends))
 
     def _score_shape(self) -> float:
         """Score quotes, and whether the phrase could have been longer."""
@@ -135,28 +164,35 @@ class _PhraseScorer:
         if after and is_name and after.kind == "word" and not is_boundary(after):
             score -= 0.4
         score -= 1.5 * _continues(left, is_name=is_name)
-        return score - 1.2 * _continues(after, is_name=is_name)
+        return score - 1.2 * (_continues(after, is_name=is_name) and not self._modifies())
+
+    def _modifies(self) -> bool:
+        """Return True before a word of the function, as "classical" in "classical concert"."""
+        is_kind = bool(self._parameter.name_stems & _KIND)
+        return is_kind and self._next is not None and self._next.stem in self._function_stems
 
     def _score_role(self) -> float:
         """Score what the parameter is for: a place, a name, a kind, a beginning or an end."""
-        names, is_name = self._parameter.name_stems, self._is_name
+        names, is_name = self._parameter.role_stems, self._is_name
         preposition = next(
             (token.lower for token in self._before if token.lower not in _ARTICLES), ""
         )
         score = 0.0
         if names & _PLACE and is_name:
             score += (0.8 if preposition in _IN else -0.4) - 1.0 * self._has_suffix()
+        elif any(part.text == "," for part in self._parts):
+            score -= 1.0
         if names & _NAMED or "nam" in self._parameter.description_stems:
             score += 1.2 if is_name else -1.2
         if names & _KIND:
-            modifies = self._next is not None and self._next.stem in self._function_stems
-            score += 1.1 * modifies + (-0.7 if is_name else 0.7)
+            score += 1.1 * self._modifies() + (-0.7 if is_name else 0.7)
         if names & _FROM:
             is_followed = self._next is not None and self._next.lower == "to"
-            score += 1.5 * (preposition in ("from", "between")) + 0.8 * is_followed
+            is_unit = bool(self._before) and self._before[0].kind == "number"
+            score += 1.5 * (preposition in ("from", "between")) + 0.8 * is_followed + 1.2 * is_unit
         if names & _TO:
-            score += 1.5 * (preposition in ("to", "into"))
-        return score
+            score += 1.5 * (preposition in ("to", "into")) + 0.5 * (preposition == "in")
+        return score + 0.3 * is_name
 
     def _has_suffix(self) -> bool:
         """Return True if a name goes on after a comma, as "Boston, MA" does."""
@@ -172,6 +208,10 @@ class _PhraseScorer:
             score += 2.0 * ("@" in self._phrase.text)
         if names & {"url", "uri"}:
             score += 2.0 * ("/" in self._phrase.text)
+        if names & _CODE:
+            score += 1.0 * (_ACRONYM.fullmatch(self._phrase.text) is not None)
+        if names & _CLOCK and is_time(self._phrase.text):
+            score += 2.0
         if "id" in names or "identif" in stems_of_all:
             score += 1.0 * any(char.isdigit() for char in self._phrase.text)
         return score

@@ -31,7 +31,7 @@ _QUOTED = r"""
     | \u2018(?:[^\u2019\n]|\u2019(?=\w)){1,200}\u2019
 """
 _NUMBER = rf"""
-    (?<![\w.^])[-\u2212]?[{_CURRENCIES}]?
+    (?<![\w.^:])[-\u2212]?[{_CURRENCIES}]?
     (?:\d{{1,3}}(?:,\d{{3}})+(?!\d)|\d{{1,15}})(?:\.\d{{1,15}})?(?![\d-]*[-:]?\d)
     (?:\s?(?P<percent>%|percent\b)|(?P<ordinal>st|nd|rd|th)\b
       |\s?(?P<scale>hundred|thousand|million|billion|(?-i:k))\b)?
@@ -75,7 +75,7 @@ class Token:
         """The stems of all parts of a word with hyphens."""
         return frozenset(stems(self.text)) if self.kind == "word" else frozenset()
 
-    @property
+    @cached_property
     def is_name(self) -> bool:
         """Return True for names and identifiers: Rex, user_id, andy@mail.org, rs6034464."""
         is_marked = self.text[0].isupper() or _IDENTIFIER.search(self.text) is not None
