@@ -16,7 +16,7 @@ $(shell rm -rf $(STAMPS))
 endif
 endif
 
-.PHONY: help run test lint check test-docker bench bench-structured bench-ui soak format lock clean
+.PHONY: help run test lint check test-docker bench bench-structured bench-tools bench-ui soak format lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -71,6 +71,9 @@ bench: $(STAMPS)/dev ## Measure the overhead of the API in front of a model serv
 
 bench-structured: $(STAMPS)/dev ## Measure how often structured answers are valid and correct; SCHEMAS=file for other schemas
 	@$(PY) -m benchmarks.structured $(if $(SCHEMAS),--schemas $(SCHEMAS) --max-tokens 400 --seeds 1)
+
+bench-tools: $(STAMPS)/dev ## Measure how often the model calls the right function with the right arguments
+	@$(PY) -m benchmarks.tools
 
 bench-ui: $(STAMPS)/dev ## Measure the speed of the page in Chromium
 	@$(PY) -m benchmarks.ui

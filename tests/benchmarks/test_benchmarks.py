@@ -25,6 +25,7 @@ from benchmarks.soak_clients import (
     plan_scenarios,
 )
 from benchmarks.structured import Fields, Tally, violates_contract
+from benchmarks.tools import find_mistake, has_number
 from tests.support.browser import needs_chromium
 from tests.support.paths import ROOT
 
@@ -257,3 +258,46 @@ def test_incomplete_response_is_an_error() -> None:
 def test_chunked_body_is_complete_only_with_the_last_chunk() -> None:
     assert decode_chunked(b"3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n") == (b"onetwo", True)
     assert decode_chunked(b"3\r\none\r\n3\r\nt") == (b"one", False)
+
+
+CALL = {"name": "get", "arguments": {"city": ["Rome", "roma"], "days": [2]}}
+
+
+@pytest.mark.parametrize(
+    ("calls", "is_right"),
+    [
+        ([("get", {"city": "ROMA", "days": 2})], True),
+        ([("get", {"city": "Rome", "days": 2.0})], True),
+        ([("get", {"city": "Rome"})], False),
+        ([("get", {"city": "Rome", "days": 2, "unit": "c"})], False),
+        ([("set", {"city": "Rome", "days": 2})], False),
+        ([], False),
+        ([("get", {"city": "Rome", "days": 2})] * 2, False),
+    ],
+)
+def test_calls_are_compared_with_the_expected_ones(calls: Any, is_right: bool) -> None:
+    assert (find_mistake([CALL], calls) is None) == is_right
+    assert (find_mistake([CALL, CALL], calls * 2) is None) == (is_right and len(calls) == 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "is_there"),
+    [
+        ("It is 1,234.", "1234", True),
+        ("x = 97406784", "97406784", True),
+        ("3.14 or so", "3.14", True),
+        ("3.145", "3.14", False),
+        ("123", "23", False),
+        ("0.5", "5", False),
+        ("5.5", "5", False),
+    ],
+)
+def test_number_is_found_in_a_text(text: str, number: str, is_there: bool) -> None:
+    assert has_number(text, number) == is_there
+
+
+def test_tool_benchmark_reports_every_category() -> None:
+    report, code = run("tools", "--count", "1")
+    assert code == 0
+    assert report["simple"]["asked"] == report["simple"]["calls"] == report["simple"]["fitting"]
+    assert (report["sums"]["asked"], report["sums"]["right_steps"]) == (1, 1)

@@ -18,7 +18,20 @@ _TOKEN = rf"(?:{_NUMBER}|(?:{_PHRASE})(?![^\W\d_])|{_SYMBOL})"
 _SPAN = re.compile(rf"(?<![\w.]){_TOKEN}(?:\s*{_TOKEN})*", re.IGNORECASE)
 _OPERATION = re.compile(rf"{_SYMBOL}|(?<![^\W\d_])(?:{_PHRASE})(?![^\W\d_])", re.IGNORECASE)
 _EDGE = re.compile(r"^(?:of|off|over|x|e|-)\s+|\s+(?:of|off|over|x|e|-)$", re.IGNORECASE)
-_FACTORIAL = re.compile(r"\b(\d+) factorial\b", re.IGNORECASE)
+# What people say, and the expression that it is.
+_SAID = [
+    (re.compile(pattern, re.IGNORECASE), expression)
+    for pattern, expression in (
+        (r"\b(\d+) factorial\b", r"factorial(\1)"),
+        (rf"\bhalf of ({_NUMBER})", r"\1 / 2"),
+        (rf"\ba third of ({_NUMBER})", r"\1 / 3"),
+        (rf"\ba quarter of ({_NUMBER})", r"\1 / 4"),
+        (rf"\b(?:double|twice) ({_NUMBER})", r"2 * \1"),
+        (rf"({_NUMBER})\s?(?:%|per ?cent) more than ({_NUMBER})", r"\2 + \1 %"),
+        (rf"({_NUMBER})\s?(?:%|per ?cent) less than ({_NUMBER})", r"\2 - \1 %"),
+        (rf"\b(\d+) [^\W\d_]+ at ({_NUMBER})(?: [^\W\d_]+)? each\b", r"\1 * \2"),
+    )
+]
 # A date, a range or a telephone number, unless somebody asks for its value.
 _AMBIGUOUS = re.compile(r"\d+(?:[-/]\d+)+")
 _ASKED = r"^\s*(?:what is|what's|how much is|calculate|compute)?\s*{}\s*(?:=|as a|in percent|$)"
@@ -47,7 +60,8 @@ def stated_arithmetic(question: str) -> str | None:
     for pattern, link, sign in _PAIRS:
         if match := pattern.search(question):
             return link.sub(f" {sign} ", match[1])
-    question = _FACTORIAL.sub(r"factorial(\1)", question)
+    for pattern, expression in _SAID:
+        question = pattern.sub(expression, question)
     spans = sorted((match[0] for match in _SPAN.finditer(question)), key=len, reverse=True)
     return next((span for each in spans if (span := _trimmed(each, question))), None)
 

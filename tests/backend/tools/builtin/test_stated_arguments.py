@@ -20,6 +20,9 @@ SUMS = [
     ("Divide 1 by 8.", "1 / 8 = 0.125"),
     ("What is -15 + 40?", "-15 + 40 = 25"),
     ("How much is 5 factorial?", "factorial(5) = 120"),
+    ("What is half of 375?", "375 / 2 = 187.5"),
+    ("What is 20 % more than 85?", "85 + 20 % = 102"),
+    ("I bought 3 shirts at 19.99 euros each. What do I pay?", "3 * 19.99 = 59.97"),
     ("How much is 9/16 as a decimal?", "9/16 = 0.5625"),
     ("The bill is 86.40. How much is a 10 % of 86.40 tip?", "10 % of 86.40 = 8.64"),
 ]
