@@ -77,7 +77,7 @@ async def call_functions(
         result.score = plan.score
         if plan.score < PASS_SCORE:
             return result
-    filler = _Filler(generate, run_in_worker, result)
+    filler = _Filler(generate, run_in_worker, result, is_parallel=is_parallel)
     for function, clause in plan.steps:
         await filler.add_calls(function, clause)
     return result
@@ -115,10 +115,18 @@ def _clause_steps(
 class _Filler:
     """Adds calls to a result: each has arguments that the model filled in, if any was missing."""
 
-    def __init__(self, generate: Generate, run_in_worker: RunInWorker, result: CallResult) -> None:
+    def __init__(
+        self,
+        generate: Generate,
+        run_in_worker: RunInWorker,
+        result: CallResult,
+        *,
+        is_parallel: bool,
+    ) -> None:
         self._generate = generate
         self._run_in_worker = run_in_worker
         self._result = result
+        self._is_parallel = is_parallel
 
     async def add_calls(self, function: FunctionSpec, question: str) -> None:
         """Add the calls of a function that a question asks for, or a problem for each."""
@@ -134,7 +142,7 @@ class _Filler:
         self, function: FunctionSpec, question: str, attempt: int
     ) -> list[ArgumentsRequest]:
         requests: list[ArgumentsRequest] = await self._run_in_worker(
-            prepare_requests, function, question, attempt
+            prepare_requests, function, question, attempt, is_parallel=self._is_parallel
         )
         return requests
 

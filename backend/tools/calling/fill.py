@@ -1,6 +1,6 @@
 """Ask a model for the arguments of one function: the prompt, and the schema of its answer."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,11 +35,14 @@ class ArgumentsRequest:
     max_applied: int  # the most schemas of the function that apply to one value
 
 
-def prepare_requests(function: FunctionSpec, question: str, attempt: int) -> list[ArgumentsRequest]:
+def prepare_requests(
+    function: FunctionSpec, question: str, attempt: int, *, is_parallel: bool = True
+) -> list[ArgumentsRequest]:
     """Return a request for each call of a function that a question asks for. Runs in a worker.
 
-    The first attempt takes what the question states, and lets the model choose from its phrases;
-    the others narrow the schema more, and leave all to the model.
+    That is one call unless `is_parallel`. The first attempt takes what the question states, and
+    lets the model choose from its phrases; the others narrow the schema more, and leave all to the
+    model.
 
     Raises:
         SchemaError: The schema of the parameters is rejected.
@@ -50,7 +53,10 @@ def prepare_requests(function: FunctionSpec, question: str, attempt: int) -> lis
         return [_request({}, parameters, question, attempt, max_applied)]
     needed = _needed_names(parameters, question)
     requests = []
-    for stated in _valid_stated(function, question) if attempt == 0 else [Stated()]:
+    all_stated: Iterable[Stated] = [Stated()]
+    if attempt == 0:
+        all_stated = _valid_stated(function, question, is_parallel=is_parallel)
+    for stated in all_stated:
         names = [name for name in needed if name not in stated.values]
         missing = {
             name: _with_candidates(parameters["properties"][name], stated.candidates.get(name))
@@ -119,13 +125,16 @@ def _needed_names(parameters: Mapping[str, Any], question: str) -> list[str]:
     ]
 
 
-def _valid_stated(function: FunctionSpec, question: str) -> Iterator[Stated]:
+def _valid_stated(function: FunctionSpec, question: str, *, is_parallel: bool) -> Iterator[Stated]:
     """Yield what a question states for each call, as far as it fits the function's schema."""
     properties = function.parameters.get("properties", {})
     required = function.parameters.get("required", [])
     texts = f"{function.name} {function.description}"[:MAX_STEMMED_CHARACTERS]
     is_valid = build_validator(_without_counts(function.parameters)).is_valid
-    for stated in find_stated(question, properties, required, frozenset(stems(texts))):
+    all_stated = find_stated(
+        question, properties, required, frozenset(stems(texts)), is_parallel=is_parallel
+    )
+    for stated in all_stated:
         values = {name: value for name, value in stated.values.items() if is_valid({name: value})}
         candidates = {
             name: [text for text in texts if is_valid({name: text}) or is_valid({name: [text]})]

@@ -12,7 +12,7 @@ from backend.tools.calling.stated.lists import StatedList, find_lists
 from backend.tools.calling.stated.numbers import match_numbers
 from backend.tools.calling.stated.parameter import Parameter, read_parameter
 from backend.tools.calling.stated.phrases import Phrase, find_phrases
-from backend.tools.calling.stated.several import find_several
+from backend.tools.calling.stated.several import Several, find_several
 from backend.tools.calling.stated.text import Text
 from backend.tools.calling.stated.texts import (
     assign_phrases,
@@ -57,11 +57,13 @@ def find_stated(
     properties: Mapping[str, Any],
     required: Sequence[str],
     function_stems: frozenset[str],
+    *,
+    is_parallel: bool = True,
 ) -> list[Stated]:
     """Return what a question states about the parameters, for each of the calls it asks for.
 
-    `properties` are the schemas of the parameters; `function_stems` has the words of the function's
-    name and description.
+    That is one call unless `is_parallel`. `properties` are the schemas of the parameters;
+    `function_stems` has the words of the function's name and description.
     """
     parameters = [
         read_parameter(name, schema, is_required=name in required)
@@ -71,7 +73,7 @@ def find_stated(
         each.kind == "string" and each.name_stems & _FORMULAS for each in parameters
     )
     text = Text(question, read_tokens(question, has_formulas=takes_formula), function_stems)
-    several = find_several(text, parameters)
+    several = find_several(text, parameters) if is_parallel else Several()
     return [
         _Finder(text, parameters, values, several.used).find() for values in several.calls or [{}]
     ]

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise, product
+from itertools import islice, pairwise, product
 from typing import Any
 
 from backend.tools.calling.stated.dates import ISO_FORMAT, date_format, find_dates
@@ -59,7 +59,7 @@ def find_several(text: Text, parameters: Sequence[Parameter]) -> Several:
     has_cue = _CUE.search(question) is not None
     lists = [each for each in found if each.is_list]
     if len(lists) == len(found) > 1 and not _RESPECTIVELY.search(question):
-        rows = list(product(*(each.values for each in found)))
+        rows = list(islice(product(*(each.values for each in found)), MAX_CALLS))
     else:
         count = max(counts, key=lambda each: (counts[each], each))
         found = [each for each in found if len(each.values) == count]

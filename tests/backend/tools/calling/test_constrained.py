@@ -38,6 +38,7 @@ async def call(
     functions: list[FunctionSpec],
     *texts: str,
     choice: str = "auto",
+    is_parallel: bool = True,
 ) -> CallResult:
     """Call functions with a model that writes these texts, and the last one again and again."""
     queue = list(texts)
@@ -50,7 +51,7 @@ async def call(
         messages,
         functions,
         choice=choice,
-        is_parallel=True,
+        is_parallel=is_parallel,
         generate=generate,
         run_in_worker=run_here,
     )
@@ -133,3 +134,39 @@ async def test_every_returned_call_is_valid_whatever_the_model_writes(text: str)
         arguments = json.dumps(each.arguments)
         assert not SchemaValidator(WEATHER.parameters).validate(arguments).errors
     assert result.calls or result.problems
+
+
+@pytest.mark.anyio
+async def test_each_city_gets_a_call_and_only_one_does_without_parallel_calls() -> None:
+    question = "weather forecast of the cities Paris and Rome"
+    result = await call(question, [WEATHER], '{"city": "Paris"}')
+    assert [each.arguments for each in result.calls] == [{"city": "Paris"}, {"city": "Rome"}]
+    result = await call(question, [WEATHER], '{"city": "Paris"}', is_parallel=False)
+    assert len(result.calls) == 1
+
+
+@pytest.mark.anyio
+async def test_clauses_for_different_functions_get_a_call_each() -> None:
+    question = "What is the weather forecast of the city Oslo? And stop the kitchen timer."
+    result = await call(question, [WEATHER, TIMER], "{}")
+    assert [each.name for each in result.calls] == ["get_weather", "stop_timer"]
+
+
+@pytest.mark.anyio
+async def test_stated_arguments_need_no_model() -> None:
+    result = await call("weather forecast of the city of Oslo for 3 days", [WEATHER], "unused")
+    assert [each.arguments for each in result.calls] == [{"city": "Oslo", "days": 3}]
+    assert result.attempts == 0
+
+
+@pytest.mark.anyio
+async def test_unknown_function_is_not_called() -> None:
+    result = await call(WEATHER_QUESTION, [WEATHER], "{}", choice="missing")
+    assert result == CallResult()
+
+
+@pytest.mark.anyio
+async def test_text_around_the_arguments_is_left_out() -> None:
+    text = 'Sure!\n```json\n{"city": "Oslo"}\n```'
+    result = await call(WEATHER_QUESTION, [WEATHER], text)
+    assert [each.arguments for each in result.calls] == [{"city": "Oslo"}]
