@@ -12,7 +12,16 @@ PROGRAMS = ("backend", "frontend", "engine", "launcher")
 # From left to right: a package imports only from a row further right, or from itself.
 BACKEND_ROWS = (
     {"main"},
-    {"chat", "structured", "conversations", "presets", "models", "monitoring", "tools"},
+    {
+        "agui",
+        "chat",
+        "structured",
+        "conversations",
+        "presets",
+        "models",
+        "monitoring",
+        "tools",
+    },
     {"state"},
     {"completions"},
     {"model_server", "json_schema", "database", "http"},
@@ -22,7 +31,7 @@ BACKEND_ROWS = (
 )
 FRONTEND_ROWS = (
     {"app", "navigation", "app_pages"},
-    {"chat", "structured", "status"},
+    {"chat", "structured", "tools", "status"},
     {"receipts"},
     {"controls"},
     {"components"},
@@ -30,7 +39,7 @@ FRONTEND_ROWS = (
     {"settings", "version", "strict_json", "index_page"},
 )
 # The imports within one row that are allowed.
-ARROWS = {("chat", "conversations"), ("chat", "tools")}
+ARROWS = {("agui", "chat"), ("chat", "conversations"), ("chat", "tools")}
 
 
 def imports(path: Path) -> set[str]:

@@ -52,7 +52,7 @@ async def start_tool_turn(
     if is_continued(messages):
         await recorder.resume(last, messages)
     else:
-        if after_current and last is not None:
+        if last is not None and (after_current or options.parent is not None):
             await tool_messages.deny_awaiting(last, DENIED)
         body = asking.body | {"messages": messages}
         turn, _ = await store_question(request, body, repository)

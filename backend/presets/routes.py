@@ -23,7 +23,7 @@ from backend.state import AppStateDep
 
 MAX_PARAMETER_BYTES = 64 * 1024
 # Fields of a completion request that do not affect sampling.
-_NON_PARAMETERS = {"messages", "model", "stream", "smolchat"}
+_NON_PARAMETERS = {"messages", "model", "stream"}
 
 router = StrictJsonRouter(prefix="/presets", tags=["presets"], responses=DATABASE_RESPONSES)
 
@@ -42,6 +42,19 @@ Name = Annotated[
         description="The name of the preset, without control characters.",
     ),
 ]
+
+
+class PresetExtensions(BaseModel):
+    """The part of `smolchat` that a preset can have."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    tools: Annotated[
+        list[Annotated[str, Field(max_length=200)]],
+        Field(max_length=128, description="The tools of `GET /tools` that are on."),
+    ] = []
+
+
 PresetParameters: type[BaseModel] = create_model(
     "PresetParameters",
     __config__=ConfigDict(extra="allow", allow_inf_nan=False),
@@ -49,8 +62,9 @@ PresetParameters: type[BaseModel] = create_model(
     **{  # type: ignore[call-overload]  # mypy cannot check create_model's fields
         name: (field.annotation, field)
         for name, field in CompletionRequest.model_fields.items()
-        if name not in _NON_PARAMETERS
+        if name not in {*_NON_PARAMETERS, "smolchat"}
     },
+    smolchat=(PresetExtensions, PresetExtensions()),
 )
 
 

@@ -4,7 +4,7 @@ The API relays the model server's numbers unchecked. An invalid number is treate
 that it never costs the whole response.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
@@ -23,6 +23,7 @@ Rate = Annotated[float | None, Field(gt=0, le=1e9, strict=True), Lenient]
 Milliseconds = Annotated[float | None, Field(ge=0, le=1e12), Lenient]
 Fraction = Annotated[float | None, Field(ge=0, le=1), Lenient]
 Text = Annotated[str | None, Lenient]
+StepState = Literal["running", "awaiting_approval", "finished", "failed", "denied", "interrupted"]
 
 
 class Usage(BaseModel):
@@ -82,9 +83,23 @@ class ReasoningSoFar(BaseModel):
     text: str
 
 
+class Step(BaseModel):
+    """One call of a tool that the API runs; `id` is that of the call."""
+
+    id: str
+    tool: str
+    arguments: Any = None
+    strategy: Text = None
+    state: StepState
+    result: Text = None
+    error: Text = None
+    milliseconds: Milliseconds = None
+
+
 class Extensions(BaseModel):
     """The `smolchat` object that the API adds to a response."""
 
+    step: Annotated[Step | None, Lenient] = None
     reasoning_so_far: Annotated[ReasoningSoFar | None, Lenient] = None
     receipt: Annotated[Receipt | None, Lenient] = None
     progress: Annotated[Progress | None, Lenient] = None
@@ -104,9 +119,14 @@ class Function(BaseModel):
 
 
 class ToolCall(BaseModel):
-    """A tool call, or a part of one: all parts of a call have its index."""
+    """A tool call, or a part of one: all parts of a call have its index.
+
+    A call in an imported chat may have its `result`.
+    """
 
     index: Count = None
+    id: Text = None
+    result: Text = None
     function: Annotated[Function | None, Lenient] = None
 
 

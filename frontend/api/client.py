@@ -20,6 +20,7 @@ from api.structured_response import (
     StructuredEvent,
     StructuredResponse,
 )
+from api.tools import Approval, Tool, ToolList, ToolServer, ToolServerList
 from settings import Settings, canonical_host, is_loopback
 
 
@@ -107,6 +108,23 @@ class ApiClient:
 
     def delete_preset(self, name: str) -> None:
         self.send("DELETE", url_path("presets", name))
+
+    def tools(self) -> list[Tool]:
+        return self.get("/tools", ToolList).data
+
+    def set_approval(self, tool: str, approval: Approval) -> Tool:
+        return self.request("PATCH", url_path("tools", tool), Tool, json={"approval": approval})
+
+    def tool_servers(self) -> ToolServerList:
+        return self.get("/tools/servers", ToolServerList)
+
+    def switch_tool_server(self, name: str, *, is_on: bool) -> ToolServer:
+        path = url_path("tools", "servers", name)
+        return self.request("PATCH", path, ToolServer, json={"enabled": is_on})
+
+    def reconnect_tool_server(self, name: str) -> ToolServer:
+        path = url_path("tools", "servers", name, "reconnect")
+        return self.request("POST", path, ToolServer, json={})
 
     def response_types(self) -> list[ResponseType]:
         return self.get("/structured/types", ResponseTypes).data

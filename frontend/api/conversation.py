@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from api.chat_chunk import Lenient, Receipt, ToolCall
+from api.chat_chunk import Lenient, Receipt, Step, ToolCall
 
 NO_TITLE = "New chat"  # until its first message is stored
 
@@ -20,6 +20,8 @@ class Message(BaseModel):
     parts: list[dict[str, Any]] | None = None
     reasoning: str | None = None
     tool_calls: Annotated[list[ToolCall] | None, Lenient] = None
+    tool_call_id: str | None = None
+    step: Annotated[Step | None, Lenient] = None
     logprobs: Annotated[list[Any] | None, Lenient] = None
     model: str | None = None
     parameters: dict[str, Any] | None = None
@@ -27,6 +29,15 @@ class Message(BaseModel):
     receipt: Annotated[Receipt | None, Lenient] = None
     error: dict[str, Any] | None = None
     created_at: datetime
+
+    def continues(self, parent: "Message") -> bool:
+        """Return True if this message and its parent are parts of one answer.
+
+        It is the result of a call, or what the model wrote after one.
+        """
+        if self.role == "tool":
+            return parent.role == "tool" or bool(parent.tool_calls)
+        return self.role == "assistant" and parent.role == "tool"
 
     @property
     def finish_reason(self) -> str | None:
@@ -95,8 +106,14 @@ class Conversation(ConversationSummary):
         ]
 
     def parent_question(self, answer: Message) -> str | None:
-        """Return the id of the user message above; an imported answer may have none."""
-        parent = next((message for message in self.messages if message.id == answer.parent), None)
+        """Return the id of the user message above an answer and the steps before it.
+
+        An imported answer may have none.
+        """
+        branch = self.branch_to(answer.id)
+        while len(branch) > 1 and branch[-1].continues(branch[-2]):
+            branch.pop()
+        parent = branch[-2] if len(branch) > 1 else None
         return parent.id if parent and parent.role == "user" else None
 
     def latest_leaf(self, message: Message) -> str:

@@ -115,6 +115,10 @@ def retry_turn() -> None:
     """Send the question of a failed turn again."""
     if (failed := pending_turn()) is None:
         return
+    if failed.started:  # the buttons of its steps start it again
+        pending_turns().pop(failed.conversation.id, None)
+        refresh_conversation()
+        return
     if failed.question_id:
         regenerate(failed.question_id)
         return
@@ -166,7 +170,7 @@ def refresh() -> None:
 def select_branch(message: Message) -> None:
     """Make the branch with this message and its latest replies the active one."""
     conversation = turns.idle_conversation()
-    state.setdefault(COMPARED_KEY, set()).discard(message.parent)
+    state.setdefault(COMPARED_KEY, set()).discard(conversation.parent_question(message))
     fields = {"current": conversation.latest_leaf(message)}
     open_conversation(conversations().update(conversation.id, fields))
 

@@ -1,10 +1,11 @@
 """How much of an answer is formatted, of the shown messages together, and how much is shown."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from api.chat_chunk import ToolCall
-from api.conversation import Message
+from chat.answer_round import AnswerRound
+from chat.thread_items import ThreadItem
 from sanitize.markdown_blocks import normalize_lines
 from sanitize.render_cost import (
     MAX_MESSAGE_COST,
@@ -15,6 +16,8 @@ from sanitize.render_cost import (
 )
 
 MAX_TOOL_CALLS = 20
+MAX_STEPS = 50
+_STEP_COST = 300.0  # two blocks of code that are not highlighted
 PLAIN_NOTE = "From here on without formatting, which would make the page slow"
 
 
@@ -28,6 +31,7 @@ class LimitedAnswer:
     plain_reasoning: str
     highlighted_calls: int
     cost: float
+    shown_steps: int = 0
 
 
 def limit_answer(
@@ -53,13 +57,29 @@ def limit_answer(
     )
 
 
-def formatting_budgets(messages: Iterable[Message]) -> dict[str, float]:
-    """Return the budget of each message by its id; the first messages get theirs first."""
+def limit_rounds(
+    rounds: Iterable[AnswerRound], budget: float = MAX_MESSAGE_COST
+) -> list[LimitedAnswer]:
+    """Limit each round of an answer; the first ones get their budget first."""
+    limited, step_count = list[LimitedAnswer](), 0
+    for each in rounds:
+        calls = each.open_calls
+        answer = limit_answer(each.text, each.reasoning, calls, budget)
+        left = min(int((budget - answer.cost) / _STEP_COST), MAX_STEPS - step_count)
+        count = min(len(each.steps), max(left, 0))
+        step_count += count
+        cost = answer.cost + count * _STEP_COST
+        limited.append(replace(answer, shown_steps=count, cost=cost))
+        budget -= cost
+    return limited
+
+
+def formatting_budgets(items: Iterable[ThreadItem]) -> dict[str, float]:
+    """Return the budget of each item by its id; the first items get theirs first."""
     left, budgets = MAX_PAGE_COST, dict[str, float]()
-    for message in messages:
-        budget = budgets[message.id] = min(MAX_MESSAGE_COST, left)
-        calls = message.tool_calls or []
-        left -= limit_answer(message.content, message.reasoning or "", calls, budget).cost
+    for item in items:
+        budget = budgets[item.id] = min(MAX_MESSAGE_COST, left)
+        left -= sum(limited.cost for limited in limit_rounds(item.rounds, budget))
     return budgets
 
 

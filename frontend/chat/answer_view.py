@@ -6,15 +6,17 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 import strict_json
-from api.chat_chunk import Progress, ToolCall
+from api.chat_chunk import Progress, Step, ToolCall
 from chat.answer_limits import (
     MAX_TOOL_CALLS,
     PLAIN_NOTE,
     LimitedAnswer,
     arguments,
     cut_note,
-    limit_answer,
+    limit_rounds,
 )
+from chat.answer_round import AnswerRound
+from chat.step_view import StepActions, StepView
 from chat.stream_job import StreamedAnswer
 from sanitize.markdown_blocks import sanitize_markdown, split_blocks
 from sanitize.plain_text import code_span
@@ -29,46 +31,78 @@ MAX_NAME_CHARACTERS = 200  # of a tool
 
 
 class AnswerView:
+    """Renders the rounds of an answer, one below the other."""
+
+    def __init__(
+        self, budget: float = MAX_MESSAGE_COST, step_actions: StepActions | None = None
+    ) -> None:
+        """Accept what renders the buttons of a step, if it has any."""
+        self._budget = budget
+        self._step_actions = step_actions
+        self._container = st.container()
+        self._rounds = list[_RoundView]()
+
+    @property
+    def render_seconds(self) -> float:
+        """How long a browser may take to render what the last step has changed."""
+        return sum(view.render_seconds for view in self._rounds)
+
+    def render(self, answer: StreamedAnswer) -> None:
+        rounds = list(answer.rounds)
+        if rounds[-1].is_over and not answer.is_over:
+            rounds.append(AnswerRound())
+        while len(self._rounds) < len(rounds):
+            self._rounds.append(_RoundView(self._container.container(), self._step_actions))
+        label = "" if _is_running(rounds) else progress_label(answer.progress)
+        limits = limit_rounds(rounds, self._budget)
+        for number, each in enumerate(rounds):
+            is_over = answer.is_over or number < len(rounds) - 1
+            self._rounds[number].render(each, limits[number], is_over=is_over, label=label)
+
+
+class _RoundView:
     """Renders only what has changed: rendering all of a long answer for each token is slow.
 
     An element is updated by rendering over it. An st.empty() would be cleared before it is
     filled, and a browser may paint the moment between.
     """
 
-    def __init__(self, budget: float = MAX_MESSAGE_COST) -> None:
-        #: How long a browser may take to render what the last step has changed.
+    def __init__(self, container: DeltaGenerator, step_actions: StepActions | None) -> None:
         self.render_seconds = 0.0
-        self._budget = budget
-        container = st.container()
+        self._step_actions = step_actions
         self._header, self._body = container.container(), container.container()
-        self._footer = container.container()
+        self._footer, self._timeline = container.container(), container.container(gap=None)
         self._reasoning: DeltaGenerator | None = None
         self._elements: dict[str, DeltaGenerator] = {}
         self._rendered: dict[str, str] = {}
+        self._steps = list[StepView]()
 
-    def render(self, answer: StreamedAnswer) -> None:
+    def render(
+        self, each: AnswerRound, limited: LimitedAnswer, *, is_over: bool, label: str
+    ) -> None:
+        """Render a round; `label` tells what one that has not begun waits for."""
         self.render_seconds = 0.0
-        limited = limit_answer(answer.text, answer.reasoning, answer.tool_calls, self._budget)
-        if answer.reasoning:
+        has_begun = bool(each.text or each.tool_calls or each.steps)
+        if each.reasoning:
             self._reasoning = self._reasoning or self._header.expander(
                 "Reasoning", icon=":material/psychology:"
             )
-            is_over = answer.is_over or answer.text or answer.tool_calls or limited.plain_reasoning
-            self._markdown("reasoning", limited.reasoning, self._reasoning, is_partial=not is_over)
+            is_partial = not (is_over or has_begun or limited.plain_reasoning)
+            self._markdown("reasoning", limited.reasoning, self._reasoning, is_partial=is_partial)
             self._plain("reasoning", limited.plain_reasoning, self._reasoning)
-        self._render_text(answer, limited)
+        label = "Thinking…" if label and each.reasoning else label
+        self._render_text(limited, is_over=is_over, label="" if has_begun or is_over else label)
         self._plain("text", limited.plain_text, self._footer)
-        self._render_tool_calls(answer.tool_calls, limited.highlighted_calls)
+        self._render_tool_calls(each.open_calls, limited.highlighted_calls)
+        self._render_steps(each.steps, limited.shown_steps)
 
-    def _render_text(self, answer: StreamedAnswer, limited: LimitedAnswer) -> None:
+    def _render_text(self, limited: LimitedAnswer, *, is_over: bool, label: str) -> None:
         """Render the blocks of the text, or in the place of the first what the answer waits for."""
         blocks = split_blocks(limited.text) if limited.text else []
-        is_over = answer.is_over or bool(limited.plain_text)
+        is_over = is_over or bool(limited.plain_text)
         for number, block in enumerate(blocks):
             is_partial = not is_over and number == len(blocks) - 1
             self._markdown(f"block {number}", block, self._body, is_partial=is_partial)
-        has_begun = answer.text or answer.tool_calls or answer.is_over
-        label = "" if has_begun else _waiting_label(answer)
         if label and self._changed("block 0", label):
             element = self._elements.get("block 0", self._body)
             self._elements["block 0"] = element.markdown(f":shimmer[{label}]")
@@ -77,6 +111,21 @@ class AnswerView:
             if self._changed(f"block {number}", ""):
                 self._elements[f"block {number}"].empty()
             number += 1
+
+    def _render_steps(self, steps: Sequence[Step], count: int) -> None:
+        """Render the first `count` steps, and all others that a user can decide on."""
+        shown = [
+            step
+            for number, step in enumerate(steps)
+            if number < count or step.state == "awaiting_approval"
+        ]
+        for number, step in enumerate(shown):
+            if number == len(self._steps):
+                self._steps.append(StepView(self._timeline))
+            self._steps[number].render(step, self._step_actions)
+        hidden = len(steps) - len(shown)
+        note = f"{hidden:,} more steps are not shown; export the chat to see them"
+        self._update("steps", note * (hidden > 0), self._footer, DeltaGenerator.caption)
 
     def _render_tool_calls(self, calls: Sequence[ToolCall], highlighted: int) -> None:
         for number, call in enumerate(calls[:MAX_TOOL_CALLS]):
@@ -129,8 +178,9 @@ class AnswerView:
         return has_changed
 
 
-def _waiting_label(answer: StreamedAnswer) -> str:
-    return "Thinking…" if answer.reasoning else progress_label(answer.progress)
+def _is_running(rounds: Sequence[AnswerRound]) -> bool:
+    """Return True if the answer waits for a step, which says so itself."""
+    return any(step.state == "running" for each in rounds for step in each.steps)
 
 
 def progress_label(progress: Progress) -> str:

@@ -16,13 +16,13 @@ def open_requested_dialog(service: ServiceStatus) -> None:
     """Open the dialog that was chosen in a message's menu, if any."""
     if DIALOG_KEY not in state:
         return
-    choice, message = state.pop(DIALOG_KEY)
+    choice, item = state.pop(DIALOG_KEY)
     if choice == STATS:
-        show_receipt(message, service)
+        show_receipt(item.answer, service)
     elif choice == PROBABILITIES:
-        show_logprobs(message)
+        show_logprobs(item.answer)
     elif choice == DELETE:
-        _confirm_deletion(message)
+        _confirm_deletion(item.first)
 
 
 @st.dialog("Delete this message?")

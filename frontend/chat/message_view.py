@@ -8,11 +8,14 @@ import streamlit as st
 
 from api.conversation import Conversation, Message
 from api.errors import ApiError
-from chat import actions, turns
+from chat import actions, step_actions, turns
 from chat.answer_limits import cut_note
 from chat.answer_view import AnswerView
 from chat.session import EDITING_KEY
+from chat.step_buttons import step_buttons
+from chat.step_view import StepActions
 from chat.stream_job import StreamedAnswer
+from chat.thread_items import ThreadItem, versions
 from components.callouts import error_callout
 from receipts.receipt_view import render_summary
 from sanitize.render_cost import MAX_MESSAGE_COST, MAX_PLAIN_CHARACTERS
@@ -37,19 +40,20 @@ MAX_COPY_CHARACTERS = 1_000_000  # the copy is in the page; a longer text is dow
 state = st.session_state
 
 
-def render_message(
-    message: Message,
+def render_item(
+    item: ThreadItem,
     conversation: Conversation,
     *,
     is_last: bool,
     budget: float = MAX_MESSAGE_COST,
 ) -> None:
-    """Render a message; the last question and answer show their main actions outside the menu."""
-    if message.role == "assistant":
+    """Render an item; the last question and answer show their main actions outside the menu."""
+    if item.role == "assistant":
         with st.chat_message("assistant", avatar=":material/bolt:"):
-            render_answer(message, budget)
-            _render_answer_row(message, conversation, is_last=is_last)
+            render_answer(item, budget, step_buttons(item) if is_last else None)
+            _render_answer_row(item, conversation, is_last=is_last)
         return
+    message = item.first
     avatar = ":material/person:" if message.role == "user" else ":material/settings:"
     with st.chat_message("user", avatar=avatar):
         if state.get(EDITING_KEY) == message.id:
@@ -60,7 +64,7 @@ def render_message(
         render_question(message.content)
         if message.parts and any(part.get("type") != "text" for part in message.parts):
             st.caption("Attachments are not shown")
-        _render_question_row(message, conversation, is_last=is_last)
+        _render_question_row(item, conversation, is_last=is_last)
 
 
 def render_empty_row(key: str) -> None:
@@ -83,49 +87,48 @@ def render_question(text: str) -> None:
             st.caption(cut_note(text))
 
 
-def render_answer(message: Message, budget: float) -> None:
+def render_answer(item: ThreadItem, budget: float, step_actions: StepActions | None = None) -> None:
     """Render an answer, of which what costs no more than `budget` is formatted."""
-    answer = StreamedAnswer(
-        text=message.content,
-        reasoning=message.reasoning or "",
-        tool_calls=message.tool_calls or [],
-        state="finished",
-    )
-    AnswerView(budget).render(answer)
-    if message.state in _STATE_NOTES:
-        st.caption(_STATE_NOTES[message.state])
+    *earlier, last = item.rounds
+    answer = StreamedAnswer(rounds=list(earlier), state="finished")
+    answer.rounds[-1] = last
+    AnswerView(budget, step_actions).render(answer)
+    note = "writing" if item.is_writing else item.answer.state
+    if note in _STATE_NOTES:
+        st.caption(_STATE_NOTES[note])
 
 
-def _render_question_row(message: Message, conversation: Conversation, *, is_last: bool) -> None:
+def _render_question_row(item: ThreadItem, conversation: Conversation, *, is_last: bool) -> None:
+    message = item.first
     with action_row(f"chat_row_{message.id}"):
         copy_button(message)
-        _render_version_switcher(message, conversation)
+        _render_version_switcher(item, conversation)
         if is_last and message.role == "user":
             action_button(EDIT, "edit", f"chat_edit_{message.id}", _edit, message.id)
         is_user = message.role == "user"
-        _render_menu(message, [EDIT, REGENERATE, DELETE] if is_user else [DELETE])
+        _render_menu(item, message.id, [EDIT, REGENERATE, DELETE] if is_user else [DELETE])
 
 
-def _render_answer_row(message: Message, conversation: Conversation, *, is_last: bool) -> None:
-    with st.container(key=f"chat_stats_{message.id}"):
-        render_summary(message)
-    question_id = conversation.parent_question(message)
-    with action_row(f"chat_row_{message.id}"):
-        copy_button(message)
-        _render_version_switcher(message, conversation)
-        if message.state == "writing":
-            action_button("Refresh", "refresh", f"chat_refresh_{message.id}", actions.refresh)
+def _render_answer_row(item: ThreadItem, conversation: Conversation, *, is_last: bool) -> None:
+    with st.container(key=f"chat_stats_{item.id}"):
+        render_summary(item.answer)
+    question_id = conversation.parent_question(item.answer)
+    with action_row(f"chat_row_{item.id}"):
+        copy_button(item.answer)
+        _render_version_switcher(item, conversation)
+        if item.is_writing:
+            action_button("Refresh", "refresh", f"chat_refresh_{item.id}", actions.refresh)
         if is_last and question_id:
-            _render_last_buttons(message, question_id)
-        has_retry = is_last and message.state == "failed"
+            _render_last_buttons(item, question_id)
+        has_retry = is_last and item.answer.state == "failed"
         choices = [STATS]
         choices += [REGENERATE] if question_id and not has_retry else []
-        choices += [CONTINUE] if question_id and message.is_incomplete else []
-        choices += [PROBABILITIES] if message.logprobs else []
-        _render_menu(message, [*choices, DELETE])
+        choices += [CONTINUE] if question_id and item.is_incomplete and not item.has_steps else []
+        choices += [PROBABILITIES] if item.answer.logprobs else []
+        _render_menu(item, question_id, [*choices, DELETE])
     if is_last:
         on_retry = partial(actions.regenerate, question_id) if question_id else None
-        render_failure(message, on_retry=on_retry)
+        render_failure(item.answer, on_retry=on_retry)
 
 
 def render_failure(message: Message, *, on_retry: Callable[[], None] | None) -> None:
@@ -135,10 +138,12 @@ def render_failure(message: Message, *, on_retry: Callable[[], None] | None) -> 
         error_callout(ApiError(text), on_retry=on_retry, key="chat_retry")
 
 
-def _render_last_buttons(message: Message, question_id: str) -> None:
-    if message.is_incomplete:
-        action_button(CONTINUE, "play_arrow", "chat_continue", actions.continue_answer, message.id)
-    if message.state != "failed":
+def _render_last_buttons(item: ThreadItem, question_id: str) -> None:
+    if item.is_incomplete and item.has_steps:
+        action_button(CONTINUE, "play_arrow", "chat_continue", step_actions.go_on, item)
+    elif item.is_incomplete:
+        action_button(CONTINUE, "play_arrow", "chat_continue", actions.continue_answer, item.id)
+    if item.answer.state != "failed":
         action_button(REGENERATE, "refresh", "chat_regenerate", actions.regenerate, question_id)
 
 
@@ -174,12 +179,13 @@ def action_button(
     st.button(label, icon=icon, key=key, type="tertiary", on_click=on_click, args=args)
 
 
-def _render_version_switcher(message: Message, conversation: Conversation) -> None:
-    """Render the buttons that switch between a message and its siblings."""
-    siblings = conversation.siblings(message)
-    if len(siblings) < 2:
+def _render_version_switcher(item: ThreadItem, conversation: Conversation) -> None:
+    """Render the buttons that switch between an item and its other versions."""
+    leaves = versions(conversation, item)
+    ids = [leaf.id for leaf in leaves]
+    if len(leaves) < 2 or item.last.id not in ids:
         return
-    index = [sibling.id for sibling in siblings].index(message.id)
+    index, message = ids.index(item.last.id), item.first
     with st.container(
         key=f"chat_step_{message.id}",
         horizontal=True,
@@ -192,39 +198,43 @@ def _render_version_switcher(message: Message, conversation: Conversation) -> No
             (1, ":material/chevron_right:", "Next version"),
         ):
             if step == 1:
-                st.text(f"{index + 1}/{len(siblings)}")
+                st.text(f"{index + 1}/{len(leaves)}")
             st.button(
                 name,
                 icon=icon,
                 key=f"chat_step_{'earlier' if step == -1 else 'later'}_{message.id}",
                 type="tertiary",
                 on_click=actions.select_branch,
-                args=[siblings[(index + step) % len(siblings)]],
-                disabled=not 0 <= index + step < len(siblings),
+                args=[leaves[(index + step) % len(leaves)]],
+                disabled=not 0 <= index + step < len(leaves),
             )
 
 
-def _render_menu(message: Message, choices: list[str]) -> None:
-    key = f"chat_menu_{message.id}"
+def _render_menu(item: ThreadItem, question_id: str | None, choices: list[str]) -> None:
+    key = f"chat_menu_{item.id}"
     st.menu_button(
-        "More", choices, key=key, type="tertiary", on_click=_on_menu_choice, args=[key, message]
+        "More",
+        choices,
+        key=key,
+        type="tertiary",
+        on_click=_on_menu_choice,
+        args=[key, item, question_id or ""],
     )
 
 
-def _on_menu_choice(key: str, message: Message) -> None:
+def _on_menu_choice(key: str, item: ThreadItem, question_id: str) -> None:
     """Run the chosen action, or make the page open its dialog."""
     choice = state.get(key)
     if choice == EDIT:
-        _edit(message.id)
+        _edit(item.id)
     elif choice == REGENERATE:
-        question_id = message.id if message.role == "user" else message.parent
-        actions.regenerate(question_id or "")
+        actions.regenerate(question_id)
     elif choice == CONTINUE:
-        actions.continue_answer(message.id)
+        actions.continue_answer(item.id)
     else:
         if choice == DELETE:
             turns.stop()  # a dialog takes no clicks while an answer streams
-        state[DIALOG_KEY] = (choice, message)
+        state[DIALOG_KEY] = (choice, item)
 
 
 def _edit(message_id: str) -> None:

@@ -33,7 +33,8 @@ class PendingTurnView:
         self.is_new = state.get(_LAST_TURN_KEY) is not turn
         state[_LAST_TURN_KEY] = turn
         #: Roles of the messages whose slots it fills.
-        self.roles = ["assistant"] if turn.question_id else ["user", "assistant"]
+        has_question = not (turn.question_id or turn.started)
+        self.roles = ["user", "assistant"] if has_question else ["assistant"]
 
     def render(self, slots: Sequence[DeltaGenerator]) -> None:
         *question_slots, answer_slot = slots

@@ -1,13 +1,23 @@
 """Requests for the next answer of a conversation."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from api.chat_chunk import Step
 from api.conversation import Message
+from chat.thread_items import ThreadItem, thread_items
 
 TOP_LOGPROBS = 5
 FALLBACK_CONTEXT_TOKENS = 2048  # if the model server does not report its context size
+# What the model reads instead of a result.
+NO_RESULTS = {
+    "awaiting_approval": "The user did not allow this call.",
+    "denied": "The user did not allow this call.",
+    "interrupted": "The call was interrupted. Its result is unknown.",
+    "running": "The call was interrupted. Its result is unknown.",
+}
 CHARACTERS_PER_TOKEN = 3  # fewer than in English text, so that the excerpt fits
 
 
@@ -16,6 +26,7 @@ class ChatSettings:
     """The settings of a request. What is not set is left to the server.
 
     `parameters` were chosen, and are stored with the conversation; `defaults` suit the model.
+    `tools` are those of them that are available.
     """
 
     system: str = ""
@@ -23,6 +34,7 @@ class ChatSettings:
     parameters: dict[str, Any] = field(default_factory=dict)
     defaults: dict[str, Any] = field(default_factory=dict)
     wants_logprobs: bool = False
+    tools: Sequence[str] = ()
 
     def conversation_fields(self) -> dict[str, Any]:
         """Return the fields that are stored with the conversation."""
@@ -34,28 +46,38 @@ class ChatSettings:
 
 
 def to_request(
-    branch: Sequence[Message], question: str, settings: ChatSettings, *, prefix: str = ""
+    branch: Sequence[Message],
+    question: str,
+    settings: ChatSettings,
+    *,
+    prefix: str = "",
+    undecided: Collection[str] = (),
 ) -> dict[str, Any]:
-    """Build the request for the answer to a question; the model continues a `prefix`."""
+    """Build the request for the answer to a question; the model continues a `prefix`.
+
+    `undecided` are calls that are sent without a result, so that the API runs them.
+    """
     messages = [_message("system", settings.system)] if settings.system else []
-    messages += [
-        _message(message.role, message.parts or message.content)
-        for message in non_empty_messages(branch)
-    ]
+    for item in thread_items(branch):
+        messages += _item_messages(item, undecided)
     messages += [_message("user", question)] if question else []
     messages += [_message("assistant", prefix)] if prefix else []
     request: dict[str, Any] = {"messages": messages, "stream": True}
     request |= {"model": settings.model} if settings.model else {}
     if settings.wants_logprobs:
         request |= {"logprobs": True, "top_logprobs": TOP_LOGPROBS}
-    return request | settings.defaults | settings.parameters
+    request |= settings.defaults | settings.parameters
+    request.pop("smolchat", None)  # the tools, of which some may not be available
+    return request
 
 
-def storage_options(conversation: str, parent: str | None) -> dict[str, Any]:
-    """Return the request fields that store the turn and report its progress and stats."""
-    position = {"conversation": conversation, "parent": parent}
-    options = {"receipt": True, "progress": True, "separate_reasoning": True}
-    return {"smolchat": options | position}
+def storage_options(
+    conversation: str, parent: str | None, tools: Sequence[str] = (), **options: Any
+) -> dict[str, Any]:
+    """Return the request fields that store the turn and report its progress, stats and steps."""
+    options |= {"tools": list(tools)} if tools else {}
+    options |= {"receipt": True, "progress": True, "separate_reasoning": True}
+    return {"smolchat": options | {"conversation": conversation, "parent": parent}}
 
 
 def summary_request(branch: Sequence[Message]) -> str:
@@ -70,12 +92,39 @@ def summary_request(branch: Sequence[Message]) -> str:
 
 
 def non_empty_messages(branch: Sequence[Message]) -> list[Message]:
-    """Return the messages that models accept: without empty answers, and without results of tools.
-
-    An imported chat may have these, but the calls that they answer are not sent.
-    """
+    """Return the messages that models accept without tools: no empty answers, and no results."""
     accepted = [message for message in branch if message.role != "tool"]
     return [message for message in accepted if message.content or message.parts]
+
+
+def _item_messages(item: ThreadItem, undecided: Collection[str]) -> list[dict[str, Any]]:
+    """Return an item as a request has it: an answer with its calls and their results.
+
+    A call of an imported chat that has no result is left out, as is a result without its call.
+    """
+    if item.role != "assistant":
+        return [_message(m.role, m.parts or m.content) for m in non_empty_messages(item.messages)]
+    messages = []
+    answers = [message for message in item.messages if message.role != "tool"]
+    for answer, each in zip(answers, item.rounds, strict=True):
+        steps = [step for step in each.steps if step.id in {call.id for call in each.tool_calls}]
+        if steps or non_empty_messages([answer]):
+            message = _message("assistant", answer.parts or answer.content)
+            messages.append(message | ({"tool_calls": list(map(_call, steps))} if steps else {}))
+        messages += [_result(step) for step in steps if step.id not in undecided]
+    return messages
+
+
+def _call(step: Step) -> dict[str, Any]:
+    is_text = isinstance(step.arguments, str)
+    arguments = step.arguments if is_text else json.dumps(step.arguments, ensure_ascii=False)
+    function = {"name": step.tool, "arguments": arguments}
+    return {"id": step.id, "type": "function", "function": function}
+
+
+def _result(step: Step) -> dict[str, Any]:
+    content = step.result or step.error or NO_RESULTS.get(step.state, "")
+    return {"role": "tool", "tool_call_id": step.id, "content": content}
 
 
 def _message(role: str, content: Any) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The session state of the chat page: the open conversation and the turns being answered."""
 
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -30,12 +31,14 @@ class PendingTurn:
     """A question and its answers in progress, as a reply to the message `parent`.
 
     `question_id` is set if the question is stored already and only its answer is generated again.
+    `started` is set if the answer goes on: the messages of its steps, which are stored.
     """
 
     conversation: Conversation
     question: str
     parent: str | None
     question_id: str | None = None
+    started: Sequence[Message] = ()
     jobs: list[AnswerStreamJob] = field(default_factory=list)
 
     @property
@@ -148,7 +151,9 @@ def finish_turn() -> None:
         if conversation and first.error and first.error.code in CONNECTION_CODES:
             discard_pending_turn(conversation)  # the API answers again: the error is over
             return
-    if turn.question_id and first.stored is None:  # show the earlier answers again
+    if (
+        turn.question_id or turn.started
+    ) and first.stored is None:  # show the earlier answers again
         pending_turns().pop(turn.conversation.id, None)
         if first.error:
             state[ERROR_KEY] = first.error
@@ -165,7 +170,8 @@ def _drop_stored_turn(turn: PendingTurn, conversation: Conversation) -> None:
 def discard_pending_turn(conversation: Conversation) -> None:
     """Drop the pending turn; a new question that failed to be stored stays as unsent."""
     turn = pending_turns().pop(conversation.id, None)
-    if turn and turn.question_id is None and turn.jobs[0].answer.error:
+    is_new = turn is not None and not (turn.question_id or turn.started)
+    if turn and is_new and turn.jobs[0].answer.error:
         unsent_questions().append((conversation.id, turn.question))
 
 

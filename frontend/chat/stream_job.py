@@ -1,10 +1,11 @@
 """One streamed answer of a chat, and the background job that reads it."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
-from api.chat_chunk import Chunk, Delta, Function, Progress, Receipt, StoredTurn, ToolCall
+from api.chat_chunk import Chunk, Delta, Function, Progress, Receipt, Step, StoredTurn, ToolCall
+from chat.answer_round import AnswerRound
 from components.background_job import BackgroundJob, JobResult
 
 ChunkStream = AsyncGenerator[Chunk]
@@ -14,20 +15,35 @@ ChunkStream = AsyncGenerator[Chunk]
 class StreamedAnswer(JobResult):
     """An answer as far as it was received; a value that was not reported is None.
 
-    `prefix` is the text of an earlier answer that this one continues.
+    `prefix` is the text of an earlier answer that this one continues. The last of the `rounds` is
+    the one that the model writes.
     """
 
     prefix: str = ""
-    text: str = ""
-    reasoning: str = ""
-    tool_calls: list[ToolCall] = field(default_factory=list)
+    rounds: list[AnswerRound] = field(default_factory=list)
     progress: Progress = field(default_factory=Progress)
     receipt: Receipt | None = None
     stored: StoredTurn | None = None
 
+    def __post_init__(self) -> None:
+        self.rounds.append(AnswerRound(self.prefix))
+
+    @property
+    def text(self) -> str:
+        return self.rounds[-1].text
+
+    @property
+    def reasoning(self) -> str:
+        return self.rounds[-1].reasoning
+
+    @property
+    def tool_calls(self) -> list[ToolCall]:
+        return self.rounds[-1].tool_calls
+
     @property
     def has_begun(self) -> bool:
-        return self.text != self.prefix or bool(self.reasoning or self.tool_calls)
+        last = self.rounds[-1]
+        return len(self.rounds) > 1 or last != AnswerRound(self.prefix)
 
     def add_chunk(self, chunk: Chunk) -> None:
         for choice in chunk.choices:
@@ -35,33 +51,57 @@ class StreamedAnswer(JobResult):
                 self._add_delta(choice.delta)
         if extensions := chunk.smolchat:
             if extensions.reasoning_so_far:
-                self.text = self.prefix
-                self.reasoning += extensions.reasoning_so_far.text
+                self._move_to_reasoning(extensions.reasoning_so_far.text)
+            if extensions.step:
+                self._add_step(extensions.step)
             self.progress = extensions.progress or self.progress
             self.receipt = extensions.receipt or self.receipt
             self.stored = extensions.conversation or self.stored
 
     def _add_delta(self, delta: Delta) -> None:
-        self.text += delta.content or ""
-        self.reasoning += delta.reasoning_content or ""
+        if (delta.content or delta.reasoning_content) and self.rounds[-1].steps:
+            self.rounds.append(AnswerRound())
+        self.rounds[-1].text += delta.content or ""
+        self.rounds[-1].reasoning += delta.reasoning_content or ""
         for part in delta.tool_calls or ():
             self._add_tool_call(part)
 
+    def _move_to_reasoning(self, text: str) -> None:
+        last = self.rounds[-1]
+        last.text = self.prefix if len(self.rounds) == 1 else ""
+        last.reasoning += text
+
+    def _add_step(self, step: Step) -> None:
+        """Add a step, or change the one of the same call."""
+        for steps in (each.steps for each in self.rounds):
+            for number, other in enumerate(steps):
+                if other.id == step.id:
+                    steps[number] = step
+                    return
+        self.rounds[-1].steps.append(step)
+
     def _add_tool_call(self, part: ToolCall) -> None:
-        for call in self.tool_calls:
+        calls = self.tool_calls
+        for call in calls:
             if call.index == part.index and call.function:
                 call.function.add(part.function)
                 return
-        self.tool_calls.append(part.model_copy(update={"function": part.function or Function()}))
+        calls.append(part.model_copy(update={"function": part.function or Function()}))
 
 
 class AnswerStreamJob(BackgroundJob):
     """Reads an answer until it is complete, stopped, abandoned or failed."""
 
     def __init__(
-        self, open_stream: Callable[[], ChunkStream], *, abandoned_seconds: float, prefix: str = ""
+        self,
+        open_stream: Callable[[], ChunkStream],
+        *,
+        abandoned_seconds: float,
+        prefix: str = "",
+        rounds: Sequence[AnswerRound] = (),
     ) -> None:
-        self.answer = StreamedAnswer(prefix=prefix, text=prefix)
+        """Accept the text of an answer to continue, or the rounds of one with tools."""
+        self.answer = StreamedAnswer(prefix=prefix, rounds=list(rounds))
         self._open_stream = open_stream
         super().__init__(self._read, self.answer, abandoned_seconds=abandoned_seconds)
 

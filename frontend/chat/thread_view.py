@@ -17,10 +17,11 @@ from chat.message_view import (
     copy_button,
     render_answer,
     render_failure,
-    render_message,
+    render_item,
 )
 from chat.pending_turn_view import PendingTurnView
 from chat.session import COMPARED_KEY, TRUNCATED_KEY, PendingTurn
+from chat.thread_items import ThreadItem, thread_items, version_items
 from receipts import receipt_text
 from receipts.receipt_view import render_summary
 
@@ -38,65 +39,67 @@ def render_thread(conversation: Conversation, turn: PendingTurn | None) -> Pendi
 
     The pending question is rendered first, so that it shows at once.
     """
-    branch = turn.branch() if turn else conversation.active_branch()
+    items = thread_items(turn.branch() if turn else conversation.active_branch())
     turn_view = PendingTurnView(turn) if turn else None
-    roles = [message.role for message in branch] + (turn_view.roles if turn_view else [])
+    roles = [item.role for item in items] + (turn_view.roles if turn_view else [])
     _render_header(conversation, first := _first_visible(conversation, len(roles)))
     is_switched = state.get(_CONVERSATION_ID) != conversation.id
     state[_CONVERSATION_ID] = conversation.id
-    new_from = len(branch) if turn_view and turn_view.is_new else len(roles)
+    new_from = len(items) if turn_view and turn_view.is_new else len(roles)
     with st.container():
         slots = _message_slots(roles, first, 0 if is_switched else new_from)
     if turn_view:
-        turn_view.render(slots[len(branch) - first :])
+        turn_view.render(slots[len(items) - first :])
         turn_view.render_question_first()
-    _render_messages(conversation, branch, slots, first=first, is_pending=turn is not None)
-    if branch and turn is None:
-        _render_context_warning(branch[-1])
+    _render_items(conversation, items, slots, first=first, is_pending=turn is not None)
+    if items and turn is None:
+        _render_context_warning(items[-1].answer)
     else:
         st.empty()
     return turn_view
 
 
-def _render_messages(
+def _render_items(
     conversation: Conversation,
-    branch: list[Message],
+    items: list[ThreadItem],
     slots: Sequence[DeltaGenerator],
     *,
     first: int,
     is_pending: bool,
 ) -> None:
-    """Render the messages from `first` on, each in its slot."""
-    context = conversation.messages_in_context(branch)
+    """Render the items from `first` on, each in its slot."""
+    context = conversation.messages_in_context([m for item in items for m in item.messages])
+    shown = {item.id: _shown_answers(item, conversation) for item in items[first:]}
     budgets = formatting_budgets(
         answer
-        for message in reversed(branch[first:])
-        if message.role == "assistant"
-        for answer in _shown_answers(message, conversation)
+        for item in reversed(items[first:])
+        if item.role == "assistant"
+        for answer in shown[item.id]
     )
-    for number, message in enumerate(branch[first:], start=first):
-        is_last = not is_pending and number >= len(branch) - 2
+    for number, item in enumerate(items[first:], start=first):
+        is_last = not is_pending and number >= len(items) - 2
         with slots[number - first]:
-            if context and message is context[0] and number > 0:
+            if context and item.first is context[0] and number > 0:
                 st.caption("Earlier messages are no longer in context")
                 action_button(
                     "Restore full context", "undo", "chat_restore_context", actions.restore_context
                 )
-            if _is_compared(message):
-                _render_side_by_side(message, conversation, budgets, is_last=is_last)
+            if _is_compared(item):
+                _render_side_by_side(item, shown[item.id], budgets, is_last=is_last)
             else:
-                budget = budgets.get(message.id, 0)
-                render_message(message, conversation, is_last=is_last, budget=budget)
+                budget = budgets.get(item.id, 0)
+                render_item(item, conversation, is_last=is_last, budget=budget)
 
 
-def _is_compared(message: Message) -> bool:
-    return message.role == "assistant" and message.parent in state.get(COMPARED_KEY, ())
+def _is_compared(item: ThreadItem) -> bool:
+    return item.role == "assistant" and item.first.parent in state.get(COMPARED_KEY, ())
 
 
-def _shown_answers(message: Message, conversation: Conversation) -> list[Message]:
-    """Return the latest answers to one question if they are compared, else the message alone."""
-    is_compared = _is_compared(message)
-    return conversation.siblings(message)[-_MAX_SIDE_BY_SIDE:] if is_compared else [message]
+def _shown_answers(item: ThreadItem, conversation: Conversation) -> list[ThreadItem]:
+    """Return the latest answers to one question if they are compared, else the item alone."""
+    if not _is_compared(item):
+        return [item]
+    return version_items(conversation, item)[-_MAX_SIDE_BY_SIDE:]
 
 
 def _message_slots(roles: list[str], first: int, new_from: int) -> list[DeltaGenerator]:
@@ -149,22 +152,26 @@ def _render_system_prompt(conversation: Conversation) -> None:
 
 
 def _render_side_by_side(
-    message: Message, conversation: Conversation, budgets: Mapping[str, float], *, is_last: bool
+    item: ThreadItem,
+    answers: Sequence[ThreadItem],
+    budgets: Mapping[str, float],
+    *,
+    is_last: bool,
 ) -> None:
     """Render the latest answers to one question side by side; one button retries failed ones."""
-    answers = _shown_answers(message, conversation)
-    first_failed = next((answer for answer in answers if answer.state == "failed"), None)
-    retry = partial(actions.regenerate, message.parent) if is_last and message.parent else None
-    for column, answer in zip(st.columns(len(answers)), answers, strict=True):
+    first_failed = next((each for each in answers if each.answer.state == "failed"), None)
+    question_id = item.first.parent
+    retry = partial(actions.regenerate, question_id) if is_last and question_id else None
+    for column, each in zip(st.columns(len(answers)), answers, strict=True):
         with column, st.chat_message("assistant", avatar=":material/bolt:"):
-            render_answer(answer, budgets[answer.id])
-            with st.container(key=f"chat_stats_{answer.id}"):
-                render_summary(answer)
-            with action_row(f"chat_row_{answer.id}"):
-                copy_button(answer)
-                key = f"chat_keep_{answer.id}"
-                action_button("Use this one", "check", key, actions.select_branch, answer)
-            render_failure(answer, on_retry=retry if answer is first_failed else None)
+            render_answer(each, budgets[each.id])
+            with st.container(key=f"chat_stats_{each.last.id}"):
+                render_summary(each.answer)
+            with action_row(f"chat_row_{each.last.id}"):
+                copy_button(each.answer)
+                key = f"chat_keep_{each.last.id}"
+                action_button("Use this one", "check", key, actions.select_branch, each.last)
+            render_failure(each.answer, on_retry=retry if each is first_failed else None)
 
 
 def _render_context_warning(last: Message) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -11,6 +11,7 @@ import streamlit as st
 from api.chat_chunk import Chunk
 from api.conversation import Conversation, Message
 from api.errors import ApiError
+from chat.answer_round import stored_rounds
 from chat.request import ChatSettings, storage_options, to_request
 from chat.session import (
     PendingTurn,
@@ -24,7 +25,7 @@ from chat.session import (
 )
 from chat.stream_job import AnswerStreamJob, StreamedAnswer
 from components.service_status import api
-from controls import model_picker, parameter_panel
+from controls import model_picker, parameter_panel, tool_switches
 from controls.preset_picker import apply_clicks
 
 SYSTEM_KEY = "chat_system"
@@ -42,8 +43,9 @@ def current_settings() -> ChatSettings:
         system=(state.get(SYSTEM_KEY) or "").strip(),
         model=model,
         defaults=model_picker.default_parameters(model),
-        parameters=parameter_panel.selected_parameters(),
+        parameters=parameter_panel.chat_parameters(),
         wants_logprobs=parameter_panel.wants_logprobs(),
+        tools=tool_switches.usable_tools(),
     )
 
 
@@ -97,33 +99,61 @@ def branch_to(conversation: Conversation, message_id: str) -> list[Message]:
 
 def start_turn(turn: PendingTurn, *, prefix: str = "") -> None:
     """Start streaming the answers to a question; with a `prefix`, one answer that continues it."""
-    client = api()
+    client, settings = api(), current_settings()
     question = "" if turn.question_id else turn.question
     context = turn.conversation.messages_in_context(turn.branch())
-    body = to_request(context, question, current_settings(), prefix=prefix)
-    conversation_id, seconds = turn.conversation.id, client.settings.forsaken_seconds
-    stored_body = body | storage_options(conversation_id, turn.parent_id)
+    body = to_request(context, question, settings, prefix=prefix)
+    tools = () if prefix else settings.tools  # a call would end the answer to be continued
+    options = partial(storage_options, turn.conversation.id, tools=tools)
+    seconds = client.settings.forsaken_seconds
+    stored_body = body | options(parent=turn.parent_id)
     first = AnswerStreamJob(
         lambda: client.stream_chat(stored_body), abandoned_seconds=seconds, prefix=prefix
     )
     turn.jobs.append(first)
     count = 1 if prefix else int(state.get(ANSWER_COUNT_KEY) or 1)
     for number in range(1, count):
-        open_stream = partial(_stream_sibling, turn, number, _with_seed(body, number))
+        open_stream = partial(_stream_sibling, turn, number, _with_seed(body, number), options)
         turn.jobs.append(AnswerStreamJob(open_stream, abandoned_seconds=seconds))
-    pending_turns()[conversation_id] = turn
+    pending_turns()[turn.conversation.id] = turn
+
+
+def continue_turn(turn: PendingTurn, decisions: Mapping[str, Any]) -> None:
+    """Go on with the steps of a turn: run or deny those that `decisions` has, by their calls."""
+    client, settings = api(), current_settings()
+    rounds = stored_rounds(turn.started)
+    tools = {*settings.tools, *(step.tool for each in rounds for step in each.steps)}
+    available = [tool.name for tool in tool_switches.available_tools().get()]
+    context = turn.conversation.messages_in_context([*turn.branch(), *turn.started])
+    body = to_request(context, "", settings, undecided=decisions)
+    body |= storage_options(
+        turn.conversation.id,
+        turn.started[-1].id,
+        tools=[name for name in available if name in tools],
+        approvals=dict(decisions),
+    )
+    job = AnswerStreamJob(
+        lambda: client.stream_chat(body),
+        abandoned_seconds=client.settings.forsaken_seconds,
+        rounds=rounds,
+    )
+    turn.jobs.append(job)
+    pending_turns()[turn.conversation.id] = turn
 
 
 async def _stream_sibling(
-    turn: PendingTurn, number: int, body: dict[str, Any]
+    turn: PendingTurn,
+    number: int,
+    body: dict[str, Any],
+    options: Callable[..., dict[str, Any]],
 ) -> AsyncGenerator[Chunk]:
     """Stream another answer to the question as soon as the answer before it is stored.
 
     So the answers are stored in the order in which they are shown.
     """
-    options = storage_options(turn.conversation.id, await _stored_question(turn))
+    stored_body = body | options(parent=await _stored_question(turn))
     await _wait_until_stored(turn.jobs[number - 1].answer)
-    async for chunk in api().stream_chat(body | options):
+    async for chunk in api().stream_chat(stored_body):
         yield chunk
 
 

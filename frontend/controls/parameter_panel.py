@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 
 import strict_json
-from controls import parameters
+from controls import parameters, tool_switches
 from controls.page_values import current_value, render_hidden_field, restore_values, set_values
 from controls.parameters import Parameter
 from sanitize.plain_text import plain_text
@@ -29,26 +29,45 @@ def selected_parameters() -> dict[str, Any]:
     return additional | parameters.to_request_fields(values)
 
 
+def chat_parameters() -> dict[str, Any]:
+    """Return what is stored with a chat and in presets: the parameters, and the tools."""
+    return selected_parameters() | tool_switches.tool_fields()
+
+
 def wants_logprobs() -> bool:
     return bool(st.session_state.get(LOGPROBS_KEY))
 
 
 def set_parameters(values: Mapping[str, Any]) -> None:
     """Fill the panel with these parameters; those without a field become additional ones."""
-    set_values(field_values(values) | {PRESET_KEY: None, SELECTED_PRESET_KEY: None})
+    switches = tool_switches.switch_values(tool_switches.tools_in(values))
+    set_values(field_values(values) | switches | {PRESET_KEY: None, SELECTED_PRESET_KEY: None})
+
+
+def reset_parameters() -> None:
+    """Empty all fields. The tools stay on."""
+    set_values(field_values({}) | {PRESET_KEY: None, SELECTED_PRESET_KEY: None})
 
 
 def field_values(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values of all fields, by their keys, that stand for these parameters."""
+    """Return the values of all fields, by their keys, that stand for these parameters.
+
+    Without tools, the tools that are on stay so.
+    """
     fields, additional = _split(values)
     text = strict_json.format_json(additional) if additional else ""
-    return {KEY_PREFIX + name: value for name, value in fields.items()} | {ADDITIONAL_KEY: text}
+    tools = tool_switches.tools_in(values)
+    switches: dict[str, Any] = tool_switches.switch_values(tools) if tools else {}
+    switches |= {KEY_PREFIX + name: value for name, value in fields.items()}
+    return switches | {ADDITIONAL_KEY: text}
 
 
 def parameters_sent(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the request fields that are sent if the panel is filled with these parameters."""
     fields, additional = _split(values)
-    return additional | parameters.to_request_fields(fields)
+    tools = tool_switches.tools_in(values)
+    extensions = {tool_switches.FIELD: {"tools": tools}} if tools else {}
+    return additional | parameters.to_request_fields(fields) | extensions
 
 
 @st.fragment  # a change reruns only the panel, so it does not interrupt a streaming response
@@ -82,9 +101,10 @@ def parameter_panel(
                 icon=":material/restart_alt:",
                 key=RESET_KEY,
                 type="tertiary",
-                on_click=set_parameters,
-                args=[{}],
+                on_click=reset_parameters,
             )
+    if for_chat:
+        tool_switches.tool_switches()
     render_hidden_field()  # last, so that a browser has received all other fields before it
 
 
@@ -222,7 +242,9 @@ def _split(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     additional = {
         name: value
         for name, value in values.items()
-        if value not in (None, []) and fields.get(name) in (None, [])
+        if value not in (None, [])
+        and fields.get(name) in (None, [])
+        and name != tool_switches.FIELD
     }
     return fields, additional
 

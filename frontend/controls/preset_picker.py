@@ -49,7 +49,7 @@ def preset_picker() -> None:
     if KEY not in state:  # another page was open
         state[KEY] = current_value(SELECTED_PRESET_KEY)
     presets = {**saved_presets().get(), **BUILT_IN_PRESETS}
-    current = parameter_panel.selected_parameters()
+    current = parameter_panel.chat_parameters()
     selected = _selected_preset(presets, current)
     is_changed = bool(current) if selected is None else sent(presets[selected]) != current
     names = sorted(presets, key=lambda name: name not in BUILT_IN_PRESETS)
@@ -97,7 +97,7 @@ def apply_clicks() -> None:
     Call it before parameters are read in a callback: which callback runs first is not known.
     """
     if state.get(parameter_panel.RESET_KEY):
-        parameter_panel.set_parameters({})
+        parameter_panel.reset_parameters()
         return
     chosen, selected = current_value(KEY), current_value(SELECTED_PRESET_KEY)
     if chosen == selected or KEY not in state:  # not rendered yet
@@ -128,7 +128,7 @@ def _save() -> None:
         state[_ERROR_KEY] = f"Enter a name other than {', '.join(BUILT_IN_PRESETS)}."
         return
     try:
-        preset = api().put_preset(name, parameter_panel.selected_parameters())
+        preset = api().put_preset(name, parameter_panel.chat_parameters())
         saved_presets().set(saved_presets().get() | {name: preset.parameters})
         set_values({KEY: name, SELECTED_PRESET_KEY: name})
     except ApiError as error:

@@ -4,6 +4,7 @@ For everything that is not a model's Markdown but comes from outside the page: e
 names of models, presets and chats, locations in a schema. `markdown_blocks` is for Markdown.
 """
 
+import json
 import re
 
 from sanitize.markdown_inline import EMPTY_DIRECTIVE
@@ -14,6 +15,11 @@ _ACTIVE = re.compile(r"[\\`*\[\]{}<>&~$:@!|]|(?<!\w)_|_(?!\w)|^[#+=-]|(?<=\d)[.)
 # text is split after these characters, and it does not find them.
 _SPLIT = re.compile(r"(?<=[:@])|(?<=www)(?=\.)|(?<=[-<>~])(?=[->=])", re.IGNORECASE)
 _CODE = re.compile(r"(?<!`)`(?P<code>[^`]+)`(?!`)|(?P<url>https?://[^\s`,;)]*[^\s`,;).])")
+# Control characters, what changes the direction of a text, and what cannot be seen.
+_INVISIBLE = re.compile(
+    r"[\0-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u2028-\u202e"
+    r"\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
+)
 _ICON = ":material/"  # Streamlit replaces it even in code
 
 
@@ -21,6 +27,12 @@ def plain_text(text: str) -> str:
     """Return Markdown that shows the text on one line. Works in labels too, but not in a badge."""
     line = " ".join(text.split())
     return EMPTY_DIRECTIVE.join(_ACTIVE.sub(r"\\\g<0>", part) for part in _SPLIT.split(line))
+
+
+def visible_text(text: str) -> str:
+    r"""Return the text with characters that hide or reorder others as JSON's escapes (`\u202e`)."""
+    text = text.replace("\r\n", "\n")
+    return _INVISIBLE.sub(lambda character: json.dumps(character[0])[1:-1], text)
 
 
 def message_text(text: str) -> str:

@@ -9,11 +9,11 @@ import strict_json
 from api.client import ApiClient
 from api.errors import CONNECTION_CODES, ApiError
 from components.background_job import BackgroundJob, JobResult
+from components.schema_validator import SchemaValidator
 from controls.parameters import MAX_SEED
 from structured.benchmark import Trial, TrialOutcome
 from structured.stream_job import GENERATION_ERRORS, parse_failure
 from structured.target_schema import TargetSchema, fields_option
-from structured.validator import SchemaValidator
 
 MAX_TOKENS = 256  # unless the user sets it: a model that does not stop would take minutes
 MAX_FAULT_CHARACTERS = 300

@@ -7,7 +7,7 @@ from typing import Any
 import jsonschema_rs
 
 import strict_json
-from structured.validator import SchemaValidator, json_pointer
+from components.schema_validator import SchemaValidator, json_pointer
 
 MAX_BYTES = 1024 * 1024  # the API's limit
 MAX_MESSAGE_CHARACTERS = 300

@@ -298,13 +298,15 @@ def test_approved_step_goes_on_where_it_is_stored(
     assert (answer["content"], answer["parent"]) == ("It is 84.", result["id"])
 
 
+@pytest.mark.parametrize("names_parent", [False, True])
 def test_next_question_denies_a_stored_step(
-    asking: httpx.Client, model_server: FakeModelServer, conversation: str
+    asking: httpx.Client, model_server: FakeModelServer, conversation: str, *, names_parent: bool
 ) -> None:
     model_server.replies.append(call_reply(SUM))
     complete(asking, request(conversation=conversation))
     model_server.replies.append(stream_reply(["Fine."]))
-    body = request(conversation=conversation)
+    parent = {"parent": stored(asking, conversation)[-1]["id"]} if names_parent else {}
+    body = request(conversation=conversation, **parent)
     complete(asking, body | {"messages": [{"role": "user", "content": "Never mind."}]})
     messages = stored(asking, conversation)
     assert [m["role"] for m in messages] == ["user", "assistant", "tool", "user", "assistant"]
@@ -322,6 +324,28 @@ def test_regenerated_turn_is_a_sibling_of_the_first_answer(
     messages = stored(client, conversation)
     assert [m["role"] for m in messages].count("user") == 1
     assert [m["parent"] for m in messages if m["role"] == "assistant"].count(question) == 2
+
+
+def test_failed_step_is_tried_again_where_it_is_stored(
+    client: httpx.Client, model_server: FakeModelServer, conversation: str
+) -> None:
+    model_server.replies += [call_reply(("calculator", {"expression": "1 / 0"})), ANSWER]
+    complete(client, request(conversation=conversation))
+    _, calls, step, first = stored(client, conversation)
+    assert step["step"]["state"] == "failed"
+    call_id = calls["tool_calls"][0]["id"]
+    approvals = {call_id: {"arguments": {"expression": "12 * 7"}}}
+    history = [QUESTION, {"role": "assistant", "content": "", "tool_calls": calls["tool_calls"]}]
+    options = request(conversation=conversation, parent=step["id"], approvals=approvals)
+    model_server.replies.append(ANSWER)
+    complete(client, options | {"messages": history})
+    _, _, again, old, new = stored(client, conversation)
+    assert (again["id"], again["step"]["state"], again["content"]) == (
+        step["id"],
+        "finished",
+        RESULT,
+    )
+    assert (old["id"], old["parent"], new["parent"]) == (first["id"], step["id"], step["id"])
 
 
 def test_results_of_the_client_are_stored(

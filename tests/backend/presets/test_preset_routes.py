@@ -44,6 +44,13 @@ async def test_put_replaces_all_parameters(api_client: httpx.AsyncClient) -> Non
     assert second["updated_at"] > first["updated_at"]
 
 
+async def test_preset_keeps_the_tools_that_are_on(api_client: httpx.AsyncClient) -> None:
+    parameters = {"top_p": 0.9, "smolchat": {"tools": ["calculator"]}}
+    await put_preset(api_client, "mine", parameters)
+    [preset] = await list_presets(api_client)
+    assert preset["parameters"] == parameters
+
+
 async def test_deleted_preset_is_gone(api_client: httpx.AsyncClient) -> None:
     await put_preset(api_client, "mine", {})
     response = await api_client.delete("/presets/mine")
@@ -108,7 +115,8 @@ async def test_parameters_are_stored_unchanged(api_client: httpx.AsyncClient) ->
         ({"messages": [{"role": "user", "content": "Hello"}]}, "parameters"),
         ({"model": "m"}, "parameters"),
         ({"stream": True}, "parameters"),
-        ({"smolchat": {"receipt": True}}, "parameters"),
+        ({"smolchat": {"receipt": True}}, "parameters.smolchat.receipt"),
+        ({"smolchat": {"tools": "all"}}, "parameters.smolchat.tools"),
         ({"x": "y" * MAX_PARAMETER_BYTES}, "parameters"),
         ({"logit_bias": [[]] * 20_000}, "parameters.logit_bias.0.0"),
         ({"logit_bias": dict.fromkeys(map(str, range(5000)), "x")}, "parameters"),

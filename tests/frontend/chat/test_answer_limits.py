@@ -1,11 +1,10 @@
 """How much of an answer, and of all answers of a page, is formatted."""
 
-from datetime import UTC, datetime
-
 from api.chat_chunk import Function, ToolCall
-from api.conversation import Message
 from chat.answer_limits import cut_note, formatting_budgets, limit_answer
+from chat.thread_items import ThreadItem
 from sanitize.render_cost import MAX_MESSAGE_COST, MAX_PAGE_COST
+from tests.support.messages import message
 
 LONG = "- *a* `b`\n" * 10_000
 
@@ -31,11 +30,11 @@ def test_reasoning_leaves_half_of_the_budget_to_the_text() -> None:
 
 
 def test_first_messages_get_their_budget_first() -> None:
-    messages = [
-        Message(id=str(number), role="assistant", content=LONG, created_at=datetime.now(UTC))
+    items = [
+        ThreadItem([message(str(number), None, role="assistant", content=LONG)])
         for number in range(10)
     ]
-    budgets = list(formatting_budgets(messages).values())
+    budgets = list(formatting_budgets(items).values())
     assert budgets[0] == MAX_MESSAGE_COST
     assert budgets == sorted(budgets, reverse=True)
     assert budgets[-1] < 50

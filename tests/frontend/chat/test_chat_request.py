@@ -1,5 +1,8 @@
 """Requests for the next answer of a conversation."""
 
+from typing import Any
+
+from api.conversation import Message
 from chat.request import (
     CHARACTERS_PER_TOKEN,
     ChatSettings,
@@ -62,3 +65,51 @@ def test_results_of_tools_are_not_sent_without_their_calls() -> None:
     branch = [BRANCH[0], call, message("42", call.id, role="tool")]
     messages = to_request(branch, "Two?", ChatSettings())["messages"]
     assert [message["role"] for message in messages] == ["user", "user"]
+
+
+def test_calls_are_sent_with_their_results_in_the_form_of_openai() -> None:
+    messages = to_request(with_step(), "Two?", ChatSettings())["messages"]
+    function = {"name": "add", "arguments": '{"a": 2}'}  # as it was run
+    assert messages[1:4] == [
+        {
+            "role": "assistant",
+            "content": "",
+            "tool_calls": [{"id": "c", "type": "function", "function": function}],
+        },
+        {"role": "tool", "tool_call_id": "c", "content": "3"},
+        {"role": "assistant", "content": "It is 3."},
+    ]
+
+
+def test_call_that_waits_is_denied_by_another_message_and_open_for_a_decision() -> None:
+    branch = with_step(state="awaiting_approval", result=None)[:3]
+    [*_, denied, _] = to_request(branch, "Two?", ChatSettings())["messages"]
+    assert denied["content"] == "The user did not allow this call."
+    [*_, last] = to_request(branch, "", ChatSettings(), undecided={"c": "allow"})["messages"]
+    assert last["tool_calls"][0]["id"] == "c"
+
+
+def test_call_without_a_result_is_left_out() -> None:
+    branch = [with_step()[0], with_step()[1]]
+    messages = to_request(branch, "Two?", ChatSettings())["messages"]
+    assert [message["role"] for message in messages] == ["user", "user"]
+
+
+def test_tools_are_asked_for_in_the_extensions_alone() -> None:
+    settings = ChatSettings(parameters={"seed": 1, "smolchat": {"tools": ["gone"]}})
+    assert "smolchat" not in to_request(BRANCH, "Two?", settings)
+    assert storage_options("c", "1", ["add"], approvals={})["smolchat"]["tools"] == ["add"]
+    assert "tools" not in storage_options("c", "1")["smolchat"]
+
+
+def with_step(**changes: Any) -> list[Message]:
+    """Return a question, its answer with a call, the result and the answer after it."""
+    function = {"name": "add", "arguments": '{"a": 1}'}
+    call = {"id": "c", "type": "function", "function": function}
+    step = {"id": "c", "tool": "add", "arguments": {"a": 2}, "state": "finished", "result": "3"}
+    return [
+        message("One?", None),
+        message("a", "One?", role="assistant", content="", tool_calls=[call]),
+        message("t", "a", role="tool", content="3", tool_call_id="c", step=step | changes),
+        message("b", "t", role="assistant", content="It is 3."),
+    ]

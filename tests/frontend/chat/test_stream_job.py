@@ -73,13 +73,28 @@ def test_malformed_tool_calls_are_left_out() -> None:
 
 @pytest.mark.parametrize("prefix", ["", "Once"])
 def test_text_so_far_becomes_reasoning(prefix: str) -> None:
-    answer = StreamedAnswer(prefix=prefix, text=prefix)
+    answer = StreamedAnswer(prefix=prefix)
     for content in ("hm", " so"):
         answer.add_chunk(Chunk.model_validate({"choices": [{"delta": {"content": content}}]}))
     moved = {"reasoning_so_far": {"index": 0, "text": "hm so"}}
     answer.add_chunk(Chunk.model_validate({"choices": [], "smolchat": moved}))
     answer.add_chunk(Chunk.model_validate({"choices": [{"delta": {"content": "Yes"}}]}))
     assert (answer.reasoning, answer.text) == ("hm so", prefix + "Yes")
+
+
+def test_steps_divide_an_answer_into_rounds() -> None:
+    answer = StreamedAnswer()
+    step = {"id": "c", "tool": "add", "arguments": {}, "state": "running"}
+    for chunk in (
+        {"choices": [{"delta": {"content": "Let me see."}}]},
+        {"smolchat": {"step": step}},
+        {"smolchat": {"step": step | {"state": "finished", "result": "3"}}},
+        {"smolchat": {"step": {"id": "d", "state": "no such state"}}},
+        {"choices": [{"delta": {"content": "It is 3."}}]},
+    ):
+        answer.add_chunk(Chunk.model_validate(chunk))
+    assert [each.text for each in answer.rounds] == ["Let me see.", "It is 3."]
+    assert [[step.result for step in each.steps] for each in answer.rounds] == [["3"], []]
 
 
 def test_continued_answer_starts_with_its_prefix(

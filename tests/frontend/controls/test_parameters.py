@@ -12,7 +12,7 @@ from controls.parameters import ALL, Parameter, escape_whitespace, summarize, to
 NOT_OFFERED = {
     "messages", "model", "stream", "stream_options", "max_completion_tokens", "n", "logprobs",
     "top_logprobs", "n_probs", "n_predict", "n_cmpl", "logit_bias", "response_format", "tools",
-    "tool_choice", "parallel_tool_calls", "smolchat",
+    "tool_choice", "parallel_tool_calls", "functions", "function_call", "smolchat",
 }  # fmt: skip
 
 

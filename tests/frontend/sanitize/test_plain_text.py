@@ -8,7 +8,7 @@ import re
 import pytest
 
 from sanitize.markdown_inline import EMPTY_DIRECTIVE
-from sanitize.plain_text import code_span, message_text, plain_text
+from sanitize.plain_text import code_span, message_text, plain_text, visible_text
 
 TEXTS = [
     "see http://evil.test/x, HTTPS://EVIL.TEST, www.evil.test, WWW.evil.test and a@evil.test",
@@ -77,3 +77,17 @@ def test_code_and_addresses_in_a_message_are_code(text: str, expected: str) -> N
 )
 def test_code_span_holds_any_text(text: str, expected: str) -> None:
     assert code_span(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\tb\nc\r\nd", "a\tb\nc\nd"),
+        ("a\u202eb\x00\x1b[0m", r"a\u202eb\u0000\u001b[0m"),
+        ("\U000e0041", r"\udb40\udc41"),
+        ("\ud800", r"\ud800"),
+        ("שלום 👩\u200d💻", "שלום 👩\u200d💻"),
+    ],
+)
+def test_characters_that_hide_or_reorder_others_are_shown(text: str, shown: str) -> None:
+    assert visible_text(text) == shown

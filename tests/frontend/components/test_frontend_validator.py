@@ -6,7 +6,7 @@ import threading
 import jsonschema_rs
 import pytest
 
-from structured.validator import SchemaValidator, json_pointer
+from components.schema_validator import SchemaValidator, json_pointer
 from tests.support.json_samples import INVALID_JSON, VALID_JSON
 
 DATED = SchemaValidator(
