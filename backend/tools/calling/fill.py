@@ -12,7 +12,8 @@ from backend.json_schema.pruning.mentions import Mentions
 from backend.json_schema.validator import build_validator
 from backend.json_values import as_dict
 from backend.tools.calling.function import FunctionSpec
-from backend.tools.calling.stated.find import Stated, find_stated
+from backend.tools.calling.stated.find import find_stated
+from backend.tools.calling.stated.match_texts import Stated
 from backend.tools.calling.words import stems
 
 MAX_DESCRIPTION_CHARACTERS = 300

@@ -2,35 +2,23 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
 from backend.json_values import as_dict
 from backend.tools.calling.stated.dates import ISO_FORMAT, date_format, find_dates
 from backend.tools.calling.stated.lists import StatedList, find_lists
+from backend.tools.calling.stated.match_texts import Stated, match_texts
 from backend.tools.calling.stated.numbers import match_numbers
 from backend.tools.calling.stated.parameter import Parameter, read_parameter
 from backend.tools.calling.stated.phrases import Phrase, find_phrases
 from backend.tools.calling.stated.several import Several, find_several
 from backend.tools.calling.stated.text import Text
-from backend.tools.calling.stated.texts import (
-    assign_phrases,
-    is_time,
-    may_be_quoted,
-    probabilities,
-    score_phrase,
-    wants_time,
-)
 from backend.tools.calling.stated.tokens import Token, read_tokens
 from backend.tools.calling.words import split_words, stem, stems
 
-MAX_CANDIDATES = 6
-MIN_CANDIDATE_SCORE = -1.5
-MAX_TEXT_PARAMETERS = 20
 MAX_PARAMETERS = 64  # the others are left to the model
-SURE_PROBABILITY = 0.3
-SURE_SCORE = 0.5
 _FORMULAS = frozenset(stems("expression formula function equation polynomial"))
 # Words in the name of a boolean that say nothing about what it switches on.
 _AUXILIARY = frozenset(
@@ -42,14 +30,6 @@ _NEGATIONS = frozenset(
 _NEXT_UNIT = re.compile(
     r"\b(?:next|coming|following|past|last)\s+(day|week|month|year|hour)\b", re.IGNORECASE
 )
-
-
-@dataclass
-class Stated:
-    """The values that are sure, and for other parameters the only values to choose from."""
-
-    values: dict[str, Any] = field(default_factory=dict)
-    candidates: dict[str, list[str]] = field(default_factory=dict)
 
 
 def find_stated(
@@ -92,7 +72,7 @@ class _Finder:
         self._text = text
         self._tokens = text.tokens
         self._parameters = parameters
-        self._words = {stem(word) for word in split_words(text.question)}
+        self._words = text.stems
         self._used = list(used)
         self._stated = Stated(dict(values))
 
@@ -114,11 +94,6 @@ class _Finder:
             for parameter in self._parameters
             if parameter.kind in kinds and parameter.name not in self._stated.values
         ]
-
-    def _is_asked_for(self, parameter: Parameter) -> bool:
-        if parameter.is_required or (parameter.name_stems and parameter.name_stems <= self._words):
-            return True
-        return wants_time(parameter) and any(is_time(token.text) for token in self._tokens)
 
     def _use(self, first: int, last: int) -> None:
         self._used.append(Phrase("", first, last))
@@ -160,7 +135,7 @@ class _Finder:
         for parameter in self._open("boolean"):
             words = parameter.name_stems - _AUXILIARY
             if words and words <= self._words:
-                place = next(i for i, token in enumerate(self._tokens) if token.stems & words)
+                place = next((i for i, token in enumerate(self._tokens) if token.stems & words), 0)
                 before = self._tokens[max(0, place - 3) : place]
                 is_negated = any(token.lower in _NEGATIONS for token in before)
                 self._stated.values[parameter.name] = not is_negated
@@ -171,7 +146,7 @@ class _Finder:
             each for each in find_lists(self._text) if not self._is_used(each.first, each.last)
         ]
         for is_numeric in (True, False):
-            wanted = list(filter(self._is_asked_for, self._open_lists(is_numeric=is_numeric)))
+            wanted = list(filter(self._text.asks_for, self._open_lists(is_numeric=is_numeric)))
             wanted.sort(key=lambda parameter: not parameter.is_required)
             fitting = [each for each in lists if each.is_numeric == is_numeric]
             if not wanted:
@@ -243,85 +218,25 @@ class _Finder:
             self._stated.values[wanted[0].name] = left
 
     def _find_texts(self) -> None:
-        """Give each text parameter the phrase that fits it best, the best fit first."""
         phrases = [
             phrase
             for phrase in find_phrases(self._text)
             if not self._is_used(phrase.first, phrase.last)
         ]
-        for parameter in self._open_lists(is_numeric=False):
-            if parameter.is_required:
-                self._keep_best(parameter, phrases, self._scores(parameter, phrases))
-        wanted = [
+        lists = [each for each in self._open_lists(is_numeric=False) if each.is_required]
+        texts = [
             parameter
             for parameter in self._open("string")
             if parameter.name not in self._stated.candidates
             and not date_format(parameter.description)
-            and (self._is_asked_for(parameter) or _names_example(parameter, phrases))
-        ][:MAX_TEXT_PARAMETERS]
-        if not phrases:
-            return
-        scores = [self._scores(parameter, phrases) for parameter in wanted]
-        chosen = assign_phrases(scores, phrases)
-        self._give_quoted(phrases, [phrases[column] for column in chosen.values()])
-        for row, parameter in enumerate(wanted):
-            others = [phrases[column] for other, column in chosen.items() if other != row]
-            free = [
-                index
-                for index, phrase in enumerate(phrases)
-                if not any(phrase.overlaps(other) for other in others)
-            ]
-            if free:
-                self._settle(parameter, [phrases[i] for i in free], [scores[row][i] for i in free])
-
-    def _scores(self, parameter: Parameter, phrases: Sequence[Phrase]) -> list[float]:
-        return [score_phrase(phrase, parameter, self._text) for phrase in phrases]
-
-    def _give_quoted(self, phrases: Sequence[Phrase], used: Sequence[Phrase]) -> None:
-        """Give a quoted text that is left to the only optional parameter that may be quoted."""
-        left = [
-            phrase
-            for phrase in phrases
-            if phrase.is_quoted and not any(phrase.overlaps(each) for each in used)
         ]
-        wanted = [each for each in self._open("string") if may_be_quoted(each)]
-        wanted = [each for each in wanted if not each.is_required and not each.choices]
-        if len(left) == len(wanted) == 1:
-            self._stated.values[wanted[0].name] = left[0].text
-
-    def _settle(
-        self, parameter: Parameter, phrases: Sequence[Phrase], scores: Sequence[float]
-    ) -> None:
-        """Take the best phrase if it is sure; else keep the best ones to choose from."""
-        order = sorted(range(len(phrases)), key=lambda index: -scores[index])
-        phrase, score = phrases[order[0]], scores[order[0]]
-        is_example = _names_example(parameter, [phrase])
-        is_sure = probabilities(scores)[order[0]] >= SURE_PROBABILITY and score >= SURE_SCORE
-        if is_sure if self._is_asked_for(parameter) else is_example:
-            self._stated.values[parameter.name] = phrase.text
-        else:
-            self._keep_best(parameter, phrases, scores)
-
-    def _keep_best(
-        self, parameter: Parameter, phrases: Sequence[Phrase], scores: Sequence[float]
-    ) -> None:
-        """Keep the best phrases for the model to choose from."""
-        order = sorted(range(len(phrases)), key=lambda index: -scores[index])
-        self._stated.candidates[parameter.name] = [
-            phrases[index].text
-            for index in order[:MAX_CANDIDATES]
-            if scores[index] >= MIN_CANDIDATE_SCORE
-        ]
+        if phrases:
+            match_texts(self._text, self._stated, phrases, texts, lists)
 
 
 def _within(parent: Parameter, parameter: Parameter) -> Parameter:
     """Return a parameter in an object, whose texts are about it as well."""
     return replace(parameter, description_stems=parameter.description_stems | parent.all_stems)
-
-
-def _names_example(parameter: Parameter, phrases: Sequence[Phrase]) -> bool:
-    """Return True if one of the values that a description lists is among phrases."""
-    return any(phrase.normalized in parameter.normalized_examples for phrase in phrases)
 
 
 def _wants_date(parameter: Parameter) -> bool:

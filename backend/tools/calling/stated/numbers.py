@@ -5,7 +5,7 @@ evidence counts than another.
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import permutations
+from itertools import pairwise, permutations
 
 from backend.tools.calling.stated.parameter import Parameter
 from backend.tools.calling.stated.tokens import Token
@@ -38,11 +38,13 @@ def match_numbers(
 ) -> dict[str, tuple[int, int | float]]:
     """Return the token and the value of each parameter that surely has one of the numbers."""
     indices = [index for index, token in enumerate(tokens) if token.kind == "number"][:MAX_NUMBERS]
-    required = [parameter for parameter in parameters if parameter.is_required]
-    matched = _match(tokens, required, indices, SURE_SCORE, order_weight=ORDER_WEIGHT)
+    matched = dict(_match_lists(tokens, parameters, indices))
+    required = [each for each in parameters if each.is_required and each.name not in matched]
     left = [index for index in indices if index not in matched.values()]
-    optional = [parameter for parameter in parameters if not parameter.is_required]
-    is_only = len(left) == len(optional) == 1 and len(matched) == len(required)
+    matched |= _match(tokens, required, left, SURE_SCORE, order_weight=ORDER_WEIGHT)
+    left = [index for index in indices if index not in matched.values()]
+    optional = [each for each in parameters if not each.is_required and each.name not in matched]
+    is_only = len(left) == len(optional) == 1 and all(each.name in matched for each in required)
     sure_score = SURE_OPTIONAL_SCORE
     if is_only:
         is_word = not tokens[left[0]].text[-1:].isdigit()
@@ -54,6 +56,33 @@ def match_numbers(
         name: (index, argument_value(tokens[index], by_name[name]))
         for name, index in matched.items()
     }
+
+
+def _match_lists(
+    tokens: Sequence[Token], parameters: Sequence[Parameter], indices: Sequence[int]
+) -> Iterator[tuple[str, int]]:
+    """Yield pairs for numbers that come in the order of names: "length and width of 5 and 3"."""
+    for first, last in pairwise(indices):
+        if not _are_joined(tokens, first, last):
+            continue
+        before = tokens[max(0, first - _MAX_BEFORE) : first]
+        named = dict.fromkeys(
+            parameter.name
+            for token in before
+            for parameter in parameters
+            if parameter.is_named_by(token.stems)
+        )
+        if len(named) == 2:
+            yield from zip(named, (first, last), strict=True)
+            return
+
+
+def _are_joined(tokens: Sequence[Token], first: int, last: int) -> bool:
+    """Return True if there is "and" between two numbers, and at most a unit beside it."""
+    between = tokens[first + 1 : last]
+    return any(token.lower == "and" for token in between) and all(
+        token.lower == "and" or unit_of(token.text) for token in between
+    )
 
 
 def argument_value(token: Token, parameter: Parameter) -> int | float:

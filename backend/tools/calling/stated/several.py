@@ -169,7 +169,8 @@ class _Finder:
             for each in self._parameters
             if each.kind == "string" and each.name not in taken and not each.choices
         ]
-        if any(each.takes_items(is_numeric=False) for each in self._parameters):
+        takers = [each for each in self._parameters if each.takes_items(is_numeric=False)]
+        if any(each.is_required for each in takers):
             return []
         places: dict[str, list[Phrase]] = {}
         for group in self._groups():
@@ -177,7 +178,7 @@ class _Finder:
             if not scores or max(scores) < SURE_TEXT_SCORE:
                 continue
             best = wanted[scores.index(max(scores))]
-            if len(group) <= self._sibling_count(best):
+            if len(group) <= self._sibling_count(best) or (len(group) > 1 and takers):
                 continue
             name = best.name
             known = places.get(name, [])

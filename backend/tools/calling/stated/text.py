@@ -2,8 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
+from backend.tools.calling.stated.parameter import Parameter
+from backend.tools.calling.stated.times import is_time, wants_time
 from backend.tools.calling.stated.tokens import Token
+from backend.tools.calling.words import split_words, stem
 
 
 @dataclass(frozen=True)
@@ -14,6 +18,18 @@ class Text:
     tokens: Sequence[Token]
     function_stems: frozenset[str]
 
+    @cached_property
+    def stems(self) -> frozenset[str]:
+        """The stems of its words, and its numbers."""
+        return frozenset(map(stem, split_words(self.question)))
+
     def between(self, first: int, last: int) -> str:
         """Return the text from one token to another."""
         return self.question[self.tokens[first].start : self.tokens[last].end]
+
+    def asks_for(self, parameter: Parameter) -> bool:
+        """Return True for a parameter that is required or named, and for a time if there is one."""
+        is_named = parameter.name_stems and parameter.name_stems <= self.stems
+        if parameter.is_required or is_named:
+            return True
+        return wants_time(parameter) and any(is_time(token.text) for token in self.tokens)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from backend.tools.calling.stated.parameter import Parameter
 from backend.tools.calling.stated.phrases import Phrase, is_boundary
 from backend.tools.calling.stated.text import Text
+from backend.tools.calling.stated.times import is_time, wants_time
 from backend.tools.calling.stated.tokens import Token
 from backend.tools.calling.words import stems
 
@@ -43,9 +44,7 @@ _TEXT = frozenset(
     )
 )
 _CODE = frozenset(stems("symbol code ticker currency abbreviation"))
-_CLOCK = frozenset(stems("time"))
 _ACRONYM = re.compile("[A-Z]{3,5}")
-_TIME = re.compile(r"\d{1,2}(?::\d{2}){0,2}\s?(?:am|pm)?", re.IGNORECASE)
 _LABEL = frozenset(stems("label name tag"))
 _IN = frozenset("in at near for to around within from".split())  # noqa: SIM905
 # Between a parameter's name and its value: "the game called 'Zelda'".
@@ -60,18 +59,9 @@ def score_phrase(phrase: Phrase, parameter: Parameter, text: Text) -> float:
     return _PhraseScorer(phrase, parameter, text).score()
 
 
-def is_time(text: str) -> bool:
-    """Return True for a time of day such as 14:30 or 3pm."""
-    return not text.isdigit() and _TIME.fullmatch(text) is not None
-
-
 def may_be_quoted(parameter: Parameter) -> bool:
     """Return True if people quote the values of a parameter, such as titles."""
     return bool(parameter.name_stems & (_TEXT | _LABEL))
-
-
-def wants_time(parameter: Parameter) -> bool:
-    return bool(parameter.name_stems & _CLOCK)
 
 
 def is_proper_name(phrase: Phrase, parts: Sequence[Token]) -> bool:
@@ -210,7 +200,7 @@ class _PhraseScorer:
             score += 2.0 * ("/" in self._phrase.text)
         if names & _CODE:
             score += 1.0 * (_ACRONYM.fullmatch(self._phrase.text) is not None)
-        if names & _CLOCK and is_time(self._phrase.text):
+        if wants_time(self._parameter) and is_time(self._phrase.text):
             score += 2.0
         if "id" in names or "identif" in stems_of_all:
             score += 1.0 * any(char.isdigit() for char in self._phrase.text)
