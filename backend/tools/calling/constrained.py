@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from backend.json_schema.errors import SchemaError
+from backend.json_schema.errors import SchemaCrashError, SchemaError, SchemaTimeoutError
 from backend.json_schema.json_in_text import json_candidates
 from backend.json_schema.validator import SchemaValidator, ValidationIssue, ValidationResult
 from backend.json_values import as_dict
@@ -131,12 +131,19 @@ class _Filler:
     async def add_calls(self, function: FunctionSpec, question: str) -> None:
         """Add the calls of a function that a question asks for, or a problem for each."""
         try:
-            requests = await self._prepare(function, question, 0)
+            requests = await self._prepare_first(function, question)
             for request in requests[:MAX_CALLS]:
                 await self._add_call(function, question, request)
         except SchemaError as error:
             problem = f"its parameters cannot be used: {error.message}"
             self._result.problems.append(f"No call of {function.name}: {problem}")
+
+    async def _prepare_first(self, function: FunctionSpec, question: str) -> list[ArgumentsRequest]:
+        """Prepare the first attempt, or the next one, which is quicker, if that takes too long."""
+        try:
+            return await self._prepare(function, question, 0)
+        except (SchemaCrashError, SchemaTimeoutError):
+            return await self._prepare(function, question, 1)
 
     async def _prepare(
         self, function: FunctionSpec, question: str, attempt: int

@@ -42,7 +42,7 @@ def match_texts(
     """
     matcher = _Matcher(text, stated, phrases)
     for parameter in lists:
-        matcher.keep_best(parameter)
+        matcher.keep_best(parameter, matcher.rank(parameter))
     wanted = [
         parameter
         for parameter in parameters
@@ -73,10 +73,12 @@ class _Matcher:
         for row, parameter in enumerate(parameters):
             others = [phrases[column] for other, column in chosen.items() if other != row]
             free = [
-                phrase for phrase in phrases if not any(phrase.overlaps(other) for other in others)
+                (phrase, score)
+                for phrase, score in zip(phrases, scores[row], strict=True)
+                if not any(phrase.overlaps(other) for other in others)
             ]
             if free:
-                self._settle(parameter, free)
+                self._settle(parameter, _best_first(free))
 
     def give_quoted(self, parameters: Sequence[Parameter]) -> None:
         """Give a quoted text that is left to the only parameter that may be quoted."""
@@ -89,16 +91,18 @@ class _Matcher:
         if len(left) == len(wanted) == 1:
             self._stated.values[wanted[0].name] = left[0].text
 
-    def keep_best(self, parameter: Parameter, phrases: Sequence[Phrase] | None = None) -> None:
+    def rank(self, parameter: Parameter) -> list[tuple[Phrase, float]]:
+        scores = self._scores(parameter, self._phrases)
+        return _best_first(list(zip(self._phrases, scores, strict=True)))
+
+    def keep_best(self, parameter: Parameter, ranked: Sequence[tuple[Phrase, float]]) -> None:
         """Keep the best phrases for the model to choose from."""
-        ranked = self._rank(parameter, self._phrases if phrases is None else phrases)
         self._stated.candidates[parameter.name] = [
             phrase.text for phrase, score in ranked[:MAX_CANDIDATES] if score >= MIN_CANDIDATE_SCORE
         ]
 
-    def _settle(self, parameter: Parameter, phrases: Sequence[Phrase]) -> None:
+    def _settle(self, parameter: Parameter, ranked: Sequence[tuple[Phrase, float]]) -> None:
         """Take the best phrase if it is sure; else keep the best ones to choose from."""
-        ranked = self._rank(parameter, phrases)
         phrase, score = ranked[0]
         is_sure = score >= SURE_SCORE and (
             probabilities([each for _, each in ranked])[0] >= SURE_PROBABILITY
@@ -107,11 +111,11 @@ class _Matcher:
         if is_sure if is_asked_for else self.is_example(parameter, [phrase]):
             self._stated.values[parameter.name] = phrase.text
         else:
-            self.keep_best(parameter, phrases)
-
-    def _rank(self, parameter: Parameter, phrases: Sequence[Phrase]) -> list[tuple[Phrase, float]]:
-        scores = self._scores(parameter, phrases)
-        return sorted(zip(phrases, scores, strict=True), key=lambda pair: -pair[1])
+            self.keep_best(parameter, ranked)
 
     def _scores(self, parameter: Parameter, phrases: Sequence[Phrase]) -> list[float]:
         return [score_phrase(phrase, parameter, self._text) for phrase in phrases]
+
+
+def _best_first(scored: Sequence[tuple[Phrase, float]]) -> list[tuple[Phrase, float]]:
+    return sorted(scored, key=lambda each: -each[1])

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backend.json_schema.errors import SchemaTimeoutError
 from backend.json_schema.validator import SchemaValidator
-from backend.tools.calling.constrained import CallResult, call_functions
+from backend.tools.calling.constrained import CallResult, RunInWorker, call_functions
 from backend.tools.calling.function import FunctionSpec
 
 WEATHER = FunctionSpec(
@@ -39,6 +40,7 @@ async def call(
     *texts: str,
     choice: str = "auto",
     is_parallel: bool = True,
+    run: RunInWorker = run_here,
 ) -> CallResult:
     """Call functions with a model that writes these texts, and the last one again and again."""
     queue = list(texts)
@@ -53,7 +55,7 @@ async def call(
         choice=choice,
         is_parallel=is_parallel,
         generate=generate,
-        run_in_worker=run_here,
+        run_in_worker=run,
     )
 
 
@@ -170,3 +172,17 @@ async def test_text_around_the_arguments_is_left_out() -> None:
     text = 'Sure!\n```json\n{"city": "Oslo"}\n```'
     result = await call(WEATHER_QUESTION, [WEATHER], text)
     assert [each.arguments for each in result.calls] == [{"city": "Oslo"}]
+
+
+@pytest.mark.anyio
+async def test_preparation_that_takes_too_long_is_tried_once_more_without_the_search() -> None:
+    attempts: list[int] = []
+
+    async def run_slowly(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        attempts.append(args[2])
+        if args[2] == 0:
+            raise SchemaTimeoutError("too slow")
+        return function(*args, **kwargs)
+
+    result = await call(WEATHER_QUESTION, [WEATHER], '{"city": "Oslo"}', run=run_slowly)
+    assert (attempts, len(result.calls), result.attempts) == ([0, 1], 1, 1)
