@@ -9,6 +9,9 @@ op: Any = import_module("re._constants")
 parser: Any = import_module("re._parser")
 
 
+_NUMBERS = (0, 1.5, -3.25, 1e6, 0.001)
+
+
 def random_instance(schema: dict[str, Any], rng: random.Random) -> Any:
     """Return an output that the grammar of a narrowed schema allows; often one at its bounds."""
     if "enum" in schema:
@@ -73,7 +76,9 @@ _GENERATORS: dict[str, Callable[[dict[str, Any], random.Random], Any]] = {
     "object": _object,
     "array": _array,
     "integer": _integer,
-    "number": lambda _schema, rng: rng.choice([0, 1.5, -3.25, 1e6, 0.001]),
+    "number": lambda schema, rng: rng.choice(
+        [number for number in _NUMBERS if number >= schema.get("minimum", number)]
+    ),
     "string": _string,
     "boolean": lambda _schema, rng: rng.random() < 0.5,
     "null": lambda _schema, _rng: None,

@@ -21,7 +21,7 @@ _STRING_CHARACTER = (
     r'[^"\\\x00-\x1F\x7F-\x9F\u2028\u2029] | "\\" (["\\/bfnrt] | "u" '
     r"([0-9a-cefA-CEF] [0-9a-fA-F]{3} | [dD] [0-7] [0-9a-fA-F]{2}))"  # not half of a pair
 )
-_NUMBER = '"-"? ("0" | [1-9] [0-9]{0,14}) ("." [0-9]{1,15})? ([eE] [-+]? ("0" | [1-9] [0-9]?))?'
+_UNSIGNED = '("0" | [1-9] [0-9]{0,14}) ("." [0-9]{1,15})? ([eE] [-+]? ("0" | [1-9] [0-9]?))?'
 _COUNT = re.compile(r"\{(?:\d+,)?(\d+)\}")
 _KINDS_WITH_LITERALS = ("enum", "members")  # with names and values of the schema
 _ESCAPED = re.compile(r"[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -42,6 +42,12 @@ def write_grammar(schema: Schema) -> str | None:
         return None
 
 
+def _number(schema: Schema) -> str:
+    """Return the expression of a decimal number, which is not negative if its minimum is 0."""
+    sign = "" if "minimum" in schema else '"-"? '
+    return sign + _UNSIGNED
+
+
 class _GrammarWriter:
     """Writes each rule once, however many schemas it stands for."""
 
@@ -54,7 +60,7 @@ class _GrammarWriter:
             "array": self._array,
             "string": self._string,
             "integer": lambda schema: self._rule("integer", _any_of(_integers(schema))),
-            "number": lambda _schema: self._rule("number", _NUMBER),
+            "number": lambda schema: self._rule("number", _number(schema)),
             "boolean": lambda _schema: self._rule("boolean", '"true" | "false"'),
             "null": lambda _schema: '"null"',
         }

@@ -127,7 +127,22 @@ class _BudgetSearch:
             builder = NarrowSchemaBuilder(self._normalized, budget, is_loose=self._is_loose)
             schema, max_characters = builder.build(self._normalized.root)
             unenforced = builder.unenforced()
-            if unenforced and self._normalized.is_superset_of(self._normalized.root, schema):
+            sent = _without_minimums(schema)
+            if unenforced and self._normalized.is_superset_of(self._normalized.root, sent):
                 unenforced = ()
             self._results[index] = NarrowedSchema(schema, unenforced, max_characters)
         return self._results[index]
+
+
+def _without_minimums(schema: Any) -> Any:
+    """Return a narrowed schema without the minimums of decimals, which not every grammar has."""
+    if isinstance(schema, list):
+        return [_without_minimums(item) for item in schema]
+    if not isinstance(schema, dict) or "enum" in schema:
+        return schema
+    is_number = schema.get("type") == "number"
+    return {
+        name: _without_minimums(value)
+        for name, value in schema.items()
+        if not (is_number and name == "minimum")
+    }

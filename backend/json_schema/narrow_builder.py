@@ -198,10 +198,12 @@ class NarrowSchemaBuilder:
         is_open = numbers.is_unbounded or (self._is_loose and not numbers.is_integral)
         if numbers.is_integral or (integers and not (is_open and self._budget.has_decimals)):
             return _with_size(integers)
-        built: SizedSchema = {"type": "number"}, NUMBER_LENGTH
+        number = {"type": "number"}
         for keyword in schema.keys() & set(_BOUNDS):
-            self._mark_unenforced(schema, keyword, built, path)
-        return built
+            self._mark_unenforced(schema, keyword, (number, NUMBER_LENGTH), path)
+        # Our own grammar enforces it, but not the one that llama.cpp makes of a schema.
+        minimum = {"minimum": 0} if numbers.is_from_zero else {}
+        return number | minimum, NUMBER_LENGTH
 
     def _string(self, schema: Schema, path: PropertyPath) -> SizedSchema:
         result = narrow_string(schema, self._budget.string_length)

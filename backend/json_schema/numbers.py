@@ -44,6 +44,11 @@ class NumberRange:
         # Not `% 1`: its result may have more digits than decimals are calculated with.
         return self.step is not None and self.step == self.step.to_integral_value()
 
+    @property
+    def is_from_zero(self) -> bool:
+        """Return True if 0 is the lowest number in the range."""
+        return self.low == 0 and self.is_low_inclusive
+
     def integer_schema(self) -> Schema | None:
         """Return a schema of integers in the range, or None if it has none that can be enforced.
 

@@ -135,6 +135,21 @@ def test_integers_are_exactly_those_in_the_range(one: int, other: int, data: st.
     assert not is_accepted(grammar, f"0{high}")
 
 
+@pytest.mark.parametrize("minimum", [0, None])
+def test_decimals_are_negative_unless_their_minimum_is_zero(minimum: int | None) -> None:
+    bounds = {} if minimum is None else {"minimum": minimum}
+    narrowed = narrow({"type": "number"} | bounds, characters=400)
+    grammar = write_grammar(narrowed.schema)
+    assert grammar is not None
+    assert [is_accepted(grammar, text) for text in ("0", "2.75", "1e3", "-2.75")] == [
+        True,
+        True,
+        True,
+        minimum is None,
+    ]
+    assert narrowed.unenforced == (() if minimum is None else (("", "minimum"),))
+
+
 @given(st.integers(-120, 120), st.integers(0, 130))
 def test_integers_of_a_small_range_are_complete(low: int, count: int) -> None:
     grammar = grammar_of({"type": "integer", "minimum": low, "maximum": low + count})
