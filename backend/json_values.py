@@ -43,3 +43,9 @@ def content_text(content: object) -> str:
     if isinstance(content, list):
         return "".join(as_str(part.get("text")) for part in as_dict_list(content))
     return as_str(content)
+
+
+def user_text(messages: list[dict[str, Any]]) -> str:
+    """Return what the user wrote in the messages of a chat, the latest first."""
+    texts = [content_text(m.get("content")) for m in reversed(messages) if m.get("role") == "user"]
+    return "\n".join(texts)

@@ -8,6 +8,7 @@ from backend.errors import SchemaRejectedError, SchemaWorkerUnavailableError, To
 from backend.json_schema.errors import SchemaError
 from backend.json_schema.prepare import prepare_passthrough
 from backend.json_schema.worker import WorkerBusyError, WorkerPool, WorkerUnavailableError
+from backend.json_values import user_text
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -34,8 +35,11 @@ async def check_request_schemas(
         raise SchemaRejectedError(
             _RAW_GRAMMAR, code="schema_unsupported", param="grammar", pointer=""
         )
+    prompt = user_text(body.get("messages", []))
     for param, holder, name in _request_schemas(body):
-        holder[name] = await run_in_schema_worker(workers, param, prepare_passthrough, holder[name])
+        holder[name] = await run_in_schema_worker(
+            workers, param, prepare_passthrough, holder[name], prompt
+        )
 
 
 async def run_in_schema_worker(

@@ -207,12 +207,13 @@ def _has_valid(candidates: list[_Candidate]) -> bool:
     return any(not candidate.invalid for candidate in candidates)
 
 
-def prepare_passthrough(schema: Any) -> Any:
+def prepare_passthrough(schema: Any, prompt: str = "") -> Any:
     """Check a schema as `prepare` does, and return it for a model server: as it is, if possible.
 
-    Otherwise an equivalent one in plain forms, or one that is narrowed as little as possible. What
-    `prepare` also rejects is only too large for a whole answer within `max_tokens`, or for
-    narrowing, and neither is needed here.
+    Otherwise an equivalent one in plain forms, or one that is narrowed as little as possible; of
+    one that is too large, what the prompt mentions is kept first. What `prepare` also rejects is
+    only too large for a whole answer within `max_tokens`, or for narrowing, and neither is needed
+    here.
 
     Raises:
         SchemaError: The schema is rejected.
@@ -220,7 +221,7 @@ def prepare_passthrough(schema: Any) -> Any:
     try:
         check_schema(schema)
     except (SchemaTooLargeError, SchemaUnsupportedError) as error:
-        return _prune_for_grammar(schema, error)
+        return _prune_for_grammar(schema, prompt, error)
     if isinstance(schema, bool):
         schema = {} if schema else {"not": {}}
     try:
@@ -233,7 +234,7 @@ def prepare_passthrough(schema: Any) -> Any:
     return plain
 
 
-def _prune_for_grammar(schema: Any, error: SchemaError) -> Any:
+def _prune_for_grammar(schema: Any, prompt: str, error: SchemaError) -> Any:
     """Return as much of a schema over the limits as a model server takes.
 
     Raises:
@@ -242,7 +243,7 @@ def _prune_for_grammar(schema: Any, error: SchemaError) -> Any:
     check_original(schema)
     for characters in PRUNED_CHARACTERS:
         with suppress(SchemaTooLargeError, SchemaUnsupportedError):
-            return _Preparation(schema, characters, level=0).best("", is_in_hurry=False).schema
+            return _Preparation(schema, characters, level=0).best(prompt, is_in_hurry=False).schema
     raise error
 
 

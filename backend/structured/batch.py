@@ -19,13 +19,14 @@ from backend.errors import (
     ModelServerUnreachableError,
     SmolChatError,
 )
+from backend.json_values import user_text
 from backend.model_server.answers.sse import DONE
 from backend.model_server.constraint_probe import Constraint
 from backend.protocol import ExtensionOptions, StructuredExtensionOptions
 from backend.state import AppState
 from backend.structured.generator import GenerationSpec, StructuredGenerator
 from backend.structured.protocol import StructuredRequest, StructuredResponse, Unenforced, Usage
-from backend.structured.target_schema import TargetSchema, prompt_text
+from backend.structured.target_schema import TargetSchema
 
 MAX_PARALLEL = 4  # answers of one request that are generated at once
 EVENT_QUEUE_SIZE = 4  # while so many events wait for the reader, nothing more is generated
@@ -52,7 +53,7 @@ class StructuredBatch:
             request,
             state.schema_workers,
             max_tokens=self._max_tokens,
-            prompt=prompt_text(fields["messages"]) if uses_mentions else "",
+            prompt=user_text(fields["messages"]) if uses_mentions else "",
         )
         self._state = state
         self._constraint: Constraint | None = None

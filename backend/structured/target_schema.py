@@ -74,17 +74,6 @@ class TargetSchema:
         return result
 
 
-def prompt_text(messages: list[dict[str, Any]]) -> str:
-    """Return what the user wrote, the latest first."""
-    texts = []
-    for message in reversed(messages):
-        if message.get("role") == "user":
-            content = message.get("content")
-            parts = content if isinstance(content, list) else [{"text": content}]
-            texts += [part["text"] for part in parts if isinstance(part.get("text"), str)]
-    return "\n".join(texts)
-
-
 def _requested_schema(
     request: StructuredRequest,
 ) -> tuple[str, dict[str, Any] | bool, type[BaseModel] | None]:
