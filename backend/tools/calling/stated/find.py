@@ -16,7 +16,7 @@ from backend.tools.calling.stated.phrases import Phrase, find_phrases
 from backend.tools.calling.stated.several import Several, find_several
 from backend.tools.calling.stated.text import Text
 from backend.tools.calling.stated.tokens import Token, read_tokens
-from backend.tools.calling.words import split_words, stem, stems
+from backend.tools.calling.words import normalize, split_words, stem, stems
 
 MAX_PARAMETERS = 64  # the others are left to the model
 _FORMULAS = frozenset(stems("expression formula function equation polynomial"))
@@ -150,12 +150,16 @@ class _Finder:
             wanted.sort(key=lambda parameter: not parameter.is_required)
             fitting = [each for each in lists if each.is_numeric == is_numeric]
             if not wanted:
-                fitting = [each for each in fitting if self._are_names(each)]
                 wanted = self._open_lists(is_numeric=is_numeric)[:1]
+                fitting = [
+                    each
+                    for each in fitting
+                    if self._are_names(each) or _are_examples(each.items, wanted)
+                ]
             if len(fitting) != max(1, sum(parameter.is_required for parameter in wanted)):
                 continue
             for parameter, each in zip(wanted, fitting, strict=False):
-                self._stated.values[parameter.name] = each.items
+                self._stated.values[parameter.name] = _without_label(each.items, parameter)
                 self._use(each.first, each.last)
 
     def _open_lists(self, *, is_numeric: bool) -> list[Parameter]:
@@ -232,6 +236,21 @@ class _Finder:
         ]
         if phrases:
             match_texts(self._text, self._stated, phrases, texts, lists)
+
+
+def _are_examples(items: Sequence[Any], parameters: Sequence[Parameter]) -> bool:
+    """Return True if the description of the only parameter lists all items."""
+    return any(
+        all(normalize(str(item)) in parameter.normalized_examples for item in items)
+        for parameter in parameters
+    )
+
+
+def _without_label(items: list[Any], parameter: Parameter) -> list[Any]:
+    """Return items without the parameter's name before the first: "the columns name and age"."""
+    label, _, rest = items[0].partition(" ") if items and isinstance(items[0], str) else ("",) * 3
+    is_label = bool(rest) and parameter.is_named_by(frozenset(stems(label)))
+    return [rest, *items[1:]] if is_label else items
 
 
 def _within(parent: Parameter, parameter: Parameter) -> Parameter:

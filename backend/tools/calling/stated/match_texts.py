@@ -19,6 +19,7 @@ MIN_CANDIDATE_SCORE = -1.5
 MAX_TEXT_PARAMETERS = 20
 SURE_PROBABILITY = 0.3
 SURE_SCORE = 0.5
+ALONE_PROBABILITY = 0.7  # that makes up for a low score
 
 
 @dataclass
@@ -104,8 +105,9 @@ class _Matcher:
     def _settle(self, parameter: Parameter, ranked: Sequence[tuple[Phrase, float]]) -> None:
         """Take the best phrase if it is sure; else keep the best ones to choose from."""
         phrase, score = ranked[0]
-        is_sure = score >= SURE_SCORE and (
-            probabilities([each for _, each in ranked])[0] >= SURE_PROBABILITY
+        probability = probabilities([each for _, each in ranked])[0]
+        is_sure = (score >= SURE_SCORE and probability >= SURE_PROBABILITY) or (
+            score > 0 and probability >= ALONE_PROBABILITY
         )
         is_asked_for = self._text.asks_for(parameter)
         if is_sure if is_asked_for else self.is_example(parameter, [phrase]):

@@ -28,6 +28,7 @@ _MONEY = frozenset(
         "equity loan payment deposit value fee balance contribution"
     )
 )
+_COUNT = frozenset(stems("limit count number num max maximum top results"))
 _RATE = frozenset(stems("rate percent percentage discount interest ratio growth yield"))
 _TIME = frozenset(stems("year date century season"))
 _IN_UNITS = frozenset("-/\u00b2\u00b3^")
@@ -50,6 +51,8 @@ def match_numbers(
         is_word = not tokens[left[0]].text[-1:].isdigit()
         sure_score = SURE_WORD_SCORE if is_word else SURE_SCORE
         optional = [each for each in optional if not is_word or each.kind == "integer"]
+        if any(each.name_stems & _COUNT for each in optional):
+            sure_score = 0.0
     matched |= _match(tokens, optional, left, sure_score, order_weight=0)
     by_name = {parameter.name: parameter for parameter in parameters}
     return {

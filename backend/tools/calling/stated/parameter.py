@@ -8,7 +8,7 @@ from typing import Any
 
 from backend.json_values import as_dict, as_dict_list, as_str
 from backend.tools.calling.stated.units import units_in
-from backend.tools.calling.words import normalize, stems
+from backend.tools.calling.words import normalize, stem, stems
 
 MAX_DESCRIPTION_CHARACTERS = 500
 MAX_EXAMPLES = 20
@@ -19,6 +19,25 @@ _RESTRICTIONS = frozenset(
     "enum const format pattern allOf anyOf oneOf not $ref minLength maxLength multipleOf".split()  # noqa: SIM905
 )
 _FUNCTION_WORDS = frozenset("a an and at by for from in is of on or the to with".split())  # noqa: SIM905
+_SYNONYMS = {
+    stem(name): tuple(stems(words))
+    for name, words in {
+        "width": "wide",
+        "height": "high tall",
+        "length": "long",
+        "depth": "deep",
+        "weight": "weigh weighing heavy",
+        "mass": "weigh weighing heavy",
+        "age": "old aged",
+        "speed": "velocity fast",
+        "velocity": "speed",
+        "distance": "far away",
+        "price": "cost",
+        "cost": "price",
+        "people": "guests persons adults",
+        "guests": "people persons",
+    }.items()
+}
 _DEFAULT = re.compile(r"\bdefaults?\b.*", re.IGNORECASE | re.DOTALL)
 _QUOTED = re.compile(r"""(?<!\w)["'\u2018\u201c]([^"'\u2018-\u201d]{1,40})["'\u2019\u201d]""")
 _LISTED = re.compile(
@@ -40,6 +59,7 @@ class Parameter:
     item_kind: str  # of an array
     is_required: bool
     name_stems: frozenset[str]
+    synonyms: frozenset[str]  # of the name: "wide" of a width
     role_stems: frozenset[str]  # those of the name with "from", "to" and the like
     description_stems: frozenset[str]
     units: frozenset[str]
@@ -58,6 +78,8 @@ class Parameter:
 
     def is_named_by(self, word_stems: frozenset[str]) -> bool:
         """Return True if words are of the parameter's name: "user" is of "username"."""
+        if word_stems & self.synonyms:
+            return True
         return any(
             word == name or (len(word) >= MIN_PREFIX_LETTERS and name.startswith(word))
             for word in word_stems
@@ -81,6 +103,9 @@ def read_parameter(name: str, schema: Any, *, is_required: bool) -> Parameter:
         item_kind=_kind(as_dict(plain.get("items"))) if kind == "array" else "",
         is_required=is_required,
         name_stems=frozenset(stems(name.replace("_", " "))) - _FUNCTION_WORDS,
+        synonyms=frozenset(
+            word for each in stems(name.replace("_", " ")) for word in _SYNONYMS.get(each, ())
+        ),
         role_stems=frozenset(stems(name.replace("_", " "))),
         description_stems=frozenset(stems(specific)),
         units=units_in(specific) | units_in(name.replace("_", " ")),

@@ -137,7 +137,7 @@ class _Finder:
             for index, token in enumerate(self._tokens)
             if token.kind == "number" and token.text.strip("-+$")[:1].isdigit()
         ]
-        if not wanted or len(indices) <= sum(each.is_required for each in wanted):
+        if not wanted or len(indices) <= len(wanted):
             return []
         places: dict[str, list[int]] = {}
         for index in indices:

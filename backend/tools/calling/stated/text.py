@@ -23,6 +23,11 @@ class Text:
         """The stems of its words, and its numbers."""
         return frozenset(map(stem, split_words(self.question)))
 
+    @cached_property
+    def has_names(self) -> bool:
+        """True unless all is in small letters, as some people write."""
+        return any(token.is_name for token in self.tokens[1:])
+
     def between(self, first: int, last: int) -> str:
         """Return the text from one token to another."""
         return self.question[self.tokens[first].start : self.tokens[last].end]

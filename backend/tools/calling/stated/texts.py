@@ -46,6 +46,11 @@ _TEXT = frozenset(
 _CODE = frozenset(stems("symbol code ticker currency abbreviation"))
 _ACRONYM = re.compile("[A-Z]{3,5}")
 _LABEL = frozenset(stems("label name tag"))
+_ADDRESS = frozenset(stems("url uri path file filename directory folder"))
+_CALENDAR = frozenset(stems("day weekday month"))
+_CALENDAR_NAMES = frozenset(
+    "mon tue wed thu fri sat sun jan feb mar apr may jun jul aug sep oct nov dec".split()  # noqa: SIM905
+)
 _IN = frozenset("in at near for to around within from".split())  # noqa: SIM905
 # Between a parameter's name and its value: "the game called 'Zelda'".
 _FILLERS = frozenset("of is named called the a an as = : , being titled".split())  # noqa: SIM905
@@ -86,6 +91,8 @@ class _PhraseScorer:
         self._after = tokens[phrase.last + 1 : phrase.last + 3]
         self._next = self._after[0] if self._after else None
         self._is_name = is_proper_name(phrase, self._parts)
+        self._has_names = text.has_names
+        self._is_named = bool(parameter.name_stems & _NAMED)  # its values are names
 
     def score(self) -> float:
         return (
@@ -110,7 +117,8 @@ class _PhraseScorer:
         )
         score = -2.0 if self._next and self._next.kind == "quoted" else 0.0  # its label
         if near and parameter.is_named_by(near.stems) and not self._is_end_of_name(near):
-            score += 2.6 if self._is_name or near is not self._before[0] else 0.3
+            is_value = self._is_name or near is not self._before[0]
+            score += 2.6 if is_value else 0.3 if self._is_named else 1.2
         elif near and near.stems & parameter.description_stems:
             score += 0.7
         is_inside = self._is_name and self._next is not None and self._next.is_name
@@ -120,12 +128,14 @@ class _PhraseScorer:
 
     def _is_end_of_name(self, near: Token) -> bool:
         is_plain_name = self._is_name and self._parts[0].text.isalpha()
-        return near is self._before[0] and near.is_name and is_plain_name
+        between = self._before[: self._before.index(near)]
+        is_beside = all(token.lower in ("of", "the") for token in between)
+        return is_beside and near.is_name and is_plain_name
 
     def _score_words(self) -> float:
         """Score the words in the phrase: of the parameter's texts, and of the function's."""
         parameter = self._parameter
-        words = {part.stem for part in self._parts if part.stem}
+        words = {part.stem for part in self._parts if part.stem and part.lower not in _LINKS}
         count = max(1, len(words))
         score = self._score_own_name()
         described = words & (parameter.description_stems - parameter.name_stems)
@@ -139,9 +149,11 @@ class _PhraseScorer:
             return -2.0 * (self._parameter.is_named_by(self._parts[0].stems) and not self._is_name)
         if not any(part.is_name for part in self._parts):
             return 0.8 * self._parameter.is_named_by(self._parts[-1].stems)
-        is_plain = all(part.is_name and part.text.isalpha() for part in self._parts)
-        ends = self._parts[0].stems | self._parts[-1].stems
-        return 1.4 * (is_plain and self._parameter.is_named_by(ends))
+        words = [part for part in self._parts if part.lower not in _LINKS]
+        is_plain = all(part.is_name and part.text.isalpha() for part in words)
+        return 1.4 * (
+            is_plain and any(map(self._parameter.is_named_by, (part.stems for part in words)))
+        )
 
     def _score_shape(self) -> float:
         """Score quotes, and whether the phrase could have been longer."""
@@ -153,7 +165,9 @@ class _PhraseScorer:
             score -= 1.5
         if after and is_name and after.kind == "word" and not is_boundary(after):
             score -= 0.4
-        score -= 1.5 * _continues(left, is_name=is_name)
+        is_label = left is not None and self._parameter.is_named_by(left.stems)
+        score -= 1.5 * (_continues(left, is_name=is_name) and not (is_label and not self._is_named))
+        score -= 0.6 * (is_name and left is not None and left.text == "The")
         return score - 1.2 * (_continues(after, is_name=is_name) and not self._modifies())
 
     def _modifies(self) -> bool:
@@ -172,8 +186,8 @@ class _PhraseScorer:
             score += (0.8 if preposition in _IN else -0.4) - 1.0 * self._has_suffix()
         elif any(part.text == "," for part in self._parts):
             score -= 1.0
-        if names & _NAMED or "nam" in self._parameter.description_stems:
-            score += 1.2 if is_name else -1.2
+        if self._is_named or "nam" in self._parameter.description_stems:
+            score += 1.2 if is_name else -1.2 * self._has_names
         if names & _KIND:
             score += 1.1 * self._modifies() + (-0.7 if is_name else 0.7)
         if names & _FROM:
@@ -196,8 +210,10 @@ class _PhraseScorer:
             score += 0.8 if names & _TEXT else -0.5
         if stems_of_all & {"email", "mail"}:
             score += 2.0 * ("@" in self._phrase.text)
-        if names & {"url", "uri"}:
-            score += 2.0 * ("/" in self._phrase.text)
+        if names & _ADDRESS:
+            score += 2.0 * ("/" in self._phrase.text or "." in self._phrase.text)
+        if names & _CALENDAR:
+            score += 1.5 * (self._phrase.text.lower()[:3] in _CALENDAR_NAMES)
         if names & _CODE:
             score += 1.0 * (_ACRONYM.fullmatch(self._phrase.text) is not None)
         if wants_time(self._parameter) and is_time(self._phrase.text):
