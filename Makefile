@@ -54,7 +54,7 @@ COMPILE := $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --g
 lock: $(STAMPS)/dev ## Update the lock files
 	$(COMPILE) --extra run --group dev --output-file locks/dev.txt
 	$(COMPILE) --extra run --constraint locks/dev.txt --output-file locks/run.txt
-	$(COMPILE) --extra api --extra postgres --constraint locks/dev.txt --output-file locks/api.txt
+	$(COMPILE) --extra api --extra mcp --extra postgres --constraint locks/dev.txt --output-file locks/api.txt
 	$(COMPILE) --extra ui --constraint locks/dev.txt --output-file locks/ui.txt
 	$(COMPILE) --extra engine --constraint locks/dev.txt --output-file locks/engine.txt
 	$(COMPILE) --extra model --no-deps --output-file locks/model.txt
