@@ -8,6 +8,7 @@ SmolChatError                          500  internal_error
 │   ├── NothingToImportError           400  nothing_to_import
 │   ├── ConversationFullError          400  conversation_full
 │   ├── UnknownToolError               400  unknown_tool
+│   ├── InvalidResumeError             400  invalid_resume
 │   └── TooManyChoicesError            400  invalid_request
 ├── UnauthorizedError                  401  invalid_api_key
 ├── HostNotAllowedError                403  host_not_allowed
@@ -128,6 +129,12 @@ class UnknownToolError(InvalidRequestError):
     """The request names a tool that the API does not have."""
 
     code = "unknown_tool"
+
+
+class InvalidResumeError(InvalidRequestError):
+    """What a run resumes with does not fit what the thread waits for."""
+
+    code = "invalid_resume"
 
 
 class TooManyChoicesError(InvalidRequestError):

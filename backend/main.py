@@ -12,6 +12,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.routing import BaseRoute
 
 from backend import VERSION
+from backend.agui import routes as agui
 from backend.chat import routes as chat
 from backend.completions.metrics import Metrics
 from backend.completions.queue import RequestQueue
@@ -62,7 +63,8 @@ def create_app(settings: Settings) -> FastAPI:
     add_error_handlers(app)
     add_docs_page(app)
     # Included routers are handled by FastAPI itself, so the fast routes are added as they are.
-    app.router.routes[:0] = [*chat.router.routes, *structured.generation_router.routes]
+    fast_routers = (chat.router, agui.router, structured.generation_router)
+    app.router.routes[:0] = [route for router in fast_routers for route in router.routes]
     app.router.routes += _included_routes()
     # Outermost, so that every response has its request id and its line in the log.
     limits = {_IMPORT_PATH: settings.max_import_bytes}

@@ -222,7 +222,23 @@ class EditedArguments(BaseModel):
     arguments: dict[str, Any]
 
 
-class ChatExtensionOptions(ExtensionOptions):
+class ToolExtensionOptions(ExtensionOptions):
+    """SmolChat's extensions of a request in which the API may run its own tools."""
+
+    tools: Annotated[
+        Literal["all"] | Annotated[list[str], Field(max_length=128)] | None,
+        Field(
+            description="The tools of `GET /tools` that the model may use, and that the API runs; "
+            "each step is told as `smolchat.step`, and all are in `smolchat.steps` of a whole "
+            "response."
+        ),
+    ] = None
+    max_steps: Annotated[
+        int, Field(ge=1, le=50, description="How many times the model may call these tools.")
+    ] = 6
+
+
+class ChatExtensionOptions(ToolExtensionOptions):
     """SmolChat's extensions of a chat request: reasoning, tools, and where it is stored."""
 
     # `_parent_needs_conversation` as JSON Schema, for the OpenAPI description.
@@ -265,17 +281,6 @@ class ChatExtensionOptions(ExtensionOptions):
         ),
     ] = None
 
-    tools: Annotated[
-        Literal["all"] | Annotated[list[str], Field(max_length=128)] | None,
-        Field(
-            description="The tools of `GET /tools` that the model may use, and that the API runs; "
-            "each step is told as `smolchat.step`, and all are in `smolchat.steps` of a whole "
-            "response."
-        ),
-    ] = None
-    max_steps: Annotated[
-        int, Field(ge=1, le=50, description="How many times the model may call these tools.")
-    ] = 6
     approvals: Annotated[
         dict[str, Literal["allow", "deny"] | EditedArguments],
         Field(
@@ -292,24 +297,13 @@ class ChatExtensionOptions(ExtensionOptions):
         return self
 
 
-class CompletionRequest(_PassthroughModel):
-    """Messages to complete, with every sampling field of OpenAI and llama.cpp."""
+class CompletionParameters(_PassthroughModel):
+    """The model of a completion, and every sampling field of OpenAI and llama.cpp."""
 
-    messages: Annotated[
-        list[Message],
-        Field(min_length=1, fail_fast=True, description="The conversation so far, oldest first."),
-    ]
     model: Annotated[
         str | None,
         # What is learned about a model is kept by its id.
         Field(min_length=1, max_length=1000, description="The model's id; by default `MODEL_ID`."),
-    ] = None
-
-    stream: Annotated[
-        bool | None, Field(description="Stream the response as server-sent events.")
-    ] = None
-    stream_options: Annotated[
-        StreamOptions | None, Field(description="Options of a streamed response.")
     ] = None
     max_tokens: Annotated[
         TokenLimit | None,
@@ -332,11 +326,6 @@ class CompletionRequest(_PassthroughModel):
             le=MAX_COUNT,
             description="llama.cpp's name for `max_tokens`, which overrides it.",
         ),
-    ] = None
-    n: Annotated[int | None, Field(ge=1, le=128, description="Number of choices.")] = None
-    n_cmpl: Annotated[
-        int | None,
-        Field(ge=1, le=128, description="llama.cpp's name for `n`, which overrides it."),
     ] = None
     stop: Annotated[
         NonEmptyStr | Annotated[list[NonEmptyStr], Field(max_length=16)] | None,
@@ -458,6 +447,25 @@ class CompletionRequest(_PassthroughModel):
         ),
     ] = None
 
+
+class CompletionRequest(CompletionParameters):
+    """Messages to complete."""
+
+    messages: Annotated[
+        list[Message],
+        Field(min_length=1, fail_fast=True, description="The conversation so far, oldest first."),
+    ]
+    stream: Annotated[
+        bool | None, Field(description="Stream the response as server-sent events.")
+    ] = None
+    stream_options: Annotated[
+        StreamOptions | None, Field(description="Options of a streamed response.")
+    ] = None
+    n: Annotated[int | None, Field(ge=1, le=128, description="Number of choices.")] = None
+    n_cmpl: Annotated[
+        int | None,
+        Field(ge=1, le=128, description="llama.cpp's name for `n`, which overrides it."),
+    ] = None
     smolchat: Annotated[
         ExtensionOptions | None, Field(description="SmolChat's extensions of OpenAI's request.")
     ] = None

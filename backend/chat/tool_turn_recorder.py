@@ -85,6 +85,20 @@ class ToolTurnRecorder:
             self.ids["user_message"] = user_message
         self.ids["answer_message"] = answer_id
 
+    async def begin_after(self, last: str | None) -> None:
+        """Store an empty answer after the message `last`, and begin to write it."""
+        self._last_id = last
+        await self._begin_next()
+
+    @property
+    def answer_id(self) -> str:
+        """The id of the answer that is written, or that was the last one."""
+        return str(self.ids["answer_message"])
+
+    def result_id(self, call_id: str) -> str:
+        """Return the id of the message with the result of a call that is a step."""
+        return self._rows[call_id]
+
     async def resume(self, last: str | None, messages: list[dict[str, Any]]) -> None:
         """Continue after the stored message `last`; store the results that the client sends."""
         self._rows = await self._tool_messages.results_at_end(last)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, delete, func, insert, select, tuple_, update
+from sqlalchemy import RowMapping, Select, delete, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.conversations.batches import Batches
@@ -16,11 +16,16 @@ from backend.conversations.conversation import (
 )
 from backend.conversations.imports.stored_rows import stored_row
 from backend.conversations.reader import index_pages, open_conversation
-from backend.conversations.rows import get_conversation_row, get_message_row, is_visible
+from backend.conversations.rows import (
+    check_room,
+    count_messages,
+    get_conversation_row,
+    get_message_row,
+    is_visible,
+)
 from backend.database.database import Database
 from backend.database.tables import conversations, messages
 from backend.database.types import new_id, utc_now
-from backend.errors import ConversationFullError
 
 _MAX_DELETED = 500  # messages that are deleted in one transaction
 _SUMMARY_COLUMNS = [
@@ -100,7 +105,7 @@ class ConversationRepository:
         """
         async with self._database.read_transaction() as connection:
             await get_conversation_row(connection, conversation_id)
-            await self._check_room(connection, conversation_id, 0)
+            await check_room(connection, conversation_id, 0, self._max_messages)
         batches, ids = Batches(self._database), dict[str | None, str]()
         async with (
             open_conversation(self._database, conversation_id) as original,
@@ -147,7 +152,7 @@ class ConversationRepository:
         batches = Batches(self._database)
         async with self._database.write_transaction() as connection:
             await get_conversation_row(connection, conversation_id, for_update=True)
-            if await _count_messages(connection, conversation_id, _MAX_DELETED + 1) > _MAX_DELETED:
+            if await count_messages(connection, conversation_id, _MAX_DELETED + 1) > _MAX_DELETED:
                 batch = await batches.hide(connection, conversation_id)
             else:
                 of_it = messages.c.conversation == conversation_id
@@ -202,7 +207,7 @@ class ConversationRepository:
         """
         async with self._database.write_transaction() as connection:
             row = await get_conversation_row(connection, conversation_id, for_update=True)
-            await self._check_room(connection, conversation_id, 2)
+            await check_room(connection, conversation_id, 2, self._max_messages)
             parent = row["current"] if after_current else user_message.parent
             parent_row = parent and await get_message_row(connection, conversation_id, parent)
             if parent_row and _is_same_question(parent_row, user_message):
@@ -215,19 +220,6 @@ class ConversationRepository:
             changes["title"] = row["title"] or derive_title(user_message.content)
             await _update_row(connection, conversation_id, changes)
         return Turn(conversation_id, user_message_id, answer.id)
-
-    async def _check_room(
-        self, connection: AsyncConnection, conversation_id: str, added: int
-    ) -> None:
-        """Check that a conversation may have so many more messages."""
-        if self._max_messages is None:
-            return
-        allowed = self._max_messages - added
-        if await _count_messages(connection, conversation_id, allowed + 1) > allowed:
-            raise ConversationFullError(
-                f"A conversation may have {self._max_messages:,} messages "
-                "(SMOLCHAT_MAX_CONVERSATION_MESSAGES). Continue in a new one."
-            )
 
     async def update_answer(self, message_id: str, changes: dict[str, Any]) -> None:
         """Store the progress of an answer, or how it ended."""
@@ -298,10 +290,3 @@ def _descendants(message_id: str) -> Select[tuple[str]]:
 def _is_same_question(row: RowMapping, message: Message) -> bool:
     stored_content = message.content.replace("\0", "\N{REPLACEMENT CHARACTER}")  # see SafeText
     return (row["role"], row["content"], row["parts"]) == ("user", stored_content, message.parts)
-
-
-async def _count_messages(connection: AsyncConnection, conversation_id: str, limit: int) -> int:
-    """Return how many messages a conversation has, or `limit` if they are more."""
-    query = select(messages.c.number).where(messages.c.conversation == conversation_id)
-    counted = select(func.count()).select_from(query.limit(limit).subquery())
-    return int((await connection.execute(counted)).scalar_one())

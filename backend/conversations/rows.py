@@ -1,10 +1,10 @@
 """Rows of conversations and messages by their ids."""
 
-from sqlalchemy import ColumnElement, RowMapping, or_, select
+from sqlalchemy import ColumnElement, RowMapping, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.database.tables import conversations, messages, pending_batches
-from backend.errors import ConversationNotFoundError, MessageNotFoundError
+from backend.errors import ConversationFullError, ConversationNotFoundError, MessageNotFoundError
 
 
 def is_visible() -> ColumnElement[bool]:
@@ -46,3 +46,28 @@ async def get_message_row(
             "Message not found in this conversation; it may have been deleted."
         )
     return row
+
+
+async def check_room(
+    connection: AsyncConnection, conversation_id: str, added: int, max_messages: int | None
+) -> None:
+    """Check that a conversation may have so many more messages.
+
+    Raises:
+        ConversationFullError: It has too many.
+    """
+    if max_messages is None:
+        return
+    allowed = max_messages - added
+    if allowed < 0 or await count_messages(connection, conversation_id, allowed + 1) > allowed:
+        raise ConversationFullError(
+            f"A conversation may have {max_messages:,} messages "
+            "(SMOLCHAT_MAX_CONVERSATION_MESSAGES). Continue in a new one."
+        )
+
+
+async def count_messages(connection: AsyncConnection, conversation_id: str, limit: int) -> int:
+    """Return how many messages a conversation has, or `limit` if they are more."""
+    query = select(messages.c.number).where(messages.c.conversation == conversation_id)
+    counted = select(func.count()).select_from(query.limit(limit).subquery())
+    return int((await connection.execute(counted)).scalar_one())

@@ -70,10 +70,11 @@ class CancellableResponse:
         except SmolChatError as error:
             if not self._headers_sent:
                 raise
-            await self._send_with_timeout(send, error.sse_event(), more_body=False)
+            await self._send_with_timeout(send, self._error_event(error), more_body=False)
         except Exception:  # a bug: the client gets an error event, and the server logs it
             if self._headers_sent:
-                await self._send_with_timeout(send, internal_error().sse_event(), more_body=False)
+                event = self._error_event(internal_error())
+                await self._send_with_timeout(send, event, more_body=False)
             raise
 
     async def _send_body(self, send: Send) -> None:
@@ -85,6 +86,10 @@ class CancellableResponse:
 
     async def _is_client_reading(self, send: Send) -> bool:  # noqa: ARG002
         return True
+
+    def _error_event(self, error: SmolChatError) -> bytes:
+        """Return what ends an answer that fails after its first byte."""
+        return error.sse_event()
 
     async def _send_with_timeout(self, send: Send, body: bytes, *, more_body: bool) -> bool:
         """Send bytes that are not part of the answer; return False if the client did not read."""

@@ -32,6 +32,7 @@ from backend.tools.steps import (
     TurnEvent,
     TurnFinished,
 )
+from backend.tools.strategy import find_strategy
 from backend.tools.tool import ToolResult
 
 _REPEATED = "The model made the same call twice in a row, so it was not run again."
@@ -58,7 +59,7 @@ class ToolTurn:
     def __init__(
         self, asking: Asking, messages: Messages, offer: Offer, options: TurnOptions
     ) -> None:
-        self._asking = asking
+        self.asking = asking
         self._messages = with_denials(messages, offer)
         asking.call_ids |= {call.id for message in messages for call in calls_of(message)}
         self._offer = offer
@@ -67,22 +68,41 @@ class ToolTurn:
         self._made: set[tuple[str, str]] = set()  # names and arguments of the latest calls
         self.steps: dict[str, Step] = {}
 
+    def open_calls(self) -> list[ToolCall]:
+        """Return the calls of ours at the end of the messages that have no result yet."""
+        return open_calls(self._messages, self._offer)
+
+    def add_results(self, results: Mapping[str, str]) -> None:
+        """Add results of open calls, by their ids: so these are not run again."""
+        for call in self.open_calls():
+            if call.id in results:
+                self._messages.append(result_message(call, results[call.id]))
+
+    def parameters_of(self, call: ToolCall) -> dict[str, Any]:
+        """Return the schema of the arguments of a call of ours."""
+        tool = self._offer.own.get(call.name)
+        return {"type": "object"} if tool is None else tool.parameters
+
     async def stream(self) -> AsyncGenerator[TurnEvent]:
         """Yield what happens until the model has answered, or waits for the client.
 
         Raises:
             SmolChatError: The model server failed.
         """
+        if self._offer.functions or any(
+            m["role"] == "tool" or m.get("tool_calls") for m in self._messages
+        ):
+            self.asking.strategy = await find_strategy(self.asking.body["model"], self.asking.state)
         if is_continued(self._messages):
-            async with aclosing(self._decide(open_calls(self._messages, self._offer))) as events:
+            async with aclosing(self._decide(self.open_calls())) as events:
                 async for event in events:
                     yield event
         for number in range(self._options.max_steps + 1):
             if number == self._options.max_steps:
                 self._end_calls(_OUT_OF_STEPS)
-            answer = ModelAnswer(self._asking, self._messages, self._offer)
-            slot = self._asking.state.queue.enqueue(
-                exclusive=self._asking.options.deterministic, has_begun=number > 0
+            answer = ModelAnswer(self.asking, self._messages, self._offer)
+            slot = self.asking.state.queue.enqueue(
+                exclusive=self.asking.options.deterministic, has_begun=number > 0
             )
             try:
                 async with aclosing(answer.stream(slot)) as deltas:
@@ -194,7 +214,7 @@ class ToolTurn:
             id=call.id,
             tool=call.name,
             arguments=parse_json(call.arguments),
-            strategy=self._asking.strategy,
+            strategy=self.asking.strategy,
             state=state,
             **fields,
         )
@@ -225,5 +245,5 @@ class ToolTurn:
     def _end_calls(self, reason: str) -> None:
         """Offer the model no more tools, so that it answers."""
         if self._offer.functions:
-            self._asking.problems.append(reason)
+            self.asking.problems.append(reason)
         self._offer = replace(self._offer, choice="none", named=None)

@@ -1,0 +1,1 @@
+"""The chat as AG-UI events: https://docs.ag-ui.com."""

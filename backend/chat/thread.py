@@ -1,0 +1,197 @@
+"""Turns in threads: conversations whose client names them, and their messages, itself.
+
+Agent protocols chat in this way. What they need to know of a turn's events is named here.
+"""
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+
+from backend.chat.tool_chat import prepare_turn
+from backend.chat.tool_receipt import turn_receipt, turn_usage
+from backend.chat.tool_turn_recorder import ToolTurnRecorder
+from backend.completions.upstream_request import build_upstream_request
+from backend.conversations.conversation import Message
+from backend.conversations.threads import StoredResult, StoredThread, ThreadRepository
+from backend.conversations.tool_messages import ToolMessages
+from backend.errors import InvalidRequestError, InvalidResumeError
+from backend.json_values import content_text
+from backend.protocol import ChatCompletionRequest, ChatExtensionOptions
+from backend.state import AppState
+from backend.tools.open_calls import DENIED, is_continued
+from backend.tools.registry import ToolRegistry
+from backend.tools.steps import (
+    AnswerBegun,
+    CallsMade,
+    Delta,
+    Step,
+    StepChanged,
+    ToolCall,
+    TurnEvent,
+    TurnFinished,
+)
+from backend.tools.turn import ToolTurn
+
+__all__ = [
+    "AnswerBegun",
+    "CallsMade",
+    "Delta",
+    "Step",
+    "StepChanged",
+    "StoredResult",
+    "ThreadRequest",
+    "ThreadTurn",
+    "Threads",
+    "ThreadsDep",
+    "ToolCall",
+    "TurnEvent",
+    "TurnFinished",
+]
+
+_NO_QUESTION = (
+    "The messages must end with one of the user, or with calls of tools or their results."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThreadRequest:
+    """A chat request with the ids of its thread and of each of its messages."""
+
+    thread_id: str
+    message_ids: Sequence[str]
+    chat: ChatCompletionRequest
+    system_prompt: str | None = None  # of a conversation that does not exist yet
+
+
+@dataclass(frozen=True)
+class ThreadTurn:
+    """A turn that has been stored as far as it is known: its events, and the ids in them."""
+
+    _turn: ToolTurn
+    _recorder: ToolTurnRecorder
+    # Of calls whose results the client does not have: denied since, or lost on the way to it.
+    results: Mapping[str, StoredResult] = field(default_factory=dict)
+
+    def stream(self) -> AsyncGenerator[TurnEvent]:
+        """Yield the events of the turn; each is stored before it is yielded."""
+        return self._recorder.stream(self._turn.stream())
+
+    @property
+    def model(self) -> str:
+        return str(self._turn.asking.body["model"])
+
+    @property
+    def answer_id(self) -> str:
+        """The id of the message that the model writes at present."""
+        return self._recorder.answer_id
+
+    def result_id(self, call_id: str) -> str:
+        return self._recorder.result_id(call_id)
+
+    def awaits_approval(self, call: ToolCall) -> bool:
+        step = self._turn.steps.get(call.id)
+        return step is not None and step.state == "awaiting_approval"
+
+    def parameters_of(self, call: ToolCall) -> dict[str, Any]:
+        return self._turn.parameters_of(call)
+
+    def receipt(self) -> dict[str, Any]:
+        return turn_receipt(self._turn.asking)
+
+    def usage(self) -> dict[str, int] | None:
+        return turn_usage(self._turn.asking)
+
+
+@dataclass(frozen=True)
+class Threads:
+    """Starts the turns of threads."""
+
+    _state: AppState
+    _registry: ToolRegistry
+
+    async def start_turn(self, request: ThreadRequest) -> ThreadTurn:
+        """Store what is new in a thread, and an empty answer, before the model is asked.
+
+        Raises:
+            InvalidResumeError: A decision is about no call that awaits one.
+            SmolChatError: The request cannot be answered.
+        """
+        state, options = self._state, request.chat.smolchat or ChatExtensionOptions()
+        body = build_upstream_request(request.chat, state.settings)
+        sent = _stored_messages(body["messages"], request.message_ids)
+        turn = await prepare_turn(body, options, state=state, registry=self._registry)
+        repository = ThreadRepository(
+            state.database, request.thread_id, state.settings.max_conversation_messages
+        )
+        thread = await repository.find(sent)
+        _check_decisions(options, turn, thread, sent)
+        tool_messages = ToolMessages(state.database, request.thread_id)
+        await _deny_if_passed_over(tool_messages, thread, sent)
+        answered = {message.tool_call_id for message in sent}
+        results = {call: each for call, each in thread.results.items() if call not in answered}
+        turn.add_results({call: result.text for call, result in results.items()})
+        await repository.append(thread, sent, system_prompt=request.system_prompt)
+        recorder = ToolTurnRecorder(turn.asking, tool_messages, state)
+        if is_continued(body["messages"]):
+            await recorder.resume(thread.last_id, body["messages"])
+        else:
+            await recorder.begin_after(thread.last_id)
+        return ThreadTurn(turn, recorder, results)
+
+
+async def _threads(request: Request) -> Threads:
+    return Threads(request.app.state.core, request.app.state.tools)
+
+
+ThreadsDep = Annotated[Threads, Depends(_threads)]
+
+
+def _stored_messages(messages: list[dict[str, Any]], ids: Sequence[str]) -> list[Message]:
+    """Return the messages as they are stored: all but those of the system.
+
+    Raises:
+        InvalidRequestError: There is nothing to answer.
+    """
+    stored = [
+        Message.model_construct(
+            id=message_id,
+            role=message["role"],
+            content=content_text(message["content"]),
+            parts=message["content"] if isinstance(message["content"], list) else None,
+            tool_calls=message.get("tool_calls"),
+            tool_call_id=message.get("tool_call_id"),
+            state="finished" if message["role"] == "assistant" else None,
+        )
+        for message_id, message in zip(ids, messages, strict=True)
+        if message["role"] != "system"
+    ]
+    if not stored or (stored[-1].role == "assistant" and not stored[-1].tool_calls):
+        raise InvalidRequestError(_NO_QUESTION, param="messages")
+    return stored
+
+
+def _check_decisions(
+    options: ChatExtensionOptions, turn: ToolTurn, thread: StoredThread, sent: Sequence[Message]
+) -> None:
+    open_ids = {call.id for call in turn.open_calls()}
+    decided_ids = {*thread.results, *(message.tool_call_id for message in sent)}
+    for call_id in options.approvals:
+        if call_id not in open_ids | decided_ids:
+            raise InvalidResumeError(
+                f"No call {call_id!r:.80} awaits approval. Send all messages, that with the call "
+                "last, and the same tools as before."
+            )
+
+
+async def _deny_if_passed_over(
+    tool_messages: ToolMessages, thread: StoredThread, sent: Sequence[Message]
+) -> None:
+    """Deny the calls that await approval if another message than a result follows them."""
+    is_passed_over = any(message.role != "tool" for message in sent[thread.known :])
+    if is_passed_over and thread.last_id is not None:
+        denied = await tool_messages.deny_awaiting(thread.last_id, DENIED)
+        thread.results |= {
+            call_id: StoredResult(message_id, DENIED) for call_id, message_id in denied.items()
+        }

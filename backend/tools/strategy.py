@@ -1,0 +1,31 @@
+"""Find out how a model calls tools."""
+
+from contextlib import aclosing
+from typing import Any
+
+from backend.completions.completion import Completion
+from backend.protocol import ExtensionOptions
+from backend.state import AppState
+from backend.tools.steps import Strategy
+
+
+async def find_strategy(model: str, state: AppState) -> Strategy:
+    """Return how a model calls tools: natively, unless it is known not to know any.
+
+    Raises:
+        ModelServerUnreachableError: Nothing responds at the configured URL.
+    """
+
+    async def complete(body: dict[str, Any]) -> bytes:
+        completion = Completion(
+            body=body,
+            options=ExtensionOptions(),
+            model_server=state.model_server,
+            queue=state.queue,
+            metrics=state.metrics,
+        )
+        async with aclosing(completion.stream()) as chunks:
+            return b"".join([chunk async for chunk in chunks])
+
+    knows_tools = await state.tool_support.knows_tools(model, complete)
+    return "constrained" if knows_tools is False else "native"
