@@ -11,6 +11,7 @@ from backend.json_schema.prompt import skeleton
 from backend.json_schema.pruning.mentions import Mentions
 from backend.json_schema.validator import build_validator
 from backend.json_values import as_dict
+from backend.model_server.answers.json_text import dump_json
 from backend.tools.calling.function import FunctionSpec
 from backend.tools.calling.stated.find import find_stated
 from backend.tools.calling.stated.match_texts import Stated
@@ -77,9 +78,10 @@ def build_messages(
         f"{description}\nForm: {request.form}\n"
         "Fill in this form with the values in the user's text. Answer with JSON only."
     )
+    known = f"\nKnown: {dump_json(request.stated).decode()}" if request.stated else ""
     return [
         {"role": "system", "content": instruction},
-        {"role": "user", "content": question},
+        {"role": "user", "content": question + known},
     ]
 
 

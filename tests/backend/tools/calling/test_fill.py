@@ -21,7 +21,7 @@ def test_model_is_asked_only_for_what_the_question_does_not_state() -> None:
     (system, user) = build_messages(save, "save it for day 5", request)
     assert "Save a note." in system["content"]
     assert '{"mood": "<mood>"}' in system["content"]
-    assert user == {"role": "user", "content": "save it for day 5"}
+    assert user == {"role": "user", "content": 'save it for day 5\nKnown: {"day":5}'}
 
 
 def test_optional_parameter_is_asked_for_only_where_the_question_mentions_it() -> None:
