@@ -233,13 +233,18 @@ class ConversationRepository:
         self._database.unwritten[message_id] = changes
 
     async def mark_interrupted(self) -> None:
-        """Mark the answers that were being generated when the last process stopped.
+        """Mark the answers and steps that were not over when the last process stopped.
 
-        If another process is still generating one, its next update sets the state back.
+        If another process is still at one, its next update sets the state back.
         """
-        query = update(messages).where(messages.c.state == "writing")
+        is_open = messages.c.state == "writing"
         async with self._database.write_transaction() as connection:
-            await connection.execute(query.values(state="interrupted"))
+            query = select(messages.c.id, messages.c.step).where(is_open, messages.c.role == "tool")
+            for row in (await connection.execute(query)).all():
+                step = (row.step or {}) | {"state": "interrupted"}
+                changed = update(messages).where(messages.c.id == row.id)
+                await connection.execute(changed.values(step=step))
+            await connection.execute(update(messages).where(is_open).values(state="interrupted"))
 
 
 async def _latest_child(

@@ -1,7 +1,9 @@
 """What is stored after the API is killed during a response: `kill -9` on a real process."""
 
+import json
 import signal
 import sqlite3
+import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -10,8 +12,10 @@ from typing import Any
 import httpx
 
 from backend.database.database import FILE_NAME
+from tests.support import mcp_program
 from tests.support.api_process import api_process
 from tests.support.fake_model_server import EVENTS, FakeModelServer, Reply, stream_reply
+from tests.support.tool_replies import call_reply
 from tests.support.waiting import wait_until
 
 
@@ -82,3 +86,30 @@ def test_sigterm_marks_the_response_as_interrupted(
     answer = "SELECT content, state FROM messages WHERE role = 'assistant'"
     assert database.execute(answer).fetchall() == [("Half", "interrupted")]
     database.close()
+
+
+def test_step_of_a_killed_api_is_interrupted(model_server: FakeModelServer, tmp_path: Path) -> None:
+    config = tmp_path / "mcp.json"
+    command = {"command": sys.executable, "args": [mcp_program.__file__]}
+    config.write_text(json.dumps({"mcpServers": {"program": command}}))
+    settings = {"SMOLCHAT_MCP_CONFIG": str(config), "SMOLCHAT_MCP_STDIO": "true"}
+    model_server.replies.append(call_reply(("program__wait", {})))
+    with api_process(model_server, tmp_path, settings=settings) as client:
+        path = f"/conversations/{client.post('/conversations', json={}).json()['id']}"
+        wait_until(lambda: "program__wait" in client.get("/tools").text)
+        client.patch("/tools/program__wait", json={"approval": "always"})
+        smolchat = {"conversation": path.rpartition("/")[2], "tools": ["program__wait"]}
+        body = {"messages": [{"role": "user", "content": "Wait."}], "smolchat": smolchat}
+        asking = threading.Thread(target=_post, args=[client.base_url, body])
+        asking.start()
+        wait_until(lambda: '"running"' in client.get(path).text)
+    asking.join()
+    with api_process(model_server, tmp_path) as client:
+        question, calls, step = client.get(path).json()["messages"]
+    assert [m["role"] for m in (question, calls, step)] == ["user", "assistant", "tool"]
+    assert (step["state"], step["step"]["state"]) == ("interrupted", "interrupted")
+
+
+def _post(url: httpx.URL, body: dict[str, Any]) -> None:
+    with suppress(httpx.TransportError), httpx.Client(base_url=url) as client:
+        client.post("/chat", json=body, timeout=30)

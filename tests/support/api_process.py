@@ -4,9 +4,10 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import httpx
 
@@ -46,6 +47,7 @@ def api_process(
     *,
     end: int = signal.SIGKILL,
     port: int | None = None,
+    settings: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[httpx.Client]:
     """Run the API with its data in `folder`; stop it with the signal `end`."""
     port = port or free_port()
@@ -53,7 +55,7 @@ def api_process(
     process = subprocess.Popen(
         [*UVICORN, "--port", str(port)],
         cwd=ROOT,
-        env=os.environ | environment,
+        env=os.environ | environment | dict(settings),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

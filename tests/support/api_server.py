@@ -4,7 +4,7 @@ import asyncio
 import gc
 import socket
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
@@ -14,6 +14,7 @@ import uvicorn
 from backend.http.limits import LimitedHttpProtocol
 from backend.main import create_app
 from backend.settings import Settings
+from backend.tools.tool import Tool
 from tests.support.fake_model_server import FakeModelServer
 from tests.support.requests import MODEL_ID
 
@@ -24,8 +25,9 @@ class _ApiServer(uvicorn.Server):
     """Uvicorn's server, started and stopped without its pauses of 0.1 s."""
 
     def __init__(self, settings: Settings) -> None:
+        self.app = create_app(settings)
         config = uvicorn.Config(
-            create_app(settings), http=LimitedHttpProtocol, log_level="warning", access_log=False
+            self.app, http=LimitedHttpProtocol, log_level="warning", access_log=False
         )
         super().__init__(config)
         self.ready = threading.Event()
@@ -64,9 +66,24 @@ class _ApiServer(uvicorn.Server):
             await asyncio.sleep(0.005)
 
 
+class _Tools:
+    """A source of tools, which are always the same."""
+
+    def __init__(self, tools: Sequence[Tool]) -> None:
+        self._tools = tools
+
+    def tools(self) -> Sequence[Tool]:
+        return self._tools
+
+
 @contextmanager
-def running_api(settings: Settings, *, port: int = 0, host: str = "127.0.0.1") -> Iterator[str]:
-    """Serve the API on `port`, or a free one, in its own thread; yield its URL."""
+def running_api(
+    settings: Settings, *, port: int = 0, host: str = "127.0.0.1", tools: Sequence[Tool] = ()
+) -> Iterator[str]:
+    """Serve the API, which has `tools` besides its own, in its own thread; yield its URL.
+
+    Its port is `port`, or a free one.
+    """
     family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     # With the protocol asyncio sets TCP_NODELAY.
     listener = socket.socket(family, kind, proto=socket.IPPROTO_TCP)
@@ -77,6 +94,8 @@ def running_api(settings: Settings, *, port: int = 0, host: str = "127.0.0.1") -
     thread = threading.Thread(target=server.run_until_stopped, args=[listener])
     thread.start()
     server.ready.wait()
+    if tools:
+        server.app.state.tools.add_source(_Tools(tools))
     try:
         name = f"[{host.replace('%', '%25')}]" if ":" in host else host
         yield f"http://{name}:{listener.getsockname()[1]}"

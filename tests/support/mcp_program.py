@@ -25,6 +25,8 @@ def call(name: str, arguments: dict[str, Any]) -> str:
     if name == "exit":
         print("its last words", file=sys.stderr, flush=True)
         os._exit(3)
+    if name == "wait":
+        time.sleep(60)
     if name == "huge":
         return "x" * int(arguments["size"])
     return "called"
@@ -35,7 +37,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         case "initialize":
             return {"result": INITIALIZED}
         case "tools/list":
-            names = ("environment", "start", "exit", "huge")
+            names = ("environment", "start", "exit", "huge", "wait")
             return {
                 "result": {"tools": [{"name": n, "inputSchema": {"type": "object"}} for n in names]}
             }
