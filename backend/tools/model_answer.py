@@ -116,6 +116,9 @@ class ModelAnswer:
         fields: dict[str, Any] = {"messages": messages}
         if with_tools and self._offer.functions:
             fields |= self._asking.tool_fields | self._offer.choice_fields()
+        if not with_tools and self._messages[-1]["role"] == "tool":
+            # To repeat a result needs no imagination.
+            fields["temperature"] = self._asking.body.get("temperature", 0)
         completion = self._asking.completion(fields, is_stream=True)
         if self._asking.separates_reasoning:
             completion.separator = ReasoningSeparator("")
