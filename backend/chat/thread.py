@@ -13,11 +13,14 @@ from backend.chat.tool_chat import prepare_turn
 from backend.chat.tool_receipt import turn_receipt, turn_usage
 from backend.chat.tool_turn_recorder import ToolTurnRecorder
 from backend.completions.upstream_request import build_upstream_request
-from backend.conversations.conversation import Message
-from backend.conversations.threads import StoredResult, StoredThread, ThreadRepository
+from backend.conversations.threads import (
+    SentMessage,
+    StoredResult,
+    StoredThread,
+    ThreadRepository,
+)
 from backend.conversations.tool_messages import ToolMessages
 from backend.errors import InvalidRequestError, InvalidResumeError
-from backend.json_values import content_text
 from backend.protocol import ChatCompletionRequest, ChatExtensionOptions
 from backend.state import AppState
 from backend.tools.open_calls import DENIED, is_continued
@@ -129,7 +132,7 @@ class Threads:
         _check_decisions(options, turn, thread, sent)
         tool_messages = ToolMessages(state.database, request.thread_id)
         await _deny_if_passed_over(tool_messages, thread, sent)
-        answered = {message.tool_call_id for message in sent}
+        answered = {message.call_id for message in sent}
         results = {call: each for call, each in thread.results.items() if call not in answered}
         turn.add_results({call: result.text for call, result in results.items()})
         await repository.append(thread, sent, system_prompt=request.system_prompt)
@@ -148,35 +151,28 @@ async def _threads(request: Request) -> Threads:
 ThreadsDep = Annotated[Threads, Depends(_threads)]
 
 
-def _stored_messages(messages: list[dict[str, Any]], ids: Sequence[str]) -> list[Message]:
-    """Return the messages as they are stored: all but those of the system.
+def _stored_messages(messages: list[dict[str, Any]], ids: Sequence[str]) -> list[SentMessage]:
+    """Return the messages that are stored: all but those of the system.
 
     Raises:
         InvalidRequestError: There is nothing to answer.
     """
-    stored = [
-        Message.model_construct(
-            id=message_id,
-            role=message["role"],
-            content=content_text(message["content"]),
-            parts=message["content"] if isinstance(message["content"], list) else None,
-            tool_calls=message.get("tool_calls"),
-            tool_call_id=message.get("tool_call_id"),
-            state="finished" if message["role"] == "assistant" else None,
-        )
+    sent = [
+        SentMessage(message_id, message)
         for message_id, message in zip(ids, messages, strict=True)
         if message["role"] != "system"
     ]
-    if not stored or (stored[-1].role == "assistant" and not stored[-1].tool_calls):
+    last = sent[-1].fields if sent else {"role": "assistant"}
+    if last["role"] == "assistant" and not last.get("tool_calls"):
         raise InvalidRequestError(_NO_QUESTION, param="messages")
-    return stored
+    return sent
 
 
 def _check_decisions(
-    options: ChatExtensionOptions, turn: ToolTurn, thread: StoredThread, sent: Sequence[Message]
+    options: ChatExtensionOptions, turn: ToolTurn, thread: StoredThread, sent: Sequence[SentMessage]
 ) -> None:
     open_ids = {call.id for call in turn.open_calls()}
-    decided_ids = {*thread.results, *(message.tool_call_id for message in sent)}
+    decided_ids = {*thread.results, *(message.call_id for message in sent)}
     for call_id in options.approvals:
         if call_id not in open_ids | decided_ids:
             raise InvalidResumeError(
@@ -186,10 +182,10 @@ def _check_decisions(
 
 
 async def _deny_if_passed_over(
-    tool_messages: ToolMessages, thread: StoredThread, sent: Sequence[Message]
+    tool_messages: ToolMessages, thread: StoredThread, sent: Sequence[SentMessage]
 ) -> None:
     """Deny the calls that await approval if another message than a result follows them."""
-    is_passed_over = any(message.role != "tool" for message in sent[thread.known :])
+    is_passed_over = not all(message.is_result for message in sent[thread.known :])
     if is_passed_over and thread.last_id is not None:
         denied = await tool_messages.deny_awaiting(thread.last_id, DENIED)
         thread.results |= {

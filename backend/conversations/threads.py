@@ -19,11 +19,42 @@ from backend.conversations.rows import check_room, get_conversation_row
 from backend.conversations.tool_messages import MAX_RESULTS, result_rows
 from backend.database.database import Database
 from backend.database.tables import conversations, messages
+from backend.database.types import new_id
+from backend.json_values import content_text
 
 _PAGE = 200  # messages that are looked up, or stored, in one transaction
 # What can be an id in the path of a URL, and is no `.` or `..`.
 _SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@~-]{0,199}")
 _FINAL_STATES = ("finished", "failed", "denied")
+
+
+class SentMessage(NamedTuple):
+    """A message as a client sends it: its id, and the message in OpenAI's form."""
+
+    id: str
+    fields: dict[str, Any]
+
+    @property
+    def is_result(self) -> bool:
+        return bool(self.fields["role"] == "tool")
+
+    @property
+    def call_id(self) -> str | None:
+        """The call whose result it is."""
+        call_id: str | None = self.fields.get("tool_call_id")
+        return call_id
+
+    def stored_fields(self) -> dict[str, Any]:
+        content, role = self.fields["content"], self.fields["role"]
+        message = Message(
+            role=role,
+            content=content_text(content),
+            parts=content if isinstance(content, list) else None,
+            tool_calls=self.fields.get("tool_calls"),
+            tool_call_id=self.call_id,
+            state="finished" if role == "assistant" else None,
+        )
+        return message.model_dump()
 
 
 class StoredResult(NamedTuple):
@@ -50,7 +81,7 @@ class ThreadRepository:
         self._id = thread_id
         self._max_messages = max_messages
 
-    async def find(self, sent: Sequence[Message]) -> StoredThread:
+    async def find(self, sent: Sequence[SentMessage]) -> StoredThread:
         """Return what is stored of the messages that a client sends, by their ids."""
         thread = StoredThread()
         async with self._database.read_transaction() as connection:
@@ -65,7 +96,7 @@ class ThreadRepository:
         return thread
 
     async def append(
-        self, thread: StoredThread, sent: Sequence[Message], *, system_prompt: str | None = None
+        self, thread: StoredThread, sent: Sequence[SentMessage], *, system_prompt: str | None = None
     ) -> None:
         """Store the new messages among those that are sent, and the conversation if it is new.
 
@@ -73,9 +104,9 @@ class ThreadRepository:
             ConversationNotFoundError: The conversation is being deleted.
             ConversationFullError: It has as many messages as a conversation may have.
         """
-        new: dict[str, Message] = {}
+        new: dict[str, SentMessage] = {}
         for message in sent[thread.known :]:
-            if message.tool_call_id not in thread.results:
+            if message.call_id not in thread.results:
                 new.setdefault(message.id, message)
         if not thread.known:
             await self._create(system_prompt)
@@ -94,40 +125,38 @@ class ThreadRepository:
             row = added.model_dump(exclude={"messages"})
             await connection.execute(query.on_conflict_do_nothing(), row)
 
-    async def _append_page(self, thread: StoredThread, page: Sequence[Message]) -> None:
+    async def _append_page(self, thread: StoredThread, page: Sequence[SentMessage]) -> None:
         async with self._database.write_transaction() as connection:
             conversation = await get_conversation_row(connection, self._id, for_update=True)
-            query = select(messages.c.id).where(messages.c.id.in_([m.id for m in page]))
+            ids = [each for message in page for each in self._possible_ids(message)]
+            query = select(messages.c.id).where(messages.c.id.in_(ids))
             taken = set((await connection.execute(query)).scalars())
             rows = list[dict[str, Any]]()
             for message in page:
-                own_id = message.id
-                if own_id in taken or not _SAFE_ID.fullmatch(own_id):
-                    own_id = self._derived_id(own_id)
-                ids = {"id": own_id, "conversation": self._id, "parent": thread.last_id}
-                rows.append(message.model_dump() | ids)
-                thread.last_id = own_id
+                free = (each for each in self._possible_ids(message) if each not in taken)
+                added = {"id": next(free, new_id()), "parent": thread.last_id}
+                rows.append(message.stored_fields() | added | {"conversation": self._id})
+                thread.last_id = added["id"]
             await connection.execute(insert(messages), rows)
-            changes = {"current": thread.last_id, "updated_at": page[-1].created_at}
-            questions = [message.content for message in page if message.role == "user"]
-            changes["title"] = conversation["title"] or derive_title("\n".join(questions[:1]))
+            changes = {"current": thread.last_id, "updated_at": rows[-1]["created_at"]}
+            question = next((row["content"] for row in rows if row["role"] == "user"), "")
+            changes["title"] = conversation["title"] or derive_title(question)
             changed = update(conversations).where(conversations.c.id == self._id)
             await connection.execute(changed.values(changes))
 
     async def _known_ids(
-        self, connection: AsyncConnection, page: Sequence[Message]
+        self, connection: AsyncConnection, page: Sequence[SentMessage]
     ) -> dict[int, str]:
         """Return the stored ids of those messages that are known, by their positions."""
-        candidates = [(message.id, self._derived_id(message.id)) for message in page]
-        ids = {each for pair in candidates for each in pair}
+        ids = {each for message in page for each in self._possible_ids(message)}
         query = select(messages.c.id).where(
             messages.c.conversation == self._id, messages.c.id.in_(ids)
         )
         stored = set((await connection.execute(query)).scalars())
         return {
             position: each
-            for position, pair in enumerate(candidates)
-            for each in pair
+            for position, message in enumerate(page)
+            for each in self._possible_ids(message)
             if each in stored
         }
 
@@ -145,6 +174,8 @@ class ThreadRepository:
             if (row["step"] or {}).get("state") in _FINAL_STATES:
                 thread.results[row["tool_call_id"]] = StoredResult(row["id"], row["content"])
 
-    def _derived_id(self, message_id: str) -> str:
-        """Return the id of a message whose own one is not usable: always the same."""
-        return hashlib.sha256(f"{self._id}\n{message_id}".encode(errors="replace")).hexdigest()[:32]
+    def _possible_ids(self, message: SentMessage) -> list[str]:
+        """Return the id of a message, if it can be one, and always the same other one."""
+        text = f"{self._id}\n{message.id}".encode(errors="replace")
+        derived = hashlib.sha256(text).hexdigest()[:32]
+        return [message.id, derived] if _SAFE_ID.fullmatch(message.id) else [derived]

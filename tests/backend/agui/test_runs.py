@@ -138,6 +138,25 @@ def test_parts_of_a_message_reach_the_model(
     ]
 
 
+def test_progress_is_told_on_request(client: httpx.Client, model_server: FakeModelServer) -> None:
+    model_server.replies += [ANSWER, ANSWER]
+    options = {"smolchat": {"progress": True, "receipt": False}}
+    told = of_type(run(client, run_input(forwardedProps=options)), "CUSTOM")
+    assert {event["name"] for event in told} == {"smolchat.progress"}
+    assert told[-1]["value"] == {"phase": "writing"}
+
+
+def test_text_that_turns_out_to_be_reasoning_is_told(
+    client: httpx.Client, model_server: FakeModelServer
+) -> None:
+    model_server.replies.append(stream_reply(["Twelve sevens.", "</think>", "84"]))
+    told = of_type(run(client, run_input()), "CUSTOM")[0]
+    assert told["name"] == "smolchat.reasoning_so_far"
+    assert told["value"]["text"] == "Twelve sevens."
+    answer = client.get("/conversations/thread-1").json()["messages"][-1]
+    assert (answer["reasoning"], answer["content"]) == ("Twelve sevens.", "84")
+
+
 # Tools.
 
 
