@@ -7,6 +7,7 @@ from urllib.parse import quote
 from pydantic import BaseModel, Field
 
 from backend.conversations.conversation import Conversation, ConversationFields, Message
+from backend.conversations.exported_steps import ExportedStep, StepReader
 from backend.json_values import as_dict, as_str
 
 MEDIA_TYPES = {
@@ -34,6 +35,9 @@ class Export(BaseModel):
 class MarkdownExport:
     """Renders a conversation as Markdown; message texts are not escaped."""
 
+    def __init__(self) -> None:
+        self._steps = StepReader()
+
     def start(self, conversation: ConversationFields) -> str:
         blocks = [f"# {_single_line(conversation.title or 'Conversation')}"]
         if conversation.system_prompt:
@@ -41,7 +45,11 @@ class MarkdownExport:
         return "\n\n".join(blocks)
 
     def message(self, message: Message) -> str:
-        blocks = ["", f"## {_single_line(speaker_name(message))}"]
+        step, is_continued = self._steps.read(message)
+        if step:
+            return "\n\n".join(["", *_step_blocks(step)])
+        blocks = [""]
+        blocks += [] if is_continued else [f"## {_single_line(speaker_name(message))}"]
         if message.reasoning:
             blocks.append(re.sub(r"(?m)^", "> ", f"*Reasoning*\n\n{message.reasoning}"))
         blocks += [_tool_call(call) for call in message.tool_calls or []]
@@ -60,12 +68,30 @@ def content_disposition(name: str, file_format: str) -> str:
 
 
 def _tool_call(call: dict[str, object]) -> str:
-    """Render a tool call as code, in a fence that its arguments do not end."""
     function = as_dict(call.get("function"))
-    arguments = as_str(function.get("arguments"))
-    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", arguments)), default=0))
     name = _single_line(as_str(function.get("name"))) or "unknown"
-    return f"*Tool call: {name}*\n\n{fence}json\n{arguments}\n{fence}"
+    return f"*Tool call: {_escaped(name)}*\n\n{_code(as_str(function.get('arguments')), 'json')}"
+
+
+def _step_blocks(step: ExportedStep) -> list[str]:
+    blocks = [f"*Edited arguments*\n\n{_code(step.edited_arguments, 'json')}"]
+    result = [_code(step.text)] if step.text else []
+    return [
+        *(blocks if step.edited_arguments else []),
+        f"*{_escaped(_single_line(step.label))}*",
+        *result,
+    ]
+
+
+def _code(text: str, language: str = "") -> str:
+    """Render a text as code, in a fence that it does not end."""
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{fence}{language}\n{text}\n{fence}"
+
+
+def _escaped(text: str) -> str:
+    """Return a name as Markdown that can be neither a link nor an image."""
+    return re.sub(r"[\\`*\[\]<>&!]", r"\\\g<0>", text)
 
 
 def _single_line(text: str) -> str:

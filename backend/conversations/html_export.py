@@ -5,10 +5,9 @@ import hashlib
 from datetime import datetime
 from html import escape
 
-from pydantic_core import from_json, to_json
-
 from backend.conversations.conversation import ConversationFields, Message
 from backend.conversations.export import message_notes, speaker_name
+from backend.conversations.exported_steps import ExportedStep, StepReader, pretty_json
 from backend.conversations.markdown import render_markdown, render_plain
 from backend.json_values import as_dict, as_str
 
@@ -41,6 +40,7 @@ header h1 { margin: 0; font-size: 2rem; }
 .meta, .note { color: var(--faint); font-size: .875rem; }
 .note { border-left: 3px solid var(--ember); padding-left: .75rem; }
 article { margin: 1.75rem 0; }
+article.step, article.step + article:not(:has(.speaker)) { margin-top: -1.25rem; }
 .speaker { font-size: .9375rem; margin: 0 0 .35rem; }
 .speaker time { color: var(--faint); font-weight: 400; }
 .user > .plain, .system > .plain, .tool > .plain {
@@ -96,6 +96,7 @@ class HtmlExport:
 
     def __init__(self) -> None:
         self._characters_left = MAX_MARKDOWN_CHARACTERS
+        self._steps = StepReader()
 
     def start(self, conversation: ConversationFields) -> str:
         title = escape(conversation.title or "Conversation")
@@ -121,8 +122,12 @@ class HtmlExport:
         return "</main>\n</body>\n</html>\n"
 
     def message(self, message: Message) -> str:
+        step, is_continued = self._steps.read(message)
+        if step:
+            return _article("step", _step(step))
         speaker = escape(speaker_name(message))
-        parts = [f'<h2 class="speaker">{speaker} {_time(message.created_at)}</h2>\n']
+        heading = f'<h2 class="speaker">{speaker} {_time(message.created_at)}</h2>\n'
+        parts = [] if is_continued else [heading]
         if message.reasoning:
             parts.append(_details("Reasoning", self._markdown(message.reasoning)))
         parts += [_tool_call(call) for call in message.tool_calls or []]
@@ -153,24 +158,29 @@ def _article(role: str, content: str) -> str:
     return f'<article class="{escape(role)}">\n{content}</article>\n'
 
 
-def _details(summary: str, content: str) -> str:
-    return f"<details>\n<summary>{escape(summary)}</summary>\n{content}</details>\n"
+def _details(summary: str, content: str, *, is_open: bool = False) -> str:
+    tag = "<details open>" if is_open else "<details>"
+    return f"{tag}\n<summary>{escape(summary)}</summary>\n{content}</details>\n"
 
 
 def _tool_call(call: dict[str, object]) -> str:
     function = as_dict(call.get("function"))
-    content = f"<pre>{escape(_pretty_json(as_str(function.get('arguments'))))}</pre>\n"
+    content = _code(as_str(function.get("arguments")))
     if "result" in call:
-        content += f"<p>Result</p>\n<pre>{escape(_pretty_json(as_str(call['result'])))}</pre>\n"
+        content += f"<p>Result</p>\n{_code(as_str(call['result']))}"
     return _details(f"Tool call: {as_str(function.get('name')) or 'unknown'}", content)
 
 
-def _pretty_json(text: str) -> str:
-    """Return JSON with line breaks, and other text as it is."""
-    try:
-        return to_json(from_json(text, allow_inf_nan=False), indent=2).decode()
-    except ValueError:
-        return text
+def _step(step: ExportedStep) -> str:
+    content = ""
+    if step.edited_arguments:
+        content += f"<p>Edited arguments</p>\n{_code(step.edited_arguments)}"
+    content += _code(step.text) if step.text else ""
+    return _details(step.label, content, is_open=step.is_failed)
+
+
+def _code(text: str) -> str:
+    return f'<pre dir="auto">{escape(pretty_json(text))}</pre>\n'
 
 
 def _time(moment: datetime) -> str:

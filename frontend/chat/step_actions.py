@@ -19,7 +19,7 @@ from components.schema_validator import SchemaValidator
 from components.service_status import api
 from controls.tool_switches import available_tools
 
-ALLOW_ONCE, ALWAYS, DENY, TRY_AGAIN = "Allow once", "Always allow this tool", "Deny", "Try again"
+ALLOW_ONCE, ALWAYS, DENY, TRY_AGAIN = "Allow once", "Always allow", "Deny", "Try again"
 DECISIONS_KEY = "chat_decisions"  # of steps whose answer has others that are not decided
 _MAX_PROBLEM_CHARACTERS = 300
 

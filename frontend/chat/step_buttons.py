@@ -52,7 +52,7 @@ def _render_approval(item: ThreadItem, step: Step) -> None:
 
 def _render_choice(item: ThreadItem, step: Step, *, is_valid: bool) -> None:
     message_id = item.message_of(step).id
-    with st.container(key=f"chat_approval_{message_id}", horizontal=True, gap="small"):
+    with st.container(key=f"chat_approval_{message_id}", horizontal=True, gap="xsmall"):
         st.button(
             step_actions.ALLOW_ONCE,
             key=f"chat_allow_{message_id}",

@@ -6,6 +6,7 @@ What a tool is named, was given and returned is shown as plain text only.
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
+import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 import strict_json
@@ -55,14 +56,11 @@ class StepView:
         container = self._slot.expander(
             step_label(step), expanded=is_expanded, icon=_ICONS[step.state], type="step"
         )
-        with container:
-            _render_details(step, container, has_editor=is_editable(step) and actions is not None)
+        with container.container(gap="xsmall"):
+            if actions is None or step.state != "awaiting_approval":  # else they can be edited
+                _render_details(step)
             if actions:
                 actions(step)
-
-
-def is_editable(step: Step) -> bool:
-    return step.state == "awaiting_approval"
 
 
 def step_label(step: Step) -> str:
@@ -89,24 +87,19 @@ def arguments_json(arguments: Any) -> str:
     return visible_text(strict_json.format_json({} if arguments is None else arguments))
 
 
-def _render_details(step: Step, container: DeltaGenerator, *, has_editor: bool) -> None:
-    if not has_editor:
-        _render_block(container, "Arguments", arguments_json(step.arguments), language="json")
+def _render_details(step: Step) -> None:
+    _render_block("Arguments", arguments_json(step.arguments), language="json")
     if step.error:
-        _render_block(container, "Error", visible_text(step.error))
+        _render_block("Error", visible_text(step.error))
     elif step.result and step.state != "denied":
-        _render_block(container, "Result", visible_text(step.result))
+        _render_block("Result", visible_text(step.result))
     if note := _STRATEGIES.get(step.strategy or ""):
-        container.caption(note)
+        st.caption(note)
 
 
-def _render_block(
-    container: DeltaGenerator, title: str, text: str, *, language: Literal["json"] | None = None
-) -> None:
-    container.caption(title)
+def _render_block(title: str, text: str, *, language: Literal["json"] | None = None) -> None:
+    st.caption(title)
     hidden = len(text) - MAX_CHARACTERS
     note = f"\n… {hidden:,} more characters; export the chat to see them" * (hidden > 0)
     is_short = len(text) < 1000  # a long one is not highlighted, which takes a browser long
-    container.code(
-        text[:MAX_CHARACTERS] + note, language=language if is_short else None, wrap_lines=True
-    )
+    st.code(text[:MAX_CHARACTERS] + note, language=language if is_short else None, wrap_lines=True)

@@ -21,7 +21,7 @@ MAX_TITLE_CHARACTERS, MAX_DESCRIPTION_CHARACTERS = 80, 600
 _NAMES_KEY = "parameter_tool_names"  # of all tools that a switch was on for, or could be
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _MAX_TOOLS = 128  # of a request
-_NOTES = {"ask": " :small[asks first]", "never": " :small[never runs]", "always": ""}
+_NOTES = {"ask": " · asks first", "never": " · never runs", "always": ""}
 
 state = st.session_state
 

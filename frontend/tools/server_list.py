@@ -10,7 +10,7 @@ from components.background_value import BackgroundValue
 from components.callouts import error_callout
 from components.service_status import CACHE_SECONDS, Color, api
 from controls.tool_switches import available_tools
-from sanitize.plain_text import message_text, visible_text
+from sanitize.plain_text import message_text, plain_text, visible_text
 
 NO_SERVERS = (
     "No MCP servers. Set `SMOLCHAT_MCP_CONFIG` in `.env` to a JSON file that lists them, and "
@@ -22,6 +22,7 @@ BADGES: dict[str, tuple[str, str, Color]] = {
     "connected": ("Connected", ":material/check_circle:", "green"),
     "failed": ("Not connected", ":material/error:", "red"),
 }
+_TRANSPORTS = {"http": "HTTP", "stdio": "Program on this computer"}
 MAX_CHARACTERS = 500
 _ERROR_KEY, _SHOWN_KEY, _SWITCH_PREFIX = "tools_error", "tools_servers_shown", "tools_server_on_"
 
@@ -65,14 +66,15 @@ def _render_server(number: int, server: ToolServer) -> None:
     text, icon, color = BADGES.get(server.state, BADGES["failed"])
     with st.container(border=True, key=f"tools_server_{number}", gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.text(_short(server.name), width="content")
+            st.markdown(f"**{plain_text(_short(server.name))}**", width="content")
             st.badge(text, icon=icon, color=color)
         with st.container(key=f"status_lines_tools_{number}", gap="xxsmall"):
             st.text(_short(server.address))
             count = server.tools or 0
-            st.text(f"{server.transport} · {count:,} {'tool' if count == 1 else 'tools'}")
-            if server.error:
-                st.text(_short(server.error))
+            transport = _TRANSPORTS.get(server.transport, server.transport)
+            st.text(f"{transport} · {count:,} {'tool' if count == 1 else 'tools'}")
+        if server.error:
+            st.caption(message_text(_short(server.error)))
         with st.container(horizontal=True, vertical_alignment="center"):
             _render_controls(number, server)
 

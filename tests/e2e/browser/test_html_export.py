@@ -51,7 +51,11 @@ def conversation(text: str, answer: str) -> Conversation:
         tool_calls=[{"id": text, "function": function, "result": text}],
         state="failed", error={"message": text},
     )  # fmt: skip
-    messages = [question, reply]
+    call = {"id": "c", "function": function}
+    calling = Message(role="assistant", parent=reply.id, tool_calls=[call])
+    step = {"tool": text, "state": "failed", "arguments": {text: text}}
+    result = Message(role="tool", parent=calling.id, content=text, tool_call_id="c", step=step)
+    messages = [question, reply, calling, result]
     return Conversation(title=text[:200], system_prompt=text, messages=messages)
 
 
@@ -86,7 +90,7 @@ def test_hostile_texts_load_and_run_nothing(browser: Browser, tmp_path: Path, te
         assert attempts == []
         assert "owned" not in page.title().split("document.title=")[0]
         assert "<img src=" in page.inner_text("main")
-        assert page.locator("article").count() == 3
+        assert page.locator("article").count() == 5
 
 
 def test_policy_stops_what_the_renderer_would_let_through(browser: Browser, tmp_path: Path) -> None:

@@ -95,12 +95,17 @@ def chat_url(stack: Stack) -> str:
     answer: dict[str, Any] = {"role": "assistant", "content": HOSTILE, "reasoning": HOSTILE}
     answer |= {"model": LINE, "parameters": {"stop": [LINE], LINE: LINE}, "receipt": receipt}
     answer |= {"state": "finished", "logprobs": [token], "parent": "1"}
+    call = {"id": LINE[:200], "type": "function", "function": {"name": LINE, "arguments": LINE}}
+    step = {"id": LINE[:200], "tool": LINE, "arguments": {LINE: HOSTILE}, "state": "failed"}
+    step |= {"error": HOSTILE, "strategy": LINE}
+    result = {"role": "tool", "content": HOSTILE, "tool_call_id": LINE[:200], "step": step}
     error = {"message": HOSTILE, "type": LINE, "code": LINE, "param": LINE}
     messages = [
         {"id": "1", "role": "user", "content": HOSTILE},
         answer | {"id": "2"},
-        answer | {"id": "3"},
-        {"id": "4", "role": "user", "content": HOSTILE, "parent": "3"},
+        answer | {"id": "3", "tool_calls": [call]},
+        result | {"id": "3t", "parent": "3"},
+        {"id": "4", "role": "user", "content": HOSTILE, "parent": "3t"},
         answer | {"id": "5", "parent": "4", "state": "failed", "error": error},
     ]
     chat = {"title": LINE, "system_prompt": HOSTILE, "model": LINE, "messages": messages}
@@ -128,8 +133,11 @@ def test_hostile_conversation_is_harmless(monitored: MonitoredPage) -> None:
     assert monitored.is_harmless(shows="![a](http", within="[class*=st-key-chat_user_]")
     assert monitored.is_harmless(shows="<iframe", within="[data-testid=stAlert]")
     assert monitored.is_harmless(shows="<img src=", within="[class*=st-key-chat_stats_]")
+    assert monitored.is_harmless(shows="<img src=", within="[data-testid=stChatMessage] summary")
+    assert monitored.is_harmless(shows="<iframe", within="[data-testid=stChatMessage] .stCode")
     for expander in page.locator("[data-testid=stChatMessage] summary").all():
-        expander.click()
+        if not expander.evaluate("summary => summary.parentElement.open"):
+            expander.click()
     page.wait_for_selector("[data-testid=stChatMessage] details[open]")
     assert monitored.is_harmless(shows="<iframe", within="details[open] [data-testid=stMarkdown]")
     assert monitored.is_harmless(shows=PRESET, within=".st-key-preset button")

@@ -7,6 +7,7 @@ import httpx
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from sanitize.plain_text import plain_text
 from tests.support.api_server import running_api, settings_for
 from tests.support.fake_model_server import FakeModelServer
 from tests.support.streamlit_app import open_page
@@ -38,7 +39,7 @@ def test_tool_that_never_runs_cannot_be_switched_on(
     httpx.patch(f"{api_url}/tools/calculator", json={"approval": "never"})
     page = open_page(api_url, monkeypatch)
     toggle = page.toggle(key="parameter_tool_calculator")
-    assert (toggle.disabled, toggle.label) == (True, "Calculator :small[never runs]")
+    assert (toggle.disabled, toggle.label) == (True, "Calculator · never runs")
 
 
 def test_servers_show_their_state_and_are_switched_off(
@@ -51,7 +52,7 @@ def test_servers_show_their_state_and_are_switched_off(
     with running_api(settings_for(model_server, mcp_config=str(config))) as api_url:
         page = open_page(api_url, monkeypatch, "tools")
         assert not page.exception
-        assert hostile in texts(page)
+        assert f"**{plain_text(hostile)}**" in [markdown.value for markdown in page.markdown]
         assert "http://127.0.0.1:9/mcp" in texts(page)
         page.toggle(key="tools_server_on_0").set_value(False).run()
         [server] = httpx.get(f"{api_url}/tools/servers").json()["data"]
