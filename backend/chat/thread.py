@@ -130,12 +130,14 @@ class Threads:
         )
         thread = await repository.find(sent)
         _check_decisions(options, turn, thread, sent)
-        tool_messages = ToolMessages(state.database, request.thread_id)
-        await _deny_if_passed_over(tool_messages, thread, sent)
         answered = {message.call_id for message in sent}
+        known_id = thread.last_id
+        await repository.append(thread, sent, system_prompt=request.system_prompt)
+        tool_messages = ToolMessages(state.database, request.thread_id)
+        if known_id and not all(message.is_result for message in sent[thread.known :]):
+            await _deny_awaiting(tool_messages, thread, known_id)
         results = {call: each for call, each in thread.results.items() if call not in answered}
         turn.add_results({call: result.text for call, result in results.items()})
-        await repository.append(thread, sent, system_prompt=request.system_prompt)
         recorder = ToolTurnRecorder(turn.asking, tool_messages, state)
         if is_continued(body["messages"]):
             await recorder.resume(thread.last_id, body["messages"])
@@ -181,13 +183,9 @@ def _check_decisions(
             )
 
 
-async def _deny_if_passed_over(
-    tool_messages: ToolMessages, thread: StoredThread, sent: Sequence[SentMessage]
-) -> None:
-    """Deny the calls that await approval if another message than a result follows them."""
-    is_passed_over = not all(message.is_result for message in sent[thread.known :])
-    if is_passed_over and thread.last_id is not None:
-        denied = await tool_messages.deny_awaiting(thread.last_id, DENIED)
-        thread.results |= {
-            call_id: StoredResult(message_id, DENIED) for call_id, message_id in denied.items()
-        }
+async def _deny_awaiting(tool_messages: ToolMessages, thread: StoredThread, last_id: str) -> None:
+    """Deny the calls that await approval at a message that something else follows now."""
+    denied = await tool_messages.deny_awaiting(last_id, DENIED)
+    thread.results |= {
+        call_id: StoredResult(message_id, DENIED) for call_id, message_id in denied.items()
+    }

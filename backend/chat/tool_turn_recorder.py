@@ -11,14 +11,15 @@ from backend.chat.turn_recorder import new_answer, store_question
 from backend.conversations.conversation import Message, MessageState
 from backend.conversations.repository import ConversationRepository
 from backend.conversations.tool_messages import ToolMessages
-from backend.errors import DatabaseUnavailableError
+from backend.errors import DatabaseUnavailableError, InvalidRequestError
 from backend.json_values import as_str, content_text
 from backend.model_server.answers.message_builder import MessageBuilder
 from backend.protocol import ChatCompletionRequest, ChatExtensionOptions
 from backend.state import AppState
 from backend.tools.model_answer import Asking
-from backend.tools.open_calls import DENIED, is_continued
+from backend.tools.open_calls import DENIED, calls_of, is_continued
 from backend.tools.steps import (
+    MAX_ID_CHARACTERS,
     AnswerBegun,
     CallsMade,
     Delta,
@@ -30,6 +31,9 @@ from backend.tools.steps import (
 )
 
 _ENDED = ("finished", "failed", "denied")
+_LONG_ID = (
+    f"The id of a tool call has more than {MAX_ID_CHARACTERS} characters, and cannot be stored."
+)
 
 
 async def start_tool_turn(
@@ -42,6 +46,7 @@ async def start_tool_turn(
     Raises:
         SmolChatError: They cannot be stored in this conversation.
     """
+    _check_call_ids(messages)
     options = request.smolchat or ChatExtensionOptions()
     conversation = options.conversation or ""
     repository = ConversationRepository(state.database, state.settings.max_conversation_messages)
@@ -58,6 +63,13 @@ async def start_tool_turn(
         turn, _ = await store_question(request, body, repository)
         recorder.begin(turn.answer_message_id, content="", user_message=turn.user_message_id)
     return recorder
+
+
+def _check_call_ids(messages: list[dict[str, Any]]) -> None:
+    for message in messages:
+        ids = [call.id for call in calls_of(message)] + [as_str(message.get("tool_call_id"))]
+        if max(map(len, ids)) > MAX_ID_CHARACTERS:
+            raise InvalidRequestError(_LONG_ID, param="messages")
 
 
 class ToolTurnRecorder:

@@ -22,7 +22,7 @@ from backend.state import AppState
 from backend.tools.arguments import ArgumentChecker
 from backend.tools.calling.constrained import call_functions
 from backend.tools.offer import Offer
-from backend.tools.steps import Delta, Strategy, ToolCall
+from backend.tools.steps import MAX_ID_CHARACTERS, Delta, Strategy, ToolCall
 from backend.tools.text_history import as_text
 
 MAX_ARGUMENT_TOKENS = 512  # of one call
@@ -212,7 +212,8 @@ class ModelAnswer:
         return bool(self.calls)
 
     def _add_call(self, name: str, arguments: Any, call_id: str = "") -> None:
-        if not call_id or call_id in self._asking.call_ids:  # some servers number them anew
+        # Some servers number them anew.
+        if not 0 < len(call_id) <= MAX_ID_CHARACTERS or call_id in self._asking.call_ids:
             call_id = f"call_{uuid.uuid4().hex[:24]}"
         self._asking.call_ids.add(call_id)
         self.calls.append(ToolCall(call_id, name, json.dumps(arguments, ensure_ascii=False)))

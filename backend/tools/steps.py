@@ -9,6 +9,9 @@ Strategy = Literal["native", "constrained"]
 StepState = Literal["running", "awaiting_approval", "finished", "failed", "denied", "interrupted"]
 
 
+MAX_ID_CHARACTERS = 200  # of a call, which is stored
+
+
 class Step(BaseModel):
     """One call of a tool that the API runs; what is not known yet is left out."""
 
