@@ -26,6 +26,7 @@ from backend.tools.steps import MAX_ID_CHARACTERS, Delta, Strategy, ToolCall
 from backend.tools.text_history import as_text
 
 MAX_ARGUMENT_TOKENS = 512  # of one call
+MAX_CALLS = 32  # of one answer
 _CALL_FIELDS = ("tool_calls", "function_call")
 # What a client sets for the text of its answer.
 _TEXT_FIELDS = {
@@ -122,7 +123,7 @@ class ModelAnswer:
         completion = self._asking.completion(fields, is_stream=True)
         if self._asking.separates_reasoning:
             completion.separator = ReasoningSeparator("")
-        held = MessageBuilder()
+        held = MessageBuilder(limits=self._asking.state.model_server.limits)
         completion.on_event = self._observer(held)
         async with aclosing(completion.stream(slot)) as chunks:
             async for chunk in chunks:
@@ -146,18 +147,22 @@ class ModelAnswer:
     async def _check_native(self, calls: list[dict[str, Any]], slot: QueueSlot) -> None:
         """Keep the calls whose arguments fit; make another try at the others under a schema."""
         functions = self._offer.functions
-        for call in calls:
+        if len(calls) > MAX_CALLS:
+            self._asking.problems.append(
+                f"The model made {len(calls)} calls; {MAX_CALLS} are used."
+            )
+        for call in calls[:MAX_CALLS]:
             function = as_dict(call.get("function"))
             name, text = as_str(function.get("name")), as_str(function.get("arguments"))
             if name not in functions and self._offer.own:  # the result tells the model so
-                self._add_call(name, parse_json(text), as_str(call.get("id")))
+                self._add_call(name, parse_json(text), "native", as_str(call.get("id")))
                 continue
             if name not in functions:
                 self._asking.problems.append(f"The model called {name!r:.80}, which is no tool.")
                 continue
             result = await self._asking.checker.validate(functions[name], text)
             if not result.errors:
-                self._add_call(name, result.parsed, as_str(call.get("id")))
+                self._add_call(name, result.parsed, "native", as_str(call.get("id")))
                 continue
             self._asking.problems.append(
                 f"The model's own call of {name} does not fit its schema "
@@ -197,7 +202,7 @@ class ModelAnswer:
         asking.attempts += result.attempts
         asking.problems += result.problems
         for call in result.calls:
-            self._add_call(call.name, call.arguments)
+            self._add_call(call.name, call.arguments, "constrained")
 
     def _add_stated_calls(self) -> bool:
         """Add the calls of our own tools whose arguments the question states; tell if it does."""
@@ -206,17 +211,18 @@ class ModelAnswer:
         for name in self._offer.functions:
             tool = self._offer.own.get(name)
             if question and tool and (arguments := tool.read_question(question)) is not None:
-                self._add_call(name, arguments)
+                self._add_call(name, arguments, "constrained")
                 if not self._offer.allows_parallel:
                     break
         return bool(self.calls)
 
-    def _add_call(self, name: str, arguments: Any, call_id: str = "") -> None:
+    def _add_call(self, name: str, arguments: Any, strategy: Strategy, call_id: str = "") -> None:
         # Some servers number them anew.
         if not 0 < len(call_id) <= MAX_ID_CHARACTERS or call_id in self._asking.call_ids:
             call_id = f"call_{uuid.uuid4().hex[:24]}"
         self._asking.call_ids.add(call_id)
-        self.calls.append(ToolCall(call_id, name, json.dumps(arguments, ensure_ascii=False)))
+        text = json.dumps(arguments, ensure_ascii=False)
+        self.calls.append(ToolCall(call_id, name, text, strategy))
         self.finish_reason = "tool_calls"
 
 

@@ -35,6 +35,7 @@ class ToolCall:
     id: str
     name: str
     arguments: str  # JSON
+    strategy: Strategy | None = None  # None if another answer had it
 
     def as_dict(self) -> dict[str, Any]:
         """Return the call in OpenAI's form."""

@@ -214,7 +214,7 @@ class ToolTurn:
             id=call.id,
             tool=call.name,
             arguments=parse_json(call.arguments),
-            strategy=self.asking.strategy,
+            strategy=call.strategy or self.asking.strategy,
             state=state,
             **fields,
         )

@@ -121,6 +121,25 @@ def test_parallel_calls_are_all_run(client: httpx.Client, model_server: FakeMode
     assert [step["result"] for step in response["smolchat"]["steps"]] == [RESULT, "1 + 1 = 2"]
 
 
+def test_only_so_many_calls_of_an_answer_are_used(
+    client: httpx.Client, model_server: FakeModelServer
+) -> None:
+    calls = [("calculator", {"expression": f"{number} + 1"}) for number in range(40)]
+    model_server.replies += [call_reply(*calls), ANSWER]
+    response = complete(client, request(receipt=True))
+    assert len(response["smolchat"]["steps"]) == 32
+    assert "40 calls" in str(response["smolchat"]["receipt"]["tools"]["problems"])
+
+
+def test_step_says_if_a_native_call_was_made_again_under_its_schema(
+    client: httpx.Client, model_server: FakeModelServer
+) -> None:
+    model_server.replies += [call_reply(("calculator", "{}")), json_reply({"expression": "1 + 1"})]
+    model_server.replies.append(ANSWER)
+    response = complete(client, request())
+    assert response["smolchat"]["steps"][0]["strategy"] == "constrained"
+
+
 @pytest.mark.parametrize(
     ("call", "error"),
     [
