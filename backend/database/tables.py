@@ -1,6 +1,17 @@
 """The tables as they are after the last migration."""
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, MetaData, Table
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+)
 
 from backend.database.types import JsonText, SafeText, UtcMicroseconds
 
@@ -77,4 +88,55 @@ tool_approvals = Table(
     Column("binding", SafeText, primary_key=True),
     Column("approval", SafeText, nullable=False),
     Column("updated_at", UtcMicroseconds, nullable=False),
+)
+
+# Uploaded files. Their bytes are on disk, by their hash: see `backend/files/storage.py`. One with
+# the status "deleted" is not visible, and its row goes last, when all else of it is gone.
+files = Table(
+    "files",
+    metadata,
+    Column("id", SafeText, primary_key=True),
+    Column("filename", SafeText, nullable=False),
+    Column("purpose", SafeText, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("sha256", SafeText, nullable=False),
+    Column("created_at", UtcMicroseconds, nullable=False),
+    Column("status", SafeText, nullable=False),
+    Column("progress", Float, nullable=False),  # the share that has been read
+    Column("error", JsonText),
+    Column("warning", SafeText),  # what of it was not read
+    # When the process that reads it last said so, and how often that was begun.
+    Column("touched_at", UtcMicroseconds, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Index("files_newest", "created_at", "id"),
+    Index("files_pending", "status", "created_at"),
+    Index("files_sha256", "sha256", "bytes"),
+)
+
+# Collections of files.
+vector_stores = Table(
+    "vector_stores",
+    metadata,
+    Column("id", SafeText, primary_key=True),
+    Column("name", SafeText, nullable=False),
+    Column("metadata", JsonText),
+    Column("created_at", UtcMicroseconds, nullable=False),
+    Column("last_active_at", UtcMicroseconds, nullable=False),
+    Index("vector_stores_newest", "created_at", "id"),
+)
+
+vector_store_files = Table(
+    "vector_store_files",
+    metadata,
+    Column(
+        "vector_store", SafeText, ForeignKey("vector_stores.id", ondelete="CASCADE"), nullable=False
+    ),
+    Column("file", SafeText, ForeignKey("files.id", ondelete="CASCADE"), nullable=False),
+    Column("attributes", JsonText),
+    Column("batch", SafeText),  # with which it was added
+    Column("is_cancelled", Boolean, nullable=False),
+    Column("created_at", UtcMicroseconds, nullable=False),
+    PrimaryKeyConstraint("vector_store", "file"),
+    Index("vector_store_files_file", "file"),
+    Index("vector_store_files_newest", "vector_store", "created_at", "file"),
 )
