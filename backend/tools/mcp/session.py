@@ -47,6 +47,7 @@ _CALL_RESULT: TypeAdapter[CallToolResult | InputRequiredResult] = TypeAdapter(
     CallToolResult | InputRequiredResult
 )
 _MAX_ERROR_CHARACTERS = 1000
+_SDK_LOGGERS = ("mcp", "client")  # the second is of its `client/session.py`
 _LOST = "The connection was lost."
 _INVALID = "The server's answer is not valid in MCP."
 _TERMINATED = "Session terminated"  # the SDK's, for a 404 of a server that had given a session
@@ -235,7 +236,8 @@ class McpSession:
 def connect(config: ServerConfig, limits: McpLimits, proxy: str | None) -> McpSession:
     """Begin to connect a server."""
     # The SDK would log what servers send, with stacks.
-    logging.getLogger("mcp").setLevel(logging.CRITICAL + 1)
+    for name in _SDK_LOGGERS:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     if config.transport == "stdio":
         return McpSession(open_program(config, limits), limits)
     trace = HttpTrace()

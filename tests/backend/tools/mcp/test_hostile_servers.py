@@ -291,6 +291,25 @@ async def test_flood_of_notifications_leaves_time_for_others(open_server: OpenSe
         assert (await task).is_error
 
 
+async def test_invalid_notifications_are_not_logged(
+    open_server: OpenServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    notification = {"jsonrpc": "2.0", "method": "notifications/message", "params": {}}
+    event = b"data: " + json.dumps(notification).encode() + b"\n\n"
+
+    async def reply(request: dict[str, Any], writer: asyncio.StreamWriter) -> None:
+        data = answer(request, text_result("fine"))
+        writer.write(EVENTS + event * 3 + b"data: " + data + b"\n\n")
+
+    async with (
+        running_scripted_server(tools_call=reply) as script,
+        open_server(http_config(script.url)) as server,
+    ):
+        await wait_settled(server)
+        assert (await call(server, "echo")).text == "fine"
+    assert not [record for record in caplog.records if record.exc_info]
+
+
 async def test_server_that_is_stopped_has_no_tools(open_server: OpenServer) -> None:
     async with (
         running_scripted_server() as script,
