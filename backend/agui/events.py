@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from backend.agui.protocol import PROTOCOL_VERSION, RunAgentInput
 from backend.chat.thread import (
-    AnswerBegun,
+    AnswerStarted,
     CallsMade,
     Delta,
     Step,
@@ -60,7 +60,7 @@ class RunEvents:
                 yield from self._call_events(calls)
             case StepChanged(step=step):
                 yield from self._step_events(step)
-            case AnswerBegun():
+            case AnswerStarted():
                 self._has_answer = False
             case TurnFinished(calls=calls):
                 yield from self._last_events(calls)

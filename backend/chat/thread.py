@@ -23,10 +23,10 @@ from backend.conversations.tool_messages import ToolMessages
 from backend.errors import InvalidRequestError, InvalidResumeError
 from backend.protocol import ChatCompletionRequest, ChatExtensionOptions
 from backend.state import AppState
-from backend.tools.open_calls import DENIED, is_continued
+from backend.tools.pending_calls import DENIED, is_continuation
 from backend.tools.registry import ToolRegistry
 from backend.tools.steps import (
-    AnswerBegun,
+    AnswerStarted,
     CallsMade,
     Delta,
     Step,
@@ -38,7 +38,7 @@ from backend.tools.steps import (
 from backend.tools.turn import ToolTurn
 
 __all__ = [
-    "AnswerBegun",
+    "AnswerStarted",
     "CallsMade",
     "Delta",
     "Step",
@@ -83,7 +83,7 @@ class ThreadTurn:
 
     @property
     def model(self) -> str:
-        return str(self._turn.asking.body["model"])
+        return str(self._turn.context.body["model"])
 
     @property
     def answer_id(self) -> str:
@@ -101,10 +101,10 @@ class ThreadTurn:
         return self._turn.parameters_of(call)
 
     def receipt(self) -> dict[str, Any]:
-        return turn_receipt(self._turn.asking)
+        return turn_receipt(self._turn.context)
 
     def usage(self) -> dict[str, int] | None:
-        return turn_usage(self._turn.asking)
+        return turn_usage(self._turn.context)
 
 
 @dataclass(frozen=True)
@@ -138,8 +138,8 @@ class Threads:
             await _deny_awaiting(tool_messages, thread, known_id)
         results = {call: each for call, each in thread.results.items() if call not in answered}
         turn.add_results({call: result.text for call, result in results.items()})
-        recorder = ToolTurnRecorder(turn.asking, tool_messages, state)
-        if is_continued(body["messages"]):
+        recorder = ToolTurnRecorder(turn.context, tool_messages, state)
+        if is_continuation(body["messages"]):
             await recorder.resume(thread.last_id, body["messages"])
         else:
             await recorder.begin_after(thread.last_id)
@@ -173,7 +173,7 @@ def _stored_messages(messages: list[dict[str, Any]], ids: Sequence[str]) -> list
 def _check_decisions(
     options: ChatExtensionOptions, turn: ToolTurn, thread: StoredThread, sent: Sequence[SentMessage]
 ) -> None:
-    open_ids = {call.id for call in turn.open_calls()}
+    open_ids = {call.id for call in turn.pending_calls()}
     decided_ids = {*thread.results, *(message.call_id for message in sent)}
     for call_id in options.approvals:
         if call_id not in open_ids | decided_ids:

@@ -12,10 +12,10 @@ from backend.json_values import as_dict
 from backend.protocol import ChatCompletionRequest, ChatExtensionOptions, ExtensionOptions
 from backend.state import AppState
 from backend.tools.arguments import ArgumentChecker
-from backend.tools.model_answer import Asking
-from backend.tools.offer import read_offer
+from backend.tools.model_answer import TurnContext
 from backend.tools.registry import ToolRegistry, ToolSelection
 from backend.tools.steps import TurnEvent
+from backend.tools.toolset import read_toolset
 from backend.tools.turn import ToolTurn, TurnOptions
 
 _MESSAGE_FIELDS = ("messages", "stream_options")  # each request of the turn has its own
@@ -43,10 +43,10 @@ async def answer_with_tools(
     events: AsyncGenerator[TurnEvent] = turn.stream()
     extensions: dict[str, Any] = {}
     if options.conversation is not None:
-        recorder = await start_tool_turn(request, turn.asking, body["messages"], state)
+        recorder = await start_tool_turn(request, turn.context, body["messages"], state)
         events, extensions = recorder.stream(events), {"conversation": recorder.ids}
     response = ToolResponse(
-        turn.asking,
+        turn.context,
         includes_usage=bool(as_dict(body.get("stream_options")).get("include_usage")),
         includes_receipt=options.receipt,
         is_legacy=is_legacy,
@@ -64,8 +64,8 @@ async def prepare_turn(
         SmolChatError: The request cannot be answered.
     """
     selection = _NO_TOOLS if options.tools is None else await registry.select(options.tools)
-    offer = read_offer(body, selection.tools)
-    fields = offer.request_fields()
+    toolset = read_toolset(body, selection.tools)
+    fields = toolset.request_fields()
     sent = {name: value for name, value in body.items() if name not in _MESSAGE_FIELDS}
     for checked in (sent, fields):
         await check_request_schemas(
@@ -73,7 +73,7 @@ async def prepare_turn(
         )
     if options.receipt and sent.get("seed", -1) == -1:
         sent["seed"] = random.randrange(2**31)  # noqa: S311  # not a secret
-    asking = Asking(
+    context = TurnContext(
         state=state,
         body=sent,
         options=ExtensionOptions(
@@ -90,4 +90,4 @@ async def prepare_turn(
         seconds=state.settings.tools_seconds,
         result_characters=state.settings.tool_result_characters,
     )
-    return ToolTurn(asking, body["messages"], offer, turn_options)
+    return ToolTurn(context, body["messages"], toolset, turn_options)

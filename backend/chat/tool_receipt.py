@@ -5,12 +5,12 @@ from typing import Any
 
 from backend.completions.completion import Completion
 from backend.completions.receipt import ToolReceipt
-from backend.tools.model_answer import Asking
+from backend.tools.model_answer import TurnContext
 
 
-def turn_usage(asking: Asking) -> dict[str, int] | None:
+def turn_usage(context: TurnContext) -> dict[str, int] | None:
     """Return the tokens of all requests in OpenAI's form, or None if some were not reported."""
-    usages = [completion.usage for completion in _begun(asking)]
+    usages = [completion.usage for completion in _begun(context)]
     prompt = _sum([usage.prompt_tokens for usage in usages])
     completion = _sum([usage.completion_tokens for usage in usages])
     if prompt is None or completion is None:
@@ -22,13 +22,13 @@ def turn_usage(asking: Asking) -> dict[str, int] | None:
     }
 
 
-def turn_receipt(asking: Asking) -> dict[str, Any]:
+def turn_receipt(context: TurnContext) -> dict[str, Any]:
     """Return the receipt of a turn.
 
     Its tokens and times are those of all requests; its speed, context and finish reason are those
     of the last one.
     """
-    begun = _begun(asking)
+    begun = _begun(context)
     if not begun:
         return {}
     receipt = begun[-1].receipt()
@@ -38,18 +38,18 @@ def turn_receipt(asking: Asking) -> dict[str, Any]:
     for name in ("queue_ms", "load_ms"):
         receipt[name] = sum(getattr(each, name) or 0 for each in receipts) or receipt[name]
     receipt["first_token_ms"] = receipts[0].first_token_ms
-    receipt["total_ms"] = (time.monotonic() - asking.started_at) * 1000
+    receipt["total_ms"] = (time.monotonic() - context.started_at) * 1000
     receipt["tools"] = ToolReceipt(
-        strategy=asking.strategy,
-        gate_score=asking.score,
-        attempts=asking.attempts,
-        problems=asking.problems,
+        strategy=context.strategy,
+        gate_score=context.score,
+        attempts=context.attempts,
+        problems=context.problems,
     ).model_dump()
     return receipt
 
 
-def _begun(asking: Asking) -> list[Completion]:
-    return [completion for completion in asking.completions if hasattr(completion, "usage")]
+def _begun(context: TurnContext) -> list[Completion]:
+    return [completion for completion in context.completions if hasattr(completion, "usage")]
 
 
 def _sum(values: list[Any]) -> Any:

@@ -11,7 +11,7 @@ from pydantic_core import to_json
 from backend.chat.tool_receipt import turn_receipt, turn_usage
 from backend.model_server.answers.response_shape import from_chunks
 from backend.model_server.answers.sse import DONE
-from backend.tools.model_answer import Asking
+from backend.tools.model_answer import TurnContext
 from backend.tools.steps import Delta, StepChanged, ToolCall, TurnEvent, TurnFinished
 
 _PIECE_CHARACTERS = 24  # of arguments in a stream
@@ -22,7 +22,7 @@ class ToolResponse:
 
     def __init__(
         self,
-        asking: Asking,
+        context: TurnContext,
         *,
         includes_usage: bool,
         includes_receipt: bool,
@@ -30,7 +30,7 @@ class ToolResponse:
         extensions: dict[str, Any] | None = None,
     ) -> None:
         """Accept what `smolchat` of the response begins with; `is_legacy` has a function call."""
-        self._asking = asking
+        self._context = context
         self._includes_usage = includes_usage
         self._includes_receipt = includes_receipt
         self._is_legacy = is_legacy
@@ -39,7 +39,7 @@ class ToolResponse:
             "id": f"chatcmpl-{uuid.uuid4().hex}",
             "object": "chat.completion.chunk",
             "created": int(time.time()),
-            "model": asking.body["model"],
+            "model": context.body["model"],
         }
 
     async def stream(self, events: AsyncGenerator[TurnEvent]) -> AsyncGenerator[bytes]:
@@ -68,11 +68,11 @@ class ToolResponse:
                     chunks += [chunk for chunk in self._chunks(event) if chunk["choices"]]
         response = from_chunks(chunks)
         response.pop("smolchat", None)
-        if usage := turn_usage(self._asking):
+        if usage := turn_usage(self._context):
             response["usage"] = usage
         extensions = dict(self._extensions)
         if self._includes_receipt:
-            extensions["receipt"] = turn_receipt(self._asking)
+            extensions["receipt"] = turn_receipt(self._context)
         if steps:
             extensions["steps"] = list(steps.values())
         yield to_json(response | ({"smolchat": extensions} if extensions else {}))
@@ -96,9 +96,9 @@ class ToolResponse:
                 yield from self._call_chunks(index, call)
         yield self._chunk({}, reason)
         if self._includes_receipt:
-            receipt = {"receipt": turn_receipt(self._asking)}
+            receipt = {"receipt": turn_receipt(self._context)}
             yield self._envelope | {"choices": [], "smolchat": receipt}
-        if self._includes_usage and (usage := turn_usage(self._asking)):
+        if self._includes_usage and (usage := turn_usage(self._context)):
             yield self._envelope | {"choices": [], "usage": usage}
 
     def _call_chunks(self, index: int, call: ToolCall) -> Iterator[dict[str, Any]]:

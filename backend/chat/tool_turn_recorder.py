@@ -16,11 +16,11 @@ from backend.json_values import as_str, content_text
 from backend.model_server.answers.message_builder import MessageBuilder
 from backend.protocol import ChatCompletionRequest, ChatExtensionOptions
 from backend.state import AppState
-from backend.tools.model_answer import Asking
-from backend.tools.open_calls import DENIED, calls_of, is_continued
+from backend.tools.model_answer import TurnContext
+from backend.tools.pending_calls import DENIED, calls_of, is_continuation
 from backend.tools.steps import (
     MAX_ID_CHARACTERS,
-    AnswerBegun,
+    AnswerStarted,
     CallsMade,
     Delta,
     Step,
@@ -37,7 +37,10 @@ _LONG_ID = (
 
 
 async def start_tool_turn(
-    request: ChatCompletionRequest, asking: Asking, messages: list[dict[str, Any]], state: AppState
+    request: ChatCompletionRequest,
+    context: TurnContext,
+    messages: list[dict[str, Any]],
+    state: AppState,
 ) -> "ToolTurnRecorder":
     """Store what the client sends, and an empty answer, before the model is asked.
 
@@ -52,14 +55,14 @@ async def start_tool_turn(
     repository = ConversationRepository(state.database, state.settings.max_conversation_messages)
     tool_messages = ToolMessages(state.database, conversation)
     after_current = "parent" not in options.model_fields_set
-    recorder = ToolTurnRecorder(asking, tool_messages, state)
+    recorder = ToolTurnRecorder(context, tool_messages, state)
     last = await tool_messages.last_id(None if after_current else options.parent)
-    if is_continued(messages):
+    if is_continuation(messages):
         await recorder.resume(last, messages)
     else:
         if last is not None and (after_current or options.parent is not None):
             await tool_messages.deny_awaiting(last, DENIED)
-        body = asking.body | {"messages": messages}
+        body = context.body | {"messages": messages}
         turn, _ = await store_question(request, body, repository)
         recorder.begin(turn.answer_message_id, content="", user_message=turn.user_message_id)
     return recorder
@@ -75,8 +78,8 @@ def _check_call_ids(messages: list[dict[str, Any]]) -> None:
 class ToolTurnRecorder:
     """Passes the events of a turn on, and stores them first."""
 
-    def __init__(self, asking: Asking, tool_messages: ToolMessages, state: AppState) -> None:
-        self._asking = asking
+    def __init__(self, context: TurnContext, tool_messages: ToolMessages, state: AppState) -> None:
+        self._context = context
         self._tool_messages = tool_messages
         self._state = state
         self._repository = ConversationRepository(state.database)
@@ -91,7 +94,7 @@ class ToolTurnRecorder:
         message = MessageBuilder(content, self._state.model_server.limits)
         self._last_id = answer_id
         self._writer = AnswerWriter(answer_id, message, self._repository, self._state.shutting_down)
-        self._asking.on_event = message.add
+        self._context.on_event = message.add
         self.ids.setdefault("id", self._tool_messages.conversation_id)
         if user_message is not None:
             self.ids["user_message"] = user_message
@@ -159,7 +162,7 @@ class ToolTurnRecorder:
                 await self._finish(calls)
             case StepChanged(step=step):
                 await self._store_step(step)
-            case AnswerBegun():
+            case AnswerStarted():
                 await self._begin_next()
             case TurnFinished():
                 await self._finish([])
@@ -193,7 +196,7 @@ class ToolTurnRecorder:
 
     async def _begin_next(self) -> None:
         """Store another empty answer, which follows the results."""
-        answer = new_answer(self._asking.body | {"messages": [{"role": "user"}]})
+        answer = new_answer(self._context.body | {"messages": [{"role": "user"}]})
         await self._tool_messages.append(answer, after=self._last_id)
         self.begin(answer.id)
 
@@ -207,4 +210,4 @@ class ToolTurnRecorder:
                 await self._writer.finish(state, self._details(), error)
 
     def _details(self) -> dict[str, Any]:
-        return {"receipt": turn_receipt(self._asking) or None}
+        return {"receipt": turn_receipt(self._context) or None}

@@ -19,13 +19,13 @@ def function_tool(
     read_only: bool,
     seconds: float,
     cues: Sequence[str] = (),
-    read_question: Callable[[str], dict[str, Any] | None] = lambda _question: None,
+    extract_arguments: Callable[[str], dict[str, Any] | None] = lambda _question: None,
 ) -> Callable[[Function], Tool]:
     """Return a decorator that makes a tool of a function, whose text is its result.
 
     The function's name and docstring are the tool's; its signature is the schema, with descriptions
     in `Annotated[…, Field(description=…)]`. It raises ToolError with a sentence for the model.
-    `read_question` returns the arguments that a question states outright, or None.
+    `extract_arguments` returns the arguments that a question states outright, or None.
     A function that is not async runs in a thread, which nothing can end: it has to end by itself.
     """
 
@@ -39,7 +39,7 @@ def function_tool(
             read_only=read_only,
             seconds=seconds,
             cues=tuple(re.compile(cue, re.IGNORECASE) for cue in cues),
-            read_question=read_question,
+            extract_arguments=extract_arguments,
             run=_runner(function, arguments),
         )
 

@@ -21,9 +21,9 @@ from backend.protocol import ExtensionOptions
 from backend.state import AppState
 from backend.tools.arguments import ArgumentChecker
 from backend.tools.calling.constrained import call_functions
-from backend.tools.offer import Offer
 from backend.tools.steps import MAX_ID_CHARACTERS, Delta, Strategy, ToolCall
-from backend.tools.text_history import as_text
+from backend.tools.text_history import with_calls_as_text
+from backend.tools.toolset import Toolset
 
 MAX_ARGUMENT_TOKENS = 512  # of one call
 MAX_CALLS = 32  # of one answer
@@ -37,7 +37,7 @@ _Observer = Callable[[dict[str, Any]], None]
 
 
 @dataclass(kw_only=True)
-class Asking:
+class TurnContext:
     """What all answers of one request have in common."""
 
     state: AppState
@@ -80,10 +80,12 @@ class Asking:
 class ModelAnswer:
     """The text of an answer as it comes, and its calls once it has ended."""
 
-    def __init__(self, asking: Asking, messages: list[dict[str, Any]], offer: Offer) -> None:
-        self._asking = asking
+    def __init__(
+        self, context: TurnContext, messages: list[dict[str, Any]], toolset: Toolset
+    ) -> None:
+        self._context = context
         self._messages = messages
-        self._offer = offer
+        self._toolset = toolset
         self.calls: list[ToolCall] = []
         self.finish_reason = "stop"
 
@@ -93,14 +95,14 @@ class ModelAnswer:
         Raises:
             SmolChatError: The model server failed.
         """
-        if self._asking.strategy == "native":
+        if self._context.strategy == "native":
             try:
                 async for delta in self._stream_text(self._messages, slot, with_tools=True):
                     yield delta
             except (ModelOutputUnreadableError, InvalidRequestError) as error:
-                if not self._offer.functions or not _is_about_tools(error):
+                if not self._toolset.functions or not _is_about_tools(error):
                     raise
-                self._asking.problems.append(
+                self._context.problems.append(
                     f"The model server could not read the model's own call ({error.message}) "
                     "It was made under a schema instead."
                 )
@@ -108,22 +110,24 @@ class ModelAnswer:
                 return
         await self._call_constrained(slot)
         if not self.calls:
-            async for delta in self._stream_text(as_text(self._messages), slot, with_tools=False):
+            async for delta in self._stream_text(
+                with_calls_as_text(self._messages), slot, with_tools=False
+            ):
                 yield delta
 
     async def _stream_text(
         self, messages: list[dict[str, Any]], slot: QueueSlot, *, with_tools: bool
     ) -> AsyncGenerator[Delta]:
         fields: dict[str, Any] = {"messages": messages}
-        if with_tools and self._offer.functions:
-            fields |= self._asking.tool_fields | self._offer.choice_fields()
+        if with_tools and self._toolset.functions:
+            fields |= self._context.tool_fields | self._toolset.choice_fields()
         if not with_tools and self._messages[-1]["role"] == "tool":
             # To repeat a result needs no imagination.
-            fields["temperature"] = self._asking.body.get("temperature", 0)
-        completion = self._asking.completion(fields, is_stream=True)
-        if self._asking.separates_reasoning:
+            fields["temperature"] = self._context.body.get("temperature", 0)
+        completion = self._context.completion(fields, is_stream=True)
+        if self._context.separates_reasoning:
             completion.separator = ReasoningSeparator("")
-        held = MessageBuilder(limits=self._asking.state.model_server.limits)
+        held = MessageBuilder(limits=self._context.state.model_server.limits)
         completion.on_event = self._observer(held)
         async with aclosing(completion.stream(slot)) as chunks:
             async for chunk in chunks:
@@ -139,42 +143,42 @@ class ModelAnswer:
     def _observer(self, held: MessageBuilder) -> _Observer:
         def observe(event: dict[str, Any]) -> None:
             held.add(_only_calls(event))
-            if self._asking.on_event and (shown := _without_calls(event)):
-                self._asking.on_event(shown)
+            if self._context.on_event and (shown := _without_calls(event)):
+                self._context.on_event(shown)
 
         return observe
 
     async def _check_native(self, calls: list[dict[str, Any]], slot: QueueSlot) -> None:
         """Keep the calls whose arguments fit; make another try at the others under a schema."""
-        functions = self._offer.functions
+        functions = self._toolset.functions
         if len(calls) > MAX_CALLS:
-            self._asking.problems.append(
+            self._context.problems.append(
                 f"The model made {len(calls)} calls; {MAX_CALLS} are used."
             )
         for call in calls[:MAX_CALLS]:
             function = as_dict(call.get("function"))
             name, text = as_str(function.get("name")), as_str(function.get("arguments"))
-            if name not in functions and self._offer.own:  # the result tells the model so
+            if name not in functions and self._toolset.api_tools:  # the result tells the model so
                 self._add_call(name, parse_json(text), "native", as_str(call.get("id")))
                 continue
             if name not in functions:
-                self._asking.problems.append(f"The model called {name!r:.80}, which is no tool.")
+                self._context.problems.append(f"The model called {name!r:.80}, which is no tool.")
                 continue
-            result = await self._asking.checker.validate(functions[name], text)
+            result = await self._context.checker.validate(functions[name], text)
             if not result.errors:
                 self._add_call(name, result.parsed, "native", as_str(call.get("id")))
                 continue
-            self._asking.problems.append(
+            self._context.problems.append(
                 f"The model's own call of {name} does not fit its schema "
                 f"({result.errors[0].message:.200}). It was made again under the schema."
             )
             await self._call_constrained(slot, named=name)
 
     async def _call_constrained(self, slot: QueueSlot, *, named: str | None = None) -> None:
-        offer, asking = self._offer, self._asking
-        if not offer.functions or (named is None and self._add_stated_calls()):
+        toolset, context = self._toolset, self._context
+        if not toolset.functions or (named is None and self._add_stated_calls()):
             return
-        choice = named or offer.named or offer.choice
+        choice = named or toolset.named or toolset.choice
 
         async def generate(messages: list[dict[str, Any]], schema: Any) -> str:
             json_schema = {"name": "arguments", "schema": schema, "strict": True}
@@ -183,24 +187,24 @@ class ModelAnswer:
                 "max_tokens": MAX_ARGUMENT_TOKENS,
                 "response_format": {"type": "json_schema", "json_schema": json_schema},
             }
-            return _text(await asking.complete(fields, slot))
+            return _text(await context.complete(fields, slot))
 
         async def run_in_worker(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-            return await asking.state.schema_workers.run(function, *args, **kwargs)
+            return await context.state.schema_workers.run(function, *args, **kwargs)
 
         with map_schema_errors("tools"):
             result = await call_functions(
                 self._messages,
-                list(offer.functions.values()),
+                list(toolset.functions.values()),
                 choice=choice,
-                is_parallel=offer.allows_parallel and named is None,
+                is_parallel=toolset.allows_parallel and named is None,
                 generate=generate,
                 run_in_worker=run_in_worker,
             )
-        if asking.score is None:
-            asking.score = result.score
-        asking.attempts += result.attempts
-        asking.problems += result.problems
+        if context.score is None:
+            context.score = result.score
+        context.attempts += result.attempts
+        context.problems += result.problems
         for call in result.calls:
             self._add_call(call.name, call.arguments, "constrained")
 
@@ -208,19 +212,19 @@ class ModelAnswer:
         """Add the calls of our own tools whose arguments the question states; tell if it does."""
         last = self._messages[-1]
         question = content_text(last.get("content")) if last["role"] == "user" else ""
-        for name in self._offer.functions:
-            tool = self._offer.own.get(name)
-            if question and tool and (arguments := tool.read_question(question)) is not None:
+        for name in self._toolset.functions:
+            tool = self._toolset.api_tools.get(name)
+            if question and tool and (arguments := tool.extract_arguments(question)) is not None:
                 self._add_call(name, arguments, "constrained")
-                if not self._offer.allows_parallel:
+                if not self._toolset.allows_parallel:
                     break
         return bool(self.calls)
 
     def _add_call(self, name: str, arguments: Any, strategy: Strategy, call_id: str = "") -> None:
         # Some servers number them anew.
-        if not 0 < len(call_id) <= MAX_ID_CHARACTERS or call_id in self._asking.call_ids:
+        if not 0 < len(call_id) <= MAX_ID_CHARACTERS or call_id in self._context.call_ids:
             call_id = f"call_{uuid.uuid4().hex[:24]}"
-        self._asking.call_ids.add(call_id)
+        self._context.call_ids.add(call_id)
         text = json.dumps(arguments, ensure_ascii=False)
         self.calls.append(ToolCall(call_id, name, text, strategy))
         self.finish_reason = "tool_calls"

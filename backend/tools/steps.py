@@ -66,7 +66,7 @@ class StepChanged:
 
 
 @dataclass(frozen=True)
-class AnswerBegun:
+class AnswerStarted:
     """The model begins another message, after the results."""
 
 
@@ -78,4 +78,4 @@ class TurnFinished:
     calls: list[ToolCall] = field(default_factory=list)
 
 
-TurnEvent = Delta | CallsMade | StepChanged | AnswerBegun | TurnFinished
+TurnEvent = Delta | CallsMade | StepChanged | AnswerStarted | TurnFinished

@@ -21,7 +21,7 @@ _EXAMPLES = (
 Messages = list[dict[str, Any]]
 
 
-def as_text(messages: Messages) -> Messages:
+def with_calls_as_text(messages: Messages) -> Messages:
     """Return the messages without calls and results; they are in the text of the questions.
 
     Where results come last, the model is shown how to answer from them, and nothing that was said

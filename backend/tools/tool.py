@@ -40,7 +40,7 @@ class Tool:
     seconds: float = 30.0  # the time limit of a call
     cues: tuple[re.Pattern[str], ...] = ()  # what in a question calls for it
     # Returns the arguments that a question states outright: then no model has to write them.
-    read_question: Callable[[str], dict[str, Any] | None] = lambda _question: None
+    extract_arguments: Callable[[str], dict[str, Any] | None] = lambda _question: None
     binding: str = ""  # what an approval is bound to: a hash of the server's address and headers
     run: Callable[[dict[str, Any]], Awaitable[ToolResult]]
 

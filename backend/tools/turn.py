@@ -12,19 +12,18 @@ from backend.model_server.answers.json_text import dump_json, parse_json
 from backend.protocol import EditedArguments
 from backend.tools.approvals import Approval
 from backend.tools.dispatch import run_call
-from backend.tools.model_answer import Asking, ModelAnswer
-from backend.tools.offer import Offer
-from backend.tools.open_calls import (
+from backend.tools.model_answer import ModelAnswer, TurnContext
+from backend.tools.pending_calls import (
     DENIED,
     Messages,
     calls_of,
-    is_continued,
-    open_calls,
+    is_continuation,
+    pending_calls,
     result_message,
     with_denials,
 )
 from backend.tools.steps import (
-    AnswerBegun,
+    AnswerStarted,
     CallsMade,
     Step,
     StepChanged,
@@ -34,6 +33,7 @@ from backend.tools.steps import (
 )
 from backend.tools.strategy import find_strategy
 from backend.tools.tool import ToolResult
+from backend.tools.toolset import Toolset
 
 _REPEATED = "The model made the same call twice in a row, so it was not run again."
 _OUT_OF_STEPS = "The model called tools as often as max_steps allows."
@@ -57,30 +57,30 @@ class ToolTurn:
     """One turn. `steps` are those so far, by the ids of their calls."""
 
     def __init__(
-        self, asking: Asking, messages: Messages, offer: Offer, options: TurnOptions
+        self, context: TurnContext, messages: Messages, toolset: Toolset, options: TurnOptions
     ) -> None:
-        self.asking = asking
-        self._messages = with_denials(messages, offer)
-        asking.call_ids |= {call.id for message in messages for call in calls_of(message)}
-        self._offer = offer
+        self.context = context
+        self._messages = with_denials(messages, toolset)
+        context.call_ids |= {call.id for message in messages for call in calls_of(message)}
+        self._toolset = toolset
         self._options = options
         self._deadline = time.monotonic() + options.seconds
         self._made: set[tuple[str, str]] = set()  # names and arguments of the latest calls
         self.steps: dict[str, Step] = {}
 
-    def open_calls(self) -> list[ToolCall]:
+    def pending_calls(self) -> list[ToolCall]:
         """Return the calls of ours at the end of the messages that have no result yet."""
-        return open_calls(self._messages, self._offer)
+        return pending_calls(self._messages, self._toolset)
 
     def add_results(self, results: Mapping[str, str]) -> None:
         """Add results of open calls, by their ids: so these are not run again."""
-        for call in self.open_calls():
+        for call in self.pending_calls():
             if call.id in results:
                 self._messages.append(result_message(call, results[call.id]))
 
     def parameters_of(self, call: ToolCall) -> dict[str, Any]:
         """Return the schema of the arguments of a call of ours."""
-        tool = self._offer.own.get(call.name)
+        tool = self._toolset.api_tools.get(call.name)
         return {"type": "object"} if tool is None else tool.parameters
 
     async def stream(self) -> AsyncGenerator[TurnEvent]:
@@ -89,20 +89,22 @@ class ToolTurn:
         Raises:
             SmolChatError: The model server failed.
         """
-        if self._offer.functions or any(
+        if self._toolset.functions or any(
             m["role"] == "tool" or m.get("tool_calls") for m in self._messages
         ):
-            self.asking.strategy = await find_strategy(self.asking.body["model"], self.asking.state)
-        if is_continued(self._messages):
-            async with aclosing(self._decide(self.open_calls())) as events:
+            self.context.strategy = await find_strategy(
+                self.context.body["model"], self.context.state
+            )
+        if is_continuation(self._messages):
+            async with aclosing(self._decide(self.pending_calls())) as events:
                 async for event in events:
                     yield event
         for number in range(self._options.max_steps + 1):
             if number == self._options.max_steps:
                 self._end_calls(_OUT_OF_STEPS)
-            answer = ModelAnswer(self.asking, self._messages, self._offer)
-            slot = self.asking.state.queue.enqueue(
-                exclusive=self.asking.options.deterministic, has_begun=number > 0
+            answer = ModelAnswer(self.context, self._messages, self._toolset)
+            slot = self.context.state.queue.enqueue(
+                exclusive=self.context.options.deterministic, has_begun=number > 0
             )
             try:
                 async with aclosing(answer.stream(slot)) as deltas:
@@ -137,12 +139,12 @@ class ToolTurn:
         if waiting or client:
             yield TurnFinished("tool_calls", [*waiting, *client])
             return
-        self._offer = replace(self._offer, choice="auto", named=None)
+        self._toolset = replace(self._toolset, choice="auto", named=None)
         if is_repeated:
             self._end_calls(_REPEATED)
         elif time.monotonic() > self._deadline:
             self._end_calls(_OUT_OF_TIME)
-        yield AnswerBegun()
+        yield AnswerStarted()
 
     async def _decide(self, calls: list[ToolCall]) -> AsyncGenerator[TurnEvent]:
         """Run the calls that the client has approved, and deny the others."""
@@ -157,7 +159,7 @@ class ToolTurn:
             async for event in events:
                 yield event
         self._add_results(calls)
-        yield AnswerBegun()
+        yield AnswerStarted()
 
     async def _run(
         self, calls: list[ToolCall], *, is_repeated: bool = False
@@ -188,9 +190,9 @@ class ToolTurn:
 
     async def _run_one(self, call: ToolCall) -> tuple[ToolResult, float]:
         started_at = time.monotonic()
-        tool = self._offer.own.get(call.name)
+        tool = self._toolset.api_tools.get(call.name)
         if tool is None:
-            names = ", ".join(self._offer.own)
+            names = ", ".join(self._toolset.api_tools)
             problem = f"There is no tool {call.name:.80}; there are {names}."
             result = ToolResult(problem, is_error=True)
         else:
@@ -203,7 +205,9 @@ class ToolTurn:
         return result, time.monotonic() - started_at
 
     def _is_own(self, call: ToolCall) -> bool:
-        return call.name in self._offer.own or call.name not in self._offer.client
+        return (
+            call.name in self._toolset.api_tools or call.name not in self._toolset.client_functions
+        )
 
     def _approval(self, call: ToolCall) -> Approval:
         # A call of an unknown tool only gets an error.
@@ -214,7 +218,7 @@ class ToolTurn:
             id=call.id,
             tool=call.name,
             arguments=parse_json(call.arguments),
-            strategy=call.strategy or self.asking.strategy,
+            strategy=call.strategy or self.context.strategy,
             state=state,
             **fields,
         )
@@ -244,6 +248,6 @@ class ToolTurn:
 
     def _end_calls(self, reason: str) -> None:
         """Offer the model no more tools, so that it answers."""
-        if self._offer.functions:
-            self.asking.problems.append(reason)
-        self._offer = replace(self._offer, choice="none", named=None)
+        if self._toolset.functions:
+            self.context.problems.append(reason)
+        self._toolset = replace(self._toolset, choice="none", named=None)

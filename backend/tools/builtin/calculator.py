@@ -32,7 +32,7 @@ _CUES = (
 )
 
 
-def _read_question(question: str) -> dict[str, Any] | None:
+def _extract_arguments(question: str) -> dict[str, Any] | None:
     expression = stated_arithmetic(question)
     return None if expression is None else {"expression": expression}
 
@@ -42,7 +42,7 @@ def _read_question(question: str) -> dict[str, Any] | None:
     read_only=True,
     seconds=5,
     cues=_CUES,
-    read_question=_read_question,
+    extract_arguments=_extract_arguments,
 )
 def calculator(
     expression: Annotated[

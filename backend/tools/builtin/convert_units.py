@@ -39,7 +39,7 @@ _MAX_QUESTION_CHARACTERS = 2_000
 _lock = Lock()
 
 
-def _read_question(question: str) -> dict[str, Any] | None:
+def _extract_arguments(question: str) -> dict[str, Any] | None:
     for pattern in _STATED:
         if match := pattern.search(question[:_MAX_QUESTION_CHARACTERS]):
             value = float(match["value"].replace(",", ""))
@@ -52,7 +52,7 @@ def _read_question(question: str) -> dict[str, Any] | None:
     read_only=True,
     seconds=20,  # the first time, the library is imported
     cues=_CUES,
-    read_question=_read_question,
+    extract_arguments=_extract_arguments,
 )
 def convert_units(
     value: Annotated[float, Field(description="The number to convert.")],

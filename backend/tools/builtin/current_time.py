@@ -53,7 +53,7 @@ _PLACE = re.compile(r"\bin\s+([^\W\d_][\w/]*(?:\s[^\W\d_][\w/]*){0,2})")
 _MAX_QUESTION_CHARACTERS = 2_000
 
 
-def _read_question(question: str) -> dict[str, Any] | None:
+def _extract_arguments(question: str) -> dict[str, Any] | None:
     """Return the time zone that a question names, or none, if it asks for the time or date."""
     question = question[:_MAX_QUESTION_CHARACTERS]
     if not any(cue.search(question) for cue in _STATED):
@@ -71,7 +71,7 @@ def _read_question(question: str) -> dict[str, Any] | None:
     read_only=True,
     seconds=5,
     cues=_CUES,
-    read_question=_read_question,
+    extract_arguments=_extract_arguments,
 )
 def current_date_and_time(
     time_zone: Annotated[

@@ -42,19 +42,19 @@ CONVERSIONS = [
 @pytest.mark.anyio
 @pytest.mark.parametrize(("question", "result"), SUMS)
 async def test_arithmetic_is_read_and_calculated(question: str, result: str) -> None:
-    arguments = calculator.read_question(question)
+    arguments = calculator.extract_arguments(question)
     assert arguments is not None
     assert (await calculator.run(arguments)).text == result
 
 
 @pytest.mark.parametrize("question", NO_SUMS)
 def test_question_without_arithmetic_states_none(question: str) -> None:
-    assert calculator.read_question(question) is None
+    assert calculator.extract_arguments(question) is None
 
 
 @pytest.mark.parametrize(("question", "conversion"), CONVERSIONS)
 def test_conversion_is_read(question: str, conversion: tuple[Any, ...]) -> None:
-    arguments = convert_units.read_question(question)
+    arguments = convert_units.extract_arguments(question)
     assert arguments is not None
     assert tuple(arguments.values()) == conversion
 
@@ -71,10 +71,10 @@ def test_conversion_is_read(question: str, conversion: tuple[Any, ...]) -> None:
     ],
 )
 def test_time_zone_is_read(question: str, arguments: Any) -> None:
-    assert current_date_and_time.read_question(question) == arguments
+    assert current_date_and_time.extract_arguments(question) == arguments
 
 
 @pytest.mark.parametrize("statement", ["What is 2 + 2?", "5 miles in km", "What day is it?"])
 @pytest.mark.parametrize("tool", [calculator, convert_units, current_date_and_time])
 def test_only_the_start_of_a_long_question_is_read(tool: Any, statement: str) -> None:
-    assert tool.read_question("word, " * 1000 + statement) is None
+    assert tool.extract_arguments("word, " * 1000 + statement) is None

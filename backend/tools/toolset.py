@@ -1,4 +1,4 @@
-"""What a request offers the model: the client's functions, and tools that the API runs."""
+"""The tools of a request: the client's functions, and tools that the API runs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,12 +13,12 @@ _CHOICES = ("none", "auto", "required")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Offer:
-    """Everything that the model may call in one answer, by name."""
+class Toolset:
+    """The tools that the model may call, by name, and `tool_choice`."""
 
-    client: Mapping[str, FunctionSpec] = field(default_factory=dict)
-    own: Mapping[str, Tool] = field(default_factory=dict)
-    other: Sequence[dict[str, Any]] = ()  # tools of the client that are not functions
+    client_functions: Mapping[str, FunctionSpec] = field(default_factory=dict)
+    api_tools: Mapping[str, Tool] = field(default_factory=dict)
+    other: Sequence[dict[str, Any]] = ()  # client tools that are not functions
     choice: Literal["none", "auto", "required"] = "auto"
     named: str | None = None  # the function that has to be called
     allows_parallel: bool = True
@@ -28,15 +28,15 @@ class Offer:
         """All functions that may be called; only the named one if there is one."""
         if self.choice == "none":
             return {}
-        own = {
+        api_functions = {
             tool.name: FunctionSpec(tool.name, tool.description, tool.parameters, tool.cues)
-            for tool in self.own.values()
+            for tool in self.api_tools.values()
         }
-        functions = {**self.client, **own}
+        functions = {**self.client_functions, **api_functions}
         return functions if self.named is None else {self.named: functions[self.named]}
 
     def request_fields(self) -> dict[str, Any]:
-        """Return the tools and their choice for a model that knows tools."""
+        """Return the fields of an upstream request to a model with native tool calls."""
         tools = [_as_tool(function) for function in self.functions.values()]
         fields: dict[str, Any] = {"tools": [*tools, *self.other]} if tools or self.other else {}
         if not self.allows_parallel:
@@ -49,11 +49,11 @@ class Offer:
         return {} if self.choice == "auto" else {"tool_choice": self.choice}
 
 
-def read_offer(body: dict[str, Any], own: Mapping[str, Tool]) -> Offer:
-    """Take what a request offers out of its body, in OpenAI's present form or its older one.
+def read_toolset(body: dict[str, Any], api_tools: Mapping[str, Tool]) -> Toolset:
+    """Remove the tools from a request's body and return them; `functions` is OpenAI's older form.
 
     Raises:
-        InvalidRequestError: Two tools have the same name, or the choice names none.
+        InvalidRequestError: Two tools have the same name, or `tool_choice` is not valid.
     """
     tools, param = body.pop("tools", None), "tools"
     choice = body.pop("tool_choice", None)
@@ -62,21 +62,21 @@ def read_offer(body: dict[str, Any], own: Mapping[str, Tool]) -> Offer:
         tools, param = [{"type": "function", "function": each} for each in functions], "functions"
     if choice is None:
         choice = function_choice
-    client, other = dict[str, FunctionSpec](), []
+    client_functions, other = dict[str, FunctionSpec](), []
     for tool in as_dict_list(tools):
         if tool.get("type", "function") != "function":
             other.append(tool)
             continue
         function = _read_function(tool)
-        if function.name in client or function.name in own:
+        if function.name in client_functions or function.name in api_tools:
             raise InvalidRequestError(
                 f"Two tools are called {function.name:.80}. Rename one.", param=param
             )
-        client[function.name] = function
-    mode, named = _read_choice(choice, {*client, *own})
-    return Offer(
-        client=client,
-        own=own,
+        client_functions[function.name] = function
+    mode, named = _read_choice(choice, {*client_functions, *api_tools})
+    return Toolset(
+        client_functions=client_functions,
+        api_tools=api_tools,
         other=other,
         choice=mode,
         named=named,

@@ -3,20 +3,20 @@
 from typing import Any
 
 from backend.json_values import as_dict, as_dict_list, as_str
-from backend.tools.offer import Offer
 from backend.tools.steps import ToolCall
+from backend.tools.toolset import Toolset
 
 DENIED = "The user did not allow this call."
 
 Messages = list[dict[str, Any]]
 
 
-def is_continued(messages: Messages) -> bool:
+def is_continuation(messages: Messages) -> bool:
     """Return True if messages end with calls or their results: a turn that is to go on."""
     return messages[-1]["role"] == "tool" or bool(messages[-1].get("tool_calls"))
 
 
-def with_denials(messages: Messages, offer: Offer) -> Messages:
+def with_denials(messages: Messages, toolset: Toolset) -> Messages:
     """Return a copy of the messages in which each call of ours has a result.
 
     A call that is followed by another message without one was denied. The last calls stay open.
@@ -28,13 +28,15 @@ def with_denials(messages: Messages, offer: Offer) -> Messages:
             unanswered.pop(as_str(message.get("tool_call_id")), None)
         else:
             copied += [result_message(call, DENIED) for call in unanswered.values()]
-            unanswered = {call.id: call for call in calls_of(message) if call.name in offer.own}
+            unanswered = {
+                call.id: call for call in calls_of(message) if call.name in toolset.api_tools
+            }
         calls = message.get("tool_calls")
         copied.append(message | {"tool_calls": [dict(c) for c in calls]} if calls else message)
     return copied
 
 
-def open_calls(messages: Messages, offer: Offer) -> list[ToolCall]:
+def pending_calls(messages: Messages, toolset: Toolset) -> list[ToolCall]:
     """Return the last calls of ours without a result, if nothing but results follows them."""
     answered = set[str]()
     for message in reversed(messages):
@@ -42,7 +44,9 @@ def open_calls(messages: Messages, offer: Offer) -> list[ToolCall]:
             answered.add(as_str(message.get("tool_call_id")))
             continue
         return [
-            call for call in calls_of(message) if call.name in offer.own and call.id not in answered
+            call
+            for call in calls_of(message)
+            if call.name in toolset.api_tools and call.id not in answered
         ]
     return []
 
