@@ -110,11 +110,13 @@ class Conversation(ConversationSummary):
 
         An imported answer may have none.
         """
-        branch = self.branch_to(answer.id)
-        while len(branch) > 1 and branch[-1].continues(branch[-2]):
-            branch.pop()
-        parent = branch[-2] if len(branch) > 1 else None
+        parent = self._parent(message := answer)
+        while parent and message.continues(parent):
+            message, parent = parent, self._parent(parent)
         return parent.id if parent and parent.role == "user" else None
+
+    def _parent(self, message: Message) -> Message | None:
+        return next((other for other in self.messages if other.id == message.parent), None)
 
     def latest_leaf(self, message: Message) -> str:
         """Follow the newest child from `message` down to a leaf."""

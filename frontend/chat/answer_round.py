@@ -46,6 +46,8 @@ def stored_rounds(messages: Sequence[Message]) -> list[AnswerRound]:
             ]
             steps = [step for call in calls if (step := _step_with_result(call))]
             rounds.append(AnswerRound(message.content, message.reasoning or "", calls, steps))
+    for each in rounds[:-1]:
+        each.steps = [_denied(step) for step in each.steps]
     return rounds
 
 
@@ -63,6 +65,12 @@ def stored_step(message: Message, calls: Sequence[ToolCall]) -> Step:
         state="finished",
         result=message.content,
     )
+
+
+def _denied(step: Step) -> Step:
+    """Return a step after which the model went on: it waits no more."""
+    is_waiting = step.state == "awaiting_approval"
+    return step.model_copy(update={"state": "denied"}) if is_waiting else step
 
 
 def _step_with_result(call: ToolCall) -> Step | None:

@@ -112,7 +112,7 @@ def _render_question_row(item: ThreadItem, conversation: Conversation, *, is_las
 def _render_answer_row(item: ThreadItem, conversation: Conversation, *, is_last: bool) -> None:
     with st.container(key=f"chat_stats_{item.id}"):
         render_summary(item.answer)
-    question_id = conversation.parent_question(item.answer)
+    question_id = conversation.parent_question(item.first)
     with action_row(f"chat_row_{item.id}"):
         copy_button(item.answer)
         _render_version_switcher(item, conversation)

@@ -17,17 +17,13 @@ from chat.step_view import arguments_json
 from chat.thread_items import ThreadItem
 from components.schema_validator import SchemaValidator
 from components.service_status import api
-from controls.tool_switches import available_tools
+from controls.tool_switches import allowed_tool, available_tools
 
 ALLOW_ONCE, ALWAYS, DENY, TRY_AGAIN = "Allow once", "Always allow", "Deny", "Try again"
 DECISIONS_KEY = "chat_decisions"  # of steps whose answer has others that are not decided
 _MAX_PROBLEM_CHARACTERS = 300
 
 state = st.session_state
-
-
-def tool_of(step: Step) -> Tool | None:
-    return next((tool for tool in available_tools().get() if tool.name == step.tool), None)
 
 
 def arguments_key(item: ThreadItem, step: Step) -> str:
@@ -93,7 +89,7 @@ def _decision(item: ThreadItem, step: Step) -> Any:
     text = state.get(arguments_key(item, step))
     if text is None:
         return "allow"
-    if arguments_problem(text, tool_of(step)):
+    if arguments_problem(text, allowed_tool(step.tool)):
         return None
     arguments = strict_json.parse(text)
     is_edited = arguments != strict_json.parse(arguments_json(step.arguments))

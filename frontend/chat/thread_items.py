@@ -94,10 +94,13 @@ def versions(conversation: Conversation, item: ThreadItem) -> list[Message]:
 
     Versions of an answer differ from its start, or from a step that was tried again.
     """
+    siblings = conversation.siblings(item.first)
+    if len(siblings) == 1 and not item.has_steps:
+        return [item.last]
     children = defaultdict[str | None, list[Message]](list)
     for message in conversation.messages:
         children[message.parent].append(message)
-    stack, leaves = conversation.siblings(item.first)[::-1], list[Message]()
+    stack, leaves = siblings[::-1], list[Message]()
     while stack:
         message = stack.pop()
         following = [child for child in children[message.id] if child.continues(message)]

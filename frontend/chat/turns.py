@@ -122,15 +122,20 @@ def continue_turn(turn: PendingTurn, decisions: Mapping[str, Any]) -> None:
     """Go on with the steps of a turn: run or deny those that `decisions` has, by their calls."""
     client, settings = api(), current_settings()
     rounds = stored_rounds(turn.started)
-    tools = {*settings.tools, *(step.tool for each in rounds for step in each.steps)}
-    available = [tool.name for tool in tool_switches.available_tools().get()]
+    steps = [step for each in rounds for step in each.steps]
+    names = sorted({*settings.tools, *(step.tool for step in steps)})
+    tools = [name for name in names if tool_switches.allowed_tool(name)]
+    # The result of the others is that they were not allowed: the API does not know their tool.
+    decisions = {
+        step.id: decisions[step.id] for step in steps if step.id in decisions and step.tool in tools
+    }
     context = turn.conversation.messages_in_context([*turn.branch(), *turn.started])
     body = to_request(context, "", settings, undecided=decisions)
     body |= storage_options(
         turn.conversation.id,
         turn.started[-1].id,
-        tools=[name for name in available if name in tools],
-        approvals=dict(decisions),
+        tools=tools,
+        approvals=decisions,
     )
     job = AnswerStreamJob(
         lambda: client.stream_chat(body),

@@ -40,6 +40,12 @@ def available_tools() -> BackgroundValue[list[Tool]]:
     return BackgroundValue(load)
 
 
+def allowed_tool(name: str) -> Tool | None:
+    """Return a tool that is available now and may run, if there is one of this name."""
+    tools = available_tools().get()
+    return next((tool for tool in tools if tool.name == name and tool.approval != "never"), None)
+
+
 def selected_tools() -> list[str]:
     """Return the names of the tools that are on, also of those that are not available now."""
     return sorted(name for name in _names() if current_value(KEY_PREFIX + name))[:_MAX_TOOLS]

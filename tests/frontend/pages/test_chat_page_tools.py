@@ -260,6 +260,21 @@ def test_edited_arguments_are_run(awaiting: AppTest, model_server: FakeModelServ
     assert "12 * 8" in call["tool_calls"][0]["function"]["arguments"]
 
 
+@pytest.mark.usefixtures("awaiting")
+def test_step_of_a_tool_that_never_runs_can_only_be_denied(
+    api_url: str, monkeypatch: pytest.MonkeyPatch, model_server: FakeModelServer
+) -> None:
+    set_approval(api_url, "never")
+    page = open_stored(api_url, monkeypatch)
+    allow = next(button for button in page.button if button.label == ALLOW_ONCE)
+    assert allow.disabled
+    model_server.replies.append(stream_reply(["As you wish."]))
+    click(page, DENY)
+    assert answer_texts(page) == ["As you wish."]
+    assert "denied" in steps(page)[0].label
+    assert sent_messages(model_server)[-1]["content"] == DENIED
+
+
 def test_answer_goes_on_once_each_of_its_calls_is_decided(
     page: AppTest, api_url: str, model_server: FakeModelServer
 ) -> None:
