@@ -13,7 +13,7 @@ from backend.completions.queue import QueueSlot
 from backend.completions.schema_check import map_schema_errors
 from backend.errors import InvalidRequestError, ModelOutputUnreadableError, SmolChatError
 from backend.json_values import as_dict, as_dict_list, as_str, content_text
-from backend.model_server.answers.json_text import parse_json
+from backend.model_server.answers.json_text import parse_json, replace_halves
 from backend.model_server.answers.message_builder import MessageBuilder
 from backend.model_server.answers.reasoning_separator import ReasoningSeparator
 from backend.model_server.answers.sse import parse_events
@@ -88,6 +88,9 @@ class ModelAnswer:
         self._toolset = toolset
         self.calls: list[ToolCall] = []
         self.finish_reason = "stop"
+        self._has_text = False
+        self._has_dropped_calls = False
+        self._repaired: set[str] = set()  # functions that were called again under their schemas
 
     async def stream(self, slot: QueueSlot) -> AsyncGenerator[Delta]:
         """Yield the chunks of the text.
@@ -95,7 +98,8 @@ class ModelAnswer:
         Raises:
             SmolChatError: The model server failed.
         """
-        if self._context.strategy == "native":
+        is_native = self._context.strategy == "native"
+        if is_native:
             try:
                 async for delta in self._stream_text(self._messages, slot, with_tools=True):
                     yield delta
@@ -106,20 +110,33 @@ class ModelAnswer:
                     f"The model server could not read the model's own call ({error.message}) "
                     "It was made under a schema instead."
                 )
-            else:
-                return
-        await self._call_constrained(slot)
-        if not self.calls:
+                is_native = False
+        if not is_native or self._lacks_required_call():
+            await self._call_constrained(slot)
+        # A model whose only calls cannot be made has not answered.
+        is_answered = self._has_text or (is_native and not self._has_dropped_calls)
+        if not self.calls and not is_answered:
             async for delta in self._stream_text(
                 with_calls_as_text(self._messages), slot, with_tools=False
             ):
                 yield delta
 
+    def _lacks_required_call(self) -> bool:
+        """Return True if a call that `tool_choice` requires is missing: some servers ignore it."""
+        toolset = self._toolset
+        is_required = toolset.choice == "required" and bool(toolset.functions)
+        if self.calls or not is_required or self.finish_reason == "length":
+            return False
+        self._context.problems.append(
+            "The model made no call, which tool_choice requires. It was made under a schema."
+        )
+        return True
+
     async def _stream_text(
         self, messages: list[dict[str, Any]], slot: QueueSlot, *, with_tools: bool
     ) -> AsyncGenerator[Delta]:
         fields: dict[str, Any] = {"messages": messages}
-        if with_tools and self._toolset.functions:
+        if with_tools and self._toolset.is_offered:
             fields |= self._context.tool_fields | self._toolset.choice_fields()
         if not with_tools and self._messages[-1]["role"] == "tool":
             # To repeat a result needs no imagination.
@@ -133,6 +150,7 @@ class ModelAnswer:
             async for chunk in chunks:
                 for event in parse_events(chunk):
                     if shown := _without_calls(event):
+                        self._has_text = self._has_text or _has_content(shown)
                         yield Delta(shown)
         self.finish_reason = completion.usage.finish_reason or "stop"
         if calls := held.message_fields()["tool_calls"]:
@@ -150,24 +168,32 @@ class ModelAnswer:
 
     async def _check_native(self, calls: list[dict[str, Any]], slot: QueueSlot) -> None:
         """Keep the calls whose arguments fit; make another try at the others under a schema."""
-        functions = self._toolset.functions
-        if len(calls) > MAX_CALLS:
+        max_calls = MAX_CALLS if self._toolset.allows_parallel else 1
+        if len(calls) > max_calls:
             self._context.problems.append(
-                f"The model made {len(calls)} calls; {MAX_CALLS} are used."
+                f"The model made {len(calls)} calls; {max_calls} may be used."
             )
-        for call in calls[:MAX_CALLS]:
+        for call in calls[:max_calls]:
             function = as_dict(call.get("function"))
             name, text = as_str(function.get("name")), as_str(function.get("arguments"))
-            if name not in functions and self._toolset.api_tools:  # the result tells the model so
+            if name in self._toolset.functions:
+                await self._check_arguments(call, name, text, slot)
+            elif self._toolset.may_run_unknown(name):
                 self._add_call(name, parse_json(text), "native", as_str(call.get("id")))
-                continue
-            if name not in functions:
-                self._context.problems.append(f"The model called {name!r:.80}, which is no tool.")
-                continue
-            result = await self._context.checker.validate(functions[name], text)
-            if not result.errors:
-                self._add_call(name, result.parsed, "native", as_str(call.get("id")))
-                continue
+            else:
+                self._has_dropped_calls = True
+                self._context.problems.append(
+                    f"The model called {name!r:.80}, which is no tool of this answer."
+                )
+
+    async def _check_arguments(
+        self, call: dict[str, Any], name: str, text: str, slot: QueueSlot
+    ) -> None:
+        result = await self._context.checker.validate(self._toolset.functions[name], text)
+        if not result.errors:
+            self._add_call(name, result.parsed, "native", as_str(call.get("id")))
+        elif name not in self._repaired:
+            self._repaired.add(name)
             self._context.problems.append(
                 f"The model's own call of {name} does not fit its schema "
                 f"({result.errors[0].message:.200}). It was made again under the schema."
@@ -176,7 +202,7 @@ class ModelAnswer:
 
     async def _call_constrained(self, slot: QueueSlot, *, named: str | None = None) -> None:
         toolset, context = self._toolset, self._context
-        if not toolset.functions or (named is None and self._add_stated_calls()):
+        if not toolset.functions or (named is None and self._add_extracted_calls()):
             return
         choice = named or toolset.named or toolset.choice
 
@@ -208,7 +234,7 @@ class ModelAnswer:
         for call in result.calls:
             self._add_call(call.name, call.arguments, "constrained")
 
-    def _add_stated_calls(self) -> bool:
+    def _add_extracted_calls(self) -> bool:
         """Add the calls of our own tools whose arguments the question states; tell if it does."""
         last = self._messages[-1]
         question = content_text(last.get("content")) if last["role"] == "user" else ""
@@ -225,7 +251,7 @@ class ModelAnswer:
         if not 0 < len(call_id) <= MAX_ID_CHARACTERS or call_id in self._context.call_ids:
             call_id = f"call_{uuid.uuid4().hex[:24]}"
         self._context.call_ids.add(call_id)
-        text = json.dumps(arguments, ensure_ascii=False)
+        text = replace_halves(json.dumps(arguments, ensure_ascii=False))
         self.calls.append(ToolCall(call_id, name, text, strategy))
         self.finish_reason = "tool_calls"
 
@@ -260,6 +286,10 @@ def _without_calls(event: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in event.items() if name not in ("usage", "timings")} | {
         "choices": choices
     }
+
+
+def _has_content(event: dict[str, Any]) -> bool:
+    return any(choice["delta"].get("content") for choice in event["choices"])
 
 
 def _only_calls(event: dict[str, Any]) -> dict[str, Any]:

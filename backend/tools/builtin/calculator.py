@@ -8,8 +8,8 @@ from simpleeval import InvalidExpression, SimpleEval  # type: ignore[import-unty
 
 from backend.tools.builtin.arithmetic import CONSTANTS, FUNCTIONS, OPERATORS
 from backend.tools.builtin.expression import MAX_CHARACTERS, Expression, read_expression, trim
+from backend.tools.builtin.expression_in_text import find_expression
 from backend.tools.builtin.number_text import Number, number_text
-from backend.tools.builtin.stated_arithmetic import stated_arithmetic
 from backend.tools.function_tool import function_tool
 from backend.tools.tool import ToolError
 
@@ -33,7 +33,7 @@ _CUES = (
 
 
 def _extract_arguments(question: str) -> dict[str, Any] | None:
-    expression = stated_arithmetic(question)
+    expression = find_expression(question)
     return None if expression is None else {"expression": expression}
 
 

@@ -34,13 +34,13 @@ _HOW_MANY = (
     rf"\bhow\s(?:many|much)\s(?P<target>{_UNIT})\s(?:(?:are|is)\s)?(?:there\s)?(?:in\s)?"
     rf"{_VALUE}\s?(?P<source>{_UNIT})"
 )
-_STATED = [re.compile(pattern, re.IGNORECASE) for pattern in (_TO, _HOW_MANY)]
+_CONVERSIONS = [re.compile(pattern, re.IGNORECASE) for pattern in (_TO, _HOW_MANY)]
 _MAX_QUESTION_CHARACTERS = 2_000
 _lock = Lock()
 
 
 def _extract_arguments(question: str) -> dict[str, Any] | None:
-    for pattern in _STATED:
+    for pattern in _CONVERSIONS:
         if match := pattern.search(question[:_MAX_QUESTION_CHARACTERS]):
             value = float(match["value"].replace(",", ""))
             return {"value": value, "from_unit": match["source"], "to_unit": match["target"]}

@@ -48,7 +48,7 @@ _CUES = (
 )
 
 
-_STATED = [re.compile(cue, re.IGNORECASE) for cue in _CUES]
+_TIME_QUESTIONS = [re.compile(cue, re.IGNORECASE) for cue in _CUES]
 _PLACE = re.compile(r"\bin\s+([^\W\d_][\w/]*(?:\s[^\W\d_][\w/]*){0,2})")
 _MAX_QUESTION_CHARACTERS = 2_000
 
@@ -56,7 +56,7 @@ _MAX_QUESTION_CHARACTERS = 2_000
 def _extract_arguments(question: str) -> dict[str, Any] | None:
     """Return the time zone that a question names, or none, if it asks for the time or date."""
     question = question[:_MAX_QUESTION_CHARACTERS]
-    if not any(cue.search(question) for cue in _STATED):
+    if not any(cue.search(question) for cue in _TIME_QUESTIONS):
         return None
     if not (place := _PLACE.search(question)):
         return {}

@@ -44,7 +44,7 @@ class FunctionCall:
 
 @dataclass
 class CallResult:
-    """The calls that a question needs; `problems` are sentences that say why one is missing."""
+    """The calls that a question needs; `problems` are sentences on why a call is missing."""
 
     score: float | None = None  # of the gate; None if it was skipped
     calls: list[FunctionCall] = field(default_factory=list)
@@ -113,7 +113,7 @@ def _clause_steps(
 
 
 class _Filler:
-    """Adds calls to a result: each has arguments that the model filled in, if any was missing."""
+    """Adds calls to a result; the model generates the arguments that were not extracted."""
 
     def __init__(
         self,
@@ -165,7 +165,8 @@ class _Filler:
             result = await self._attempt(function, question, requests[0])
         if result.errors:
             issue = result.errors[0]
-            problem = f"the arguments do not fit, at {issue.pointer or 'the root'}: {issue.message}"
+            location = f" at {issue.pointer}" if issue.pointer else ""
+            problem = f"the arguments do not match the schema{location}: {issue.message}"
             self._result.problems.append(f"No call of {function.name}: {problem}.")
         elif (call := FunctionCall(function.name, result.parsed)) not in self._result.calls:
             self._result.calls.append(call)
@@ -187,16 +188,16 @@ class _Filler:
 def _validate(
     text: str, request: ArgumentsRequest, parameters: Any, validator: SchemaValidator
 ) -> ValidationResult:
-    """Validate what the model wrote, with the arguments that the question states itself."""
+    """Validate the generated arguments together with the extracted ones."""
     parsed = _PARSER.validate(text)
     if parsed.errors:
         return parsed
     if not isinstance(parsed.parsed, dict):
         issue = ValidationIssue("", "type", "the arguments are not an object")
         return ValidationResult(errors=[issue])
-    arguments = parsed.parsed | request.stated
+    arguments = parsed.parsed | request.extracted
     order = {
-        name: place for place, name in enumerate(as_dict(as_dict(parameters).get("properties")))
+        name: index for index, name in enumerate(as_dict(as_dict(parameters).get("properties")))
     }
     names = sorted(arguments, key=lambda name: order.get(name, len(order)))
     return validator.validate(dump_json({name: arguments[name] for name in names}).decode())

@@ -12,9 +12,9 @@ from backend.json_schema.pruning.mentions import Mentions
 from backend.json_schema.validator import build_validator
 from backend.json_values import as_dict
 from backend.model_server.answers.json_text import dump_json
+from backend.tools.calling.extraction.arguments import extract_arguments
+from backend.tools.calling.extraction.text_matching import ExtractedArguments
 from backend.tools.calling.function import FunctionSpec
-from backend.tools.calling.stated.find import find_stated
-from backend.tools.calling.stated.match_texts import Stated
 from backend.tools.calling.words import stems
 
 MAX_DESCRIPTION_CHARACTERS = 300
@@ -31,9 +31,9 @@ _COMPOSED = frozenset(
 class ArgumentsRequest:
     """What to ask a model for: the arguments that the question does not state itself."""
 
-    stated: dict[str, Any]
+    extracted: dict[str, Any]
     schema: Any  # of the other arguments, narrowed; None if there are none
-    form: str  # these arguments as a form, for the prompt
+    skeleton: str  # of these arguments, for the prompt
     max_applied: int  # the most schemas of the function that apply to one value
 
 
@@ -43,8 +43,8 @@ def prepare_requests(
     """Return a request for each call of a function that a question asks for. Runs in a worker.
 
     That is one call unless `is_parallel`. The first attempt takes what the question states, and
-    lets the model choose from its phrases; the others narrow the schema more, and leave all to the
-    model.
+    lets the model choose from its phrases; later ones narrow the schema more, and leave all
+    arguments to the model.
 
     Raises:
         SchemaError: The schema of the parameters is rejected.
@@ -55,17 +55,17 @@ def prepare_requests(
         return [_request({}, parameters, question, attempt, max_applied)]
     needed = _needed_names(parameters, question)
     requests = []
-    all_stated: Iterable[Stated] = [Stated()]
+    extractions: Iterable[ExtractedArguments] = [ExtractedArguments()]
     if attempt == 0:
-        all_stated = _valid_stated(function, question, is_parallel=is_parallel)
-    for stated in all_stated:
-        names = [name for name in needed if name not in stated.values]
+        extractions = _valid_extractions(function, question, is_parallel=is_parallel)
+    for extracted in extractions:
+        names = [name for name in needed if name not in extracted.values]
         missing = {
-            name: _with_candidates(parameters["properties"][name], stated.candidates.get(name))
+            name: _with_candidates(parameters["properties"][name], extracted.candidates.get(name))
             for name in names
         }
         schema = parameters | {"properties": missing, "required": names} if missing else None
-        requests.append(_request(stated.values, schema, question, attempt, max_applied))
+        requests.append(_request(extracted.values, schema, question, attempt, max_applied))
     return requests
 
 
@@ -75,10 +75,10 @@ def build_messages(
     """Return the messages that ask for the arguments of a call."""
     description = function.description[:MAX_DESCRIPTION_CHARACTERS]
     instruction = (
-        f"{description}\nForm: {request.form}\n"
+        f"{description}\nForm: {request.skeleton}\n"
         "Fill in this form with the values in the user's text. Answer with JSON only."
     )
-    known = f"\nKnown: {dump_json(request.stated).decode()}" if request.stated else ""
+    known = f"\nKnown: {dump_json(request.extracted).decode()}" if request.extracted else ""
     return [
         {"role": "system", "content": instruction},
         {"role": "user", "content": question + known},
@@ -86,7 +86,7 @@ def build_messages(
 
 
 def is_plain_object(schema: Mapping[str, Any]) -> bool:
-    """Return True if the properties of a schema say all about an object."""
+    """Return True if a schema describes an object by its properties alone."""
     if schema.keys() & _COMPOSED or schema.get("type", "object") != "object":
         return False
     properties, required = schema.get("properties", {}), schema.get("required", [])
@@ -98,12 +98,12 @@ def is_plain_object(schema: Mapping[str, Any]) -> bool:
 
 
 def _request(
-    stated: dict[str, Any], schema: Any, question: str, attempt: int, max_applied: int
+    extracted: dict[str, Any], schema: Any, question: str, attempt: int, max_applied: int
 ) -> ArgumentsRequest:
     if schema is None:
-        return ArgumentsRequest(stated, None, "", max_applied)
+        return ArgumentsRequest(extracted, None, "", max_applied)
     narrowed = _narrow(schema, question, attempt)
-    return ArgumentsRequest(stated, narrowed, skeleton(narrowed), max_applied)
+    return ArgumentsRequest(extracted, narrowed, skeleton(narrowed), max_applied)
 
 
 def _narrow(schema: Any, question: str, level: int) -> Any:
@@ -128,26 +128,30 @@ def _needed_names(parameters: Mapping[str, Any], question: str) -> list[str]:
     ]
 
 
-def _valid_stated(function: FunctionSpec, question: str, *, is_parallel: bool) -> Iterator[Stated]:
+def _valid_extractions(
+    function: FunctionSpec, question: str, *, is_parallel: bool
+) -> Iterator[ExtractedArguments]:
     """Yield what a question states for each call, as far as it fits the function's schema."""
     properties = function.parameters.get("properties", {})
     required = function.parameters.get("required", [])
     texts = f"{function.name} {function.description}"[:MAX_STEMMED_CHARACTERS]
     is_valid = build_validator(_without_counts(function.parameters)).is_valid
-    all_stated = find_stated(
+    extractions = extract_arguments(
         question, properties, required, frozenset(stems(texts)), is_parallel=is_parallel
     )
-    for stated in all_stated:
-        values = {name: value for name, value in stated.values.items() if is_valid({name: value})}
+    for extracted in extractions:
+        values = {
+            name: value for name, value in extracted.values.items() if is_valid({name: value})
+        }
         candidates = {
             name: [text for text in texts if is_valid({name: text}) or is_valid({name: [text]})]
-            for name, texts in stated.candidates.items()
+            for name, texts in extracted.candidates.items()
         }
-        yield Stated(values, candidates)
+        yield ExtractedArguments(values, candidates)
 
 
 def _without_counts(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a schema of objects that may have one property only."""
+    """Return the schema without keywords that fail an object with only one property."""
     counts = ("required", "minProperties", "dependentRequired", "dependencies")
     return {name: value for name, value in parameters.items() if name not in counts}
 

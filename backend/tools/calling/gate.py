@@ -1,7 +1,7 @@
-"""Decide whether a question needs any of some functions, by their words and parameters alone.
+"""Decide whether a question needs a function, by the words and parameters of the function.
 
-A small model does not know: asked whether it needs a tool, it says yes or no at random. The
-coefficients are a logistic regression's over the features in `_features`, each from 0 to about 1.
+A small model cannot decide it: asked whether it needs a tool, it answers at random. The score is a
+logistic regression over the features in `_features`, each from 0 to about 1.
 """
 
 import math
@@ -19,7 +19,7 @@ _INTERCEPT = -1.05
 # In the order of `_features`.
 _COEFFICIENTS = (2.7, 2.06, 1.96, -1.91, -0.53)
 
-MAX_LACKING = 2.0
+MAX_MISSING = 2.0
 _NUMBER_TYPES = frozenset({"integer", "number"})
 _NUMBER_WORDS = frozenset(
     """
@@ -33,7 +33,7 @@ _QUOTED = re.compile(r"""(?<!\w)["'\u2018\u201c]([^"'\u2018-\u201d]{1,80})["'\u2
 
 
 def gate_score(question: str, function: FunctionSpec, words: FunctionWords) -> float:
-    """Return how sure it is that a question needs a function, from 0 to 1."""
+    """Return the probability that a question needs a function."""
     if function.has_cue(question):
         return CUE_SCORE
     features = _features(question, function, words)
@@ -49,8 +49,8 @@ def _features(question: str, function: FunctionSpec, words: FunctionWords) -> Se
         _share(head, all_stems),
         _share(name, all_stems),
         _share(all_stems - values, known),
-        _lacking_numbers(question, function.parameters),
-        _lacking_texts(function.parameters, len(values)),
+        _missing_numbers(question, function.parameters),
+        _missing_texts(function.parameters, len(values)),
     )
 
 
@@ -66,15 +66,15 @@ def _value_stems(question: str) -> frozenset[str]:
     return frozenset([*map(stem, names), *stems(quoted)])
 
 
-def _lacking_numbers(question: str, parameters: Any) -> float:
+def _missing_numbers(question: str, parameters: Any) -> float:
     """Return how many of the numbers that a function requires the question does not have."""
     words = split_words(question)
     count = sum(word[0].isdigit() for word in words)
     count += 0.5 * sum(word in _NUMBER_WORDS for word in words)  # type: ignore[assignment]
-    return min(MAX_LACKING, max(0.0, _required_count(parameters, _NUMBER_TYPES) - count))
+    return min(MAX_MISSING, max(0.0, _required_count(parameters, _NUMBER_TYPES) - count))
 
 
-def _lacking_texts(parameters: Any, value_count: int) -> float:
+def _missing_texts(parameters: Any, value_count: int) -> float:
     return max(0.0, _required_count(parameters, frozenset({"string"})) - value_count)
 
 

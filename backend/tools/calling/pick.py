@@ -1,4 +1,4 @@
-"""Pick the functions whose texts are nearest to a question: BM25 over their words."""
+"""Pick the functions that match a question best, by BM25 over their texts."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Read what a chat asks last: the question that a call has to answer."""
+"""Read the last question of a chat, which the calls have to answer."""
 
 import re
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ _FOLLOW_UP = re.compile(
 
 @dataclass(frozen=True)
 class Question:
-    """What the user asks last, and whether calls have been made for it already."""
+    """The last user message, and whether it already has results of calls."""
 
     text: str
     has_results: bool
 
 
 def read_question(messages: list[dict[str, Any]]) -> Question:
-    """Return the last question; a short follow-up has the one before in front of it."""
+    """Return the last question; a short follow-up is prefixed with the previous one."""
     last_role = as_str(messages[-1].get("role")) if messages else ""
     texts = [
         content_text(message.get("content"))[:MAX_QUESTION_CHARACTERS].strip()

@@ -1,4 +1,4 @@
-"""How many of some questions and descriptions of functions contain a word.
+"""Document frequencies of words in questions and descriptions of functions.
 
 The counts, rounded, are from the development half of the single-turn cases of the Berkeley Function
 Calling Leaderboard v4 (Apache-2.0, https://gorilla.cs.berkeley.edu): the text of a user's question

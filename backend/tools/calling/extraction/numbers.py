@@ -1,15 +1,14 @@
-"""Match the numbers in a question with the parameters that they are the values of.
+"""Match the numbers in a question with numeric parameters.
 
-The weights were set by hand on a few hundred questions; they say how much more one piece of
-evidence counts than another.
+The weights were tuned by hand on a few hundred questions.
 """
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise, permutations
 
-from backend.tools.calling.stated.parameter import Parameter
-from backend.tools.calling.stated.tokens import Token
-from backend.tools.calling.stated.units import unit_of
+from backend.tools.calling.extraction.parameter import Parameter
+from backend.tools.calling.extraction.tokens import Token
+from backend.tools.calling.extraction.units import unit_of
 from backend.tools.calling.words import rarity, stems
 
 SURE_SCORE = 0.3
@@ -37,7 +36,7 @@ _IN_UNITS = frozenset("-/\u00b2\u00b3^")
 def match_numbers(
     tokens: Sequence[Token], parameters: Sequence[Parameter]
 ) -> dict[str, tuple[int, int | float]]:
-    """Return the token and the value of each parameter that surely has one of the numbers."""
+    """Return the token index and the value of each parameter with a certain number."""
     indices = [index for index, token in enumerate(tokens) if token.kind == "number"][:MAX_NUMBERS]
     matched = dict(_match_lists(tokens, parameters, indices))
     required = [each for each in parameters if each.is_required and each.name not in matched]

@@ -7,11 +7,11 @@ import math
 import re
 from collections.abc import Sequence
 
-from backend.tools.calling.stated.parameter import Parameter
-from backend.tools.calling.stated.phrases import Phrase, is_boundary
-from backend.tools.calling.stated.text import Text
-from backend.tools.calling.stated.times import is_time, wants_time
-from backend.tools.calling.stated.tokens import Token
+from backend.tools.calling.extraction.parameter import Parameter
+from backend.tools.calling.extraction.phrases import Phrase, is_boundary
+from backend.tools.calling.extraction.times import is_time, wants_time
+from backend.tools.calling.extraction.tokenized_question import TokenizedQuestion
+from backend.tools.calling.extraction.tokens import Token
 from backend.tools.calling.words import stems
 
 MAX_ASSIGNED = 5  # parameters of which every assignment is tried
@@ -59,8 +59,8 @@ _ARTICLES = frozenset({"the", "a", "an", "city"})
 _LINKS = frozenset({"of", "the", "and", "de", "in", ",", ":", "&"})
 
 
-def score_phrase(phrase: Phrase, parameter: Parameter, text: Text) -> float:
-    """Return how well a phrase fits."""
+def score_phrase(phrase: Phrase, parameter: Parameter, text: TokenizedQuestion) -> float:
+    """Return the score of a phrase as the value of a parameter; above 0 it is likely."""
     return _PhraseScorer(phrase, parameter, text).score()
 
 
@@ -81,7 +81,7 @@ def is_proper_name(phrase: Phrase, parts: Sequence[Token]) -> bool:
 class _PhraseScorer:
     """The evidence for one phrase: the words around it, in it, its shape, and its role."""
 
-    def __init__(self, phrase: Phrase, parameter: Parameter, text: Text) -> None:
+    def __init__(self, phrase: Phrase, parameter: Parameter, text: TokenizedQuestion) -> None:
         tokens = text.tokens
         self._phrase = phrase
         self._parameter = parameter

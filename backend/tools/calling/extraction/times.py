@@ -2,7 +2,7 @@
 
 import re
 
-from backend.tools.calling.stated.parameter import Parameter
+from backend.tools.calling.extraction.parameter import Parameter
 from backend.tools.calling.words import stems
 
 _CLOCK = frozenset(stems("time"))

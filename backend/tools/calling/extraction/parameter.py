@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from backend.json_values import as_dict, as_dict_list, as_str
-from backend.tools.calling.stated.units import units_in
+from backend.tools.calling.extraction.units import units_in
 from backend.tools.calling.words import normalize, stem, stems
 
 MAX_DESCRIPTION_CHARACTERS = 500
@@ -92,7 +92,7 @@ class Parameter:
 
 
 def read_parameter(name: str, schema: Any, *, is_required: bool) -> Parameter:
-    """Return what is known about a parameter."""
+    """Return a parameter with what its name, description and schema say."""
     plain = _without_null(as_dict(schema))
     description = as_str(as_dict(schema).get("description"))[:MAX_DESCRIPTION_CHARACTERS]
     specific = _DEFAULT.sub("", description)

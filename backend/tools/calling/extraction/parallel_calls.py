@@ -1,4 +1,4 @@
-"""Find the values of several calls in one question: "in Paris and Rome", "for 5 and 10 days"."""
+"""Find the arguments of parallel calls in one question: "in Paris and Rome"."""
 
 import re
 from collections import Counter
@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from itertools import islice, pairwise, product
 from typing import Any
 
-from backend.tools.calling.stated.dates import ISO_FORMAT, date_format, find_dates
-from backend.tools.calling.stated.lists import find_lists
-from backend.tools.calling.stated.numbers import argument_value, score_number
-from backend.tools.calling.stated.parameter import Parameter
-from backend.tools.calling.stated.phrases import Phrase, find_phrases
-from backend.tools.calling.stated.text import Text
-from backend.tools.calling.stated.texts import is_proper_name, score_phrase
-from backend.tools.calling.stated.tokens import Token
+from backend.tools.calling.extraction.dates import ISO_FORMAT, date_format, find_dates
+from backend.tools.calling.extraction.lists import find_lists
+from backend.tools.calling.extraction.numbers import argument_value, score_number
+from backend.tools.calling.extraction.parameter import Parameter
+from backend.tools.calling.extraction.phrase_scores import is_proper_name, score_phrase
+from backend.tools.calling.extraction.phrases import Phrase, find_phrases
+from backend.tools.calling.extraction.tokenized_question import TokenizedQuestion
+from backend.tools.calling.extraction.tokens import Token
 from backend.tools.calling.words import split_words, stem
 
 MAX_CALLS = 8
@@ -27,80 +27,80 @@ _RESPECTIVELY = re.compile(r"\brespectively\b", re.IGNORECASE)
 
 
 @dataclass
-class Several:
-    """The arguments in which the calls differ; at most one call if there is no such argument."""
+class ParallelCalls:
+    """The arguments in which the calls differ; no calls if there is no such argument."""
 
     calls: list[dict[str, Any]] = field(default_factory=list)
     used: list[Phrase] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
-class _Values:
+class _Column:
     """The values of one parameter in the order of the text."""
 
     name: str
     values: list[Any]
     used: list[Phrase]
-    is_list: bool  # beside each other, joined by commas or "and"
+    is_list: bool  # joined by commas or "and"
 
 
-def find_several(text: Text, parameters: Sequence[Parameter]) -> Several:
-    """Return the values of the parameters that have several of them."""
+def find_parallel_calls(text: TokenizedQuestion, parameters: Sequence[Parameter]) -> ParallelCalls:
+    """Return the calls that parameters with more than one value ask for."""
     question, tokens = text.question, text.tokens
     finder = _Finder(text, parameters)
-    found = [
+    columns = [
         each
         for each in finder.find()
         if len(each.values) > 1 and _are_separate(tokens, [phrase.first for phrase in each.used])
     ]
-    counts = Counter(len(each.values) for each in found)
+    counts = Counter(len(each.values) for each in columns)
     if not counts:
-        return Several()
+        return ParallelCalls()
     has_cue = _CUE.search(question) is not None
-    lists = [each for each in found if each.is_list]
-    if len(lists) == len(found) > 1 and not _RESPECTIVELY.search(question):
-        rows = list(islice(product(*(each.values for each in found)), MAX_CALLS))
+    lists = [each for each in columns if each.is_list]
+    if len(lists) == len(columns) > 1 and not _RESPECTIVELY.search(question):
+        rows = list(islice(product(*(each.values for each in columns)), MAX_CALLS))
     else:
         count = max(counts, key=lambda each: (counts[each], each))
-        found = [each for each in found if len(each.values) == count]
-        if len(found) == 1 and not found[0].is_list and not has_cue:
-            return Several()
-        rows = list(zip(*(each.values for each in found), strict=True))
-    names = [each.name for each in found]
+        columns = [each for each in columns if len(each.values) == count]
+        if len(columns) == 1 and not columns[0].is_list and not has_cue:
+            return ParallelCalls()
+        rows = list(zip(*(each.values for each in columns), strict=True))
+    names = [each.name for each in columns]
     calls = [dict(zip(names, row, strict=True)) for row in rows[:MAX_CALLS]]
-    return Several(calls, [phrase for each in found for phrase in each.used])
+    return ParallelCalls(calls, [phrase for each in columns for phrase in each.used])
 
 
 class _Finder:
-    def __init__(self, text: Text, parameters: Sequence[Parameter]) -> None:
+    def __init__(self, text: TokenizedQuestion, parameters: Sequence[Parameter]) -> None:
         self._text = text
         self._tokens = text.tokens
         self._parameters = parameters
 
-    def find(self) -> list[_Values]:
-        found = [*self._choices(), *self._dates(), *self._numbers(), *self._lists()]
-        taken = {each.name for each in found}
+    def find(self) -> list[_Column]:
+        columns = [*self._choices(), *self._dates(), *self._numbers(), *self._lists()]
+        taken = {each.name for each in columns}
         texts = self._texts(taken)
-        return found + texts
+        return columns + texts
 
-    def _choices(self) -> list[_Values]:
-        found = []
+    def _choices(self) -> list[_Column]:
+        columns = []
         for parameter in self._parameters:
             if parameter.kind == "array" or len(parameter.choices) < 2:
                 continue
-            places: dict[str, int] = {}
+            positions: dict[str, int] = {}
             for choice in parameter.choices:
-                index = self._place(choice)
+                index = self._position(choice)
                 if index is not None:
-                    places[choice] = index
-            ordered = sorted(places, key=lambda choice: places[choice])
-            used = [Phrase("", places[choice], places[choice]) for choice in ordered]
+                    positions[choice] = index
+            ordered = sorted(positions, key=lambda choice: positions[choice])
+            used = [Phrase("", positions[choice], positions[choice]) for choice in ordered]
             is_list = _are_joined(self._tokens, used) or _are_labelled(self._tokens, used)
-            found.append(_Values(parameter.name, ordered, used, is_list=is_list))
-        return found
+            columns.append(_Column(parameter.name, ordered, used, is_list=is_list))
+        return columns
 
-    def _place(self, choice: str) -> int | None:
-        """Return the token at which a choice is named; in short ones, capital letters count."""
+    def _position(self, choice: str) -> int | None:
+        """Return the index of the token that names a choice; short ones are case-sensitive."""
         if len(choice) <= 2:
             return next((i for i, token in enumerate(self._tokens) if token.text == choice), None)
         words = [stem(word) for word in split_words(choice)]
@@ -110,7 +110,7 @@ class _Finder:
                 return index
         return None
 
-    def _dates(self) -> list[_Values]:
+    def _dates(self) -> list[_Column]:
         wanted = [
             each
             for each in self._parameters
@@ -125,10 +125,10 @@ class _Finder:
             for index, token in enumerate(self._tokens)
             if any(token.start < date.end and date.start < token.end for date in dates)
         ]
-        return [_Values(wanted[0].name, [date.write(style) for date in dates], used, is_list=True)]
+        return [_Column(wanted[0].name, [date.format(style) for date in dates], used, is_list=True)]
 
-    def _numbers(self) -> list[_Values]:
-        """Give each number to the parameter that it fits best."""
+    def _numbers(self) -> list[_Column]:
+        """Assign each number to the parameter with the highest score."""
         wanted = [each for each in self._parameters if each.kind in ("integer", "number")]
         if any(each.takes_items(is_numeric=True) for each in self._parameters):
             return []
@@ -139,31 +139,31 @@ class _Finder:
         ]
         if not wanted or len(indices) <= len(wanted):
             return []
-        places: dict[str, list[int]] = {}
+        positions: dict[str, list[int]] = {}
         for index in indices:
             scores = [score_number(self._tokens, index, parameter) for parameter in wanted]
             best = max(range(len(wanted)), key=lambda each: scores[each])
             if scores[best] >= SURE_NUMBER_SCORE:
-                places.setdefault(wanted[best].name, []).append(index)
+                positions.setdefault(wanted[best].name, []).append(index)
         by_name = {each.name: each for each in wanted}
-        found = []
-        for name, each in places.items():
+        columns = []
+        for name, each in positions.items():
             used = [Phrase("", index, index) for index in each]
             values = [argument_value(self._tokens[index], by_name[name]) for index in each]
-            found.append(_Values(name, values, used, is_list=_are_joined(self._tokens, used)))
-        return found
+            columns.append(_Column(name, values, used, is_list=_are_joined(self._tokens, used)))
+        return columns
 
-    def _lists(self) -> list[_Values]:
-        """Give lists of numbers to the only parameter for one."""
+    def _lists(self) -> list[_Column]:
+        """Assign bracketed lists to the only array parameter."""
         wanted = [each for each in self._parameters if each.kind == "array"]
         lists = [each for each in find_lists(self._text) if each.is_bracketed]
         if len(wanted) != 1 or len(lists) < 2:
             return []
         used = [Phrase("", each.first, each.last) for each in lists]
-        return [_Values(wanted[0].name, [each.items for each in lists], used, is_list=True)]
+        return [_Column(wanted[0].name, [each.items for each in lists], used, is_list=True)]
 
-    def _texts(self, taken: set[str]) -> list[_Values]:
-        """Give names and quoted texts that play the same role to the parameter for it."""
+    def _texts(self, taken: set[str]) -> list[_Column]:
+        """Assign names and quoted texts to the string parameters with the highest scores."""
         wanted = [
             each
             for each in self._parameters
@@ -172,7 +172,7 @@ class _Finder:
         takers = [each for each in self._parameters if each.takes_items(is_numeric=False)]
         if any(each.is_required for each in takers):
             return []
-        places: dict[str, list[Phrase]] = {}
+        positions: dict[str, list[Phrase]] = {}
         for group in self._groups():
             scores = [score_phrase(group[0], each, self._text) for each in wanted]
             if not scores or max(scores) < SURE_TEXT_SCORE:
@@ -181,17 +181,17 @@ class _Finder:
             if len(group) <= self._sibling_count(best) or (len(group) > 1 and takers):
                 continue
             name = best.name
-            known = places.get(name, [])
-            if len(group) > 1 or len(known) < 2 or not _are_joined(self._tokens, known):
-                places[name] = group if len(group) > 1 else [*known, *group]
+            previous = positions.get(name, [])
+            if len(group) > 1 or len(previous) < 2 or not _are_joined(self._tokens, previous):
+                positions[name] = group if len(group) > 1 else [*previous, *group]
         return [
-            _Values(
+            _Column(
                 name,
                 [phrase.text for phrase in each],
                 each,
                 is_list=_are_joined(self._tokens, each),
             )
-            for name, each in places.items()
+            for name, each in positions.items()
         ]
 
     def _is_list(self, phrase: Phrase) -> bool:
@@ -211,7 +211,7 @@ class _Finder:
         return len(siblings) if len(siblings) > 1 else 0
 
     def _groups(self) -> list[list[Phrase]]:
-        """Return the names, those together that are joined by "and"."""
+        """Return the names, grouped if they are joined by "and"."""
         groups: list[list[Phrase]] = []
         for phrase in self._names():
             if groups and _gap(self._tokens, groups[-1][-1], phrase) <= _JOINTS:
@@ -247,11 +247,11 @@ class _Finder:
         return sorted(longest, key=lambda phrase: phrase.first)
 
 
-def _are_separate(tokens: Sequence[Token], places: Sequence[int]) -> bool:
-    """Return True if "and" or the like is between each two values."""
+def _are_separate(tokens: Sequence[Token], positions: Sequence[int]) -> bool:
+    """Return True if a separator such as "and" is between every two values."""
     return all(
         any(token.lower in _SEPARATORS for token in tokens[earlier:later])
-        for earlier, later in pairwise(places)
+        for earlier, later in pairwise(positions)
     )
 
 
@@ -268,5 +268,5 @@ def _gap(tokens: Sequence[Token], earlier: Phrase, later: Phrase) -> set[str]:
 
 
 def _are_labelled(tokens: Sequence[Token], phrases: Sequence[Phrase]) -> bool:
-    """Return True if the values are in brackets each, after what they stand for."""
+    """Return True if each value is in brackets, after its label."""
     return all(phrase.first and tokens[phrase.first - 1].text in ("(", "[") for phrase in phrases)

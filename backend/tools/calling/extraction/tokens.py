@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from backend.tools.calling.stated.units import unit_of
+from backend.tools.calling.extraction.units import unit_of
 from backend.tools.calling.words import fold, stem, stems
 
 MAX_QUESTION_CHARACTERS = 4_000

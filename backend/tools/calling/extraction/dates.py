@@ -1,4 +1,4 @@
-"""Find the dates in a question, and write them as a parameter's description wants them."""
+"""Find the dates in a question, and format them as a parameter's description asks."""
 
 import re
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ ISO_FORMAT = "YYYY-MM-DD"
 
 
 @dataclass(frozen=True)
-class StatedDate:
+class DateInText:
     """A date, and where it is in the question."""
 
     year: int
@@ -35,14 +35,14 @@ class StatedDate:
     start: int
     end: int
 
-    def write(self, date_format: str) -> str:
+    def format(self, date_format: str) -> str:
         """Return the date in a format such as YYYY-MM-DD."""
         text = date_format.upper().replace("YYYY", f"{self.year:04}")
         return text.replace("MM", f"{self.month:02}").replace("DD", f"{self.day:02}")
 
 
-def find_dates(question: str) -> list[StatedDate]:
-    """Return the dates in the order of the text; one without a year has that of the others."""
+def find_dates(question: str) -> list[DateInText]:
+    """Return the dates in order; one without a year takes the year of another."""
     matches: list[re.Match[str]] = []
     for pattern in _PATTERNS:
         matches += [
@@ -63,7 +63,7 @@ def date_format(description: str) -> str:
     return match[0].upper() if match else ""
 
 
-def _read(match: re.Match[str], years: list[int]) -> StatedDate | None:
+def _read(match: re.Match[str], years: list[int]) -> DateInText | None:
     name, day = match["month"].lower(), int(match["day"])
     month = int(name) if name.isdigit() else _MONTHS.index(name[:3]) + 1
     if month > 12 and name.isdigit():  # 31/12/2024
@@ -71,4 +71,4 @@ def _read(match: re.Match[str], years: list[int]) -> StatedDate | None:
     if not (1 <= month <= 12 and 1 <= day <= 31):
         return None
     year = int(match["year"]) if match["year"] else years[0]
-    return StatedDate(year, month, day, match.start(), match.end())
+    return DateInText(year, month, day, match.start(), match.end())

@@ -5,16 +5,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from backend.tools.calling.stated.phrases import is_boundary, is_command
-from backend.tools.calling.stated.text import Text
-from backend.tools.calling.stated.tokens import Token, read_tokens
+from backend.tools.calling.extraction.phrases import is_boundary, is_command
+from backend.tools.calling.extraction.tokenized_question import TokenizedQuestion
+from backend.tools.calling.extraction.tokens import Token, read_tokens
 
 MIN_NUMBERS = 2
 _JOINTS = frozenset({",", "and", "&", "or", "also", "plus"})
 
 
 @dataclass(frozen=True)
-class StatedList:
+class ListInText:
     """The items of a list, and the tokens that it is made of."""
 
     items: list[Any]
@@ -27,10 +27,10 @@ class StatedList:
         return all(isinstance(item, int | float) for item in self.items)
 
 
-def find_lists(text: Text) -> list[StatedList]:
+def find_lists(text: TokenizedQuestion) -> list[ListInText]:
     """Return the lists in the order of the text."""
     bracketed = [
-        StatedList(items, index, index, is_bracketed=True)
+        ListInText(items, index, index, is_bracketed=True)
         for index, token in enumerate(text.tokens)
         if token.kind == "list" and (items := _read_brackets(str(token.value))) is not None
     ]
@@ -48,7 +48,7 @@ def _read_brackets(text: str) -> list[Any] | None:
     return items if isinstance(items, list) else None
 
 
-def _joined(text: Text) -> Iterator[StatedList]:
+def _joined(text: TokenizedQuestion) -> Iterator[ListInText]:
     """Yield lists such as "12, 24 and 36" or "timings, exhibitions, and accessibility"."""
     tokens = text.tokens
     group: list[tuple[int, int]] = []
@@ -63,13 +63,13 @@ def _joined(text: Text) -> Iterator[StatedList]:
     yield from _as_list(text, group)
 
 
-def _as_list(text: Text, group: Sequence[tuple[int, int]]) -> Iterator[StatedList]:
+def _as_list(text: TokenizedQuestion, group: Sequence[tuple[int, int]]) -> Iterator[ListInText]:
     if len(group) < MIN_NUMBERS:
         return
     items = [_item(text, first, last) for first, last in group]
     are_numbers = [_has_number(text.tokens, chunk) for chunk in group]
     if all(isinstance(item, str) != each for item, each in zip(items, are_numbers, strict=True)):
-        yield StatedList(items, group[0][0], group[-1][1], is_bracketed=False)
+        yield ListInText(items, group[0][0], group[-1][1], is_bracketed=False)
 
 
 def _is_number(tokens: Sequence[Token], chunk: tuple[int, int]) -> bool:
@@ -80,7 +80,7 @@ def _has_number(tokens: Sequence[Token], chunk: tuple[int, int]) -> bool:
     return any(token.kind == "number" for token in tokens[chunk[0] : chunk[1] + 1])
 
 
-def _item(text: Text, first: int, last: int) -> Any:
+def _item(text: TokenizedQuestion, first: int, last: int) -> Any:
     token = text.tokens[first]
     return token.value if first == last and token.value is not None else text.between(first, last)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.tools.calling.stated.find import find_stated
+from backend.tools.calling.extraction.arguments import extract_arguments
 from backend.tools.calling.words import stems
 
 Schemas = dict[str, Any]
@@ -144,8 +144,8 @@ FUNCTIONS: dict[str, tuple[str, Schemas, list[str]]] = {
 def find(name: str, question: str) -> list[dict[str, Any]]:
     """Return the values that a question states for each call of a function."""
     texts, properties, required = FUNCTIONS[name]
-    found = find_stated(question, properties, required, frozenset(stems(texts)))
-    return [stated.values for stated in found]
+    found = extract_arguments(question, properties, required, frozenset(stems(texts)))
+    return [extracted.values for extracted in found]
 
 
 @pytest.mark.parametrize(
@@ -247,9 +247,9 @@ def test_values_of_several_calls_are_found(
 
 def test_unsure_text_is_left_to_the_model_with_the_phrases_to_choose_from() -> None:
     texts, properties, required = FUNCTIONS["message"]
-    (stated,) = find_stated("tell mom", properties, required, frozenset(stems(texts)))
-    assert stated.values == {}
-    assert stated.candidates["recipient"] == ["mom"]
+    (extracted,) = extract_arguments("tell mom", properties, required, frozenset(stems(texts)))
+    assert extracted.values == {}
+    assert extracted.candidates["recipient"] == ["mom"]
 
 
 @given(st.sampled_from(sorted(FUNCTIONS)), st.text(alphabet="ab1,.-%$:'\"[]()+ AB\n", max_size=200))
@@ -264,4 +264,4 @@ def test_any_text_is_searched_without_an_error(name: str, question: str) -> None
 def test_hostile_text_is_searched_quickly(question: str) -> None:
     properties = {f"name_{number}": text("Name.") for number in range(200)}
     properties |= {f"number_{number}": integer("Number.") for number in range(200)}
-    find_stated(question, properties, list(properties), frozenset())
+    extract_arguments(question, properties, list(properties), frozenset())

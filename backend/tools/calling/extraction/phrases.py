@@ -1,11 +1,11 @@
-"""Find the pieces of a question that may be the value of a text parameter."""
+"""Find the phrases of a question that may be the value of a string parameter."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from backend.tools.calling.stated.text import Text
-from backend.tools.calling.stated.tokens import Token
+from backend.tools.calling.extraction.tokenized_question import TokenizedQuestion
+from backend.tools.calling.extraction.tokens import Token
 from backend.tools.calling.words import normalize
 
 MAX_PHRASE_WORDS = 6
@@ -37,7 +37,7 @@ _COMMAND_STARTS = frozenset({"to", "please", "and", "you", "then", ".", "?", "!"
 
 @dataclass(frozen=True)
 class Phrase:
-    """A piece of a question, from its first to its last token."""
+    """A part of a question, from its first to its last token."""
 
     text: str
     first: int
@@ -52,7 +52,7 @@ class Phrase:
         return self.first <= other.last and other.first <= self.last
 
 
-def find_phrases(text: Text) -> list[Phrase]:
+def find_phrases(text: TokenizedQuestion) -> list[Phrase]:
     """Return quoted texts, names, and the words between boundaries, in the order of the text."""
     tokens = text.tokens
     phrases = {
@@ -63,7 +63,7 @@ def find_phrases(text: Text) -> list[Phrase]:
     for run in [*_runs(tokens), *_names(tokens), *_linked(tokens)]:
         for first, last in _parts(run, tokens):
             phrases.setdefault((first, last), Phrase(text.between(first, last), first, last))
-    return [phrases[place] for place in sorted(phrases)][:MAX_PHRASES]
+    return [phrases[span] for span in sorted(phrases)][:MAX_PHRASES]
 
 
 def is_boundary(token: Token) -> bool:

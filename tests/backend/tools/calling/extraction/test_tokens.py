@@ -2,7 +2,7 @@
 
 import pytest
 
-from backend.tools.calling.stated.tokens import read_tokens
+from backend.tools.calling.extraction.tokens import read_tokens
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,17 @@
-"""A question as it is searched for arguments."""
+"""A question, split into tokens for the extraction of arguments."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from backend.tools.calling.stated.parameter import Parameter
-from backend.tools.calling.stated.times import is_time, wants_time
-from backend.tools.calling.stated.tokens import Token
+from backend.tools.calling.extraction.parameter import Parameter
+from backend.tools.calling.extraction.times import is_time, wants_time
+from backend.tools.calling.extraction.tokens import Token
 from backend.tools.calling.words import split_words, stem
 
 
 @dataclass(frozen=True)
-class Text:
+class TokenizedQuestion:
     """A question, its tokens, and the stems of the name and description of the function."""
 
     question: str
@@ -25,7 +25,7 @@ class Text:
 
     @cached_property
     def has_names(self) -> bool:
-        """True unless all is in small letters, as some people write."""
+        """True unless the whole question is in lower case."""
         return any(token.is_name for token in self.tokens[1:])
 
     def between(self, first: int, last: int) -> str:

@@ -1,4 +1,4 @@
-"""Find the arguments that a question states itself, so that no model has to copy them."""
+"""Extract the arguments that a question states, so that no model has to copy them."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,15 +7,15 @@ from itertools import islice
 from typing import Any
 
 from backend.json_values import as_dict
-from backend.tools.calling.stated.dates import ISO_FORMAT, date_format, find_dates
-from backend.tools.calling.stated.lists import StatedList, find_lists
-from backend.tools.calling.stated.match_texts import Stated, match_texts
-from backend.tools.calling.stated.numbers import match_numbers
-from backend.tools.calling.stated.parameter import Parameter, read_parameter
-from backend.tools.calling.stated.phrases import Phrase, find_phrases
-from backend.tools.calling.stated.several import Several, find_several
-from backend.tools.calling.stated.text import Text
-from backend.tools.calling.stated.tokens import Token, read_tokens
+from backend.tools.calling.extraction.dates import ISO_FORMAT, date_format, find_dates
+from backend.tools.calling.extraction.lists import ListInText, find_lists
+from backend.tools.calling.extraction.numbers import match_numbers
+from backend.tools.calling.extraction.parallel_calls import ParallelCalls, find_parallel_calls
+from backend.tools.calling.extraction.parameter import Parameter, read_parameter
+from backend.tools.calling.extraction.phrases import Phrase, find_phrases
+from backend.tools.calling.extraction.text_matching import ExtractedArguments, match_texts
+from backend.tools.calling.extraction.tokenized_question import TokenizedQuestion
+from backend.tools.calling.extraction.tokens import Token, read_tokens
 from backend.tools.calling.words import normalize, split_words, stem, stems
 
 MAX_PARAMETERS = 64  # the others are left to the model
@@ -32,14 +32,14 @@ _NEXT_UNIT = re.compile(
 )
 
 
-def find_stated(
+def extract_arguments(
     question: str,
     properties: Mapping[str, Any],
     required: Sequence[str],
     function_stems: frozenset[str],
     *,
     is_parallel: bool = True,
-) -> list[Stated]:
+) -> list[ExtractedArguments]:
     """Return what a question states about the parameters, for each of the calls it asks for.
 
     That is one call unless `is_parallel`. `properties` are the schemas of the parameters;
@@ -52,19 +52,22 @@ def find_stated(
     takes_formula = any(
         each.kind == "string" and each.name_stems & _FORMULAS for each in parameters
     )
-    text = Text(question, read_tokens(question, has_formulas=takes_formula), function_stems)
-    several = find_several(text, parameters) if is_parallel else Several()
+    text = TokenizedQuestion(
+        question, read_tokens(question, has_formulas=takes_formula), function_stems
+    )
+    parallel = find_parallel_calls(text, parameters) if is_parallel else ParallelCalls()
     return [
-        _Finder(text, parameters, values, several.used).find() for values in several.calls or [{}]
+        _Extractor(text, parameters, values, parallel.used).extract()
+        for values in parallel.calls or [{}]
     ]
 
 
-class _Finder:
-    """Finds one kind of value after the other; what one has used, the others do not take."""
+class _Extractor:
+    """Extracts one kind of value after the other; a token is used for one value only."""
 
     def __init__(
         self,
-        text: Text,
+        text: TokenizedQuestion,
         parameters: Sequence[Parameter],
         values: Mapping[str, Any],
         used: Sequence[Phrase],
@@ -74,9 +77,9 @@ class _Finder:
         self._parameters = parameters
         self._words = text.stems
         self._used = list(used)
-        self._stated = Stated(dict(values))
+        self._extracted = ExtractedArguments(dict(values))
 
-    def find(self) -> Stated:
+    def extract(self) -> ExtractedArguments:
         self._find_choices()
         self._find_dates()
         self._find_flags()
@@ -85,14 +88,14 @@ class _Finder:
         self._find_objects()
         self._find_other_numbers()
         self._find_texts()
-        return self._stated
+        return self._extracted
 
     def _open(self, *kinds: str) -> list[Parameter]:
         """Return the parameters of these kinds without a value."""
         return [
             parameter
             for parameter in self._parameters
-            if parameter.kind in kinds and parameter.name not in self._stated.values
+            if parameter.kind in kinds and parameter.name not in self._extracted.values
         ]
 
     def _use(self, first: int, last: int) -> None:
@@ -102,31 +105,31 @@ class _Finder:
         return any(phrase.first <= last and first <= phrase.last for phrase in self._used)
 
     def _find_choices(self) -> None:
-        """Take the only value of an enum, or of the choices in a description, that is named."""
+        """Extract the only enum value, or choice in a description, that the question names."""
         for parameter in self._parameters:
-            if parameter.name in self._stated.values:
+            if parameter.name in self._extracted.values:
                 continue
             named = [choice for choice in parameter.choices if self._is_named(choice)]
             if parameter.kind == "array" and named:
-                self._stated.values[parameter.name] = named
+                self._extracted.values[parameter.name] = named
             elif len(named) == 1:
-                self._stated.values[parameter.name] = named[0]
+                self._extracted.values[parameter.name] = named[0]
             elif parameter.kind == "string" and len(parameter.choices) > 1:
-                self._stated.candidates[parameter.name] = list(parameter.choices)
+                self._extracted.candidates[parameter.name] = list(parameter.choices)
 
     def _is_named(self, choice: str) -> bool:
         words = {stem(word) for word in split_words(choice)}
         return bool(words) and words <= self._words
 
     def _find_dates(self) -> None:
-        """Give the dates to the parameters for dates, in their order."""
+        """Assign the dates to the date parameters, in their order."""
         dates = find_dates(self._text.question)
         wanted = [each for each in self._open("string") if _wants_date(each)]
         if len(dates) < sum(parameter.is_required for parameter in wanted):
             return
         for parameter, date in zip(wanted, dates, strict=False):
             wanted_format = date_format(parameter.description) or ISO_FORMAT
-            self._stated.values[parameter.name] = date.write(wanted_format)
+            self._extracted.values[parameter.name] = date.format(wanted_format)
             for index, token in enumerate(self._tokens):
                 if token.start < date.end and date.start < token.end:
                     self._use(index, index)
@@ -135,13 +138,13 @@ class _Finder:
         for parameter in self._open("boolean"):
             words = parameter.name_stems - _AUXILIARY
             if words and words <= self._words:
-                place = next((i for i, token in enumerate(self._tokens) if token.stems & words), 0)
-                before = self._tokens[max(0, place - 3) : place]
+                index = next((i for i, token in enumerate(self._tokens) if token.stems & words), 0)
+                before = self._tokens[max(0, index - 3) : index]
                 is_negated = any(token.lower in _NEGATIONS for token in before)
-                self._stated.values[parameter.name] = not is_negated
+                self._extracted.values[parameter.name] = not is_negated
 
     def _find_lists(self) -> None:
-        """Give lists to the parameters for lists if there are as many."""
+        """Assign the lists to the array parameters if there are as many."""
         lists = [
             each for each in find_lists(self._text) if not self._is_used(each.first, each.last)
         ]
@@ -159,7 +162,7 @@ class _Finder:
             if len(fitting) != max(1, sum(parameter.is_required for parameter in wanted)):
                 continue
             for parameter, each in zip(wanted, fitting, strict=False):
-                self._stated.values[parameter.name] = _without_label(each.items, parameter)
+                self._extracted.values[parameter.name] = _without_label(each.items, parameter)
                 self._use(each.first, each.last)
 
     def _open_lists(self, *, is_numeric: bool) -> list[Parameter]:
@@ -169,7 +172,7 @@ class _Finder:
             if not parameter.choices and parameter.takes_items(is_numeric=is_numeric)
         ]
 
-    def _are_names(self, each: StatedList) -> bool:
+    def _are_names(self, each: ListInText) -> bool:
         tokens = self._tokens[each.first : each.last + 1]
         words = [token for token in tokens if token.kind in ("word", "quoted")]
         return all(
@@ -184,15 +187,15 @@ class _Finder:
             for index, token in enumerate(self._tokens)
         ]
         for name, (index, value) in match_numbers(tokens, self._open("integer", "number")).items():
-            self._stated.values[name] = value
+            self._extracted.values[name] = value
             self._use(index, index)
         if period := _NEXT_UNIT.search(self._text.question):
             for parameter in self._open("integer"):
                 if parameter.is_required and stem(period[1].lower()) in parameter.name_stems:
-                    self._stated.values[parameter.name] = 1
+                    self._extracted.values[parameter.name] = 1
 
     def _find_objects(self) -> None:
-        """Fill an object in from what is left, if all of its required properties are found."""
+        """Extract an object from the unused tokens if they have all of its required properties."""
         for parameter in self._open("object"):
             properties = as_dict(parameter.schema.get("properties"))
             required = parameter.schema.get("required") or list(properties)
@@ -204,12 +207,12 @@ class _Finder:
             ]
             if any(each.kind not in ("integer", "number") for each in inner if each.is_required):
                 continue
-            values = _Finder(self._text, inner, {}, self._used).find().values
+            values = _Extractor(self._text, inner, {}, self._used).extract().values
             if all(name in values for name in required):
-                self._stated.values[parameter.name] = values
+                self._extracted.values[parameter.name] = values
 
     def _find_other_numbers(self) -> None:
-        """Give all numbers that are left to the only list for some."""
+        """Assign all unused numbers to the only array of numbers."""
         wanted = [each for each in self._open("array") if each.takes_items(is_numeric=True)]
         left = [
             token.value
@@ -219,7 +222,7 @@ class _Finder:
             and not self._is_used(index, index)
         ]
         if len(wanted) == 1 and wanted[0].is_required and len(left) > 1:
-            self._stated.values[wanted[0].name] = left
+            self._extracted.values[wanted[0].name] = left
 
     def _find_texts(self) -> None:
         phrases = [
@@ -231,11 +234,11 @@ class _Finder:
         texts = [
             parameter
             for parameter in self._open("string")
-            if parameter.name not in self._stated.candidates
+            if parameter.name not in self._extracted.candidates
             and not date_format(parameter.description)
         ]
         if phrases:
-            match_texts(self._text, self._stated, phrases, texts, lists)
+            match_texts(self._text, self._extracted, phrases, texts, lists)
 
 
 def _are_examples(items: Sequence[Any], parameters: Sequence[Parameter]) -> bool:

@@ -1,4 +1,4 @@
-"""Finds the arithmetic that a question states outright: `What is 17 % of 2,340?`."""
+"""Finds the arithmetic in a question: `What is 17 % of 2,340?`."""
 
 import re
 
@@ -18,8 +18,8 @@ _TOKEN = rf"(?:{_NUMBER}|(?:{_PHRASE})(?![^\W\d_])|{_SYMBOL})"
 _SPAN = re.compile(rf"(?<![\w.]){_TOKEN}(?:\s*{_TOKEN})*", re.IGNORECASE)
 _OPERATION = re.compile(rf"{_SYMBOL}|(?<![^\W\d_])(?:{_PHRASE})(?![^\W\d_])", re.IGNORECASE)
 _EDGE = re.compile(r"^(?:of|off|over|x|e|-)\s+|\s+(?:of|off|over|x|e|-)$", re.IGNORECASE)
-# What people say, and the expression that it is.
-_SAID = [
+# Wordings, and the expression for each.
+_WORDINGS = [
     (re.compile(pattern, re.IGNORECASE), expression)
     for pattern, expression in (
         (r"\b(\d+) factorial\b", r"factorial(\1)"),
@@ -34,8 +34,10 @@ _SAID = [
 ]
 # A date, a range or a telephone number, unless somebody asks for its value.
 _AMBIGUOUS = re.compile(r"\d+(?:[-/]\d+)+")
-_ASKED = r"^\s*(?:what is|what's|how much is|calculate|compute)?\s*{}\s*(?:=|as a|in percent|$)"
-# Words before two numbers that say what is to be done with them.
+_VALUE_QUESTION = (
+    r"^\s*(?:what is|what's|how much is|calculate|compute)?\s*{}\s*(?:=|as a|in percent|$)"
+)
+# Verbs before two numbers, the words between these, and the operator.
 _VERBS = (
     (r"add|sum of", r"and|,|to", "+"),
     (r"multiply|product of", r"and|by|with", "*"),
@@ -54,13 +56,13 @@ _PAIRS = [
 ]
 
 
-def stated_arithmetic(question: str) -> str | None:
+def find_expression(question: str) -> str | None:
     """Return the longest expression with an operation that a question has, or None."""
     question = question[:MAX_QUESTION_CHARACTERS]
     for pattern, link, sign in _PAIRS:
         if match := pattern.search(question):
             return link.sub(f" {sign} ", match[1])
-    for pattern, expression in _SAID:
+    for pattern, expression in _WORDINGS:
         question = pattern.sub(expression, question)
     spans = sorted((match[0] for match in _SPAN.finditer(question)), key=len, reverse=True)
     return next((span for each in spans if (span := _trimmed(each, question))), None)
@@ -71,7 +73,7 @@ def _trimmed(span: str, question: str) -> str | None:
     while (shorter := _EDGE.sub("", span).strip()) != span:
         span = shorter
     if _AMBIGUOUS.fullmatch(span):
-        asked = re.compile(_ASKED.format(re.escape(span)), re.IGNORECASE)
+        asked = re.compile(_VALUE_QUESTION.format(re.escape(span)), re.IGNORECASE)
         if not asked.search(question.strip(" ?.")):
             return None
     if not (re.search(r"\d", span) and _OPERATION.search(span)) or len(span) > MAX_CHARACTERS:

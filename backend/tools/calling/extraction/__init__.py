@@ -1,0 +1,1 @@
+"""Extraction of arguments from a question by rules, without a model."""

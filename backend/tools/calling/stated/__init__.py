@@ -1,1 +1,0 @@
-"""Arguments that a question states itself, found without a model."""
