@@ -35,6 +35,16 @@ class Toolset:
         functions = {**self.client_functions, **api_functions}
         return functions if self.named is None else {self.named: functions[self.named]}
 
+    @property
+    def is_offered(self) -> bool:
+        """Return True if a model with native tool calls is shown any tool."""
+        return bool(self.functions or (self.other and self.choice != "none"))
+
+    def may_run_unknown(self, name: str) -> bool:
+        """Return True if a call of a tool that does not exist gets a result that says so."""
+        is_known = name in self.api_tools or name in self.client_functions
+        return not is_known and bool(self.functions and self.api_tools)
+
     def request_fields(self) -> dict[str, Any]:
         """Return the fields of an upstream request to a model with native tool calls."""
         tools = [_as_tool(function) for function in self.functions.values()]

@@ -127,7 +127,7 @@ def test_call_that_the_model_server_cannot_read_is_made_under_a_schema(
 def test_call_of_an_unknown_function_is_not_passed_on(
     client: httpx.Client, model_server: FakeModelServer
 ) -> None:
-    model_server.replies.append(call_reply(("rm", {"path": "/"})))
+    model_server.replies += [call_reply(("rm", {"path": "/"})), stream_reply(["Sorry."])]
     response = complete(client, REQUEST)
     assert response["choices"][0]["finish_reason"] == "stop"
     assert "tool_calls" not in response["choices"][0]["message"]
