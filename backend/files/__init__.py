@@ -1,0 +1,1 @@
+"""Files that people upload, collections of them, and questions to both."""
