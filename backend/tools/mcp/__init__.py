@@ -1,1 +1,1 @@
-"""MCP: tools of the servers that a person has configured."""
+"""Tools of the configured MCP servers."""

@@ -1,4 +1,4 @@
-"""Text from an MCP server: it is data, without characters that a person would not see."""
+"""Removes invisible characters from text that an MCP server sends."""
 
 import re
 from typing import Any
@@ -18,12 +18,12 @@ _VALUES = ("const", "enum", "default", "examples")
 
 
 def clean_text(text: str, max_characters: int) -> str:
-    """Return text without invisible characters, cut to `max_characters`, which it then says."""
+    """Return text without invisible characters, truncated with a note to `max_characters`."""
     # A little more than is kept is enough to clean, unless most of it is invisible.
     cleaned = _INVISIBLE.sub("", text[: 2 * max_characters].replace("\r\n", "\n")).strip()
     if len(cleaned) <= max_characters and len(text) <= 2 * max_characters:
         return cleaned
-    note = f"\n[cut: {len(text):,} characters]"
+    note = f"\n[truncated: {len(text):,} characters]"
     return cleaned[: max(max_characters - len(note), 0)] + note
 
 

@@ -1,4 +1,4 @@
-"""Reads the file of MCP servers, in the `mcpServers` notation of Claude, Cursor and LM Studio."""
+"""Reads the MCP configuration file, in the `mcpServers` format of Claude, Cursor and LM Studio."""
 
 import hashlib
 import json
@@ -48,7 +48,7 @@ class ServerConfig:
 
     @property
     def binding(self) -> str:
-        """A hash of all that makes it this server: what is allowed to it is not to another."""
+        """A hash of the address, headers and command. Approvals hold while it is the same."""
         identity = [
             self.url,
             sorted((name.lower(), value) for name, value in self.headers.items()),
@@ -61,14 +61,14 @@ class ServerConfig:
 
 @dataclass(frozen=True)
 class McpConfig:
-    """The servers of a file, and why the file cannot be read, if it cannot."""
+    """The servers of a file; `error` says why the file cannot be read, if so."""
 
     servers: tuple[ServerConfig, ...] = ()
     error: str | None = None
 
 
 class _Entry(BaseModel):
-    """One server as it is written. Fields of other programs are ignored, also their grants."""
+    """One entry of the file. Fields of other programs are ignored, such as `autoApprove`."""
 
     model_config = ConfigDict(
         extra="ignore", coerce_numbers_to_str=True, hide_input_in_errors=True, frozen=True

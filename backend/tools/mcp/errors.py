@@ -1,4 +1,4 @@
-"""What can go wrong between the API and an MCP server."""
+"""Errors of connections to MCP servers."""
 
 
 class McpError(Exception):
@@ -6,8 +6,8 @@ class McpError(Exception):
 
 
 class SessionLostError(McpError):
-    """The connection ended during a call, which may have been carried out."""
+    """The connection was lost during a call, which may have run."""
 
 
 class SessionExpiredError(McpError):
-    """The server no longer knows the session, and has not carried out the call."""
+    """The server no longer knows the session, and did not run the call."""

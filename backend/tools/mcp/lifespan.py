@@ -15,7 +15,7 @@ from backend.tools.mcp.servers import McpServers, open_servers
 async def open_mcp_servers(
     app: FastAPI, settings: Settings, workers: WorkerPool
 ) -> AsyncIterator[None]:
-    """Open them as an attribute of `app.state`, which already has the registry."""
+    """Open `app.state.mcp_servers`, and add them to the registry in `app.state.tools`."""
     async with open_servers(settings, workers) as servers:
         app.state.mcp_servers = servers
         app.state.tools.add_source(servers)

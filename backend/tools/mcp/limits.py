@@ -20,7 +20,7 @@ class McpLimits:
     connect_seconds: float = 30.0  # its program may have to be downloaded and started first
     list_seconds: float = 20.0
     call_seconds: float = 60.0
-    # For HTTP, after which a request is given up that the SDK has only stopped to wait for.
+    # The SDK stops waiting for an HTTP request after `call_seconds`; this ends the request itself.
     request_seconds: float = 65.0
     close_seconds: float = 3.0
     # How often its tools are listed again: after it said that they changed, and without that.
@@ -33,7 +33,7 @@ class McpLimits:
     # the memory of their text.
     max_message_bytes: int = 4 * 1024 * 1024
     max_message_values: int = 50_000
-    # How fast it may go on sending after two of these.
+    # The rate after a burst of two such messages.
     max_bytes_per_second: int = 256 * 1024
     max_tools: int = 128
     max_pages: int = 32  # of its list of tools
@@ -66,7 +66,7 @@ class McpLimits:
 
 
 class Throttle:
-    """Slows down a server that sends without end, so that it costs little CPU."""
+    """Limits the rate at which a server can send, and so the CPU that it costs."""
 
     def __init__(self, limits: McpLimits) -> None:
         self._rate = limits.max_bytes_per_second

@@ -1,4 +1,4 @@
-"""The names of MCP servers' tools: as models take them, unique, and the same after each start."""
+"""Names of MCP tools that are valid for models, unique and stable."""
 
 import hashlib
 import re

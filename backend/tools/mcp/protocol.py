@@ -18,7 +18,7 @@ class ServerDescription(BaseModel):
     transport: Literal["http", "stdio"]
     state: Annotated[
         State,
-        Field(description="A server that is `failed` is tried again by itself, ever less often."),
+        Field(description="A `failed` server is retried automatically, with increasing delays."),
     ]
     error: Annotated[
         str | None,
@@ -51,8 +51,8 @@ class ServerList(BaseModel):
 
 
 class ServerUpdate(BaseModel):
-    """What is to change of a server, until the API is restarted."""
+    """A change of a server, until the API is restarted."""
 
     model_config = ConfigDict(extra="forbid")
 
-    enabled: Annotated[bool, Field(strict=True, description="Whether it is to be connected.")]
+    enabled: Annotated[bool, Field(strict=True, description="Whether the server is connected.")]

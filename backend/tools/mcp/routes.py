@@ -1,4 +1,4 @@
-"""HTTP routes of the MCP servers: their state, and switching them off, on and over."""
+"""HTTP routes of the MCP servers: list, enable, disable, reconnect."""
 
 from typing import Annotated
 
@@ -24,7 +24,7 @@ async def list_servers(servers: McpServersDep) -> ServerList:
 async def update_server(
     name: Name, update: ServerUpdate, servers: McpServersDep
 ) -> ServerDescription:
-    """Switch an MCP server off or on, until the API is restarted."""
+    """Enable or disable an MCP server until the API is restarted."""
     server = servers.get(name)
     if update.enabled:
         await server.start()
@@ -35,7 +35,7 @@ async def update_server(
 
 @router.post("/{name:path}/reconnect", responses=error_responses(404, 415))
 async def reconnect_server(name: Name, servers: McpServersDep) -> ServerDescription:
-    """Connect an MCP server again now, and list its tools again. One that is off stays off."""
+    """Reconnect an MCP server now, and list its tools again. A disabled one stays off."""
     server = servers.get(name)
     await server.reconnect()
     return ServerDescription.of(server)

@@ -17,16 +17,16 @@ from backend.tools.tool import Tool, ToolError, ToolResult
 
 logger = logging.getLogger(__name__)
 
-SESSION_MODULE = "backend.tools.mcp.session"
+SESSION_MODULE = "backend.tools.mcp.client.session"
 _MISSING_SDK = "The package `mcp` is not installed. Run `pip install 'mcp>=2.3,<3'` and restart."
-# How long a connection has to last for the next one not to wait longer.
+# A connection that lasted this long resets the delay before the next one.
 _STABLE_SECONDS = 30.0
 
 State = Literal["off", "connecting", "connected", "failed"]
 
 
 class Session(Protocol):
-    """A connection, see `backend.tools.mcp.session`, which is imported when it is needed."""
+    """The methods of `McpSession`, whose module is imported at the first connection."""
 
     async def wait_opened(self) -> None: ...
     async def wait_changed(self, seconds: float) -> None: ...
@@ -53,7 +53,7 @@ async def import_connect(module_name: str = SESSION_MODULE) -> Callable[..., Ses
 
 
 class McpServer:
-    """Its state, its tools, and the task that keeps it connected."""
+    """The state and tools of a server, and the task that keeps it connected."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class McpServer:
         self._switching = asyncio.Lock()
 
     async def start(self) -> None:
-        """Connect in the background. It is connected again whenever the connection is lost."""
+        """Connect in the background, and reconnect whenever the connection is lost."""
         async with self._switching:
             if self.config.problem is not None:
                 self.state = "failed"
@@ -87,7 +87,7 @@ class McpServer:
                 self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
-        """Disconnect, and end the program if it is one."""
+        """Disconnect, and stop its program if it has one."""
         async with self._switching:
             await cancel_tasks([self._task])
             self._task = self._listed = None
@@ -110,10 +110,10 @@ class McpServer:
         try:
             return await session.call(name, arguments)
         except SessionExpiredError:  # it has not carried out the call
-            self._expect_another(session)
+            self._set_reconnecting(session)
             await session.close()
         except SessionLostError:
-            self._expect_another(session)
+            self._set_reconnecting(session)
             raise ToolError(
                 f"The connection to the MCP server {self.config.name} was lost. It may have "
                 "carried out the call."
@@ -129,7 +129,7 @@ class McpServer:
         while True:
             began_at = time.monotonic()
             try:
-                await self._hold_connection()
+                await self._keep_connected()
             except McpError as error:
                 is_stable = time.monotonic() - began_at > _STABLE_SECONDS
                 if is_stable or self._retry_now.is_set():
@@ -142,11 +142,11 @@ class McpServer:
             delay = min(delay * 2, self._limits.max_retry_seconds)
             self._set_connecting()
 
-    async def _hold_connection(self) -> None:
-        """Connect the server, and keep its tools up to date until the connection is lost.
+    async def _keep_connected(self) -> None:
+        """Connect, and keep the tools up to date until the connection is lost.
 
         Raises:
-            McpError: It was lost, or there was none.
+            McpError: Connecting failed, or the connection was lost.
         """
         session = await self._connect()
         try:
@@ -170,18 +170,18 @@ class McpServer:
             self.tools, self.error = tool_list.tools, tool_list.problem
             self._listed = listed
 
-    def _expect_another(self, session: Session) -> None:
-        """Let calls wait for the connection that follows one that has ended, or will."""
+    def _set_reconnecting(self, session: Session) -> None:
+        """Drop a session that has ended, so that calls wait for the next connection."""
         if session is self._session:
             self._session = None
             self._retry_now.set()
             self._set_connecting()
 
     async def _connected_session(self) -> Session:
-        """Return the connection; wait for it if it is being made.
+        """Return the session; wait for it while connecting.
 
         Raises:
-            ToolError: There is none.
+            ToolError: The server is not connected.
         """
         with suppress(TimeoutError):
             async with asyncio.timeout(self._limits.connect_seconds):
@@ -191,7 +191,7 @@ class McpServer:
         return self._session
 
     def _set_connecting(self) -> None:
-        """Its tools, if there are any, stay: a call waits until it is connected."""
+        """Keep the tools: a call waits until the server is connected."""
         self.state = "connecting"
         self._settled.clear()
 

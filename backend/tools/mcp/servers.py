@@ -1,4 +1,4 @@
-"""All configured MCP servers, as a source of tools."""
+"""All configured MCP servers, a source of tools."""
 
 import asyncio
 import logging
@@ -20,12 +20,12 @@ from backend.tools.tool import Tool
 logger = logging.getLogger(__name__)
 
 _STDIO_IS_OFF = (
-    "It runs a program, which has to be allowed: set SMOLCHAT_MCP_STDIO=true if you trust it."
+    "It starts a program, which is off by default. Set SMOLCHAT_MCP_STDIO=true if you trust it."
 )
 
 
 class McpServers:
-    """The servers of the configuration, and why it cannot be read, if it cannot."""
+    """The configured servers; `error` says why the configuration cannot be read, if so."""
 
     def __init__(self, servers: Iterable[McpServer], error: str | None = None) -> None:
         self._servers = {server.config.name: server for server in servers}
@@ -53,12 +53,12 @@ class McpServers:
 async def open_servers(
     settings: Settings, workers: WorkerPool, limits: McpLimits | None = None
 ) -> AsyncIterator[McpServers]:
-    """Read the configuration, connect its servers in the background, and end them afterwards."""
+    """Read the configuration, connect its servers in the background, and stop them on exit."""
     config = await asyncio.to_thread(load_config, settings.mcp_config)
     if config.error:
         logger.warning("SMOLCHAT_MCP_CONFIG: %s", config.error)
-    opener = _Opener(settings, workers, limits or McpLimits())
-    servers = McpServers(map(opener.new_server, config.servers), config.error)
+    factory = _ServerFactory(settings, workers, limits or McpLimits())
+    servers = McpServers(map(factory.new_server, config.servers), config.error)
     try:
         for server in servers:
             if server.config.is_enabled:
@@ -68,7 +68,7 @@ async def open_servers(
         await asyncio.gather(*(server.stop() for server in servers))
 
 
-class _Opener:
+class _ServerFactory:
     def __init__(self, settings: Settings, workers: WorkerPool, limits: McpLimits) -> None:
         self._settings = settings
         self._workers = workers
@@ -93,10 +93,10 @@ class _Opener:
         )
 
     def _proxy(self, config: ServerConfig) -> str | None:
-        """Return the URL of the proxy for a server, if there is one.
+        """Return the URL of the proxy for a server, or None.
 
         Raises:
-            McpError: It is not a proxy that can be used.
+            McpError: The proxy setting is not valid.
         """
         if config.transport == "stdio":
             return None

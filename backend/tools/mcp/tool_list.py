@@ -1,4 +1,4 @@
-"""An MCP server's list of tools, as the tools that the API can run."""
+"""Converts an MCP server's list of tools to tools that the API can run."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -41,14 +41,14 @@ class ListedTool:
 
 @dataclass(frozen=True)
 class ToolList:
-    """The tools that can be used, and why others cannot, if there are any."""
+    """The usable tools, and why others cannot be used, if so."""
 
     tools: tuple[Tool, ...] = ()
     problem: str | None = None
 
 
 class ToolListReader:
-    """Checks what a server lists: its names, and its schemas in a worker process."""
+    """Checks the names and schemas that a server lists, the schemas in a worker process."""
 
     def __init__(self, config: ServerConfig, limits: McpLimits, workers: WorkerPool) -> None:
         self._config = config

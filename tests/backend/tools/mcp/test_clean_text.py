@@ -17,7 +17,7 @@ def test_text_that_a_person_sees_stays() -> None:
 def test_long_text_is_cut_and_says_so() -> None:
     text = clean_text("x" * 5000, 100)
     assert len(text) <= 100
-    assert text.endswith("[cut: 5,000 characters]")
+    assert text.endswith("[truncated: 5,000 characters]")
 
 
 def test_line_has_no_line_break() -> None:

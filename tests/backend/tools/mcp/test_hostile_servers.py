@@ -33,7 +33,7 @@ EVENTS = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: clo
 
 
 def limits_for(message: str) -> McpLimits:
-    return IMPATIENT if "did not answer" in message else QUICK
+    return IMPATIENT if "did not respond" in message else QUICK
 
 
 async def never(_: dict[str, Any], writer: asyncio.StreamWriter) -> None:
@@ -68,22 +68,25 @@ def as_event(result: dict[str, Any]) -> Callable[..., Awaitable[None]]:
 @pytest.mark.parametrize(
     ("reply", "message"),
     [
-        (never, "It did not answer within 1 s."),
+        (never, "It did not respond within 1 s."),
         (hang_up, "The connection was lost."),
         (response(b"", status="401 Unauthorized"), "It refuses the request (status 401)."),
         (
             response(b"", status="404 Not Found"),
             "It has no MCP endpoint at its `url` (status 404).",
         ),
-        (response(b"", status="500 Oh"), "It answers with status 500."),
+        (response(b"", status="500 Oh"), "It responded with status 500."),
         (response(b"<html>"), "It refuses the connection"),
         (b"SSH-2.0-OpenSSH_9\r\n\r\n", "The connection was lost."),
-        (response(b"{}", headers="Content-Encoding: gzip\r\n"), "The server compressed its answer"),
-        ({"protocolVersion": "1999-01-01"}, "What it sends is not valid in MCP."),
-        (INITIALIZED | {"capabilities": 5}, "What it sends is not valid in MCP."),
+        (
+            response(b"{}", headers="Content-Encoding: gzip\r\n"),
+            "The server sent a compressed response",
+        ),
+        ({"protocolVersion": "1999-01-01"}, "It sent an invalid MCP message."),
+        (INITIALIZED | {"capabilities": 5}, "It sent an invalid MCP message."),
         (flood(b"application/json", b"[" * 1000), "a message of more than 200,000 bytes"),
         (flood(b"text/event-stream", b"data: x" * 100), "a message of more than 200,000 bytes"),
-        (flood(b"text/event-stream", b": x\n\n"), "It did not answer within 1 s."),
+        (flood(b"text/event-stream", b": x\n\n"), "It did not respond within 1 s."),
         (response(b"[" + b"[],".join([b""] * 30_000) + b"[]]"), "more than 20,000 JSON values"),
     ],
 )
@@ -115,11 +118,11 @@ async def test_server_that_is_down_is_tried_again_ever_less_often(open_server: O
 @pytest.mark.parametrize(
     ("reply", "message"),
     [
-        ({"tools": [tool("echo", schema=[])]}, "What it sends is not valid in MCP."),
-        ({"tools": "all"}, "What it sends is not valid in MCP."),
-        ({"tools": [tool("echo", description=5)]}, "What it sends is not valid in MCP."),
+        ({"tools": [tool("echo", schema=[])]}, "It sent an invalid MCP message."),
+        ({"tools": "all"}, "It sent an invalid MCP message."),
+        ({"tools": [tool("echo", description=5)]}, "It sent an invalid MCP message."),
         ({"error": {"code": -32603, "message": "secret /path"}}, "(code -32603)"),
-        (never, "It did not answer within 1 s."),
+        (never, "It did not respond within 1 s."),
         ({"tools": [tool("x" * 5000, number=n) for n in range(99)]}, "more than 200,000 bytes"),
         (as_event({"tools": [tool("x" * 5000) for _ in range(99)]}), "more than 200,000 bytes"),
         (as_event({"tools": [[]] * 30_000}), "more than 20,000 JSON values"),
@@ -160,15 +163,18 @@ async def test_empty_pages_without_end_are_not_followed(open_server: OpenServer)
 @pytest.mark.parametrize(
     ("reply", "message"),
     [
-        (never, "The server did not answer within 1 s."),
+        (never, "The server did not respond within 1 s."),
         (text_result("x" * 10_000_000), "a message of more than 200,000 bytes."),
         (as_event(text_result("x" * 10_000_000)), "a message of more than 200,000 bytes."),
         ({"content": [[]] * 30_000}, "a message of more than 20,000 JSON values."),
-        ({"content": "text"}, "The server's answer is not valid in MCP."),
-        ({"content": [{"type": "hologram"}]}, "The server's answer is not valid in MCP."),
-        ({"content": None}, "The server's answer is not valid in MCP."),
-        (response(b"{"), "The server's answer is not valid in MCP."),
-        (response(b"x", headers="Content-Type: text/html\r\n"), "The server's answer is not valid"),
+        ({"content": "text"}, "The server sent an invalid MCP response."),
+        ({"content": [{"type": "hologram"}]}, "The server sent an invalid MCP response."),
+        ({"content": None}, "The server sent an invalid MCP response."),
+        (response(b"{"), "The server sent an invalid MCP response."),
+        (
+            response(b"x", headers="Content-Type: text/html\r\n"),
+            "The server sent an invalid MCP response",
+        ),
         ({"error": {"code": 5, "message": "\x1b[31mno\x00 " + "x" * 2000}}, "no x"),
     ],
 )

@@ -108,7 +108,7 @@ async def test_program_that_does_not_start_says_why(
 async def test_silent_program_is_given_up(open_server: OpenServer) -> None:
     async with open_server(program("silent"), replace(QUICK, connect_seconds=3)) as server:
         await wait_for(lambda: server.state == "failed")
-        assert server.error == "It did not answer within 3 s."
+        assert server.error == "It did not respond within 3 s."
 
 
 async def test_ten_megabytes_on_one_line_end_the_program(open_server: OpenServer) -> None:

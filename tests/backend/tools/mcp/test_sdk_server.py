@@ -11,8 +11,8 @@ from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import ImageContent, ToolAnnotations
 
+from backend.tools.mcp.client.session import McpSession
 from backend.tools.mcp.server import McpServer, Session
-from backend.tools.mcp.session import McpSession
 from tests.support.mcp_servers import (
     QUICK,
     OpenServer,

@@ -1,7 +1,4 @@
-"""Streamable HTTP to an MCP server, with limits on what is read of its responses.
-
-Imports the SDK: it is imported only when a server is connected.
-"""
+"""Streamable HTTP to an MCP server, with limits on what is read of its responses."""
 
 import asyncio
 import ssl
@@ -19,16 +16,16 @@ from backend.tools.mcp.config import ServerConfig
 from backend.tools.mcp.limits import McpLimits, MessageLimitError, Throttle
 
 MIN_GET_SECONDS = 1.0  # between two requests for the stream of notifications
-MAX_CONNECTIONS = 32  # which a server may leave open that never answers
+MAX_CONNECTIONS = 32  # which a server that never responds may leave open
 # The end of a line and a line without content: the end of an event.
 _EVENT_ENDS = (b"\n\n", b"\n\r", b"\r\r")
 
 
 @dataclass
 class HttpTrace:
-    """What is known of a connection's responses, to explain a failure."""
+    """The last response of a connection, for its error message."""
 
-    status: int | None = None  # of the last one
+    status: int | None = None
 
 
 @asynccontextmanager
@@ -58,7 +55,7 @@ async def open_http(
 
 
 async def _tls_context(url: str) -> ssl.SSLContext:
-    """Return what verifies certificates; for HTTP, what accepts none."""
+    """Return the TLS context; for an `http:` URL one without certificates, which is quick."""
     if not url.lower().startswith("https:"):
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     return await asyncio.to_thread(httpx2.create_ssl_context)  # it reads many certificates
@@ -91,7 +88,9 @@ class LimitedTransport(httpx2.AsyncBaseTransport):
             self._trace.status = response.status_code
         if response.headers.get("content-encoding", "identity").lower() not in ("identity", ""):
             await response.aclose()
-            raise httpx2.DecodingError("The server compressed its answer, though asked not to.")
+            raise httpx2.DecodingError(
+                "The server sent a compressed response, which was not accepted."
+            )
         is_stream = response.headers.get("content-type", "").lower().startswith("text/event-stream")
         content = response.stream
         assert isinstance(content, httpx2.AsyncByteStream)  # noqa: S101  # of an async transport
@@ -103,13 +102,13 @@ class LimitedTransport(httpx2.AsyncBaseTransport):
         await self._transport.aclose()
 
     async def _wait_for_get(self) -> None:
-        """Wait a while between two such requests, however soon a server ends their responses."""
+        """Limit the rate of GET requests, even if a server ends their responses at once."""
         await asyncio.sleep(max(self._last_get_at + MIN_GET_SECONDS - time.monotonic(), 0))
         self._last_get_at = time.monotonic()
 
 
 class _Body(httpx2.AsyncByteStream):
-    """A response's body, which is checked as a whole."""
+    """A response body that is checked when it is complete."""
 
     def __init__(
         self, content: httpx2.AsyncByteStream, limits: McpLimits, throttle: Throttle
@@ -126,7 +125,7 @@ class _Body(httpx2.AsyncByteStream):
         except MessageLimitError as error:
             raise httpx2.StreamError(str(error)) from None  # the SDK fails only this request
         except TimeoutError:
-            raise httpx2.StreamError("The server did not finish its answer in time.") from None
+            raise httpx2.StreamError("The server did not finish its response in time.") from None
         await self._throttle.spend(len(body))
         yield body
 

@@ -1,7 +1,4 @@
-"""One connection to an MCP server: lists its tools and calls them.
-
-Imports the SDK, which takes more than a second: it is imported only when a server is connected.
-"""
+"""One connection to an MCP server: lists its tools and calls them."""
 
 import asyncio
 import logging
@@ -32,15 +29,15 @@ from pydantic import TypeAdapter, ValidationError
 from backend import VERSION
 from backend.model_server.discovery import cancel_tasks, ignore_result
 from backend.tools.mcp.clean_text import clean_text
+from backend.tools.mcp.client.error_messages import connection_error_message, find_exceeded_limit
+from backend.tools.mcp.client.http_transport import HttpTrace, open_http
+from backend.tools.mcp.client.monitored_transport import MonitoredTransport
+from backend.tools.mcp.client.results import read_result
+from backend.tools.mcp.client.stdio_transport import open_program
 from backend.tools.mcp.config import ServerConfig
 from backend.tools.mcp.errors import McpError, SessionExpiredError, SessionLostError
-from backend.tools.mcp.failures import explain, find_exceeded_limit
-from backend.tools.mcp.http_transport import HttpTrace, open_http
 from backend.tools.mcp.limits import McpLimits
-from backend.tools.mcp.results import read_result
-from backend.tools.mcp.stdio_transport import open_program
 from backend.tools.mcp.tool_list import ListedTool
-from backend.tools.mcp.watched_transport import WatchedTransport
 from backend.tools.tool import ToolResult
 
 _CALL_RESULT: TypeAdapter[CallToolResult | InputRequiredResult] = TypeAdapter(
@@ -49,12 +46,12 @@ _CALL_RESULT: TypeAdapter[CallToolResult | InputRequiredResult] = TypeAdapter(
 _MAX_ERROR_CHARACTERS = 1000
 _SDK_LOGGERS = ("mcp", "client")  # the second is of its `client/session.py`
 _LOST = "The connection was lost."
-_INVALID = "The server's answer is not valid in MCP."
+_INVALID = "The server sent an invalid MCP response."
 _TERMINATED = "Session terminated"  # the SDK's, for a 404 of a server that had given a session
 
 
 class McpSession:
-    """A connected server. A task of its own holds the connection, until it is lost or closed."""
+    """A connection, kept open by a task of its own until it is lost or closed."""
 
     def __init__(
         self,
@@ -65,13 +62,13 @@ class McpSession:
         self._http_trace = http_trace or HttpTrace()
         self._tools_changed = asyncio.Event()
         self._limits = limits
-        self._watched = WatchedTransport(transport)
+        self._transport = MonitoredTransport(transport)
         self._client = Client(
-            self._watched,
+            self._transport,
             read_timeout_seconds=limits.list_seconds,
             message_handler=self._handle_message,
             client_info=Implementation(name="SmolChat", version=VERSION),
-            cache=None,  # a list is only requested if it may be another one
+            cache=None,  # tools are only listed when they may have changed
         )
         self._opened = asyncio.Event()
         self._closing = asyncio.Event()
@@ -82,34 +79,34 @@ class McpSession:
         """Wait until the server is connected.
 
         Raises:
-            McpError: It cannot be connected, or not in time.
+            McpError: Connecting failed or timed out.
         """
         seconds = self._limits.connect_seconds
-        with self._explained(seconds):
+        with self._mapped_errors(seconds):
             await self._wait(self._opened, seconds)
             if not self._opened.is_set():
                 raise TimeoutError
 
     async def wait_changed(self, seconds: float) -> None:
-        """Wait until its tools may have changed: it says so, or `seconds` are over.
+        """Wait for a notification that the tools changed, at most `seconds`.
 
         Raises:
             McpError: The connection was lost.
         """
-        with self._explained(seconds):
+        with self._mapped_errors(seconds):
             await self._wait(self._tools_changed, seconds)
         self._tools_changed.clear()
 
     async def list_tools(self) -> list[ListedTool]:
-        """Return the server's tools, some more than the limit if there are more.
+        """Return the server's tools, of which the last page may exceed `max_tools`.
 
         Raises:
-            McpError: It does not list them, or not in time.
+            McpError: The request failed or timed out.
         """
         tools: list[ListedTool] = []
         cursor: str | None = None
         seconds = self._limits.list_seconds
-        with self._explained(seconds):
+        with self._mapped_errors(seconds):
             async with asyncio.timeout(seconds):
                 for _ in range(self._limits.max_pages):
                     page = await self._client.session.list_tools(
@@ -131,7 +128,7 @@ class McpSession:
         request = CallToolRequest(params=CallToolRequestParams(name=name, arguments=arguments))
         try:
             # Not `Client.call_tool`, which validates results by the server's own schema, and so
-            # may be kept busy for as long as the server likes.
+            # may keep the API busy for any length of time.
             result = await self._client.session.send_request(
                 request, _CALL_RESULT, request_read_timeout_seconds=self._limits.call_seconds
             )
@@ -142,7 +139,9 @@ class McpSession:
         except RuntimeError as error:  # the SDK's, for a client that has been closed
             raise SessionLostError(_LOST) from error
         if isinstance(result, InputRequiredResult):
-            return ToolResult("The server asks for input, which it cannot get here.", is_error=True)
+            return ToolResult(
+                "The server asked for input, which SmolChat does not support.", is_error=True
+            )
         return read_result(result, self._limits.max_result_characters)
 
     async def close(self) -> None:
@@ -157,7 +156,7 @@ class McpSession:
             self._opened.set()
             tasks: list[asyncio.Task[Any]] = [
                 asyncio.create_task(self._closing.wait()),
-                asyncio.create_task(self._watched.ended.wait()),
+                asyncio.create_task(self._transport.ended.wait()),
             ]
             listening = asyncio.create_task(self._listen(client))
             listening.add_done_callback(ignore_result)
@@ -184,39 +183,41 @@ class McpSession:
             raise SessionLostError(_LOST)
 
     @contextmanager
-    def _explained(self, seconds: float) -> Iterator[None]:
+    def _mapped_errors(self, seconds: float) -> Iterator[None]:
         try:
             yield
         except McpError:
             raise
-        except Exception as error:  # whatever the SDK and what it uses raise
-            message = explain(error, status=self._http_trace.status, seconds=seconds)
+        except Exception as error:  # anything that the SDK and its libraries raise
+            message = connection_error_message(
+                error, status=self._http_trace.status, seconds=seconds
+            )
             raise McpError(message) from error
 
     def _error_result(self, error: MCPError) -> ToolResult:
-        """Return the result of a call that failed, but for the session's end, which it raises."""
+        """Return the result of a failed call; raise if the session has ended."""
         if limit := find_exceeded_limit(error.message):
             text = limit
-        elif error.code == CONNECTION_CLOSED and self._watched.ended.is_set():
+        elif error.code == CONNECTION_CLOSED and self._transport.ended.is_set():
             raise SessionLostError(_LOST) from error
         elif error.code == CONNECTION_CLOSED:
             text = "The connection was lost during the call, which may have been carried out."
         elif error.code == INVALID_REQUEST and error.message == _TERMINATED:
             raise SessionExpiredError(_LOST) from error
         elif error.code == REQUEST_TIMEOUT:
-            text = f"The server did not answer within {self._limits.call_seconds:g} s."
+            text = f"The server did not respond within {self._limits.call_seconds:g} s."
         elif error.code == PARSE_ERROR:
             text = _INVALID
         else:
             text = clean_text(error.message, _MAX_ERROR_CHARACTERS)
-        return ToolResult(text or "The server reports an error.", is_error=True)
+        return ToolResult(text or "The server reported an error.", is_error=True)
 
     async def _handle_message(self, message: IncomingMessage) -> None:
         if isinstance(message, ToolListChangedNotification):
             self._tools_changed.set()
 
     async def _listen(self, client: Client) -> None:
-        """Ask a server of the 2026 protocol to say when its tools change; older ones do so."""
+        """Subscribe to changes of the tools, which servers before protocol 2026 send unasked."""
         capability = client.server_capabilities.tools
         if capability is None or not capability.list_changed:
             return
@@ -234,8 +235,8 @@ class McpSession:
 
 
 def connect(config: ServerConfig, limits: McpLimits, proxy: str | None) -> McpSession:
-    """Begin to connect a server."""
-    # The SDK would log what servers send, with stacks.
+    """Start connecting to a server."""
+    # The SDK would log what servers send, with stack traces.
     for name in _SDK_LOGGERS:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     if config.transport == "stdio":

@@ -1,7 +1,4 @@
-"""What an MCP server returned for a call, as text.
-
-Imports the SDK: it is imported only when a server is connected.
-"""
+"""Converts the result of a call on an MCP server to text."""
 
 from mcp_types import (
     AudioContent,
@@ -23,7 +20,7 @@ _MAX_NAME_CHARACTERS = 200
 
 
 def read_result(result: CallToolResult, max_characters: int) -> ToolResult:
-    """Return a result's text; what is not text is named. Structured content is JSON."""
+    """Return a result as text: structured content as JSON, other media as a placeholder."""
     blocks = [_block_text(block) for block in result.content]
     has_text = any(isinstance(block, TextContent) and block.text for block in result.content)
     if result.structured_content is not None and not has_text:
@@ -37,7 +34,7 @@ def _block_text(block: ContentBlock) -> str:
         case TextContent():
             return block.text
         case ImageContent() | AudioContent():
-            return _named(block.type, block.mime_type, len(block.data))
+            return _placeholder(block.type, block.mime_type, len(block.data))
         case ResourceLink():
             name = clean_line(f"{block.name} {block.uri}", _MAX_NAME_CHARACTERS)
             return f"[link: {name}]"
@@ -48,9 +45,9 @@ def _block_text(block: ContentBlock) -> str:
 def _resource_text(resource: TextResourceContents | BlobResourceContents) -> str:
     if isinstance(resource, TextResourceContents):
         return resource.text
-    return _named("file", resource.mime_type or "unknown type", len(resource.blob))
+    return _placeholder("file", resource.mime_type or "unknown type", len(resource.blob))
 
 
-def _named(kind: str, mime_type: str, base64_characters: int) -> str:
+def _placeholder(kind: str, mime_type: str, base64_characters: int) -> str:
     byte_count = base64_characters * 3 // 4
     return f"[{kind}: {clean_line(mime_type, 100)}, {byte_count:,} bytes, not shown]"

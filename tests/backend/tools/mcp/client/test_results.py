@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from mcp_types import CallToolResult
 
-from backend.tools.mcp.results import read_result
+from backend.tools.mcp.client.results import read_result
 
 
 def read(*content: dict[str, Any], max_characters: int = 1000, **fields: Any) -> str:
@@ -45,7 +45,7 @@ def test_structured_content_is_json_unless_there_is_text() -> None:
 
 def test_empty_and_long_results_say_so() -> None:
     assert read() == "(no content)"
-    assert read({"type": "text", "text": "x" * 2000}).endswith("[cut: 2,000 characters]")
+    assert read({"type": "text", "text": "x" * 2000}).endswith("[truncated: 2,000 characters]")
 
 
 def test_error_of_the_tool_is_marked() -> None:

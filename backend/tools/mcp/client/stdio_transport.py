@@ -1,7 +1,7 @@
-"""A program that is an MCP server: messages are lines on its standard input and output.
+"""The stdio transport: messages are lines on the standard input and output of a program.
 
 Not the SDK's transport, which reads lines of any length and may leave the program running if its
-task is cancelled. Imports the SDK: it is imported only when a server is connected.
+task is cancelled.
 """
 
 import asyncio
@@ -28,16 +28,16 @@ from backend.tools.mcp.limits import McpLimits, MessageLimitError, Throttle
 
 logger = logging.getLogger(__name__)
 
-EXIT_SECONDS = 1.0  # for each of the ways to end it
+EXIT_SECONDS = 1.0  # after closing its input, and after each signal
 _POLL_SECONDS = 0.01
 _MAX_ERROR_OUTPUT_BYTES = 4000
 
 
 @asynccontextmanager
 async def open_program(config: ServerConfig, limits: McpLimits) -> AsyncIterator[TransportStreams]:
-    """Start the program, and end it with all that it has started.
+    """Start the program, and stop it with its child processes on exit.
 
-    Of our environment it gets PATH, HOME and the like, besides what its configuration names.
+    Its environment is PATH, HOME and the like, and the `env` of its configuration.
 
     Raises:
         McpError: It does not start.
@@ -70,7 +70,7 @@ async def _start(config: ServerConfig, limits: McpLimits) -> Process:
             stderr=PIPE,
             env=get_default_environment() | dict(config.env),
             cwd=config.cwd,
-            start_new_session=True,  # to be signalled with all that it starts; Ctrl-C is ours
+            start_new_session=True,  # to signal it with its children, and keep Ctrl-C from it
             limit=limits.max_message_bytes,
         )
     except FileNotFoundError:
@@ -106,7 +106,7 @@ class _Program:
         return [asyncio.create_task(each) for each in work]
 
     async def stop(self) -> None:
-        """Close its input, which asks it to end; then end it and all that it has started."""
+        """Close its input, which asks it to exit; then signal it and its child processes."""
         self._is_stopping = True
         self._stdin.close()
         for number in (None, signal.SIGTERM, signal.SIGKILL):
@@ -114,7 +114,7 @@ class _Program:
                 self._signal(number)
             if await self._has_exited():
                 break
-        self._signal(signal.SIGKILL)  # what it has left running
+        self._signal(signal.SIGKILL)  # child processes it left running
         # Its pipes may be full, or open elsewhere; nothing public closes them.
         self._process._transport.close()  # type: ignore[attr-defined]
 
@@ -134,7 +134,7 @@ class _Program:
             pass  # the session has ended
 
     async def _read_line(self) -> bytes:
-        """Return a line, or nothing at the end, or if the program has to be ended."""
+        """Return a line, or b"" at the end or if the program has to be stopped."""
         try:
             line = await self._stdout.readline()
             self._limits.check_values(line)
@@ -164,7 +164,7 @@ class _Program:
             await self._throttle.spend(len(chunk), messages=0)
 
     async def _record_end(self) -> None:
-        """Record and log why a program ended that was not stopped."""
+        """Record and log why the program exited, unless it was stopped."""
         if self._is_stopping:
             return
         has_exited = await self._has_exited()
@@ -175,13 +175,13 @@ class _Program:
         logger.warning("MCP server %s: %s Its error output: %s", self._name, self.problem, text)
 
     async def _has_exited(self) -> bool:
-        """Wait a while. `Process.wait` also waits for what inherited the pipes."""
+        """Return True if it exits within EXIT_SECONDS. `Process.wait` also waits for its pipes."""
         deadline = time.monotonic() + EXIT_SECONDS
         while self._process.returncode is None and time.monotonic() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(_POLL_SECONDS)
         return self._process.returncode is not None
 
     def _signal(self, number: int) -> None:
-        """Send a signal to the program's process group, unless all of it has ended."""
+        """Send a signal to the program's process group, if it still exists."""
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, number)

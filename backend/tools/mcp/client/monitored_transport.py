@@ -1,4 +1,4 @@
-"""A transport of the SDK that says when its server has ended the connection. Imports the SDK."""
+"""An SDK transport with an event for the end of the connection."""
 
 import asyncio
 import contextvars
@@ -12,8 +12,8 @@ from mcp.shared.message import SessionMessage
 Received = SessionMessage | Exception
 
 
-class WatchedTransport(AbstractAsyncContextManager[TransportStreams]):
-    """Another transport; `ended` is set when nothing more is received from it."""
+class MonitoredTransport(AbstractAsyncContextManager[TransportStreams]):
+    """Wraps a transport; `ended` is set when it will receive nothing more."""
 
     def __init__(self, transport: AbstractAsyncContextManager[TransportStreams]) -> None:
         self.ended = asyncio.Event()
@@ -21,7 +21,7 @@ class WatchedTransport(AbstractAsyncContextManager[TransportStreams]):
 
     async def __aenter__(self) -> TransportStreams:
         received, sent = await self._transport.__aenter__()
-        return _WatchedStream(received, self.ended), sent
+        return _MonitoredStream(received, self.ended), sent
 
     async def __aexit__(
         self,
@@ -32,7 +32,7 @@ class WatchedTransport(AbstractAsyncContextManager[TransportStreams]):
         return await self._transport.__aexit__(exc_type, exc_value, traceback)
 
 
-class _WatchedStream(ReadStream[Received]):
+class _MonitoredStream(ReadStream[Received]):
     def __init__(self, stream: ReadStream[Received], ended: asyncio.Event) -> None:
         self._stream = stream
         self._ended = ended
