@@ -44,6 +44,7 @@ async def answer_with_tools(
     extensions: dict[str, Any] = {}
     if options.conversation is not None:
         recorder = await start_tool_turn(request, turn.context, body["messages"], state)
+        turn.add_results(recorder.finished)
         events, extensions = recorder.stream(events), {"conversation": recorder.ids}
     response = ToolResponse(
         turn.context,

@@ -12,7 +12,7 @@ from backend.conversations.conversation import Message, MessageState
 from backend.conversations.repository import ConversationRepository
 from backend.conversations.tool_messages import ToolMessages
 from backend.errors import DatabaseUnavailableError, InvalidRequestError
-from backend.json_values import as_str, content_text
+from backend.json_values import as_dict, as_str, content_text
 from backend.model_server.answers.message_builder import MessageBuilder
 from backend.protocol import ChatCompletionRequest, ChatExtensionOptions
 from backend.state import AppState
@@ -33,6 +33,11 @@ from backend.tools.steps import (
 _ENDED = ("finished", "failed", "denied")
 _LONG_ID = (
     f"The id of a tool call has more than {MAX_ID_CHARACTERS} characters, and cannot be stored."
+)
+
+_OTHER_CALLS = (
+    "The conversation's current message, or `parent`, does not have these calls. Send as `parent` "
+    "the id of the message that has them, or of the last result."
 )
 
 
@@ -58,6 +63,13 @@ async def start_tool_turn(
     recorder = ToolTurnRecorder(context, tool_messages, state)
     last = await tool_messages.last_id(None if after_current else options.parent)
     if is_continuation(messages):
+        max_messages = state.settings.max_conversation_messages
+        has_ids = request.messages[-1].role != "function"  # OpenAI's older form has none
+        last = await tool_messages.find_results(
+            last, _last_call_ids(messages) if has_ids else (), max_messages=max_messages
+        )
+        if last is None:
+            raise InvalidRequestError(_OTHER_CALLS, param="messages")
         await recorder.resume(last, messages)
     else:
         if last is not None and (after_current or options.parent is not None):
@@ -66,6 +78,16 @@ async def start_tool_turn(
         turn, _ = await store_question(request, body, repository)
         recorder.begin(turn.answer_message_id, content="", user_message=turn.user_message_id)
     return recorder
+
+
+def _last_call_ids(messages: list[dict[str, Any]]) -> set[str]:
+    """Return the ids of the calls, and of those with results, that messages end with."""
+    ids = set[str]()
+    for message in reversed(messages):
+        if message["role"] != "tool":
+            return ids | {call.id for call in calls_of(message)}
+        ids.add(as_str(message.get("tool_call_id")))
+    return ids
 
 
 def _check_call_ids(messages: list[dict[str, Any]]) -> None:
@@ -88,6 +110,7 @@ class ToolTurnRecorder:
         self._last_id: str | None = None  # the message that the next one follows
         self._writer: AnswerWriter | None = None  # of an answer that is not finished
         self.ids: dict[str, Any] = {}
+        self.finished: dict[str, str] = {}  # results of continued steps, by the ids of their calls
 
     def begin(self, answer_id: str, *, content: str = "", user_message: str | None = None) -> None:
         """Begin to write an answer, which is stored already."""
@@ -116,7 +139,13 @@ class ToolTurnRecorder:
 
     async def resume(self, last: str | None, messages: list[dict[str, Any]]) -> None:
         """Continue after the stored message `last`; store the results that the client sends."""
-        self._rows = await self._tool_messages.results_at_end(last)
+        rows = await self._tool_messages.results_at_end(last)
+        self._rows = {call_id: row["id"] for call_id, row in rows.items()}
+        self.finished = {
+            call_id: row["content"]
+            for call_id, row in rows.items()
+            if as_dict(row["step"]).get("state") == "finished"
+        }
         self._last_id = last
         results = [m for m in messages if m["role"] == "tool"]
         sent = {as_str(message.get("tool_call_id")): message for message in results}
@@ -124,9 +153,15 @@ class ToolTurnRecorder:
             if message["role"] != "tool":
                 break
             call_id = as_str(message.get("tool_call_id"))
+            content = content_text(sent[call_id]["content"])
             if call_id not in self._rows:
-                content = content_text(sent[call_id]["content"])
                 await self._append(Message(role="tool", content=content, tool_call_id=call_id))
+            elif (step := as_dict(rows[call_id]["step"])).get("state") == "awaiting_approval":
+                # The client ran it itself, or lets it be.
+                state = "denied" if content == DENIED else "finished"
+                changes = {"state": state, "result": content}
+                fields = {"content": content, "step": step | changes}
+                await self._repository.update_answer(self._rows[call_id], fields)
         self.ids = {"id": self._tool_messages.conversation_id, "answer_message": self._last_id}
 
     async def stream(self, events: AsyncGenerator[TurnEvent]) -> AsyncGenerator[TurnEvent]:

@@ -1,13 +1,16 @@
 """Stored tool results: the messages between an answer with tool calls and the next answer."""
 
+from collections.abc import Collection
+
 from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.conversations.conversation import Message
-from backend.conversations.rows import get_conversation_row, get_message_row
+from backend.conversations.rows import check_room, get_conversation_row, get_message_row
 from backend.database.database import Database
 from backend.database.tables import conversations, messages
 from backend.database.types import utc_now
+from backend.json_values import as_dict_list, as_str
 
 MAX_RESULTS = 1000  # of one answer
 
@@ -33,11 +36,34 @@ class ToolMessages:
             last: str | None = parent or row["current"]
             return last
 
-    async def results_at_end(self, last: str | None) -> dict[str, str]:
-        """Return the ids of the results that end with the message `last`, by their calls."""
+    async def results_at_end(self, last: str | None) -> dict[str, RowMapping]:
+        """Return the results that end with the message `last`, by their calls."""
         async with self._database.read_transaction() as connection:
             rows = await result_rows(connection, self.conversation_id, last)
-        return {row["tool_call_id"]: row["id"] for row in rows if row["tool_call_id"]}
+        return {row["tool_call_id"]: row for row in rows if row["tool_call_id"]}
+
+    async def find_results(
+        self, last: str | None, call_ids: Collection[str], *, max_messages: int
+    ) -> str | None:
+        """Return the last result of the calls that the message `last` has, or is a result of.
+
+        It is that message itself if there is no result yet, and None if that has not all of these
+        calls.
+
+        Raises:
+            ConversationFullError: There is no room for the results that are missing, and an answer.
+        """
+        async with self._database.read_transaction() as connection:
+            results = await result_rows(connection, self.conversation_id, last)
+            calls_id = results[-1]["parent"] if results else last
+            calls = await _calls_of(connection, self.conversation_id, calls_id)
+            if calls_id is None or not calls >= set(call_ids):
+                return None
+            if not results:
+                results = await _results_after(connection, self.conversation_id, calls_id)
+            missing = len(calls - {row["tool_call_id"] for row in results})
+            await check_room(connection, self.conversation_id, missing + 1, max_messages)
+            return str(results[0]["id"]) if results else last
 
     async def deny_awaiting(self, last: str, text: str) -> dict[str, str]:
         """Deny the steps at the end of a branch that await approval; `text` is their result.
@@ -68,6 +94,31 @@ class ToolMessages:
             query = update(conversations).where(conversations.c.id == self.conversation_id)
             changes = {"current": message.id, "updated_at": message.created_at}
             await connection.execute(query.values(changes))
+
+
+async def _calls_of(
+    connection: AsyncConnection, conversation_id: str, message_id: str | None
+) -> set[str]:
+    """Return the ids of the calls of a message, or none if there is no such message."""
+    query = select(messages.c.tool_calls).where(
+        messages.c.id == message_id, messages.c.conversation == conversation_id
+    )
+    calls = (await connection.execute(query)).scalar_one_or_none()
+    return {as_str(call.get("id")) for call in as_dict_list(calls)}
+
+
+async def _results_after(
+    connection: AsyncConnection, conversation_id: str, calls_id: str
+) -> list[RowMapping]:
+    """Return the newest results that follow the message with their calls, the last one first."""
+    last = calls_id
+    for _ in range(MAX_RESULTS):
+        query = select(messages.c.id).where(messages.c.parent == last, messages.c.role == "tool")
+        query = query.order_by(messages.c.number.desc()).limit(1)
+        if (next_id := (await connection.execute(query)).scalar_one_or_none()) is None:
+            break
+        last = next_id
+    return await result_rows(connection, conversation_id, last)
 
 
 async def result_rows(
