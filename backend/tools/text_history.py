@@ -1,7 +1,7 @@
-"""Write tool calls and their results as text, for chat templates that know neither.
+"""Write tool calls and their results as text, for chat templates that support neither.
 
-Results become a part of the question that they help to answer: so user and assistant still take
-turns, as many templates require, and a small model has the result beside its question.
+Results are appended to the question that they answer: user and assistant still alternate, as many
+templates require, and a small model has the result next to its question.
 """
 
 from typing import Any
@@ -22,12 +22,12 @@ Messages = list[dict[str, Any]]
 
 
 def with_calls_as_text(messages: Messages) -> Messages:
-    """Return the messages without calls and results; they are in the text of the questions.
+    """Return the messages with calls and results as text in the questions.
 
-    Where results come last, the model is shown how to answer from them, and nothing that was said
-    before the question.
+    If they end with results, return a few-shot prompt for an answer from these, without the
+    messages before the question.
     """
-    if messages[-1]["role"] == "tool":
+    if messages[-1]["role"] == "tool" and not _has_other_parts(messages):
         return _answer_prompt(messages)
     rewritten: Messages = []
     names: dict[str, str] = {}  # of the calls, by their ids
@@ -36,12 +36,21 @@ def with_calls_as_text(messages: Messages) -> Messages:
             call = names.get(as_str(message.get("tool_call_id")), "Result")
             _add_to_question(rewritten, f"{call}: {content_text(message['content'])}")
         elif calls := as_dict_list(message.get("tool_calls")):
-            names |= {as_str(call.get("id")): _shown_call(call) for call in calls}
+            names |= {as_str(call.get("id")): _format_call(call) for call in calls}
             if content_text(message.get("content")).strip():
                 rewritten.append({"role": "assistant", "content": message["content"]})
         else:
             rewritten.append(message)
+    if not any(message["role"] == "user" for message in rewritten):
+        rewritten.append({"role": "user", "content": ""})  # templates want one
     return rewritten
+
+
+def _has_other_parts(messages: Messages) -> bool:
+    """Return True if the last question has an image or the like, which is no text."""
+    questions = [message["content"] for message in messages if message["role"] == "user"]
+    parts = as_dict_list(questions[-1]) if questions else []
+    return any(part.get("type") != "text" for part in parts)
 
 
 def _answer_prompt(messages: Messages) -> Messages:
@@ -51,9 +60,9 @@ def _answer_prompt(messages: Messages) -> Messages:
     for question, result, answer in _EXAMPLES:
         prompt.append({"role": "user", "content": _with_results(question, [result])})
         prompt.append({"role": "assistant", "content": answer})
-    asked = [number for number, m in enumerate(messages) if m["role"] == "user"]
-    question = content_text(messages[asked[-1]]["content"]) if asked else ""
-    since = messages[asked[-1] :] if asked else messages
+    questions = [number for number, m in enumerate(messages) if m["role"] == "user"]
+    question = content_text(messages[questions[-1]]["content"]) if questions else ""
+    since = messages[questions[-1] :] if questions else messages
     results = [content_text(m["content"]) for m in since if m["role"] == "tool"]
     return [*prompt, {"role": "user", "content": _with_results(question, results)}]
 
@@ -75,8 +84,8 @@ def _add_to_question(messages: Messages, text: str) -> None:
     messages[-1] = question | {"content": added}
 
 
-def _shown_call(call: dict[str, Any]) -> str:
-    """Return a call as people write one: `calculator(12 * 7)`."""
+def _format_call(call: dict[str, Any]) -> str:
+    """Format a call: `calculator(12 * 7)`."""
     function = as_dict(call.get("function"))
     values = as_dict(parse_json(as_str(function.get("arguments")))).values()
     shown = ", ".join(str(value) for value in values)[:_MAX_SHOWN_ARGUMENTS]
