@@ -2,17 +2,25 @@
 
 import time
 import uuid
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing
 from typing import Any
 
 from pydantic_core import to_json
 
 from backend.chat.tool_receipt import turn_receipt, turn_usage
+from backend.json_values import as_dict
 from backend.model_server.answers.response_shape import from_chunks
 from backend.model_server.answers.sse import DONE
 from backend.tools.model_answer import TurnContext
-from backend.tools.steps import Delta, StepChanged, ToolCall, TurnEvent, TurnFinished
+from backend.tools.steps import (
+    AnswerStarted,
+    Delta,
+    StepChanged,
+    ToolCall,
+    TurnEvent,
+    TurnFinished,
+)
 
 _PIECE_CHARACTERS = 24  # of arguments in a stream
 
@@ -60,10 +68,16 @@ class ToolResponse:
         """Yield the whole completion, once it is there."""
         chunks = [self._chunk({"role": "assistant", "content": None})]
         steps: dict[str, dict[str, Any]] = {}
+        answer_start = 0
         async with aclosing(events):
             async for event in events:
                 if isinstance(event, StepChanged):
                     steps[event.step.id] = event.step.model_dump()
+                elif isinstance(event, AnswerStarted):
+                    answer_start = len(chunks)
+                elif (reasoning := _reasoning_so_far(event)) is not None:
+                    _remove_text(chunks[answer_start:])
+                    chunks.append(self._chunk({"reasoning_content": reasoning}))
                 elif isinstance(event, Delta | TurnFinished):
                     chunks += [chunk for chunk in self._chunks(event) if chunk["choices"]]
         response = from_chunks(chunks)
@@ -113,6 +127,20 @@ class ToolResponse:
     def _chunk(self, delta: dict[str, Any], finish_reason: str | None = None) -> dict[str, Any]:
         choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
         return self._envelope | {"choices": [choice]}
+
+
+def _reasoning_so_far(event: TurnEvent) -> str | None:
+    """Return the text of an answer so far if an event shows that all of it was reasoning."""
+    extensions = as_dict(event.chunk.get("smolchat")) if isinstance(event, Delta) else {}
+    text: str | None = as_dict(extensions.get("reasoning_so_far")).get("text")
+    return text
+
+
+def _remove_text(chunks: Iterable[dict[str, Any]]) -> None:
+    for chunk in chunks:
+        for choice in chunk["choices"]:
+            for name in ("content", "reasoning_content"):
+                choice["delta"].pop(name, None)
 
 
 def _line(chunk: dict[str, Any]) -> bytes:

@@ -10,6 +10,7 @@ import pytest
 from tests.support.fake_model_server import DONE, EVENTS, JSON, FakeModelServer, Reply, chunk
 from tests.support.requests import HELLO
 from tests.support.sse import extensions_of, parse_chunks, progress_of, receipt_of
+from tests.support.tool_replies import WEATHER
 
 pytestmark = pytest.mark.anyio
 
@@ -178,3 +179,13 @@ async def test_tool_calls_without_a_finish_reason_get_their_own(
         response = await api_client.post("/chat", json=HELLO | {"stream": is_stream})
         answer = parse_chunks(response.text)[-1] if is_stream else response.json()
         assert answer["choices"][0]["finish_reason"] == "tool_calls"
+
+
+@pytest.mark.parametrize("deltas", STREAMS)
+async def test_whole_answer_with_tools_has_text_and_reasoning_in_one_field_each(
+    deltas: list[dict[str, Any]], api_client: httpx.AsyncClient, model_server: FakeModelServer
+) -> None:
+    model_server.replies.append(_stream(deltas))
+    response = await api_client.post("/chat", json=HELLO | SEPARATE | {"tools": [WEATHER]})
+    message = response.json()["choices"][0]["message"]
+    assert (message["content"], message["reasoning_content"]) == ("Four.", "Hm.")
