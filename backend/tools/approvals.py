@@ -1,4 +1,4 @@
-"""Store whether a tool may run: always, never, or after asking the user."""
+"""Store whether a tool may run: always, never, or after approval by the user."""
 
 from typing import Literal
 
@@ -14,13 +14,13 @@ Approval = Literal["ask", "always", "never"]
 
 
 class ApprovalRepository:
-    """What is stored for a tool holds while its server has the same address and headers."""
+    """An approval of an MCP tool holds while its server has the same address and headers."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def list_all(self) -> dict[tuple[str, str], Approval]:
-        """Return what is stored, by the tool's name and binding."""
+        """Return the stored approvals, by the tool's name and binding."""
         columns = (tool_approvals.c.name, tool_approvals.c.binding, tool_approvals.c.approval)
         async with self._database.read_transaction() as connection:
             rows = (await connection.execute(select(*columns))).all()
@@ -37,6 +37,6 @@ class ApprovalRepository:
 
 
 def approval_of(tool: Tool, stored: dict[tuple[str, str], Approval]) -> Approval:
-    """Return what is stored for a tool; else one that changes nothing may always run."""
+    """Return the stored approval; by default a read-only tool may always run."""
     default: Approval = "always" if tool.read_only else "ask"
     return stored.get((tool.name, tool.binding), default)

@@ -1,4 +1,4 @@
-"""Run one call of a tool. Whatever goes wrong is its result, marked as an error."""
+"""Run one tool call. A failure is its result, marked as an error."""
 
 import asyncio
 import logging
@@ -18,27 +18,27 @@ logger = logging.getLogger(__name__)
 async def run_call(
     tool: Tool, arguments: dict[str, Any], *, max_characters: int, seconds: float
 ) -> ToolResult:
-    """Run a tool for at most `seconds`, or its own limit, and cut what it returns.
+    """Run a tool for at most `seconds` or its own limit, and truncate its result.
 
-    A caller that is cancelled cancels the call.
+    Cancelling the caller cancels the call.
     """
     if (problem := _argument_problem(tool, arguments)) is not None:
         result = ToolResult(problem, is_error=True)
     else:
         result = await _run(tool, arguments, min(seconds, tool.seconds))
-    return ToolResult(cut_text(result.text, max_characters), result.is_error)
+    return ToolResult(truncate(result.text, max_characters), result.is_error)
 
 
-def cut_text(text: str, max_characters: int) -> str:
-    """Return text that can be sent as UTF-8, cut to `max_characters`, which it then says."""
+def truncate(text: str, max_characters: int) -> str:
+    """Return text that can be encoded as UTF-8, truncated with a note to `max_characters`."""
     if (total := len(text)) > max_characters:
-        kept = max(0, max_characters - len(_cut_note(max_characters, total)))
-        text = text[:kept] + _cut_note(kept, total)
+        kept = max(0, max_characters - len(_truncation_note(max_characters, total)))
+        text = text[:kept] + _truncation_note(kept, total)
     return text.encode("utf-8", "replace").decode()  # a lone surrogate is not Unicode
 
 
-def _cut_note(kept: int, total: int) -> str:
-    return f"\n[cut: {kept:,} of {total:,} characters]"
+def _truncation_note(kept: int, total: int) -> str:
+    return f"\n[truncated: {kept:,} of {total:,} characters]"
 
 
 def _argument_problem(tool: Tool, arguments: dict[str, Any]) -> str | None:
@@ -46,7 +46,7 @@ def _argument_problem(tool: Tool, arguments: dict[str, Any]) -> str | None:
     try:
         text = to_json(arguments).decode()
     except (PydanticSerializationError, ValueError):
-        return "The arguments are not JSON, or nested too deeply."
+        return "The arguments are not valid JSON, or nested too deeply."
     if len(text) > MAX_ARGUMENT_CHARACTERS:
         return (
             f"The arguments are too long: {len(text):,} characters of JSON, "
@@ -55,15 +55,15 @@ def _argument_problem(tool: Tool, arguments: dict[str, Any]) -> str | None:
     try:
         issues = tool.validator.validate(text).errors
     except (SchemaError, jsonschema_rs.ReferencingError, ValueError):
-        return "The tool has a schema that cannot be used."
+        return "The tool's schema is not valid."
     if not issues:
         return None
     location = f" at {issues[0].pointer}" if issues[0].pointer else ""
-    return f"The arguments do not fit the tool{location}: {issues[0].message}."
+    return f"The arguments do not match the tool's schema{location}: {issues[0].message}."
 
 
 async def _run(tool: Tool, arguments: dict[str, Any], seconds: float) -> ToolResult:
-    """Run a tool in a task of its own, so that one that cannot be cancelled is left behind."""
+    """Run a tool in its own task, so that nothing waits for one that ignores cancellation."""
     call = asyncio.create_task(_await_result(tool, arguments))
     try:
         done, _ = await asyncio.wait({call}, timeout=max(seconds, 0))
@@ -81,7 +81,7 @@ async def _await_result(tool: Tool, arguments: dict[str, Any]) -> ToolResult:
 
 
 def _result(tool: Tool, call: asyncio.Task[ToolResult]) -> ToolResult:
-    if call.cancelled():  # not by us: by what the tool itself waits for
+    if call.cancelled():  # not by this module, but within the tool
         return ToolResult(f"{tool.title} was interrupted.", is_error=True)
     error = call.exception()
     if error is None:
@@ -93,6 +93,6 @@ def _result(tool: Tool, call: asyncio.Task[ToolResult]) -> ToolResult:
 
 
 def _retrieve(call: asyncio.Task[ToolResult]) -> None:
-    """Retrieve the outcome of a call that nobody waits for, so that asyncio does not log it."""
+    """Retrieve the exception of an abandoned call, so that asyncio does not log it."""
     if not call.cancelled():
         call.exception()

@@ -1,4 +1,4 @@
-"""Makes a tool of a typed Python function with a docstring."""
+"""Turns a typed Python function with a docstring into a tool."""
 
 import asyncio
 import inspect
@@ -21,12 +21,12 @@ def function_tool(
     cues: Sequence[str] = (),
     extract_arguments: Callable[[str], dict[str, Any] | None] = lambda _question: None,
 ) -> Callable[[Function], Tool]:
-    """Return a decorator that makes a tool of a function, whose text is its result.
+    """Return a decorator that turns a function into a tool; the text it returns is the result.
 
     The function's name and docstring are the tool's; its signature is the schema, with descriptions
     in `Annotated[…, Field(description=…)]`. It raises ToolError with a sentence for the model.
     `extract_arguments` returns the arguments that a question states outright, or None.
-    A function that is not async runs in a thread, which nothing can end: it has to end by itself.
+    A function that is not async runs in a thread, which cannot be cancelled.
     """
 
     def decorate(function: Function) -> Tool:
@@ -74,8 +74,8 @@ def _runner(
     async def run(arguments: dict[str, Any]) -> ToolResult:
         try:
             values = dict(model.model_validate(arguments))
-        except ValidationError as error:  # of what the schema cannot say
-            raise ToolError(f"The arguments do not fit: {error.errors()[0]['msg']}.") from None
+        except ValidationError as error:  # of constraints that the schema cannot express
+            raise ToolError(f"The arguments are not valid: {error.errors()[0]['msg']}.") from None
         if inspect.iscoroutinefunction(function):
             return ToolResult(await function(**values))
         return ToolResult(await asyncio.to_thread(cast("Callable[..., str]", function), **values))

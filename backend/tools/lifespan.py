@@ -14,7 +14,7 @@ from backend.tools.registry import ToolRegistry
 
 @asynccontextmanager
 async def open_tools(app: FastAPI, database: Database) -> AsyncIterator[None]:
-    """Open it as an attribute of `app.state`."""
+    """Open the registry as `app.state.tools`."""
     app.state.tools = ToolRegistry(BUILT_IN_TOOLS, ApprovalRepository(database))
     yield
 

@@ -1,4 +1,4 @@
-"""One answer of the model, which may have calls: native ones, or under a schema of ours."""
+"""One answer of the model, with native tool calls or calls generated under a schema."""
 
 import json
 import time
@@ -38,7 +38,7 @@ _Observer = Callable[[dict[str, Any]], None]
 
 @dataclass(kw_only=True)
 class TurnContext:
-    """What all answers of one request have in common."""
+    """The state that all model requests of a turn share."""
 
     state: AppState
     body: dict[str, Any]  # without messages and tools
@@ -51,7 +51,7 @@ class TurnContext:
     completions: list[Completion] = field(default_factory=list)  # all that were sent
     started_at: float = field(default_factory=time.monotonic)
     score: float | None = None  # of the first question, by the gate
-    attempts: int = 0  # at arguments that fit
+    attempts: int = 0  # to generate arguments
     problems: list[str] = field(default_factory=list)
     call_ids: set[str] = field(default_factory=set)  # of all calls so far
 
@@ -78,7 +78,7 @@ class TurnContext:
 
 
 class ModelAnswer:
-    """The text of an answer as it comes, and its calls once it has ended."""
+    """Streams the text of an answer; `calls` are set when it has ended."""
 
     def __init__(
         self, context: TurnContext, messages: list[dict[str, Any]], toolset: Toolset
@@ -107,8 +107,8 @@ class ModelAnswer:
                 if not self._toolset.functions or not _is_about_tools(error):
                     raise
                 self._context.problems.append(
-                    f"The model server could not read the model's own call ({error.message}) "
-                    "It was made under a schema instead."
+                    f"The model server could not parse the model's tool call ({error.message}) "
+                    "It was generated under a schema instead."
                 )
                 is_native = False
         if not is_native or self._lacks_required_call():
@@ -128,7 +128,7 @@ class ModelAnswer:
         if self.calls or not is_required or self.finish_reason == "length":
             return False
         self._context.problems.append(
-            "The model made no call, which tool_choice requires. It was made under a schema."
+            "The model made no call, which tool_choice requires. One was generated under a schema."
         )
         return True
 
@@ -139,7 +139,7 @@ class ModelAnswer:
         if with_tools and self._toolset.is_offered:
             fields |= self._context.tool_fields | self._toolset.choice_fields()
         if not with_tools and self._messages[-1]["role"] == "tool":
-            # To repeat a result needs no imagination.
+            # Greedy by default: the answer only restates a result.
             fields["temperature"] = self._context.body.get("temperature", 0)
         completion = self._context.completion(fields, is_stream=True)
         if self._context.separates_reasoning:
@@ -167,7 +167,7 @@ class ModelAnswer:
         return observe
 
     async def _check_native(self, calls: list[dict[str, Any]], slot: QueueSlot) -> None:
-        """Keep the calls whose arguments fit; make another try at the others under a schema."""
+        """Keep the calls with valid arguments; generate the others again under their schema."""
         max_calls = MAX_CALLS if self._toolset.allows_parallel else 1
         if len(calls) > max_calls:
             self._context.problems.append(
@@ -183,7 +183,7 @@ class ModelAnswer:
             else:
                 self._has_dropped_calls = True
                 self._context.problems.append(
-                    f"The model called {name!r:.80}, which is no tool of this answer."
+                    f"The model called {name!r:.80}, which is not available in this answer."
                 )
 
     async def _check_arguments(
@@ -195,8 +195,8 @@ class ModelAnswer:
         elif name not in self._repaired:
             self._repaired.add(name)
             self._context.problems.append(
-                f"The model's own call of {name} does not fit its schema "
-                f"({result.errors[0].message:.200}). It was made again under the schema."
+                f"The model's call of {name} does not match its schema "
+                f"({result.errors[0].message:.200}). It was generated again under the schema."
             )
             await self._call_constrained(slot, named=name)
 
@@ -235,7 +235,7 @@ class ModelAnswer:
             self._add_call(call.name, call.arguments, "constrained")
 
     def _add_extracted_calls(self) -> bool:
-        """Add the calls of our own tools whose arguments the question states; tell if it does."""
+        """Add the calls whose arguments the question states; return True if there are any."""
         last = self._messages[-1]
         question = content_text(last.get("content")) if last["role"] == "user" else ""
         for name in self._toolset.functions:
@@ -247,7 +247,7 @@ class ModelAnswer:
         return bool(self.calls)
 
     def _add_call(self, name: str, arguments: Any, strategy: Strategy, call_id: str = "") -> None:
-        # Some servers number them anew.
+        # Some servers reuse ids in later answers.
         if not 0 < len(call_id) <= MAX_ID_CHARACTERS or call_id in self._context.call_ids:
             call_id = f"call_{uuid.uuid4().hex[:24]}"
         self._context.call_ids.add(call_id)

@@ -17,7 +17,7 @@ def is_continuation(messages: Messages) -> bool:
 
 
 def with_denials(messages: Messages, toolset: Toolset) -> Messages:
-    """Return a copy of the messages in which each call of ours has a result.
+    """Return a copy of the messages in which each call of the API's tools has a result.
 
     A call that is followed by another message without one was denied. The last calls stay open.
     """
@@ -37,7 +37,7 @@ def with_denials(messages: Messages, toolset: Toolset) -> Messages:
 
 
 def pending_calls(messages: Messages, toolset: Toolset) -> list[ToolCall]:
-    """Return the last calls of ours without a result, if nothing but results follows them."""
+    """Return the last calls of the API's tools without a result, if only results follow them."""
     answered = set[str]()
     for message in reversed(messages):
         if message["role"] == "tool":

@@ -21,8 +21,8 @@ class ToolDescription(BaseModel):
     """A tool that the API can run."""
 
     name: str
-    title: Annotated[str, Field(description="The name for people.")]
-    description: Annotated[str, Field(description="What the model is told about it.")]
+    title: Annotated[str, Field(description="The display name.")]
+    description: Annotated[str, Field(description="The description for the model.")]
     parameters: Annotated[
         dict[str, Any],
         Field(serialization_alias="schema", description="The JSON Schema of its arguments."),
@@ -50,7 +50,7 @@ class ToolList(BaseModel):
 
 
 class ToolUpdate(BaseModel):
-    """What is to change of a tool."""
+    """A change of a tool."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -11,16 +11,16 @@ from backend.tools.tool import Tool
 
 
 class ToolSource(Protocol):
-    """What has tools, which may be others each time."""
+    """A provider of tools, which may change over time."""
 
     def tools(self) -> Sequence[Tool]:
-        """Return the tools that can be called now, without waiting for anything."""
+        """Return the tools that can be called now."""
         ...
 
 
 @dataclass(frozen=True)
 class ToolSelection:
-    """Tools, and whether each may run, by name."""
+    """Tools and their approvals, by name."""
 
     tools: Mapping[str, Tool]
     approvals: Mapping[str, Approval]
@@ -36,14 +36,14 @@ class ToolRegistry:
         self._sources.append(source)
 
     def tools(self) -> dict[str, Tool]:
-        """Return all tools by name. Of several with the same name the first one counts."""
+        """Return all tools by name; the first one with a name wins."""
         tools: dict[str, Tool] = {}
         for tool in chain(self._built_in, *(source.tools() for source in self._sources)):
             tools.setdefault(tool.name, tool)
         return tools
 
     async def list_all(self) -> ToolSelection:
-        """Return all tools, also those that may never run."""
+        """Return all tools, including those that may never run."""
         stored = await self._approvals.list_all()
         tools = self.tools()
         return ToolSelection(
@@ -54,7 +54,7 @@ class ToolRegistry:
         """Return the tools of a request, without those that may never run.
 
         Raises:
-            UnknownToolError: There is no tool of a name.
+            UnknownToolError: There is no tool with one of the names.
         """
         available = await self.list_all()
         selected = list(available.tools) if names == "all" else names
@@ -75,7 +75,7 @@ class ToolRegistry:
         """Store whether a tool may run, and return the tool.
 
         Raises:
-            ToolNotFoundError: There is no tool of this name.
+            ToolNotFoundError: There is no tool with this name.
         """
         if (tool := self.tools().get(name)) is None:
             raise ToolNotFoundError("Tool not found. GET /tools lists all tools.")

@@ -1,4 +1,4 @@
-"""What happens in an answer with tools: its steps, and the events of its stream."""
+"""The steps of an answer with tools, and the events of its stream."""
 
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
@@ -8,19 +8,21 @@ from pydantic import BaseModel, Field
 Strategy = Literal["native", "constrained"]
 StepState = Literal["running", "awaiting_approval", "finished", "failed", "denied", "interrupted"]
 
-
-MAX_ID_CHARACTERS = 200  # of a call, which is stored
+MAX_ID_CHARACTERS = 200  # of a call that is stored
 
 
 class Step(BaseModel):
-    """One call of a tool that the API runs; what is not known yet is left out."""
+    """One call of a tool that the API runs, and its result. Fields without a value are omitted."""
 
     id: Annotated[str, Field(description="The id of the tool call.")]
     tool: str
     arguments: Any
     strategy: Annotated[
         Strategy,
-        Field(description="`native`: the model called it; `constrained`: under a schema of ours."),
+        Field(
+            description="`native`: the model called the tool by its own format; "
+            "`constrained`: the API chose the tool, and had its arguments generated under a schema."
+        ),
     ]
     state: StepState
     result: Annotated[str | None, Field(exclude_if=lambda value: value is None)] = None
@@ -30,12 +32,12 @@ class Step(BaseModel):
 
 @dataclass(frozen=True)
 class ToolCall:
-    """A call that fits its function's schema."""
+    """A call whose arguments match its function's schema."""
 
     id: str
     name: str
     arguments: str  # JSON
-    strategy: Strategy | None = None  # None if another answer had it
+    strategy: Strategy | None = None  # None in a call from the messages of the request
 
     def as_dict(self) -> dict[str, Any]:
         """Return the call in OpenAI's form."""
@@ -52,7 +54,7 @@ class Delta:
 
 @dataclass(frozen=True)
 class CallsMade:
-    """The message so far ends with these calls. Those of our own tools follow as steps."""
+    """The message ends with these calls. Those of the API's tools follow as steps."""
 
     calls: list[ToolCall]
     own_ids: set[str]
@@ -67,7 +69,7 @@ class StepChanged:
 
 @dataclass(frozen=True)
 class AnswerStarted:
-    """The model begins another message, after the results."""
+    """The model starts another message, after the results."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from backend.tools.steps import Strategy
 
 
 async def find_strategy(model: str, state: AppState) -> Strategy:
-    """Return how a model calls tools: natively, unless it is known not to know any.
+    """Return how a model calls tools: natively, unless its template is known not to support it.
 
     Raises:
         ModelServerUnreachableError: Nothing responds at the configured URL.

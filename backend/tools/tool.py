@@ -1,4 +1,4 @@
-"""The one kind of tool that the API runs, whether it is built in or on an MCP server."""
+"""A tool that the API runs, either built in or on an MCP server."""
 
 import re
 from collections.abc import Awaitable, Callable
@@ -28,7 +28,7 @@ class ToolError(Exception):
 class Tool:
     """A function that the model may call.
 
-    `parameters` is a JSON Schema, of which an untrusted one has been checked by `check_original`.
+    `parameters` is a JSON Schema; an untrusted one has been checked by `check_original`.
     """
 
     name: str
@@ -38,15 +38,15 @@ class Tool:
     source: str = BUILT_IN  # or the name of an MCP server
     read_only: bool = False  # whether it changes nothing, and so needs no approval
     seconds: float = 30.0  # the time limit of a call
-    cues: tuple[re.Pattern[str], ...] = ()  # what in a question calls for it
-    # Returns the arguments that a question states outright: then no model has to write them.
+    cues: tuple[re.Pattern[str], ...] = ()  # patterns of questions that need it
+    # Returns the arguments that a question states, or None; then no model has to generate them.
     extract_arguments: Callable[[str], dict[str, Any] | None] = lambda _question: None
     binding: str = ""  # what an approval is bound to: a hash of the server's address and headers
     run: Callable[[dict[str, Any]], Awaitable[ToolResult]]
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
-            raise ValueError(f"{self.name!r:.100} is not a name of a tool: {_NAME.pattern}")
+            raise ValueError(f"{self.name!r:.100} is not a valid tool name: {_NAME.pattern}")
 
     @cached_property
     def validator(self) -> SchemaValidator:

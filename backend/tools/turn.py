@@ -1,4 +1,4 @@
-"""A turn with tools: the model calls, the API runs its own tools, and the model answers."""
+"""A turn with tools: the model calls tools, the API runs its own, and the model answers."""
 
 import asyncio
 import time
@@ -36,8 +36,8 @@ from backend.tools.tool import ToolResult
 from backend.tools.toolset import Toolset
 
 _REPEATED = "The model made the same call twice in a row, so it was not run again."
-_OUT_OF_STEPS = "The model called tools as often as max_steps allows."
-_OUT_OF_TIME = "The time for all steps of an answer is over (SMOLCHAT_TOOLS_SECONDS)."
+_OUT_OF_STEPS = "The limit of max_steps was reached, so the model was offered no more tools."
+_OUT_OF_TIME = "The time limit for tool calls was reached (SMOLCHAT_TOOLS_SECONDS)."
 
 Decisions = Mapping[str, Literal["allow", "deny"] | EditedArguments]
 
@@ -69,17 +69,17 @@ class ToolTurn:
         self.steps: dict[str, Step] = {}
 
     def pending_calls(self) -> list[ToolCall]:
-        """Return the calls of ours at the end of the messages that have no result yet."""
+        """Return the calls of the API's tools at the end of the messages without a result."""
         return pending_calls(self._messages, self._toolset)
 
     def add_results(self, results: Mapping[str, str]) -> None:
-        """Add results of open calls, by their ids: so these are not run again."""
+        """Add results of pending calls, by call id, so that these are not run again."""
         for call in self.pending_calls():
             if call.id in results:
                 self._messages.append(result_message(call, results[call.id]))
 
     def parameters_of(self, call: ToolCall) -> dict[str, Any]:
-        """Return the schema of the arguments of a call of ours."""
+        """Return the schema of the arguments of a call."""
         tool = self._toolset.api_tools.get(call.name)
         return {"type": "object"} if tool is None else tool.parameters
 
@@ -164,7 +164,7 @@ class ToolTurn:
     async def _run(
         self, calls: list[ToolCall], *, is_repeated: bool = False
     ) -> AsyncGenerator[StepChanged]:
-        """Run calls side by side."""
+        """Run calls concurrently."""
         if is_repeated:
             for call in calls:
                 yield self._change(call, "failed", error=_REPEATED)

@@ -80,7 +80,7 @@ def sent_results(model_server: FakeModelServer) -> list[str]:
     [
         (resume(), "finished", RESULT),
         (resume_edited({"expression": "1 + 1"}), "finished", "1 + 1 = 2"),
-        (resume_edited({"formula": "1"}), "failed", "do not fit"),
+        (resume_edited({"formula": "1"}), "failed", "do not match"),
         (resume({"approved": False}), "denied", DENIED),
         (resume(None, status="cancelled"), "denied", DENIED),
         ({"resume": []}, "denied", DENIED),

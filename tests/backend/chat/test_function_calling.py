@@ -105,7 +105,7 @@ def test_native_call_that_does_not_fit_is_made_again_under_its_schema(
     [call] = response["choices"][0]["message"]["tool_calls"]
     assert arguments(call) == BOOKED
     [problem] = response["smolchat"]["receipt"]["tools"]["problems"]
-    assert "book_table does not fit its schema" in problem
+    assert "book_table does not match its schema" in problem
     assert "response_format" in model_server.chat_requests[1].body
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.tools.dispatch import MAX_ARGUMENT_CHARACTERS, cut_text, run_call
+from backend.tools.dispatch import MAX_ARGUMENT_CHARACTERS, run_call, truncate
 from backend.tools.function_tool import function_tool
 from backend.tools.tool import Tool, ToolError, ToolResult
 from tests.support.tools import make_tool
@@ -49,7 +49,7 @@ async def test_result_is_that_of_the_tool() -> None:
         ({"count": 10**400}, "too large"),
         ({"count": "x" * MAX_ARGUMENT_CHARACTERS}, "too long"),
         ({"count": float("nan")}, "not JSON"),
-        ({"count": object()}, "not JSON"),
+        ({"count": object()}, "not valid JSON"),
     ],
 )
 async def test_arguments_that_do_not_fit_are_an_error(
@@ -167,17 +167,19 @@ async def test_long_result_is_cut_and_says_so() -> None:
     assert 990 < len(result.text) <= 1000
     assert result.is_error
     assert result.text.endswith(" of 10,000,000 characters]")
-    kept = int(result.text.rpartition("[cut: ")[2].split(" of ")[0])
+    kept = int(result.text.rpartition("[truncated: ")[2].split(" of ")[0])
     assert result.text.startswith("ab" * (kept // 2))
 
 
 @given(st.text(st.characters(codec=None)), st.integers(0, 100))
-def test_cut_text_is_unicode_and_as_long_as_it_says(text: str, limit: int) -> None:
-    cut = cut_text(text, limit)
+def test_truncate_is_unicode_and_as_long_as_it_says(text: str, limit: int) -> None:
+    cut = truncate(text, limit)
     cut.encode()
     if len(text) <= limit:
         assert len(cut) == len(text)
     else:
-        kept = int(cut.rpartition("[cut: ")[2].split(" of ")[0].replace(",", ""))
-        assert cut.rpartition("\n[cut: ")[0] == text[:kept].encode("utf-8", "replace").decode()
-        assert len(cut) <= max(limit, len("\n[cut: 0 of 1,000,000 characters]"))
+        kept = int(cut.rpartition("[truncated: ")[2].split(" of ")[0].replace(",", ""))
+        assert (
+            cut.rpartition("\n[truncated: ")[0] == text[:kept].encode("utf-8", "replace").decode()
+        )
+        assert len(cut) <= max(limit, len("\n[truncated: 0 of 1,000,000 characters]"))

@@ -61,7 +61,7 @@ async def test_async_function_runs_in_the_event_loop() -> None:
     "arguments", [{}, {"name": 1}, {"name": "x" * 21}, {"name": "x", "other": 1}]
 )
 async def test_wrong_arguments_raise_a_tool_error(arguments: dict[str, Any]) -> None:
-    with pytest.raises(ToolError, match="do not fit"):
+    with pytest.raises(ToolError, match="are not valid"):
         await greet.run(arguments)
 
 
@@ -70,5 +70,5 @@ def test_name_that_model_servers_refuse_is_refused(name: str) -> None:
     async def run(arguments: dict[str, Any]) -> ToolResult:
         return ToolResult(str(arguments))
 
-    with pytest.raises(ValueError, match="not a name"):
+    with pytest.raises(ValueError, match="not a valid tool name"):
         Tool(name=name, title="T", description="D", parameters={}, run=run)
