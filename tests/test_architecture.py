@@ -21,6 +21,7 @@ BACKEND_ROWS = (
         "models",
         "monitoring",
         "tools",
+        "files",
     },
     {"state"},
     {"completions"},

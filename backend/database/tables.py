@@ -140,3 +140,19 @@ vector_store_files = Table(
     Index("vector_store_files_file", "file"),
     Index("vector_store_files_newest", "vector_store", "created_at", "file"),
 )
+
+# The parts of files that are searched. Beside it, `passage_words` is the index of their words: a
+# virtual table in SQLite, so it is only declared by its migration.
+passages = Table(
+    "passages",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("file", SafeText, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("start", Integer, nullable=False),
+    Column("end", Integer, nullable=False),
+    Column("page", Integer),
+    Column("heading", SafeText),
+    Column("text", SafeText, nullable=False),
+    Index("passages_in_order", "file", "number", unique=True),
+)

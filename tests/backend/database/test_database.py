@@ -56,12 +56,18 @@ def wait_for_database_threads() -> None:
     )
 
 
+def is_declared(name: str | None, kind: str, _parents: object) -> bool:
+    """Return False for the index of words, which is a virtual table in SQLite."""
+    return kind != "table" or not (name or "").startswith("passage_words")
+
+
 async def test_migrations_create_the_declared_tables(database_settings: Settings) -> None:
     async with open_database(database_settings):
         pass
     engine = create_sync_engine(database_settings)
     with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": False})
+        options = {"compare_type": False, "include_name": is_declared}
+        context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, metadata) == []
     engine.dispose()
 

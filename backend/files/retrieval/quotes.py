@@ -1,0 +1,56 @@
+"""Pick the sentences of found passages that answer a question, without a model."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from backend.files.retrieval.question import QuestionWord
+from backend.files.retrieval.search import Hit, SearchResult
+from backend.files.retrieval.windows import Statistics
+from backend.files.retrieval.words import find_words
+
+MAX_QUOTES = 3
+_PASSAGES = 5
+_RANK_WEIGHT = 0.3  # of each rank of the passage, beside the rarest word of the question
+_MIN_SHARE = 0.8  # of the best sentence's score
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A sentence of a file, word for word: `text` is its `start:end`."""
+
+    file: str
+    start: int
+    end: int
+    text: str
+    page: int | None
+    heading: str | None
+    score: float
+
+
+def pick_quotes(result: SearchResult) -> list[Quote]:
+    """Return up to three sentences: files in the order of the passages, in each in its order."""
+    hits = result.hits[:_PASSAGES]
+    sentences = _score_sentences(hits, result.question, result.statistics)
+    if not sentences:
+        return []
+    sentences.sort(key=lambda quote: -quote.score)
+    limit = _MIN_SHARE * sentences[0].score
+    best = [quote for quote in sentences if quote.score >= limit][:MAX_QUOTES]
+    files = [hit.file for hit in hits]
+    return sorted(best, key=lambda quote: (files.index(quote.file), quote.start))
+
+
+def _score_sentences(
+    hits: Sequence[Hit], question: Sequence[QuestionWord], statistics: Statistics
+) -> list[Quote]:
+    weights = {word.stem: word.weight * statistics.idf(word.stem) for word in question}
+    bonus = _RANK_WEIGHT * max(weights.values(), default=0.0)
+    quotes = []
+    for rank, hit in enumerate(hits):
+        for start, end in hit.sentences:
+            text = hit.text[start - hit.start : end - hit.start]
+            stems = {word.stem for word in find_words(text)}
+            if matching := sum(weights[stem] for stem in stems & weights.keys()):
+                score = matching + bonus * (len(hits) - rank)
+                quotes.append(Quote(hit.file, start, end, text, hit.page, hit.heading, score))
+    return quotes

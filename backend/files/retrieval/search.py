@@ -1,0 +1,138 @@
+"""Search files for the passages that may answer a question."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from backend.files.retrieval import short_files
+from backend.files.retrieval.budget import grow
+from backend.files.retrieval.evidence import Evidence, weigh
+from backend.files.retrieval.index import PassageIndex, StoredPassage
+from backend.files.retrieval.question import QuestionWord, question_words, with_previous
+from backend.files.retrieval.windows import AnalyzedRun, Run, Statistics, Window, WindowRanking
+
+BUDGET_WORDS = 600  # of the first five passages together
+_BUDGET_PASSAGES = 5
+_CANDIDATES = 20
+_SHORT_FILE_CANDIDATES = 100
+_NEIGHBOURS = 1
+_MAX_SHARE_OF_PREVIOUS = 0.1  # of the passages may have a word of the question before
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A passage of a file that may answer the question: `text` is its `start:end`."""
+
+    file: str
+    start: int
+    end: int
+    text: str
+    score: float
+    page: int | None
+    heading: str | None
+    sentences: tuple[tuple[int, int], ...]  # where they begin and end in the file
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """What was found, best first, and of how many passages."""
+
+    hits: list[Hit]
+    evidence: Evidence
+    question: list[QuestionWord]
+    statistics: Statistics
+
+
+class PassageSearch:
+    """Searches the passages of files."""
+
+    def __init__(self, index: PassageIndex) -> None:
+        self._index = index
+
+    async def search(
+        self,
+        question: str,
+        files: Sequence[str],
+        *,
+        max_results: int = 10,
+        max_words: int = BUDGET_WORDS,
+        previous_question: str = "",
+    ) -> SearchResult:
+        """Return at most `max_results` passages, of which the first hold `max_words` together.
+
+        There are five of these, and more only if `max_words` has room for more.
+        """
+        passages_by_file = await self._index.count(files)
+        files = list(passages_by_file)
+        words = question_words(question)
+        previous = question_words(previous_question)
+        statistics = await self._index.statistics(
+            [word.stem for word in (*words, *previous)], files, sum(passages_by_file.values())
+        )
+        rare = [word for word in previous if _is_rare(word, statistics)]
+        words = with_previous(words, rare)
+        ranking = WindowRanking(words, statistics)
+        if short_files.are_short(passages_by_file):
+            found = await self._find_short_files(words, statistics, files)
+            runs = [Run(stored.file, [stored.passage]) for stored in found[:max_results]]
+            windows = await asyncio.to_thread(ranking.best_of_each, runs)
+        else:
+            weights = {word.stem: word.weight for word in words}
+            limit = max(_CANDIDATES, 2 * max_results)
+            found = await self._index.find(weights, statistics, files=files, limit=limit)
+            runs = await self._index.runs_around(found, _NEIGHBOURS)
+            windows = await asyncio.to_thread(ranking.rank, runs, max_results)
+        hits = _hits(windows, max_words)
+        return SearchResult(hits, weigh(ranking, windows), words, statistics)
+
+    async def _find_short_files(
+        self, words: Sequence[QuestionWord], statistics: Statistics, files: Sequence[str]
+    ) -> list[StoredPassage]:
+        """Return the best passage of each file, best first."""
+        weights = {word.stem: word.weight for word in words}
+        found, texts = await self._read_short_files(weights, statistics, files)
+        scores = short_files.score(texts, weights, statistics)
+        shares = short_files.feedback_shares(texts, scores)
+        statistics = await self._index.statistics([*weights, *shares], files, statistics.passages)
+        weights = short_files.expand(weights, shares, statistics)
+        found, texts = await self._read_short_files(weights, statistics, files)
+        scores = short_files.score(texts, weights, statistics)
+        order = sorted(range(len(found)), key=lambda n: -scores[n])
+        best = {found[n].file: found[n] for n in reversed(order)}
+        return [found[n] for n in order if best[found[n].file] is found[n]]
+
+    async def _read_short_files(
+        self, weights: dict[str, float], statistics: Statistics, files: Sequence[str]
+    ) -> tuple[list[StoredPassage], list[short_files.CountedText]]:
+        found = await self._index.find(
+            weights, statistics, files=files, limit=_SHORT_FILE_CANDIDATES
+        )
+        return found, await asyncio.to_thread(short_files.count_all, found)
+
+
+def _is_rare(word: QuestionWord, statistics: Statistics) -> bool:
+    return statistics.counts.get(word.stem, 0) <= _MAX_SHARE_OF_PREVIOUS * statistics.passages
+
+
+def _hits(windows: Sequence[Window], max_words: int) -> list[Hit]:
+    """Return the windows as passages, the first of them grown to fill the budget."""
+    count = max(_BUDGET_PASSAGES, max_words // (BUDGET_WORDS // _BUDGET_PASSAGES))
+    spans = grow(windows[:count], max_words)
+    spans += [(window.first, window.last) for window in windows[count:]]
+    return [_hit(window, *span) for window, span in zip(windows, spans, strict=False)]
+
+
+def _hit(window: Window, first: int, last: int) -> Hit:
+    analyzed: AnalyzedRun = window.run
+    start, end = analyzed.span(first, last)
+    passage = analyzed.run.passage_at(start)
+    return Hit(
+        file=analyzed.run.file,
+        start=start,
+        end=end,
+        text=analyzed.text[start - analyzed.start : end - analyzed.start],
+        score=round(window.score, 4),
+        page=passage.page,
+        heading=passage.heading,
+        sentences=tuple(analyzed.span(n, n + 1) for n in range(first, last)),
+    )
