@@ -21,6 +21,7 @@ class Toolset:
     other: Sequence[dict[str, Any]] = ()  # client tools that are not functions
     choice: Literal["none", "auto", "required"] = "auto"
     named: str | None = None  # the function that has to be called
+    allowed: frozenset[str] | None = None  # the functions that may be called, if not all
     allows_parallel: bool = True
 
     @property
@@ -33,6 +34,8 @@ class Toolset:
             for tool in self.api_tools.values()
         }
         functions = {**self.client_functions, **api_functions}
+        if self.allowed is not None:
+            return {name: functions[name] for name in functions if name in self.allowed}
         return functions if self.named is None else {self.named: functions[self.named]}
 
     @property
@@ -83,13 +86,16 @@ def read_toolset(body: dict[str, Any], api_tools: Mapping[str, Tool]) -> Toolset
                 f"Two tools are called {function.name:.80}. Rename one.", param=param
             )
         client_functions[function.name] = function
-    mode, named = _read_choice(choice, {*client_functions, *api_tools})
+    names = {*client_functions, *api_tools}
+    mode, allowed = _read_allowed(choice, names)
+    mode, named = _read_choice(mode, names, is_offered=bool(names or other))
     return Toolset(
         client_functions=client_functions,
         api_tools=api_tools,
         other=other,
         choice=mode,
         named=named,
+        allowed=allowed,
         allows_parallel=body.pop("parallel_tool_calls", None) is not False and functions is None,
     )
 
@@ -103,13 +109,28 @@ def _read_function(tool: dict[str, Any]) -> FunctionSpec:
     return FunctionSpec(name, as_str(function.get("description")), parameters)
 
 
+def _read_allowed(choice: Any, names: set[str]) -> tuple[Any, frozenset[str] | None]:
+    """Return the mode and the names of a choice of the type `allowed_tools`, or another choice."""
+    if as_dict(choice).get("type") != "allowed_tools":
+        return choice, None
+    fields = as_dict(as_dict(choice).get("allowed_tools"))
+    tools = [as_dict(tool.get("function")) for tool in as_dict_list(fields.get("tools"))]
+    allowed = frozenset(as_str(function.get("name")) for function in tools)
+    if not allowed or not allowed <= names or fields.get("mode") not in ("auto", "required"):
+        raise InvalidRequestError(
+            "allowed_tools has the mode auto or required, and functions that are among the tools.",
+            param="tool_choice",
+        )
+    return fields["mode"], allowed
+
+
 def _read_choice(
-    choice: Any, names: set[str]
+    choice: Any, names: set[str], *, is_offered: bool
 ) -> tuple[Literal["none", "auto", "required"], str | None]:
     if choice is None or choice == "any":
         return ("auto" if choice is None else "required"), None
     if choice in _CHOICES:
-        if choice == "required" and not names:
+        if choice == "required" and not is_offered:
             raise InvalidRequestError("tool_choice requires tools.", param="tool_choice")
         return choice, None
     named = as_str(as_dict(as_dict(choice).get("function")).get("name"))

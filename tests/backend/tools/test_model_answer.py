@@ -143,5 +143,31 @@ def test_tool_that_is_not_a_function_reaches_the_model_server(
 ) -> None:
     tool = {"type": "web_search", "web_search": {}}
     model_server.replies.append(ANSWER)
-    complete(client, REQUEST | {"tools": [tool]})
-    assert model_server.chat_requests[-1].body["tools"] == [tool]
+    complete(client, REQUEST | {"tools": [tool], "tool_choice": "required"})
+    body = model_server.chat_requests[-1].body
+    assert (body["tools"], body["tool_choice"]) == ([tool], "required")
+
+
+def test_only_allowed_tools_are_offered_and_called(
+    client: httpx.Client, model_server: FakeModelServer
+) -> None:
+    function = {"type": "function", "function": {"name": "get_weather"}}
+    allowed = {"mode": "required", "tools": [function]}
+    choice = {"type": "allowed_tools", "allowed_tools": allowed}
+    model_server.replies += [call_reply(("book_table", BOOKED), ("get_weather", {"city": "Rome"}))]
+    request = REQUEST | OWN | {"tools": [BOOKING, WEATHER], "tool_choice": choice}
+    answer, _ = complete(client, request)
+    [call] = answer["message"]["tool_calls"]
+    assert call["function"]["name"] == "get_weather"
+    body = model_server.chat_requests[-1].body
+    assert (body["tools"], body["tool_choice"]) == ([WEATHER], "required")
+
+
+@pytest.mark.parametrize(
+    "allowed",
+    [{}, {"mode": "none", "tools": []}, {"mode": "auto", "tools": [{"function": {"name": "no"}}]}],
+)
+def test_allowed_tools_have_to_be_among_the_tools(allowed: Json, client: httpx.Client) -> None:
+    choice = {"type": "allowed_tools", "allowed_tools": allowed}
+    response = client.post("/chat", json=REQUEST | {"tool_choice": choice})
+    assert (response.status_code, response.json()["error"]["param"]) == (400, "tool_choice")
