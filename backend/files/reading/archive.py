@@ -1,5 +1,7 @@
 """Open documents that are ZIP archives of XML (.docx and its like), and read their XML safely."""
 
+import errno
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -13,6 +15,16 @@ _READ_BYTES = 256 * 1024
 _MAX_FILES = 20_000
 _MIN_BOMB_BYTES = 1024 * 1024  # no matter how small this was packed
 _ENCRYPTED_FLAG = 1
+# What `zipfile` raises for archives that are damaged, or packed in a way that it does not know.
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    NotImplementedError,
+    OverflowError,
+    ValueError,
+)
 
 
 @contextmanager
@@ -26,10 +38,14 @@ def open_archive(source: Source, kind: str) -> Iterator[zipfile.ZipFile]:
         with zipfile.ZipFile(source.path) as archive:
             _check_archive(archive, source, kind)
             yield archive
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as error:
+    except _DAMAGED as error:
         raise damaged_file(kind) from error
     except KeyError as error:
         raise damaged_file(kind, "a part of it is missing") from error
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # that of a place before the beginning of the file
+            raise
+        raise damaged_file(kind) from error
     except expat.ExpatError as error:
         raise damaged_file(kind, f"XML, line {error.lineno:,}") from error
 

@@ -123,4 +123,6 @@ def _row_lines(table: _Table, paragraphs: list[list[str]]) -> list[str]:
 
 def _collapse(text: str) -> str:
     """Return text with single spaces, and without empty lines."""
+    if "\n" not in text:
+        return " ".join(text.split())
     return "\n".join(filter(None, (" ".join(line.split()) for line in text.split("\n"))))

@@ -1,8 +1,8 @@
 """Find out what kind of file it is: by its content first, by its extension second."""
 
-import zipfile
 from typing import Literal
 
+from backend.files.reading.archive import open_archive
 from backend.files.reading.decoding import find_encoding
 from backend.files.reading.errors import ReadError, damaged_file, empty_file, encrypted_file
 from backend.files.reading.source import Source
@@ -80,12 +80,9 @@ def find_kind(source: Source) -> Kind:
 
 
 def _zip_kind(source: Source) -> Kind:
-    try:
-        with zipfile.ZipFile(source.path) as archive:
-            names = set(archive.namelist())
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
-        name = _BINARY_EXTENSIONS.get(source.extension, "a ZIP archive")
-        raise damaged_file(name) from error
+    name = _BINARY_EXTENSIONS.get(source.extension, "a ZIP archive")
+    with open_archive(source, name) as archive:
+        names = set(archive.namelist())
     if {"word/document.xml", "word/document2.xml"} & names:
         return "docx"
     if {"xl/workbook.xml", "ppt/presentation.xml", "mimetype"} & names:

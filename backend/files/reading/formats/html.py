@@ -67,7 +67,7 @@ class _Target:
 
     def data(self, text: str) -> None:
         if not self._hidden:
-            self._blocks.add_text(text if self._keep_spaces else re.sub(r"\s", " ", text))
+            self._blocks.add_text(text if self._keep_spaces else text.replace("\n", " "))
 
     def close(self) -> None:
         self._blocks.finish()

@@ -47,7 +47,7 @@ def _extract(source: Source, media_type: str, kind: str) -> str:
         ) from error
     try:
         return extract_file_sync(source.path, media_type, _config()).content
-    except KreuzbergError as error:
+    except (KreuzbergError, OSError, RuntimeError, ValueError) as error:
         raise damaged_file(kind) from error
 
 

@@ -15,7 +15,9 @@ _KIND = "a PDF"
 # Shorter lines than this share of the page's long ones end a paragraph.
 _FULL_LINE_SHARE = 0.72
 _LIST_ITEM = re.compile(r"(?:[-*•‣◦▪–—]|\(?\d{1,3}[.)]|\(?[a-z][.)])\s")  # noqa: RUF001
-_HYPHENS = ("\ufffe", "\x02")  # how PDFium marks a hyphen at the end of a line
+# A word that is divided at the end of a line, as PDFium marks it.
+_DIVIDED_WORD = re.compile(r"(\w+)[\x02\ufffe]\s*(\w+)")
+_COMPOUND = re.compile(r"\w+-\w+")
 _MAX_LISTED_PAGES = 10
 
 
@@ -78,36 +80,40 @@ def _pictures_warning(numbers: list[int], count: int) -> str:
 
 def join_lines(text: str) -> str:
     """Return the text of a page with the lines of each paragraph joined."""
-    lines = [" ".join(line.split(" ")) for line in re.split(r"\r?\n|\r", text)]
-    lines = [line.strip() for line in lines]
+    lines = [line.strip() for line in re.split(r"\r?\n|\r", _join_words(text))]
     lengths = sorted(len(line) for line in lines if line)
     if not lengths:
         return ""
     full = _FULL_LINE_SHARE * lengths[len(lengths) * 9 // 10]
-    paragraphs = _join(lines, full)
-    return "\n".join(paragraphs) + "\n\n"
+    return "\n".join(_paragraphs(lines, full)) + "\n\n"
 
 
-def _join(lines: list[str], full: float) -> Iterator[str]:
-    """Yield paragraphs: a line of less than `full` characters ends one."""
-    paragraph = ""
+def _join_words(text: str) -> str:
+    """Return text in which words are whole that were divided between lines.
+
+    The hyphen stays if the page has the word with a hyphen elsewhere, or before a capital letter.
+    """
+    compounds = set(_COMPOUND.findall(text))
+
+    def join(match: re.Match[str]) -> str:
+        compound = f"{match[1]}-{match[2]}"
+        is_compound = compound in compounds or not match[2][0].islower()
+        return compound if is_compound else match[1] + match[2]
+
+    return _DIVIDED_WORD.sub(join, text).translate({0x02: "-", 0xFFFE: "-"})
+
+
+def _paragraphs(lines: list[str], full: float) -> Iterator[str]:
+    """Yield paragraphs: a line of less than `full` characters, or an empty one, ends one."""
+    paragraph: list[str] = []
     for line in lines:
-        is_continued = paragraph and line and not _LIST_ITEM.match(line)
-        if paragraph and not is_continued:
-            yield paragraph
-            paragraph = ""
-        if not line:
-            continue
-        paragraph = _continue(paragraph, line) if paragraph else line
-        if len(line) < full and not paragraph.endswith(_HYPHENS):
-            yield paragraph
-            paragraph = ""
+        if paragraph and (not line or _LIST_ITEM.match(line)):
+            yield " ".join(paragraph)
+            paragraph = []
+        if line:
+            paragraph.append(line)
+        if paragraph and len(line) < full:
+            yield " ".join(paragraph)
+            paragraph = []
     if paragraph:
-        yield paragraph.rstrip("".join(_HYPHENS))
-
-
-def _continue(paragraph: str, line: str) -> str:
-    """Return a paragraph and its next line. A word divided between the two is joined."""
-    if paragraph.endswith(_HYPHENS):
-        return paragraph[:-1] + line
-    return f"{paragraph} {line}"
+        yield " ".join(paragraph)

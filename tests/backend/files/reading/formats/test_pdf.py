@@ -28,23 +28,31 @@ def test_pages_are_sections(read: ReadBytes) -> None:
     [
         (
             "A long first line of it\r\nand a second.\r\nNew\r\n",
-            "A long first line of it and a second.\nNew\n\n",
-        ),
-        (
-            "A word that is divi\ufffe\r\nded in the middle of\r\nit",
-            "A word that is divided in the middle of it\n\n",
+            "A long first line of it and a second.\nNew",
         ),
         (
             "A list of things here:\r\n- the first\r\n- the second",
-            "A list of things here:\n- the first\n- the second\n\n",
+            "A list of things here:\n- the first\n- the second",
         ),
-        ("the last hy\ufffe", "the last hy\n\n"),
-        (" \r\n\r\n", ""),
-        ("", ""),
+        (
+            "divi\ufffeded, well-known, well\x02known, A\x02B",
+            "divided, well-known, well-known, A-B",
+        ),
+        ("the last hy\ufffe", "the last hy-"),
+        ("\x02" * 9, "-" * 9),
     ],
 )
-def test_lines_are_joined(lines: str, expected: str) -> None:
-    assert join_lines(lines) == expected
+def test_lines_and_divided_words_are_joined(lines: str, expected: str) -> None:
+    assert join_lines(lines) == f"{expected}\n\n"
+
+
+def test_page_without_text_stays_empty() -> None:
+    assert join_lines("") == join_lines(" \r\n\r\n") == ""
+
+
+def test_word_that_is_divided_between_lines(read: ReadBytes) -> None:
+    # A line of the test's PDF ends at 90 characters.
+    assert "continuation" in read("a.pdf", text_pdf(["x " * 40 + "continu-ation of it"])).text
 
 
 def test_too_many_pages(read: ReadBytes, read_error: ReadErrors) -> None:
