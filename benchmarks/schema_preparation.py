@@ -1,7 +1,7 @@
 """Measures how many schemas the API can prepare for a model, how well, and how fast.
 
-The model server is a fake whose answers never fit, so that a request takes little more than its
-preparation. The error names the schema that was sent to the model.
+The model server is a fake whose answers never fit, so a request takes little longer than
+its preparation. The error names the schema that was sent to the model.
 """
 
 import random
@@ -94,11 +94,11 @@ def _prepare(client: httpx.Client, case: dict[str, Any], max_tokens: int) -> tup
         "response_format": {"type": "json_schema", "json_schema": json_schema},
     }
     payload = client.post("/structured", json=body).json()
-    if "error" not in payload:  # a schema that the fake's words match
+    if "error" not in payload:  # the fake's answer matches the schema
         return payload["answers"][0]["sent"]["schema"], ""
     error = payload["error"]
     return error["sent"]["schema"] if "sent" in error else None, error["code"]
 
 
-def _percent(part: int, whole: int) -> str:
-    return f"{100 * part / max(whole, 1):.1f}%"
+def _percent(part: int, total: int) -> str:
+    return f"{100 * part / max(total, 1):.1f}%"

@@ -1,10 +1,9 @@
 """Measures tool calls of the real model: `python -m benchmarks.tools`, `make bench-tools`.
 
-Questions are sent with functions of a client, and each answer's calls are compared with the
-expected ones: the same functions in any order, with expected values only. `irrelevance` is about
-questions that need none. Sums are asked with the API's own calculator: how often its step, and the
-answer in words, has the right number. All at temperature 0. Exit code 1: a call did not fit the
-schema of its function.
+Questions are sent with client functions, and the calls are compared with the expected ones: the
+same functions in any order, with expected values only. Questions of the category `irrelevance` need
+no call. Sums are sent with the API's calculator: the report counts steps, and answers, with the
+right number. All at temperature 0. Exit code 1: a call did not match the schema of its function.
 """
 
 import argparse
@@ -68,7 +67,7 @@ class Tally:
 
 @dataclass
 class Sums:
-    """The counts of sums that the API's calculator works out."""
+    """The counts of sums for the API's calculator."""
 
     asked: int = 0
     right_steps: int = 0
@@ -99,16 +98,16 @@ def find_mistake(expected: list[dict[str, Any]], calls: Calls) -> str | None:
     if len(calls) != len(expected):
         return f"{len(calls)} calls, not {len(expected)}"
     left = list(calls)
-    for want in expected:
-        match = next((call for call in left if _is_right(want, *call)), None)
+    for wanted in expected:
+        match = next((call for call in left if _is_right(wanted, *call)), None)
         if match is None:
-            return f"no call like {want} among {left}"
+            return f"no call like {wanted} among {left}"
         left.remove(match)
     return None
 
 
 def has_number(text: str, number: str) -> bool:
-    """Return True if a text has a number, whatever separates its thousands."""
+    """Return True if a text has a number, with or without thousands separators."""
     plain = re.sub(r"(?<=\d),(?=\d{3})", "", text)
     return re.search(rf"(?<![\d.]){re.escape(number)}(?!\d|\.\d)", plain) is not None
 
@@ -158,7 +157,7 @@ def _complete(client: httpx.Client, question: str, **fields: Any) -> dict[str, A
 
 
 def _is_right(want: dict[str, Any], name: str, arguments: Any) -> bool:
-    """Return True if a call has the arguments that are wanted, and no others."""
+    """Return True if a call has the expected arguments, and no others."""
     if name != want["name"] or arguments.keys() != want["arguments"].keys():
         return False
     return all(

@@ -1,4 +1,4 @@
-"""Turn AG-UI's request to run an agent into a chat request."""
+"""Converts an AG-UI run request to a chat request."""
 
 from typing import Any
 
@@ -32,8 +32,8 @@ def thread_request(run: RunAgentInput) -> ThreadRequest:
     """Return the chat request of a run.
 
     Raises:
-        InvalidResumeError: The answer to an interrupt is none.
-        RequestValidationError: What is set is not valid together.
+        InvalidResumeError: The response to an interrupt is not valid.
+        RequestValidationError: The fields are not valid together.
     """
     sent = [message for message in run.messages if not isinstance(message, DisplayMessage)]
     ids = [message.id for message in sent]
@@ -61,7 +61,7 @@ def _extensions(run: RunAgentInput) -> dict[str, Any]:
 
 
 def _decision(entry: ResumeEntry) -> Any:
-    """Return what is decided about a call."""
+    """Return the approval of a call, as in `smolchat.approvals`."""
     payload = as_dict(entry.payload)
     approved, edited = payload.get("approved"), payload.get("editedArgs")
     if entry.status == "cancelled" or approved is False:
@@ -72,7 +72,7 @@ def _decision(entry: ResumeEntry) -> Any:
 
 
 def _chat_message(message: Message) -> dict[str, Any]:
-    """Return a message in OpenAI's form."""
+    """Return a message in OpenAI's format."""
     if isinstance(message, AssistantMessage):
         calls = [
             {"id": call.id, "type": "function", "function": call.function.model_dump()}
@@ -92,7 +92,7 @@ def _chat_content(content: Content) -> str | list[dict[str, Any]]:
 
 
 def _chat_part(part: ContentPart) -> dict[str, Any]:
-    """Return a part of a message in OpenAI's form."""
+    """Return a part of a message in OpenAI's format."""
     source = part.source
     if part.type == "text":
         return {"type": "text", "text": part.text or ""}
@@ -111,7 +111,7 @@ def _chat_part(part: ContentPart) -> dict[str, Any]:
 
 
 def _add_context(messages: list[dict[str, Any]], ids: list[str], context: list[Context]) -> None:
-    """Add information to the system message at the start, or as one."""
+    """Append the context to the leading system message, or insert one."""
     text = "\n\n".join(f"{entry.description}\n{entry.value}" for entry in context)
     if messages and messages[0]["role"] in ("system", "developer"):
         messages[0]["content"] += f"\n\n{text}"

@@ -1,4 +1,4 @@
-"""The events of AG-UI, made of those of a turn."""
+"""Converts the events of a turn to AG-UI events."""
 
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
@@ -23,8 +23,8 @@ from backend.model_server.answers.reasoning import parts_of
 
 Event = dict[str, Any]
 
-# What a turn reports besides its text.
-_REPORTS = ("progress", "reasoning_so_far")
+# The extensions in chunks that become `CUSTOM` events.
+_CUSTOM_EVENTS = ("progress", "reasoning_so_far")
 
 
 class RunEvents:
@@ -34,9 +34,9 @@ class RunEvents:
         self._run = run
         self._turn = turn
         self._has_receipt = has_receipt
-        self._open: Literal["text", "reasoning"] | None = None  # what the model writes
-        self._has_answer = False  # whether the client knows of the message that is written
-        self._step_names: dict[str, str] = {}  # of those that run, by the ids of their calls
+        self._open: Literal["text", "reasoning"] | None = None  # the message that is streamed
+        self._has_answer = False  # whether the client has an event of the current message
+        self._step_names: dict[str, str] = {}  # of running steps, by call id
 
     async def stream(self) -> AsyncGenerator[bytes]:
         """Yield the events.
@@ -70,7 +70,7 @@ class RunEvents:
             for kind, text in parts_of(as_dict(choice.get("delta"))):
                 yield from self._write("reasoning" if kind == "reasoning" else "text", text)
         reports = as_dict(chunk.get("smolchat"))
-        for name in _REPORTS:
+        for name in _CUSTOM_EVENTS:
             if name in reports:
                 yield _custom(name, reports[name])
 
@@ -92,7 +92,7 @@ class RunEvents:
             yield {"type": "REASONING_MESSAGE_START", "role": "reasoning"} | ids
 
     def _close(self) -> Iterator[Event]:
-        """End what the model has written last."""
+        """End the open message."""
         kind, self._open = self._open, None
         if kind == "text":
             yield {"type": "TEXT_MESSAGE_END", "messageId": self._message_id(kind)}
@@ -116,7 +116,7 @@ class RunEvents:
             yield {"type": "TOOL_CALL_END"} | ids
 
     def _step_events(self, step: Step) -> Iterator[Event]:
-        if step.state == "awaiting_approval":  # told at the end
+        if step.state == "awaiting_approval":  # sent with the outcome
             return
         if step.state == "running":
             names = self._step_names.values()
@@ -133,7 +133,7 @@ class RunEvents:
             yield {"type": "STEP_FINISHED", "stepName": finished}
 
     def _last_events(self, calls: list[ToolCall]) -> Iterator[Event]:
-        if not self._has_answer:  # an empty answer is one, too
+        if not self._has_answer:  # an empty answer is a message, too
             yield from self._close()
             yield from self._begin("text")
         yield from self._close()

@@ -1,6 +1,6 @@
-"""AG-UI's request to run an agent, as far as it is used: https://docs.ag-ui.com.
+"""The parts of AG-UI's `RunAgentInput` that are used: https://docs.ag-ui.com.
 
-Fields that are not named here are ignored, as the protocol wants it.
+Unknown fields are ignored, as the protocol requires.
 """
 
 from typing import Annotated, Any, Literal
@@ -46,7 +46,7 @@ class PartSource(_InputModel):
 
 
 class ContentPart(_InputModel):
-    """Text, or an image or audio; the model is told of what else there is by its type alone."""
+    """Text, an image or audio; of other media the model sees only the type."""
 
     type: str
     text: str | None = None
@@ -98,7 +98,7 @@ class ToolMessage(_InputModel):
 
 
 class DisplayMessage(_InputModel):
-    """What only people read: it is neither stored nor sent to the model."""
+    """A message for display only: it is neither stored nor sent to the model."""
 
     id: MessageId
     role: Literal["reasoning", "activity"]
@@ -128,13 +128,15 @@ class Context(_InputModel):
 
 
 class ResumeEntry(_InputModel):
-    """The answer to an interrupt of the last run."""
+    """The response to an interrupt of the last run."""
 
     interrupt_id: CallId
     status: Literal["resolved", "cancelled"]
     payload: Annotated[
         Any,
-        Field(description='`{"approved": true}`, with `editedArgs` or without, or false.'),
+        Field(
+            description='`{"approved": true}` with optional `editedArgs`, or `{"approved": false}`.'
+        ),
     ] = None
 
 
@@ -150,7 +152,7 @@ class RunOptions(ToolExtensionOptions):
 
 
 class ForwardedProps(CompletionParameters):
-    """The parameters of the model, as in a chat request; what else there is, is ignored."""
+    """Parameters of a chat request; other fields are ignored."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -161,12 +163,12 @@ class ForwardedProps(CompletionParameters):
 
 
 def _object_or_empty(value: Any) -> Any:
-    """Return `value` if it is an object: others are an application's own."""
+    """Return `value` if it is an object; applications may send anything here."""
     return value if isinstance(value, dict) else {}
 
 
 class RunAgentInput(_InputModel):
-    """A request to run the agent: to answer the last message, or to go on after an interrupt."""
+    """A request to run the agent: answer the last message, or resume after an interrupt."""
 
     thread_id: ThreadId
     run_id: RunId
@@ -175,8 +177,8 @@ class RunAgentInput(_InputModel):
         Field(
             min_length=1,
             fail_fast=True,
-            description="The conversation so far, oldest first. It ends with a message of the "
-            "user, the results of calls, or the calls that are approved by `resume`.",
+            description="The conversation so far, oldest first. It ends with a user message, "
+            "results of calls, or the calls that `resume` decides about.",
         ),
     ]
     tools: Annotated[list[Tool] | None, Field(max_length=128)] = None

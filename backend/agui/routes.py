@@ -1,4 +1,4 @@
-"""Runs of AG-UI: the chat, with its tools and its storage, for any AG-UI page."""
+"""The AG-UI route: chat with tools and stored threads for any AG-UI client."""
 
 from collections.abc import AsyncGenerator
 from typing import Any

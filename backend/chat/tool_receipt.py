@@ -1,4 +1,4 @@
-"""What a turn with tools has cost: all its requests to the model together."""
+"""The usage and receipt of a turn with tools, summed over its model requests."""
 
 import time
 from typing import Any
@@ -9,7 +9,7 @@ from backend.tools.model_answer import TurnContext
 
 
 def turn_usage(context: TurnContext) -> dict[str, int] | None:
-    """Return the tokens of all requests in OpenAI's form, or None if some were not reported."""
+    """Return the `usage` of all requests, or None if some did not report theirs."""
     usages = [completion.usage for completion in _begun(context)]
     prompt = _sum([usage.prompt_tokens for usage in usages])
     completion = _sum([usage.completion_tokens for usage in usages])
@@ -53,5 +53,5 @@ def _begun(context: TurnContext) -> list[Completion]:
 
 
 def _sum(values: list[Any]) -> Any:
-    """Return the sum of values, or None if one of them, or all, are missing."""
+    """Return the sum of values, or None if there are none or one is None."""
     return None if not values or None in values else sum(values)

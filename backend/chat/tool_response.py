@@ -1,4 +1,4 @@
-"""The response of a turn with tools: OpenAI's chunks or its whole completion."""
+"""The response of a turn with tools: OpenAI chunks or one completion."""
 
 import time
 import uuid
@@ -22,11 +22,11 @@ from backend.tools.steps import (
     TurnFinished,
 )
 
-_PIECE_CHARACTERS = 24  # of arguments in a stream
+_DELTA_CHARACTERS = 24  # of arguments in a stream
 
 
 class ToolResponse:
-    """Turns the events of a turn into what the client gets."""
+    """Converts the events of a turn to chunks or a completion."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class ToolResponse:
         is_legacy: bool,
         extensions: dict[str, Any] | None = None,
     ) -> None:
-        """Accept what `smolchat` of the response begins with; `is_legacy` has a function call."""
+        """With `is_legacy`, a call is sent as `function_call`; `extensions` begin `smolchat`."""
         self._context = context
         self._includes_usage = includes_usage
         self._includes_receipt = includes_receipt
@@ -51,7 +51,7 @@ class ToolResponse:
         }
 
     async def stream(self, events: AsyncGenerator[TurnEvent]) -> AsyncGenerator[bytes]:
-        """Yield the chunks of a stream: none before the first event, as an error may come first."""
+        """Yield the chunks of a stream, none before the first event: it may be an error."""
         first = _line(self._chunk({"role": "assistant", "content": None}))
         if self._extensions:
             first = _line(self._envelope | {"choices": [], "smolchat": self._extensions}) + first
@@ -65,7 +65,7 @@ class ToolResponse:
                     yield lines
 
     async def complete(self, events: AsyncGenerator[TurnEvent]) -> AsyncGenerator[bytes]:
-        """Yield the whole completion, once it is there."""
+        """Yield the complete response when the turn has finished."""
         chunks = [self._chunk({"role": "assistant", "content": None})]
         steps: dict[str, dict[str, Any]] = {}
         answer_start = 0
@@ -120,9 +120,9 @@ class ToolResponse:
         yield self._chunk(
             {"tool_calls": [head | {"function": {"name": call.name, "arguments": ""}}]}
         )
-        for start in range(0, len(call.arguments), _PIECE_CHARACTERS):
-            piece = call.arguments[start : start + _PIECE_CHARACTERS]
-            yield self._chunk({"tool_calls": [{"index": index, "function": {"arguments": piece}}]})
+        for start in range(0, len(call.arguments), _DELTA_CHARACTERS):
+            delta = call.arguments[start : start + _DELTA_CHARACTERS]
+            yield self._chunk({"tool_calls": [{"index": index, "function": {"arguments": delta}}]})
 
     def _chunk(self, delta: dict[str, Any], finish_reason: str | None = None) -> dict[str, Any]:
         choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}

@@ -12,7 +12,7 @@ from typing import Any
 
 from backend.json_schema.regex_parser import Alt, CharClass, Node, Repeat, Seq, parse
 
-MAX_REPETITIONS = 900  # of one part: llama.cpp refuses about 2,000, counted in a way of its own
+MAX_REPETITIONS = 900  # of one part: llama.cpp refuses about 2,000, which it counts differently
 MAX_TOTAL_REPETITIONS = 20_000  # each is a rule
 MAX_CHARACTERS = 250_000
 # As models are trained to write JSON on one line.
@@ -49,7 +49,7 @@ def _number(schema: Schema) -> str:
 
 
 class _GrammarWriter:
-    """Writes each rule once, however many schemas it stands for."""
+    """Writes each rule once, even if several schemas need it."""
 
     def __init__(self) -> None:
         self._rules: dict[str, str] = {}  # names by body
@@ -97,7 +97,7 @@ class _GrammarWriter:
         return f"{item}{{{low}}}" if low == high else f"{item}{{{low},{high}}}"
 
     def _value(self, schema: Schema) -> str:
-        """Return an expression of one symbol for the instances of a schema."""
+        """Return a one-symbol expression for the instances of a schema."""
         if "enum" in schema:
             return self._rule("enum", _any_of(_literal(_json(value)) for value in schema["enum"]))
         if "anyOf" in schema:

@@ -1,4 +1,4 @@
-"""Finds out by small requests what a model server takes to constrain a model's output."""
+"""Detects by probe requests how a model server can constrain a model's output."""
 
 import re
 from collections.abc import Awaitable, Callable, Set
@@ -10,7 +10,7 @@ from backend.json_values import as_dict, as_dict_list
 from backend.model_server.answers.json_text import parse_json
 from backend.model_server.answers.reasoning import parts_of, separate
 
-# What no model writes by chance.
+# An answer that no model generates by chance.
 _PROBE_ANSWER = {"zq": "w7k"}
 _PROBE_SCHEMA = {
     "type": "object",
@@ -74,8 +74,8 @@ class _Outcome(Enum):
 async def probe_constraint(
     complete: Complete, model: str, *, is_llama_cpp: bool, is_ollama: bool
 ) -> Constraint | None:
-    """Return the best constraint of the output of `model`, or None if that remains open."""
-    if is_llama_cpp and await _takes_grammar(complete, model):
+    """Return the best constraint of the output of `model`, or None if that is unknown."""
+    if is_llama_cpp and await _supports_grammar(complete, model):
         return Constraint.GRAMMAR
     no_reasoning: dict[str, Any] = {}
     if is_llama_cpp:
@@ -92,10 +92,10 @@ async def probe_constraint(
     return Constraint.JSON_SCHEMA if is_enforced else Constraint.NONE
 
 
-async def _takes_grammar(complete: Complete, model: str) -> bool:
-    """Return True if a grammar constrains the content, and the model would not reason first.
+async def _supports_grammar(complete: Complete, model: str) -> bool:
+    """Return True if a grammar constrains the content, and the model does not reason first.
 
-    Under a grammar it could not, while a JSON Schema allows it to.
+    A grammar would prevent reasoning, while a JSON Schema allows it.
     """
     try:
         response = parse_json(await complete(_GRAMMAR_PROBE | {"model": model}))
@@ -107,9 +107,9 @@ async def _takes_grammar(complete: Complete, model: str) -> bool:
 
 
 async def _probe_schema(ask: _Ask, no_reasoning: dict[str, Any]) -> bool | None:
-    """Return whether the schema is enforced, or None if that remains open.
+    """Return whether the schema is enforced, or None if that is unknown.
 
-    A refusal may be meant for another field, and a failure may be chance: they count only if the
+    A refusal may concern another field, and a failure may be accidental: they count only if the
     server answers the same request without the schema.
     """
     outcome = await ask(_LIMITS | no_reasoning | _FORMAT)
@@ -149,7 +149,7 @@ def _read_answer(response: bytes) -> _Outcome:
     is_complete = choice.get("finish_reason") not in ("length", "content_filter")
     if text.strip():
         return _Outcome.IGNORED if is_complete else _Outcome.UNDECIDED
-    # Some servers take the answer for reasoning as well.
+    # Some servers return the answer as reasoning.
     answer = _OBJECT_AT_END.search(reasoning)
     is_enforced = answer is not None and parse_json(answer[0]) == _PROBE_ANSWER
     return _Outcome.ENFORCED if is_enforced else _Outcome.UNDECIDED

@@ -1,7 +1,7 @@
-"""Finds out whether the chat template of a model knows tools.
+"""Detects whether the chat template of a model supports tools.
 
-Where it does not, llama.cpp leaves tools out of the prompt without a word, `tool_choice` too. Its
-server says so at `/props`; of another one, the length of the prompt with a tool and without tells.
+If it does not, llama.cpp silently ignores `tools` and `tool_choice`. Its server reports this at
+`/props`; for others, the lengths of a prompt with and without a tool are compared.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ _TOOL = {
 
 
 class ToolSupport:
-    """Asks once about each model, and again after minutes or when the model was replaced."""
+    """Probes each model once, and again after minutes or if the model was replaced."""
 
     def __init__(self, model_server: ModelServerClient, timeout_seconds: float) -> None:
         self._model_server = model_server
@@ -40,8 +40,8 @@ class ToolSupport:
         self._results: TTLCache[str, tuple[bool, str | None]] = model_server.discovery.caches.new()
         self._locks = WeakValueDictionary[str, asyncio.Lock]()
 
-    async def knows_tools(self, model: str, complete: Complete) -> bool | None:
-        """Return whether the template of `model` knows tools; None if that could not be found out.
+    async def supports_tools(self, model: str, complete: Complete) -> bool | None:
+        """Return whether the template of `model` supports tools, or None if that is unknown.
 
         Raises:
             ModelServerUnreachableError: Nothing responds at the configured URL.
@@ -63,7 +63,7 @@ class ToolSupport:
             return result
 
     async def _compare_prompts(self, model: str, complete: Complete) -> bool | None:
-        """Return whether a tool makes the prompt longer. A server that refuses it knows none."""
+        """Return whether a tool makes the prompt longer, or False if the server refuses it."""
         body = _MESSAGES | {"model": model, "max_tokens": 1}
         try:
             async with asyncio.timeout(self._timeout_seconds):

@@ -57,7 +57,6 @@ class CallsMade:
     """The message ends with these calls. Those of the API's tools follow as steps."""
 
     calls: list[ToolCall]
-    own_ids: set[str]
 
 
 @dataclass(frozen=True)

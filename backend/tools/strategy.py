@@ -27,5 +27,5 @@ async def find_strategy(model: str, state: AppState) -> Strategy:
         async with aclosing(completion.stream()) as chunks:
             return b"".join([chunk async for chunk in chunks])
 
-    knows_tools = await state.tool_support.knows_tools(model, complete)
-    return "constrained" if knows_tools is False else "native"
+    supports_tools = await state.tool_support.supports_tools(model, complete)
+    return "constrained" if supports_tools is False else "native"

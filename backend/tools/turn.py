@@ -65,7 +65,7 @@ class ToolTurn:
         self._toolset = toolset
         self._options = options
         self._deadline = time.monotonic() + options.seconds
-        self._made: set[tuple[str, str]] = set()  # names and arguments of the latest calls
+        self._latest_calls: set[tuple[str, str]] = set()  # names and arguments
         self.steps: dict[str, Step] = {}
 
     def pending_calls(self) -> list[ToolCall]:
@@ -96,7 +96,7 @@ class ToolTurn:
                 self.context.body["model"], self.context.state
             )
         if is_continuation(self._messages):
-            async with aclosing(self._decide(self.pending_calls())) as events:
+            async with aclosing(self._apply_decisions(self.pending_calls())) as events:
                 async for event in events:
                     yield event
         for number in range(self._options.max_steps + 1):
@@ -115,29 +115,30 @@ class ToolTurn:
             if not answer.calls:
                 yield TurnFinished(answer.finish_reason)
                 return
-            async with aclosing(self._handle(answer.calls)) as events:
+            async with aclosing(self._run_api_calls(answer.calls)) as events:
                 async for event in events:
                     yield event
                     if isinstance(event, TurnFinished):
                         return
 
-    async def _handle(self, calls: list[ToolCall]) -> AsyncGenerator[TurnEvent]:
-        """Run the calls of our own tools; finish if others are left, or wait for approval."""
-        own = [call for call in calls if self._is_own(call)]
-        yield CallsMade(calls, {call.id for call in own})
-        made = {(call.name, call.arguments) for call in own}
-        is_repeated, self._made = bool(own) and made == self._made, made
-        waiting = [] if is_repeated else [call for call in own if self._approval(call) == "ask"]
-        for call in waiting:
-            yield self._change(call, "awaiting_approval")
-        free = [call for call in own if call not in waiting]
-        async with aclosing(self._run(free, is_repeated=is_repeated)) as events:
+    async def _run_api_calls(self, calls: list[ToolCall]) -> AsyncGenerator[TurnEvent]:
+        """Run the calls of the API's tools; finish if the client has to run or approve some."""
+        api_calls = [call for call in calls if self._is_api_call(call)]
+        yield CallsMade(calls)
+        call_keys = {(call.name, call.arguments) for call in api_calls}
+        is_repeated = bool(api_calls) and call_keys == self._latest_calls
+        self._latest_calls = call_keys
+        awaiting = [call for call in api_calls if not is_repeated and self._approval(call) == "ask"]
+        for call in awaiting:
+            yield self._update_step(call, "awaiting_approval")
+        runnable = [call for call in api_calls if call not in awaiting]
+        async with aclosing(self._run(runnable, is_repeated=is_repeated)) as events:
             async for event in events:
                 yield event
         self._add_calls(calls)
-        client = [call for call in calls if call not in own]
-        if waiting or client:
-            yield TurnFinished("tool_calls", [*waiting, *client])
+        client = [call for call in calls if call not in api_calls]
+        if awaiting or client:
+            yield TurnFinished("tool_calls", [*awaiting, *client])
             return
         self._toolset = replace(self._toolset, choice="auto", named=None)
         if is_repeated:
@@ -146,15 +147,15 @@ class ToolTurn:
             self._end_calls(_OUT_OF_TIME)
         yield AnswerStarted()
 
-    async def _decide(self, calls: list[ToolCall]) -> AsyncGenerator[TurnEvent]:
+    async def _apply_decisions(self, calls: list[ToolCall]) -> AsyncGenerator[TurnEvent]:
         """Run the calls that the client has approved, and deny the others."""
         approved = []
         for call in calls:
             decision = self._options.decisions.get(call.id, "deny")
             if decision == "deny":
-                yield self._change(call, "denied", result=DENIED)
+                yield self._update_step(call, "denied", result=DENIED)
                 continue
-            approved.append(self._edited(call, decision))
+            approved.append(self._with_edits(call, decision))
         async with aclosing(self._run(approved)) as events:
             async for event in events:
                 yield event
@@ -167,11 +168,11 @@ class ToolTurn:
         """Run calls concurrently."""
         if is_repeated:
             for call in calls:
-                yield self._change(call, "failed", error=_REPEATED)
+                yield self._update_step(call, "failed", error=_REPEATED)
             return
         for call in calls:
-            yield self._change(call, "running")
-        tasks = {asyncio.create_task(self._run_one(call)): call for call in calls}
+            yield self._update_step(call, "running")
+        tasks = {asyncio.create_task(self._run_call(call)): call for call in calls}
         try:
             pending = set(tasks)
             while pending:
@@ -180,7 +181,7 @@ class ToolTurn:
                     result, seconds = task.result()
                     fields = {"error" if result.is_error else "result": result.text}
                     state = "failed" if result.is_error else "finished"
-                    yield self._change(
+                    yield self._update_step(
                         tasks[task], state, milliseconds=round(seconds * 1000, 1), **fields
                     )
         finally:
@@ -188,7 +189,7 @@ class ToolTurn:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _run_one(self, call: ToolCall) -> tuple[ToolResult, float]:
+    async def _run_call(self, call: ToolCall) -> tuple[ToolResult, float]:
         started_at = time.monotonic()
         tool = self._toolset.api_tools.get(call.name)
         if tool is None:
@@ -204,7 +205,7 @@ class ToolTurn:
             )
         return result, time.monotonic() - started_at
 
-    def _is_own(self, call: ToolCall) -> bool:
+    def _is_api_call(self, call: ToolCall) -> bool:
         return (
             call.name in self._toolset.api_tools or call.name not in self._toolset.client_functions
         )
@@ -213,7 +214,7 @@ class ToolTurn:
         # A call of an unknown tool only gets an error.
         return self._options.approvals.get(call.name, "always")
 
-    def _change(self, call: ToolCall, state: Any, **fields: Any) -> StepChanged:
+    def _update_step(self, call: ToolCall, state: Any, **fields: Any) -> StepChanged:
         step = Step(
             id=call.id,
             tool=call.name,
@@ -235,7 +236,7 @@ class ToolTurn:
             if step := self.steps.get(call.id):
                 self._messages.append(result_message(call, step.result or step.error or ""))
 
-    def _edited(self, call: ToolCall, decision: str | EditedArguments) -> ToolCall:
+    def _with_edits(self, call: ToolCall, decision: str | EditedArguments) -> ToolCall:
         """Return a call with the client's arguments, which the model is shown as its own."""
         if not isinstance(decision, EditedArguments):
             return call

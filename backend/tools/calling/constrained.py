@@ -85,7 +85,7 @@ async def call_functions(
 
 @dataclass(frozen=True)
 class _Plan:
-    """The functions to call, each for a question of its own, and the gate's score."""
+    """The functions to call, each with its question, and the gate's score."""
 
     score: float
     steps: list[tuple[FunctionSpec, str]]

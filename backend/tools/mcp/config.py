@@ -120,7 +120,7 @@ def _read_entries(file: Path) -> dict[str, Any]:
         raise ValueError("is not valid JSON: it is not UTF-8, or nested too deeply") from None
     entries = as_dict(document).get("mcpServers")
     if not isinstance(entries, dict):
-        raise ValueError("has no object `mcpServers`")  # noqa: TRY004  # not a type of ours
+        raise ValueError("has no object `mcpServers`")  # noqa: TRY004  # not a wrong type of argument
     if len(entries) > MAX_SERVERS:
         raise ValueError(f"has more than {MAX_SERVERS} servers")
     return entries

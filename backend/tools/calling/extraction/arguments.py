@@ -257,7 +257,7 @@ def _without_label(items: list[Any], parameter: Parameter) -> list[Any]:
 
 
 def _within(parent: Parameter, parameter: Parameter) -> Parameter:
-    """Return a parameter in an object, whose texts are about it as well."""
+    """Return a property of an object parameter, with the stems of that parameter added."""
     return replace(parameter, description_stems=parameter.description_stems | parent.all_stems)
 
 
