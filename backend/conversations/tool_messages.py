@@ -10,9 +10,11 @@ from backend.conversations.rows import check_room, get_conversation_row, get_mes
 from backend.database.database import Database
 from backend.database.tables import conversations, messages
 from backend.database.types import utc_now
+from backend.errors import InvalidRequestError
 from backend.json_values import as_dict_list, as_str
 
 MAX_RESULTS = 1000  # of one answer
+_RUNNING = "A call of these messages is running already, for another request."
 
 
 class ToolMessages:
@@ -51,6 +53,7 @@ class ToolMessages:
         calls.
 
         Raises:
+            InvalidRequestError: One of the calls is running, for another request.
             ConversationFullError: There is no room for the results that are missing, and an answer.
         """
         async with self._database.read_transaction() as connection:
@@ -61,6 +64,8 @@ class ToolMessages:
                 return None
             if not results:
                 results = await _results_after(connection, self.conversation_id, calls_id)
+            if any((row["step"] or {}).get("state") == "running" for row in results):
+                raise InvalidRequestError(_RUNNING, param="messages")
             missing = len(calls - {row["tool_call_id"] for row in results})
             await check_room(connection, self.conversation_id, missing + 1, max_messages)
             return str(results[0]["id"]) if results else last

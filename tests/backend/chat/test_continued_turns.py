@@ -1,6 +1,8 @@
 """Stored turns that a client continues: which message follows which, and what runs twice."""
 
+import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -12,6 +14,7 @@ from tests.support.api_server import running_api, settings_for
 from tests.support.fake_model_server import FakeModelServer, stream_reply
 from tests.support.tool_replies import call_reply
 from tests.support.tools import make_tool
+from tests.support.waiting import wait_until
 
 Json = dict[str, Any]
 
@@ -53,6 +56,7 @@ def stack(model_server: FakeModelServer) -> Iterator[Stack]:
 
     async def delete(arguments: Json) -> ToolResult:
         runs.append(arguments)
+        await asyncio.sleep(arguments.get("seconds", 0))
         return ToolResult("It is deleted.")
 
     settings = settings_for(model_server, max_conversation_messages=MAX_MESSAGES)
@@ -70,6 +74,18 @@ def test_approval_that_is_sent_twice_runs_the_call_once(stack: Stack) -> None:
     assert (again.status_code, again.json()["error"]["param"]) == (400, "messages")
     assert len(stack.runs) == 1
     assert [m["role"] for m in stack.stored()] == ["user", "assistant", "tool", "assistant"]
+
+
+def test_call_that_is_running_is_not_run_beside_itself(stack: Stack) -> None:
+    message, call_id = stack.ask()
+    approvals = {call_id: {"arguments": {"seconds": 1}}}
+    with ThreadPoolExecutor() as threads:
+        first = threads.submit(stack.post, QUESTION, message, approvals=approvals)
+        wait_until(lambda: bool(stack.runs))
+        again = stack.post(QUESTION, message, approvals=approvals)
+    assert (first.result().status_code, again.status_code) == (200, 400)
+    assert "running already" in again.json()["error"]["message"]
+    assert len(stack.runs) == 1
 
 
 def test_finished_step_that_is_continued_again_is_answered_and_not_run(stack: Stack) -> None:
