@@ -109,6 +109,7 @@ class ToolTurnRecorder:
         self._steps: dict[str, Step] = {}
         self._last_id: str | None = None  # the message that the next one follows
         self._writer: AnswerWriter | None = None  # of an answer that is not finished
+        self._storing: asyncio.Task[None] | None = None
         self.ids: dict[str, Any] = {}
         self.finished: dict[str, str] = {}  # results of continued steps, by the ids of their calls
 
@@ -189,10 +190,16 @@ class ToolTurnRecorder:
         return await self._writer.wait_for(lambda: anext(events, None))
 
     async def _store(self, event: TurnEvent) -> None:
+        if isinstance(event, Delta):
+            if self._writer is not None:
+                self._writer.schedule_save()
+            return
+        # If it ended halfway when the client leaves, `_end` would not know what is stored.
+        self._storing = asyncio.create_task(self._store_change(event))
+        await asyncio.shield(self._storing)
+
+    async def _store_change(self, event: TurnEvent) -> None:
         match event:
-            case Delta():
-                if self._writer is not None:
-                    self._writer.schedule_save()
             case CallsMade(calls=calls):
                 await self._finish(calls)
             case StepChanged(step=step):
@@ -237,6 +244,8 @@ class ToolTurnRecorder:
 
     async def _end(self, state: MessageState, error: Exception | None = None) -> None:
         """Store how an incomplete turn ended. The caller raises the reason of that."""
+        if self._storing is not None:
+            await asyncio.gather(self._storing, return_exceptions=True)
         with suppress(DatabaseUnavailableError):
             for step in self._steps.values():
                 if step.state not in (*_ENDED, "awaiting_approval"):
