@@ -1,6 +1,6 @@
-"""Turns in threads: conversations whose client names them, and their messages, itself.
+"""Turns in threads: conversations whose ids, and those of their messages, come from the client.
 
-Agent protocols chat in this way. What they need to know of a turn's events is named here.
+Agent protocols use threads. They import the events of a turn from here.
 """
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -53,9 +53,7 @@ __all__ = [
     "TurnFinished",
 ]
 
-_NO_QUESTION = (
-    "The messages must end with one of the user, or with calls of tools or their results."
-)
+_NO_QUESTION = "The messages must end with a user message, or with tool calls or their results."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,11 +68,11 @@ class ThreadRequest:
 
 @dataclass(frozen=True)
 class ThreadTurn:
-    """A turn that has been stored as far as it is known: its events, and the ids in them."""
+    """A started turn: its events, which are stored as they happen, and the ids in them."""
 
     _turn: ToolTurn
     _recorder: ToolTurnRecorder
-    # Of calls whose results the client does not have: denied since, or lost on the way to it.
+    # Of calls whose results the client does not have: they were denied, or did not reach it.
     results: Mapping[str, StoredResult] = field(default_factory=dict)
 
     def stream(self) -> AsyncGenerator[TurnEvent]:
@@ -87,7 +85,7 @@ class ThreadTurn:
 
     @property
     def answer_id(self) -> str:
-        """The id of the message that the model writes at present."""
+        """The id of the message that is being generated."""
         return self._recorder.answer_id
 
     def result_id(self, call_id: str) -> str:
@@ -118,7 +116,7 @@ class Threads:
         """Store what is new in a thread, and an empty answer, before the model is asked.
 
         Raises:
-            InvalidResumeError: A decision is about no call that awaits one.
+            InvalidResumeError: A decided call does not await approval.
             SmolChatError: The request cannot be answered.
         """
         state, options = self._state, request.chat.smolchat or ChatExtensionOptions()
@@ -154,7 +152,7 @@ ThreadsDep = Annotated[Threads, Depends(_threads)]
 
 
 def _stored_messages(messages: list[dict[str, Any]], ids: Sequence[str]) -> list[SentMessage]:
-    """Return the messages that are stored: all but those of the system.
+    """Return the messages to store: all but system messages.
 
     Raises:
         InvalidRequestError: There is nothing to answer.
@@ -184,7 +182,7 @@ def _check_decisions(
 
 
 async def _deny_awaiting(tool_messages: ToolMessages, thread: StoredThread, last_id: str) -> None:
-    """Deny the calls that await approval at a message that something else follows now."""
+    """Deny the calls that await approval at a message that is no longer the last one."""
     denied = await tool_messages.deny_awaiting(last_id, DENIED)
     thread.results |= {
         call_id: StoredResult(message_id, DENIED) for call_id, message_id in denied.items()

@@ -1,4 +1,4 @@
-"""Answer a chat request with tools, or one whose messages have calls of tools."""
+"""Answer a chat request with tools, or with tool calls in its messages."""
 
 import random
 from collections.abc import AsyncGenerator
@@ -20,7 +20,7 @@ from backend.tools.turn import ToolTurn, TurnOptions
 
 _MESSAGE_FIELDS = ("messages", "stream_options")  # each request of the turn has its own
 _NO_TOOLS = ToolSelection({}, {})
-_ONE_ANSWER = "A request with tools gets one answer: leave n out."
+_ONE_ANSWER = "A request with tools has only one choice. Omit n."
 
 
 async def answer_with_tools(

@@ -32,7 +32,7 @@ from backend.tools.steps import (
 
 _ENDED = ("finished", "failed", "denied")
 _LONG_ID = (
-    f"The id of a tool call has more than {MAX_ID_CHARACTERS} characters, and cannot be stored."
+    f"The id of a tool call has more than {MAX_ID_CHARACTERS} characters, so it cannot be stored."
 )
 
 _OTHER_CALLS = (
@@ -98,7 +98,7 @@ def _check_call_ids(messages: list[dict[str, Any]]) -> None:
 
 
 class ToolTurnRecorder:
-    """Passes the events of a turn on, and stores them first."""
+    """Stores the events of a turn, then passes them on."""
 
     def __init__(self, context: TurnContext, tool_messages: ToolMessages, state: AppState) -> None:
         self._context = context
@@ -114,7 +114,7 @@ class ToolTurnRecorder:
         self.finished: dict[str, str] = {}  # results of continued steps, by the ids of their calls
 
     def begin(self, answer_id: str, *, content: str = "", user_message: str | None = None) -> None:
-        """Begin to write an answer, which is stored already."""
+        """Start recording an answer that is stored already."""
         message = MessageBuilder(content, self._state.model_server.limits)
         self._last_id = answer_id
         self._writer = AnswerWriter(answer_id, message, self._repository, self._state.shutting_down)
@@ -125,13 +125,13 @@ class ToolTurnRecorder:
         self.ids["answer_message"] = answer_id
 
     async def begin_after(self, last: str | None) -> None:
-        """Store an empty answer after the message `last`, and begin to write it."""
+        """Store an empty answer after the message `last`, and start recording it."""
         self._last_id = last
         await self._begin_next()
 
     @property
     def answer_id(self) -> str:
-        """The id of the answer that is written, or that was the last one."""
+        """The id of the answer in progress, or of the last one."""
         return str(self.ids["answer_message"])
 
     def result_id(self, call_id: str) -> str:
@@ -243,7 +243,7 @@ class ToolTurnRecorder:
         self.begin(answer.id)
 
     async def _end(self, state: MessageState, error: Exception | None = None) -> None:
-        """Store how an incomplete turn ended. The caller raises the reason of that."""
+        """Store how an incomplete turn ended; the caller raises the error."""
         if self._storing is not None:
             await asyncio.gather(self._storing, return_exceptions=True)
         with suppress(DatabaseUnavailableError):

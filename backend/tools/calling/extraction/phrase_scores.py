@@ -1,4 +1,4 @@
-"""Score how well a phrase of a question fits a text parameter.
+"""Score how well a phrase of a question matches a string parameter.
 
 The weights are those of a softmax regression over the phrases of a few hundred questions.
 """
