@@ -23,7 +23,12 @@ def read_json(source: Source, writer: TextWriter) -> None:
     text = "".join(decoded_parts(source))
     if not text.strip():
         return
-    for line in _text_lines(_parse(text, line_number=None)):
+    try:
+        value = _parse(text)
+    except _SeveralValuesError:
+        read_jsonl(source, writer)  # as many programs name it
+        return
+    for line in _text_lines(value):
         writer.write(line + "\n")
 
 
@@ -34,13 +39,18 @@ def read_jsonl(source: Source, writer: TextWriter) -> None:
                 writer.write(text + "\n")
 
 
-def _parse(text: str, *, line_number: int | None) -> Any:
+class _SeveralValuesError(ReadError):
+    """A value is followed by another one."""
+
+
+def _parse(text: str, *, line_number: int | None = None) -> Any:
     try:
         # Numbers stay as they are written: no digit is lost, and none takes long to convert.
         return json.loads(text, parse_float=str, parse_int=str)
     except json.JSONDecodeError as error:
+        kind = _SeveralValuesError if error.msg == "Extra data" else ReadError
         line = line_number or error.lineno
-        raise ReadError(
+        raise kind(
             "damaged",
             f"The file is not valid JSON (line {line:,}, column {error.colno:,}: {error.msg}). "
             "Correct it, or rename it to .txt to read it as text.",

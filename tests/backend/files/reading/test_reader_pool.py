@@ -58,6 +58,11 @@ def reader_processes() -> list[psutil.Process]:
     return [child for child in children if "backend.files.reading.reader" in child.cmdline()]
 
 
+def peak_bytes(process: psutil.Process) -> int:
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024
+
+
 async def test_file_is_read_by_a_process(pool: ReaderPool, tmp_path: Path) -> None:
     file = await read(pool, tmp_path, "a.md", "# Ünë\ntext 🙂\n".encode())
 
@@ -111,7 +116,7 @@ async def test_progress_is_reported(pool: ReaderPool, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit has no effect elsewhere")
 async def test_pdf_bomb_ends_only_its_process(pool: ReaderPool, tmp_path: Path) -> None:
-    error = await read_error(pool, tmp_path, "a.pdf", bomb_pdf(600 * 1024 * 1024))
+    error = await read_error(pool, tmp_path, "a.pdf", bomb_pdf(300 * 1024**2))
     assert error.code in {"reader_crashed", "too_large", "empty"}
     assert (await read(pool, tmp_path, "a.txt", b"words")).load().text == "words"
 
@@ -177,3 +182,26 @@ async def test_full_disk_is_told(tmp_path: Path) -> None:
         await pool.read(path, "a.txt", tmp_path / "missing" / "text")
     assert caught.value.code == "disk_full"
     await pool.close()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+async def test_memory_does_not_grow_with_the_file(pool: ReaderPool, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    line = "A sentence with an ü and a 🙂 in it, which is repeated.\n"
+    with path.open("w") as file:
+        for _ in range(200):
+            file.write(line * (1024 * 1024 // len(line.encode())))
+    document = await pool.read(path, "a.txt", tmp_path / "text")
+
+    assert peak_bytes(reader_processes()[0]) < 100 * 1024**2
+    assert document.text.slice(document.text.characters - len(line), 10**9) == line
+
+
+@pytest.mark.slow
+async def test_1400_small_files_are_read_in_30_seconds(pool: ReaderPool, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("A short abstract about nothing in particular.\n" * 30)
+    async with asyncio.timeout(30):
+        for _ in range(1400):
+            await pool.read(path, "a.txt", tmp_path / "text")

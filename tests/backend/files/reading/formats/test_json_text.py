@@ -38,10 +38,15 @@ def test_lines_of_jsonl(read: ReadBytes) -> None:
     assert read("a.jsonl", b'{"a": 1}\n\n["x", "y"]\n"z"').text == "a: 1\nx, y\nz\n"
 
 
+def test_json_with_several_values_is_read_by_line(read: ReadBytes) -> None:
+    assert read("a.json", b'{"a": 1}\n{"a": 2}\n').text == "a: 1\na: 2\n"
+
+
 def test_invalid_json_is_damaged(read_error: ReadErrors) -> None:
     for name, content, place in (
         ("a.json", b'{"a":\n [1, 2', "line 2"),
         ("a.jsonl", b'{"a": 1}\n{"a": ', "line 2"),
+        ("a.json", b'{"a": 1} {"b": 2}', "line 1"),
     ):
         error = read_error(name, content)
         assert error.code == "damaged"
