@@ -19,8 +19,13 @@ SmolChatError                          500  internal_error
 ├── PresetNotFoundError                404  preset_not_found
 ├── ToolNotFoundError                  404  tool_not_found
 ├── McpServerNotFoundError             404  mcp_server_not_found
+├── UploadedFileNotFoundError          404  file_not_found
+├── VectorStoreNotFoundError           404  vector_store_not_found
 ├── RequestTimeoutError                408  request_timeout
+├── FileNotReadError                   409  file_not_read
 ├── RequestTooLargeError               413  request_too_large
+│   ├── FileTooLargeError              413  file_too_large
+│   └── FileStorageFullError           413  file_storage_full
 ├── UnsupportedMediaTypeError          415  unsupported_media_type
 ├── SchemaRejectedError                422  schema_invalid, schema_unsupported, schema_too_large,
 │                                           schema_unsatisfiable
@@ -32,6 +37,7 @@ SmolChatError                          500  internal_error
 ├── ServerBusyError                    503  server_busy
 ├── TooManyRequestsError               429  too_many_requests
 ├── DatabaseUnavailableError           503  store_unavailable
+├── FileStorageError                   503  file_storage_failed
 ├── SearchTimeoutError                 503  search_timeout
 └── ModelServerError                   502  model_server_failed
     ├── ModelServerRouteNotFoundError  502  model_server_failed
@@ -190,9 +196,38 @@ class McpServerNotFoundError(SmolChatError):
     code = "mcp_server_not_found"
 
 
+class UploadedFileNotFoundError(SmolChatError):
+    status = 404
+    code = "file_not_found"
+
+
+class VectorStoreNotFoundError(SmolChatError):
+    status = 404
+    code = "vector_store_not_found"
+
+
+class FileNotReadError(SmolChatError):
+    """The text of a file was asked for before it was read, or it could not be read."""
+
+    status = 409
+    code = "file_not_read"
+
+
 class RequestTooLargeError(SmolChatError):
     status = 413
     code = "request_too_large"
+
+
+class FileTooLargeError(RequestTooLargeError):
+    """A file that is uploaded is larger than one may be."""
+
+    code = "file_too_large"
+
+
+class FileStorageFullError(RequestTooLargeError):
+    """All files together would be larger, or more, than they may be."""
+
+    code = "file_storage_full"
 
 
 class RequestHeadTooLargeError(SmolChatError):
@@ -268,6 +303,13 @@ class DatabaseUnavailableError(SmolChatError):
 
     status = 503
     code = "store_unavailable"
+
+
+class FileStorageError(SmolChatError):
+    """The disk that uploaded files are stored on is full, or failed."""
+
+    status = 503
+    code = "file_storage_failed"
 
 
 class SearchTimeoutError(SmolChatError):

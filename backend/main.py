@@ -20,7 +20,12 @@ from backend.conversations import routes as conversations
 from backend.conversations.lifespan import open_conversations
 from backend.conversations.repository import ConversationRepository
 from backend.database.database import open_database
+from backend.files import routes as files
+from backend.files.form import MAX_OVERHEAD_BYTES
+from backend.files.lifespan import open_files
+from backend.files.vector_stores import routes as vector_stores
 from backend.http.access_log import AccessLogMiddleware, replace_uvicorn_access_log
+from backend.http.body_limit import BodyLimit
 from backend.http.cors import add_cors
 from backend.http.docs import add_docs_page
 from backend.http.error_handlers import COMMON_RESPONSES, add_error_handlers
@@ -45,6 +50,7 @@ from backend.tools.mcp import routes as mcp_servers
 from backend.tools.mcp.lifespan import open_mcp_servers
 
 _IMPORT_PATH = "/conversations/import"
+_UPLOAD_PATHS = ("/files", "/v1/files")
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -67,10 +73,21 @@ def create_app(settings: Settings) -> FastAPI:
     app.router.routes[:0] = [route for router in fast_routers for route in router.routes]
     app.router.routes += _included_routes()
     # Outermost, so that every response has its request id and its line in the log.
-    limits = {_IMPORT_PATH: settings.max_import_bytes}
-    secured = SecurityMiddleware(app.build_middleware_stack(), settings, body_limits=limits)
+    secured = SecurityMiddleware(
+        app.build_middleware_stack(),
+        settings,
+        body_limits=_body_limits(settings),
+        form_paths=_UPLOAD_PATHS,
+    )
     app.middleware_stack = AccessLogMiddleware(add_cors(secured, settings), counters.count_request)
     return app
+
+
+def _body_limits(settings: Settings) -> dict[str, BodyLimit]:
+    """Return the limits on bodies that are streamed to disk, by path."""
+    upload = BodyLimit(settings.max_file_bytes + MAX_OVERHEAD_BYTES, "SMOLCHAT_MAX_FILE_BYTES")
+    imports = BodyLimit(settings.max_import_bytes, "SMOLCHAT_MAX_IMPORT_BYTES")
+    return {_IMPORT_PATH: imports} | dict.fromkeys(_UPLOAD_PATHS, upload)
 
 
 @cache
@@ -83,6 +100,8 @@ def _included_routes() -> list[BaseRoute]:
         presets,
         mcp_servers,
         tools,
+        files,
+        vector_stores,
         models,
         health,
         status,
@@ -117,10 +136,11 @@ async def _open_resources(
             open_conversations(app, settings, database),
             open_tools(app, database),
             open_mcp_servers(app, settings, schema_workers),
+            open_files(app, settings, database),
             regular_release(find_release()),
         ):
             with shutdown_signals(state.shutting_down), replace_uvicorn_access_log():
-                yield {STATE_KEY: ConnectionLimits(settings, streamed_paths=[_IMPORT_PATH])}
+                yield {STATE_KEY: ConnectionLimits(settings, streamed_paths=_body_limits(settings))}
     await schema_workers.close()
 
 

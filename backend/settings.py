@@ -237,6 +237,11 @@ class Settings(BaseSettings):
     import_seconds: Seconds = 120.0
     # How many imports may be uploaded and wait; they are read and stored one after the other.
     max_imports: Annotated[int, Field(ge=1, le=1000)] = 4
+    # The largest file that can be uploaded, the largest total of all files that are stored, and
+    # how many of them are read at once.
+    max_file_bytes: Annotated[int, Field(ge=1, le=2**40)] = 256 * 1024 * 1024
+    max_files_bytes: Annotated[int, Field(ge=1, le=2**50)] = 4 * 1024 * 1024 * 1024
+    max_file_reads: Annotated[int, Field(ge=1, le=64)] = 2
     # How many messages a conversation may have.
     max_conversation_messages: Annotated[int, Field(ge=2, le=2**40)] = 10_000
     # The default `max_tokens` of a request: small models can repeat themselves endlessly.

@@ -2,7 +2,9 @@
 
 import asyncio
 from contextlib import suppress
+from typing import NamedTuple
 
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.errors import RequestTooLargeError, SmolChatError
@@ -37,10 +39,29 @@ class _LimitedBody:
             await self._send(message)
 
 
-def too_large_error(limit: int) -> RequestTooLargeError:
+class BodyLimit(NamedTuple):
+    """The limit on a body, and the setting that it comes from."""
+
+    bytes: int
+    setting: str
+
+
+def too_large_error(limit: BodyLimit) -> RequestTooLargeError:
     return RequestTooLargeError(
-        f"The request body is larger than {limit:,} bytes. Send a smaller request."
+        f"The request body is larger than {limit.bytes:,} bytes ({limit.setting}). Send a smaller "
+        "request."
     )
+
+
+class RejectionResponse(Response):
+    """An error in the middle of a body: the client can read it, and its connection is closed."""
+
+    def __init__(self, error: SmolChatError) -> None:
+        super().__init__(status_code=error.status)
+        self._error = error
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await reject_and_close(self._error, scope, receive, send)
 
 
 async def reject_and_close(
@@ -68,10 +89,10 @@ async def reject_and_close(
 
 
 async def limit_streamed_body(
-    app: ASGIApp, limit: int, scope: Scope, receive: Receive, send: Send
+    app: ASGIApp, limit: BodyLimit, scope: Scope, receive: Receive, send: Send
 ) -> None:
-    """Call `app` with a body of unknown length; respond 413 if it exceeds `limit` bytes."""
-    body = _LimitedBody(limit, receive, send)
+    """Call `app` with a body of unknown length; respond 413 if it exceeds `limit`."""
+    body = _LimitedBody(limit.bytes, receive, send)
     try:
         await app(scope, body.receive, body.send)
     except Exception:

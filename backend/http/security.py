@@ -6,7 +6,7 @@ come from a page of another site, and must declare its JSON as JSON.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from hmac import compare_digest
 from ipaddress import ip_address
 from types import MappingProxyType
@@ -23,14 +23,21 @@ from backend.errors import (
     UnsupportedMediaTypeError,
     UpgradeBodyLostError,
 )
-from backend.http.body_limit import limit_streamed_body, reject_and_close, too_large_error
+from backend.http.body_limit import (
+    BodyLimit,
+    limit_streamed_body,
+    reject_and_close,
+    too_large_error,
+)
 from backend.http.error_handlers import error_response
 from backend.http.head import respond_to_head
 from backend.http.upgrade import receive_with_body
 from backend.settings import Settings
 
-# Paths whose limit in bytes is not `max_body_bytes`.
-BODY_LIMITS: Mapping[str, int] = MappingProxyType({})
+# Paths whose limit is not `max_body_bytes`.
+BODY_LIMITS: Mapping[str, BodyLimit] = MappingProxyType({})
+# Paths whose bodies are forms with a file, not JSON.
+NO_PATHS: frozenset[str] = frozenset()
 # Health checks, which send no key.
 PUBLIC_PATHS = frozenset({"/healthz", "/readyz"})
 
@@ -41,6 +48,7 @@ _SINGLE_HEADERS = frozenset(
 )
 _CROSS_SITE = frozenset({b"cross-site", b"same-site"})
 _JSON = re.compile(rb"application/(?:[\w.+-]+\+)?json\s*(?:;.*)?", re.IGNORECASE)
+_FORM = re.compile(rb"multipart/form-data\s*;.*", re.IGNORECASE)
 # An IPv6 address may have a zone, which browsers and curl leave out and other clients send.
 _HOST = re.compile(
     r"(?:\[([0-9a-f:.]+)(?:%(?:25)?[a-z0-9_-]+(?:\.\d+)?)?\]|([a-z0-9_.-]+))(?::\d{1,5})?"
@@ -52,15 +60,21 @@ class SecurityMiddleware:
     """Rejects a request with a forbidden head or a body that is too large."""
 
     def __init__(
-        self, app: ASGIApp, settings: Settings, *, body_limits: Mapping[str, int] = BODY_LIMITS
+        self,
+        app: ASGIApp,
+        settings: Settings,
+        *,
+        body_limits: Mapping[str, BodyLimit] = BODY_LIMITS,
+        form_paths: Collection[str] = NO_PATHS,
     ) -> None:
         self._app = app
         self._key = settings.api_key.get_secret_value().encode()
         self._hosts = {"localhost", *settings.allowed_hosts}
         self._valid_hosts: set[bytes | None] = set()  # a cache of Host headers
         self._origins = {origin.encode() for origin in settings.allowed_origins}
-        self._max_body_bytes = settings.max_body_bytes
+        self._default_limit = BodyLimit(settings.max_body_bytes, "SMOLCHAT_MAX_BODY_BYTES")
         self._body_limits = body_limits
+        self._form_paths = form_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -147,18 +161,32 @@ class SecurityMiddleware:
         if length is None:
             may_have_body = b"transfer-encoding" in headers or scope["http_version"][0] != "1"
             if may_have_body and scope["method"] in _BODY_METHODS:
-                _check_content_type(headers.get(b"content-type", b""))
+                self._check_content_type(scope, headers)
             return may_have_body and scope["method"] not in _BODILESS_METHODS
         if not length.isdigit():
             raise InvalidRequestError("Content-Length is not a number.")
-        if len(length) > 18 or int(length) > self._limit(scope):
+        if len(length) > 18 or int(length) > self._limit(scope).bytes:
             raise too_large_error(self._limit(scope))
         if length != b"0" and scope["method"] in _BODY_METHODS:
-            _check_content_type(headers.get(b"content-type", b""))
+            self._check_content_type(scope, headers)
         return False
 
-    def _limit(self, scope: Scope) -> int:
-        return self._body_limits.get(scope["path"], self._max_body_bytes)
+    def _check_content_type(self, scope: Scope, headers: dict[bytes, bytes]) -> None:
+        """Check that a body is JSON, or a form where one is expected.
+
+        Every page can send a form, so it is `_check_origin` that keeps those of others out.
+        """
+        content_type = headers.get(b"content-type", b"")
+        if scope["path"] not in self._form_paths:
+            _check_json_type(content_type)
+        elif not _FORM.fullmatch(content_type):
+            raise UnsupportedMediaTypeError(
+                "The request body must be a form with a file, sent with the content type "
+                "multipart/form-data and its boundary."
+            )
+
+    def _limit(self, scope: Scope) -> BodyLimit:
+        return self._body_limits.get(scope["path"], self._default_limit)
 
 
 def has_key(authorization: bytes, key: bytes) -> bool:
@@ -190,7 +218,7 @@ def _check_duplicate_headers(raw_headers: list[tuple[bytes, bytes]]) -> None:
             raise InvalidRequestError(f"The request has more than one {name.decode()} header.")
 
 
-def _check_content_type(content_type: bytes) -> None:
+def _check_json_type(content_type: bytes) -> None:
     if content_type != b"application/json" and not _JSON.fullmatch(content_type):
         raise UnsupportedMediaTypeError(
             "The request body must be JSON, sent with the content type application/json."

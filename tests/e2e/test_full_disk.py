@@ -15,6 +15,7 @@ import psutil
 from backend.database.database import FILE_NAME
 from tests.support.api_process import api_process
 from tests.support.fake_model_server import EVENTS, FakeModelServer, Reply, stream_reply
+from tests.support.uploads import upload
 from tests.support.waiting import wait_until
 
 
@@ -93,3 +94,20 @@ def test_answer_that_could_never_be_saved_is_interrupted_at_the_next_start(
         assert '"store_unavailable"' in text
     with api_process(model_server, tmp_path) as client:
         assert stored_answer(client, chat)["state"] == "interrupted"
+
+
+def test_upload_on_a_full_disk_is_refused_and_leaves_nothing(
+    model_server: FakeModelServer, tmp_path: Path
+) -> None:
+    with api_process(model_server, tmp_path) as client:
+        upload(client, b"fits", "small.txt")
+        limit_file_size(client, 100_000)
+        refused = client.post("/files", files={"file": ("large.txt", b"x" * 1_000_000)})
+        assert (refused.status_code, refused.json()["error"]["code"]) == (
+            503,
+            "file_storage_failed",
+        )
+        assert not any((tmp_path / "files" / "uploads").iterdir())
+        limit_file_size(client, resource.RLIM_INFINITY)
+        upload(client, b"x" * 1_000_000, "large.txt")
+        assert len(client.get("/files").json()["data"]) == 2

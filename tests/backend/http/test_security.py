@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from api.client import ApiClient
 from api.errors import ApiError
+from backend.http.body_limit import BodyLimit
 from backend.http.security import SecurityMiddleware
 from backend.settings import Settings
 from settings import Settings as PageSettings
@@ -347,7 +348,8 @@ def test_endless_body_is_rejected_at_the_limit(api_url: str) -> None:
 
 async def test_route_can_have_its_own_body_limit() -> None:
     settings = Settings(model_id="m", max_body_bytes=10)
-    app = SecurityMiddleware(Response(status_code=204), settings, body_limits={"/import": 20})
+    limits = {"/import": BodyLimit(20, "SMOLCHAT_MAX_IMPORT_BYTES")}
+    app = SecurityMiddleware(Response(status_code=204), settings, body_limits=limits)
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as api:
         responses = [await api.post(path, json="x" * 15) for path in ("/chat", "/import")]

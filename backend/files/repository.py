@@ -1,0 +1,236 @@
+"""Store what is known about uploaded files, and which of them is read next."""
+
+from datetime import datetime, timedelta
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import RowMapping, Select, delete, func, insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.database.database import Database
+from backend.database.tables import files, vector_store_files
+from backend.database.types import new_id, utc_now
+from backend.errors import FileStorageFullError, UploadedFileNotFoundError
+from backend.files.form import UploadedFile
+from backend.files.pages import Cursor, PageRequest
+
+MAX_FILES = 100_000
+# Without a sign of life for so long, the process that read a file is gone.
+ABANDONED_AFTER = timedelta(seconds=60)
+# How often reading is begun: what ended the process may have been this file.
+MAX_ATTEMPTS = 3
+
+Status = Literal["uploaded", "in_progress", "processed", "error"]
+
+_VISIBLE = files.c.status != "deleted"
+
+
+class StoredFile(BaseModel):
+    """A row of `files`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    filename: str
+    purpose: str
+    bytes: int
+    sha256: str
+    created_at: datetime
+    status: Status
+    progress: float = 0.0
+    error: dict[str, Any] | None = None
+    warning: str | None = None
+    attempts: int = 0
+
+    @classmethod
+    def from_row(cls, row: RowMapping) -> Self:
+        return cls.model_validate(dict(row))
+
+
+class FileRepository:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def list_page(
+        self, page: PageRequest, purpose: str | None = None
+    ) -> tuple[list[StoredFile], bool]:
+        """Return the files of a page, and whether there are more.
+
+        Raises:
+            UploadedFileNotFoundError: There is none with the id that the page begins after.
+        """
+        query = select(files).where(_VISIBLE)
+        cursor = Cursor(files.c.created_at, files.c.id, query, file_not_found)
+        if purpose is not None:
+            query = query.where(files.c.purpose == purpose)
+        async with self._database.read_transaction() as connection:
+            rows, has_more = await cursor.fetch(connection, query, page)
+        return [StoredFile.from_row(row) for row in rows], has_more
+
+    async def get(self, file_id: str) -> StoredFile:
+        """Return a file.
+
+        Raises:
+            UploadedFileNotFoundError: There is none with this id.
+        """
+        async with self._database.read_transaction() as connection:
+            query = select(files).where(files.c.id == file_id, _VISIBLE)
+            row = (await connection.execute(query)).mappings().one_or_none()
+        if row is None:
+            raise file_not_found(file_id)
+        return StoredFile.from_row(row)
+
+    async def total_bytes(self) -> int:
+        """Return the size of all files; the same bytes count once."""
+        async with self._database.read_transaction() as connection:
+            return await _total_bytes(connection)
+
+    async def insert(
+        self, connection: AsyncConnection, upload: UploadedFile, purpose: str, *, max_bytes: int
+    ) -> StoredFile:
+        """Add an uploaded file, in a transaction that keeps out others which change files.
+
+        Raises:
+            FileStorageFullError: There would be too many files, or too many bytes.
+        """
+        await lock(connection)
+        is_stored = select(files.c.id).where(files.c.sha256 == upload.sha256).limit(1)
+        new_bytes = 0 if (await connection.execute(is_stored)).first() else upload.bytes
+        count = (await connection.execute(select(func.count()).select_from(files))).scalar_one()
+        if count >= MAX_FILES:
+            raise FileStorageFullError(f"There are {count:,} files, the most there can be.")
+        if new_bytes and await _total_bytes(connection) + new_bytes > max_bytes:
+            raise storage_full(max_bytes)
+        file = StoredFile(
+            id=f"file-{new_id()}",
+            filename=upload.filename,
+            purpose=purpose,
+            bytes=upload.bytes,
+            sha256=upload.sha256,
+            created_at=utc_now(),
+            status="uploaded",
+        )
+        await connection.execute(insert(files), file.model_dump() | {"touched_at": file.created_at})
+        return file
+
+    async def claim_next(self) -> StoredFile | None:
+        """Return the file that has waited the longest, which is now being read."""
+        query = select(files).where(files.c.status == "uploaded").order_by(files.c.created_at)
+        query = query.limit(1).with_for_update(skip_locked=True)
+        async with self._database.write_transaction() as connection:
+            row = (await connection.execute(query)).mappings().one_or_none()
+            if row is None:
+                return None
+            changes = {"status": "in_progress", "attempts": row["attempts"] + 1, "progress": 0.0}
+            await connection.execute(_update(row["id"], changes))
+        return StoredFile.from_row(row).model_copy(update=changes)
+
+    async def report_progress(self, file_id: str, progress: float) -> bool:
+        """Store the share of a file that has been read; return False if it is deleted."""
+        return await self._update_if(file_id, "in_progress", {"progress": progress})
+
+    async def finish(self, file_id: str, *, warning: str | None) -> bool:
+        """Store that a file was read; return False if it is deleted."""
+        changes = {"status": "processed", "progress": 1.0, "warning": warning}
+        return await self._update_if(file_id, "in_progress", changes)
+
+    async def fail(self, file_id: str, code: str, message: str) -> bool:
+        """Store why a file could not be read; return False if it is deleted."""
+        changes = {"status": "error", "error": {"code": code, "message": message}}
+        return await self._update_if(file_id, "in_progress", changes)
+
+    async def release(self, file_id: str, *, attempts: int) -> None:
+        """Let a file be read again from its beginning."""
+        changes = {"status": "uploaded", "attempts": attempts}
+        await self._update_if(file_id, "in_progress", changes)
+
+    async def release_abandoned(self, *, is_starting: bool) -> None:
+        """Let files be read again whose process has ended, or fail if that happened too often.
+
+        No other process uses a SQLite database, so when one starts, all of them are abandoned.
+        """
+        is_abandoned = files.c.status == "in_progress"
+        if not (is_starting and self._database.dialect == "sqlite"):
+            is_abandoned &= files.c.touched_at < utc_now() - ABANDONED_AFTER
+        is_tried = files.c.attempts >= MAX_ATTEMPTS
+        error = {
+            "code": "interrupted",
+            "message": "The API was stopped several times while it read this file. Upload it "
+            "again, or a part of it.",
+        }
+        async with self._database.write_transaction() as connection:
+            query = update(files).where(is_abandoned)
+            await connection.execute(query.where(is_tried).values(status="error", error=error))
+            await connection.execute(query.values(status="uploaded"))
+
+    async def mark_deleted(self, file_id: str) -> StoredFile:
+        """Make a file invisible, and take it out of all collections.
+
+        Raises:
+            UploadedFileNotFoundError: There is none with this id.
+        """
+        file = await self.get(file_id)
+        async with self._database.write_transaction() as connection:
+            query = update(files).where(files.c.id == file_id, _VISIBLE).values(status="deleted")
+            if not (await connection.execute(query)).rowcount:
+                raise file_not_found(file_id)
+            in_stores = vector_store_files.c.file == file_id
+            await connection.execute(delete(vector_store_files).where(in_stores))
+        return file
+
+    async def list_deleted(self) -> list[tuple[str, str]]:
+        """Return the ids and hashes of deleted files of which something is left."""
+        query = select(files.c.id, files.c.sha256).where(files.c.status == "deleted")
+        async with self._database.read_transaction() as connection:
+            return [(row.id, row.sha256) for row in await connection.execute(query)]
+
+    async def list_hashes(self) -> set[str]:
+        """Return the hashes of all files, of deleted ones too."""
+        async with self._database.read_transaction() as connection:
+            return set((await connection.execute(select(files.c.sha256))).scalars())
+
+    async def delete(self, file_id: str) -> None:
+        """Delete the row of a deleted file, when all else of it is gone."""
+        async with self._database.write_transaction() as connection:
+            await connection.execute(delete(files).where(files.c.id == file_id))
+
+    async def _update_if(self, file_id: str, status: str, changes: dict[str, Any]) -> bool:
+        async with self._database.write_transaction() as connection:
+            query = _update(file_id, changes).where(files.c.status == status)
+            return bool((await connection.execute(query)).rowcount)
+
+
+async def is_content_used(connection: AsyncConnection, sha256: str) -> bool:
+    """Return True if a file has these bytes, in a transaction that keeps out new ones."""
+    await lock(connection)
+    query = select(files.c.id).where(files.c.sha256 == sha256).limit(1)
+    return (await connection.execute(query)).first() is not None
+
+
+async def lock(connection: AsyncConnection) -> None:
+    """Keep out others who change files. SQLite allows only one writer at a time anyway."""
+    if connection.dialect.name == "postgresql":
+        await connection.execute(text("LOCK TABLE files IN SHARE ROW EXCLUSIVE MODE"))
+
+
+def storage_full(max_bytes: int) -> FileStorageFullError:
+    return FileStorageFullError(
+        f"All files together would be larger than {max_bytes:,} bytes (SMOLCHAT_MAX_FILES_BYTES). "
+        "Delete some, or raise the limit."
+    )
+
+
+def file_not_found(file_id: str) -> UploadedFileNotFoundError:
+    return UploadedFileNotFoundError(
+        f"File {file_id[:100]!r} not found. GET /v1/files lists all files."
+    )
+
+
+async def _total_bytes(connection: AsyncConnection) -> int:
+    distinct: Select[Any] = select(files.c.sha256, files.c.bytes).distinct()
+    query = select(func.coalesce(func.sum(distinct.subquery().c.bytes), 0))
+    return int((await connection.execute(query)).scalar_one())
+
+
+def _update(file_id: str, changes: dict[str, Any]) -> Any:
+    return update(files).where(files.c.id == file_id).values(touched_at=utc_now(), **changes)

@@ -1,0 +1,1 @@
+"""Collections of files, which OpenAI calls vector stores."""
