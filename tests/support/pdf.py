@@ -8,6 +8,8 @@ from textwrap import wrap
 import pypdfium2
 
 _LINE_CHARACTERS = 90
+_PAGE_HEIGHT = 12_000
+_PAGE_LINES = (_PAGE_HEIGHT - 80) // 12
 _PICTURE = (
     b"<< /Type /XObject /Subtype /Image /Width 1 /Height 1 /BitsPerComponent 8 "
     b"/ColorSpace /DeviceGray /Length 1 >>\nstream\n\x80\nendstream"
@@ -61,8 +63,9 @@ def _text_page(text: str) -> tuple[bytes, bool]:
     lines = []
     for paragraph in text.split("\n"):
         lines += [*wrap(paragraph, _LINE_CHARACTERS), ""]
+    assert len(lines) <= _PAGE_LINES, "it does not fit on a page: what is below is not read"
     shown = b"".join(b"(%s) Tj T*\n" % _escape(line) for line in lines)
-    return b"BT /F1 10 Tf 12 TL 40 800 Td\n" + shown + b"ET", False
+    return b"BT /F1 10 Tf 12 TL 40 %d Td\n" % (_PAGE_HEIGHT - 40) + shown + b"ET", False
 
 
 def _escape(line: str) -> bytes:
@@ -81,8 +84,9 @@ def _pdf(contents: Sequence[tuple[bytes, bool]], filter_name: bytes = b"") -> by
     for index, (content, has_picture) in enumerate(contents):
         picture = b"/XObject << /Im 4 0 R >>" if has_picture else b""
         objects += [
-            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents %d 0 R "
-            b"/Resources << /Font << /F1 3 0 R >> %s >> >>" % (6 + 2 * index, picture),
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 %d] /Contents %d 0 R "
+            b"/Resources << /Font << /F1 3 0 R >> %s >> >>"
+            % (_PAGE_HEIGHT, 6 + 2 * index, picture),
             b"<< /Length %d %s >>\nstream\n%s\nendstream" % (len(content), filter_name, content),
         ]
     return _file(objects)
