@@ -7,7 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from backend.files.pages import ListPage
 from backend.files.protocol import ends, seconds
 from backend.files.vector_stores.filters import Filter
-from backend.files.vector_stores.repository import FileCounts, StoreFile, VectorStoreRow
+from backend.files.vector_stores.links import FileCounts, StoreFile
+from backend.files.vector_stores.repository import VectorStoreRow
 
 MAX_BATCH = 2000  # files, as at OpenAI
 FileId = Annotated[str, Field(min_length=1, max_length=200)]

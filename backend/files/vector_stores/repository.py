@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel
-from sqlalchemy import ColumnElement, Select, case, delete, func, insert, literal, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.database.database import Database
@@ -17,31 +17,20 @@ from backend.errors import (
     VectorStoreNotFoundError,
 )
 from backend.files.pages import Cursor, PageRequest
-from backend.files.repository import file_not_found
+from backend.files.vector_stores.links import (
+    LINKS,
+    FileCounts,
+    FileStatus,
+    StoreFile,
+    counts_of,
+    file_status,
+    files_query,
+    is_link,
+    link,
+    status_column,
+)
 
 MAX_VECTOR_STORES = 10_000
-MAX_STORE_FILES = 10_000  # in one collection, as at OpenAI
-
-FileStatus = Literal["in_progress", "completed", "cancelled", "failed"]
-
-_LINKS = vector_store_files.c
-_status: ColumnElement[str] = case(
-    (_LINKS.is_cancelled, literal("cancelled")),
-    (files.c.status == "processed", literal("completed")),
-    (files.c.status == "error", literal("failed")),
-    else_=literal("in_progress"),
-)
-_GROUP = _status.label("file_status")  # grouped by its name: Postgres compares no parameters
-
-
-class FileCounts(BaseModel):
-    """How many files of a collection have each status."""
-
-    in_progress: int = 0
-    completed: int = 0
-    failed: int = 0
-    cancelled: int = 0
-    total: int = 0
 
 
 class VectorStoreRow(BaseModel):
@@ -52,19 +41,6 @@ class VectorStoreRow(BaseModel):
     last_active_at: datetime
     file_counts: FileCounts = FileCounts()
     usage_bytes: int = 0
-
-
-class StoreFile(BaseModel):
-    """A file of a collection."""
-
-    vector_store: str
-    file: str
-    filename: str
-    bytes: int
-    attributes: dict[str, bool | float | str] | None
-    created_at: datetime
-    status: FileStatus
-    error: dict[str, Any] | None
 
 
 class VectorStoreRepository:
@@ -118,7 +94,7 @@ class VectorStoreRepository:
                 )
             times = {"created_at": now, "last_active_at": now}
             await connection.execute(insert(vector_stores), row | times)
-            await _link(connection, store_id, dict.fromkeys(file_ids), batch=None)
+            await link(connection, store_id, dict.fromkeys(file_ids), batch=None)
         return store_id
 
     async def update(self, store_id: str, changes: dict[str, Any]) -> None:
@@ -138,7 +114,7 @@ class VectorStoreRepository:
         """
         async with self._database.write_transaction() as connection:
             await connection.execute(
-                delete(vector_store_files).where(_LINKS.vector_store == store_id)
+                delete(vector_store_files).where(LINKS.vector_store == store_id)
             )
             query = delete(vector_stores).where(vector_stores.c.id == store_id)
             if not (await connection.execute(query)).rowcount:
@@ -155,7 +131,7 @@ class VectorStoreRepository:
         """
         async with self._database.write_transaction() as connection:
             await _touch(connection, store_id)
-            await _link(connection, store_id, attributes, batch=batch)
+            await link(connection, store_id, attributes, batch=batch)
 
     async def list_files(
         self,
@@ -170,27 +146,27 @@ class VectorStoreRepository:
         Raises:
             VectorStoreNotFoundError: There is none with this id.
         """
-        query = _files_query(store_id)
+        query = files_query(store_id)
         if status is not None:
-            query = query.where(_status == status)
+            query = query.where(status_column == status)
         if batch is not None:
-            query = query.where(_LINKS.batch == batch)
-        links = select(vector_store_files).where(_LINKS.vector_store == store_id)
-        cursor = Cursor(_LINKS.created_at, _LINKS.file, links, _not_in_store)
+            query = query.where(LINKS.batch == batch)
+        links = select(vector_store_files).where(LINKS.vector_store == store_id)
+        cursor = Cursor(LINKS.created_at, LINKS.file, links, _not_in_store)
         async with self._database.read_transaction() as connection:
             await _check_exists(connection, store_id)
             rows, has_more = await cursor.fetch(connection, query, page)
         return [StoreFile.model_validate(dict(row)) for row in rows], has_more
 
     async def searchable_files(self, store_id: str) -> list[StoreFile]:
-        """Return the files of a collection that can be searched, and note that it is used.
+        """Return the files of a collection that can be searched.
 
         Raises:
             VectorStoreNotFoundError: There is none with this id.
         """
         async with self._database.read_transaction() as connection:
             await _check_exists(connection, store_id)
-            query = _files_query(store_id).where(_status == "completed")
+            query = files_query(store_id).where(status_column == "completed")
             rows = (await connection.execute(query)).mappings().all()
         return [StoreFile.model_validate(dict(row)) for row in rows]
 
@@ -202,7 +178,7 @@ class VectorStoreRepository:
         """
         async with self._database.read_transaction() as connection:
             await _check_exists(connection, store_id)
-            query = _files_query(store_id).where(_LINKS.file == file_id)
+            query = files_query(store_id).where(LINKS.file == file_id)
             row = (await connection.execute(query)).mappings().one_or_none()
         if row is None:
             raise _not_in_store(file_id)
@@ -218,7 +194,7 @@ class VectorStoreRepository:
         """
         async with self._database.write_transaction() as connection:
             await _touch(connection, store_id)
-            query = update(vector_store_files).where(_is_link(store_id, file_id))
+            query = update(vector_store_files).where(is_link(store_id, file_id))
             if not (await connection.execute(query.values(attributes=attributes))).rowcount:
                 raise _not_in_store(file_id)
 
@@ -230,7 +206,7 @@ class VectorStoreRepository:
         """
         async with self._database.write_transaction() as connection:
             await _touch(connection, store_id)
-            query = delete(vector_store_files).where(_is_link(store_id, file_id))
+            query = delete(vector_store_files).where(is_link(store_id, file_id))
             if not (await connection.execute(query)).rowcount:
                 raise _not_in_store(file_id)
 
@@ -240,23 +216,23 @@ class VectorStoreRepository:
         Raises:
             VectorStoreNotFoundError: There is no such batch, or nothing is left of it.
         """
-        query = select(_GROUP, func.count(), func.min(_LINKS.created_at))
-        query = query.join_from(vector_store_files, files, _LINKS.file == files.c.id)
-        query = query.where(_LINKS.vector_store == store_id, _LINKS.batch == batch)
+        query = select(file_status, func.count(), func.min(LINKS.created_at))
+        query = query.join_from(vector_store_files, files, LINKS.file == files.c.id)
+        query = query.where(LINKS.vector_store == store_id, LINKS.batch == batch)
         async with self._database.read_transaction() as connection:
-            rows = (await connection.execute(query.group_by(_GROUP.name))).all()
+            rows = (await connection.execute(query.group_by(file_status.name))).all()
         if not rows:
             raise VectorStoreNotFoundError(
                 f"File batch {batch[:100]!r} not found: it has another id or vector store, or its "
                 "files were removed."
             )
-        return min(row[2] for row in rows), _counts({row[0]: row[1] for row in rows})
+        return min(row[2] for row in rows), counts_of({row[0]: row[1] for row in rows})
 
     async def cancel_batch(self, store_id: str, batch: str) -> None:
         """Take the files of a batch that are not read yet out of the searches of a collection."""
         unread = select(files.c.id).where(files.c.status.in_(("uploaded", "in_progress")))
         query = update(vector_store_files).where(
-            _LINKS.vector_store == store_id, _LINKS.batch == batch, _LINKS.file.in_(unread)
+            LINKS.vector_store == store_id, LINKS.batch == batch, LINKS.file.in_(unread)
         )
         async with self._database.write_transaction() as connection:
             await connection.execute(query.values(is_cancelled=True))
@@ -275,25 +251,6 @@ def _not_in_store(file_id: str) -> UploadedFileNotFoundError:
     )
 
 
-def _files_query(store_id: str) -> Select[Any]:
-    query = select(
-        _LINKS.vector_store,
-        _LINKS.file,
-        _LINKS.attributes,
-        _LINKS.created_at,
-        files.c.filename,
-        files.c.bytes,
-        files.c.error,
-        _status.label("status"),
-    )
-    query = query.join_from(vector_store_files, files, _LINKS.file == files.c.id)
-    return query.where(_LINKS.vector_store == store_id)
-
-
-def _is_link(store_id: str, file_id: str) -> ColumnElement[bool]:
-    return (_LINKS.vector_store == store_id) & (_LINKS.file == file_id)
-
-
 async def _check_exists(connection: AsyncConnection, store_id: str) -> None:
     query = select(vector_stores.c.id).where(vector_stores.c.id == store_id)
     if (await connection.execute(query)).first() is None:
@@ -309,50 +266,13 @@ async def _touch(
         raise store_not_found(store_id)
 
 
-async def _link(
-    connection: AsyncConnection,
-    store_id: str,
-    attributes: dict[str, dict[str, Any] | None],
-    *,
-    batch: str | None,
-) -> None:
-    if not attributes:
-        return
-    query = select(files.c.id).where(files.c.id.in_(attributes), files.c.status != "deleted")
-    query = query.with_for_update()  # so that none is deleted before its link is there
-    existing = set((await connection.execute(query)).scalars())
-    if missing := [file_id for file_id in attributes if file_id not in existing]:
-        raise file_not_found(missing[0])
-    in_store = _LINKS.vector_store == store_id
-    replaced = delete(vector_store_files).where(in_store, _LINKS.file.in_(attributes))
-    await connection.execute(replaced)
-    now = utc_now()
-    rows = [
-        {
-            "vector_store": store_id,
-            "file": file_id,
-            "attributes": values,
-            "batch": batch,
-            "is_cancelled": False,
-            "created_at": now,
-        }
-        for file_id, values in attributes.items()
-    ]
-    await connection.execute(insert(vector_store_files), rows)
-    count = select(func.count()).select_from(vector_store_files).where(in_store)
-    if (await connection.execute(count)).scalar_one() > MAX_STORE_FILES:
-        raise InvalidRequestError(
-            f"The vector store would have more than {MAX_STORE_FILES:,} files. Create another."
-        )
-
-
 async def _with_counts(
     connection: AsyncConnection, stores: list[VectorStoreRow]
 ) -> list[VectorStoreRow]:
-    query = select(_LINKS.vector_store, _GROUP, func.count(), func.sum(files.c.bytes))
-    query = query.join_from(vector_store_files, files, _LINKS.file == files.c.id)
-    query = query.where(_LINKS.vector_store.in_([store.id for store in stores]))
-    rows = (await connection.execute(query.group_by(_LINKS.vector_store, _GROUP.name))).all()
+    query = select(LINKS.vector_store, file_status, func.count(), func.sum(files.c.bytes))
+    query = query.join_from(vector_store_files, files, LINKS.file == files.c.id)
+    query = query.where(LINKS.vector_store.in_([store.id for store in stores]))
+    rows = (await connection.execute(query.group_by(LINKS.vector_store, file_status.name))).all()
     counts: dict[str, dict[str, int]] = {}
     sizes: dict[str, int] = {}
     for store_id, status, count, size in rows:
@@ -362,13 +282,9 @@ async def _with_counts(
     return [
         store.model_copy(
             update={
-                "file_counts": _counts(counts.get(store.id, {})),
+                "file_counts": counts_of(counts.get(store.id, {})),
                 "usage_bytes": sizes.get(store.id, 0),
             }
         )
         for store in stores
     ]
-
-
-def _counts(by_status: dict[str, int]) -> FileCounts:
-    return FileCounts(**by_status, total=sum(by_status.values()))

@@ -8,6 +8,7 @@ from backend.database.types import new_id
 from backend.files.lifespan import FileStateDep
 from backend.files.pages import PageDep
 from backend.files.protocol import seconds
+from backend.files.vector_stores.links import FileStatus
 from backend.files.vector_stores.protocol import (
     FileBatch,
     NewFileBatch,
@@ -24,7 +25,6 @@ from backend.files.vector_stores.protocol import (
     VectorStoreList,
     VectorStoreUpdate,
 )
-from backend.files.vector_stores.repository import FileStatus
 from backend.http.error_handlers import DATABASE_RESPONSES, error_responses
 from backend.http.strict_json import StrictJsonRouter
 

@@ -2,13 +2,14 @@
 
 from backend.files.retrieval.search import Hit, PassageSearch
 from backend.files.retrieval.search import SearchResult as Passages
+from backend.files.vector_stores.links import StoreFile
 from backend.files.vector_stores.protocol import (
     SearchContent,
     SearchRequest,
     SearchResult,
     SearchResults,
 )
-from backend.files.vector_stores.repository import StoreFile, VectorStoreRepository
+from backend.files.vector_stores.repository import VectorStoreRepository
 
 
 class VectorStoreSearch:

@@ -12,7 +12,8 @@ from backend.errors import UploadedFileNotFoundError, VectorStoreNotFoundError
 from backend.files.form import UploadedFile
 from backend.files.pages import PageRequest
 from backend.files.repository import FileRepository
-from backend.files.vector_stores.repository import FileCounts, VectorStoreRepository
+from backend.files.vector_stores.links import FileCounts
+from backend.files.vector_stores.repository import VectorStoreRepository
 
 pytestmark = pytest.mark.anyio
 
