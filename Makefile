@@ -16,7 +16,7 @@ $(shell rm -rf $(STAMPS))
 endif
 endif
 
-.PHONY: help run test lint check test-docker bench bench-structured bench-tools bench-ui soak format lock clean
+.PHONY: help run test lint check test-docker bench bench-structured bench-tools bench-files bench-ui soak format lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -74,6 +74,9 @@ bench-structured: $(STAMPS)/dev ## Measure how often structured answers are vali
 
 bench-tools: $(STAMPS)/dev ## Measure how often the model calls the right function with the right arguments
 	@$(PY) -m benchmarks.tools
+
+bench-files: $(STAMPS)/dev ## Measure what is found in files, and how fast; DATA=folder for other files and questions
+	@$(PY) -m benchmarks.files $(if $(DATA),--data $(DATA))
 
 bench-ui: $(STAMPS)/dev ## Measure the speed of the page in Chromium
 	@$(PY) -m benchmarks.ui

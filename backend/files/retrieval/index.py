@@ -18,7 +18,7 @@ from backend.files.retrieval.windows import Run, Statistics
 
 _BATCH_PASSAGES = 200  # that are inserted or deleted in one transaction
 # Words that more of the passages have choose no candidates, if there are rarer ones.
-_MAX_SHARE = 0.3
+_MAX_SHARE = 0.2
 _MIN_RARE_WORDS = 3
 
 

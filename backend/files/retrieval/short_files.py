@@ -3,11 +3,12 @@
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from backend.files.retrieval.index import StoredPassage, title_of
 from backend.files.retrieval.question import is_stop_word
 from backend.files.retrieval.windows import Statistics
-from backend.files.retrieval.words import find_words
+from backend.files.retrieval.words import word_forms
 
 _MIN_FILES = 20
 _MAX_PASSAGES_PER_FILE = 1.25
@@ -41,9 +42,12 @@ def count_all(found: Sequence[StoredPassage]) -> list[CountedText]:
     return [_count(stored.passage.text, title_of(stored.passage)) for stored in found]
 
 
+@lru_cache(maxsize=300)  # the second search of a question finds most of the first one's again
 def _count(text: str, title: str) -> CountedText:
-    counts = Counter(word.stem for word in find_words(text) if not is_stop_word(word.form))
-    in_title = Counter(word.stem for word in find_words(title) if not is_stop_word(word.form))
+    counts, in_title = (
+        Counter([stem for form, stem in word_forms(part) if not is_stop_word(form)])
+        for part in (text, title)
+    )
     return CountedText(counts, in_title, sum(counts.values()))
 
 

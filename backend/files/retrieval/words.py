@@ -37,6 +37,11 @@ def find_words(text: str, start: int = 0, end: int | None = None) -> Iterator[Wo
         yield Word(match.start(), match.end(), form, word_stem)
 
 
+def word_forms(text: str) -> list[tuple[str, str]]:
+    """Return the form and the stem of each word: quicker than with the offsets."""
+    return [_forms(word[:MAX_WORD_CHARACTERS]) for word in _WORD.findall(text)]
+
+
 def stem_text(text: str) -> str:
     """Return the stems of a text, separated by spaces: what an index is given."""
     return " ".join([_forms(word[:MAX_WORD_CHARACTERS])[1] for word in _WORD.findall(text)])
