@@ -20,6 +20,7 @@ _BATCH_PASSAGES = 200  # that are inserted or deleted in one transaction
 # Words that more of the passages have choose no candidates, if there are rarer ones.
 _MAX_SHARE = 0.2
 _MIN_RARE_WORDS = 3
+_MAX_SEARCHED_WORDS = 25
 
 
 class Document(Protocol):
@@ -205,9 +206,11 @@ def _stored(row: Any) -> StoredPassage:
 
 
 def _searched(weights: dict[str, float], statistics: Statistics) -> dict[str, float]:
-    """Return the stems that occur, without very frequent ones if there are enough others."""
+    """Return the heaviest stems that occur, no very frequent ones if there are enough others."""
     counts = statistics.counts
     occurring = {stem: weight for stem, weight in weights.items() if counts.get(stem)}
     limit = _MAX_SHARE * statistics.passages
     rare = {stem: weight for stem, weight in occurring.items() if counts[stem] <= limit}
-    return rare if len(rare) >= _MIN_RARE_WORDS else occurring
+    chosen = rare if len(rare) >= _MIN_RARE_WORDS else occurring
+    heaviest = sorted(chosen, key=lambda stem: -chosen[stem] * statistics.idf(stem))
+    return {stem: chosen[stem] for stem in heaviest[:_MAX_SEARCHED_WORDS]}
