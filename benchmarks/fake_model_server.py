@@ -1,8 +1,8 @@
 """A fake model server that runs as a separate process and follows the script in each request.
 
-Besides chat completions it serves a list of one model, the number of active chats (`/running`), and
-the times of the last chat's first token and of its client's disconnect (`/moments`, in seconds of
-the monotonic clock).
+Besides chat completions it serves a list of one model, whether its template knows tools (`/props`,
+only if told to), the number of active chats (`/running`), and the times of the last chat's first
+token and of its client's disconnect (`/moments`, in seconds of the monotonic clock).
 """
 
 import argparse
@@ -11,9 +11,11 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from pydantic_core import from_json
 
+from benchmarks.scripted_calls import ToolScript, call_steps, calls_now, read_script
 from benchmarks.scripted_replies import (
     LOADS,
     WORD,
@@ -32,9 +34,13 @@ _CHUNKS_PER_TURN = 8  # after these, other tasks get a turn
 class FakeModelServer:
     """The state that all connections share."""
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str, *, knows_tools: bool = False) -> None:
         entry = {"id": model, "object": "model", "created": 1795475188, "owned_by": "docker"}
         self.models = response(200, json.dumps({"object": "list", "data": [entry]}).encode())
+        self.properties = error_response(404, "File Not Found")
+        if knows_tools:
+            properties = {"chat_template_caps": {"supports_tools": True}}
+            self.properties = response(200, json.dumps(properties).encode())
         self.active_chats = 0
         self.moments: dict[str, float] = {}
         self.request_counts: Counter[str] = Counter()
@@ -89,6 +95,8 @@ class ServerConnection(asyncio.Protocol):
             self._transport.write(response(200, json.dumps(self._server.moments).encode()))
         elif path == b"/v1/models":
             self._transport.write(self._server.models)
+        elif path == b"/props":
+            self._transport.write(self._server.properties)
         elif (method, path) == (b"POST", b"/v1/chat/completions"):
             closes_connection = b"\r\nconnection: close" in head.lower()
             chat = self._chat(from_json(body), closes_connection=closes_connection)
@@ -96,17 +104,16 @@ class ServerConnection(asyncio.Protocol):
         else:
             self._transport.write(error_response(404, "File Not Found"))
 
-    async def _chat(self, request: dict[str, object], *, closes_connection: bool) -> None:
+    async def _chat(self, request: dict[str, Any], *, closes_connection: bool) -> None:
         send = self._send_with_close if closes_connection else self._transport.write
-        script_fields = request.get("script")
-        script = Script(**script_fields) if isinstance(script_fields, dict) else Script()
+        script = _script(request)
         self._server.active_chats += 1
         self._server.moments = {}
         try:
             if self._server.is_loading(script):
                 send(error_response(503, "Loading model"))
             else:
-                await self._play(steps(script, is_stream=bool(request.get("stream"))), send)
+                await self._play(_steps(script, request), send)
             if closes_connection:
                 self._transport.close()
         finally:
@@ -138,14 +145,25 @@ class ServerConnection(asyncio.Protocol):
         self._transport.write(data)
 
 
+def _script(request: dict[str, Any]) -> Script:
+    fields = request.get("script")
+    return Script(**fields) if isinstance(fields, dict) else read_script(request) or Script()
+
+
+def _steps(script: Script, request: dict[str, Any]) -> Iterator[Step]:
+    if isinstance(script, ToolScript) and (calls := calls_now(script, request)):
+        return call_steps(script, calls)
+    return steps(script, is_stream=bool(request.get("stream")))
+
+
 def _content_length(head: bytes) -> int:
     _, separator, remainder = head.lower().partition(b"\r\ncontent-length:")
     return int(remainder.partition(b"\r\n")[0]) if separator else 0
 
 
-async def serve(port: int, model: str) -> None:
+async def serve(port: int, model: str, *, knows_tools: bool) -> None:
     """Serve until the process is stopped."""
-    server = FakeModelServer(model)
+    server = FakeModelServer(model, knows_tools=knows_tools)
     loop = asyncio.get_running_loop()
     server_socket = await loop.create_server(
         lambda: ServerConnection(server), "127.0.0.1", port, backlog=2048
@@ -157,5 +175,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--model", required=True, help="the id in its model list")
+    parser.add_argument(
+        "--knows-tools", action="store_true", help="say that the model's template knows tools"
+    )
     options = parser.parse_args()
-    asyncio.run(serve(options.port, options.model))
+    asyncio.run(serve(options.port, options.model, knows_tools=options.knows_tools))

@@ -66,6 +66,11 @@ class ClientConnection(asyncio.Protocol):
             raise
         return connection
 
+    @property
+    def received(self) -> bytearray:
+        """All of the response that has arrived."""
+        return self._response.raw
+
     async def send(self, request: bytes) -> HttpResponse:
         """Send a request; return the response when it or the connection has ended."""
         self._response, self._head = HttpResponse(), None
@@ -153,8 +158,12 @@ def chat_request(script: Script, *, is_stream: bool = False, **fields: Any) -> b
     body = {"model": MODEL_ID, "messages": MESSAGES, "max_tokens": 512, "temperature": 0.7}
     if is_stream:
         body |= {"stream": True, "stream_options": {"include_usage": True}}
-    content = json.dumps(body | fields | {"script": asdict(script)}).encode()
-    head = "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n"
+    return json_request("/v1/chat/completions", body | fields | {"script": asdict(script)})
+
+
+def json_request(path: str, body: Any, *, method: str = "POST") -> bytes:
+    content = json.dumps(body).encode()
+    head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n"
     head += f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
     return head.encode() + content
 

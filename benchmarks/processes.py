@@ -98,10 +98,18 @@ class Program:
 
 
 @contextmanager
-def running_model_server() -> Iterator[Program]:
+def running_model_server(*, knows_tools: bool = False) -> Iterator[Program]:
     """Run the fake model server."""
     arguments = ["benchmarks.fake_model_server", "--model", MODEL_ID]
+    arguments += ["--knows-tools"] if knows_tools else []
     with _running(arguments, {}) as program:
+        yield program
+
+
+@contextmanager
+def running_mcp_servers() -> Iterator[Program]:
+    """Run the ordinary MCP server and the hostile ones."""
+    with _running(["benchmarks.hostile_mcp_server"], {}) as program:
         yield program
 
 

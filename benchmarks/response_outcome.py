@@ -1,7 +1,8 @@
 """Classifies how a response of the API ended, and whether that is a valid end.
 
-A stream must end with a finish reason and `[DONE]`, or with an error event; any other response must
-be a complete JSON body: a chat completion, or an error in OpenAI's format.
+A stream must end with a finish reason and `[DONE]`, or with an error event; one of AG-UI with
+`RUN_FINISHED` or `RUN_ERROR`. Any other response must be a complete JSON body: a chat completion,
+or an error in OpenAI's format.
 """
 
 import re
@@ -47,6 +48,18 @@ def classify_response(response: HttpResponse) -> ResponseOutcome:
     return ResponseOutcome("200 without a completion", "a 200 is not a chat completion")
 
 
+def classify_run(response: HttpResponse) -> ResponseOutcome:
+    """Classify the response to a run of AG-UI."""
+    if not response.status or not response.is_complete or response.status != 200:
+        return classify_response(response)
+    events = [_parse_object(event) for event in _stream_events(response.body)]
+    ends = [event for event in events if event.get("type") in ("RUN_FINISHED", "RUN_ERROR")]
+    if not events or events[-1:] != ends or not response.body.endswith(_BLANK_LINES):
+        return ResponseOutcome("open run", "the run does not end with its one last event")
+    code = ends[0].get("code") if ends[0]["type"] == "RUN_ERROR" else None
+    return ResponseOutcome(f"event {code}" if code else "complete")
+
+
 def _classify_error(response: HttpResponse) -> ResponseOutcome:
     code = _error_code(_parse_object(response.body))
     kind = f"{response.status} {code}".strip()
@@ -56,8 +69,7 @@ def _classify_error(response: HttpResponse) -> ResponseOutcome:
 
 
 def _classify_stream(body: bytes) -> ResponseOutcome:
-    lines = _LINE_BREAK.split(body)
-    events = [line.removeprefix(b"data:").strip() for line in lines if line.startswith(b"data:")]
+    events = _stream_events(body)
     if not events or not body.endswith(_BLANK_LINES):
         return ResponseOutcome("open stream", "the last event of the stream is not terminated")
     last = events[-1]
@@ -71,6 +83,12 @@ def _classify_stream(body: bytes) -> ResponseOutcome:
         return ResponseOutcome("complete", "the stream has [DONE] twice")
     has_finished = any(_finish_reason(_parse_object(event)) for event in events)
     return ResponseOutcome("complete", "" if has_finished else "the stream has no finish reason")
+
+
+def _stream_events(body: bytes) -> list[bytes]:
+    """Return the data of the events in a stream."""
+    lines = _LINE_BREAK.split(body)
+    return [line.removeprefix(b"data:").strip() for line in lines if line.startswith(b"data:")]
 
 
 def _finish_reason(chunk: dict[str, Any]) -> object:

@@ -123,11 +123,11 @@ def _plain_steps(script: Script) -> Iterator[Step]:
 
 
 def _stream_steps(script: Script) -> Iterator[Step]:
-    yield _STREAM_HEAD
-    yield _chunked(_event({"role": "assistant", "content": None}))
+    yield STREAM_HEAD
+    yield chunked(stream_event({"role": "assistant", "content": None}))
     token_count = script.tokens if script.manner not in _MIDWAY else script.tokens // 2
-    token = _chunked(_event({"content": WORD}))
-    paragraph_break = _chunked(_event({"content": "\n\n"}))
+    token = chunked(stream_event({"content": WORD}))
+    paragraph_break = chunked(stream_event({"content": "\n\n"}))
     for number in range(1, token_count + 1):
         if script.gap_ms:
             yield script.gap_ms / 1000
@@ -136,10 +136,10 @@ def _stream_steps(script: Script) -> Iterator[Step]:
 
 
 def _final_steps(script: Script) -> Iterator[Step]:
-    events = _final_events(script.tokens)
+    events = final_events(script.tokens)
     match script.manner:
         case "closes_midway" | "resets_midway" | "stalls_midway":
-            yield _chunked(events)[:40]
+            yield chunked(events)[:40]
             yield _MIDWAY[script.manner]
             return
         case "error_event":
@@ -150,16 +150,17 @@ def _final_steps(script: Script) -> Iterator[Step]:
             events = events.removesuffix(b"data: [DONE]\n\n")
         case "with_crlf":
             events = events.replace(b"\n", b"\r\n")
-    chunks = _fragments(_chunked(events)) if script.manner == "in_crumbs" else [_chunked(events)]
+    chunks = _fragments(chunked(events)) if script.manner == "in_crumbs" else [chunked(events)]
     yield from chunks
     yield b"0\r\n\r\n"
 
 
 @cache
-def _final_events(tokens: int) -> bytes:
+def final_events(tokens: int, finish_reason: str = "stop") -> bytes:
+    """Return the end of a stream: its finish reason, its usage, and `[DONE]`."""
     usage = {"completion_tokens": tokens, "prompt_tokens": 210, "total_tokens": 210 + tokens}
     numbers: dict[str, Any] = {"usage": usage, "timings": _timings(tokens)}
-    return _event({}, "stop") + _event(None, **numbers) + b"data: [DONE]\n\n"
+    return stream_event({}, finish_reason) + stream_event(None, **numbers) + b"data: [DONE]\n\n"
 
 
 @cache
@@ -176,7 +177,10 @@ def _completion(tokens: int) -> bytes:
     return _json(payload | _COMMON)
 
 
-def _event(delta: dict[str, Any] | None, finish_reason: str | None = None, **extra: Any) -> bytes:
+def stream_event(
+    delta: dict[str, Any] | None, finish_reason: str | None = None, **extra: Any
+) -> bytes:
+    """Return an event of a stream with one choice, or with none."""
     choices = (
         [] if delta is None else [{"finish_reason": finish_reason, "index": 0, "delta": delta}]
     )
@@ -196,7 +200,8 @@ def _fragments(content: bytes) -> Iterator[Step]:
         yield 0.0005
 
 
-def _chunked(content: bytes) -> bytes:
+def chunked(content: bytes) -> bytes:
+    """Return a chunk of HTTP's chunked encoding."""
     return b"%x\r\n%b\r\n" % (len(content), content)
 
 
@@ -210,7 +215,7 @@ _COMMON = {
     "model": MODEL_PATH,
     "system_fingerprint": "b10999-0c1e570",
 }
-_STREAM_HEAD = (
+STREAM_HEAD = (
     b"HTTP/1.1 200 OK\r\nServer: llama.cpp\r\nContent-Type: text/event-stream\r\n"
     b"Transfer-Encoding: chunked\r\n\r\n"
 )
@@ -224,9 +229,9 @@ _FAILURES: dict[str, Sequence[Step]] = {
     "closes_at_once": [ConnectionEnd.CLOSE],
     "resets_at_once": [ConnectionEnd.RESET],
     "is_silent": [ConnectionEnd.HANG],
-    "closes_after_the_head": [_STREAM_HEAD, ConnectionEnd.CLOSE],
+    "closes_after_the_head": [STREAM_HEAD, ConnectionEnd.CLOSE],
     "no_http": [b"\x16\x03\x01 this is not HTTP \x00\xff\r\n\r\n", ConnectionEnd.CLOSE],
-    "wrong_framing": [_STREAM_HEAD + b"zz\r\nno length\r\n", ConnectionEnd.CLOSE],
+    "wrong_framing": [STREAM_HEAD + b"zz\r\nno length\r\n", ConnectionEnd.CLOSE],
     "promises_more": [response(200, _completion(8))[:-20], ConnectionEnd.CLOSE],
     "html": [response(200, _HTML, "text/html")],
     "html_with_502": [response(502, _HTML, "text/html")],

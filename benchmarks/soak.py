@@ -2,8 +2,9 @@
 
 Clients connect, disconnect and stall at random, while the model server breaks its responses in
 every way and crashes now and then. Every waiting client must get a valid end of its response, and
-the API must release all resources afterwards. Then one attack after another runs alongside ordinary
-clients, which must not notice. Exit code 1: faults were found; they are printed with samples.
+the API must release all resources afterwards. Then one attack after another runs alongside
+ordinary clients, which must not notice; the last ones use tools, with hostile MCP servers, and
+nothing may be left of them. Exit code 1: faults were found; they are printed with samples.
 """
 
 import argparse
@@ -18,8 +19,14 @@ from dataclasses import asdict, dataclass, field, replace
 
 from benchmarks.attacks import ATTACKS
 from benchmarks.http_client import ClientConnection, HttpResponse, chat_request, get_request
-from benchmarks.load import Candidate, active_chats, mixed_load
-from benchmarks.processes import Program, allow_many_files, running_api, running_model_server
+from benchmarks.load import Candidate, mixed_load
+from benchmarks.processes import (
+    Program,
+    allow_many_files,
+    running_api,
+    running_mcp_servers,
+    running_model_server,
+)
 from benchmarks.response_outcome import classify_response
 from benchmarks.scripted_replies import Script
 from benchmarks.soak_attacks import AttackResult, run_attacks
@@ -30,6 +37,9 @@ from benchmarks.soak_clients import (
     plan_scenarios,
     run_scenario,
 )
+from benchmarks.soak_resources import Programs, ResourceUsage, leaked_resources
+from benchmarks.soak_tools import running_api_with_tools, soak_tools
+from benchmarks.tool_attacks import TOOL_ATTACKS
 
 # Short time limits, so that a soak of some minutes exceeds each of them many times.
 SETTINGS = {
@@ -46,24 +56,10 @@ OUTAGE_INTERVAL_SECONDS = 20.0
 OUTAGE_SECONDS = 1.0
 RECOVERY_SECONDS = 1.0  # after an outage; responses may still be lost
 HEALTH_INTERVAL_SECONDS = 0.25
-IDLE_SECONDS = 30  # to release everything; idle connections are kept for 5 s
-EXTRA_FILES = 4
-EXTRA_MEGABYTES = 32.0
 LOG_FAULTS = ("Traceback", "Task was destroyed", "never retrieved", "never awaited")
 _SAMPLES = 10
 _SAMPLE_CHARACTERS = 2000  # of a traceback: its end
 _RAISED = re.compile(r"^Traceback .*\n(?:[ \t].*\n)*(\S.*)", re.MULTILINE)
-
-
-@dataclass(frozen=True)
-class ResourceUsage:
-    """The API's open resources, and the active chats of the model server."""
-
-    clients: int  # accepted connections
-    upstream: int  # connections to the model server
-    files: int
-    megabytes: float
-    running: int
 
 
 @dataclass
@@ -81,6 +77,8 @@ class SoakReport:
     faults: dict[str, int] = field(default_factory=dict)
     samples: list[str] = field(default_factory=list)
     attacks: list[AttackResult] = field(default_factory=list)
+    before_tools: ResourceUsage | None = None
+    after_tools: ResourceUsage | None = None
 
     def add_fault(self, fault: str) -> None:
         self.faults[fault] = self.faults.get(fault, 0) + 1
@@ -92,6 +90,7 @@ class Soak:
     def __init__(self, api: Program, upstream: Program, report: SoakReport) -> None:
         self._api = api
         self._upstream = upstream
+        self._programs = Programs(api, upstream)
         self._report = report
         self._results: list[ScenarioResult] = []
         self._outage_times: list[tuple[float, float]] = []  # start and end, by the loop's clock
@@ -102,7 +101,7 @@ class Soak:
         warm_up = await mixed_load(Candidate("api", self._api), concurrency=8, count=WARM_UP_CHATS)
         if warm_up.errors or warm_up.unfinished:
             report.add_fault("a normal chat before the soak fails")
-        report.before = replace(await self._resource_usage(), files=files)
+        report.before = replace(await self._programs.usage(), files=files)
         is_over = asyncio.Event()
         background_tasks = [
             asyncio.create_task(self._cause_outages(is_over)),
@@ -111,7 +110,7 @@ class Soak:
         await self._run_clients()
         is_over.set()
         await asyncio.gather(*background_tasks)
-        report.after = await self._wait_until_idle(report.before)
+        report.after = await self._programs.wait_until_idle(report.before)
         for fault in leaked_resources(report.before, report.after):
             report.add_fault(fault)
         self._report_results()
@@ -165,25 +164,6 @@ class Soak:
         finally:
             connection.abort()
 
-    async def _resource_usage(self) -> ResourceUsage:
-        return ResourceUsage(
-            clients=self._api.connections_to(self._api.port),
-            upstream=self._api.connections_to(self._upstream.port),
-            files=self._api.process.num_fds(),
-            megabytes=round(self._api.resident_bytes() / 2**20, 1),
-            running=await active_chats(self._upstream),
-        )
-
-    async def _wait_until_idle(self, before: ResourceUsage) -> ResourceUsage:
-        """Wait until the API has released everything, or the time is over."""
-        usage = await self._resource_usage()
-        for _ in range(IDLE_SECONDS * 4):
-            if not leaked_resources(before, usage):
-                break
-            await asyncio.sleep(0.25)
-            usage = await self._resource_usage()
-        return usage
-
     def _report_results(self) -> None:
         report = self._report
         report.visits, report.outages = len(self._results), len(self._outage_times)
@@ -214,18 +194,6 @@ def is_excused(result: ScenarioResult, outages: Sequence[tuple[float, float]]) -
     )
 
 
-def leaked_resources(before: ResourceUsage, after: ResourceUsage) -> list[str]:
-    """Return what the API still holds without any client."""
-    leaks = {
-        "client connections are still open": after.clients,
-        "connections to the model server are still open": after.upstream,
-        "chats are still active at the model server": after.running,
-        "more files are open than before": after.files > before.files + EXTRA_FILES,
-        "memory has grown": after.megabytes > before.megabytes + EXTRA_MEGABYTES,
-    }
-    return [fault for fault, is_leaked in leaks.items() if is_leaked]
-
-
 def log_faults(log: str) -> list[str]:
     """Return the faults in the API's log."""
     tracebacks = [f"the log has a traceback of {error[:100]}" for error in _RAISED.findall(log)]
@@ -239,13 +207,33 @@ async def soak(*, seconds: float, seed: int, attacks: Sequence[str]) -> SoakRepo
     with running_model_server() as upstream, running_api(upstream, SETTINGS) as api:
         await Soak(api, upstream, report).run()
         _stop_api(api, report)
-    with running_model_server() as upstream, running_api(upstream) as api:
-        report.attacks = await run_attacks(api, attacks)
-        for result in report.attacks:
-            for fault in result.faults():
-                report.add_fault(fault)
-        _stop_api(api, report)
+    if names := [name for name in attacks if name in ATTACKS]:
+        with running_model_server() as upstream, running_api(upstream) as api:
+            _add_attacks(report, await run_attacks(api, {name: ATTACKS[name] for name in names}))
+            _stop_api(api, report)
+    if names := [name for name in attacks if name in TOOL_ATTACKS]:
+        await _soak_tools(report, names)
     return report
+
+
+async def _soak_tools(report: SoakReport, names: Sequence[str]) -> None:
+    with (
+        running_model_server(knows_tools=True) as upstream,
+        running_mcp_servers() as tools,
+        running_api_with_tools(upstream, tools) as api,
+    ):
+        result = await soak_tools(Programs(api, upstream, tools), names)
+        report.before_tools, report.after_tools = result.before, result.after
+        _add_attacks(report, result.attacks)
+        for fault in leaked_resources(result.before, result.after):
+            report.add_fault(f"{fault} after the attacks with tools")
+        _stop_api(api, report)
+
+
+def _add_attacks(report: SoakReport, attacks: Sequence[AttackResult]) -> None:
+    report.attacks += attacks
+    for fault in (fault for result in attacks for fault in result.faults()):
+        report.add_fault(fault)
 
 
 def _stop_api(api: Program, report: SoakReport) -> None:
@@ -269,6 +257,8 @@ def format_report(report: SoakReport) -> str:
         f"after:  {report.after}",
         "attack, its duration; ordinary requests, errors, slowest /healthz; memory: peak, after",
         *(result.line() for result in report.attacks),
+        f"before the attacks with tools: {report.before_tools}",
+        f"after:                         {report.after_tools}",
         *(f"FAULT {count:4} x {fault}" for fault, count in report.faults.items()),
         *report.samples,
     ]
@@ -276,6 +266,7 @@ def format_report(report: SoakReport) -> str:
 
 
 def main() -> int:
+    all_attacks = (*ATTACKS, *TOOL_ATTACKS)
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.soak",
         description=__doc__,
@@ -287,9 +278,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="random seed (default: the time)")
     parser.add_argument(
         "--attacks",
-        default=",".join(ATTACKS),
+        default=",".join(all_attacks),
         metavar="NAMES",
-        help=f"attacks of the second part, comma-separated (all: {', '.join(ATTACKS)})",
+        help=f"attacks of the second part, comma-separated (all: {', '.join(all_attacks)})",
     )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     options = parser.parse_args()
@@ -297,6 +288,8 @@ def main() -> int:
     print(f"seed {seed} ...", file=sys.stderr, flush=True)
     allow_many_files()
     attacks = [name for name in options.attacks.split(",") if name]
+    if unknown := set(attacks) - set(all_attacks):
+        parser.error(f"There are no attacks {', '.join(unknown)}.")
     report = asyncio.run(soak(seconds=options.seconds, seed=seed, attacks=attacks))
     print(json.dumps(asdict(report), indent=1) if options.json else format_report(report))
     return 1 if report.faults else 0

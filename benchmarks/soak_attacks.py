@@ -1,18 +1,25 @@
-"""The second part of the soak test: attacks, alongside ordinary clients that must not notice."""
+"""Attacks of the soak test, alongside ordinary clients that must not notice."""
 
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import psutil
 
-from benchmarks.attacks import ATTACKS, Attack
-from benchmarks.http_client import ClientConnection, HttpResponse, chat_request, get_request
+from benchmarks.attacks import Attack
+from benchmarks.http_client import (
+    ClientConnection,
+    HttpResponse,
+    chat_request,
+    get_request,
+    json_request,
+)
 from benchmarks.load import is_complete_response
 from benchmarks.processes import Program
 from benchmarks.scripted_replies import Script
+from benchmarks.tool_attacks import ToolAttack, ToolOutcome
 
 MAX_HEALTH_MS = 500.0
 MAX_MEGABYTES = 400.0
@@ -51,24 +58,31 @@ class AttackResult:
         )
 
 
-async def run_attacks(api: Program, names: Iterable[str]) -> list[AttackResult]:
-    """Run these attacks, one after another."""
+async def run_attacks(api: Program, attacks: Mapping[str, Attack]) -> list[AttackResult]:
+    """Run attacks, one after another."""
     clients = OrdinaryClients(api.port)
     await clients.prepare()
-    return [await _run(AttackResult(name), ATTACKS[name], api, clients) for name in names]
+    return [
+        await run_attack(AttackResult(name), attack, api, clients.requests)
+        for name, attack in attacks.items()
+    ]
 
 
-async def _run(
-    result: AttackResult, attack: Attack, api: Program, clients: "OrdinaryClients"
+async def run_attack(
+    result: AttackResult, attack: Attack | ToolAttack, api: Program, requests: Sequence["Request"]
 ) -> AttackResult:
+    """Run an attack while ordinary clients repeat their requests."""
     is_over = asyncio.Event()
     tasks = [
-        *(asyncio.create_task(_repeat(request, result, is_over)) for request in clients.requests),
+        *(asyncio.create_task(_repeat(request, result, is_over)) for request in requests),
         asyncio.create_task(_watch_memory(api, result, is_over)),
     ]
     loop = asyncio.get_running_loop()
     started_at = loop.time()
-    result.outcome = await asyncio.to_thread(attack, api.port)
+    outcome = await asyncio.to_thread(attack, api.port)
+    result.outcome = str(outcome)
+    if isinstance(outcome, ToolOutcome):
+        result.errors += outcome.faults
     result.seconds = loop.time() - started_at
     await asyncio.sleep(SETTLE_SECONDS)
     is_over.set()
@@ -119,7 +133,7 @@ class OrdinaryClients:
         Raises:
             RuntimeError: The API does not work.
         """
-        response = await self._send(_post("/conversations", {"title": "Ordinary"}))
+        response = await self._send(json_request("/conversations", {"title": "Ordinary"}))
         if response.status != 201:
             raise RuntimeError(f"The API did not create a conversation: {response.raw!r}")
         self._conversation = json.loads(response.body)["id"]
@@ -136,7 +150,7 @@ class OrdinaryClients:
             result.errors[f"a chat ended with {response.status} {response.body[-120:]!r}"] += 1
 
     async def _store(self, result: AttackResult) -> None:
-        created = _post("/conversations", {"title": "Stored"})
+        created = json_request("/conversations", {"title": "Stored"})
         response = await self._expect(201, created, "a new conversation", result)
         if response.status != 201:
             return
@@ -175,9 +189,3 @@ class OrdinaryClients:
             return HttpResponse(seconds=ORDINARY_TIMEOUT_SECONDS)
         finally:
             connection.abort()
-
-
-def _post(path: str, body: object) -> bytes:
-    content = json.dumps(body).encode()
-    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-    return f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content

@@ -13,10 +13,11 @@ import benchmarks.structured
 from benchmarks.http_client import HttpResponse, decode_chunked
 from benchmarks.load import is_complete_response
 from benchmarks.processes import free_port
-from benchmarks.response_outcome import ResponseOutcome, classify_response
+from benchmarks.response_outcome import ResponseOutcome, classify_response, classify_run
 from benchmarks.schema_preparation import Preparation
+from benchmarks.scripted_calls import ToolScript, calls_now, read_script
 from benchmarks.scripted_replies import Script
-from benchmarks.soak import ResourceUsage, is_excused, leaked_resources, log_faults
+from benchmarks.soak import is_excused, log_faults
 from benchmarks.soak_clients import (
     LOST,
     ClientScenario,
@@ -24,7 +25,9 @@ from benchmarks.soak_clients import (
     check_result,
     plan_scenarios,
 )
+from benchmarks.soak_resources import ResourceUsage, leaked_resources
 from benchmarks.structured import Fields, Tally, violates_contract
+from benchmarks.tool_attacks import TOOL_ATTACKS, plan_chats
 from benchmarks.tools import find_mistake, has_number
 from tests.support.browser import needs_chromium
 from tests.support.paths import ROOT
@@ -116,6 +119,66 @@ def test_soak_finds_no_faults() -> None:
         "502 model_server_failed",
     ]
     assert all(result["requests"] > 20 for result in report["attacks"])
+
+
+def test_soak_with_tools_leaves_in_every_phase_and_finds_no_faults() -> None:
+    attacks = ("chats with tools left", "hostile tools left")
+    report, _ = run("soak", "--seconds", "0.5", "--seed", "7", "--attacks", ",".join(attacks))
+    faults = [fault for fault in report["faults"] if "/healthz took" not in fault]
+    assert (faults, report["samples"]) == ([], [])  # how quick it is depends on the machine
+    assert report["after_tools"]["calls"] == report["after_tools"]["tools"] == 0
+    for phase in ("at once", "in a call", "after a call", "in the answer"):
+        assert f"left {phase}" in report["attacks"][0]["outcome"]
+    assert all(result["requests"] > 20 for result in report["attacks"])
+
+
+def test_clients_of_chats_with_tools_leave_in_all_kinds_and_phases() -> None:
+    chats = list(plan_chats(40, routes=("/chat", "/ag-ui")))
+    kinds = {(chat.route, chat.is_stream, chat.is_stored, chat.leaves) for chat in chats}
+    assert len({leaves for *_, leaves in kinds}) == 5
+    assert {(route, is_stream) for route, is_stream, *_ in kinds} == {
+        ("/chat", True), ("/chat", False), ("/ag-ui", True),
+    }  # fmt: skip
+    assert chats == list(plan_chats(40, routes=("/chat", "/ag-ui")))
+    assert all("," not in name for name in TOOL_ATTACKS)
+
+
+def test_scripted_model_calls_tools_as_often_as_its_script_says() -> None:
+    script = ToolScript(tools=("a", "b"), rounds=2)
+    question = {"role": "user", "content": script.message()}
+    request: dict[str, Any] = {"messages": [question], "tools": [{}]}
+    assert read_script(request) == script
+    first = calls_now(script, request)
+    request["messages"] += [{"role": "tool"}] * 2
+    second = calls_now(script, request)
+    assert [name for name, _ in first + second] == ["a", "b", "a", "b"]
+    assert len(set(first + second)) == 4  # the same call twice would end the loop
+    assert not calls_now(script, request | {"tool_choice": "none"})
+    assert not calls_now(script, {"messages": request["messages"]})
+    request["messages"] += [{"role": "tool"}] * 2
+    assert not calls_now(script, request)
+
+
+RUN_STARTED = b'data: {"type":"RUN_STARTED"}\n\n'
+RUN_FINISHED = b'data: {"type":"RUN_FINISHED"}\n\n'
+RUN_ERROR = b'data: {"type":"RUN_ERROR","message":"No.","code":"failed"}\n\n'
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "is_fault"),
+    [
+        (RUN_STARTED + RUN_FINISHED, "complete", False),
+        (RUN_STARTED + RUN_ERROR, "event failed", False),
+        (RUN_STARTED, "open run", True),
+        (RUN_FINISHED + RUN_STARTED, "open run", True),
+        (RUN_STARTED + RUN_FINISHED + RUN_ERROR, "open run", True),
+        (RUN_STARTED + RUN_FINISHED[:-1], "open run", True),
+        (b"", "open run", True),
+    ],
+)
+def test_run_needs_one_last_event(body: bytes, kind: str, is_fault: bool) -> None:
+    outcome = classify_run(stream_response(body))
+    assert (outcome.kind, bool(outcome.fault)) == (kind, is_fault)
 
 
 def test_same_seed_yields_the_same_scenarios() -> None:
@@ -235,8 +298,8 @@ def test_outage_excuses_a_lost_response_but_not_an_invalid_end() -> None:
 
 def test_leaked_resources_are_detected() -> None:
     assert leaked_resources(NOTHING, NOTHING) == []
-    leaking = ResourceUsage(clients=1, upstream=1, files=40, megabytes=180.0, running=1)
-    assert len(leaked_resources(NOTHING, leaking)) == 5
+    leaking = ResourceUsage(1, 1, files=40, megabytes=180.0, running=1, queued=1, tools=1, calls=1)
+    assert len(leaked_resources(NOTHING, leaking)) == 8
 
 
 def test_traceback_in_the_log_is_a_fault() -> None:
