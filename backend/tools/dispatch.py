@@ -68,9 +68,8 @@ async def _run(tool: Tool, arguments: dict[str, Any], seconds: float) -> ToolRes
     try:
         done, _ = await asyncio.wait({call}, timeout=max(seconds, 0))
     finally:
-        if not call.done():
-            call.add_done_callback(_retrieve)
-            call.cancel()
+        call.add_done_callback(_retrieve)  # it may fail at the moment that the caller is cancelled
+        call.cancel()
     if not done:
         return ToolResult(f"{tool.title} took longer than {seconds:.3g} s.", is_error=True)
     return _result(tool, call)

@@ -1,6 +1,7 @@
 """One call of a tool, and everything that can go wrong in it."""
 
 import asyncio
+import gc
 import threading
 import time
 from typing import Any
@@ -183,3 +184,19 @@ def test_truncate_is_unicode_and_as_long_as_it_says(text: str, limit: int) -> No
             cut.rpartition("\n[truncated: ")[0] == text[:kept].encode("utf-8", "replace").decode()
         )
         assert len(cut) <= max(limit, len("\n[truncated: 0 of 1,000,000 characters]"))
+
+
+async def test_tool_that_fails_while_its_caller_is_cancelled_is_not_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def run(_arguments: dict[str, Any]) -> ToolResult:
+        callers[0].cancel()
+        raise ToolError("No.")
+
+    callers = [asyncio.create_task(call(make_tool(run=run)))]
+    with pytest.raises(asyncio.CancelledError):
+        await callers[0]
+    callers.clear()
+    gc.collect()
+    await asyncio.sleep(0)
+    assert not caplog.records
