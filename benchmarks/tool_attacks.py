@@ -243,9 +243,7 @@ def _count(outcome: ToolOutcome, chat: ToolChat, response: HttpResponse) -> None
     classify = classify_run if chat.route == "/ag-ui" else classify_response
     ending = classify(response)
     outcome.endings[ending.kind] += 1
-    # All tools are refused together if the schema of one of them is.
-    is_refusal = chat.tools == "all" and response.status == 422
-    if ending.fault and not is_refusal:
+    if ending.fault:
         outcome.faults[f"{ending.fault} ({chat.route}, {chat.tools}): {response.raw[-200:]!r}"] += 1
 
 

@@ -68,7 +68,7 @@ async def prepare_turn(
     toolset = read_toolset(body, selection.tools)
     fields = toolset.request_fields()
     sent = {name: value for name, value in body.items() if name not in _MESSAGE_FIELDS}
-    for checked in (sent, fields):
+    for checked in (sent, {"tools": toolset.client_tools(fields)}):
         await check_request_schemas(
             checked, state.schema_workers, allows_grammar=state.settings.raw_grammar
         )

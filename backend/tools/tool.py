@@ -35,6 +35,7 @@ class Tool:
     title: str
     description: str
     parameters: dict[str, Any]
+    sent_parameters: Any = None  # for model servers that cannot take `parameters` as they are
     source: str = BUILT_IN  # or the name of an MCP server
     read_only: bool = False  # whether it changes nothing, and so needs no approval
     seconds: float = 30.0  # the time limit of a call

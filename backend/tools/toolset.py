@@ -50,11 +50,31 @@ class Toolset:
 
     def request_fields(self) -> dict[str, Any]:
         """Return the fields of an upstream request to a model with native tool calls."""
-        tools = [_as_tool(function) for function in self.functions.values()]
+        tools = [self._as_tool(function) for function in self.functions.values()]
         fields: dict[str, Any] = {"tools": [*tools, *self.other]} if tools or self.other else {}
         if not self.allows_parallel:
             fields["parallel_tool_calls"] = False
         return fields
+
+    def client_tools(self, fields: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return the client's tools of `request_fields`. The others have been checked already."""
+        return [
+            tool
+            for tool in fields.get("tools", ())
+            if as_dict(tool.get("function")).get("name") not in self.api_tools
+        ]
+
+    def _as_tool(self, function: FunctionSpec) -> dict[str, Any]:
+        tool = self.api_tools.get(function.name)
+        parameters = tool.sent_parameters if tool else None
+        return {
+            "type": "function",
+            "function": {
+                "name": function.name,
+                "description": function.description,
+                "parameters": function.parameters if parameters is None else parameters,
+            },
+        }
 
     def choice_fields(self) -> dict[str, Any]:
         if self.named is not None:
@@ -141,14 +161,3 @@ def _read_choice(
             param="tool_choice",
         )
     return "required", named
-
-
-def _as_tool(function: FunctionSpec) -> dict[str, Any]:
-    return {
-        "type": "function",
-        "function": {
-            "name": function.name,
-            "description": function.description,
-            "parameters": function.parameters,
-        },
-    }

@@ -1,7 +1,7 @@
 """Converts an MCP server's list of tools to tools that the API can run."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -14,6 +14,7 @@ from backend.json_schema.errors import (
     SchemaTooLargeError,
 )
 from backend.json_schema.limits import check_original
+from backend.json_schema.prepare import prepare_passthrough
 from backend.json_schema.worker import WorkerBusyError, WorkerPool, WorkerUnavailableError
 from backend.tools.mcp.clean_text import clean_line, clean_schema, clean_text
 from backend.tools.mcp.config import ServerConfig
@@ -47,6 +48,16 @@ class ToolList:
     problem: str | None = None
 
 
+@dataclass(frozen=True)
+class _CheckedSchema:
+    """The schema of a tool, as it is and as it is sent, or why it cannot be used."""
+
+    parameters: dict[str, Any] = field(default_factory=dict)
+    sent: Any = None
+    problem: str | None = None
+    is_slow: bool = False  # finding the problem took too long
+
+
 class ToolListReader:
     """Checks the names and schemas that a server lists, the schemas in a worker process."""
 
@@ -63,23 +74,26 @@ class ToolListReader:
         for entry in listed[: self._limits.max_tools]:
             name = tool_name(self._config.name, entry.name)
             problem = _find_name_problem(entry.name, is_taken=name in tools)
+            schema = _CheckedSchema()
             if problem is None and slow_schemas < self._limits.max_rejected_schemas:
-                problem, is_slow = await self._find_schema_problem(entry.input_schema)
-                slow_schemas += is_slow
+                schema = await self._check_schema(entry.input_schema)
+                problem = schema.problem
+                slow_schemas += schema.is_slow
             elif problem is None:
                 problem = "its schema was not checked: others took too long"
             if problem:
                 dropped.append(f"{clean_line(entry.name, 60) or '(no name)'} ({problem})")
             else:
-                tools[name] = self._tool(name, entry, call)
+                tools[name] = self._tool(name, entry, schema, call)
         return ToolList(tuple(tools.values()), self._problem(len(listed), dropped))
 
-    def _tool(self, name: str, entry: ListedTool, call: Call) -> Tool:
+    def _tool(self, name: str, entry: ListedTool, schema: "_CheckedSchema", call: Call) -> Tool:
         return Tool(
             name=name,
             title=clean_line(entry.title or entry.name, MAX_TITLE_CHARACTERS),
             description=clean_text(entry.description, self._limits.max_description_characters),
-            parameters={"type": "object"} | clean_schema(entry.input_schema),
+            parameters=schema.parameters,
+            sent_parameters=schema.sent,
             source=self._config.name,
             read_only=entry.is_read_only,
             seconds=self._limits.call_seconds,
@@ -88,14 +102,16 @@ class ToolListReader:
             run=partial(call, entry.name),
         )
 
-    async def _find_schema_problem(self, schema: Any) -> tuple[str | None, bool]:
-        """Return why a schema cannot be used, and whether finding that out took too long."""
+    async def _check_schema(self, schema: Any) -> "_CheckedSchema":
+        """Check a schema, and prepare it once for all requests to a model server."""
         if not isinstance(schema, dict) or schema.get("type", "object") != "object":
-            return "its schema is not one of an object", False
+            return _CheckedSchema(problem="its schema is not one of an object")
         problem, is_slow = None, False
         try:
             self._check_size(schema)
-            await self._workers.run(check_original, schema)
+            parameters = {"type": "object"} | clean_schema(schema)
+            await self._workers.run(check_original, parameters)
+            sent = await self._workers.run(prepare_passthrough, parameters)
         except (SchemaTimeoutError, SchemaCrashError):
             problem, is_slow = "its schema takes too long to check", True
         except SchemaTooLargeError:
@@ -104,7 +120,9 @@ class ToolListReader:
             problem = "its schema is not valid"
         except (WorkerBusyError, WorkerUnavailableError):
             problem, is_slow = "its schema could not be checked now", True
-        return problem, is_slow
+        else:
+            return _CheckedSchema(parameters, sent)
+        return _CheckedSchema(problem=problem, is_slow=is_slow)
 
     def _check_size(self, schema: dict[str, Any]) -> None:
         if len(to_json(schema)) > self._limits.max_schema_bytes:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -28,6 +29,7 @@ from tests.support.waiting import wait_until
 Json = dict[str, Any]
 
 ANSWER = stream_reply(["Done."])
+VAST: Json = {"type": "object", "properties": {"a": {"pattern": "(((a{1,99}){1,99}){1,99})"}}}
 NO_PARAMETERS: Json = {"type": "object", "properties": {}, "additionalProperties": False}
 
 
@@ -88,6 +90,7 @@ def client(settings: Settings, slow: SlowTool) -> Iterator[httpx.Client]:
         _tool("much", _return_much),
         _tool("page", _return_an_instruction),
         _tool("delete_everything", _delete, read_only=False),
+        replace(_tool("vast", _return_much), parameters=VAST, sent_parameters={"type": "object"}),
     ]
     with (
         running_api(settings, tools=tools) as url,
@@ -180,6 +183,16 @@ def test_client_that_leaves_while_arguments_are_written_cancels_the_model(
 
 
 # Tools that misbehave.
+
+
+def test_schema_of_a_tool_is_sent_as_it_was_prepared_and_costs_a_chat_nothing(
+    client: httpx.Client, model_server: FakeModelServer
+) -> None:
+    model_server.replies += [call_reply(("page", {})), ANSWER]
+    response = client.post("/chat", json=request("vast", "page") | {"stream": False})
+    assert [step["tool"] for step in steps_of(response)] == ["page"]
+    tools = {tool["function"]["name"]: tool for tool in model_server.chat_requests[0].body["tools"]}
+    assert tools["vast"]["function"]["parameters"] == {"type": "object"}
 
 
 def steps_of(response: httpx.Response) -> list[Json]:

@@ -53,6 +53,7 @@ async def test_tool_is_prefixed_cleaned_and_bound(workers: WorkerPool) -> None:
     (tool,) = (await read(workers, [entry])).tools
     assert (tool.name, tool.title, tool.description) == ("demo__echo", "Echo !", "It echoes.")
     assert tool.parameters == {"type": "object", "properties": {"a": {"description": "x"}}}
+    assert tool.sent_parameters is not None
     assert (tool.source, tool.read_only, tool.binding) == ("demo", False, CONFIG.binding)
     assert (await tool.run({"a": 1})).text == "echo {'a': 1}"
 
