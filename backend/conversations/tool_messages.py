@@ -64,7 +64,7 @@ class ToolMessages:
                 return None
             if not results:
                 results = await _results_after(connection, self.conversation_id, calls_id)
-            if any((row["step"] or {}).get("state") == "running" for row in results):
+            if any(row["state"] == "writing" for row in results):
                 raise InvalidRequestError(_RUNNING, param="messages")
             missing = len(calls - {row["tool_call_id"] for row in results})
             await check_room(connection, self.conversation_id, missing + 1, max_messages)

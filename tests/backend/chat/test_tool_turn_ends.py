@@ -80,7 +80,7 @@ def slow() -> SlowTool:
 
 @pytest.fixture
 def settings(model_server: FakeModelServer) -> Settings:
-    return settings_for(model_server, tools_seconds=1.0)
+    return settings_for(model_server, tools_seconds=4.0)
 
 
 @pytest.fixture
