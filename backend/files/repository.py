@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import RowMapping, Select, delete, func, insert, select, text, update
+from sqlalchemy import ColumnElement, RowMapping, Select, delete, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.database.database import Database
@@ -117,6 +117,8 @@ class FileRepository:
         """Return the file that has waited the longest, which is now being read."""
         query = select(files).where(files.c.status == "uploaded").order_by(files.c.created_at)
         query = query.limit(1).with_for_update(skip_locked=True)
+        if not await self._any_file(files.c.status == "uploaded"):
+            return None
         async with self._database.write_transaction() as connection:
             row = (await connection.execute(query)).mappings().one_or_none()
             if row is None:
@@ -152,6 +154,8 @@ class FileRepository:
         is_abandoned = files.c.status == "in_progress"
         if not (is_starting and self._database.dialect == "sqlite"):
             is_abandoned &= files.c.touched_at < utc_now() - ABANDONED_AFTER
+        if not await self._any_file(is_abandoned):
+            return
         is_tried = files.c.attempts >= MAX_ATTEMPTS
         error = {
             "code": "interrupted",
@@ -162,6 +166,12 @@ class FileRepository:
             query = update(files).where(is_abandoned)
             await connection.execute(query.where(is_tried).values(status="error", error=error))
             await connection.execute(query.values(status="uploaded"))
+
+    async def _any_file(self, condition: ColumnElement[bool]) -> bool:
+        """Return True if a file meets a condition. Looking for work must not lock out writers."""
+        async with self._database.read_transaction() as connection:
+            query = select(files.c.id).where(condition).limit(1)
+            return (await connection.execute(query)).first() is not None
 
     async def mark_deleted(self, file_id: str) -> StoredFile:
         """Make a file invisible, and take it out of all collections.
