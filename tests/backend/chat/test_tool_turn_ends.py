@@ -5,6 +5,7 @@ import json
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import httpx
@@ -138,19 +139,17 @@ def test_client_that_leaves_during_a_step_cancels_the_tool(
 def test_client_that_leaves_while_a_step_is_stored_leaves_no_running_step(
     client: httpx.Client, model_server: FakeModelServer
 ) -> None:
-    conversations = [new_conversation(client) for _ in range(20)]
-    for conversation in conversations:
+    def is_over(conversation: str) -> bool:
+        return all(message["state"] != "writing" for message in stored(client, conversation))
+
+    for _ in range(20):
+        conversation = new_conversation(client)
         model_server.replies += [call_reply(("page", {})), ANSWER]
         body = request("page", conversation=conversation)
         with client.stream("POST", "/chat", json=body) as response:
             next(line for line in response.iter_lines() if '"state":"running"' in line)
+        wait_until(partial(is_over, conversation))
         model_server.replies.clear()
-
-    def are_over() -> bool:
-        messages = [message for each in conversations for message in stored(client, each)]
-        return all(message["state"] != "writing" for message in messages)
-
-    wait_until(are_over)
 
 
 def test_client_that_leaves_during_the_answer_cancels_the_model(
