@@ -101,7 +101,6 @@ def mentioned_toggle() -> None:
         key=MENTIONED_KEY,
         help="Optional top-level fields that the prompt mentions become required. If off, they may "
         "be missing.",
-        on_change="ignore",
         persist_state="session",
     )
 

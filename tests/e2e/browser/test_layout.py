@@ -4,7 +4,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from benchmarks.browser import send_message
 from tests.support.browser import (
@@ -60,7 +60,7 @@ def test_nothing_overflows_on_a_phone(stack: Stack, browser: Browser) -> None:
     with open_page(browser, import_chat(stack, messages), width=390) as page:
         page.wait_for_selector(".st-key-chat_retry button")
         assert page.locator("[class*=st-key-chat_step_earlier_]").count() == 1
-        assert page.locator("[data-testid=stChatMessage] :is(table, pre)").count() == 2
+        expect(page.locator("[data-testid=stChatMessage] :is(table, pre)")).to_have_count(2)
         assert page.evaluate(OVERFLOWING) == []
         for choice in ("Generation stats", "Token probabilities"):
             page.locator("[data-testid=stMenuButton] button").nth(1).click()
