@@ -15,6 +15,7 @@ from tests.support.paths import ROOT
 
 LOCKS = ROOT / "locks"
 MACHINES = ("x86_64", "aarch64")  # amd64 and arm64 in Docker
+_OTHER_PLATFORM = re.compile(r"sys_platform == '(?:win32|emscripten)'")
 GLIBC_MINOR = 41  # of Debian trixie, the base of the images
 
 
@@ -72,8 +73,11 @@ def test_every_locked_package_has_a_locked_wheel_for_both_platforms() -> None:
     wheels_by_package = wheels_of(*(LOCKS / f"{name}.txt" for name in names))
     assert wheels_by_package.keys() == {line.split("==")[0] for line in requirements}
     text = "".join(requirements.values())
+    others = {line.split("==")[0] for line in requirements if _OTHER_PLATFORM.search(line)}
     for machine in MACHINES:
         tags = tags_of(machine)
         for package, wheels in wheels_by_package.items():
+            if package in others:
+                continue
             matching = [digest for wheel, digest in wheels if parse_wheel_filename(wheel)[3] & tags]
             assert any(f"sha256:{digest}" in text for digest in matching), (package, machine)
