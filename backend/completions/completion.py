@@ -119,6 +119,15 @@ class Completion:
             if not held_slot:
                 slot.release()
 
+    async def read(self, held_slot: QueueSlot | None = None) -> bytes:
+        """Return the whole response.
+
+        Raises:
+            SmolChatError: The model server failed or the stream ended early.
+        """
+        async with aclosing(self.stream(held_slot)) as chunks:
+            return b"".join([chunk async for chunk in chunks])
+
     def receipt(self) -> dict[str, Any]:
         """Return what the completion has cost so far."""
         model = self.usage.model

@@ -172,8 +172,7 @@ class StructuredBatch:
         )
 
     async def _complete(self, body: dict[str, Any]) -> bytes:
-        async with aclosing(self._completion(body, ExtensionOptions()).stream()) as chunks:
-            return b"".join([chunk async for chunk in chunks])
+        return await self._completion(body, ExtensionOptions()).read()
 
     def _timeout_error(self, seconds: float) -> SmolChatError:
         error = ModelServerTimeoutError(

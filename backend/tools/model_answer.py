@@ -71,11 +71,6 @@ class TurnContext:
         self.completions.append(completion)
         return completion
 
-    async def complete(self, fields: dict[str, Any], slot: QueueSlot | None = None) -> bytes:
-        completion = self.completion(fields, is_stream=False)
-        async with aclosing(completion.stream(slot)) as chunks:
-            return b"".join([chunk async for chunk in chunks])
-
 
 class ModelAnswer:
     """Streams the text of an answer; `calls` are set when it has ended."""
@@ -213,7 +208,7 @@ class ModelAnswer:
                 "max_tokens": MAX_ARGUMENT_TOKENS,
                 "response_format": {"type": "json_schema", "json_schema": json_schema},
             }
-            return _text(await context.complete(fields, slot))
+            return _text(await context.completion(fields, is_stream=False).read(slot))
 
         async def run_in_worker(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
             return await context.state.schema_workers.run(function, *args, **kwargs)

@@ -1,6 +1,5 @@
 """Find out how a model calls tools."""
 
-from contextlib import aclosing
 from typing import Any
 
 from backend.completions.completion import Completion
@@ -24,8 +23,7 @@ async def find_strategy(model: str, state: AppState) -> Strategy:
             queue=state.queue,
             metrics=state.metrics,
         )
-        async with aclosing(completion.stream()) as chunks:
-            return b"".join([chunk async for chunk in chunks])
+        return await completion.read()
 
     supports_tools = await state.tool_support.supports_tools(model, complete)
     return "constrained" if supports_tools is False else "native"
