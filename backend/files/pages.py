@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
 from fastapi import Depends, Query
 from pydantic import BaseModel, Field
@@ -11,6 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.errors import SmolChatError
 
+
+class ListItem(BaseModel):
+    id: str
+
+
+Item = TypeVar("Item", bound=ListItem)
 MAX_PAGE = 1000  # however many are asked for; `has_more` says that there are others
 Order = Literal["asc", "desc"]
 
@@ -39,13 +45,19 @@ async def _page_request(  # async: FastAPI runs others in a thread
 PageDep = Annotated[PageRequest, Depends(_page_request)]
 
 
-class ListPage(BaseModel):
-    """What all of OpenAI's lists have beside their `data`."""
+class ListPage(BaseModel, Generic[Item]):
+    """A list in OpenAI's form."""
 
     object: Literal["list"] = "list"
     first_id: str | None = None
     last_id: str | None = None
     has_more: Annotated[bool, Field(description="Whether there is a next page.")] = False
+    data: list[Item]
+
+    @classmethod
+    def of(cls, data: list[Item], *, has_more: bool) -> Self:
+        first_id, last_id = (data[0].id, data[-1].id) if data else (None, None)
+        return cls(data=data, has_more=has_more, first_id=first_id, last_id=last_id)
 
 
 @dataclass(frozen=True)

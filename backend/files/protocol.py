@@ -1,11 +1,11 @@
 """Responses of `/files`, in OpenAI's shape; what is ours is in `smolchat`."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from backend.files.pages import ListPage
+from backend.files.pages import ListItem, ListPage
 from backend.files.repository import StoredFile
 
 Purpose = Literal["assistants", "batch", "evals", "fine-tune", "user_data", "vision"]
@@ -26,10 +26,9 @@ class FileReading(BaseModel):
     warning: Annotated[str | None, Field(description="What of it was not read.")] = None
 
 
-class FileObject(BaseModel):
+class FileObject(ListItem):
     """An uploaded file."""
 
-    id: str
     object: Literal["file"] = "file"
     bytes: int
     created_at: Annotated[int, Field(description="In seconds since 1970.")]
@@ -60,25 +59,14 @@ class FileObject(BaseModel):
         )
 
 
-class FileList(ListPage):
-    data: list[FileObject]
-
-    @classmethod
-    def of(cls, files: list[StoredFile], *, has_more: bool) -> "FileList":
-        data = [FileObject.of(file) for file in files]
-        first_id, last_id = ends(data)
-        return cls(data=data, has_more=has_more, first_id=first_id, last_id=last_id)
+class FileList(ListPage[FileObject]):
+    pass
 
 
 class FileDeletion(BaseModel):
     id: str
     object: Literal["file"] = "file"
     deleted: Literal[True] = True
-
-
-def ends(data: list[Any]) -> tuple[str | None, str | None]:
-    """Return the ids of the first and the last item."""
-    return (data[0].id, data[-1].id) if data else (None, None)
 
 
 def seconds(time: datetime) -> int:

@@ -77,7 +77,7 @@ async def list_files(
     """List files, newest first."""
     page = PageRequest(limit=min(limit, MAX_PAGE), order=order, after=after)
     data, has_more = await files.repository.list_page(page, purpose)
-    return FileList.of(data, has_more=has_more)
+    return FileList.of([FileObject.of(file) for file in data], has_more=has_more)
 
 
 @_routes.get("/{file_id}", responses=_NOT_FOUND)

@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from backend.files.pages import ListPage
-from backend.files.protocol import ends, seconds
+from backend.files.pages import ListItem, ListPage
+from backend.files.protocol import seconds
 from backend.files.vector_stores.filters import Filter
 from backend.files.vector_stores.links import FileCounts, StoreFile
 from backend.files.vector_stores.repository import VectorStoreRow
@@ -94,10 +94,9 @@ class NewFileBatch(_Request):
         return dict.fromkeys(self.file_ids or (), self.attributes)
 
 
-class VectorStore(BaseModel):
+class VectorStore(ListItem):
     """A collection of files."""
 
-    id: str
     object: Literal["vector_store"] = "vector_store"
     created_at: Annotated[int, Field(description="In seconds since 1970.")]
     last_active_at: int
@@ -124,14 +123,8 @@ class VectorStore(BaseModel):
         )
 
 
-class VectorStoreList(ListPage):
-    data: list[VectorStore]
-
-    @classmethod
-    def of(cls, stores: list[VectorStoreRow], *, has_more: bool) -> Self:
-        data = [VectorStore.of(store) for store in stores]
-        first_id, last_id = ends(data)
-        return cls(data=data, has_more=has_more, first_id=first_id, last_id=last_id)
+class VectorStoreList(ListPage[VectorStore]):
+    pass
 
 
 class VectorStoreDeletion(BaseModel):
@@ -145,10 +138,9 @@ class LastError(BaseModel):
     message: str
 
 
-class VectorStoreFile(BaseModel):
+class VectorStoreFile(ListItem):
     """A file of a collection."""
 
-    id: str
     object: Literal["vector_store.file"] = "vector_store.file"
     vector_store_id: str
     created_at: int
@@ -170,14 +162,8 @@ class VectorStoreFile(BaseModel):
         )
 
 
-class VectorStoreFileList(ListPage):
-    data: list[VectorStoreFile]
-
-    @classmethod
-    def of(cls, files: list[StoreFile], *, has_more: bool) -> Self:
-        data = [VectorStoreFile.of(file) for file in files]
-        first_id, last_id = ends(data)
-        return cls(data=data, has_more=has_more, first_id=first_id, last_id=last_id)
+class VectorStoreFileList(ListPage[VectorStoreFile]):
+    pass
 
 
 class VectorStoreFileDeletion(BaseModel):

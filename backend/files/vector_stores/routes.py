@@ -53,7 +53,7 @@ async def create_vector_store(new: NewVectorStore, files: FileStateDep) -> Vecto
 async def list_vector_stores(page: PageDep, files: FileStateDep) -> VectorStoreList:
     """List collections, newest first."""
     data, has_more = await files.vector_stores.list_page(page)
-    return VectorStoreList.of(data, has_more=has_more)
+    return VectorStoreList.of([VectorStore.of(store) for store in data], has_more=has_more)
 
 
 @_routes.get("/{store_id}", responses=_NOT_FOUND)
@@ -101,7 +101,7 @@ async def list_vector_store_files(
 ) -> VectorStoreFileList:
     """List the files of a collection, newest first."""
     data, has_more = await files.vector_stores.list_files(store_id, page, status=status)
-    return VectorStoreFileList.of(data, has_more=has_more)
+    return VectorStoreFileList.of([VectorStoreFile.of(file) for file in data], has_more=has_more)
 
 
 @_routes.get("/{store_id}/files/{file_id}", responses=_NOT_FOUND)
@@ -166,7 +166,7 @@ async def list_file_batch_files(
     data, has_more = await files.vector_stores.list_files(
         store_id, page, status=status, batch=batch_id
     )
-    return VectorStoreFileList.of(data, has_more=has_more)
+    return VectorStoreFileList.of([VectorStoreFile.of(file) for file in data], has_more=has_more)
 
 
 async def _batch(files: FileStateDep, store_id: str, batch_id: str) -> FileBatch:
