@@ -4,10 +4,11 @@ Each document is about invented people and places, with facts that a question as
 other words, among sentences that have the same words but answer nothing.
 """
 
-import json
 import random
 from dataclasses import dataclass
 from pathlib import Path
+
+from benchmarks.json_lines import read_json_lines
 
 _FACTS = (
     (
@@ -93,8 +94,7 @@ class Data:
 
 def load(folder: Path) -> Data:
     """Read files and `questions.jsonl`: `q`, `file`, and `refs` with start, end and text."""
-    lines = (folder / "questions.jsonl").read_text().splitlines()
-    rows = [json.loads(line) for line in lines]
+    rows = read_json_lines(folder / "questions.jsonl")
     questions = [Question(row["q"], row["file"], [ref[2] for ref in row["refs"]]) for row in rows]
     names = sorted({question.file for question in questions})
     return Data({name: (folder / name).read_text() for name in names}, questions)

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 
+import httpx
 import psutil
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -139,6 +140,20 @@ def running_api(
         api_settings |= {"SMOLCHAT_DATA_DIR": folder}
         with _running(arguments, api_settings | dict(settings)) as program:
             yield program
+
+
+@contextmanager
+def api_of_real_model(timeout_seconds: float) -> Iterator[httpx.Client]:
+    """Run the engine and the API in front of it; yield a client of the API."""
+    with running_engine() as engine:
+        address = f"http://127.0.0.1:{engine.port}/engines/llama.cpp/v1"
+        with (
+            running_api(engine, {"DMR_BASE_URL": address}) as api,
+            httpx.Client(
+                base_url=f"http://127.0.0.1:{api.port}", timeout=timeout_seconds
+            ) as client,
+        ):
+            yield client
 
 
 @contextmanager

@@ -21,7 +21,8 @@ from typing import Any
 import httpx
 import jsonschema_rs
 
-from benchmarks.processes import ROOT, running_api, running_engine
+from benchmarks.json_lines import read_json_lines
+from benchmarks.processes import ROOT, api_of_real_model
 from benchmarks.schema_preparation import Preparation, measure_preparation
 
 SCHEMAS = ROOT / "tests" / "data" / "schemas.jsonl"
@@ -239,11 +240,6 @@ def _print_progress(progress: str) -> None:
     print(f"\r{progress}", end="", flush=True, file=sys.stderr)
 
 
-def _read_json_lines(path: Path | None) -> list[dict[str, Any]]:
-    lines = path.read_text().splitlines() if path else []
-    return [json.loads(line) for line in lines if line.strip()]
-
-
 def _parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.structured",
@@ -266,25 +262,18 @@ def _parse_options() -> argparse.Namespace:
 
 def main() -> int:
     options = _parse_options()
-    cases = _read_json_lines(options.schemas)
+    cases = read_json_lines(options.schemas)
     texts = {"extractions": options.extractions, "mentions": options.mentions}
-    with running_engine() as engine:
-        address = f"http://127.0.0.1:{engine.port}/engines/llama.cpp/v1"
-        with (
-            running_api(engine, {"DMR_BASE_URL": address}) as api,
-            httpx.Client(
-                base_url=f"http://127.0.0.1:{api.port}", timeout=TIMEOUT_SECONDS
-            ) as client,
-        ):
-            tallies = {}
-            if chosen := cases[:: -(-len(cases) // options.cases)] if cases else []:
-                tallies = measure(
-                    client, chosen, options.seeds, options.manners, max_tokens=options.max_tokens
-                )
-            extracted = {
-                name: extract_values(client, _read_json_lines(path), options.seeds)
-                for name, path in texts.items()
-            }
+    with api_of_real_model(TIMEOUT_SECONDS) as client:
+        tallies = {}
+        if chosen := cases[:: -(-len(cases) // options.cases)] if cases else []:
+            tallies = measure(
+                client, chosen, options.seeds, options.manners, max_tokens=options.max_tokens
+            )
+        extracted = {
+            name: extract_values(client, read_json_lines(path), options.seeds)
+            for name, path in texts.items()
+        }
     preparations = [measure_preparation(cases, tokens) for tokens in PREPARED_TOKENS if cases]
     _print_progress("")
     if options.json:

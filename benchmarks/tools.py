@@ -20,7 +20,8 @@ from typing import Any
 import httpx
 import jsonschema_rs
 
-from benchmarks.processes import MODEL_ID, ROOT, running_api, running_engine
+from benchmarks.json_lines import read_json_lines
+from benchmarks.processes import MODEL_ID, ROOT, api_of_real_model
 
 QUESTIONS = ROOT / "tests" / "data" / "tool_questions.jsonl"
 SUMS = ROOT / "tests" / "data" / "sums.jsonl"
@@ -176,10 +177,6 @@ def _fits(functions: list[dict[str, Any]], name: str, arguments: Any) -> bool:
     return bool(jsonschema_rs.is_valid(schema, arguments))
 
 
-def _read_json_lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
-
-
 def _parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.tools",
@@ -201,17 +198,10 @@ def _parse_options() -> argparse.Namespace:
 
 def main() -> int:
     options = _parse_options()
-    questions = _read_json_lines(options.questions)[: options.count]
-    sums = _read_json_lines(options.sums)[: options.count]
-    with running_engine() as engine:
-        address = f"http://127.0.0.1:{engine.port}/engines/llama.cpp/v1"
-        with (
-            running_api(engine, {"DMR_BASE_URL": address}) as api,
-            httpx.Client(
-                base_url=f"http://127.0.0.1:{api.port}", timeout=TIMEOUT_SECONDS
-            ) as client,
-        ):
-            tallies, counts = measure(client, questions, sums)
+    questions = read_json_lines(options.questions)[: options.count]
+    sums = read_json_lines(options.sums)[: options.count]
+    with api_of_real_model(TIMEOUT_SECONDS) as client:
+        tallies, counts = measure(client, questions, sums)
     if options.json:
         report = {name: asdict(tally) for name, tally in tallies.items()}
         print(json.dumps(report | {"sums": asdict(counts)}, indent=1))
