@@ -13,21 +13,17 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.agui import QUESTION
-from tests.support.fake_model_server import EVENTS, FakeModelServer, Reply, chunk, stream_reply
-from tests.support.tool_replies import WEATHER, call_reply
+from tests.support.agui import QUESTION, TOOL
+from tests.support.fake_model_server import EVENTS, FakeModelServer, Reply, chunk
+from tests.support.tool_replies import ANSWER, RESULT, SUM, call_reply
 
 Json = dict[str, Any]
 Run = Callable[..., list[Json]]
 
 FILES = Path(__file__).with_name("agui")
 INSTALL_SECONDS, RUN_SECONDS = 90, 30
-SUM = ("calculator", {"expression": "12 * 7"})
-RESULT = "12 * 7 = 84"
-ANSWER = stream_reply(["It is ", "84."])
 FIRST: Json = {"add": [QUESTION], "forwardedProps": {"smolchat": {"tools": ["calculator"]}}}
 AGAIN: Json = {"forwardedProps": FIRST["forwardedProps"]}
-TOOL: Json = {name: WEATHER["function"][name] for name in ("name", "description", "parameters")}
 
 
 @pytest.fixture(scope="module")

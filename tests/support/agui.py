@@ -8,10 +8,12 @@ from ag_ui.core import Event
 from pydantic import BaseModel, TypeAdapter
 
 from tests.support.sse import parse_events
+from tests.support.tool_replies import WEATHER
 
 Json = dict[str, Any]
 
 QUESTION: Json = {"id": "question-1", "role": "user", "content": "What is 12 * 7?"}
+TOOL: Json = {name: WEATHER["function"][name] for name in ("name", "description", "parameters")}
 _EVENT: TypeAdapter[BaseModel] = TypeAdapter(Event)
 _ENDS = {
     "TEXT_MESSAGE": "messageId",

@@ -4,7 +4,15 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from tests.support.fake_model_server import DONE, EVENTS, JSON, MODEL_PATH, Reply, chunk
+from tests.support.fake_model_server import (
+    DONE,
+    EVENTS,
+    JSON,
+    MODEL_PATH,
+    Reply,
+    chunk,
+    stream_reply,
+)
 
 Json = dict[str, Any]
 
@@ -60,6 +68,12 @@ def call_reply(*calls: tuple[str, Any], text: str = "") -> Reply:
             deltas.append({"tool_calls": [piece]})
     chunks = [*map(chunk, deltas), chunk({}, "tool_calls"), _usage(), DONE]
     return Reply(headers=EVENTS, chunks=chunks)
+
+
+# A call of the API's calculator, its result, and an answer with it.
+SUM = ("calculator", {"expression": "12 * 7"})
+RESULT = "12 * 7 = 84"
+ANSWER = stream_reply(["It is ", "84."])
 
 
 def json_reply(value: Any) -> Reply:

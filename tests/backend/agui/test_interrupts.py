@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.agui import (
     QUESTION,
+    TOOL,
     applied,
     of_type,
     run,
@@ -17,15 +18,11 @@ from tests.support.agui import (
     with_tools,
 )
 from tests.support.fake_model_server import FakeModelServer, stream_reply
-from tests.support.tool_replies import WEATHER, call_reply
+from tests.support.tool_replies import ANSWER, RESULT, SUM, call_reply
 
 Json = dict[str, Any]
 
-SUM = ("calculator", {"expression": "12 * 7"})
-RESULT = "12 * 7 = 84"
 DENIED = "The user did not allow this call."
-ANSWER = stream_reply(["It is ", "84."])
-TOOL: Json = {name: WEATHER["function"][name] for name in ("name", "description", "parameters")}
 ALLOW: Json = {"approved": True}
 CALL_ID = "call_calculator_0"
 

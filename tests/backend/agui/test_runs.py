@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from tests.support.agui import (
     QUESTION,
+    TOOL,
     of_type,
     run,
     run_input,
@@ -21,15 +22,10 @@ from tests.support.agui import (
 )
 from tests.support.fake_model_server import EVENTS, FakeModelServer, Reply, chunk, stream_reply
 from tests.support.sse import parse_events
-from tests.support.tool_replies import WEATHER, call_reply
+from tests.support.tool_replies import ANSWER, RESULT, SUM, WEATHER, call_reply
 from tests.support.waiting import wait_until
 
 Json = dict[str, Any]
-
-SUM = ("calculator", {"expression": "12 * 7"})
-RESULT = "12 * 7 = 84"
-ANSWER = stream_reply(["It is ", "84."])
-TOOL: Json = {name: WEATHER["function"][name] for name in ("name", "description", "parameters")}
 
 
 @pytest.fixture

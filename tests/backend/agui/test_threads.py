@@ -6,17 +6,14 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.agui import QUESTION, applied, of_type, run, run_input, with_tools
+from tests.support.agui import QUESTION, TOOL, applied, of_type, run, run_input, with_tools
 from tests.support.api_server import running_api, settings_for
 from tests.support.fake_model_server import FakeModelServer, Reply, stream_reply
-from tests.support.tool_replies import WEATHER, call_reply
+from tests.support.tool_replies import ANSWER, SUM, call_reply
 
 Json = dict[str, Any]
 
-SUM = ("calculator", {"expression": "12 * 7"})
-ANSWER = stream_reply(["It is ", "84."])
 NEXT = {"id": "question-2", "role": "user", "content": "And 12 * 8?"}
-TOOL: Json = {name: WEATHER["function"][name] for name in ("name", "description", "parameters")}
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from tests.support.fake_model_server import FakeModelServer, Reply, stream_reply
-from tests.support.sse import extensions_of, parse_chunks, receipt_of, text_of
+from tests.support.requests import complete, stream
+from tests.support.sse import extensions_of, receipt_of, text_of
 from tests.support.tool_replies import BOOKED, BOOKING, WEATHER, call_reply, calls_of, json_reply
 
 Json = dict[str, Any]
@@ -36,18 +37,6 @@ def constrained(model_server: FakeModelServer) -> FakeModelServer:
     """A model whose template knows no tools."""
     model_server.knows_tools = False
     return model_server
-
-
-def complete(client: httpx.Client, request: Json) -> Json:
-    response = client.post("/chat", json=request)
-    assert response.status_code == 200, response.text
-    return dict(response.json())
-
-
-def stream(client: httpx.Client, request: Json) -> list[Json]:
-    response = client.post("/chat", json=request | {"stream": True})
-    assert response.status_code == 200, response.text
-    return parse_chunks(response.text)
 
 
 def finish_reasons(chunks: list[Json]) -> list[str]:

@@ -8,15 +8,21 @@ import httpx
 import pytest
 
 from tests.support.fake_model_server import FakeModelServer, Reply, stream_reply
-from tests.support.sse import extensions_of, parse_chunks, text_of
-from tests.support.tool_replies import WEATHER, call_reply, calls_of, json_reply
+from tests.support.requests import complete, stream
+from tests.support.sse import extensions_of, text_of
+from tests.support.tool_replies import (
+    ANSWER,
+    RESULT,
+    SUM,
+    WEATHER,
+    call_reply,
+    calls_of,
+    json_reply,
+)
 
 Json = dict[str, Any]
 
 QUESTION = {"role": "user", "content": "What is 12 * 7?"}
-SUM = ("calculator", {"expression": "12 * 7"})
-RESULT = "12 * 7 = 84"
-ANSWER = stream_reply(["It is ", "84."])
 
 
 @pytest.fixture
@@ -35,18 +41,6 @@ def asking(client: httpx.Client) -> httpx.Client:
 def request(tools: Any = ("calculator",), **options: Any) -> Json:
     names = tools if isinstance(tools, str) else list(tools)
     return {"messages": [QUESTION], "smolchat": {"tools": names} | options}
-
-
-def complete(client: httpx.Client, body: Json) -> Json:
-    response = client.post("/chat", json=body)
-    assert response.status_code == 200, response.text
-    return dict(response.json())
-
-
-def stream(client: httpx.Client, body: Json) -> list[Json]:
-    response = client.post("/chat", json=body | {"stream": True})
-    assert response.status_code == 200, response.text
-    return parse_chunks(response.text)
 
 
 def steps_of(chunks: list[Json]) -> list[Json]:
