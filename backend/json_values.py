@@ -45,7 +45,13 @@ def content_text(content: object) -> str:
     return as_str(content)
 
 
-def user_text(messages: list[dict[str, Any]]) -> str:
-    """Return what the user wrote in the messages of a chat, the latest first."""
-    texts = [content_text(m.get("content")) for m in reversed(messages) if m.get("role") == "user"]
-    return "\n".join(texts)
+def user_text(messages: list[dict[str, Any]], max_characters: int) -> str:
+    """Return what the user wrote in the messages of a chat, the latest first, and cut."""
+    texts, length = [], 0
+    for message in reversed(messages):
+        if length > max_characters:
+            break
+        if message.get("role") == "user":
+            texts.append(content_text(message.get("content"))[:max_characters])
+            length += len(texts[-1]) + 1
+    return "\n".join(texts)[:max_characters]

@@ -7,6 +7,7 @@ from typing import Any, ParamSpec, TypeVar
 from backend.errors import SchemaRejectedError, SchemaWorkerUnavailableError, TooManyRequestsError
 from backend.json_schema.errors import SchemaError
 from backend.json_schema.prepare import prepare_passthrough
+from backend.json_schema.pruning.mentions import MAX_PROMPT_CHARACTERS
 from backend.json_schema.worker import WorkerBusyError, WorkerPool, WorkerUnavailableError
 from backend.json_values import user_text
 
@@ -35,7 +36,7 @@ async def check_request_schemas(
         raise SchemaRejectedError(
             _RAW_GRAMMAR, code="schema_unsupported", param="grammar", pointer=""
         )
-    prompt = user_text(body.get("messages", []))
+    prompt = user_text(body.get("messages", []), MAX_PROMPT_CHARACTERS)
     for param, holder, name in _request_schemas(body):
         holder[name] = await run_in_schema_worker(
             workers, param, prepare_passthrough, holder[name], prompt

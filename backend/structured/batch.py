@@ -19,6 +19,7 @@ from backend.errors import (
     ModelServerUnreachableError,
     SmolChatError,
 )
+from backend.json_schema.pruning.mentions import MAX_PROMPT_CHARACTERS
 from backend.json_values import user_text
 from backend.model_server.answers.sse import DONE
 from backend.model_server.constraint_probe import Constraint
@@ -53,7 +54,7 @@ class StructuredBatch:
             request,
             state.schema_workers,
             max_tokens=self._max_tokens,
-            prompt=user_text(fields["messages"]) if uses_mentions else "",
+            prompt=user_text(fields["messages"], MAX_PROMPT_CHARACTERS) if uses_mentions else "",
         )
         self._state = state
         self._constraint: Constraint | None = None
