@@ -1,5 +1,6 @@
 """How few functions a request runs before the model is asked, and how often a chunk is parsed."""
 
+import asyncio
 import sys
 from pathlib import Path
 from types import FrameType
@@ -21,11 +22,16 @@ MAX_FUNCTIONS = 12
 
 
 class Walk:
-    """Records the backend's functions from the route's endpoint to the request upstream."""
+    """Records the backend's functions from the route's endpoint to the request upstream.
+
+    Those of tasks that run beside the request, such as one that looks for files to read, are not
+    the request's.
+    """
 
     def __init__(self) -> None:
         self.functions: list[str] = []
         self._is_recording = False
+        self._other_tasks = asyncio.all_tasks() - {asyncio.current_task()}
 
     def __call__(self, frame: FrameType, event: str, _arg: object) -> None:
         code = frame.f_code
@@ -36,7 +42,9 @@ class Walk:
         elif code is aiohttp.ClientSession._request.__code__:
             self._is_recording = False
         path = Path(code.co_filename)
-        if self._is_recording and BACKEND in path.parents and not code.co_name.startswith("<"):
+        if not self._is_recording or asyncio.current_task() in self._other_tasks:
+            return
+        if BACKEND in path.parents and not code.co_name.startswith("<"):
             name = f"{path.relative_to(BACKEND)}::{code.co_qualname}"
             if name not in self.functions:
                 self.functions.append(name)
