@@ -211,7 +211,8 @@ def engine() -> Iterator[EngineProcess]:
 
 
 LARGEST: list[Any] = [
-    object_of({name: {"enum": [name]} for name in NAMES}),
+    # Half a surrogate pair is no JSON string to the validator, though a grammar can write it.
+    object_of({name: {"enum": [name]} for name in NAMES if name != "\ud800"}),
     string_of(1, MAX_REPETITIONS),
     array_of(string_of(1, 5), 0, MAX_REPETITIONS),
     object_of({f"p{number}": string_of(0, 300 + number) for number in range(60)}),
