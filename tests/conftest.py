@@ -46,9 +46,11 @@ from tests.support.requests import MODEL_ID  # noqa: E402
 SLOW_FOLDERS = {"benchmarks", "clients", "e2e", "launcher"}
 SLOW_FIXTURES = {"engine", "postgres"}
 
-# `--hypothesis-profile ci` tries more examples.
+# `ci` tries more examples. Both try the same ones each time, so that a commit passes or fails for
+# good; `search` looks for new ones: `pytest --hypothesis-profile search`.
 hypothesis.settings.register_profile("quick", max_examples=25, deadline=None, derandomize=True)
-hypothesis.settings.register_profile("ci", max_examples=400, deadline=None)
+hypothesis.settings.register_profile("ci", max_examples=400, deadline=None, derandomize=True)
+hypothesis.settings.register_profile("search", max_examples=2000, deadline=None)
 hypothesis.settings.load_profile("quick")
 
 
