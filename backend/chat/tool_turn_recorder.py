@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
+from datetime import datetime
 from typing import Any
 
 from backend.chat.answer_writer import AnswerWriter
@@ -106,6 +107,7 @@ class ToolTurnRecorder:
         self._state = state
         self._repository = ConversationRepository(state.database)
         self._rows: dict[str, str] = {}  # ids of the messages of steps, by the ids of their calls
+        self._read_at: dict[str, datetime] = {}  # when rows that were read were written
         self._steps: dict[str, Step] = {}
         self._last_id: str | None = None  # the message that the next one follows
         self._writer: AnswerWriter | None = None  # of an answer that is not finished
@@ -142,6 +144,7 @@ class ToolTurnRecorder:
         """Continue after the stored message `last`; store the results that the client sends."""
         rows = await self._tool_messages.results_at_end(last)
         self._rows = {call_id: row["id"] for call_id, row in rows.items()}
+        self._read_at = {row["id"]: row["updated_at"] for row in rows.values()}
         self.finished = {
             call_id: row["content"]
             for call_id, row in rows.items()
@@ -219,16 +222,19 @@ class ToolTurnRecorder:
         self._writer = None
 
     async def _store_step(self, step: Step) -> None:
-        self._steps[step.id] = step
         fields: dict[str, Any] = {
             "content": step.result or step.error or "",
             "step": step.model_dump(),
             "state": "writing" if step.state == "running" else "finished",
         }
-        if (row := self._rows.get(step.id)) is not None:
-            await self._repository.update_answer(row, fields)
-        else:
+        row = self._rows.get(step.id)
+        if row is None:
             await self._append(Message(role="tool", tool_call_id=step.id, **fields))
+        elif (read_at := self._read_at.pop(row, None)) is not None:
+            await self._tool_messages.update_unchanged(row, read_at, fields)
+        else:
+            await self._repository.update_answer(row, fields)
+        self._steps[step.id] = step
 
     async def _append(self, message: Message) -> None:
         await self._tool_messages.append(message, after=self._last_id)

@@ -1,6 +1,8 @@
 """Stored tool results: the messages between an answer with tool calls and the next answer."""
 
 from collections.abc import Collection
+from datetime import datetime
+from typing import Any
 
 from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -85,6 +87,22 @@ class ToolMessages:
                     await connection.execute(query.values(changes | {"updated_at": utc_now()}))
                     denied[row["tool_call_id"]] = row["id"]
         return denied
+
+    async def update_unchanged(
+        self, message_id: str, read_at: datetime, changes: dict[str, Any]
+    ) -> None:
+        """Update a result that was last written at `read_at`, as it was read.
+
+        Raises:
+            InvalidRequestError: Another request has changed it since.
+        """
+        query = update(messages).where(
+            messages.c.id == message_id, messages.c.updated_at == read_at
+        )
+        async with self._database.write_transaction() as connection:
+            updated = await connection.execute(query.values(changes | {"updated_at": utc_now()}))
+        if not updated.rowcount:
+            raise InvalidRequestError(_RUNNING, param="messages")
 
     async def append(self, message: Message, *, after: str | None) -> None:
         """Store a message after another one, as the last one of the active branch.

@@ -88,6 +88,19 @@ def test_call_that_is_running_is_not_run_beside_itself(stack: Stack) -> None:
     assert len(stack.runs) == 1
 
 
+def test_approvals_that_are_sent_at_once_run_the_call_once(stack: Stack) -> None:
+    message, call_id = stack.ask()
+    approvals = {call_id: "allow"}
+    with ThreadPoolExecutor(8) as threads:
+        sent = [
+            threads.submit(stack.post, QUESTION, message, approvals=approvals) for _ in range(8)
+        ]
+    statuses = {response.result().status_code for response in sent}
+    assert 200 in statuses <= {200, 400}  # a request that finds the result answers from it
+    assert len(stack.runs) == 1
+    assert [m["role"] for m in stack.stored()].count("tool") == 1
+
+
 def test_finished_step_that_is_continued_again_is_answered_and_not_run(stack: Stack) -> None:
     message, call_id = stack.ask()
     stack.post(QUESTION, message, approvals={call_id: "allow"})
