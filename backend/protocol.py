@@ -238,8 +238,51 @@ class ToolExtensionOptions(ExtensionOptions):
     ] = 6
 
 
+FileSearchId = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class FileSearchOptions(BaseModel):
+    """Answer the last user message from files: which ones, and how."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    vector_store_ids: Annotated[
+        list[FileSearchId], Field(max_length=20, description="Collections whose files to search.")
+    ] = []
+    file_ids: Annotated[
+        list[FileSearchId], Field(max_length=1000, description="Files to search.")
+    ] = []
+    mode: Annotated[
+        Literal["auto", "whole", "passages", "quotes"],
+        Field(
+            description="`whole`: the model gets all of the text. `passages`: it gets the best "
+            "passages. `quotes`: the answer is up to three sentences of the files, word for word, "
+            "and no model is asked. `auto`: quotes for models under 1 billion parameters or of "
+            "unknown size, else whole if the text fits in half of the context, else passages."
+        ),
+    ] = "auto"
+    task: Annotated[
+        Literal["summarise", "mentions", "count", "first", "last"] | None,
+        Field(
+            description="What to do with all of the text, instead of answering from the best "
+            "passages: `summarise` it by the model, list or count all `mentions` of `phrase`, or "
+            "quote the `first` or `last` `n` sentences of each file."
+        ),
+    ] = None
+    phrase: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=200,
+            description="The word or phrase to list or count; by default the one that the "
+            "question has in quotes.",
+        ),
+    ] = None
+    n: Annotated[int, Field(ge=1, le=50, description="How many sentences to quote.")] = 5
+
+
 class ChatExtensionOptions(ToolExtensionOptions):
-    """SmolChat's extensions of a chat request: reasoning, tools, and where it is stored."""
+    """SmolChat's extensions of a chat request: reasoning, tools, files, and where it is stored."""
 
     # `_parent_needs_conversation` as JSON Schema, for the OpenAPI description.
     model_config = ConfigDict(
@@ -262,6 +305,14 @@ class ChatExtensionOptions(ToolExtensionOptions):
             "that all text so far was reasoning, a chunk has it in `smolchat.reasoning_so_far`."
         ),
     ] = False
+    file_search: Annotated[
+        FileSearchOptions | None,
+        Field(
+            description="Answer from these files. `annotations` of the message are the places that "
+            "the answer quotes or resembles, and `smolchat.retrieval` says what was read. With "
+            "tools, it says which files `search_files` searches."
+        ),
+    ] = None
     conversation: Annotated[
         str | None,
         Field(
