@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from benchmarks.browser import IDLE, send_message
 from tests.support.browser import (
+    LOW_CONTRAST_TEXTS,
     Stack,
     import_chat,
     needs_chromium,
@@ -82,3 +83,34 @@ def test_step_with_long_texts_fits_a_phone(stack: Stack, browser: Browser) -> No
             ".map(element => element.getBoundingClientRect().right)]"
         )
         assert max(widths) <= 390
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_steps_and_tools_have_enough_contrast(stack: Stack, browser: Browser, scheme: str) -> None:
+    states = ("finished", "failed", "denied", "interrupted", "awaiting_approval")
+    calls = [
+        {"id": state, "type": "function", "function": {"name": "calculator", "arguments": "{}"}}
+        for state in states
+    ]
+    messages: list[dict[str, Any]] = [
+        {"role": "user", "content": "?"},
+        {"role": "assistant", "state": "finished", "content": "Yes.", "tool_calls": calls},
+    ]
+    for state in states:
+        step = {"id": state, "tool": "calculator", "arguments": {"expression": "1 + 1"}}
+        step |= {"state": state, "strategy": "native", "milliseconds": 1.5}
+        step |= {"error": "It failed."} if state == "failed" else {"result": "2"}
+        messages.append({"role": "tool", "tool_call_id": state, "step": step})
+    page = browser.new_page(color_scheme=scheme)  # type: ignore[arg-type]
+    page.goto(import_chat(stack, messages))
+    page.get_by_role("button", name="Allow once").wait_for()
+    page.wait_for_selector(IDLE)
+    page.evaluate(f"document.querySelectorAll('{STEP}').forEach(step => step.open = true)")
+    page.wait_for_timeout(500)  # until transitions have ended
+    assert page.locator(f"{STEP}[open]").count() == len(states)
+    assert page.evaluate(LOW_CONTRAST_TEXTS) == []
+    page.click("[data-testid=stTopNavLink]:has-text('Tools')")
+    page.wait_for_selector("text=calculator")
+    page.wait_for_selector(IDLE)
+    assert page.evaluate(LOW_CONTRAST_TEXTS) == []
+    page.close()
