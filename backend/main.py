@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute
 from backend import VERSION
 from backend.agui import routes as agui
 from backend.chat import routes as chat
+from backend.completions.active_answers import ActiveAnswers
 from backend.completions.metrics import Metrics
 from backend.completions.queue import RequestQueue
 from backend.conversations import routes as conversations
@@ -23,6 +24,7 @@ from backend.database.database import open_database
 from backend.files import routes as files
 from backend.files.form import MAX_OVERHEAD_BYTES
 from backend.files.lifespan import open_files
+from backend.files.retrieval import routes as passages
 from backend.files.vector_stores import routes as vector_stores
 from backend.http.access_log import AccessLogMiddleware, replace_uvicorn_access_log
 from backend.http.body_limit import BodyLimit
@@ -32,9 +34,11 @@ from backend.http.error_handlers import COMMON_RESPONSES, add_error_handlers
 from backend.http.limits import STATE_KEY, ConnectionLimits
 from backend.http.security import SecurityMiddleware
 from backend.http.shutdown import shutdown_signals
+from backend.images.images import Images
 from backend.json_schema.worker import WorkerPool
 from backend.model_server.capabilities import GrammarSupport
 from backend.model_server.client import open_model_server
+from backend.model_server.image_support import ImageSupport
 from backend.model_server.tool_support import ToolSupport
 from backend.models import routes as models
 from backend.monitoring import health, metrics, status
@@ -48,6 +52,7 @@ from backend.tools import routes as tools
 from backend.tools.lifespan import open_tools
 from backend.tools.mcp import routes as mcp_servers
 from backend.tools.mcp.lifespan import open_mcp_servers
+from backend.web import routes as web
 
 _IMPORT_PATH = "/conversations/import"
 _UPLOAD_PATHS = ("/files", "/v1/files")
@@ -56,12 +61,13 @@ _UPLOAD_PATHS = ("/files", "/v1/files")
 def create_app(settings: Settings) -> FastAPI:
     """Build the API. Long-lived objects are opened when the server starts it."""
     queue = RequestQueue(settings.max_concurrent, settings.max_waiting)
-    counters = Metrics(queue)
+    answers = ActiveAnswers(settings.max_detached)
+    counters = Metrics(queue, answers)
     app = FastAPI(
         title="SmolChat",
         version=VERSION,
         description="Chat with small open models on your own machine, in OpenAI's shape.",
-        lifespan=lambda app: _open_resources(app, settings, queue, counters),
+        lifespan=lambda app: _open_resources(app, settings, queue, answers, counters),
         openapi_url=None,  # as `add_docs_page` serves it
         docs_url=None,
         redoc_url=None,
@@ -71,7 +77,7 @@ def create_app(settings: Settings) -> FastAPI:
     # Included routers are handled by FastAPI itself, so the fast routes are added as they are.
     fast_routers = (chat.router, agui.router, structured.generation_router)
     app.router.routes[:0] = [route for router in fast_routers for route in router.routes]
-    app.router.routes += _included_routes()
+    app.router.routes += _included_routes() + web.router.routes
     # Outermost, so that every response has its request id and its line in the log.
     secured = SecurityMiddleware(
         app.build_middleware_stack(),
@@ -101,6 +107,7 @@ def _included_routes() -> list[BaseRoute]:
         mcp_servers,
         tools,
         files,
+        passages,
         vector_stores,
         models,
         health,
@@ -113,7 +120,11 @@ def _included_routes() -> list[BaseRoute]:
 
 @asynccontextmanager
 async def _open_resources(
-    app: FastAPI, settings: Settings, queue: RequestQueue, counters: Metrics
+    app: FastAPI,
+    settings: Settings,
+    queue: RequestQueue,
+    answers: ActiveAnswers,
+    counters: Metrics,
 ) -> AsyncIterator[dict[str, Any]]:
     schema_workers = WorkerPool()
     async with open_database(settings) as database, open_model_server(settings) as model_server:
@@ -123,7 +134,10 @@ async def _open_resources(
             model_server=model_server,
             capabilities=GrammarSupport(model_server, settings.structured_seconds / 3),
             tool_support=ToolSupport(model_server, settings.structured_seconds / 3),
+            image_support=(image_support := ImageSupport(model_server)),
+            images=Images(settings, database, image_support),
             queue=queue,
+            answers=answers,
             metrics=counters,
             schema_workers=schema_workers,
             shutting_down=asyncio.Event(),

@@ -32,6 +32,7 @@ class FileState:
     vector_stores: VectorStoreRepository
     vector_store_search: VectorStoreSearch
     search: PassageSearch
+    passages: PassageIndex
 
 
 @asynccontextmanager
@@ -50,6 +51,7 @@ async def open_files(app: FastAPI, settings: Settings, database: Database) -> As
         vector_stores=stores,
         vector_store_search=VectorStoreSearch(stores, search),
         search=search,
+        passages=index,
     )
     try:
         async with ingestion.running(settings.max_file_reads):

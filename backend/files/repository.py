@@ -1,5 +1,6 @@
 """Store what is known about uploaded files, and which of them is read next."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal, Self
 
@@ -79,6 +80,25 @@ class FileRepository:
         if row is None:
             raise file_not_found(file_id)
         return StoredFile.from_row(row)
+
+    async def get_many(self, file_ids: Sequence[str]) -> dict[str, StoredFile]:
+        """Return the files with these ids, without those that do not exist."""
+        query = select(files).where(files.c.id.in_(file_ids), _VISIBLE)
+        async with self._database.read_transaction() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+        return {row["id"]: StoredFile.from_row(row) for row in rows}
+
+    async def searchable(self, file_ids: Sequence[str] | None, *, limit: int) -> dict[str, str]:
+        """Return the names of files that can be searched, newest first, by their ids.
+
+        `file_ids` are those that are wanted, or None for all.
+        """
+        query = select(files.c.id, files.c.filename).where(files.c.status == "processed")
+        if file_ids is not None:
+            query = query.where(files.c.id.in_(file_ids))
+        query = query.order_by(files.c.created_at.desc(), files.c.id.desc()).limit(limit)
+        async with self._database.read_transaction() as connection:
+            return dict((await connection.execute(query)).all())
 
     async def total_bytes(self) -> int:
         """Return the size of all files; the same bytes count once."""
@@ -228,6 +248,13 @@ def storage_full(max_bytes: int) -> FileStorageFullError:
         f"All files together would be larger than {max_bytes:,} bytes (SMOLCHAT_MAX_FILES_BYTES). "
         "Delete some, or raise the limit."
     )
+
+
+def not_read_message(file: StoredFile) -> str:
+    """Return why a file has no text, or no text yet."""
+    if file.error:
+        return f"The file has no text: {file.error['message']}"
+    return f"The file is still being read ({file.progress:.0%}). Try again in a moment."
 
 
 def file_not_found(file_id: str) -> UploadedFileNotFoundError:

@@ -97,6 +97,16 @@ class PassageIndex:
             rows = (await connection.execute(query)).mappings().all()
         return [_stored(row).passage for row in (reversed(rows) if is_end else rows)]
 
+    async def read_from(self, file_id: str, start: int, limit: int) -> tuple[list[Passage], int]:
+        """Return the passages of a file from a character on, and where the last of all ends."""
+        of_file = select(passages).where(passages.c.file == file_id)
+        query = of_file.where(passages.c.end > start).order_by(passages.c.number).limit(limit)
+        last = of_file.with_only_columns(passages.c.end).order_by(passages.c.number.desc()).limit(1)
+        async with self._database.read_transaction() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+            end = (await connection.execute(last)).scalar_one_or_none()
+        return [_stored(row).passage for row in rows], end or 0
+
     async def locate(self, file_id: str, offset: int) -> Passage | None:
         """Return the passage that a character of a file is in."""
         query = (
