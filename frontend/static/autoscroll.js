@@ -15,6 +15,7 @@
   let isGenerating = false;
   let settlesAt = -Infinity;
   let settleLimit = -Infinity;
+  let awaitsRun = false; // after a click, on a slow machine, the script runs later
   let last = { top: 0, end: 0 };
   let view = null; // the topmost visible message, and its distance from the top of the window
   let anchor = null; // a view that is kept in place
@@ -43,14 +44,18 @@
     const moved = message ? message.getBoundingClientRect().top - anchor.top : 0;
     if (Math.abs(moved) >= 1) scrollTo(scroller.scrollTop + moved);
   };
-  const settle = () => {
+  const settle = (isClick = false) => {
+    awaitsRun = isClick;
     settlesAt = performance.now() + settleMilliseconds;
     settleLimit = performance.now() + settleLimitMilliseconds;
   };
   const isSettling = () => {
     const now = performance.now();
     const { testScriptState } = document.querySelector("[data-testid=stApp]")?.dataset ?? {};
-    if (testScriptState !== "notRunning" && now < settlesAt) settlesAt = Math.min(now + settleMilliseconds, settleLimit);
+    const isRunning = testScriptState !== "notRunning";
+    if (awaitsRun && !isRunning) return now < settleLimit;
+    if (isRunning && (awaitsRun || now < settlesAt)) settlesAt = Math.min(now + settleMilliseconds, settleLimit);
+    awaitsRun = false;
     return now < settlesAt;
   };
   // Only the reader scrolls up without the page getting shorter.
@@ -61,9 +66,10 @@
   const update = () => {
     if (!scroller?.isConnected) return;
     noticeReader();
-    if (!isSettling()) anchor = null;
     if (anchor) keepInPlace();
     else if (conversation && isFollowing && (isGenerating || isSettling())) scrollTo(scroller.scrollHeight);
+    // Afterwards: while the browser renders many messages, the time to settle passes.
+    if (!isSettling()) anchor = null;
     last = { top: scroller.scrollTop, end: end() };
     view = isGenerating ? currentView() : null;
   };
@@ -118,7 +124,7 @@
     if (!scroller || !target.closest?.(".st-key-chat_show_earlier button")) return;
     isFollowing = false;
     anchor = currentView();
-    settle();
+    settle(true);
   });
   // A Tab into the messages pauses too: the focused element stays in view.
   let isTab = false;

@@ -66,6 +66,7 @@ def test_text_has_contrast_and_nothing_overflows(page: Page) -> None:
     page.wait_for_selector(
         "[data-testid=stVegaLiteChart] canvas, [data-testid=stVegaLiteChart] svg"
     )
+    page.wait_for_timeout(500)  # until transitions have ended
     assert page.evaluate(LOW_CONTRAST_TEXTS) == []
     assert page.evaluate(f"{MAIN}.scrollWidth <= {MAIN}.clientWidth")
     assert not [url for url in requests if "evil" in url]
