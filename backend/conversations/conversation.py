@@ -3,7 +3,14 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
 from backend.database.types import new_id, utc_now
 
@@ -19,6 +26,17 @@ SystemPrompt = Annotated[str | None, Field(description="Sent to the model before
 ModelId = Annotated[str | None, Field(max_length=1000, description="The model's id.")]
 Parameters = Annotated[
     dict[str, Any] | None, Field(description="Fields of a chat request, as they were set.")
+]
+Pinned = Annotated[bool, Field(description="Whether it is listed before the others.")]
+FolderName = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$"
+    ),
+]
+Folder = Annotated[
+    FolderName | None,
+    Field(description="The folder it is in, a name without control characters; null is none."),
 ]
 _DERIVED_TITLE_CHARACTERS = 80
 MessageState = Literal["writing", "finished", "stopped", "failed", "interrupted"]
@@ -76,6 +94,10 @@ class Message(_StoredModel):
         dict[str, Any] | None, Field(description="Token counts and timings of the answer.")
     ] = None
     error: Annotated[dict[str, Any] | None, Field(description="Why the answer failed.")] = None
+    edited_at: Annotated[
+        Timestamp | None,
+        Field(description="When a person changed the text; null if nobody did."),
+    ] = None
 
 
 class ConversationSummary(_StoredModel):
@@ -83,11 +105,16 @@ class ConversationSummary(_StoredModel):
 
     title: Title = ""
     model: ModelId = None
+    pinned: Pinned = False
+    folder: Folder = None
 
 
 class ListedConversation(ConversationSummary):
     """A conversation in a list that may be the result of a search."""
 
+    deleted_at: Annotated[
+        Timestamp | None, Field(description="When it was deleted; null if it was not.")
+    ] = None
     snippet: Annotated[
         str | None,
         Field(
@@ -154,9 +181,9 @@ class MessageTreeCheck:
             raise BrokenTreeError("sent_from is not the id of a message")
 
 
-def derive_title(text: str) -> str:
+def derive_title(text: str, max_characters: int = _DERIVED_TITLE_CHARACTERS) -> str:
     """Return the first words of a user message."""
-    title = " ".join(text[: 4 * _DERIVED_TITLE_CHARACTERS].split())
-    if len(title) <= _DERIVED_TITLE_CHARACTERS:
+    title = " ".join(text[: 4 * max_characters].split())
+    if len(title) <= max_characters:
         return title
-    return title[: _DERIVED_TITLE_CHARACTERS - 1].rsplit(" ", 1)[0] + "…"
+    return title[: max_characters - 1].rsplit(" ", 1)[0] + "…"

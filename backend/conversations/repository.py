@@ -1,16 +1,14 @@
 """Store conversations and their messages, and query them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, delete, insert, select, tuple_, update
+from sqlalchemy import RowMapping, Select, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.conversations.batches import Batches
 from backend.conversations.conversation import (
     Conversation,
-    ListedConversation,
     Message,
     derive_title,
 )
@@ -28,9 +26,6 @@ from backend.database.tables import conversations, messages
 from backend.database.types import new_id, utc_now
 
 _MAX_DELETED = 500  # messages that are deleted in one transaction
-_SUMMARY_COLUMNS = [
-    conversations.c[name] for name in ("id", "title", "model", "created_at", "updated_at")
-]
 
 Row = dict[str, Any]
 
@@ -50,30 +45,6 @@ class ConversationRepository:
     def __init__(self, database: Database, max_messages: int | None = None) -> None:
         self._database = database
         self._max_messages = max_messages
-
-    async def list_page(self, limit: int, *, after: str | None = None) -> list[ListedConversation]:
-        """Return the most recently used conversations, or those that follow the id `after`.
-
-        Raises:
-            ConversationNotFoundError: The conversation `after` does not exist.
-        """
-        sort_key = tuple_(conversations.c.updated_at, conversations.c.id)
-        newest_first = conversations.c.updated_at.desc(), conversations.c.id.desc()
-        query = select(*_SUMMARY_COLUMNS).where(is_visible()).order_by(*newest_first).limit(limit)
-        async with self._database.read_transaction() as connection:
-            if after is not None:
-                last = await get_conversation_row(connection, after)
-                query = query.where(sort_key < (last["updated_at"], last["id"]))
-            rows = (await connection.execute(query)).mappings()
-            return [ListedConversation.model_validate(row) for row in rows]
-
-    async def list_by_ids(self, ids: Sequence[str]) -> list[ListedConversation]:
-        """Return the conversations with these ids, in this order, without those that are gone."""
-        query = select(*_SUMMARY_COLUMNS).where(conversations.c.id.in_(ids), is_visible())
-        async with self._database.read_transaction() as connection:
-            rows = (await connection.execute(query)).mappings()
-            summaries = {row["id"]: ListedConversation.model_validate(row) for row in rows}
-        return [summaries[one_id] for one_id in ids if one_id in summaries]
 
     async def list_ids(self) -> list[str]:
         """Return the ids of all conversations, least recently used first."""

@@ -9,9 +9,11 @@ from pydantic.json_schema import SkipJsonSchema
 
 from backend.conversations.conversation import (
     Conversation,
+    Folder,
     ListedConversation,
     ModelId,
     Parameters,
+    Pinned,
     SystemPrompt,
     Title,
 )
@@ -24,6 +26,7 @@ from backend.conversations.lifespan import (
     ConversationSearchDep,
     ImportRunnerDep,
 )
+from backend.conversations.listing import ListFilter
 from backend.conversations.reader import MessagePage
 from backend.conversations.repository import ConversationRepository
 from backend.http.disconnect import run_while_connected
@@ -48,6 +51,31 @@ async def _repository(state: AppStateDep) -> ConversationRepository:
 ConversationRepositoryDep = Annotated[ConversationRepository, Depends(_repository)]
 
 
+async def _page(
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    after: Annotated[
+        str | None, Query(max_length=200, description="The last id of the previous page.")
+    ] = None,
+) -> tuple[int, str | None]:
+    return limit, after
+
+
+PageDep = Annotated[tuple[int, str | None], Depends(_page)]
+
+
+async def _list_filter(
+    pinned: Annotated[bool | None, Query(description="Only those that are pinned, or not.")] = None,
+    folder: Annotated[
+        str | None,
+        Query(max_length=100, description="Only those in this folder; empty for those in none."),
+    ] = None,
+) -> ListFilter:
+    return ListFilter(pinned=pinned, folder=folder)
+
+
+ListFilterDep = Annotated[ListFilter, Depends(_list_filter)]
+
+
 class _ConversationFields(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -55,6 +83,8 @@ class _ConversationFields(BaseModel):
     model: ModelId = None
     system_prompt: SystemPrompt = None
     parameters: Parameters = None
+    pinned: Pinned = False
+    folder: Folder = None
 
 
 class NewConversation(_ConversationFields):
@@ -96,6 +126,8 @@ async def list_conversations(
     request: Request,
     state: AppStateDep,
     conversation_search: ConversationSearchDep,
+    listed: ListFilterDep,
+    page: PageDep,
     search: Annotated[
         str,
         Query(
@@ -104,15 +136,12 @@ async def list_conversations(
             "longer than SMOLCHAT_SEARCH_SECONDS is a 503.",
         ),
     ] = "",
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    after: Annotated[
-        str | None, Query(max_length=200, description="The last id of the previous page.")
-    ] = None,
 ) -> ConversationPage:
-    """List conversations, most recently used first."""
-    page = conversation_search.list_page(search, limit + 1, after=after)
-    listed = await run_while_connected(page, request, state.shutting_down)
-    return ConversationPage(data=listed[:limit], has_more=len(listed) > limit)
+    """List conversations: pinned ones first, then the most recently used."""
+    limit, after = page
+    work = conversation_search.list_page(search, limit + 1, listed, after=after)
+    found = await run_while_connected(work, request, state.shutting_down)
+    return ConversationPage(data=found[:limit], has_more=len(found) > limit)
 
 
 @router.post("", status_code=201, responses=_WITH_BODY)
@@ -201,7 +230,7 @@ async def change_conversation(
     repository: ConversationRepositoryDep,
     documents: ConversationDocumentsDep,
 ) -> Response:
-    """Rename a conversation, or change its model, parameters or active branch."""
+    """Change the fields of a conversation: its title, folder, parameters, active branch."""
     await repository.update(conversation, changes.model_dump(exclude_unset=True))
     return send(await documents.json(conversation), MEDIA_TYPES["json"])
 

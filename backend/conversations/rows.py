@@ -1,6 +1,6 @@
 """Rows of conversations and messages by their ids."""
 
-from sqlalchemy import ColumnElement, RowMapping, func, or_, select
+from sqlalchemy import ColumnElement, RowMapping, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.database.tables import conversations, messages, pending_batches
@@ -8,26 +8,40 @@ from backend.errors import ConversationFullError, ConversationNotFoundError, Mes
 
 
 def is_visible() -> ColumnElement[bool]:
+    """Return the condition that a conversation is neither pending nor in the trash."""
+    return and_(conversations.c.deleted_at.is_(None), is_complete())
+
+
+def is_complete() -> ColumnElement[bool]:
     """Return the condition that a conversation is not part of a pending batch."""
     pending = select(pending_batches.c.id)
     return or_(conversations.c.batch.is_(None), conversations.c.batch.not_in(pending))
 
 
 async def get_conversation_row(
-    connection: AsyncConnection, conversation_id: str, *, for_update: bool = False
+    connection: AsyncConnection,
+    conversation_id: str,
+    *,
+    for_update: bool = False,
+    may_be_deleted: bool = False,
 ) -> RowMapping:
-    """Return a conversation.
+    """Return a conversation; one in the trash only if it `may_be_deleted`.
 
     Raises:
         ConversationNotFoundError: It does not exist.
     """
-    query = select(conversations).where(conversations.c.id == conversation_id, is_visible())
+    is_found = is_complete() if may_be_deleted else is_visible()
+    query = select(conversations).where(conversations.c.id == conversation_id, is_found)
     query = query.with_for_update() if for_update else query  # ignored by SQLite: one writer
     if (row := (await connection.execute(query)).mappings().one_or_none()) is None:
-        raise ConversationNotFoundError(
-            "Conversation not found; it may have been deleted. GET /conversations lists all."
-        )
+        raise conversation_not_found()
     return row
+
+
+def conversation_not_found() -> ConversationNotFoundError:
+    return ConversationNotFoundError(
+        "Conversation not found; it may have been deleted. GET /conversations lists all."
+    )
 
 
 async def get_message_row(

@@ -7,17 +7,15 @@ end at any time, holds back no checkpoint of SQLite's log, and needs little memo
 import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Integer, Row, bindparam, func, select, tuple_
+from sqlalchemy import Integer, Row, Select, bindparam, func, select
 
 from backend.conversations.conversation import ListedConversation
-from backend.conversations.repository import ConversationRepository
-from backend.conversations.rows import get_conversation_row, is_visible
+from backend.conversations.listing import EVERYTHING, ConversationLists, ListFilter
 from backend.conversations.text_search import TextSearch
 from backend.database.database import Database
 from backend.database.tables import conversations, messages
-from backend.database.types import UtcMicroseconds
 from backend.errors import SearchTimeoutError
 from backend.settings import Settings
 
@@ -28,41 +26,19 @@ _PART_CHARACTERS = 1_048_576
 # How much is compared before other tasks run: some milliseconds of the most complex text.
 _SLICE_CHARACTERS = 16_384
 
-# A row is a message with its conversation, or a conversation without any message.
-_rows = (
-    select(
-        conversations.c.id,
-        conversations.c.updated_at,
-        conversations.c.title,
-        messages.c.number,
-        func.coalesce(func.substr(messages.c.content, 1, _FIRST_CHARACTERS), "").label("text"),
-    )
-    .outerjoin_from(conversations, messages, messages.c.conversation == conversations.c.id)
-    .where(is_visible())
-    .order_by(conversations.c.updated_at.desc(), conversations.c.id.desc(), messages.c.number)
-    .limit(_BATCH_ROWS)
-)
-_rows_of_older_conversations = _rows.where(
-    tuple_(conversations.c.updated_at, conversations.c.id)
-    < tuple_(bindparam("updated_at", type_=UtcMicroseconds), bindparam("conversation"))
-)
-_later_rows_of_conversation = _rows.where(
-    conversations.c.id == bindparam("conversation"), messages.c.number > bindparam("number")
-)
 _part_of_message = select(
     func.substr(messages.c.content, bindparam("start", type_=Integer), _PART_CHARACTERS)
 ).where(messages.c.number == bindparam("message"))
 
-# The id, time and title of a conversation, and the number and the beginning of a message.
-_Row = Row[str, datetime, str, int, str]
+# The position and title of a conversation, and the number and the beginning of a message.
+_Row = Row[*tuple[Any, ...]]
 
 
 @dataclass(frozen=True)
 class _Position:
     """The last message that was searched; without `number`, the end of the conversation."""
 
-    updated_at: datetime
-    conversation: str
+    conversation: list[Any]  # its position in the list
     number: int | None = None
 
 
@@ -71,14 +47,19 @@ class ConversationSearch:
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
-        self._repository = ConversationRepository(database)
+        self._lists = ConversationLists(database)
         self._slots = asyncio.Semaphore(settings.max_searches)
         self._seconds = settings.search_seconds
 
     async def list_page(
-        self, text: str, limit: int, *, after: str | None = None
+        self,
+        text: str,
+        limit: int,
+        listed: ListFilter = EVERYTHING,
+        *,
+        after: str | None = None,
     ) -> list[ListedConversation]:
-        """Return the most recently used conversations with the text, each with a snippet.
+        """Return the first conversations of a list that have the text, each with a snippet.
 
         Raises:
             ConversationNotFoundError: The conversation `after` does not exist.
@@ -86,28 +67,29 @@ class ConversationSearch:
         """
         text = text.replace("\0", "")  # no stored text has it: see SafeText
         if not text:
-            return await self._repository.list_page(limit, after=after)
+            return await self._lists.page(limit, listed, after=after)
         try:
             async with asyncio.timeout(self._seconds), self._slots:
-                snippets = await self._find(TextSearch(text), limit, after)
+                snippets = await self._find(TextSearch(text), limit, listed, after)
         except TimeoutError:
             raise SearchTimeoutError(
                 f"The search took longer than {self._seconds:g} s (SMOLCHAT_SEARCH_SECONDS). "
                 "Try again when fewer searches are running, or raise the limit."
             ) from None
-        summaries = await self._repository.list_by_ids(list(snippets))
+        summaries = await self._lists.by_ids(list(snippets), listed)
         return [
             summary.model_copy(update={"snippet": snippets[summary.id]}) for summary in summaries
         ]
 
-    async def _find(self, search: TextSearch, limit: int, after: str | None) -> dict[str, str]:
-        """Return the snippets of the conversations with the text by their ids, newest first."""
+    async def _find(
+        self, search: TextSearch, limit: int, listed: ListFilter, after: str | None
+    ) -> dict[str, str]:
+        """Return the snippets of the conversations with the text by their ids, in their order."""
         position, snippets = None, dict[str, str]()
         if after is not None:
             async with self._database.read_transaction() as connection:
-                last_listed = await get_conversation_row(connection, after)
-            position = _Position(last_listed["updated_at"], after)
-        while rows := await self._read_rows(position):
+                position = _Position(await listed.find_position(connection, after))
+        while rows := await self._read_rows(listed, position):
             for part in _slices(rows):
                 for row in _candidates(search, part):
                     if row.id in snippets:
@@ -122,20 +104,22 @@ class ConversationSearch:
             if len(rows) < _BATCH_ROWS and (position is None or position.number is None):
                 break
             number = None if last.id in snippets else last.number
-            position = _Position(last.updated_at, last.id, number)
+            position = _Position([*last[: len(listed.sort_columns)]], number)
         return snippets
 
-    async def _read_rows(self, position: _Position | None) -> Sequence[_Row]:
-        """Return the next rows, newest conversations first."""
+    async def _read_rows(self, listed: ListFilter, position: _Position | None) -> Sequence[_Row]:
+        """Return the next rows in the order of the list."""
+        query = _rows(listed)
         async with self._database.read_transaction() as connection:
             if position is None:
-                return (await connection.execute(_rows)).all()
-            values = vars(position)
+                return (await connection.execute(query)).all()
             if position.number is not None:
-                rows = (await connection.execute(_later_rows_of_conversation, values)).all()
-                if rows:
+                is_of_it = conversations.c.id == position.conversation[-1]
+                later = query.where(is_of_it, messages.c.number > position.number)
+                if rows := (await connection.execute(later)).all():
                     return rows
-            return (await connection.execute(_rows_of_older_conversations, values)).all()
+            following = query.where(listed.follows(position.conversation))
+            return (await connection.execute(following)).all()
 
     async def _find_in_row(self, search: TextSearch, row: _Row) -> str | None:
         """Return the text around a match, or None."""
@@ -166,6 +150,16 @@ class ConversationSearch:
         values = {"message": number, "start": start + 1}
         async with self._database.read_transaction() as connection:
             return (await connection.execute(_part_of_message, values)).scalar_one_or_none() or ""
+
+
+def _rows(listed: ListFilter) -> Select[*tuple[Any, ...]]:
+    """Select messages with their conversations, and conversations without any message."""
+    text = func.coalesce(func.substr(messages.c.content, 1, _FIRST_CHARACTERS), "").label("text")
+    columns = *listed.sort_columns, conversations.c.title, messages.c.number, text
+    is_of_it = messages.c.conversation == conversations.c.id
+    query = select(*columns).outerjoin_from(conversations, messages, is_of_it)
+    order = [column.desc() for column in listed.sort_columns]
+    return query.where(*listed.conditions()).order_by(*order, messages.c.number).limit(_BATCH_ROWS)
 
 
 def _slices(rows: Sequence[_Row]) -> Iterator[Sequence[_Row]]:

@@ -11,11 +11,23 @@ from sqlalchemy import (
     MetaData,
     PrimaryKeyConstraint,
     Table,
+    false,
+    text,
 )
 
-from backend.database.types import JsonText, SafeText, UtcMicroseconds
+from backend.database.types import Flag, JsonText, SafeText, UtcMicroseconds
 
 metadata = MetaData()
+
+_SHOWN, _DELETED = "deleted_at IS NULL", "deleted_at IS NOT NULL"
+_IN_FOLDER = "deleted_at IS NULL AND folder IS NOT NULL"
+
+
+def _partial_index(name: str, condition: str, *columns: str) -> Index:
+    """Return an index of the rows that meet a condition."""
+    where = text(condition)
+    return Index(name, *columns, sqlite_where=where, postgresql_where=where)
+
 
 conversations = Table(
     "conversations",
@@ -27,12 +39,18 @@ conversations = Table(
     Column("parameters", JsonText),
     Column("current", SafeText),
     Column("sent_from", SafeText),
+    Column("pinned", Flag, nullable=False, server_default=false()),
+    Column("folder", SafeText),
     Column("created_at", UtcMicroseconds, nullable=False),
     Column("updated_at", UtcMicroseconds, nullable=False),
+    # When it was put into the trash: see `backend/conversations/trash.py`.
+    Column("deleted_at", UtcMicroseconds),
     # The batch that the conversation is a part of: see `pending_batches`.
     Column("batch", SafeText),
     Index("conversations_batch", "batch"),
-    Index("conversations_newest", "updated_at", "id"),
+    _partial_index("conversations_listed", _SHOWN, "pinned", "updated_at", "id"),
+    _partial_index("conversations_folder", _IN_FOLDER, "folder", "pinned", "updated_at", "id"),
+    _partial_index("conversations_deleted", _DELETED, "deleted_at", "id"),
 )
 
 # A conversation whose batch is in this table is being added or deleted, in several transactions,
@@ -68,6 +86,7 @@ messages = Table(
     Column("error", JsonText),
     Column("created_at", UtcMicroseconds, nullable=False),
     Column("updated_at", UtcMicroseconds, nullable=False),
+    Column("edited_at", UtcMicroseconds),
     Index("messages_in_order", "conversation", "number"),
     Index("messages_ended", "state", "updated_at"),
 )

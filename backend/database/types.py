@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic_core import from_json, to_json
-from sqlalchemy import BigInteger, Dialect, Text, TypeDecorator
+from sqlalchemy import BigInteger, Boolean, Dialect, Text, TypeDecorator
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -32,6 +32,20 @@ class JsonText(TypeDecorator[Any]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002
         return None if value is None else from_json(value)
+
+
+class Flag(TypeDecorator[bool]):
+    """True or false, in the form in which rows are written without the types of their columns."""
+
+    impl = Boolean
+    cache_ok = True
+
+    def process_bind_param(
+        self,
+        value: bool | None,  # noqa: FBT001
+        dialect: Dialect,  # noqa: ARG002
+    ) -> bool | None:
+        return value
 
 
 class UtcMicroseconds(TypeDecorator[datetime]):

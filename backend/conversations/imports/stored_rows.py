@@ -20,9 +20,10 @@ from backend.database.types import new_id
 MAX_BATCH_ROWS, MAX_BATCH_BYTES = 500, 512 * 1024
 MAX_SUMMARIES = 1_000  # conversations that the reply to an import lists
 
-# Without `number`, which the database sets, and `batch`, which is added when rows are inserted.
+# Without `number`, which the database sets, `batch`, which is added when rows are inserted, and
+# `deleted_at`: what is inserted is not in the trash.
 COLUMNS: dict[Table, list[Column[Any]]] = {
-    table: [column for column in table.c if column.name not in ("number", "batch")]
+    table: [column for column in table.c if column.name not in ("number", "batch", "deleted_at")]
     for table in (conversations, messages)
 }
 # The same tables without the types of their columns, to write and read rows as they are stored.

@@ -26,6 +26,7 @@ async def send_message(
 
 async def test_new_conversation_has_the_given_fields(api_client: httpx.AsyncClient) -> None:
     fields = {"title": "T", "model": "m", "system_prompt": "S", "parameters": {"top_k": 1}}
+    fields |= {"pinned": True, "folder": "Work"}
     conversation = await create_conversation(api_client, **fields)
     stored = (await api_client.get(f"/conversations/{conversation}")).json()
     assert fields.items() <= stored.items()
@@ -69,16 +70,26 @@ async def test_list_is_searched_and_paged(api_client: httpx.AsyncClient) -> None
     assert ([summary["id"] for summary in page["data"]], page["has_more"]) == ([ids[1]], False)
     matches = (await api_client.get("/conversations", params={"search": "llamas"})).json()["data"]
     assert [summary["title"] for summary in matches] == ["Chat 0"]
+    await api_client.patch(f"/conversations/{ids[1]}", json={"pinned": True, "folder": " A&B "})
+    listed = (await api_client.get("/conversations")).json()["data"]
+    assert [summary["id"] for summary in listed] == [ids[1], ids[0], ids[2]]
+    for query, expected in {
+        "pinned=true": [ids[1]],
+        "folder=A%26B": [ids[1]],
+        "folder=": [ids[0], ids[2]],
+    }.items():
+        listed = (await api_client.get(f"/conversations?{query}")).json()["data"]
+        assert [summary["id"] for summary in listed] == expected
 
 
 async def test_duplicate_is_independent_of_the_original(api_client: httpx.AsyncClient) -> None:
-    conversation = await create_conversation(api_client)
+    conversation = await create_conversation(api_client, pinned=True, folder="Work")
     await send_message(api_client, conversation, "Hello")
     response = await api_client.post(f"/conversations/{conversation}/duplicate")
     copy = response.json()
     original = (await api_client.get(f"/conversations/{conversation}")).json()
     assert response.status_code == 201
-    assert copy["title"] == "Hello (copy)"
+    assert (copy["title"], copy["pinned"], copy["folder"]) == ("Hello (copy)", True, "Work")
     assert copy["current"] == copy["messages"][1]["id"]
     assert [m["content"] for m in copy["messages"]] == [m["content"] for m in original["messages"]]
     await api_client.delete(f"/conversations/{conversation}")
@@ -141,6 +152,10 @@ async def test_unknown_conversation_returns_404(
         b'{"title": "' + b"x" * 201 + b'"}',
         b'{"id": "mine"}',
         b'{"title": null}',
+        b'{"pinned": null}',
+        b'{"folder": " "}',
+        b'{"folder": "a\\nb"}',
+        b'{"folder": "' + b"x" * 101 + b'"}',
         b"\xff",
         b"",
         b"null",
@@ -158,7 +173,10 @@ async def test_invalid_conversation_returns_400(api_client: httpx.AsyncClient, b
     assert len((await api_client.get("/conversations")).json()["data"]) == 1
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=1000", "search=" + "x" * 201, "limit=x"])
+@pytest.mark.parametrize(
+    "query",
+    ["limit=0", "limit=1000", "search=" + "x" * 201, "limit=x", "pinned=x", "folder=" + "x" * 101],
+)
 async def test_list_parameters_out_of_bounds_return_400(
     api_client: httpx.AsyncClient, query: str
 ) -> None:

@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,9 @@ def sample_conversation(text: str = "Hello") -> Conversation:
     second.error, second.logprobs = {"message": text}, [{"token": "x"}]
     return Conversation(
         title=text,
+        pinned=True,
+        folder="Work/2026 \N{GRINNING FACE}",
+        created_at=datetime(2024, 2, 29, tzinfo=UTC),
         system_prompt=text,
         messages=[question, first, second],
         current=second.id,

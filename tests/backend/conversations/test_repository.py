@@ -6,11 +6,17 @@ from collections.abc import AsyncIterator
 import pytest
 
 from backend.conversations.conversation import Conversation, Message
+from backend.conversations.listing import ConversationLists
 from backend.conversations.repository import ConversationRepository, Turn
 from backend.database.database import Database, open_database
 from backend.errors import ConversationNotFoundError, MessageNotFoundError
 from backend.settings import Settings
-from tests.support.conversations import active_branch, read_conversation, store_conversation
+from tests.support.conversations import (
+    active_branch,
+    database_of,
+    read_conversation,
+    store_conversation,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -197,12 +203,13 @@ async def test_pages_follow_each_other_newest_first(repository: ConversationRepo
     ids = [await create_conversation(repository, str(number)) for number in range(5)]
     await create_turn(repository, ids[0], "Now the newest")
     newest_first = [ids[0], *ids[:0:-1]]
-    first = await repository.list_page(2)
-    second = await repository.list_page(2, after=first[-1].id)
-    third = await repository.list_page(2, after=second[-1].id)
+    lists = ConversationLists(database_of(repository))
+    first = await lists.page(2)
+    second = await lists.page(2, after=first[-1].id)
+    third = await lists.page(2, after=second[-1].id)
     assert [summary.id for summary in [*first, *second, *third]] == newest_first
     with pytest.raises(ConversationNotFoundError):
-        await repository.list_page(2, after="unknown")
+        await lists.page(2, after="unknown")
 
 
 async def test_concurrent_writes_all_succeed(repository: ConversationRepository) -> None:

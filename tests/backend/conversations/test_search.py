@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from backend.conversations.conversation import Conversation, Message
+from backend.conversations.listing import ConversationLists
 from backend.conversations.repository import ConversationRepository
 from backend.conversations.search import ConversationSearch
 from backend.database.database import Database
@@ -130,7 +131,7 @@ async def test_few_searches_run_at_once_and_others_read_and_write(
     await asyncio.sleep(0)
     started_at = time.monotonic()
     await store(repository, "New")
-    assert [found.title for found in await repository.list_page(1)] == ["New"]
+    assert [found.title for found in await ConversationLists(database).page(1)] == ["New"]
     assert not tasks[-1].done()
     for task in tasks:
         task.cancel()

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from sqlalchemy import Engine, event
 
 from backend.conversations.conversation import Conversation, Message
+from backend.conversations.listing import ConversationLists
 from backend.conversations.repository import ConversationRepository
 from backend.conversations.search import ConversationSearch
 from backend.database.database import FILE_NAME, open_database
@@ -115,12 +116,12 @@ async def test_readers_do_not_wait_for_writers_of_a_locked_database(data_dir: Pa
         ]
         await asyncio.sleep(0.1)
         started_at = time.monotonic()
-        assert [await repository.list_page(10) for _ in range(20)] == [[]] * 20
+        assert [await ConversationLists(database).page(10) for _ in range(20)] == [[]] * 20
         assert time.monotonic() - started_at < 5
         assert not any(write.done() for write in writes)
         lock.close()
         await asyncio.gather(*writes)
-        titles = [summary.title for summary in await repository.list_page(50)]
+        titles = [summary.title for summary in await ConversationLists(database).page(50)]
         assert sorted(titles, key=int) == [str(number) for number in range(30)]
 
 
@@ -142,8 +143,8 @@ async def test_queries_of_lists_pages_and_deletes_use_indexes(data_dir: Path) ->
             (await store_conversation(repository, Conversation(messages=messages))).id
             for _ in range(3)
         ]
-        first, second, _ = await repository.list_page(10)
-        await repository.list_page(10, after=first.id)
+        first, second, _ = await ConversationLists(database).page(10)
+        await ConversationLists(database).page(10, after=first.id)
         await ConversationSearch(database, settings).list_page("hi", 10, after=second.id)
         await repository.update_answer(messages[1].id, {"content": "Hello"})
         root = (await read_conversation(repository, ids[0])).messages[0].id
