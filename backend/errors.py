@@ -22,6 +22,8 @@ SmolChatError                          500  internal_error
 ├── UploadedFileNotFoundError          404  file_not_found
 ├── VectorStoreNotFoundError           404  vector_store_not_found
 ├── RequestTimeoutError                408  request_timeout
+├── SlowClientError                    408  client_too_slow
+├── AnswerStoppedError                 409  answer_stopped
 ├── FileNotReadError                   409  file_not_read
 ├── RequestTooLargeError               413  request_too_large
 │   ├── FileTooLargeError              413  file_too_large
@@ -39,6 +41,7 @@ SmolChatError                          500  internal_error
 ├── DatabaseUnavailableError           503  store_unavailable
 ├── FileStorageError                   503  file_storage_failed
 ├── SearchTimeoutError                 503  search_timeout
+├── DetachedTimeoutError               504  detached_timeout
 └── ModelServerError                   502  model_server_failed
     ├── ModelServerRouteNotFoundError  502  model_server_failed
     ├── ModelServerUnreachableError    503  model_server_unreachable
@@ -242,6 +245,20 @@ class RequestTimeoutError(SmolChatError):
     code = "request_timeout"
 
 
+class SlowClientError(SmolChatError):
+    """The client reads an answer more slowly than it is generated, which does not wait for it."""
+
+    status = 408
+    code = "client_too_slow"
+
+
+class AnswerStoppedError(SmolChatError):
+    """The answer was stopped by another request; what there is of it is stored."""
+
+    status = 409
+    code = "answer_stopped"
+
+
 class ServerBusyError(SmolChatError):
     """There are too many connections, or the requests of all clients need too much memory."""
 
@@ -317,6 +334,13 @@ class SearchTimeoutError(SmolChatError):
 
     status = 503
     code = "search_timeout"
+
+
+class DetachedTimeoutError(SmolChatError):
+    """An answer whose client has left took too long."""
+
+    status = 504
+    code = "detached_timeout"
 
 
 class ModelServerError(SmolChatError):

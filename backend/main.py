@@ -155,6 +155,7 @@ async def _open_resources(
         ):
             with shutdown_signals(state.shutting_down), replace_uvicorn_access_log():
                 yield {STATE_KEY: ConnectionLimits(settings, streamed_paths=_body_limits(settings))}
+            await answers.close()
     await schema_workers.close()
 
 

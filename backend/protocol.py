@@ -284,11 +284,11 @@ class FileSearchOptions(BaseModel):
 class ChatExtensionOptions(ToolExtensionOptions):
     """SmolChat's extensions of a chat request: reasoning, tools, files, and where it is stored."""
 
-    # `_parent_needs_conversation` as JSON Schema, for the OpenAPI description.
+    # `_check_conversation` as JSON Schema, for the OpenAPI description.
     model_config = ConfigDict(
         json_schema_extra={
             "anyOf": [
-                {"properties": {"parent": {"type": "null"}}},
+                {"properties": {"parent": {"type": "null"}, "detach": {"const": False}}},
                 {
                     "required": ["conversation"],
                     "properties": {"conversation": {"type": "string"}},
@@ -332,6 +332,14 @@ class ChatExtensionOptions(ToolExtensionOptions):
         ),
     ] = None
 
+    detach: Annotated[
+        bool,
+        Field(
+            description="Go on with the answer if the client disconnects, and store it: for up to "
+            "SMOLCHAT_DETACHED_SECONDS. `GET /conversations/{id}/events` follows it, `POST "
+            "/conversations/{id}/stop` ends it. Needs `conversation`."
+        ),
+    ] = False
     approvals: Annotated[
         dict[str, Literal["allow", "deny"] | EditedArguments],
         Field(
@@ -342,9 +350,9 @@ class ChatExtensionOptions(ToolExtensionOptions):
     ] = {}
 
     @model_validator(mode="after")
-    def _parent_needs_conversation(self) -> Self:
-        if self.parent is not None and self.conversation is None:
-            raise ValueError("parent requires conversation")
+    def _check_conversation(self) -> Self:
+        if self.conversation is None and (self.parent is not None or self.detach):
+            raise ValueError(f"{'detach' if self.detach else 'parent'} requires conversation")
         return self
 
 

@@ -283,6 +283,10 @@ class Settings(BaseSettings):
     # A file of MCP servers in the `mcpServers` notation, and whether it may name programs to run.
     mcp_config: str = ""
     mcp_stdio: bool = False
+    # How long an answer with `smolchat.detach` goes on after its client has left, and how many such
+    # answers may be in progress, with or without their clients.
+    detached_seconds: Seconds = 600.0
+    max_detached: Annotated[int, Field(ge=0, le=100_000)] = 256
     # How long a stream's status code waits for the first event of the model server, and how often a
     # comment keeps the connection alive after that.
     first_event_seconds: Seconds = 10.0

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from backend.completions.active_answers import ActiveAnswers
 from backend.completions.metrics import Metrics
 from backend.completions.queue import RequestQueue
 from backend.database.database import Database
@@ -31,6 +32,7 @@ class AppState:
     schema_workers: WorkerPool
     shutting_down: asyncio.Event
     started_at: datetime
+    answers: ActiveAnswers
     # Held while a large request is parsed.
     large_bodies: asyncio.Lock = field(default_factory=asyncio.Lock)
 

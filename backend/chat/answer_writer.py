@@ -5,11 +5,11 @@ The text is saved every second, so that no end of this process loses more than t
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from itertools import chain, repeat
-from typing import Any, TypeVar
+from typing import Any
 
+from backend.completions.active_answers import ActiveAnswer
 from backend.conversations.conversation import MessageState
 from backend.conversations.repository import ConversationRepository
 from backend.errors import DatabaseUnavailableError, SmolChatError
@@ -26,13 +26,11 @@ LATE_RETRY_SECONDS = (1, 2, 5, 10, 30, 60)
 
 logger = logging.getLogger(__name__)
 
-Result = TypeVar("Result")
-
 
 class AnswerWriter:
-    """Writes one answer to the database.
+    """Writes one message of an answer to the database.
 
-    If a save fails, `error` is set and `wait_for` ends. The answer has failed, and is stored as
+    If a save fails, `error` is set and the answer is interrupted. It has failed, and is stored as
     such as soon as the database takes it; until then it is `writing` there.
     """
 
@@ -41,43 +39,26 @@ class AnswerWriter:
         message_id: str,
         message: MessageBuilder,
         repository: ConversationRepository,
+        answer: ActiveAnswer,
         shutting_down: asyncio.Event,
     ) -> None:
         self.error: Exception | None = None
-        self._on_error: Callable[[], None] | None = None
         self._message_id = message_id
         self._message = message
         self._repository = repository
+        self._answer = answer
         self._shutting_down = shutting_down
         self._timer: asyncio.TimerHandle | None = None
         self._save_task: asyncio.Task[None] | None = None
         self._finish_task: asyncio.Task[None] | None = None
         self._late_task: asyncio.Task[None] | None = None
+        answer.begin_message(message_id, message)
 
     def schedule_save(self) -> None:
         """Save the text so far within a second."""
         if self._timer is None and self.error is None:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(SAVE_INTERVAL_SECONDS, self._save_if_idle)
-
-    async def wait_for(self, read_next: Callable[[], Awaitable[Result]]) -> Result:
-        """Wait for the next part of the answer.
-
-        Raises:
-            Exception: The text so far could not be saved: the wait for more of it ends at once.
-        """
-        if self.error is not None:
-            raise self.error
-        try:
-            async with asyncio.timeout(None) as waiting:
-                self._on_error = lambda: waiting.reschedule(0)
-                return await read_next()
-        except TimeoutError:
-            if self.error is None:
-                raise
-            raise self.error from None
-        finally:
-            self._on_error = None
 
     async def finish(
         self, state: MessageState, details: dict[str, Any], error: Exception | None = None
@@ -109,8 +90,6 @@ class AnswerWriter:
         except Exception as error:  # whoever streams the answer raises it
             if self._finish_task is None:
                 self._fail(error, self._message.stored_fields())
-                if self._on_error:
-                    self._on_error()
 
     async def _save_final(self, fields: dict[str, Any]) -> None:
         if self._timer is not None:
@@ -139,6 +118,7 @@ class AnswerWriter:
         if isinstance(error, DatabaseUnavailableError):
             error = DatabaseUnavailableError(f"The answer could not be saved. {error.message}")
         self.error = error
+        self._answer.interrupt(error)
         if self._timer is not None:
             self._timer.cancel()
         if fields.get("state", "finished") == "finished":  # another end has its own reason

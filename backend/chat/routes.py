@@ -4,6 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from backend.chat.detached import detached
 from backend.chat.tool_chat import answer_with_tools
 from backend.chat.turn_recorder import start_turn
 from backend.completions.completion import Completion
@@ -63,14 +64,10 @@ async def create_chat_completion(
         repository = ConversationRepository(
             state.database, state.settings.max_conversation_messages
         )
-        recorder = await start_turn(
-            request,
-            body,
-            repository=repository,
-            limits=state.model_server.limits,
-            shutting_down=state.shutting_down,
-        )
+        recorder = await start_turn(request, body, state, repository=repository)
         chunks = recorder.stream(completion, is_stream=bool(request.stream))
+        if options.detach:
+            chunks = detached(chunks, recorder.answer, state)
     else:
         chunks = completion.stream()
     return response_class(chunks, state.shutting_down, state.settings)

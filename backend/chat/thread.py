@@ -136,11 +136,12 @@ class Threads:
             await _deny_awaiting(tool_messages, thread, known_id)
         results = {call: each for call, each in thread.results.items() if call not in answered}
         turn.add_results({call: result.text for call, result in results.items()})
-        recorder = ToolTurnRecorder(turn.context, tool_messages, state)
-        if is_continuation(body["messages"]):
-            await recorder.resume(thread.last_id, body["messages"])
-        else:
-            await recorder.begin_after(thread.last_id)
+        with state.answers.begin(request.thread_id) as answer:
+            recorder = ToolTurnRecorder(turn.context, tool_messages, state, answer)
+            if is_continuation(body["messages"]):
+                await recorder.resume(thread.last_id, body["messages"])
+            else:
+                await recorder.begin_after(thread.last_id)
         return ThreadTurn(turn, recorder, results)
 
 

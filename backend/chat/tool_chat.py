@@ -4,6 +4,7 @@ import random
 from collections.abc import AsyncGenerator
 from typing import Any
 
+from backend.chat.detached import detached
 from backend.chat.tool_response import ToolResponse
 from backend.chat.tool_turn_recorder import start_tool_turn
 from backend.completions.schema_check import check_request_schemas
@@ -43,7 +44,9 @@ async def answer_with_tools(
     events: AsyncGenerator[TurnEvent] = turn.stream()
     extensions: dict[str, Any] = {}
     if options.conversation is not None:
-        recorder = await start_tool_turn(request, turn.context, body["messages"], state)
+        is_detached = options.detach
+        with state.answers.begin(options.conversation, is_detached=is_detached) as answer:
+            recorder = await start_tool_turn(request, turn.context, body["messages"], state, answer)
         turn.add_results(recorder.finished)
         events, extensions = recorder.stream(events), {"conversation": recorder.ids}
     response = ToolResponse(
@@ -53,7 +56,8 @@ async def answer_with_tools(
         is_legacy=is_legacy,
         extensions=extensions,
     )
-    return response.stream(events) if request.stream else response.complete(events)
+    chunks = response.stream(events) if request.stream else response.complete(events)
+    return detached(chunks, answer, state) if options.detach else chunks
 
 
 async def prepare_turn(

@@ -8,7 +8,8 @@ from typing import Any
 
 from backend.chat.answer_writer import AnswerWriter
 from backend.chat.tool_receipt import turn_receipt
-from backend.chat.turn_recorder import new_answer, store_question
+from backend.chat.turn_recorder import ENDED_FROM_ELSEWHERE, new_answer, store_question
+from backend.completions.active_answers import ActiveAnswer
 from backend.conversations.conversation import Message, MessageState
 from backend.conversations.repository import ConversationRepository
 from backend.conversations.tool_messages import ToolMessages
@@ -47,6 +48,7 @@ async def start_tool_turn(
     context: TurnContext,
     messages: list[dict[str, Any]],
     state: AppState,
+    answer: ActiveAnswer,
 ) -> "ToolTurnRecorder":
     """Store what the client sends, and an empty answer, before the model is asked.
 
@@ -61,7 +63,7 @@ async def start_tool_turn(
     repository = ConversationRepository(state.database, state.settings.max_conversation_messages)
     tool_messages = ToolMessages(state.database, conversation)
     after_current = "parent" not in options.model_fields_set
-    recorder = ToolTurnRecorder(context, tool_messages, state)
+    recorder = ToolTurnRecorder(context, tool_messages, state, answer)
     last = await tool_messages.last_id(None if after_current else options.parent)
     if is_continuation(messages):
         max_messages = state.settings.max_conversation_messages
@@ -101,7 +103,14 @@ def _check_call_ids(messages: list[dict[str, Any]]) -> None:
 class ToolTurnRecorder:
     """Stores the events of a turn, then passes them on."""
 
-    def __init__(self, context: TurnContext, tool_messages: ToolMessages, state: AppState) -> None:
+    def __init__(
+        self,
+        context: TurnContext,
+        tool_messages: ToolMessages,
+        state: AppState,
+        answer: ActiveAnswer,
+    ) -> None:
+        self._answer = answer
         self._context = context
         self._tool_messages = tool_messages
         self._state = state
@@ -119,8 +128,10 @@ class ToolTurnRecorder:
         """Start recording an answer that is stored already."""
         message = MessageBuilder(content, self._state.model_server.limits)
         self._last_id = answer_id
-        self._writer = AnswerWriter(answer_id, message, self._repository, self._state.shutting_down)
-        self._context.on_event = message.add
+        self._writer = AnswerWriter(
+            answer_id, message, self._repository, self._answer, self._state.shutting_down
+        )
+        self._context.on_event = self._answer.observe
         self.ids.setdefault("id", self._tool_messages.conversation_id)
         if user_message is not None:
             self.ids["user_message"] = user_message
@@ -176,26 +187,30 @@ class ToolTurnRecorder:
         """
         try:
             async with aclosing(events):
-                while (event := await self._next(events)) is not None:
+                while True:
+                    event = await self._answer.wait_for(lambda: anext(events, None))
+                    if event is None:
+                        break
                     await self._store(event)
                     yield event
         except (asyncio.CancelledError, GeneratorExit):
             is_interrupted = self._state.shutting_down.is_set()
             await self._end("interrupted" if is_interrupted else "stopped")
             raise
+        except ENDED_FROM_ELSEWHERE:
+            await self._end("stopped")
+            raise
         except Exception as error:
             await self._end("failed", error)
             raise
-
-    async def _next(self, events: AsyncGenerator[TurnEvent]) -> TurnEvent | None:
-        if self._writer is None:
-            return await anext(events, None)
-        return await self._writer.wait_for(lambda: anext(events, None))
+        finally:
+            self._answer.end()
 
     async def _store(self, event: TurnEvent) -> None:
         if isinstance(event, Delta):
             if self._writer is not None:
                 self._writer.schedule_save()
+            self._answer.report_progress(event.chunk)
             return
         # If it ended halfway when the client leaves, `_end` would not know what is stored.
         self._storing = asyncio.create_task(self._store_change(event))
@@ -207,6 +222,7 @@ class ToolTurnRecorder:
                 await self._finish(calls)
             case StepChanged(step=step):
                 await self._store_step(step)
+                self._answer.rows_changed()
             case AnswerStarted():
                 await self._begin_next()
             case TurnFinished():

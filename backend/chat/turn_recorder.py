@@ -6,17 +6,25 @@ from contextlib import aclosing, suppress
 from typing import Any
 
 from backend.chat.answer_writer import AnswerWriter
+from backend.completions.active_answers import ActiveAnswer
 from backend.completions.completion import Completion
 from backend.completions.history import continued_answer
 from backend.conversations.conversation import Message, MessageState
 from backend.conversations.repository import ConversationRepository, Turn
-from backend.errors import DatabaseUnavailableError, InvalidRequestError
+from backend.errors import (
+    AnswerStoppedError,
+    ConversationNotFoundError,
+    DatabaseUnavailableError,
+    InvalidRequestError,
+)
 from backend.json_values import content_text
 from backend.model_server.answers.message_builder import MessageBuilder
 from backend.model_server.answers.sse import DONE, extension_chunk
-from backend.model_server.response_limits import ResponseLimits
 from backend.protocol import ChatCompletionRequest, ChatExtensionOptions
+from backend.state import AppState
 
+# What ends an answer when it is stopped, or its conversation is deleted, by another request.
+ENDED_FROM_ELSEWHERE = (AnswerStoppedError, ConversationNotFoundError)
 # Fields of a request that are not parameters of its answer.
 _NON_PARAMETERS = {"messages", "model", "stream", "stream_options", "return_progress"}
 _ONE_ANSWER = "A stored question gets one answer: ask again with `parent` for each further one."
@@ -26,20 +34,22 @@ _NO_QUESTION = "There is no user message to store."
 async def start_turn(
     request: ChatCompletionRequest,
     body: dict[str, Any],
+    state: AppState,
     *,
     repository: ConversationRepository,
-    limits: ResponseLimits,
-    shutting_down: asyncio.Event,
 ) -> "TurnRecorder":
     """Store the question and an empty answer, before the model is asked.
 
     Raises:
         SmolChatError: They cannot be stored in this conversation.
     """
-    turn, answer = await store_question(request, body, repository)
-    message = MessageBuilder(answer.content, limits)
-    writer = AnswerWriter(turn.answer_message_id, message, repository, shutting_down)
-    return TurnRecorder(turn, message, writer, shutting_down, model=body["model"])
+    options = request.smolchat or ChatExtensionOptions()
+    conversation = options.conversation or ""
+    with state.answers.begin(conversation, is_detached=options.detach) as answer:
+        turn, message = await store_question(request, body, repository)
+        text = MessageBuilder(message.content, state.model_server.limits)
+        writer = AnswerWriter(turn.answer_message_id, text, repository, answer, state.shutting_down)
+        return TurnRecorder(turn, answer, writer, state.shutting_down, model=body["model"])
 
 
 async def store_question(
@@ -81,14 +91,14 @@ class TurnRecorder:
     def __init__(
         self,
         turn: Turn,
-        message: MessageBuilder,
+        answer: ActiveAnswer,
         writer: AnswerWriter,
         shutting_down: asyncio.Event,
         *,
         model: str,
     ) -> None:
+        self.answer = answer
         self._turn = turn
-        self._message = message
         self._writer = writer
         self._shutting_down = shutting_down
         self._model = model
@@ -99,14 +109,14 @@ class TurnRecorder:
         Raises:
             SmolChatError: The completion failed, or its answer cannot be stored.
         """
-        completion.on_event = self._message.add
+        completion.on_event = self.answer.observe
         ids = self._turn_ids()
         first = extension_chunk(self._model, ids) if is_stream else b""
         completion.extensions = {} if is_stream else ids
         try:
             async with aclosing(completion.stream()) as chunks:
                 while (
-                    chunk := await self._writer.wait_for(lambda: anext(chunks, None))
+                    chunk := await self.answer.wait_for(lambda: anext(chunks, None))
                 ) is not None:
                     if is_stream and not chunk.endswith(DONE):
                         self._writer.schedule_save()
@@ -118,9 +128,14 @@ class TurnRecorder:
             is_interrupted = self._shutting_down.is_set()
             await self._end(completion, "interrupted" if is_interrupted else "stopped")
             raise
+        except ENDED_FROM_ELSEWHERE:
+            await self._end(completion, "stopped")
+            raise
         except Exception as error:
             await self._end(completion, "failed", error)
             raise
+        finally:
+            self.answer.end()
 
     async def _end(
         self, completion: Completion, state: MessageState, error: Exception | None = None

@@ -3,6 +3,7 @@
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
+from backend.completions.active_answers import ActiveAnswers
 from backend.completions.queue import RequestQueue
 from backend.completions.receipt import UsageTracker
 from backend.errors import ModelServerError, SmolChatError
@@ -15,7 +16,7 @@ FIRST_TOKEN_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 class Metrics:
     """The metrics of one app; each app has a registry of its own."""
 
-    def __init__(self, queue: RequestQueue) -> None:
+    def __init__(self, queue: RequestQueue, answers: ActiveAnswers) -> None:
         self._registry = registry = CollectorRegistry()
         self._requests = Counter(
             "smolchat_requests", "Requests that ended.", ("route", "status"), registry=registry
@@ -44,6 +45,12 @@ class Metrics:
         running.set_function(lambda: queue.running)
         waiting = Gauge("smolchat_waiting", "Requests in the queue.", registry=registry)
         waiting.set_function(lambda: queue.waiting)
+        detached = Gauge(
+            "smolchat_detached",
+            "Answers in progress that go on without their clients.",
+            registry=registry,
+        )
+        detached.set_function(lambda: answers.detached)
         self._request_counters: dict[tuple[str, int], Counter] = {}  # cheaper than `labels`
 
     def count_request(self, route: str, status: int) -> None:

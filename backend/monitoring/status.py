@@ -84,6 +84,9 @@ class Status(RuntimeInfo, DatabaseInfo):
     model_server: ModelServerStatus
     running: Annotated[int, Field(description="Requests being processed by the model server.")]
     waiting: Annotated[int, Field(description="Requests waiting in the queue.")]
+    detached: Annotated[
+        int, Field(description="Answers in progress that go on without their clients.")
+    ]
     settings: Annotated[
         dict[str, SettingValue],
         Field(description="Each effective value; a secret is only `set` or `not set`."),
@@ -135,6 +138,7 @@ async def status(
         model_server=model_server,
         running=state.queue.running,
         waiting=state.queue.waiting,
+        detached=state.answers.detached,
         settings=state.settings.effective_values(),
     )
 

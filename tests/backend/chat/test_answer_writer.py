@@ -17,6 +17,7 @@ import psycopg
 import pytest
 
 from backend.chat.answer_writer import RETRY_SECONDS, SAVE_INTERVAL_SECONDS, AnswerWriter
+from backend.completions.active_answers import ActiveAnswers
 from backend.conversations.conversation import Conversation, Message
 from backend.conversations.repository import ConversationRepository
 from backend.database.database import FILE_NAME, Database
@@ -236,7 +237,9 @@ async def started_writer(
     message = Message(role="assistant", state="writing")
     conversation = await store_conversation(repository, Conversation(messages=[message]))
     builder = MessageBuilder("One")
-    writer = AnswerWriter(conversation.messages[0].id, builder, repository, asyncio.Event())
+    with ActiveAnswers(0).begin(conversation.id) as answer:
+        message_id = conversation.messages[0].id
+        writer = AnswerWriter(message_id, builder, repository, answer, asyncio.Event())
 
     async def read() -> Message:
         return (await read_conversation(repository, conversation.id)).messages[0]
@@ -262,7 +265,7 @@ async def test_nothing_is_saved_over_an_answer_that_failed(database: Database) -
     writer, read = await started_writer(database, 100)
     writer.schedule_save()
     with pytest.raises(DatabaseUnavailableError):
-        await asyncio.wait_for(writer.wait_for(asyncio.Event().wait), 10)
+        await asyncio.wait_for(writer._answer.wait_for(asyncio.Event().wait), 10)
     assert type(writer.error) is DatabaseUnavailableError
     writer._repository.failures = 0  # type: ignore[attr-defined]
     writer.schedule_save()

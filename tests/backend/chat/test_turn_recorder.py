@@ -383,13 +383,7 @@ async def test_unexpected_error_while_saving_ends_the_answer_as_failed(
         metrics=state.metrics,
     )
     repository = FailingRepository(state.database)
-    recorder = await start_turn(
-        request,
-        body,
-        repository=repository,
-        limits=state.model_server.limits,
-        shutting_down=state.shutting_down,
-    )
+    recorder = await start_turn(request, body, state, repository=repository)
     with pytest.raises(RuntimeError):
         _ = [chunk async for chunk in recorder.stream(completion, is_stream=True)]
     answer: Json = {"state": "writing"}

@@ -7,6 +7,7 @@ import subprocess
 import httpx
 import pytest
 
+from backend.completions.active_answers import ActiveAnswers
 from backend.completions.metrics import Metrics
 from backend.completions.queue import RequestQueue
 from backend.http.access_log import AccessLogMiddleware, replace_uvicorn_access_log
@@ -185,7 +186,9 @@ async def test_unexpected_error_is_logged_as_failed(caplog: pytest.LogCaptureFix
         raise ZeroDivisionError
 
     transport = httpx.ASGITransport(
-        AccessLogMiddleware(failing_app, Metrics(RequestQueue(1, 0)).count_request)
+        AccessLogMiddleware(
+            failing_app, Metrics(RequestQueue(1, 0), ActiveAnswers(0)).count_request
+        )
     )
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as api:
         with pytest.raises(ZeroDivisionError):
