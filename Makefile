@@ -6,6 +6,8 @@ PY     := $(VENV)/bin/python
 PIP    := $(PY) -m pip --disable-pip-version-check --no-input install --quiet --no-warn-conflicts
 LOCKED := --require-hashes --only-binary :all:
 STAMPS := $(VENV)/stamps
+# npm of the environment, in web/.
+NPM    := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" npm --silent
 # The environment is made with the first of these that exists and is supported.
 PYTHONS := python3.13 python3.12 python3.11 python3.14 python3 python
 
@@ -16,7 +18,7 @@ $(shell rm -rf $(STAMPS))
 endif
 endif
 
-.PHONY: help run test lint check test-docker bench bench-structured bench-tools bench-files bench-ui soak format lock clean
+.PHONY: help run test lint check web web-check web-types test-docker bench bench-structured bench-tools bench-files bench-ui soak format lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -38,9 +40,23 @@ lint: $(STAMPS)/dev ## Check format, lint and types
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 
-check: lint ## Check format, lint and types, then run all tests but those of the containers
+check: lint web-check ## Check format, lint and types, then run all tests but those of the containers
 	$(PY) -m pytest --hypothesis-profile ci -n 2 --dist loadfile --ignore=tests/e2e/browser
 	$(PY) -m pytest -n 2 --dist loadfile tests/e2e/browser
+
+web: $(STAMPS)/web ## Build the React page into web/dist
+	@cd web && $(NPM) run build
+
+# Everything of the page: the types of the API, format, lint, types, tests, and that web/dist is its build.
+web-check: web-types ## Check the React page, and that its build is the one in web/dist
+	@cd web && $(NPM) run check && $(NPM) run build
+	@changes=$$(git status --porcelain -- web/dist web/src/api/schema.ts) && if [ -n "$$changes" ]; then \
+		printf '%s\n' "$$changes" "These files are not what their sources make. Run \`make web-types web\` and commit them." >&2; \
+		exit 1; \
+	fi
+
+web-types: $(STAMPS)/web ## Generate the page's types from the API's description
+	@$(PY) -c 'import json; from backend.main import app; print(json.dumps(app.openapi()))' | (cd web && $(NPM) run types)
 
 test-docker: $(STAMPS)/docker ## Build the images and test the containers; needs Docker with Compose
 	@$(PY) -m pytest -m docker -rP tests/e2e/docker
@@ -59,9 +75,10 @@ lock: $(STAMPS)/dev ## Update the lock files
 	$(COMPILE) --extra engine --constraint locks/dev.txt --output-file locks/engine.txt
 	$(COMPILE) --extra model --no-deps --output-file locks/model.txt
 	$(COMPILE) --group docker --output-file locks/docker.txt
+	$(COMPILE) --group web --output-file locks/web.txt
 
 clean: ## Remove the environment and all caches
-	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) web/node_modules .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find backend benchmarks engine frontend launcher tests -name __pycache__ -prune -exec rm -rf {} +
 
 ##@ Measure
@@ -114,6 +131,11 @@ $(STAMPS)/run: locks/run.txt locks/model.txt | $(STAMPS)
 $(STAMPS)/dev: locks/dev.txt $(STAMPS)/run | $(STAMPS)
 	@echo "Installing what the tests need into $(VENV) (once) ..."
 	@$(PIP) $(LOCKED) --requirement locks/dev.txt
+	@touch $@
+
+$(STAMPS)/web: locks/web.txt web/package-lock.json $(STAMPS)/dev | $(STAMPS)
+	@$(PIP) $(LOCKED) --requirement locks/web.txt
+	@cd web && $(NPM) ci
 	@touch $@
 
 $(STAMPS)/docker: locks/docker.txt $(STAMPS)/dev | $(STAMPS)

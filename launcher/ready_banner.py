@@ -65,7 +65,8 @@ class ReadyBanner(threading.Thread):
             title = "SmolChat is running, but no model is available yet."
         return _block(
             title,
-            f"Page   {self._settings.page_url}",
+            f"Page   {api}",
+            f"       {self._settings.page_url} (the one in Streamlit)",
             f"API    {api} (docs: {api}/docs)",
             *self._model_lines(health["model"], health["model_server"]),
         )

@@ -22,6 +22,7 @@ BACKEND_ROWS = (
         "monitoring",
         "tools",
         "files",
+        "web",
     },
     {"state"},
     {"completions"},

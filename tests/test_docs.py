@@ -11,7 +11,7 @@ from docs import imports
 from tests.support.paths import ROOT
 
 PAGES = ["README.md", "CONTRIBUTING.md", *(f"docs/{path.name}" for path in ROOT.glob("docs/*.md"))]
-PROGRAMS = "backend|frontend|engine|launcher|benchmarks|tests|docs"
+PROGRAMS = "backend|frontend|engine|launcher|benchmarks|tests|docs|web"
 
 
 def defined_names(path: Path) -> set[str]:

@@ -5,7 +5,7 @@ from weakref import WeakKeyDictionary
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
 from pydantic_core import to_json
-from starlette.responses import HTMLResponse, RedirectResponse
+from starlette.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 
 ASSETS, OPENAPI_URL = "/docs-assets", "/openapi.json"
@@ -15,7 +15,7 @@ _descriptions = WeakKeyDictionary[FastAPI, bytes]()
 
 
 def add_docs_page(app: FastAPI) -> None:
-    """Serve Swagger UI at /docs, and redirect / there."""
+    """Serve Swagger UI at /docs."""
     app.mount(ASSETS, StaticFiles(packages=[("fastapi_swagger", "resources")]))
     app.router.routes += _router.routes
 
@@ -37,8 +37,3 @@ async def docs() -> HTMLResponse:
         swagger_css_url=f"{ASSETS}/swagger-ui.css",
         swagger_favicon_url=f"{ASSETS}/favicon-32x32.png",
     )
-
-
-@_router.get("/")
-async def root() -> RedirectResponse:
-    return RedirectResponse("/docs")

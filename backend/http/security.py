@@ -38,8 +38,9 @@ from backend.settings import Settings
 BODY_LIMITS: Mapping[str, BodyLimit] = MappingProxyType({})
 # Paths whose bodies are forms with a file, not JSON.
 NO_PATHS: frozenset[str] = frozenset()
-# Health checks, which send no key.
-PUBLIC_PATHS = frozenset({"/healthz", "/readyz"})
+# They need no key: health checks, which send none, and the React page, which asks for it.
+PUBLIC_PATHS = frozenset({"/healthz", "/readyz", "/", "/favicon.svg", "/theme.js"})
+PUBLIC_PREFIXES = ("/assets/", "/c/", "/app/")
 
 _BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
 _BODILESS_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -109,7 +110,7 @@ class SecurityMiddleware:
             self._check_host(host)
         if b"origin" in headers or b"sec-fetch-site" in headers:
             self._check_origin(headers)
-        if self._key and scope["path"] not in PUBLIC_PATHS:
+        if self._key and not _is_public(scope["path"]):
             self._check_key(headers.get(b"authorization", b""))
 
     def _check_host(self, host: bytes | None) -> None:
@@ -193,6 +194,10 @@ def has_key(authorization: bytes, key: bytes) -> bool:
     """Return True if an Authorization header has the API's key, or none is needed."""
     scheme, _, sent_key = authorization.partition(b" ")
     return not key or (scheme.lower() == b"bearer" and compare_digest(sent_key.strip(), key))
+
+
+def _is_public(path: str) -> bool:
+    return path in PUBLIC_PATHS or path.startswith(PUBLIC_PREFIXES)
 
 
 def _is_allowed(host: str, names: set[str]) -> bool:

@@ -18,8 +18,7 @@ async def test_docs_page_loads_its_assets_from_the_api(api_client: httpx.AsyncCl
     assert "//" not in re.sub(r"^\s*//.*$", "", page, flags=re.MULTILINE).replace("</", "")
 
 
-async def test_root_redirects_to_docs_and_redoc_is_disabled(api_client: httpx.AsyncClient) -> None:
-    assert (await api_client.get("/")).headers["location"] == "/docs"
+async def test_redoc_is_disabled(api_client: httpx.AsyncClient) -> None:
     assert (await api_client.get("/redoc")).status_code == 404
 
 

@@ -59,7 +59,7 @@ async def test_request_without_the_key_is_rejected_before_it_runs(
         responses = [await api.post(path, json=HELLO, headers=headers) for path in ("/chat", "/x")]
         responses += [
             await api.get(path, headers=headers)
-            for path in ("/models", "/docs", "/openapi.json", "/healthz/", "//healthz", "/")
+            for path in ("/models", "/docs", "/openapi.json", "/healthz/", "/healthz//", "/app")
         ]
     errors = {(response.status_code, code(response)) for response in responses}
     assert errors == {(401, "invalid_api_key")}

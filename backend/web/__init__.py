@@ -1,0 +1,1 @@
+"""The React page, as `make web` built it into web/dist."""

@@ -1,0 +1,117 @@
+/**
+ * Dialogs and drawers on the browser's own `<dialog>`: it holds the focus, makes the rest of the
+ * page inert and closes by Escape.
+ */
+import { clsx } from "clsx";
+import { X } from "lucide-react";
+import { type ReactNode, type SyntheticEvent, useEffect, useId, useRef } from "react";
+import { IconButton } from "./icon-button";
+
+type ModalProps = {
+  onClose: () => void;
+  children: ReactNode;
+  className?: string;
+  label?: string;
+  labelledBy?: string;
+  /** A click beside it, or Escape, does not close it. */
+  isPersistent?: boolean;
+};
+
+/** The bare dialog: open as long as it is rendered. */
+export function Modal({
+  onClose,
+  children,
+  className,
+  label,
+  labelledBy,
+  isPersistent = false,
+}: ModalProps) {
+  const ref = useRef<HTMLDialogElement>(null);
+  useEffect(() => {
+    const dialog = ref.current;
+    const opener = document.activeElement;
+    dialog?.showModal();
+    return () => {
+      dialog?.close();
+      // Unmounted, the dialog cannot give the focus back itself.
+      if (opener instanceof HTMLElement && opener.isConnected) opener.focus();
+    };
+  }, []);
+  const cancel = (event: SyntheticEvent) => {
+    if (event.target !== ref.current) return;
+    event.preventDefault();
+    if (!isPersistent) onClose();
+  };
+  return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: Escape is its cancel event.
+    <dialog
+      ref={ref}
+      onCancel={cancel}
+      onClick={cancel}
+      aria-label={label}
+      aria-labelledby={labelledBy}
+      className={clsx("max-h-none max-w-none border-0 bg-background p-0", className)}
+    >
+      {children}
+    </dialog>
+  );
+}
+
+type DialogProps = {
+  title: string;
+  onClose: () => void;
+  children: ReactNode;
+  className?: string;
+  isPersistent?: boolean;
+};
+
+/** A dialog in the middle of the page, with a title. */
+export function Dialog({ title, onClose, children, className, isPersistent }: DialogProps) {
+  const id = useId();
+  return (
+    <Modal
+      onClose={onClose}
+      labelledBy={id}
+      isPersistent={isPersistent ?? false}
+      className={clsx(
+        "m-auto max-h-[calc(100dvh-2rem)] w-[min(32rem,calc(100vw-2rem))] rounded-lg border shadow-xl",
+        className,
+      )}
+    >
+      <div className="flex items-center justify-between gap-4 px-5 pt-4">
+        <h2 id={id} className="text-xl">
+          {title}
+        </h2>
+        {isPersistent ? null : (
+          <IconButton label="Close" onClick={onClose}>
+            <X />
+          </IconButton>
+        )}
+      </div>
+      <div className="px-5 pt-2 pb-5">{children}</div>
+    </Modal>
+  );
+}
+
+type DrawerProps = {
+  label: string;
+  side: "left" | "right";
+  onClose: () => void;
+  children: ReactNode;
+};
+
+/** A part of the page that slides over it where there is no room beside it. */
+export function Drawer({ label, side, onClose, children }: DrawerProps) {
+  return (
+    <Modal
+      onClose={onClose}
+      label={label}
+      className={clsx(
+        "fixed inset-y-0 m-0 h-dvh w-[min(21rem,calc(100vw-3rem))] shadow-xl",
+        side === "left" ? "right-auto left-0" : "right-0 left-auto",
+      )}
+    >
+      {children}
+    </Modal>
+  );
+}

@@ -1,0 +1,32 @@
+/** A button that is an icon: its name is read aloud, and shown on hover and focus. */
+import { Tooltip } from "radix-ui";
+import type { ReactNode } from "react";
+import { Button, type ButtonProps } from "./button";
+
+type Props = Omit<ButtonProps, "children" | "aria-label"> & {
+  label: string;
+  /** Shown after the label: `Ctrl+K`. */
+  shortcut?: string;
+  children: ReactNode;
+};
+
+export function IconButton({ label, shortcut, children, ...props }: Props) {
+  return (
+    <Tooltip.Root>
+      <Tooltip.Trigger asChild>
+        <Button variant="ghost" size="icon" aria-label={label} {...props}>
+          {children}
+        </Button>
+      </Tooltip.Trigger>
+      <Tooltip.Portal>
+        <Tooltip.Content
+          sideOffset={4}
+          className="z-50 max-w-64 rounded-md bg-foreground px-2 py-1 text-background text-xs"
+        >
+          {label}
+          {shortcut ? <kbd className="ms-2 opacity-80">{shortcut}</kbd> : null}
+        </Tooltip.Content>
+      </Tooltip.Portal>
+    </Tooltip.Root>
+  );
+}

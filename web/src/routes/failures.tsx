@@ -1,0 +1,33 @@
+/** What is shown where a page cannot be. */
+import { type ErrorComponentProps, Link } from "@tanstack/react-router";
+import { errorMessage } from "@/api/errors";
+import { Button, buttonStyle } from "@/components/button";
+import { Callout } from "@/components/callout";
+import { PageHeader } from "./page-header";
+
+export function NotFound() {
+  return (
+    <>
+      <PageHeader title="Page not found" />
+      <div className="p-6">
+        <p className="mb-4">There is no page at this address.</p>
+        <Link to="/" className={buttonStyle()}>
+          New chat
+        </Link>
+      </div>
+    </>
+  );
+}
+
+export function RouteError({ error, reset }: ErrorComponentProps) {
+  return (
+    <>
+      <PageHeader title="Something went wrong" />
+      <div className="p-6">
+        <Callout kind="error" action={<Button onClick={reset}>Try again</Button>}>
+          This page failed: {errorMessage(error)}. If it fails again, reload it.
+        </Callout>
+      </div>
+    </>
+  );
+}

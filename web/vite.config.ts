@@ -1,0 +1,39 @@
+/** How the page is built: into dist/, which is committed and served by the API. */
+import { fileURLToPath } from "node:url";
+import tailwindcss from "@tailwindcss/vite";
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vitest/config";
+import { bundleBudget } from "./build/budget.ts";
+import { precompress } from "./build/precompress.ts";
+
+const API = process.env.API_BASE_URL ?? "http://localhost:8000";
+
+export default defineConfig({
+  plugins: [react(), tailwindcss(), precompress(), bundleBudget()],
+  resolve: { alias: { "@": fileURLToPath(new URL("src", import.meta.url)) } },
+  build: {
+    target: "es2023",
+    // The policy of the page allows no data: fonts and no inline scripts.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    reportCompressedSize: false,
+    rolldownOptions: {
+      output: {
+        // A page of a feature is named after its folder.
+        chunkFileNames: ({ name, facadeModuleId }) =>
+          `assets/${name === "page" ? facadeModuleId?.split("/").at(-2) : name}-[hash].js`,
+      },
+    },
+  },
+  server: {
+    // `npm run dev`: whatever is not the page's own is asked from a running API.
+    proxy: {
+      "^/(?!app/|c/|src/|@|node_modules/|theme\\.js|favicon\\.svg|$).*": {
+        target: API,
+        changeOrigin: true,
+        headers: { origin: API },
+      },
+    },
+  },
+  test: { include: ["src/**/*.test.{ts,tsx}", "build/**/*.test.ts"] },
+});
