@@ -9,6 +9,10 @@ SmolChatError                          500  internal_error
 │   ├── ConversationFullError          400  conversation_full
 │   ├── UnknownToolError               400  unknown_tool
 │   ├── InvalidResumeError             400  invalid_resume
+│   ├── UnsupportedContentError        400  unsupported_content
+│   ├── InvalidImageError              400  invalid_image
+│   ├── RemoteImageError               400  remote_image
+│   ├── TooManyImagesError             400  too_many_images
 │   └── TooManyChoicesError            400  invalid_request
 ├── UnauthorizedError                  401  invalid_api_key
 ├── HostNotAllowedError                403  host_not_allowed
@@ -20,6 +24,7 @@ SmolChatError                          500  internal_error
 ├── ToolNotFoundError                  404  tool_not_found
 ├── McpServerNotFoundError             404  mcp_server_not_found
 ├── UploadedFileNotFoundError          404  file_not_found
+├── ImageNotFoundError                 404  image_not_found
 ├── VectorStoreNotFoundError           404  vector_store_not_found
 ├── RequestTimeoutError                408  request_timeout
 ├── SlowClientError                    408  client_too_slow
@@ -27,6 +32,7 @@ SmolChatError                          500  internal_error
 ├── FileNotReadError                   409  file_not_read
 ├── RequestTooLargeError               413  request_too_large
 │   ├── FileTooLargeError              413  file_too_large
+│   ├── ImageTooLargeError             413  image_too_large
 │   └── FileStorageFullError           413  file_storage_full
 ├── UnsupportedMediaTypeError          415  unsupported_media_type
 ├── SchemaRejectedError                422  schema_invalid, schema_unsupported, schema_too_large,
@@ -146,6 +152,30 @@ class InvalidResumeError(InvalidRequestError):
     code = "invalid_resume"
 
 
+class UnsupportedContentError(InvalidRequestError):
+    """The model takes no images; `models` in the details has the ids of those that do, if known."""
+
+    code = "unsupported_content"
+
+
+class InvalidImageError(InvalidRequestError):
+    """An image is damaged, of another kind, or has too many pixels; `param` is its part."""
+
+    code = "invalid_image"
+
+
+class RemoteImageError(InvalidRequestError):
+    """An image is given as the URL of another server."""
+
+    code = "remote_image"
+
+
+class TooManyImagesError(InvalidRequestError):
+    """The newest message has more images than a request may have."""
+
+    code = "too_many_images"
+
+
 class TooManyChoicesError(InvalidRequestError):
     """The request's `n` exceeds the `max_choices` that the model server returns at once."""
 
@@ -204,6 +234,13 @@ class UploadedFileNotFoundError(SmolChatError):
     code = "file_not_found"
 
 
+class ImageNotFoundError(SmolChatError):
+    """No message has an image with this hash, or none has it any more."""
+
+    status = 404
+    code = "image_not_found"
+
+
 class VectorStoreNotFoundError(SmolChatError):
     status = 404
     code = "vector_store_not_found"
@@ -225,6 +262,12 @@ class FileTooLargeError(RequestTooLargeError):
     """A file that is uploaded is larger than one may be."""
 
     code = "file_too_large"
+
+
+class ImageTooLargeError(RequestTooLargeError):
+    """An image of a message is larger than one may be."""
+
+    code = "image_too_large"
 
 
 class FileStorageFullError(RequestTooLargeError):

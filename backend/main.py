@@ -17,6 +17,7 @@ from backend.chat import routes as chat
 from backend.completions.active_answers import ActiveAnswers
 from backend.completions.metrics import Metrics
 from backend.completions.queue import RequestQueue
+from backend.conversations import image_routes as images
 from backend.conversations import routes as conversations
 from backend.conversations.lifespan import open_conversations
 from backend.conversations.repository import ConversationRepository
@@ -35,6 +36,7 @@ from backend.http.limits import STATE_KEY, ConnectionLimits
 from backend.http.security import SecurityMiddleware
 from backend.http.shutdown import shutdown_signals
 from backend.images.images import Images
+from backend.images.lifespan import cleaning_up
 from backend.json_schema.worker import WorkerPool
 from backend.model_server.capabilities import GrammarSupport
 from backend.model_server.client import open_model_server
@@ -103,6 +105,7 @@ def _included_routes() -> list[BaseRoute]:
     for feature in (
         structured,
         conversations,
+        images,
         presets,
         mcp_servers,
         tools,
@@ -147,6 +150,7 @@ async def _open_resources(
         _freeze_garbage_collector()
         async with (
             open_statistics(app, database),
+            cleaning_up(database, state.images.store),
             open_conversations(app, settings, database),
             open_tools(app, database),
             open_mcp_servers(app, settings, schema_workers),

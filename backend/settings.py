@@ -242,6 +242,14 @@ class Settings(BaseSettings):
     max_file_bytes: Annotated[int, Field(ge=1, le=2**40)] = 256 * 1024 * 1024
     max_files_bytes: Annotated[int, Field(ge=1, le=2**50)] = 4 * 1024 * 1024 * 1024
     max_file_reads: Annotated[int, Field(ge=1, le=64)] = 2
+    # How many images a request may have, the largest one, in bytes and in pixels, and the longest
+    # side with which it is sent: a larger image is scaled down.
+    max_images: Annotated[int, Field(ge=1, le=1000)] = 16
+    max_image_bytes: Annotated[int, Field(ge=1000, le=2**30)] = 8 * 1024 * 1024
+    max_image_pixels: Annotated[int, Field(ge=1000, le=2**28)] = 40_000_000
+    max_image_edge: Annotated[int, Field(ge=16, le=16_384)] = 2048
+    # Whether images may be given as http and https URLs, which the model server then fetches.
+    remote_images: bool = False
     # How many messages a conversation may have.
     max_conversation_messages: Annotated[int, Field(ge=2, le=2**40)] = 10_000
     # The default `max_tokens` of a request: small models can repeat themselves endlessly.

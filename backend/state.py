@@ -11,9 +11,11 @@ from backend.completions.active_answers import ActiveAnswers
 from backend.completions.metrics import Metrics
 from backend.completions.queue import RequestQueue
 from backend.database.database import Database
+from backend.images.images import Images
 from backend.json_schema.worker import WorkerPool
 from backend.model_server.capabilities import GrammarSupport
 from backend.model_server.client import ModelServerClient
+from backend.model_server.image_support import ImageSupport
 from backend.model_server.tool_support import ToolSupport
 from backend.settings import Settings
 
@@ -27,12 +29,14 @@ class AppState:
     model_server: ModelServerClient
     capabilities: GrammarSupport
     tool_support: ToolSupport
+    image_support: ImageSupport
+    images: Images
     queue: RequestQueue
+    answers: ActiveAnswers
     metrics: Metrics
     schema_workers: WorkerPool
     shutting_down: asyncio.Event
     started_at: datetime
-    answers: ActiveAnswers
     # Held while a large request is parsed.
     large_bodies: asyncio.Lock = field(default_factory=asyncio.Lock)
 

@@ -26,6 +26,7 @@ BACKEND_ROWS = (
     },
     {"state"},
     {"completions"},
+    {"images"},
     {"model_server", "json_schema", "database", "http"},
     {"protocol", "json_values", "json_limits"},
     {"errors", "settings"},

@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from backend.chat.detached import detached
+from backend.chat.images import prepare_images
 from backend.chat.tool_chat import answer_with_tools
 from backend.chat.turn_recorder import start_turn
 from backend.completions.completion import Completion
@@ -15,6 +16,7 @@ from backend.conversations.repository import ConversationRepository
 from backend.http.error_handlers import MODEL_SERVER_RESPONSES, error_responses
 from backend.http.json_route import FastJsonRoute
 from backend.http.responses import EVENT_STREAM_OPENAPI, CancellableResponse, EventStreamResponse
+from backend.images.images import RequestImages
 from backend.model_server.answers.reasoning_separator import ReasoningSeparator
 from backend.protocol import ChatCompletionRequest, ChatExtensionOptions
 from backend.state import AppStateDep
@@ -43,9 +45,14 @@ async def create_chat_completion(
     body = build_upstream_request(request, state.settings)
     options = request.smolchat or _NO_EXTENSIONS
     response_class = EventStreamResponse if request.stream else CancellableResponse
+    images: RequestImages | None = None
+    if any(type(m.get("content")) is list for m in body["messages"]):
+        images = await prepare_images(request, body, state)
     has_tools = options.tools is not None or body.get("tools") or body.get("functions")
     if has_tools or any(m["role"] == "tool" or "tool_calls" in m for m in body["messages"]):
-        chunks = await answer_with_tools(request, body, options, state=state, registry=registry)
+        chunks = await answer_with_tools(
+            request, body, options, state=state, registry=registry, images=images
+        )
         return response_class(chunks, state.shutting_down, state.settings)
     if SCHEMA_FIELDS & body.keys():
         await check_request_schemas(
@@ -57,6 +64,7 @@ async def create_chat_completion(
         model_server=state.model_server,
         queue=state.queue,
         metrics=state.metrics,
+        images=images,
     )
     if options.separate_reasoning:
         completion.separator = ReasoningSeparator(continued_answer(body["messages"]))

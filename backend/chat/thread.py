@@ -21,6 +21,7 @@ from backend.conversations.threads import (
 )
 from backend.conversations.tool_messages import ToolMessages
 from backend.errors import InvalidRequestError, InvalidResumeError
+from backend.images.images import RequestImages
 from backend.protocol import ChatCompletionRequest, ChatExtensionOptions
 from backend.state import AppState
 from backend.tools.pending_calls import DENIED, is_continuation
@@ -121,12 +122,16 @@ class Threads:
         """
         state, options = self._state, request.chat.smolchat or ChatExtensionOptions()
         body = build_upstream_request(request.chat, state.settings)
-        sent = _stored_messages(body["messages"], request.message_ids)
+        images = await state.images.prepare(str(body["model"]), body["messages"])
+        sent = _stored_messages(body["messages"], request.message_ids, images)
         turn = await prepare_turn(body, options, state=state, registry=self._registry)
         repository = ThreadRepository(
             state.database, request.thread_id, state.settings.max_conversation_messages
         )
         thread = await repository.find(sent)
+        if images:
+            turn.context.images = images
+            await state.images.store.add(images.new_images(_first_new(thread, sent, body)))
         _check_decisions(options, turn, thread, sent)
         answered = {message.call_id for message in sent}
         known_id = thread.last_id
@@ -152,15 +157,23 @@ async def _threads(request: Request) -> Threads:
 ThreadsDep = Annotated[Threads, Depends(_threads)]
 
 
-def _stored_messages(messages: list[dict[str, Any]], ids: Sequence[str]) -> list[SentMessage]:
+def _first_new(thread: StoredThread, sent: Sequence[SentMessage], body: dict[str, Any]) -> int:
+    """Return the position of the first message that is not stored yet."""
+    positions = [n for n, each in enumerate(body["messages"]) if each["role"] != "system"]
+    return positions[thread.known] if thread.known < len(sent) else len(body["messages"])
+
+
+def _stored_messages(
+    messages: list[dict[str, Any]], ids: Sequence[str], images: RequestImages | None
+) -> list[SentMessage]:
     """Return the messages to store: all but system messages.
 
     Raises:
         InvalidRequestError: There is nothing to answer.
     """
     sent = [
-        SentMessage(message_id, message)
-        for message_id, message in zip(ids, messages, strict=True)
+        SentMessage(message_id, images.as_stored(number, message) if images else message)
+        for number, (message_id, message) in enumerate(zip(ids, messages, strict=True))
         if message["role"] != "system"
     ]
     last = sent[-1].fields if sent else {"role": "assistant"}

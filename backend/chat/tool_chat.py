@@ -9,6 +9,7 @@ from backend.chat.tool_response import ToolResponse
 from backend.chat.tool_turn_recorder import start_tool_turn
 from backend.completions.schema_check import check_request_schemas
 from backend.errors import InvalidRequestError
+from backend.images.images import RequestImages
 from backend.json_values import as_dict
 from backend.protocol import ChatCompletionRequest, ChatExtensionOptions, ExtensionOptions
 from backend.state import AppState
@@ -31,6 +32,7 @@ async def answer_with_tools(
     *,
     state: AppState,
     registry: ToolRegistry,
+    images: RequestImages | None = None,
 ) -> AsyncGenerator[bytes]:
     """Return the chunks of the response; `body` is the request to the model server.
 
@@ -41,6 +43,7 @@ async def answer_with_tools(
         raise InvalidRequestError(_ONE_ANSWER, param="n")
     is_legacy = "functions" in body and "tools" not in body
     turn = await prepare_turn(body, options, state=state, registry=registry)
+    turn.context.images = images
     events: AsyncGenerator[TurnEvent] = turn.stream()
     extensions: dict[str, Any] = {}
     if options.conversation is not None:

@@ -30,7 +30,9 @@ from backend.errors import (
     ModelLoadingError,
     SmolChatError,
     TooManyChoicesError,
+    UnsupportedContentError,
 )
+from backend.images.images import RequestImages
 from backend.json_values import as_count, as_dict
 from backend.model_server.answers.json_text import dump_json
 from backend.model_server.answers.reasoning_separator import ReasoningSeparator
@@ -58,6 +60,7 @@ class Completion:
     metrics: Metrics
     wants_usage: bool = False  # also where the client did not ask for it
     on_event: Callable[[dict[str, Any]], None] | None = None
+    images: RequestImages | None = None  # those in the messages of the body
     separator: ReasoningSeparator | None = None  # if the client wants reasoning in one field
     extensions: dict[str, Any] = field(default_factory=dict)
     started_at: float = field(default_factory=time.monotonic)
@@ -133,7 +136,8 @@ class Completion:
         model = self.usage.model
         self.usage.context_size = self.model_server.context_sizes.get(model)
         self.usage.model_digest = self.model_server.digest(model)
-        return self.usage.receipt().model_dump()
+        receipt = self.usage.receipt().model_dump()
+        return receipt | ({"images": self.images.report()} if self.images else {})
 
     def sent_fields(self) -> dict[str, Any]:
         """Return the request as it is sent to the model server."""
@@ -180,6 +184,8 @@ class Completion:
             is_fewer: bool = error.max_choices < (self._max_choices or self.usage.choices)
             self._max_choices = error.max_choices
             return is_fewer
+        if isinstance(error, UnsupportedContentError):
+            return self.images is not None and self.images.replace_older(self.body["messages"])
         if isinstance(error, ChatTemplateError):
             messages = merge_system_messages(self.body["messages"])
             is_changed: bool = messages != self.body["messages"]

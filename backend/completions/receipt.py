@@ -47,6 +47,27 @@ class ToolReceipt(BaseModel):
     ] = []
 
 
+class ImageReceipt(BaseModel):
+    """What was done with an image of a request."""
+
+    part: Annotated[str, Field(description="Where it is, such as `messages.0.content.1`.")]
+    state: Annotated[
+        Literal["sent", "replaced_by_text"],
+        Field(
+            description="`replaced_by_text`: the model takes no images, or not so many; only those "
+            "of earlier messages."
+        ),
+    ]
+    name: str = ""
+    media_type: str | None = None
+    width: int | None = None
+    height: int | None = None
+    bytes: int | None = None
+    changes: Annotated[
+        list[str], Field(description="What was changed of it before it was sent.")
+    ] = []
+
+
 def _is_none(value: object) -> bool:
     return value is None
 
@@ -87,9 +108,20 @@ class Receipt(BaseModel):
     ] = []
     context_tokens: int | None = None
     context_size: int | None = None
+    answered_by: Annotated[
+        Literal["files"] | None,
+        Field(
+            description="`files`: the answer quotes files, and no model was asked.",
+            exclude_if=_is_none,
+        ),
+    ] = None
     tools: Annotated[
         ToolReceipt | None,
         Field(description="How tools were called, in a request with tools.", exclude_if=_is_none),
+    ] = None
+    images: Annotated[
+        list[ImageReceipt] | None,
+        Field(description="The images of the request, if it has any.", exclude_if=_is_none),
     ] = None
 
 

@@ -19,6 +19,7 @@ from backend.database.database import Database
 from backend.database.tables import conversations, messages, pending_batches
 from backend.database.types import new_id, utc_now
 from backend.errors import DatabaseUnavailableError
+from backend.images.store import add_references
 
 # After this time without a transaction, the process that worked on a batch is gone.
 ABANDONED_AFTER = timedelta(seconds=120)
@@ -64,6 +65,8 @@ class Batches:
             touched = await connection.execute(query.values(touched_at=utc_now()))
             _check_found(touched.rowcount)
             await connection.execute(insert(STORED[into]), rows)
+            if into is messages:
+                await add_references(connection, rows)
         await _pause(started_at)
 
     async def discard(self, batch: str) -> None:
@@ -90,6 +93,7 @@ class Batches:
                         delete(pending_batches).where(pending_batches.c.id == batch)
                     )
             await _pause(started_at)
+        self._database.messages_deleted.set()
 
     async def hide(self, connection: AsyncConnection, conversation_id: str) -> str:
         """Make a conversation a pending batch, so that `discard` deletes it; return the batch."""

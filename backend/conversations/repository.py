@@ -24,6 +24,8 @@ from backend.conversations.rows import (
 from backend.database.database import Database
 from backend.database.tables import conversations, messages
 from backend.database.types import new_id, utc_now
+from backend.images.parts import image_names
+from backend.images.store import add_references
 
 _MAX_DELETED = 500  # messages that are deleted in one transaction
 
@@ -120,7 +122,7 @@ class ConversationRepository:
         Raises:
             ConversationNotFoundError: The conversation does not exist.
         """
-        batches = Batches(self._database)
+        batches, batch = Batches(self._database), None
         async with self._database.write_transaction() as connection:
             await get_conversation_row(connection, conversation_id, for_update=True)
             if await count_messages(connection, conversation_id, _MAX_DELETED + 1) > _MAX_DELETED:
@@ -130,8 +132,9 @@ class ConversationRepository:
                 await connection.execute(delete(messages).where(of_it))
                 is_it = conversations.c.id == conversation_id
                 await connection.execute(delete(conversations).where(is_it))
-                return
-        await batches.discard(batch)
+        if batch:
+            await batches.discard(batch)
+        self._database.messages_deleted.set()
 
     async def delete_message(self, conversation_id: str, message_id: str) -> None:
         """Delete a message and its descendants; `current` moves to a sibling branch if needed.
@@ -157,6 +160,7 @@ class ConversationRepository:
                 changes["current"] = await _latest_leaf(connection, conversation_id, parent)
             if changes:
                 await _update_row(connection, conversation_id, changes)
+        self._database.messages_deleted.set()
 
     async def create_turn(
         self,
@@ -188,7 +192,8 @@ class ConversationRepository:
                 await _insert(connection, conversation_id, user_message, parent)
             await _insert(connection, conversation_id, answer, user_message_id)
             changes = {"current": answer.id, "updated_at": answer.created_at}
-            changes["title"] = row["title"] or derive_title(user_message.content)
+            text = user_message.content or image_names(user_message.parts)
+            changes["title"] = row["title"] or derive_title(text)
             await _update_row(connection, conversation_id, changes)
         return Turn(conversation_id, user_message_id, answer.id)
 
@@ -248,6 +253,7 @@ async def _insert(
 ) -> None:
     row = message.model_dump() | {"conversation": conversation_id, "parent": parent}
     await connection.execute(insert(messages), row)
+    await add_references(connection, [row], ends_hold=True)
 
 
 async def _update_row(connection: AsyncConnection, conversation_id: str, changes: Row) -> None:

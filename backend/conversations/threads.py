@@ -20,6 +20,7 @@ from backend.conversations.tool_messages import MAX_RESULTS, result_rows
 from backend.database.database import Database
 from backend.database.tables import conversations, messages
 from backend.database.types import new_id
+from backend.images.store import add_references
 from backend.json_values import content_text
 
 _PAGE = 200  # messages that are looked up, or stored, in one transaction
@@ -138,6 +139,7 @@ class ThreadRepository:
                 rows.append(message.stored_fields() | added | {"conversation": self._id})
                 thread.last_id = added["id"]
             await connection.execute(insert(messages), rows)
+            await add_references(connection, rows, ends_hold=True)
             changes = {"current": thread.last_id, "updated_at": rows[-1]["created_at"]}
             question = next((row["content"] for row in rows if row["role"] == "user"), "")
             changes["title"] = conversation["title"] or derive_title(question)

@@ -47,6 +47,8 @@ class Database:
         self._readers, self._writers = readers, writers
         # Changes of messages, by their ids, that could not be written yet.
         self.unwritten: dict[str, dict[str, Any]] = {}
+        # Set when messages have been deleted: what they leave behind can be deleted, too.
+        self.messages_deleted = asyncio.Event()
         self._unclosed = 0  # connections
         self._all_closed = asyncio.Event()
         self._all_closed.set()

@@ -91,6 +91,32 @@ messages = Table(
     Index("messages_ended", "state", "updated_at"),
 )
 
+# Images of messages. Their bytes are on disk, by their hash: see `backend/images/store.py`.
+images = Table(
+    "images",
+    metadata,
+    Column("sha256", SafeText, primary_key=True),
+    Column("media_type", SafeText, nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("created_at", UtcMicroseconds, nullable=False),
+)
+
+# Which messages have an image. A reference without one holds an image that is about to be stored.
+image_references = Table(
+    "image_references",
+    metadata,
+    Column("id", SafeText, primary_key=True),
+    Column("image", SafeText, ForeignKey("images.sha256"), nullable=False),
+    Column("message", SafeText, ForeignKey("messages.id", ondelete="CASCADE")),
+    Column("hold", SafeText),
+    Column("created_at", UtcMicroseconds, nullable=False),
+    Index("image_references_image", "image"),
+    Index("image_references_message", "message"),
+    Index("image_references_hold", "hold"),
+)
+
 presets = Table(
     "presets",
     metadata,

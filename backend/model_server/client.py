@@ -24,6 +24,7 @@ from backend.errors import (
     ModelServerError,
     ModelServerRouteNotFoundError,
     ModelServerUnreachableError,
+    UnsupportedContentError,
 )
 from backend.model_server.answers.sse import SseRelay
 from backend.model_server.answers.whole_response import read_whole_response
@@ -75,6 +76,9 @@ class ModelServerClient:
         self._digests: TTLCache[str, str | None] = discovery.caches.new()
         # By model: fields that SmolChat adds to requests, and that the server refused.
         self.refused_fields: TTLCache[str, frozenset[str]] = discovery.caches.new()
+
+        # Models that refused images, each with its digest at that time.
+        self._refused_images: TTLCache[tuple[str, str | None], bool] = discovery.caches.new()
 
     async def complete(self, body: dict[str, Any]) -> tuple[bytes, dict[str, Any]]:
         """Return a whole response, as JSON and parsed, with the model id that `body` asks for.
@@ -133,6 +137,10 @@ class ModelServerClient:
         """Return the digest of `model`, if its last response named one."""
         return self._digests.get(model)
 
+    def has_refused_images(self, model: str) -> bool:
+        """Return True if the server has refused images to `model` in the last minutes."""
+        return (self.discovery.model_key(model), self.digest(model)) in self._refused_images
+
     async def close(self) -> None:
         """Cancel the tasks that outlive their requests."""
         await self.loader.close()
@@ -150,6 +158,15 @@ class ModelServerClient:
                 await asyncio.sleep(min(cost, MAX_PAUSE_SECONDS))
         else:
             await asyncio.sleep(0)
+
+    def _record_refusal(
+        self, model: str, error: ContextLengthExceededError | UnsupportedContentError
+    ) -> None:
+        """Remember for minutes what a model does not take."""
+        if isinstance(error, UnsupportedContentError):
+            self._refused_images[self.discovery.model_key(model), self.digest(model)] = True
+        elif size := error.details.get("n_ctx"):
+            self.context_sizes.record(model, size)
 
     async def _send_preload(self, body: dict[str, Any]) -> None:
         async with self._post_chat(body, {"X-Preload-Only": "true"}) as response:
@@ -177,9 +194,8 @@ class ModelServerClient:
                         return
                 except HTTP_ERRORS as error:
                     raise map_http_error(error, discovery.url) from error
-            except ContextLengthExceededError as error:
-                if size := error.details.get("n_ctx"):
-                    self.context_sizes.record(body["model"], size)
+            except (ContextLengthExceededError, UnsupportedContentError) as error:
+                self._record_refusal(body["model"], error)
                 raise
             except ModelServerRouteNotFoundError:
                 if is_second_try:

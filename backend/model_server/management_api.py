@@ -70,12 +70,28 @@ class ManagementApi:
         supports = as_dict(properties.get("chat_template_caps")).get("supports_tools")
         return supports if isinstance(supports, bool) else None
 
-    async def _get(self, url: httpx.URL | str) -> Any:
-        """Return the JSON at `url`, or None if there is none."""
+    async def supports_images(self, base_url: str, model: str) -> bool | None:
+        """Return whether the model that llama.cpp's server runs takes images.
+
+        A server with several models is asked for one of them, which it need not load for that.
+        """
+        query = {"model": model, "autoload": "false"}
+        properties = await self._get(httpx.URL(f"{server_root(base_url)}/props", params=query))
+        supports = as_dict(as_dict(properties).get("modalities")).get("vision")
+        return supports if isinstance(supports, bool) else None
+
+    async def ollama_capabilities(self, base_url: str, model: str) -> list[str] | None:
+        """Return what an Ollama model can do: `completion`, `vision`, `tools` and others."""
+        url = f"{server_root(base_url)}/api/show"
+        capabilities = as_dict(await self._get(url, {"model": model})).get("capabilities")
+        return list(map(as_str, capabilities)) if isinstance(capabilities, list) else None
+
+    async def _get(self, url: httpx.URL | str, body: dict[str, Any] | None = None) -> Any:
+        """Return the JSON at `url`, or None if there is none; with a `body`, it is posted."""
         try:
             async with (
                 asyncio.timeout(TIMEOUT_SECONDS),
-                self._client.stream("GET", url) as response,
+                self._client.stream("POST" if body else "GET", url, json=body) as response,
             ):
                 raw = await read_body(response, self._limits)
         except (*HTTP_ERRORS, SmolChatError):
@@ -106,6 +122,17 @@ def stored_names(stored_model: dict[str, Any] | None) -> list[str]:
 def packaged_context_size(stored_model: dict[str, Any]) -> int | None:
     """Return the context size in a model's package, in tokens."""
     return as_count(as_dict(stored_model.get("config")).get("context_size")) or None
+
+
+def packaged_input_types(stored_model: dict[str, Any]) -> list[str] | None:
+    """Return what a model takes as its package describes it, or None if it does not.
+
+    Only the CNCF's ModelPack format has it, in `capabilities.inputTypes`, and Docker's own has not:
+    `pkg/distribution/modelpack/types.go` of https://github.com/docker/model-runner.
+    """
+    config = as_dict(as_dict(stored_model.get("config")).get("config"))
+    types = as_dict(config.get("capabilities")).get("inputTypes")
+    return list(map(as_str, types)) if isinstance(types, list) else None
 
 
 def _is_completion_of(names: Sequence[str], mode: object, model: object) -> bool:

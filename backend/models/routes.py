@@ -1,11 +1,11 @@
 """HTTP routes for the models of the model server: all, or one by its name."""
 
 import re
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from backend.errors import ModelNotFoundError
 from backend.http.error_handlers import MODEL_SERVER_RESPONSES
@@ -24,6 +24,10 @@ class ModelMetadata(BaseModel):
     size: str | None = None
     context_window: int | None = None
     architecture: str | None = None
+    input: Annotated[
+        list[Literal["text", "image"]] | None,
+        Field(description="What the model takes; null if only a request will show that."),
+    ] = None
 
 
 class Model(BaseModel):
@@ -46,7 +50,7 @@ async def list_models(state: AppStateDep) -> ModelList:
 
     If the model server chats but does not list its models, `MODEL_ID` is the only one known.
     """
-    return ModelList(data=[_model(entry) for entry in await _entries(state)])
+    return ModelList(data=await _models(await _entries(state), state))
 
 
 @router.get("/v1/models/{model_id:path}", response_model=Model, responses=MODEL_SERVER_RESPONSES)
@@ -66,7 +70,7 @@ async def get_model(
             "The model server has no model with this id. Choose one from GET /v1/models.",
             param="model",
         )
-    return _model(entry)
+    return (await _models([entry], state))[0]
 
 
 async def _entries(state: AppState) -> list[dict[str, Any]]:
@@ -75,12 +79,20 @@ async def _entries(state: AppState) -> list[dict[str, Any]]:
     return [{"id": state.settings.model_id}] if models is None else models
 
 
-def _model(entry: dict[str, Any]) -> Model:
+async def _models(entries: list[dict[str, Any]], state: AppState) -> list[Model]:
+    support = await state.image_support.support_of([entry["id"] for entry in entries])
+    return [_model(entry, takes) for entry, takes in zip(entries, support, strict=True)]
+
+
+def _model(entry: dict[str, Any], supports_images: bool | None) -> Model:  # noqa: FBT001
+    metadata = _metadata(entry)
+    if supports_images is not None:
+        metadata.input = ["text", "image"] if supports_images else ["text"]
     return Model(
         id=display_id(entry["id"]),
         created=as_count(entry.get("created")) or 0,
         owned_by=as_str(entry.get("owned_by")),
-        smolchat=_metadata(entry),
+        smolchat=metadata,
     )
 
 

@@ -99,6 +99,7 @@ class StructuredBatch:
         await self._events.put(result)
 
     async def _generate_all(self) -> None:
+        await self._state.images.prepare(self._body["model"], self._body["messages"])
         await self._schema.prepare(0)  # checks the schema before anything else handles it
         self._constraint = await self._state.capabilities.constraint(
             self._body["model"], self._complete

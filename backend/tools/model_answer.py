@@ -12,6 +12,7 @@ from backend.completions.completion import Completion
 from backend.completions.queue import QueueSlot
 from backend.completions.schema_check import map_schema_errors
 from backend.errors import InvalidRequestError, ModelOutputUnreadableError, SmolChatError
+from backend.images.images import RequestImages
 from backend.json_values import as_dict, as_dict_list, as_str, content_text
 from backend.model_server.answers.json_text import parse_json, replace_halves
 from backend.model_server.answers.message_builder import MessageBuilder
@@ -47,6 +48,7 @@ class TurnContext:
     checker: ArgumentChecker
     strategy: Strategy = "native"  # until the turn begins
     separates_reasoning: bool = False
+    images: RequestImages | None = None  # those in the messages
     on_event: _Observer | None = None  # gets each event of the model server, without calls
     completions: list[Completion] = field(default_factory=list)  # all that were sent
     started_at: float = field(default_factory=time.monotonic)
@@ -67,6 +69,7 @@ class TurnContext:
             queue=self.state.queue,
             metrics=self.state.metrics,
             wants_usage=True,
+            images=self.images if is_stream else None,
         )
         self.completions.append(completion)
         return completion

@@ -147,6 +147,7 @@ class FakeModelServer:
         self.replies: deque[Reply] = deque()
         self.models = variant.models
         self.routes: dict[str, Reply] = {}  # by path: what other GET requests get
+        self.posted_routes: dict[str, Callable[[Any], Reply]] = {}  # and by body, other POSTs
         self.empty_chat_reply = replay("err-empty-body")
         self.preload_reply = replay("preload-only-loaded")
         # If not, the probe for grammars is refused, and is none of the recorded chat requests.
@@ -195,6 +196,8 @@ class FakeModelServer:
         path = request.path.partition("?")[0]
         if request.method == "GET" and path in routes:
             return routes[path]
+        if request.method == "POST" and path in self.posted_routes:
+            return self.posted_routes[path](request.body)
         if request.path not in [prefix + "/chat/completions" for prefix in self.prefixes]:
             return self.variant.unknown_route
         return self._chat_reply(request)

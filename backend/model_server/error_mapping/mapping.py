@@ -16,6 +16,7 @@ from backend.errors import (
     ModelServerError,
     ModelServerRouteNotFoundError,
     SmolChatError,
+    UnsupportedContentError,
 )
 from backend.model_server.error_mapping.body import ErrorBody, read_error_body
 from backend.model_server.error_mapping.choice_limit import choice_limit
@@ -176,7 +177,7 @@ _KNOWN_MESSAGES: list[tuple[re.Pattern[str], Callable[[str], SmolChatError]]] = 
             r"|\bdoes(?: not|n't) support (?:image|vision|multi-?modal)",
             re.IGNORECASE,
         ),
-        lambda _: InvalidRequestError(
+        lambda _: UnsupportedContentError(
             "This model does not support images. Remove them from the messages.", param="messages"
         ),
     ),
