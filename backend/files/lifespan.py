@@ -8,6 +8,8 @@ from typing import Annotated
 from fastapi import Depends, FastAPI, Request
 
 from backend.database.database import Database
+from backend.files.answers.answers import FileAnswers
+from backend.files.answers.mentions import MentionFinder
 from backend.files.ingestion import Ingestion
 from backend.files.reading.limits import ReadLimits
 from backend.files.reading.reader_pool import ReaderPool
@@ -32,6 +34,7 @@ class FileState:
     vector_stores: VectorStoreRepository
     vector_store_search: VectorStoreSearch
     search: PassageSearch
+    answers: FileAnswers
     passages: PassageIndex
 
 
@@ -43,14 +46,24 @@ async def open_files(app: FastAPI, settings: Settings, database: Database) -> As
     search, stores = PassageSearch(index), VectorStoreRepository(database)
     reader = ReaderPool(ReadLimits(), processes=settings.max_file_reads)
     ingestion = Ingestion(database, storage, reader, index)
+    repository = FileRepository(database)
+    answers = FileAnswers(
+        files=repository,
+        stores=stores,
+        storage=storage,
+        index=index,
+        search=search,
+        mentions=MentionFinder(storage, index),
+    )
     app.state.files = FileState(
         storage=storage,
         uploads=Uploads(settings, database, storage),
         ingestion=ingestion,
-        repository=FileRepository(database),
+        repository=repository,
         vector_stores=stores,
         vector_store_search=VectorStoreSearch(stores, search),
         search=search,
+        answers=answers,
         passages=index,
     )
     try:

@@ -10,7 +10,7 @@ from backend.errors import FileNotReadError, SmolChatError
 from backend.files.lifespan import FileStateDep
 from backend.files.pages import MAX_PAGE, Order, PageRequest
 from backend.files.protocol import FileDeletion, FileList, FileObject, Purpose
-from backend.files.repository import StoredFile, file_not_found
+from backend.files.repository import file_not_found, not_read_message
 from backend.http.body_limit import RejectionResponse
 from backend.http.error_handlers import DATABASE_RESPONSES, error_responses
 from backend.http.strict_json import StrictJsonRouter
@@ -134,16 +134,10 @@ async def get_file_text(file_id: FileId, files: FileStateDep) -> FileResponse:
     file = await files.repository.get(file_id)
     path = files.storage.text_path(file.id)
     if file.status != "processed":
-        raise FileNotReadError(_not_read(file))
+        raise FileNotReadError(not_read_message(file))
     if not path.exists():
         raise file_not_found(file_id)
     return FileResponse(path, headers=_SANDBOX, media_type="text/plain; charset=utf-8")
-
-
-def _not_read(file: StoredFile) -> str:
-    if file.error:
-        return f"The file has no text: {file.error['message']}"
-    return f"The file is still being read ({file.progress:.0%}). Try again in a moment."
 
 
 router = APIRouter()

@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,6 +48,14 @@ class FileStorage:
 
     def text_path(self, file_id: str) -> Path:
         return self._texts / file_id
+
+    def has_texts(self) -> bool:
+        """Return True if any file has been read."""
+        try:
+            with os.scandir(self._texts) as entries:
+                return next(entries, None) is not None
+        except OSError:
+            return False
 
     def create_text(self, file_id: str) -> Path:
         """Create the file for a text, so that whatever writes it need not make it private."""

@@ -35,6 +35,16 @@ class TextFile:
     # Pairs of the same place in code points and in bytes, every 64 Ki characters or so.
     places: list[tuple[int, int]]
 
+    @classmethod
+    def open(cls, path: Path) -> "TextFile":
+        """Return a text that was written before, which is read once to find places in it."""
+        places = [(0, 0)]
+        with path.open(encoding="utf-8", newline="") as file:
+            while text := file.read(_FLUSH_CHARACTERS):
+                characters, position = places[-1]
+                places.append((characters + len(text), position + len(text.encode())))
+        return cls(path, places[-1][0], places)
+
     def slice(self, start: int, end: int) -> str:
         """Return `text[start:end]` for 0 <= start <= end, reading little more than that."""
         nearest = bisect_right(self.places, start, key=lambda place: place[0]) - 1

@@ -1,5 +1,6 @@
 """Find the sentence of the passages that is most similar to a sentence of an answer."""
 
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,30 +25,36 @@ class Similarity:
     share: float  # of the answer's words
 
 
-def find_similar(answer: str, question: str, hits: Sequence[Hit]) -> tuple[list[Similarity], int]:
-    """Return the sentences of an answer that have a similar one in the passages, and their number.
+class SimilarSentences:
+    """The sentences of passages, by their words. To make it takes a while if they are long."""
 
-    Words of the question do not count: invented sentences have these too.
-    """
-    asked = content_stems(question)
-    candidates = [
-        (hit, start, end, content_stems(hit.text[start - hit.start : end - hit.start]))
-        for hit in hits
-        for start, end in hit.sentences
-    ]
-    similarities = []
-    sentences = split_sentences(answer)
-    for first, last in sentences:
-        own = content_stems(answer[first:last]) - asked
-        best = max(
-            (
-                Similarity(first, last, hit, start, end, len(own & stems) / max(len(own), 1))
-                for hit, start, end, stems in candidates
-                if len(own & stems) >= min(_MIN_WORDS, len(own))
-            ),
-            key=lambda similarity: similarity.share,
-            default=None,
-        )
-        if own and best and best.share >= _MIN_SHARE:
-            similarities.append(best)
-    return similarities, len(sentences)
+    def __init__(self, hits: Sequence[Hit]) -> None:
+        self._sentences = [(hit, start, end) for hit in hits for start, end in hit.sentences]
+        self._by_stem: defaultdict[str, list[int]] = defaultdict(list)
+        for number, (hit, start, end) in enumerate(self._sentences):
+            for stem in content_stems(hit.text[start - hit.start : end - hit.start]):
+                self._by_stem[stem].append(number)
+
+    def find(self, answer: str, question: str) -> tuple[list[Similarity], int]:
+        """Return the sentences of an answer that have a similar one here, and how many it has.
+
+        Words of the question do not count: invented sentences have these too.
+        """
+        asked = content_stems(question)
+        sentences = split_sentences(answer)
+        similarities = []
+        for start, end in sentences:
+            best = self._find_best(content_stems(answer[start:end]) - asked)
+            if best is not None:
+                similarities.append(Similarity(start, end, *self._sentences[best[0]], best[1]))
+        return similarities, len(sentences)
+
+    def _find_best(self, stems: set[str]) -> tuple[int, float] | None:
+        """Return the first of the sentences with most of these stems, and their share."""
+        counts = Counter(number for stem in stems for number in self._by_stem.get(stem, ()))
+        if not counts:
+            return None
+        best = min(counts, key=lambda number: (-counts[number], number))
+        share = counts[best] / len(stems)
+        is_similar = counts[best] >= min(_MIN_WORDS, len(stems)) and share >= _MIN_SHARE
+        return (best, share) if is_similar else None

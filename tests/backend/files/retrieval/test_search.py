@@ -14,7 +14,7 @@ from backend.files.retrieval.index import PassageIndex
 from backend.files.retrieval.passages import StringText
 from backend.files.retrieval.quotes import pick_quotes
 from backend.files.retrieval.search import PassageSearch, SearchResult
-from backend.files.retrieval.support import find_similar
+from backend.files.retrieval.support import SimilarSentences
 from backend.settings import Settings
 from tests.support.retrieval import TextDocument
 
@@ -238,7 +238,7 @@ async def test_sentence_is_similar_by_words_that_the_question_does_not_have(
     question = "When did the harbour museum open?"
     hits = (await search.search(question, ["museum"])).hits
     answer = "It opened in 1931 in a customs house. The harbour museum did open. It has a zoo."
-    similar, sentences = find_similar(answer, question, hits)
+    similar, sentences = SimilarSentences(hits).find(answer, question)
     assert sentences == 3
     assert [answer[one.answer_start : one.answer_end] for one in similar] == [
         "It opened in 1931 in a customs house."

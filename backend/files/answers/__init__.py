@@ -1,0 +1,1 @@
+"""Answers from files: quotes without a model, or what a model is given to read."""
