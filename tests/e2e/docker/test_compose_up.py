@@ -26,7 +26,7 @@ from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
 
-UP_SECONDS = 20.0
+UP_SECONDS = 60.0  # on a machine that does other work beside
 STOP_SECONDS = 10.0
 FILES = ("compose.yaml", "compose.desktop.yaml")
 DESKTOP = "model-runner.docker.internal"
@@ -132,14 +132,16 @@ def test_killed_api_restarts_and_the_page_shows_the_outage(running: Running, pag
     stack = running.stack
 
     def is_outage_visible() -> bool:
-        stack.kill("api")
+        if version(stack):
+            stack.kill("api")
         return badge(page, "API offline").is_visible()
 
     stack.kill("api")
-    wait_until(lambda: bool(version(stack)))  # restarted by Docker, at once
+    wait_until(lambda: bool(version(stack)), seconds=60)  # restarted by Docker, at once
     # Docker delays each further restart more, until the page has time to notice the outage.
     wait_until(is_outage_visible, seconds=60)
     badge(page, "Ready").wait_for(timeout=60_000)
+    wait_until(lambda: bool(version(stack)), seconds=60)
     assert stack.inspect("api")["RestartCount"] >= 2
     assert stack.ask("Hello")
 
