@@ -21,6 +21,7 @@ from tests.support.agui import (
     with_tools,
 )
 from tests.support.fake_model_server import EVENTS, FakeModelServer, Reply, chunk, stream_reply
+from tests.support.images import data_url, encoded, picture, url_bytes
 from tests.support.sse import parse_events
 from tests.support.tool_replies import ANSWER, RESULT, SUM, WEATHER, call_reply
 from tests.support.waiting import wait_until
@@ -116,10 +117,10 @@ def test_parts_of_a_message_reach_the_model(
     def source(kind: str, value: str, mime_type: str) -> Json:
         return {"source": {"type": kind, "value": value, "mimeType": mime_type}}
 
+    photo = data_url(encoded(picture(), "JPEG"), "image/jpeg")
     parts = [
         {"type": "text", "text": "Look:"},
-        {"type": "image"} | source("data", "AAAA", "image/jpeg"),
-        {"type": "image"} | source("url", "https://pictures.example/1", "image/png"),
+        {"type": "image"} | source("data", photo.partition(",")[2], "image/jpeg"),
         {"type": "audio"} | source("data", "BBBB", "audio/mp3"),
         {"type": "document"} | source("file", "file-1", "application/pdf"),
     ]
@@ -127,11 +128,13 @@ def test_parts_of_a_message_reach_the_model(
     [sent] = model_server.chat_requests
     assert sent.body["messages"][0]["content"] == [
         {"type": "text", "text": "Look:"},
-        {"type": "image_url", "image_url": {"url": "data:image/jpeg;base64,AAAA"}},
-        {"type": "image_url", "image_url": {"url": "https://pictures.example/1"}},
+        {"type": "image_url", "image_url": {"url": photo}},
         {"type": "input_audio", "input_audio": {"data": "BBBB", "format": "mp3"}},
         {"type": "text", "text": "[document]"},
     ]
+    stored = client.get("/conversations/thread-1").json()["messages"][0]["parts"][1]
+    image = client.get(stored["image_url"]["url"])
+    assert image.content == url_bytes(photo)
 
 
 def test_progress_is_told_on_request(client: httpx.Client, model_server: FakeModelServer) -> None:

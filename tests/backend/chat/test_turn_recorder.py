@@ -311,7 +311,8 @@ def test_stream_continues_if_its_conversation_is_deleted(
 
 
 def test_content_parts_are_stored_unchanged(client: httpx.Client, conversation: str) -> None:
-    parts = [{"type": "text", "text": "Look: "}, {"type": "image_url", "image_url": {"url": "x"}}]
+    audio = {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}
+    parts = [{"type": "text", "text": "Look: "}, audio]
     body = chat_request("", conversation)
     body["messages"][0]["content"] = parts
     first = client.post("/chat", json=body).json()["smolchat"]["conversation"]
