@@ -66,17 +66,21 @@ class Database:
         Raises:
             DatabaseUnavailableError: The database failed.
         """
-        async with self._transaction(self._readers) as connection:
+        async with self._transaction(self._readers, {}) as connection:
             yield connection
 
     @asynccontextmanager
-    async def write_transaction(self) -> AsyncIterator[AsyncConnection]:
+    async def write_transaction(self, *, is_durable: bool = True) -> AsyncIterator[AsyncConnection]:
         """Write, and commit at the end or roll back on an error.
+
+        One that is not durable does not wait for the disk. If the computer loses power, SQLite may
+        lose it, and others like it since the last durable one; the end of the process loses none.
 
         Raises:
             DatabaseUnavailableError: The database failed or rejected a statement.
         """
-        async with self._transaction(self._writers) as connection:
+        options = {} if is_durable else {"synchronous": "NORMAL"}
+        async with self._transaction(self._writers, options) as connection:
             yield connection
         self._log_limiter.check()
 
@@ -97,7 +101,9 @@ class Database:
         await self._writers.dispose()
 
     @asynccontextmanager
-    async def _transaction(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    async def _transaction(
+        self, engine: AsyncEngine, options: dict[str, Any]
+    ) -> AsyncIterator[AsyncConnection]:
         if self._is_closing:
             raise DatabaseUnavailableError("The database is closed: the API is shutting down.")
         connection = _Connection(engine)
@@ -105,7 +111,7 @@ class Database:
         self._all_closed.clear()
         try:
             with _map_errors():
-                await connection.run(connection.start_transaction())
+                await connection.run(connection.start_transaction(options))
                 yield connection
                 await connection.run(connection.commit())
         finally:
@@ -140,8 +146,10 @@ class _Connection(AsyncConnection):
     async def execute(self, *args: Any, **options: Any) -> CursorResult[Any]:
         return await self.run(super().execute(*args, **options))
 
-    async def start_transaction(self) -> None:
+    async def start_transaction(self, options: dict[str, Any]) -> None:
         await self.start()
+        if options:
+            await self.execution_options(**options)
         await self.begin()
 
     async def finish(self) -> None:

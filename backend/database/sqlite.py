@@ -13,6 +13,8 @@ from sqlalchemy import URL, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import StaticPool
 
+from backend.database.sqlite_connection import connect
+
 BUSY_TIMEOUT_SECONDS = 30  # how long a writer waits for others
 MEMORY = ":memory:"
 MAX_LOG_BYTES = 64 * 1024 * 1024
@@ -112,7 +114,7 @@ def _engine(url: URL, *, begin: str, connections: int) -> AsyncEngine:
     pool["pool_timeout"] = BUSY_TIMEOUT_SECONDS
     engine = create_async_engine(
         url,
-        connect_args={"timeout": BUSY_TIMEOUT_SECONDS},
+        connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "async_creator_fn": connect},
         hide_parameters=True,
         **({"poolclass": StaticPool} if is_in_memory else pool),
     )
@@ -124,6 +126,7 @@ def _engine(url: URL, *, begin: str, connections: int) -> AsyncEngine:
             cursor = connection.cursor()
             cursor.execute("PRAGMA journal_mode = WAL")
             cursor.execute(f"PRAGMA journal_size_limit = {MAX_LOG_BYTES}")
+            cursor.execute("PRAGMA synchronous = FULL")
             cursor.execute("PRAGMA foreign_keys = ON")
             cursor.close()
         except BaseException:  # the pool drops it without closing it
@@ -132,6 +135,10 @@ def _engine(url: URL, *, begin: str, connections: int) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "begin")
     def start_transaction(connection: Any) -> None:
+        level = connection.get_execution_options().get("synchronous", "FULL")
+        if connection.info.setdefault("synchronous", "FULL") != level:
+            connection.exec_driver_sql(f"PRAGMA synchronous = {level}")
+            connection.info["synchronous"] = level
         connection.exec_driver_sql(begin)
 
     return engine

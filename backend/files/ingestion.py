@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 from backend.database.database import Database
 from backend.errors import DatabaseUnavailableError, SmolChatError
@@ -120,9 +121,8 @@ class Ingestion:
             document = await self._reader.read(
                 source, file.filename, target, on_progress=progress.set_read
             )
-            await self._index.add(file.id, _CountedDocument(document, progress))
-        if not await self._files.finish(file.id, warning=document.warning):
-            await self._delete_index(file.id)  # it was deleted by another process
+            finish = partial(self._files.finish, file_id=file.id, warning=document.warning)
+            await self._index.add(file.id, _CountedDocument(document, progress), at_end=finish)
 
     async def _fail(self, file: StoredFile, code: str, message: str) -> None:
         with suppress(DatabaseUnavailableError):  # then it is abandoned, and tried again later

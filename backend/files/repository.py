@@ -5,7 +5,18 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import ColumnElement, RowMapping, Select, delete, func, insert, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    RowMapping,
+    ScalarSelect,
+    Select,
+    delete,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.database.database import Database
@@ -103,7 +114,7 @@ class FileRepository:
     async def total_bytes(self) -> int:
         """Return the size of all files; the same bytes count once."""
         async with self._database.read_transaction() as connection:
-            return await _total_bytes(connection)
+            return int((await connection.execute(select(_total_bytes()))).scalar_one())
 
     async def insert(
         self, connection: AsyncConnection, upload: UploadedFile, purpose: str, *, max_bytes: int
@@ -114,12 +125,13 @@ class FileRepository:
             FileStorageFullError: There would be too many files, or too many bytes.
         """
         await lock(connection)
-        is_stored = select(files.c.id).where(files.c.sha256 == upload.sha256).limit(1)
-        new_bytes = 0 if (await connection.execute(is_stored)).first() else upload.bytes
-        count = (await connection.execute(select(func.count()).select_from(files))).scalar_one()
-        if count >= MAX_FILES:
-            raise FileStorageFullError(f"There are {count:,} files, the most there can be.")
-        if new_bytes and await _total_bytes(connection) + new_bytes > max_bytes:
+        is_stored = select(files.c.id).where(files.c.sha256 == upload.sha256).exists()
+        count = select(func.count()).select_from(files).scalar_subquery()
+        query = select(is_stored, count, _total_bytes())
+        has_bytes, file_count, total_bytes = (await connection.execute(query)).one()
+        if file_count >= MAX_FILES:
+            raise FileStorageFullError(f"There are {file_count:,} files, the most there can be.")
+        if not has_bytes and total_bytes + upload.bytes > max_bytes:
             raise storage_full(max_bytes)
         file = StoredFile(
             id=f"file-{new_id()}",
@@ -135,36 +147,43 @@ class FileRepository:
 
     async def claim_next(self) -> StoredFile | None:
         """Return the file that has waited the longest, which is now being read."""
-        query = select(files).where(files.c.status == "uploaded").order_by(files.c.created_at)
-        query = query.limit(1).with_for_update(skip_locked=True)
-        if not await self._any_file(files.c.status == "uploaded"):
+        is_waiting = files.c.status == "uploaded"
+        if not await self._any_file(is_waiting):
             return None
-        async with self._database.write_transaction() as connection:
+        first = select(files.c.id).where(is_waiting).order_by(files.c.created_at).limit(1)
+        first = first.with_for_update(skip_locked=True)
+        changes = {"status": "in_progress", "attempts": files.c.attempts + 1, "progress": 0.0}
+        query = update(files).where(files.c.id == first.scalar_subquery())
+        query = query.values(touched_at=utc_now(), **changes).returning(files)
+        async with self._database.write_transaction(is_durable=False) as connection:
             row = (await connection.execute(query)).mappings().one_or_none()
-            if row is None:
-                return None
-            changes = {"status": "in_progress", "attempts": row["attempts"] + 1, "progress": 0.0}
-            await connection.execute(_update(row["id"], changes))
-        return StoredFile.from_row(row).model_copy(update=changes)
+        return None if row is None else StoredFile.from_row(row)
 
     async def report_progress(self, file_id: str, progress: float) -> bool:
         """Store the share of a file that has been read; return False if it is deleted."""
-        return await self._update_if(file_id, "in_progress", {"progress": progress})
+        return await self._update_reading(file_id, {"progress": progress})
 
-    async def finish(self, file_id: str, *, warning: str | None) -> bool:
-        """Store that a file was read; return False if it is deleted."""
+    async def finish(
+        self, connection: AsyncConnection, file_id: str, *, warning: str | None
+    ) -> None:
+        """Store that a file was read, with what was found in it.
+
+        Raises:
+            UploadedFileNotFoundError: It was deleted.
+        """
         changes = {"status": "processed", "progress": 1.0, "warning": warning}
-        return await self._update_if(file_id, "in_progress", changes)
+        if not await _update_reading(connection, file_id, changes):
+            raise file_not_found(file_id)
 
     async def fail(self, file_id: str, code: str, message: str) -> bool:
         """Store why a file could not be read; return False if it is deleted."""
         changes = {"status": "error", "error": {"code": code, "message": message}}
-        return await self._update_if(file_id, "in_progress", changes)
+        return await self._update_reading(file_id, changes)
 
     async def release(self, file_id: str, *, attempts: int) -> None:
         """Let a file be read again from its beginning."""
         changes = {"status": "uploaded", "attempts": attempts}
-        await self._update_if(file_id, "in_progress", changes)
+        await self._update_reading(file_id, changes)
 
     async def release_abandoned(self, *, is_starting: bool) -> None:
         """Let files be read again whose process has ended, or fail if that happened too often.
@@ -224,10 +243,9 @@ class FileRepository:
         async with self._database.write_transaction() as connection:
             await connection.execute(delete(files).where(files.c.id == file_id))
 
-    async def _update_if(self, file_id: str, status: str, changes: dict[str, Any]) -> bool:
-        async with self._database.write_transaction() as connection:
-            query = _update(file_id, changes).where(files.c.status == status)
-            return bool((await connection.execute(query)).rowcount)
+    async def _update_reading(self, file_id: str, changes: dict[str, Any]) -> bool:
+        async with self._database.write_transaction(is_durable=False) as connection:
+            return await _update_reading(connection, file_id, changes)
 
 
 async def is_content_used(connection: AsyncConnection, sha256: str) -> bool:
@@ -263,11 +281,15 @@ def file_not_found(file_id: str) -> UploadedFileNotFoundError:
     )
 
 
-async def _total_bytes(connection: AsyncConnection) -> int:
+def _total_bytes() -> ScalarSelect[int]:
     distinct: Select[Any] = select(files.c.sha256, files.c.bytes).distinct()
-    query = select(func.coalesce(func.sum(distinct.subquery().c.bytes), 0))
-    return int((await connection.execute(query)).scalar_one())
+    return select(func.coalesce(func.sum(distinct.subquery().c.bytes), 0)).scalar_subquery()
 
 
-def _update(file_id: str, changes: dict[str, Any]) -> Any:
-    return update(files).where(files.c.id == file_id).values(touched_at=utc_now(), **changes)
+async def _update_reading(
+    connection: AsyncConnection, file_id: str, changes: dict[str, Any]
+) -> bool:
+    """Change a file that is being read; return False if it is not any more."""
+    query = update(files).where(files.c.id == file_id, files.c.status == "in_progress")
+    query = query.values(touched_at=utc_now(), **changes)
+    return bool((await connection.execute(query)).rowcount)

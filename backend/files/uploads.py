@@ -49,7 +49,7 @@ class Uploads:
 
     async def _write(self, body: AsyncIterator[bytes], form: UploadForm) -> None:
         max_bytes = self._settings.max_files_bytes
-        stored_bytes = await self._repository.total_bytes()
+        stored_bytes: int | None = None
         buffer = bytearray()
         try:
             async for chunk in body:
@@ -57,6 +57,8 @@ class Uploads:
                 if len(buffer) >= _WRITE_BYTES:
                     await self._parse(form, buffer)
                     buffer = bytearray()
+                    if stored_bytes is None:  # a smaller upload is only checked when it is stored
+                        stored_bytes = await self._repository.total_bytes()
                     if stored_bytes + sum(other.size for other in self._forms) > max_bytes:
                         raise storage_full(max_bytes)
         except ClientDisconnect:

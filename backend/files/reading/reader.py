@@ -62,7 +62,9 @@ def read_file(source: Source, text_path: Path) -> DocumentFile:
         _READERS[kind](source, writer)
         if not writer.has_written:
             raise empty_file()
-        return writer.finish(text_path)
+        document = writer.finish(text_path)
+        os.fsync(file.fileno())  # before the row that says that the text is there
+        return document
 
 
 def main() -> None:

@@ -1,12 +1,13 @@
 """The passages of files in the database: add, remove, and read those that may answer a question."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Protocol
 
 from sqlalchemy import and_, delete, func, insert, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.database.database import Database
 from backend.database.tables import passages
@@ -21,6 +22,8 @@ _BATCH_PASSAGES = 200  # that are inserted or deleted in one transaction
 _MAX_SHARE = 0.2
 _MIN_RARE_WORDS = 3
 _MAX_SEARCHED_WORDS = 25
+
+AtEnd = Callable[[AsyncConnection], Awaitable[None]]
 
 
 class Document(Protocol):
@@ -48,22 +51,31 @@ class PassageIndex:
         self._database = database
         self._index = text_index(database.dialect)
 
-    async def add(self, file_id: str, document: Document) -> int:
-        """Store the passages of a file instead of those that it has; return their number."""
+    async def add(self, file_id: str, document: Document, *, at_end: AtEnd | None = None) -> int:
+        """Store the passages of a file instead of those that it has; return their number.
+
+        `at_end` is called in the last transaction.
+        """
         await self.remove(file_id)
         iterator = split_passages(document.text, document.sections)
-        count = 0
-        while rows := await asyncio.to_thread(_next_rows, file_id, iterator):
-            async with self._database.write_transaction() as connection:
-                values = [{k: v for k, v in row.items() if k != "title"} for row in rows]
-                query = insert(passages).returning(passages.c.number, passages.c.id)
-                inserted = (await connection.execute(query, values)).all()
-                ids = {row.number: row.id for row in inserted}
-                for row in rows:
-                    row["id"] = ids[row["number"]]
-                await self._index.insert(connection, rows)
-            count += len(rows)
+        count, is_last = 0, False
+        while not is_last:
+            rows = await asyncio.to_thread(_next_rows, file_id, iterator)
+            count, is_last = count + len(rows), len(rows) < _BATCH_PASSAGES
+            async with self._database.write_transaction(is_durable=False) as connection:
+                if rows:
+                    await self._insert(connection, rows)
+                if is_last and at_end:
+                    await at_end(connection)
         return count
+
+    async def _insert(self, connection: AsyncConnection, rows: list[dict[str, Any]]) -> None:
+        values = [{k: v for k, v in row.items() if k != "title"} for row in rows]
+        query = insert(passages).returning(passages.c.number, passages.c.id)
+        ids = {row.number: row.id for row in (await connection.execute(query, values)).all()}
+        for row in rows:
+            row["id"] = ids[row["number"]]
+        await self._index.insert(connection, rows)
 
     async def remove(self, file_id: str) -> None:
         """Delete the passages of a file, and their words."""
