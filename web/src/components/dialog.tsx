@@ -4,8 +4,9 @@
  */
 import { clsx } from "clsx";
 import { X } from "lucide-react";
-import { type ReactNode, type SyntheticEvent, useEffect, useId, useRef } from "react";
+import { type ReactNode, type SyntheticEvent, useEffect, useId, useRef, useState } from "react";
 import { IconButton } from "./icon-button";
+import { PortalContext } from "./portal";
 
 type ModalProps = {
   onClose: () => void;
@@ -27,10 +28,12 @@ export function Modal({
   isPersistent = false,
 }: ModalProps) {
   const ref = useRef<HTMLDialogElement>(null);
+  const [portal, setPortal] = useState<HTMLElement | null>(null);
   useEffect(() => {
     const dialog = ref.current;
     const opener = document.activeElement;
     dialog?.showModal();
+    setPortal(dialog);
     return () => {
       dialog?.close();
       // Unmounted, the dialog cannot give the focus back itself.
@@ -52,7 +55,7 @@ export function Modal({
       aria-labelledby={labelledBy}
       className={clsx("max-h-none max-w-none border-0 bg-background p-0", className)}
     >
-      {children}
+      <PortalContext value={portal}>{children}</PortalContext>
     </dialog>
   );
 }

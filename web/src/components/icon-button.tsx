@@ -2,6 +2,7 @@
 import { Tooltip } from "radix-ui";
 import type { ReactNode } from "react";
 import { Button, type ButtonProps } from "./button";
+import { usePortal } from "./portal";
 
 type Props = Omit<ButtonProps, "children" | "aria-label"> & {
   label: string;
@@ -18,7 +19,7 @@ export function IconButton({ label, shortcut, children, ...props }: Props) {
           {children}
         </Button>
       </Tooltip.Trigger>
-      <Tooltip.Portal>
+      <Tooltip.Portal container={usePortal()}>
         <Tooltip.Content
           sideOffset={4}
           className="z-50 max-w-64 rounded-md bg-foreground px-2 py-1 text-background text-xs"

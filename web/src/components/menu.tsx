@@ -2,6 +2,7 @@
 import { clsx } from "clsx";
 import { DropdownMenu } from "radix-ui";
 import type { ComponentProps } from "react";
+import { usePortal } from "./portal";
 
 // Not modal: a modal menu writes a style element, which the page's policy forbids.
 export function Menu(props: ComponentProps<typeof DropdownMenu.Root>) {
@@ -12,7 +13,7 @@ export const MenuTrigger = DropdownMenu.Trigger;
 
 export function MenuContent({ className, ...props }: ComponentProps<typeof DropdownMenu.Content>) {
   return (
-    <DropdownMenu.Portal>
+    <DropdownMenu.Portal container={usePortal()}>
       <DropdownMenu.Content
         sideOffset={4}
         collisionPadding={8}
