@@ -127,5 +127,5 @@ async def test_file_that_is_not_a_database_leaves_no_connection(tmp_path: Path) 
     with pytest.raises(SystemExit, match="SMOLCHAT_DATA_DIR"):
         async with open_database(Settings(model_id=MODEL_ID, data_dir=tmp_path)):
             pass
-    assert not has_database_threads()
+    wait_until(lambda: not has_database_threads())
     assert open_files(tmp_path / FILE_NAME) == 0
