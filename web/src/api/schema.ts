@@ -125,7 +125,7 @@ export interface paths {
         };
         /**
          * List Conversations
-         * @description List conversations, most recently used first.
+         * @description List conversations: pinned ones first, then the most recently used.
          */
         get: operations["list_conversations_conversations_get"];
         put?: never;
@@ -209,7 +209,7 @@ export interface paths {
         head?: never;
         /**
          * Change Conversation
-         * @description Rename a conversation, or change its model, parameters or active branch.
+         * @description Change the fields of a conversation: its title, folder, parameters, active branch.
          */
         patch: operations["change_conversation_conversations__conversation__patch"];
         trace?: never;
@@ -266,6 +266,26 @@ export interface paths {
          * @description Export a conversation as JSON, Markdown or HTML.
          */
         get: operations["export_conversation_conversations__conversation__export_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/images/{sha256}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Image
+         * @description Return an image of a stored message, by the hash of its bytes.
+         */
+        get: operations["read_image_images__sha256__get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -590,6 +610,90 @@ export interface paths {
          *     The places of all citations are offsets in it, in Unicode code points.
          */
         get: operations["get_file_text_v1_files__file_id__text_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/files/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Search Files
+         * @description Find the passages of files that match a question best, as in a vector store.
+         */
+        post: operations["search_files_files_search_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/files/{file_id}/passages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Passages
+         * @description Return a part of a file's text as it was read, with pages and headings.
+         *
+         *     Passages leave out nothing but space.
+         */
+        get: operations["list_passages_files__file_id__passages_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/files/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Search Files
+         * @description Find the passages of files that match a question best, as in a vector store.
+         */
+        post: operations["search_files_v1_files_search_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/files/{file_id}/passages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Passages
+         * @description Return a part of a file's text as it was read, with pages and headings.
+         *
+         *     Passages leave out nothing but space.
+         */
+        get: operations["list_passages_v1_files__file_id__passages_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1425,7 +1529,7 @@ export interface components {
         };
         /**
          * ChatExtensionOptions
-         * @description SmolChat's extensions of a chat request: reasoning, tools, and where it is stored.
+         * @description SmolChat's extensions of a chat request: reasoning, tools, files, and where it is stored.
          */
         ChatExtensionOptions: {
             /**
@@ -1433,19 +1537,19 @@ export interface components {
              * @description Add token usage and timings as `smolchat.receipt`; in a stream, in the last chunk. The API then requests usage and picks a seed.
              * @default false
              */
-            receipt: boolean;
+            receipt?: boolean;
             /**
              * Progress
              * @description In a stream, report queueing, loading and prompt processing in chunks with `smolchat.progress`.
              * @default false
              */
-            progress: boolean;
+            progress?: boolean;
             /**
              * Deterministic
              * @description Run the request alone and without the prompt cache, so that the same seed gives the same response.
              * @default false
              */
-            deterministic: boolean;
+            deterministic?: boolean;
             /**
              * Tools
              * @description The tools of `GET /tools` that the model may use, and that the API runs; each step is told as `smolchat.step`, and all are in `smolchat.steps` of a whole response.
@@ -1456,13 +1560,15 @@ export interface components {
              * @description How many times the model may call these tools.
              * @default 6
              */
-            max_steps: number;
+            max_steps?: number;
             /**
              * Separate Reasoning
              * @description Return text always as a string in `content`, and the model's reasoning in `reasoning_content`, in whatever form the model server sends both. If a stream shows that all text so far was reasoning, a chunk has it in `smolchat.reasoning_so_far`.
              * @default false
              */
-            separate_reasoning: boolean;
+            separate_reasoning?: boolean;
+            /** @description Answer from these files. `annotations` of the message are the places that the answer quotes or resembles, and `smolchat.retrieval` says what was read. With tools, it says which files `search_files` searches. */
+            file_search?: components["schemas"]["FileSearchOptions"] | null;
             /**
              * Conversation
              * @description Store the user message and the response in this conversation; `smolchat.conversation` in the response has their ids.
@@ -1474,15 +1580,23 @@ export interface components {
              */
             parent?: string | null;
             /**
+             * Detach
+             * @description Go on with the answer if the client disconnects, and store it: for up to SMOLCHAT_DETACHED_SECONDS. `GET /conversations/{id}/events` follows it, `POST /conversations/{id}/stop` ends it. Needs `conversation`.
+             * @default false
+             */
+            detach?: boolean;
+            /**
              * Approvals
              * @description What to do with the steps that await approval, by the ids of their tool calls; those that are not named are denied.
              * @default {}
              */
-            approvals: {
+            approvals?: {
                 [key: string]: ("allow" | "deny") | components["schemas"]["EditedArguments"];
             };
         } | {
             parent?: null;
+            /** @constant */
+            detach?: false;
         } | {
             conversation: string;
         };
@@ -1495,7 +1609,7 @@ export interface components {
              * Type
              * @default function
              */
-            type: string;
+            type?: string;
             function?: components["schemas"]["ToolFunction"] | null;
         } & {
             [key: string]: unknown;
@@ -1566,12 +1680,23 @@ export interface components {
              * @description Empty until the first message is stored.
              * @default
              */
-            title: string;
+            title?: string;
             /**
              * Model
              * @description The model's id.
              */
             model?: string | null;
+            /**
+             * Pinned
+             * @description Whether it is listed before the others.
+             * @default false
+             */
+            pinned?: boolean;
+            /**
+             * Folder
+             * @description The folder it is in, a name without control characters; null is none.
+             */
+            folder?: string | null;
             /**
              * System Prompt
              * @description Sent to the model before all messages.
@@ -1598,7 +1723,7 @@ export interface components {
              * Messages
              * @default []
              */
-            messages: components["schemas"]["Message"][];
+            messages?: components["schemas"]["Message"][];
         };
         /** ConversationPage */
         ConversationPage: {
@@ -1607,7 +1732,7 @@ export interface components {
              * @default list
              * @constant
              */
-            object: "list";
+            object?: "list";
             /** Data */
             data: components["schemas"]["ListedConversation"][];
             /**
@@ -1638,12 +1763,23 @@ export interface components {
              * @description Empty until the first message is stored.
              * @default
              */
-            title: string;
+            title?: string;
             /**
              * Model
              * @description The model's id.
              */
             model?: string | null;
+            /**
+             * Pinned
+             * @description Whether it is listed before the others.
+             * @default false
+             */
+            pinned?: boolean;
+            /**
+             * Folder
+             * @description The folder it is in, a name without control characters; null is none.
+             */
+            folder?: string | null;
             /**
              * System Prompt
              * @description Sent to the model before all messages.
@@ -1670,7 +1806,7 @@ export interface components {
              * Messages
              * @default []
              */
-            messages: components["schemas"]["Message"][];
+            messages?: components["schemas"]["Message"][];
             /**
              * Has More
              * @description Only with `limit`, `after` or `before`: whether there are more messages after those of this page, or before them unless `after` is set.
@@ -1699,12 +1835,23 @@ export interface components {
              * @description Empty until the first message is stored.
              * @default
              */
-            title: string;
+            title?: string;
             /**
              * Model
              * @description The model's id.
              */
             model?: string | null;
+            /**
+             * Pinned
+             * @description Whether it is listed before the others.
+             * @default false
+             */
+            pinned?: boolean;
+            /**
+             * Folder
+             * @description The folder it is in, a name without control characters; null is none.
+             */
+            folder?: string | null;
         };
         /**
          * ConversationUpdate
@@ -1716,7 +1863,7 @@ export interface components {
              * @description Empty until the first message is stored.
              * @default
              */
-            title: string;
+            title?: string;
             /**
              * Model
              * @description The model's id.
@@ -1734,6 +1881,17 @@ export interface components {
             parameters?: {
                 [key: string]: unknown;
             } | null;
+            /**
+             * Pinned
+             * @description Whether it is listed before the others.
+             * @default false
+             */
+            pinned?: boolean;
+            /**
+             * Folder
+             * @description The folder it is in, a name without control characters; null is none.
+             */
+            folder?: string | null;
             /**
              * Current
              * @description The last message of the branch to continue.
@@ -1804,13 +1962,13 @@ export interface components {
              * @default smolchat
              * @constant
              */
-            format: "smolchat";
+            format?: "smolchat";
             /**
              * Version
              * @default 1
              * @constant
              */
-            version: 1;
+            version?: 1;
             /** Conversations */
             conversations: components["schemas"]["Conversation"][];
         };
@@ -1834,7 +1992,7 @@ export interface components {
              * @default vector_store.files_batch
              * @constant
              */
-            object: "vector_store.files_batch";
+            object?: "vector_store.files_batch";
             /** Vector Store Id */
             vector_store_id: string;
             /** Created At */
@@ -1855,27 +2013,27 @@ export interface components {
              * In Progress
              * @default 0
              */
-            in_progress: number;
+            in_progress?: number;
             /**
              * Completed
              * @default 0
              */
-            completed: number;
+            completed?: number;
             /**
              * Failed
              * @default 0
              */
-            failed: number;
+            failed?: number;
             /**
              * Cancelled
              * @default 0
              */
-            cancelled: number;
+            cancelled?: number;
             /**
              * Total
              * @default 0
              */
-            total: number;
+            total?: number;
         };
         /** FileDeletion */
         FileDeletion: {
@@ -1886,13 +2044,13 @@ export interface components {
              * @default file
              * @constant
              */
-            object: "file";
+            object?: "file";
             /**
              * Deleted
              * @default true
              * @constant
              */
-            deleted: true;
+            deleted?: true;
         };
         /** FileList */
         FileList: {
@@ -1901,7 +2059,7 @@ export interface components {
              * @default list
              * @constant
              */
-            object: "list";
+            object?: "list";
             /** First Id */
             first_id?: string | null;
             /** Last Id */
@@ -1911,7 +2069,7 @@ export interface components {
              * @description Whether there is a next page.
              * @default false
              */
-            has_more: boolean;
+            has_more?: boolean;
             /** Data */
             data: components["schemas"]["FileObject"][];
         };
@@ -1927,7 +2085,7 @@ export interface components {
              * @default file
              * @constant
              */
-            object: "file";
+            object?: "file";
             /** Bytes */
             bytes: number;
             /**
@@ -1950,6 +2108,22 @@ export interface components {
             smolchat: components["schemas"]["FileReading"];
         };
         /**
+         * FilePassage
+         * @description A part of a file's text: its characters `start:end`, in Unicode code points.
+         */
+        FilePassage: {
+            /** Start */
+            start: number;
+            /** End */
+            end: number;
+            /** Text */
+            text: string;
+            /** Page */
+            page: number | null;
+            /** Heading */
+            heading: string | null;
+        };
+        /**
          * FileReading
          * @description How far a file has been read.
          */
@@ -1965,6 +2139,70 @@ export interface components {
              * @description What of it was not read.
              */
             warning?: string | null;
+        };
+        /**
+         * FileSearchOptions
+         * @description Answer the last user message from files: which ones, and how.
+         */
+        FileSearchOptions: {
+            /**
+             * Vector Store Ids
+             * @description Collections whose files to search.
+             * @default []
+             */
+            vector_store_ids?: string[];
+            /**
+             * File Ids
+             * @description Files to search.
+             * @default []
+             */
+            file_ids?: string[];
+            /**
+             * Mode
+             * @description `whole`: the model gets all of the text. `passages`: it gets the best passages. `quotes`: the answer is up to three sentences of the files, word for word, and no model is asked. `auto`: quotes for models under 1 billion parameters or of unknown size, else whole if the text fits in half of the context, else passages.
+             * @default auto
+             * @enum {string}
+             */
+            mode?: "auto" | "whole" | "passages" | "quotes";
+            /**
+             * Task
+             * @description What to do with all of the text, instead of answering from the best passages: `summarise` it by the model, list or count all `mentions` of `phrase`, or quote the `first` or `last` `n` sentences of each file.
+             */
+            task?: ("summarise" | "mentions" | "count" | "first" | "last") | null;
+            /**
+             * Phrase
+             * @description The word or phrase to list or count; by default the one that the question has in quotes.
+             */
+            phrase?: string | null;
+            /**
+             * N
+             * @description How many sentences to quote.
+             * @default 5
+             */
+            n?: number;
+        };
+        /**
+         * FileSearchRequest
+         * @description What to find in files. The attributes that filters compare belong to a collection's files.
+         */
+        FileSearchRequest: {
+            /** Query */
+            query: string | string[];
+            /**
+             * Max Num Results
+             * @default 10
+             */
+            max_num_results?: number;
+            /** Filters */
+            filters?: null;
+            ranking_options?: components["schemas"]["RankingOptions"] | null;
+            /**
+             * File Ids
+             * @description By default the newest files.
+             */
+            file_ids?: string[] | null;
+        } & {
+            [key: string]: unknown;
         };
         /**
          * ForwardedProps
@@ -2162,15 +2400,51 @@ export interface components {
              * @default ok
              * @constant
              */
-            status: "ok";
+            status?: "ok";
             /**
              * Version
              * @default 0.1.0
              */
-            version: string;
+            version?: string;
             /** Model */
             model: string;
             model_server: components["schemas"]["ModelServerHealth"];
+        };
+        /**
+         * ImageReceipt
+         * @description What was done with an image of a request.
+         */
+        ImageReceipt: {
+            /**
+             * Part
+             * @description Where it is, such as `messages.0.content.1`.
+             */
+            part: string;
+            /**
+             * State
+             * @description `replaced_by_text`: the model takes no images, or not so many; only those of earlier messages.
+             * @enum {string}
+             */
+            state: "sent" | "replaced_by_text";
+            /**
+             * Name
+             * @default
+             */
+            name?: string;
+            /** Media Type */
+            media_type?: string | null;
+            /** Width */
+            width?: number | null;
+            /** Height */
+            height?: number | null;
+            /** Bytes */
+            bytes?: number | null;
+            /**
+             * Changes
+             * @description What was changed of it before it was sent.
+             * @default []
+             */
+            changes?: string[];
         };
         /** ImportResult */
         ImportResult: {
@@ -2179,7 +2453,7 @@ export interface components {
              * @default list
              * @constant
              */
-            object: "list";
+            object?: "list";
             /**
              * Data
              * @description The imported conversations, the first 1,000 of them.
@@ -2228,7 +2502,7 @@ export interface components {
              * Name
              * @default answer
              */
-            name: string;
+            name?: string;
             /** Schema */
             schema: Record<string, never> | boolean;
             /**
@@ -2300,12 +2574,28 @@ export interface components {
              * @description Empty until the first message is stored.
              * @default
              */
-            title: string;
+            title?: string;
             /**
              * Model
              * @description The model's id.
              */
             model?: string | null;
+            /**
+             * Pinned
+             * @description Whether it is listed before the others.
+             * @default false
+             */
+            pinned?: boolean;
+            /**
+             * Folder
+             * @description The folder it is in, a name without control characters; null is none.
+             */
+            folder?: string | null;
+            /**
+             * Deleted At
+             * @description When it was deleted; null if it was not.
+             */
+            deleted_at?: string | null;
             /**
              * Snippet
              * @description The text around the first match of a search, in the title or a message, on one line and with `…` where it is cut; null without a search.
@@ -2344,7 +2634,7 @@ export interface components {
              * @description The text of the message.
              * @default
              */
-            content: string;
+            content?: string;
             /**
              * Parts
              * @description The content parts as they were sent, if the content was not a string.
@@ -2405,12 +2695,31 @@ export interface components {
                 [key: string]: unknown;
             } | null;
             /**
+             * Annotations
+             * @description The places in files that an answer cites, as in the response; `deleted` is true if the file does not exist any more.
+             */
+            annotations?: {
+                [key: string]: unknown;
+            }[] | null;
+            /**
+             * Retrieval
+             * @description What an answer from files was made of, as `smolchat.retrieval`.
+             */
+            retrieval?: {
+                [key: string]: unknown;
+            } | null;
+            /**
              * Error
              * @description Why the answer failed.
              */
             error?: {
                 [key: string]: unknown;
             } | null;
+            /**
+             * Edited At
+             * @description When a person changed the text; null if nobody did.
+             */
+            edited_at?: string | null;
         };
         /** Model */
         Model: {
@@ -2421,17 +2730,17 @@ export interface components {
              * @default model
              * @constant
              */
-            object: "model";
+            object?: "model";
             /**
              * Created
              * @default 0
              */
-            created: number;
+            created?: number;
             /**
              * Owned By
              * @default
              */
-            owned_by: string;
+            owned_by?: string;
             smolchat: components["schemas"]["ModelMetadata"];
         };
         /** ModelList */
@@ -2441,7 +2750,7 @@ export interface components {
              * @default list
              * @constant
              */
-            object: "list";
+            object?: "list";
             /** Data */
             data: components["schemas"]["Model"][];
         };
@@ -2460,6 +2769,11 @@ export interface components {
             context_window?: number | null;
             /** Architecture */
             architecture?: string | null;
+            /**
+             * Input
+             * @description What the model takes; null if only a request will show that.
+             */
+            input?: ("text" | "image")[] | null;
         };
         /**
          * ModelServerHealth
@@ -2509,7 +2823,7 @@ export interface components {
              * @description Empty until the first message is stored.
              * @default
              */
-            title: string;
+            title?: string;
             /**
              * Model
              * @description The model's id.
@@ -2527,6 +2841,17 @@ export interface components {
             parameters?: {
                 [key: string]: unknown;
             } | null;
+            /**
+             * Pinned
+             * @description Whether it is listed before the others.
+             * @default false
+             */
+            pinned?: boolean;
+            /**
+             * Folder
+             * @description The folder it is in, a name without control characters; null is none.
+             */
+            folder?: string | null;
         };
         /**
          * NewFileBatch
@@ -2599,7 +2924,7 @@ export interface components {
              * File Ids
              * @default []
              */
-            file_ids: string[];
+            file_ids?: string[];
         } & {
             [key: string]: unknown;
         };
@@ -2614,6 +2939,22 @@ export interface components {
             value: string;
             /** Mimetype */
             mimeType?: string | null;
+        };
+        /** PassageList */
+        PassageList: {
+            /**
+             * Object
+             * @default list
+             * @constant
+             */
+            object?: "list";
+            /** Data */
+            data: components["schemas"]["FilePassage"][];
+            /**
+             * Characters
+             * @description Where the last passage of the file ends.
+             */
+            characters: number;
         };
         /** Preset */
         Preset: {
@@ -2639,7 +2980,7 @@ export interface components {
              * @description The tools of `GET /tools` that are on.
              * @default []
              */
-            tools: string[];
+            tools?: string[];
         };
         /** PresetList */
         PresetList: {
@@ -2648,7 +2989,7 @@ export interface components {
              * @default list
              * @constant
              */
-            object: "list";
+            object?: "list";
             /** Data */
             data: components["schemas"]["Preset"][];
         };
@@ -2834,7 +3175,7 @@ export interface components {
              *       "tools": []
              *     }
              */
-            smolchat: components["schemas"]["PresetExtensions"];
+            smolchat?: components["schemas"]["PresetExtensions"];
         } & {
             [key: string]: unknown;
         };
@@ -2886,7 +3227,7 @@ export interface components {
              * @default ready
              * @constant
              */
-            status: "ready";
+            status?: "ready";
             /** Model */
             model: string;
         };
@@ -2938,13 +3279,23 @@ export interface components {
              * @description What the model server left out of what was asked.
              * @default []
              */
-            warnings: string[];
+            warnings?: string[];
             /** Context Tokens */
             context_tokens?: number | null;
             /** Context Size */
             context_size?: number | null;
+            /**
+             * Answered By
+             * @description `files`: the answer quotes files, and no model was asked.
+             */
+            answered_by?: "files" | null;
             /** @description How tools were called, in a request with tools. */
             tools?: components["schemas"]["ToolReceipt"] | null;
+            /**
+             * Images
+             * @description The images of the request, if it has any.
+             */
+            images?: components["schemas"]["ImageReceipt"][] | null;
         };
         /** RecentAnswer */
         RecentAnswer: {
@@ -3063,7 +3414,7 @@ export interface components {
             /** Context */
             context?: components["schemas"]["Context"][] | null;
             /** @default {} */
-            forwardedProps: components["schemas"]["ForwardedProps"];
+            forwardedProps?: components["schemas"]["ForwardedProps"];
             /** Resume */
             resume?: components["schemas"]["ResumeEntry"][] | null;
         };
@@ -3077,19 +3428,19 @@ export interface components {
              * @description Send a `CUSTOM` event `smolchat.receipt` before the end.
              * @default true
              */
-            receipt: boolean;
+            receipt?: boolean;
             /**
              * Progress
              * @description Send `CUSTOM` events `smolchat.progress` while there is no text.
              * @default false
              */
-            progress: boolean;
+            progress?: boolean;
             /**
              * Deterministic
              * @description Run the request alone and without the prompt cache, so that the same seed gives the same response.
              * @default false
              */
-            deterministic: boolean;
+            deterministic?: boolean;
             /**
              * Tools
              * @description The tools of `GET /tools` that the model may use, and that the API runs; each step is told as `smolchat.step`, and all are in `smolchat.steps` of a whole response.
@@ -3100,7 +3451,7 @@ export interface components {
              * @description How many times the model may call these tools.
              * @default 6
              */
-            max_steps: number;
+            max_steps?: number;
         };
         /** SearchContent */
         SearchContent: {
@@ -3109,7 +3460,7 @@ export interface components {
              * @default text
              * @constant
              */
-            type: "text";
+            type?: "text";
             /** Text */
             text: string;
             /**
@@ -3135,7 +3486,7 @@ export interface components {
              * Max Num Results
              * @default 10
              */
-            max_num_results: number;
+            max_num_results?: number;
             /**
              * Filters
              * @description Search only files whose attributes match.
@@ -3170,7 +3521,7 @@ export interface components {
              * @default vector_store.search_results.page
              * @constant
              */
-            object: "vector_store.search_results.page";
+            object?: "vector_store.search_results.page";
             /** Search Query */
             search_query: string[];
             /** Data */
@@ -3180,7 +3531,7 @@ export interface components {
              * @default false
              * @constant
              */
-            has_more: false;
+            has_more?: false;
             /** Next Page */
             next_page?: null;
         };
@@ -3225,7 +3576,7 @@ export interface components {
              * @default list
              * @constant
              */
-            object: "list";
+            object?: "list";
             /** Data */
             data: components["schemas"]["ServerDescription"][];
             /**
@@ -3257,7 +3608,7 @@ export interface components {
              * Version
              * @default 0.1.0
              */
-            version: string;
+            version?: string;
             /** Python */
             python: string;
             /** Platform */
@@ -3285,6 +3636,11 @@ export interface components {
              * @description Requests waiting in the queue.
              */
             waiting: number;
+            /**
+             * Detached
+             * @description Answers in progress that go on without their clients.
+             */
+            detached: number;
             /**
              * Settings
              * @description Each effective value; a secret is only `set` or `not set`.
@@ -3342,7 +3698,7 @@ export interface components {
              * @description End the stream with a chunk with `usage` and empty `choices`.
              * @default false
              */
-            include_usage: boolean;
+            include_usage?: boolean;
         } & {
             [key: string]: unknown;
         };
@@ -3372,26 +3728,26 @@ export interface components {
              * @description Add token usage and timings as `smolchat.receipt`; in a stream, in the last chunk. The API then requests usage and picks a seed.
              * @default false
              */
-            receipt: boolean;
+            receipt?: boolean;
             /**
              * Progress
              * @description In a stream, report queueing, loading and prompt processing in chunks with `smolchat.progress`.
              * @default false
              */
-            progress: boolean;
+            progress?: boolean;
             /**
              * Deterministic
              * @description Run the request alone and without the prompt cache, so that the same seed gives the same response.
              * @default false
              */
-            deterministic: boolean;
+            deterministic?: boolean;
             /**
              * Fields
              * @description `mentioned`: the optional properties that the messages mention come first, and at the root are required. `schema`: they come in the schema's order, and none is required.
              * @default mentioned
              * @enum {string}
              */
-            fields: "mentioned" | "schema";
+            fields?: "mentioned" | "schema";
         };
         /**
          * StructuredRequest
@@ -3657,7 +4013,7 @@ export interface components {
              * Description
              * @default
              */
-            description: string;
+            description?: string;
             /**
              * Parameters
              * @description The JSON Schema of its arguments.
@@ -3737,7 +4093,7 @@ export interface components {
              * @default list
              * @constant
              */
-            object: "list";
+            object?: "list";
             /** Data */
             data: components["schemas"]["ToolDescription"][];
         };
@@ -3784,13 +4140,13 @@ export interface components {
              * @description Constrained requests for arguments.
              * @default 0
              */
-            attempts: number;
+            attempts?: number;
             /**
              * Problems
              * @description Why calls were not made, or were made again.
              * @default []
              */
-            problems: string[];
+            problems?: string[];
         };
         /**
          * ToolUpdate
@@ -3850,7 +4206,7 @@ export interface components {
              * @default vector_store
              * @constant
              */
-            object: "vector_store";
+            object?: "vector_store";
             /**
              * Created At
              * @description In seconds since 1970.
@@ -3886,13 +4242,13 @@ export interface components {
              * @default vector_store.deleted
              * @constant
              */
-            object: "vector_store.deleted";
+            object?: "vector_store.deleted";
             /**
              * Deleted
              * @default true
              * @constant
              */
-            deleted: true;
+            deleted?: true;
         };
         /**
          * VectorStoreFile
@@ -3906,7 +4262,7 @@ export interface components {
              * @default vector_store.file
              * @constant
              */
-            object: "vector_store.file";
+            object?: "vector_store.file";
             /** Vector Store Id */
             vector_store_id: string;
             /** Created At */
@@ -3933,13 +4289,13 @@ export interface components {
              * @default vector_store.file.deleted
              * @constant
              */
-            object: "vector_store.file.deleted";
+            object?: "vector_store.file.deleted";
             /**
              * Deleted
              * @default true
              * @constant
              */
-            deleted: true;
+            deleted?: true;
         };
         /** VectorStoreFileList */
         VectorStoreFileList: {
@@ -3948,7 +4304,7 @@ export interface components {
              * @default list
              * @constant
              */
-            object: "list";
+            object?: "list";
             /** First Id */
             first_id?: string | null;
             /** Last Id */
@@ -3958,7 +4314,7 @@ export interface components {
              * @description Whether there is a next page.
              * @default false
              */
-            has_more: boolean;
+            has_more?: boolean;
             /** Data */
             data: components["schemas"]["VectorStoreFile"][];
         };
@@ -3969,7 +4325,7 @@ export interface components {
              * @default list
              * @constant
              */
-            object: "list";
+            object?: "list";
             /** First Id */
             first_id?: string | null;
             /** Last Id */
@@ -3979,7 +4335,7 @@ export interface components {
              * @description Whether there is a next page.
              * @default false
              */
-            has_more: boolean;
+            has_more?: boolean;
             /** Data */
             data: components["schemas"]["VectorStore"][];
         };
@@ -4225,6 +4581,10 @@ export interface operations {
             query?: {
                 /** @description Text to find in titles and messages, ignoring case. A search that takes longer than SMOLCHAT_SEARCH_SECONDS is a 503. */
                 search?: string;
+                /** @description Only those that are pinned, or not. */
+                pinned?: boolean | null;
+                /** @description Only those in this folder; empty for those in none. */
+                folder?: string | null;
                 limit?: number;
                 /** @description The last id of the previous page. */
                 after?: string | null;
@@ -4455,6 +4815,30 @@ export interface operations {
                     "application/json": components["schemas"]["Export"];
                     "text/markdown": string;
                     "text/html": string;
+                };
+            };
+        };
+    };
+    read_image_images__sha256__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The hash in the URL of its part. */
+                sha256: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The image, as the model was sent it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": string;
+                    "image/jpeg": string;
                 };
             };
         };
@@ -4944,6 +5328,108 @@ export interface operations {
                 };
                 content: {
                     "text/plain": string;
+                };
+            };
+        };
+    };
+    search_files_files_search_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FileSearchRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SearchResults"];
+                };
+            };
+        };
+    };
+    list_passages_files__file_id__passages_get: {
+        parameters: {
+            query?: {
+                /** @description The first character to return. */
+                start?: number;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The file's id. */
+                file_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PassageList"];
+                };
+            };
+        };
+    };
+    search_files_v1_files_search_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FileSearchRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SearchResults"];
+                };
+            };
+        };
+    };
+    list_passages_v1_files__file_id__passages_get: {
+        parameters: {
+            query?: {
+                /** @description The first character to return. */
+                start?: number;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The file's id. */
+                file_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PassageList"];
                 };
             };
         };

@@ -1,0 +1,458 @@
+/**
+ * A chat in use: the answers that are being written, and what is sent next. It outlives the view of
+ * the chat, so that several chats answer at once.
+ */
+import { jsonBody, send as sendRequest } from "@/api/client";
+import { ApiError, errorMessage, isAbort } from "@/api/errors";
+import { queryClient } from "@/api/query-client";
+import { readEvents } from "@/api/sse";
+import { conversationKeys, conversation as conversationQuery } from "@/conversations/queries";
+import {
+  addEvent,
+  endStream,
+  failed,
+  isOver,
+  type LiveAnswer,
+  newAnswer,
+} from "./answer/live-answer";
+import { readDraft, writeDraft } from "./drafts";
+import { toItems } from "./items";
+import { type ChatSettings, type Content, chatRequest, requestOptions } from "./request";
+import { answerMessages, appendTemporary, newMessage, readTemporary, TEMPORARY } from "./temporary";
+import { branchTo, inContext } from "./tree";
+import type { Conversation, Message } from "./types";
+
+/** What one of the answers side by side differs in. */
+export type Variant = {
+  label: string;
+  model?: string | null;
+  parameters?: Record<string, unknown>;
+  system?: string;
+};
+
+/** What the next request is sent with. */
+export type SendContext = {
+  settings: ChatSettings;
+  variants: Variant[];
+  defaultsOf: (model: string | null) => Record<string, unknown>;
+};
+
+export type LiveEntry = { key: string; label: string; answer: LiveAnswer };
+
+/** A question and the answers to it that are being written. */
+export type Turn = {
+  /** The message above the answers, or above the question if that is not stored yet. */
+  base: string | null;
+  /** A question that is not stored yet. */
+  question: Message | undefined;
+  /** The messages of an answer that goes on after its steps. */
+  started: Message[];
+  entries: LiveEntry[];
+};
+
+export type Snapshot = {
+  turn: Turn | undefined;
+  /** Answers that another tab, or this one before a reload, has asked for. */
+  followed: ReadonlyMap<string, LiveAnswer>;
+  queue: readonly string[];
+  isStopping: boolean;
+};
+
+type Job = {
+  entry: LiveEntry;
+  controller: AbortController;
+  stored: PromiseWithResolvers<string | undefined>;
+};
+
+type Plan = {
+  base: string | null;
+  question?: Message | undefined;
+  /** The question, if it is stored already. */
+  questionId?: string | undefined;
+  prefix?: string | undefined;
+  started?: Message[] | undefined;
+  approvals?: Record<string, unknown> | undefined;
+};
+
+/** Text is shown at most so often, so that the page has time for everything else. */
+const FRAME_MS = 50;
+const IDLE: Snapshot = { turn: undefined, followed: new Map(), queue: [], isStopping: false };
+
+const sessions = new Map<string, ChatSession>();
+
+export function chatSession(id: string): ChatSession {
+  const known = sessions.get(id) ?? new ChatSession(id);
+  sessions.set(id, known);
+  return known;
+}
+
+export class ChatSession {
+  readonly id: string;
+  /** Set by the view of the chat; queued messages are sent with it. */
+  context: SendContext | undefined;
+  /** The keys under which messages were shown before they were stored, by their ids. */
+  readonly keys = new Map<string, string>();
+  #snapshot: Snapshot;
+  #jobs: Job[] = [];
+  #listeners = new Set<() => void>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #shownAt = 0;
+  #following: AbortController | undefined;
+  #isStopped = false;
+
+  constructor(id: string) {
+    this.id = id;
+    this.#snapshot = { ...IDLE, queue: readDraft(id).queue };
+  }
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  };
+
+  readonly snapshot = (): Snapshot => this.#snapshot;
+
+  get isAnswering(): boolean {
+    const { turn, followed } = this.#snapshot;
+    return (
+      (turn?.entries.some(({ answer }) => !isOver(answer)) ?? false) ||
+      [...followed.values()].some((answer) => !isOver(answer))
+    );
+  }
+
+  get isTemporary(): boolean {
+    return this.id === TEMPORARY;
+  }
+
+  /** Send a question, or queue it behind the answers that are being written. */
+  send(content: Content): void {
+    if (this.isAnswering && typeof content === "string") {
+      this.setQueue([...this.#snapshot.queue, content]);
+      return;
+    }
+    const { current } = this.#chat();
+    this.#start({ base: current, question: newMessage("user", current, content) });
+  }
+
+  /** Ask an edited question in place of another version of it. */
+  resend(content: Content, parent: string | null): void {
+    this.#start({ base: parent, question: newMessage("user", parent, content) });
+  }
+
+  regenerate(questionId: string): void {
+    this.#start({ base: questionId, questionId });
+  }
+
+  continueAnswer(answer: Message): void {
+    const questionId = answer.parent ?? undefined;
+    this.#start({ base: answer.parent, questionId, prefix: answer.content });
+  }
+
+  /** Go on with an answer after its steps, of which `approvals` tells what is to be run. */
+  continueSteps(started: Message[], approvals: Record<string, unknown>): void {
+    this.#start({ base: started[0]?.parent ?? null, started, approvals });
+  }
+
+  setQueue(queue: readonly string[]): void {
+    writeDraft(this.id, { ...readDraft(this.id), queue: [...queue] });
+    this.#update({ queue });
+  }
+
+  /** Send the first message of the queue now. */
+  sendNext(): void {
+    const [next, ...queue] = this.#snapshot.queue;
+    if (next === undefined || this.isAnswering) return;
+    this.setQueue(queue);
+    this.send(next);
+  }
+
+  /** Drop answers that failed before anything of them was stored. */
+  dismiss(): void {
+    this.#update({ turn: undefined });
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#update({ isStopping: true });
+    const isUnstored = this.#jobs.some(({ entry }) => entry.answer.stored === undefined);
+    try {
+      if (!this.isTemporary) await this.#stopStored();
+    } finally {
+      if (this.isTemporary || isUnstored)
+        for (const { controller } of this.#jobs) controller.abort();
+      this.#update({ isStopping: false });
+    }
+    // It may have been stored just as the connection ended.
+    if (isUnstored && !this.isTemporary) await this.#stopStored();
+  }
+
+  /** Show the answers that are being written without this tab having asked for them. */
+  async follow(): Promise<void> {
+    if (this.#following !== undefined || this.#jobs.length > 0 || this.isTemporary) return;
+    const controller = new AbortController();
+    this.#following = controller;
+    try {
+      const response = await sendRequest(`/conversations/${encodeURIComponent(this.id)}/events`, {
+        signal: controller.signal,
+      });
+      if (response.body !== null) await this.#readFollowed(response.body);
+    } catch {
+      // Reading the chat again tells how its answers ended, or that the API is gone.
+    } finally {
+      this.#following = undefined;
+      await this.#refresh().catch(() => undefined);
+      this.#update({ followed: new Map() });
+    }
+  }
+
+  unfollow(): void {
+    this.#following?.abort();
+  }
+
+  async #readFollowed(body: ReadableStream<Uint8Array>): Promise<void> {
+    const answers = new Map<string, LiveAnswer>();
+    for await (const data of readEvents(body)) {
+      const id = eventId(data);
+      if (id === undefined) continue;
+      const isBegin = data.includes('"answer_message"');
+      const before = isBegin ? undefined : answers.get(id);
+      answers.set(id, addEvent(before ?? newAnswer(performance.now()), data, performance.now()));
+      if (isBegin && !this.#chat().messages.some((message) => message.id === id)) {
+        await this.#refresh();
+      }
+      this.#schedule(() => this.#update({ followed: new Map(answers) }));
+    }
+  }
+
+  async #stopStored(): Promise<void> {
+    const path = `/conversations/${encodeURIComponent(this.id)}/stop`;
+    await sendRequest(path, { method: "POST" }).catch(() => undefined);
+  }
+
+  #start(plan: Plan): void {
+    if (this.isAnswering || this.context === undefined) return;
+    this.#isStopped = false;
+    const { variants, settings } = this.context;
+    const isSingle = plan.prefix !== undefined || plan.started !== undefined;
+    const chosen = isSingle ? [{ label: "" }] : variants;
+    this.#jobs = chosen.map((variant) => {
+      const answer = newAnswer(performance.now(), plan.prefix);
+      const label = variant.label || settings.model || "";
+      const entry = { key: crypto.randomUUID(), label, answer };
+      return { entry, controller: new AbortController(), stored: Promise.withResolvers() };
+    });
+    const turn: Turn = {
+      base: plan.base,
+      question: plan.question,
+      started: plan.started ?? [],
+      entries: this.#jobs.map(({ entry }) => entry),
+    };
+    this.#update({ turn });
+    void this.#run(plan, chosen, this.context);
+  }
+
+  async #run(plan: Plan, variants: Variant[], context: SendContext): Promise<void> {
+    const chat = this.#chat();
+    await Promise.all(
+      this.#jobs.map(async (job, index) => {
+        // Answers are stored in the order in which they are shown, all to the same question.
+        const previous = this.#jobs[index - 1];
+        const questionId = previous === undefined ? plan.questionId : await previous.stored.promise;
+        if (previous !== undefined && questionId === undefined && !this.isTemporary) {
+          this.#change(job, (answer) =>
+            failed(answer, { message: "The question could not be stored.", code: "not_stored" }),
+          );
+        } else {
+          const body = requestBody(chat, { ...plan, questionId }, variants[index], context, index);
+          await this.#read(job, body);
+        }
+        job.stored.resolve(undefined);
+      }),
+    );
+    await this.#finish(plan);
+  }
+
+  async #read(job: Job, body: Record<string, unknown>): Promise<void> {
+    try {
+      const init = { method: "POST", ...jsonBody(body), signal: job.controller.signal };
+      const response = await sendRequest("/chat", init);
+      if (response.body === null) throw new Error("The API sent no answer.");
+      for await (const data of readEvents(response.body)) {
+        this.#change(job, (answer) => addEvent(answer, data, performance.now()));
+        const { stored } = job.entry.answer;
+        if (stored !== undefined) job.stored.resolve(stored.question);
+      }
+      this.#change(job, endStream);
+    } catch (error) {
+      this.#change(job, (answer) => {
+        if (isAbort(error) || this.#isStopped) return { ...answer, state: "stopped" };
+        const code = error instanceof ApiError ? error.code : "connection";
+        return failed(answer, { message: errorMessage(error), code });
+      });
+    }
+  }
+
+  async #finish(plan: Plan): Promise<void> {
+    const answers = this.#jobs.map(({ entry }) => entry.answer);
+    const wasStored = answers.some(({ stored }) => stored !== undefined);
+    this.#flush();
+    this.#keepKeys(plan);
+    this.#jobs = [];
+    if (this.isTemporary) this.#storeTemporary(plan, answers);
+    else if (wasStored || plan.question === undefined || this.#isStopped) {
+      try {
+        await this.#refresh();
+        if (wasStored || this.#isStopped) this.#update({ turn: undefined });
+      } catch {
+        // What was written stays in the page.
+      }
+    }
+    announceEnd(this.#chat().title);
+    if (answers.every(({ state }) => state === "finished")) this.sendNext();
+  }
+
+  #storeTemporary({ question, questionId, base }: Plan, answers: LiveAnswer[]): void {
+    const parent = question?.id ?? questionId ?? base ?? "";
+    const messages = answers.flatMap((answer) => answerMessages(parent, answer));
+    appendTemporary([...(question === undefined ? [] : [question]), ...messages]);
+    this.#update({ turn: undefined });
+  }
+
+  /** What is stored now keeps its place in the page. */
+  #keepKeys({ question }: Plan): void {
+    for (const { entry } of this.#jobs) {
+      const { stored } = entry.answer;
+      if (stored === undefined) continue;
+      this.keys.set(stored.answer, entry.key);
+      if (question !== undefined && stored.question !== undefined) {
+        this.keys.set(stored.question, question.id);
+      }
+    }
+  }
+
+  async #refresh(): Promise<void> {
+    await queryClient.fetchQuery({ ...conversationQuery(this.id), staleTime: 0 });
+    void queryClient.invalidateQueries({ queryKey: conversationKeys.lists });
+  }
+
+  #chat(): Conversation {
+    if (this.isTemporary) return readTemporary();
+    const chat = queryClient.getQueryData<Conversation>(conversationKeys.one(this.id));
+    if (chat === undefined) throw new Error("the chat is not loaded");
+    return chat;
+  }
+
+  #change(job: Job, change: (answer: LiveAnswer) => LiveAnswer): void {
+    job.entry = { ...job.entry, answer: change(job.entry.answer) };
+    this.#schedule(() => this.#showJobs());
+  }
+
+  #showJobs(): void {
+    const { turn } = this.#snapshot;
+    if (turn !== undefined && this.#jobs.length > 0) {
+      this.#update({ turn: { ...turn, entries: this.#jobs.map(({ entry }) => entry) } });
+    }
+  }
+
+  /** Show a change now, or soon if the last one was just shown. */
+  #schedule(show: () => void): void {
+    this.#pending = show;
+    if (this.#timer !== undefined) return;
+    const wait = this.#shownAt + FRAME_MS - performance.now();
+    if (wait <= 0) this.#flush();
+    else this.#timer = setTimeout(() => this.#flush(), wait);
+  }
+
+  #pending: (() => void) | undefined;
+
+  #flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#shownAt = performance.now();
+    const show = this.#pending;
+    this.#pending = undefined;
+    show?.();
+  }
+
+  #update(change: Partial<Snapshot>): void {
+    this.#snapshot = { ...this.#snapshot, ...change };
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+function requestBody(
+  chat: Conversation,
+  plan: Plan,
+  variant: Variant | undefined,
+  { settings, defaultsOf }: SendContext,
+  index: number,
+): Record<string, unknown> {
+  const chosen: ChatSettings = {
+    ...settings,
+    model: variant?.model === undefined ? settings.model : variant.model,
+    parameters: { ...settings.parameters, ...variant?.parameters },
+    system: variant?.system ?? settings.system,
+  };
+  const isStoredQuestion = plan.questionId !== undefined;
+  const above = branchTo(chat.messages, plan.base);
+  const branch = [...inContext(chat.messages, above, chat.sent_from), ...(plan.started ?? [])];
+  const approvals = plan.approvals;
+  const base = chatRequest({
+    branch,
+    settings: chosen,
+    defaults: defaultsOf(chosen.model),
+    question: plan.question && ((plan.question.parts ?? plan.question.content) as Content),
+    prefix: plan.prefix,
+    undecided: approvals && new Set(Object.keys(approvals)),
+  });
+  // A call would end the answer that is continued.
+  const tools = plan.prefix === undefined ? stepTools(plan, chosen.tools) : [];
+  const parent = plan.started?.at(-1)?.id ?? (isStoredQuestion ? plan.questionId : plan.base);
+  const options = requestOptions({
+    conversation: chat.id === TEMPORARY ? undefined : chat.id,
+    parent: parent ?? null,
+    tools,
+    files: plan.prefix === undefined ? chosen.files : { file_ids: [], vector_store_ids: [] },
+    approvals,
+  });
+  return { ...base, ...otherSeed(base, index), ...options };
+}
+
+/** The tools whose steps go on must be among those of the request. */
+function stepTools(plan: Plan, tools: string[]): string[] {
+  const steps = toItems(plan.started ?? []).flatMap(({ messages }) =>
+    messages.flatMap(({ step }) => (typeof step?.tool === "string" ? [step.tool] : [])),
+  );
+  return [...new Set([...tools, ...steps])];
+}
+
+/** Answers side by side need different seeds, also if one is set. */
+function otherSeed(body: Record<string, unknown>, index: number): { seed?: number } {
+  if (index === 0) return {};
+  const { seed } = body;
+  const isFixed = typeof seed === "number" && seed >= 0;
+  return { seed: isFixed ? seed + index : Math.floor(Math.random() * 2 ** 31) };
+}
+
+function eventId(data: string): string | undefined {
+  try {
+    const { id } = JSON.parse(data);
+    return typeof id === "string" ? id : undefined;
+  } catch {
+    return undefined; // [DONE]
+  }
+}
+
+/** A hidden tab's title says that an answer is there, until the tab is seen. */
+function announceEnd(title: string): void {
+  if (!document.hidden) return;
+  const before = document.title;
+  document.title = `✓ ${title || "Answer ready"}`;
+  document.addEventListener(
+    "visibilitychange",
+    () => {
+      document.title = before;
+    },
+    { once: true },
+  );
+}
