@@ -152,9 +152,9 @@ async def _open_resources(
             open_statistics(app, database),
             cleaning_up(database, state.images.store),
             open_conversations(app, settings, database),
+            open_files(app, settings, database),
             open_tools(app, database),
             open_mcp_servers(app, settings, schema_workers),
-            open_files(app, settings, database),
             regular_release(find_release()),
         ):
             with shutdown_signals(state.shutting_down), replace_uvicorn_access_log():

@@ -35,14 +35,20 @@ BACKEND_ROWS = (
 FRONTEND_ROWS = (
     {"app", "navigation", "app_pages"},
     {"chat", "structured", "tools", "status"},
-    {"receipts"},
+    {"receipts", "files"},
     {"controls"},
     {"components"},
     {"api", "sanitize", "security"},
     {"settings", "version", "strict_json", "index_page"},
 )
 # The imports within one row that are allowed.
-ARROWS = {("agui", "chat"), ("chat", "conversations"), ("chat", "tools")}
+ARROWS = {
+    ("agui", "chat"),
+    ("chat", "conversations"),
+    ("chat", "files"),
+    ("chat", "tools"),
+    ("tools", "files"),
+}
 
 
 def imports(path: Path) -> set[str]:

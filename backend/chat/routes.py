@@ -1,10 +1,13 @@
 """Chat completions: OpenAI's request and response, passed on to the model server."""
 
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from fastapi import APIRouter
 
 from backend.chat.detached import detached
+from backend.chat.file_chat import answer_from_files
+from backend.chat.file_tools import offer_file_search
 from backend.chat.images import prepare_images
 from backend.chat.tool_chat import answer_with_tools
 from backend.chat.turn_recorder import start_turn
@@ -13,13 +16,14 @@ from backend.completions.history import continued_answer
 from backend.completions.schema_check import SCHEMA_FIELDS, check_request_schemas
 from backend.completions.upstream_request import build_upstream_request
 from backend.conversations.repository import ConversationRepository
+from backend.files.lifespan import FileStateDep
 from backend.http.error_handlers import MODEL_SERVER_RESPONSES, error_responses
 from backend.http.json_route import FastJsonRoute
 from backend.http.responses import EVENT_STREAM_OPENAPI, CancellableResponse, EventStreamResponse
 from backend.images.images import RequestImages
 from backend.model_server.answers.reasoning_separator import ReasoningSeparator
 from backend.protocol import ChatCompletionRequest, ChatExtensionOptions
-from backend.state import AppStateDep
+from backend.state import AppState, AppStateDep
 from backend.tools.lifespan import ToolRegistryDep
 
 router = APIRouter(route_class=FastJsonRoute, tags=["chat"])
@@ -29,13 +33,16 @@ _COMPLETION: dict[str, Any] = {
     "content": {"application/json": {"schema": {"type": "object"}}} | EVENT_STREAM_OPENAPI,
 }
 _NO_EXTENSIONS = ChatExtensionOptions()
-_RESPONSES = {200: _COMPLETION} | MODEL_SERVER_RESPONSES | error_responses(415, 422)
+_RESPONSES = {200: _COMPLETION} | MODEL_SERVER_RESPONSES | error_responses(409, 415, 422)
 
 
 @router.post("/v1/chat/completions", responses=_RESPONSES, response_model=None)
 @router.post("/chat", responses=_RESPONSES, response_model=None)
 async def create_chat_completion(
-    request: ChatCompletionRequest, state: AppStateDep, registry: ToolRegistryDep
+    request: ChatCompletionRequest,
+    state: AppStateDep,
+    registry: ToolRegistryDep,
+    files: FileStateDep,
 ) -> CancellableResponse:
     """Answer a conversation.
 
@@ -49,7 +56,10 @@ async def create_chat_completion(
     if any(type(m.get("content")) is list for m in body["messages"]):
         images = await prepare_images(request, body, state)
     has_tools = options.tools is not None or body.get("tools") or body.get("functions")
-    if has_tools or any(m["role"] == "tool" or "tool_calls" in m for m in body["messages"]):
+    file_search = None if has_tools else options.file_search
+    has_calls = any(m["role"] == "tool" or "tool_calls" in m for m in body["messages"])
+    if has_tools or (has_calls and file_search is None):
+        registry, options = await offer_file_search(registry, options, files)
         chunks = await answer_with_tools(
             request, body, options, state=state, registry=registry, images=images
         )
@@ -58,24 +68,34 @@ async def create_chat_completion(
         await check_request_schemas(
             body, state.schema_workers, allows_grammar=state.settings.raw_grammar
         )
-    completion = Completion(
-        body=body,
-        options=options,
-        model_server=state.model_server,
-        queue=state.queue,
-        metrics=state.metrics,
-        images=images,
-    )
-    if options.separate_reasoning:
-        completion.separator = ReasoningSeparator(continued_answer(body["messages"]))
-    if options.conversation is not None:
-        repository = ConversationRepository(
-            state.database, state.settings.max_conversation_messages
+    if file_search is not None:
+        completion = await answer_from_files(body, options, file_search, state, files.answers)
+    else:
+        completion = Completion(
+            body=body,
+            options=options,
+            model_server=state.model_server,
+            queue=state.queue,
+            metrics=state.metrics,
         )
-        recorder = await start_turn(request, body, state, repository=repository)
-        chunks = recorder.stream(completion, is_stream=bool(request.stream))
-        if options.detach:
-            chunks = detached(chunks, recorder.answer, state)
+        if options.separate_reasoning:
+            completion.separator = ReasoningSeparator(continued_answer(body["messages"]))
+    completion.images = images
+    if options.conversation is not None:
+        chunks = await _store(completion, request, options, state)
     else:
         chunks = completion.stream()
     return response_class(chunks, state.shutting_down, state.settings)
+
+
+async def _store(
+    completion: Completion,
+    request: ChatCompletionRequest,
+    options: ChatExtensionOptions,
+    state: AppState,
+) -> AsyncGenerator[bytes]:
+    """Return the chunks of a completion whose answer is stored as it is generated."""
+    repository = ConversationRepository(state.database, state.settings.max_conversation_messages)
+    recorder = await start_turn(request, completion.body, state, repository=repository)
+    chunks = recorder.stream(completion, is_stream=bool(request.stream))
+    return detached(chunks, recorder.answer, state) if options.detach else chunks

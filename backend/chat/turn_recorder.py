@@ -152,7 +152,7 @@ class TurnRecorder:
 
 def _details(completion: Completion) -> dict[str, Any]:
     parameters = answer_parameters(completion.sent_fields())
-    return {"receipt": completion.receipt(), "parameters": parameters}
+    return {"receipt": completion.receipt(), "parameters": parameters} | completion.details
 
 
 def answer_parameters(body: dict[str, Any]) -> dict[str, Any]:

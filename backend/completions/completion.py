@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic_core import to_json
 
@@ -35,13 +35,22 @@ from backend.errors import (
 from backend.images.images import RequestImages
 from backend.json_values import as_count, as_dict
 from backend.model_server.answers.json_text import dump_json
-from backend.model_server.answers.reasoning_separator import ReasoningSeparator
 from backend.model_server.answers.sse import DONE, extension_chunk, parse_events
 from backend.model_server.client import ModelServerClient
 from backend.model_server.loading import MODEL_LOAD_POLL_SECONDS
 from backend.protocol import ExtensionOptions
 
 _RETRIED_ERRORS = (ModelLoadingError, InvalidRequestError)
+
+
+class ResponseRewriter(Protocol):
+    """Changes what a client gets, such as where the reasoning is."""
+
+    def rewrite(self, event: dict[str, Any]) -> Iterable[dict[str, Any]]:
+        """Return the events to send in place of an event of a stream."""
+
+    def rewrite_response(self, response: dict[str, Any]) -> None:
+        """Change a whole response in place."""
 
 
 @dataclass(kw_only=True)
@@ -61,8 +70,9 @@ class Completion:
     wants_usage: bool = False  # also where the client did not ask for it
     on_event: Callable[[dict[str, Any]], None] | None = None
     images: RequestImages | None = None  # those in the messages of the body
-    separator: ReasoningSeparator | None = None  # if the client wants reasoning in one field
+    separator: ResponseRewriter | None = None
     extensions: dict[str, Any] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)  # that are stored with the answer
     started_at: float = field(default_factory=time.monotonic)
     usage: UsageTracker = field(init=False)  # set by `stream`
     _asked_at: float = 0.0  # when the request had left the queue

@@ -93,6 +93,17 @@ class Message(_StoredModel):
     receipt: Annotated[
         dict[str, Any] | None, Field(description="Token counts and timings of the answer.")
     ] = None
+    annotations: Annotated[
+        list[dict[str, Any]] | None,
+        Field(
+            description="The places in files that an answer cites, as in the response; `deleted` "
+            "is true if the file does not exist any more."
+        ),
+    ] = None
+    retrieval: Annotated[
+        dict[str, Any] | None,
+        Field(description="What an answer from files was made of, as `smolchat.retrieval`."),
+    ] = None
     error: Annotated[dict[str, Any] | None, Field(description="Why the answer failed.")] = None
     edited_at: Annotated[
         Timestamp | None,

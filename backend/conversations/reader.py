@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, RowMapping, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.conversations.citations import mark_deleted, marked
 from backend.conversations.conversation import ConversationFields, Message
 from backend.conversations.imports.stored_rows import COLUMNS, STORED
 from backend.conversations.rows import get_conversation_row, get_message_row
@@ -111,15 +112,19 @@ class OpenConversation:
         table = STORED[messages]
         query = select(*(table.c[one.name] for one in COLUMNS[messages]))
         query = query.where(table.c.number.in_(numbers)).order_by(table.c.number)
-        rows = (await self._connection.execute(query)).mappings()
-        return [dict(row) for row in rows]
+        rows = [dict(row) for row in (await self._connection.execute(query)).mappings()]
+        if any(row["annotations"] for row in rows):
+            await mark_deleted(self._connection, rows)
+        return rows
 
     async def shown_messages(self, numbers: Sequence[int]) -> list[Message]:
         """Return messages without token probabilities, which may be large, with all changes."""
         columns = [one for one in COLUMNS[messages] if one.name != "logprobs"]
         query = select(*columns).where(messages.c.number.in_(numbers)).order_by(messages.c.number)
         rows = (await self._connection.execute(query)).mappings()
-        return [Message.model_validate({**row, **self.unwritten(row["id"])}) for row in rows]
+        shown = [Message.model_validate({**row, **self.unwritten(row["id"])}) for row in rows]
+        has_citations = any(message.annotations for message in shown)
+        return await marked(self._connection, shown) if has_citations else shown
 
     def unwritten(self, message_id: str) -> dict[str, Any]:
         """Return the changes of a message that could not be written yet."""

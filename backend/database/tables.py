@@ -83,6 +83,9 @@ messages = Table(
     Column("parameters", JsonText),
     Column("state", SafeText),
     Column("receipt", JsonText),
+    # Of an answer from files: the places that it cites, and how it came about.
+    Column("annotations", JsonText),
+    Column("retrieval", JsonText),
     Column("error", JsonText),
     Column("created_at", UtcMicroseconds, nullable=False),
     Column("updated_at", UtcMicroseconds, nullable=False),

@@ -35,6 +35,12 @@ class ToolRegistry:
     def add_source(self, source: ToolSource) -> None:
         self._sources.append(source)
 
+    def with_tool(self, tool: Tool) -> "ToolRegistry":
+        """Return the same registry with another tool, in place of one with its name."""
+        registry = ToolRegistry([tool, *self._built_in], self._approvals)
+        registry._sources = self._sources
+        return registry
+
     def tools(self) -> dict[str, Tool]:
         """Return all tools by name; the first one with a name wins."""
         tools: dict[str, Tool] = {}

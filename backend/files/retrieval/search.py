@@ -111,7 +111,8 @@ class PassageSearch:
 
 
 def _is_rare(word: QuestionWord, statistics: Statistics) -> bool:
-    return statistics.counts.get(word.stem, 0) <= _MAX_SHARE_OF_PREVIOUS * statistics.passages
+    limit = max(_MAX_SHARE_OF_PREVIOUS * statistics.passages, 1)
+    return statistics.counts.get(word.stem, 0) <= limit
 
 
 def _hits(windows: Sequence[Window], max_words: int) -> list[Hit]:
