@@ -13,7 +13,16 @@ import streamlit as st
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-SCRIPTS = ("accessibility", "autoscroll", "copy", "direction", "presets", "sidebar", "wording")
+SCRIPTS = (
+    "accessibility",
+    "autoscroll",
+    "citations",
+    "copy",
+    "direction",
+    "presets",
+    "sidebar",
+    "wording",
+)
 # Paths of files and services, which may be HTML as well: an exported conversation is.
 _FILE_PATHS = ("/_stcore/", "/app/", "/component/", "/media/", "/static/")
 _STREAMLIT_PAGE = (Path(st.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")

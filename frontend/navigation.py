@@ -14,6 +14,7 @@ st.logo(str(STATIC / "bolt.svg"), size="large")
 
 chat = st.Page("app_pages/chat.py", title="Chat", icon=":material/forum:", default=True)
 structured = st.Page("app_pages/structured.py", title="Structured", icon=":material/data_object:")
+files = st.Page("app_pages/files.py", title="Files", icon=":material/folder:")
 tools = st.Page("app_pages/tools.py", title="Tools", icon=":material/build:")
 status = st.Page("app_pages/status.py", title="Status", icon=":material/monitor_heart:")
-st.navigation([chat, structured, tools, status], position="top").run()
+st.navigation([chat, files, structured, tools, status], position="top").run()

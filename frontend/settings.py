@@ -137,6 +137,8 @@ class Settings(BaseSettings):
     api_look_seconds: Seconds = 3.0
     # How long a response may be silent: longer than the API itself waits for a model server.
     api_silence_seconds: Seconds = 660.0
+    # The largest file that can be uploaded. The API's, too.
+    max_file_bytes: Annotated[int, Field(ge=1, le=2**40)] = 256 * 1024 * 1024
     # How long a response continues when no page shows it any more (closed tab, reload).
     forsaken_seconds: Seconds = 20.0
 

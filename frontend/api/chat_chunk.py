@@ -62,11 +62,87 @@ class Receipt(BaseModel):
 
 
 class Progress(BaseModel):
-    """State before the first token: queue position, or share of the prompt processed."""
+    """State before the first token: queue position, or share of the prompt processed.
+
+    Files are summarized part by part.
+    """
 
     phase: Text = None
     position: Count = None
     fraction: Fraction = None
+    part: Count = None
+    parts: Count = None
+
+
+class FileCitation(BaseModel):
+    """A quote from a file, or a passage that is similar to a sentence of the model.
+
+    `index` is where in the answer its number stands; `start:end` of the file's text is the `quote`.
+    """
+
+    file_id: str
+    filename: str = ""
+    index: Annotated[int, Field(ge=0)]
+    start: Annotated[int, Field(ge=0)]
+    end: Annotated[int, Field(ge=0)]
+    quote: str = ""
+    page: Count = None
+    heading: Text = None
+    match: Text = None
+    deleted: bool = False
+
+
+class RetrievedPassage(BaseModel):
+    """A passage that was read. Without its text, it is all of a file."""
+
+    file_id: str
+    filename: str = ""
+    start: Annotated[int, Field(ge=0)]
+    end: Annotated[int, Field(ge=0)]
+    page: Count = None
+    heading: Text = None
+    text: Text = None
+
+
+class FileTask(BaseModel):
+    """What can be done with all of the files: `summarise`, `mentions`, `count`, `first`, `last`."""
+
+    task: str
+    phrase: Text = None
+    n: Count = None
+
+
+class UnreadFile(BaseModel):
+    filename: str
+    status: Text = None
+
+
+class Retrieval(BaseModel):
+    """What of the files an answer is given from, and how.
+
+    `found` is False if they do not say. Of a model's `sentences`, so many are `supported` by a
+    similar passage.
+    """
+
+    strategy: Text = None
+    found: bool = True
+    passages: Annotated[list[RetrievedPassage] | None, Lenient] = None
+    files: Count = None
+    read: Count = None
+    of: Count = None
+    supported: Count = None
+    sentences: Count = None
+    task: Text = None
+    suggested_task: Annotated[FileTask | None, Lenient] = None
+    nearest: Annotated[RetrievedPassage | None, Lenient] = None
+    total: Count = None
+    unread: Annotated[list[UnreadFile] | None, Lenient] = None
+
+    def merged(self, later: "Retrieval") -> "Retrieval":
+        """Return this with what is known only at the end of an answer."""
+        return self.model_copy(
+            update={name: getattr(later, name) for name in later.model_fields_set}
+        )
 
 
 class StoredTurn(BaseModel):
@@ -104,6 +180,7 @@ class Extensions(BaseModel):
     receipt: Annotated[Receipt | None, Lenient] = None
     progress: Annotated[Progress | None, Lenient] = None
     conversation: Annotated[StoredTurn | None, Lenient] = None
+    retrieval: Annotated[Retrieval | None, Lenient] = None
 
 
 class Function(BaseModel):
@@ -134,6 +211,7 @@ class Delta(BaseModel):
     content: Text = None
     reasoning_content: Text = None
     tool_calls: Annotated[list[ToolCall] | None, Lenient] = None
+    annotations: Annotated[list[FileCitation] | None, Lenient] = None
 
 
 class Choice(BaseModel):

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from api.chat_chunk import Lenient, Receipt, Step, ToolCall
+from api.chat_chunk import FileCitation, Lenient, Receipt, Retrieval, Step, ToolCall
 
 NO_TITLE = "New chat"  # until its first message is stored
 
@@ -23,6 +23,8 @@ class Message(BaseModel):
     tool_call_id: str | None = None
     step: Annotated[Step | None, Lenient] = None
     logprobs: Annotated[list[Any] | None, Lenient] = None
+    annotations: Annotated[list[FileCitation] | None, Lenient] = None
+    retrieval: Annotated[Retrieval | None, Lenient] = None
     model: str | None = None
     parameters: dict[str, Any] | None = None
     state: Literal["writing", "finished", "stopped", "failed", "interrupted"] | None = None

@@ -6,9 +6,10 @@ import streamlit as st
 
 from api.conversation import Conversation
 from api.errors import ApiError
-from chat import actions, turns
+from chat import actions, file_actions, turns
 from chat.conversation_list import conversation_list
 from chat.conversation_menu import render_header, render_import_export
+from chat.file_panel import file_panel
 from chat.message_dialogs import open_requested_dialog
 from chat.pending_turn_view import PendingTurnView
 from chat.problems_view import render_problems, unsent_in_conversation
@@ -33,6 +34,7 @@ from components.service_status import (
 )
 from controls import model_picker, parameter_panel
 from controls.preset_picker import preset_picker
+from files.upload import max_megabytes
 
 # SmolLM2-135M, the smallest model, answers these well nine times in ten.
 STARTERS = {
@@ -129,8 +131,10 @@ def render_bottom(*, is_answering: bool) -> None:
     st.chat_input(
         "Message…",
         key="chat_input",
-        on_submit=lambda: actions.send_message(state.chat_input),
+        on_submit=lambda: file_actions.submit(state.chat_input.text, state.chat_input.files),
         submit_mode="disable",
+        accept_file="multiple",
+        max_upload_size=max_megabytes(),
     )
     with st.bottom:
         if is_answering:
@@ -143,6 +147,7 @@ def render_bottom(*, is_answering: bool) -> None:
             )
         else:
             st.empty()
+        file_panel(is_answering=is_answering)
         st.caption("Small models make mistakes. Check important answers.", text_alignment="center")
 
 

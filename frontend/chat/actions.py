@@ -1,8 +1,9 @@
 """What a user can do in the chat: the callbacks of its buttons and of the prompt."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import ParamSpec
+from types import MappingProxyType
+from typing import Any, ParamSpec
 
 import streamlit as st
 
@@ -30,6 +31,7 @@ from chat.session import (
 from chat.turns import SYSTEM_KEY
 from components.service_status import service_status
 from controls import model_picker, parameter_panel
+from files.attachments import Attachments, attach, attachments_in
 
 # SmolLM2 answers worse with the system prompt that its own template inserts if there is none.
 SYSTEM_PROMPT = "You are a helpful assistant."
@@ -61,7 +63,7 @@ def show_error(error: ApiError) -> None:
 
 
 @show_errors
-def send_message(question: str) -> None:
+def send_message(question: str, *, file_options: Mapping[str, Any] = MappingProxyType({})) -> None:
     """Send a new question at the end of the conversation."""
     if not (text := question.strip()):
         return
@@ -80,7 +82,8 @@ def send_message(question: str) -> None:
         raise
     unsent_questions().remove(entry)
     discard_pending_turn(conversation)
-    turns.start_turn(PendingTurn(conversation, text, conversation.current))
+    turn = PendingTurn(conversation, text, conversation.current, file_options=file_options)
+    turns.start_turn(turn)
 
 
 @show_errors
@@ -88,7 +91,11 @@ def regenerate(question_id: str) -> None:
     """Generate another answer to a question, as a sibling of its answers."""
     conversation = turns.idle_conversation_saved()
     question = turns.branch_to(conversation, question_id)[-1]
-    turns.start_turn(PendingTurn(conversation, question.content, question.parent, question_id))
+    turn = PendingTurn(conversation, question.content, question.parent, question_id)
+    shown = next((m for m in conversation.active_branch() if m.parent == question_id), None)
+    if shown and shown.retrieval and shown.retrieval.task:
+        turn.file_options = {"task": shown.retrieval.task}
+    turns.start_turn(turn)
 
 
 @show_errors
@@ -217,6 +224,7 @@ def new_chat() -> None:
     for key in (ERROR_KEY, EDITING_KEY):
         state.pop(key, None)
     open_conversation(None)
+    attach(Attachments())
     state[SYSTEM_KEY] = SYSTEM_PROMPT
 
 
@@ -232,6 +240,7 @@ def load_conversation(conversation: Conversation) -> None:
     state[SYSTEM_KEY] = conversation.system_prompt or ""
     model_picker.select_model(conversation.model)
     parameter_panel.set_parameters(conversation.parameters or {})
+    attach(attachments_in(conversation.parameters or {}))
 
 
 def is_answering() -> bool:

@@ -1,6 +1,7 @@
 """One answer on the page, updated in place while it streams and once it is complete."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -18,8 +19,10 @@ from chat.answer_limits import (
 from chat.answer_round import AnswerRound
 from chat.step_view import StepActions, StepView
 from chat.stream_job import StreamedAnswer
+from files.citations import CitedText
+from files.retrieval_text import coverage
 from sanitize.markdown_blocks import sanitize_markdown, split_blocks
-from sanitize.plain_text import code_span
+from sanitize.plain_text import code_span, plain_text
 from sanitize.render_cost import (
     MAX_MESSAGE_COST,
     MAX_PLAIN_CHARACTERS,
@@ -34,12 +37,18 @@ class AnswerView:
     """Renders the rounds of an answer, one below the other."""
 
     def __init__(
-        self, budget: float = MAX_MESSAGE_COST, step_actions: StepActions | None = None
+        self,
+        budget: float = MAX_MESSAGE_COST,
+        step_actions: StepActions | None = None,
+        link_id: str | None = None,
     ) -> None:
-        """Accept what renders the buttons of a step, if it has any."""
+        """Accept what renders the buttons of a step, and the id that citations are opened by."""
         self._budget = budget
+        self._link_id = link_id
         self._step_actions = step_actions
-        self._container = st.container()
+        self._above, self._container = st.container(), st.container()
+        self._coverage = ""
+        self._coverage_element: DeltaGenerator | None = None
         self._rounds = list[_RoundView]()
 
     @property
@@ -49,6 +58,9 @@ class AnswerView:
 
     def render(self, answer: StreamedAnswer) -> None:
         rounds = list(answer.rounds)
+        cited = CitedText.of(rounds[-1].text, answer.citations, self._link_id)
+        rounds[-1] = replace(rounds[-1], text=cited.text)
+        self._render_coverage(answer)
         if rounds[-1].is_over and not answer.is_over:
             rounds.append(AnswerRound())
         while len(self._rounds) < len(rounds):
@@ -57,7 +69,16 @@ class AnswerView:
         limits = limit_rounds(rounds, self._budget)
         for number, each in enumerate(rounds):
             is_over = answer.is_over or number < len(rounds) - 1
+            self._rounds[number].cited = cited
             self._rounds[number].render(each, limits[number], is_over=is_over, label=label)
+
+    def _render_coverage(self, answer: StreamedAnswer) -> None:
+        """Render what of the files was read, once it is known."""
+        text = coverage(answer.retrieval) if answer.retrieval else ""
+        if text != self._coverage:
+            self._coverage = text
+            element = self._coverage_element or self._above
+            self._coverage_element = element.caption(f":material/attach_file: {plain_text(text)}")
 
 
 class _RoundView:
@@ -69,6 +90,7 @@ class _RoundView:
 
     def __init__(self, container: DeltaGenerator, step_actions: StepActions | None) -> None:
         self.render_seconds = 0.0
+        self.cited = CitedText("")
         self._step_actions = step_actions
         self._header, self._body = container.container(), container.container()
         self._footer, self._timeline = container.container(), container.container(gap=None)
@@ -92,7 +114,7 @@ class _RoundView:
             self._plain("reasoning", limited.plain_reasoning, self._reasoning)
         label = "Thinking…" if label and each.reasoning else label
         self._render_text(limited, is_over=is_over, label="" if has_begun or is_over else label)
-        self._plain("text", limited.plain_text, self._footer)
+        self._plain("text", self.cited.plain(limited.plain_text), self._footer)
         self._render_tool_calls(each.open_calls, limited.highlighted_calls)
         self._render_steps(each.steps, limited.shown_steps)
 
@@ -169,7 +191,7 @@ class _RoundView:
         if self._changed(key, f"{text}…" if is_partial else text):
             self.render_seconds += render_seconds(text)
             element = self._elements.get(key, parent)
-            markdown = sanitize_markdown(text, is_partial=is_partial)
+            markdown = self.cited.markdown(sanitize_markdown(text, is_partial=is_partial))
             self._elements[key] = element.markdown(markdown, anchors=False)
 
     def _changed(self, key: str, text: str) -> bool:
@@ -189,6 +211,10 @@ def progress_label(progress: Progress) -> str:
         return f"Queued, position {progress.position}…" if progress.position else "Queued…"
     if progress.phase == "loading":
         return "Loading the model…"
+    if progress.phase == "files":
+        return f"Reading the files… {progress.fraction or 0:.0%}"
+    if progress.phase == "summarising" and progress.part and progress.parts:
+        return f"Summarizing part {progress.part:,} of {progress.parts:,}…"
     if progress.phase == "reading":
         share = "" if progress.fraction is None else f" {progress.fraction:.0%}"
         return f"Processing the prompt…{share}"

@@ -4,9 +4,11 @@ import streamlit as st
 
 from api.conversation import Message
 from chat import actions
+from chat.file_answer_view import CITATION
 from chat.message_view import DELETE, DIALOG_KEY, PROBABILITIES, STATS
 from components.callouts import dialog_button
 from components.service_status import ServiceStatus
+from files.text_view import show_passage
 from receipts.receipt_view import show_logprobs, show_receipt
 
 state = st.session_state
@@ -17,7 +19,9 @@ def open_requested_dialog(service: ServiceStatus) -> None:
     if DIALOG_KEY not in state:
         return
     choice, item = state.pop(DIALOG_KEY)
-    if choice == STATS:
+    if choice == CITATION:
+        show_passage(item)
+    elif choice == STATS:
         show_receipt(item.answer, service)
     elif choice == PROBABILITIES:
         show_logprobs(item.answer)

@@ -11,6 +11,7 @@ from api.errors import ApiError
 from chat import actions, step_actions, turns
 from chat.answer_limits import cut_note
 from chat.answer_view import AnswerView
+from chat.file_answer_view import render_file_answer
 from chat.session import EDITING_KEY
 from chat.step_buttons import step_buttons
 from chat.step_view import StepActions
@@ -51,6 +52,8 @@ def render_item(
     if item.role == "assistant":
         with st.chat_message("assistant", avatar=":material/bolt:"):
             render_answer(item, budget, step_buttons(item) if is_last else None)
+            question_id = conversation.parent_question(item.first)
+            render_file_answer(item, question_id, is_last=is_last)
             _render_answer_row(item, conversation, is_last=is_last)
         return
     message = item.first
@@ -92,7 +95,8 @@ def render_answer(item: ThreadItem, budget: float, step_actions: StepActions | N
     *earlier, last = item.rounds
     answer = StreamedAnswer(rounds=list(earlier), state="finished")
     answer.rounds[-1] = last
-    AnswerView(budget, step_actions).render(answer)
+    answer.citations, answer.retrieval = item.answer.annotations or (), item.answer.retrieval
+    AnswerView(budget, step_actions, link_id=item.id).render(answer)
     note = "writing" if item.is_writing else item.answer.state
     if note in _STATE_NOTES:
         st.caption(_STATE_NOTES[note])

@@ -1,13 +1,15 @@
 """Requests for the next answer of a conversation."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from api.chat_chunk import Step
 from api.conversation import Message
 from chat.thread_items import ThreadItem, thread_items
+from files.attachments import FIELD, Attachments
 
 TOP_LOGPROBS = 5
 FALLBACK_CONTEXT_TOKENS = 2048  # if the model server does not report its context size
@@ -26,7 +28,7 @@ class ChatSettings:
     """The settings of a request. What is not set is left to the server.
 
     `parameters` were chosen, and are stored with the conversation; `defaults` suit the model.
-    `tools` are those of them that are available.
+    `tools` are those of them that are available. `files` are stored with the conversation, too.
     """
 
     system: str = ""
@@ -35,13 +37,18 @@ class ChatSettings:
     defaults: dict[str, Any] = field(default_factory=dict)
     wants_logprobs: bool = False
     tools: Sequence[str] = ()
+    files: Attachments = field(default_factory=Attachments)
 
     def conversation_fields(self) -> dict[str, Any]:
         """Return the fields that are stored with the conversation."""
+        parameters = dict(self.parameters)
+        if self.files:
+            options = parameters.get("smolchat", {}) | {FIELD: self.files.request_field()}
+            parameters["smolchat"] = options
         return {
             "system_prompt": self.system or None,
             "model": self.model,
-            "parameters": self.parameters or None,
+            "parameters": parameters or None,
         }
 
 
@@ -72,10 +79,15 @@ def to_request(
 
 
 def storage_options(
-    conversation: str, parent: str | None, tools: Sequence[str] = (), **options: Any
+    conversation: str,
+    parent: str | None,
+    tools: Sequence[str] = (),
+    files: Mapping[str, Any] = MappingProxyType({}),
+    **options: Any,
 ) -> dict[str, Any]:
     """Return the request fields that store the turn and report its progress, stats and steps."""
     options |= {"tools": list(tools)} if tools else {}
+    options |= {FIELD: dict(files)} if files else {}
     options |= {"receipt": True, "progress": True, "separate_reasoning": True}
     return {"smolchat": options | {"conversation": conversation, "parent": parent}}
 

@@ -1,9 +1,10 @@
 """The session state of the chat page: the open conversation and the turns being answered."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 import streamlit as st
 
@@ -32,6 +33,7 @@ class PendingTurn:
 
     `question_id` is set if the question is stored already and only its answer is generated again.
     `started` is set if the answer goes on: the messages of its steps, which are stored.
+    `file_options` change how the attached files are used, only for this turn.
     """
 
     conversation: Conversation
@@ -39,6 +41,7 @@ class PendingTurn:
     parent: str | None
     question_id: str | None = None
     started: Sequence[Message] = ()
+    file_options: Mapping[str, Any] = field(default_factory=dict)
     jobs: list[AnswerStreamJob] = field(default_factory=list)
 
     @property

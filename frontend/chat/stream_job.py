@@ -4,7 +4,18 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
-from api.chat_chunk import Chunk, Delta, Function, Progress, Receipt, Step, StoredTurn, ToolCall
+from api.chat_chunk import (
+    Chunk,
+    Delta,
+    FileCitation,
+    Function,
+    Progress,
+    Receipt,
+    Retrieval,
+    Step,
+    StoredTurn,
+    ToolCall,
+)
 from chat.answer_round import AnswerRound
 from components.background_job import BackgroundJob, JobResult
 
@@ -24,6 +35,8 @@ class StreamedAnswer(JobResult):
     progress: Progress = field(default_factory=Progress)
     receipt: Receipt | None = None
     stored: StoredTurn | None = None
+    citations: Sequence[FileCitation] = ()
+    retrieval: Retrieval | None = None
 
     def __post_init__(self) -> None:
         self.rounds.append(AnswerRound(self.prefix))
@@ -54,6 +67,8 @@ class StreamedAnswer(JobResult):
                 self._move_to_reasoning(extensions.reasoning_so_far.text)
             if extensions.step:
                 self._add_step(extensions.step)
+            if later := extensions.retrieval:
+                self.retrieval = self.retrieval.merged(later) if self.retrieval else later
             self.progress = extensions.progress or self.progress
             self.receipt = extensions.receipt or self.receipt
             self.stored = extensions.conversation or self.stored
@@ -65,6 +80,7 @@ class StreamedAnswer(JobResult):
         self.rounds[-1].reasoning += delta.reasoning_content or ""
         for part in delta.tool_calls or ():
             self._add_tool_call(part)
+        self.citations = delta.annotations or self.citations
 
     def _move_to_reasoning(self, text: str) -> None:
         last = self.rounds[-1]

@@ -9,6 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 from api.conversation import Conversation, Message
 from chat import actions
 from chat.answer_limits import formatting_budgets
+from chat.file_answer_view import render_file_answer
 from chat.message_view import (
     EXCERPT_CHARACTERS,
     MAX_CHARACTERS,
@@ -165,6 +166,7 @@ def _render_side_by_side(
     for column, each in zip(st.columns(len(answers)), answers, strict=True):
         with column, st.chat_message("assistant", avatar=":material/bolt:"):
             render_answer(each, budgets[each.id])
+            render_file_answer(each, question_id, is_last=is_last)
             with st.container(key=f"chat_stats_{each.last.id}"):
                 render_summary(each.answer)
             with action_row(f"chat_row_{each.last.id}"):

@@ -12,6 +12,7 @@ from api.chat_chunk import Chunk
 from api.conversation import Conversation, Message
 from api.errors import ApiError
 from chat.answer_round import stored_rounds
+from chat.file_turn import allows_tools, file_search_field, stream_chat
 from chat.request import ChatSettings, storage_options, to_request
 from chat.session import (
     PendingTurn,
@@ -27,6 +28,7 @@ from chat.stream_job import AnswerStreamJob, StreamedAnswer
 from components.service_status import api
 from controls import model_picker, parameter_panel, tool_switches
 from controls.preset_picker import apply_clicks
+from files.attachments import attachments
 
 SYSTEM_KEY = "chat_system"
 ANSWER_COUNT_KEY = "chat_answers"
@@ -46,6 +48,7 @@ def current_settings() -> ChatSettings:
         parameters=parameter_panel.chat_parameters(),
         wants_logprobs=parameter_panel.wants_logprobs(),
         tools=tool_switches.usable_tools(),
+        files=attachments(),
     )
 
 
@@ -103,12 +106,14 @@ def start_turn(turn: PendingTurn, *, prefix: str = "") -> None:
     question = "" if turn.question_id else turn.question
     context = turn.conversation.messages_in_context(turn.branch())
     body = to_request(context, question, settings, prefix=prefix)
-    tools = () if prefix else settings.tools  # a call would end the answer to be continued
-    options = partial(storage_options, turn.conversation.id, tools=tools)
+    files = file_search_field(turn.file_options)
+    # A call would end the answer to be continued.
+    tools = settings.tools if allows_tools(files) and not prefix else ()
+    options = partial(storage_options, turn.conversation.id, tools=tools, files=files)
     seconds = client.settings.forsaken_seconds
     stored_body = body | options(parent=turn.parent_id)
     first = AnswerStreamJob(
-        lambda: client.stream_chat(stored_body), abandoned_seconds=seconds, prefix=prefix
+        lambda: stream_chat(stored_body), abandoned_seconds=seconds, prefix=prefix
     )
     turn.jobs.append(first)
     count = 1 if prefix else int(state.get(ANSWER_COUNT_KEY) or 1)
@@ -135,6 +140,7 @@ def continue_turn(turn: PendingTurn, decisions: Mapping[str, Any]) -> None:
         turn.conversation.id,
         turn.started[-1].id,
         tools=tools,
+        files=files if allows_tools(files := file_search_field({})) else {},
         approvals=decisions,
     )
     job = AnswerStreamJob(

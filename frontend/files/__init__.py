@@ -1,0 +1,1 @@
+"""Files: the parts of the Files page, and of answers from files."""
