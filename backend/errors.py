@@ -7,6 +7,7 @@ SmolChatError                          500  internal_error
 │   ├── UpgradeBodyLostError           400  invalid_request
 │   ├── NothingToImportError           400  nothing_to_import
 │   ├── ConversationFullError          400  conversation_full
+│   ├── ConfirmationRequiredError      400  confirmation_required
 │   ├── UnknownToolError               400  unknown_tool
 │   ├── InvalidResumeError             400  invalid_resume
 │   ├── UnsupportedContentError        400  unsupported_content
@@ -20,6 +21,7 @@ SmolChatError                          500  internal_error
 ├── ModelNotFoundError                 404  model_not_found
 ├── ConversationNotFoundError          404  conversation_not_found
 ├── MessageNotFoundError               404  message_not_found
+├── FolderNotFoundError                404  folder_not_found
 ├── PresetNotFoundError                404  preset_not_found
 ├── ToolNotFoundError                  404  tool_not_found
 ├── McpServerNotFoundError             404  mcp_server_not_found
@@ -29,6 +31,7 @@ SmolChatError                          500  internal_error
 ├── RequestTimeoutError                408  request_timeout
 ├── SlowClientError                    408  client_too_slow
 ├── AnswerStoppedError                 409  answer_stopped
+├── MessageBeingWrittenError           409  message_being_written
 ├── FileNotReadError                   409  file_not_read
 ├── RequestTooLargeError               413  request_too_large
 │   ├── FileTooLargeError              413  file_too_large
@@ -140,6 +143,12 @@ class ConversationFullError(InvalidRequestError):
     code = "conversation_full"
 
 
+class ConfirmationRequiredError(InvalidRequestError):
+    """The request would delete much, and does not have the value that confirms it."""
+
+    code = "confirmation_required"
+
+
 class UnknownToolError(InvalidRequestError):
     """The request names a tool that the API does not have."""
 
@@ -214,6 +223,11 @@ class MessageNotFoundError(SmolChatError):
     code = "message_not_found"
 
 
+class FolderNotFoundError(SmolChatError):
+    status = 404
+    code = "folder_not_found"
+
+
 class PresetNotFoundError(SmolChatError):
     status = 404
     code = "preset_not_found"
@@ -244,6 +258,13 @@ class ImageNotFoundError(SmolChatError):
 class VectorStoreNotFoundError(SmolChatError):
     status = 404
     code = "vector_store_not_found"
+
+
+class MessageBeingWrittenError(SmolChatError):
+    """A message cannot be edited before its answer is over."""
+
+    status = 409
+    code = "message_being_written"
 
 
 class FileNotReadError(SmolChatError):

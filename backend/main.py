@@ -17,8 +17,11 @@ from backend.chat import routes as chat
 from backend.completions.active_answers import ActiveAnswers
 from backend.completions.metrics import Metrics
 from backend.completions.queue import RequestQueue
+from backend.conversations import folder_routes as conversation_folders
 from backend.conversations import image_routes as images
+from backend.conversations import message_routes as conversation_messages
 from backend.conversations import routes as conversations
+from backend.conversations import trash_routes as conversation_trash
 from backend.conversations.lifespan import open_conversations
 from backend.conversations.repository import ConversationRepository
 from backend.database.database import open_database
@@ -104,8 +107,11 @@ def _included_routes() -> list[BaseRoute]:
     router = APIRouter()
     for feature in (
         structured,
+        conversation_folders,  # before `/conversations/{conversation}`
+        conversation_trash,
         conversations,
         images,
+        conversation_messages,
         presets,
         mcp_servers,
         tools,

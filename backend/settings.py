@@ -250,6 +250,8 @@ class Settings(BaseSettings):
     max_image_edge: Annotated[int, Field(ge=16, le=16_384)] = 2048
     # Whether images may be given as http and https URLs, which the model server then fetches.
     remote_images: bool = False
+    # For how many days a deleted conversation can be restored; 0 deletes it at once.
+    trash_days: Annotated[float, Field(ge=0, le=36_500, allow_inf_nan=False)] = 30.0
     # How many messages a conversation may have.
     max_conversation_messages: Annotated[int, Field(ge=2, le=2**40)] = 10_000
     # The default `max_tokens` of a request: small models can repeat themselves endlessly.

@@ -7,11 +7,12 @@ without its row they are all visible at once, or gone.
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import Table, delete, insert, select, update
+from sqlalchemy import ColumnElement, Table, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.conversations.imports.stored_rows import STORED, Row
@@ -23,7 +24,8 @@ from backend.images.store import add_references
 
 # After this time without a transaction, the process that worked on a batch is gone.
 ABANDONED_AFTER = timedelta(seconds=120)
-_DELETED_ROWS, _DELETED_CONVERSATIONS = 500, 50  # of one transaction
+# Of one transaction.
+_DELETED_ROWS, _DELETED_CONVERSATIONS, _UPDATED_CONVERSATIONS = 500, 50, 500
 
 logger = logging.getLogger(__name__)
 
@@ -95,11 +97,25 @@ class Batches:
             await _pause(started_at)
         self._database.messages_deleted.set()
 
-    async def hide(self, connection: AsyncConnection, conversation_id: str) -> str:
-        """Make a conversation a pending batch, so that `discard` deletes it; return the batch."""
+    async def update(
+        self, ids: Sequence[str], condition: ColumnElement[bool], values: dict[str, Any]
+    ) -> int:
+        """Set columns of those conversations that meet a condition; return how many they are."""
+        updated = 0
+        for start in range(0, len(ids), _UPDATED_CONVERSATIONS):
+            started_at = time.monotonic()
+            are_these = conversations.c.id.in_(ids[start : start + _UPDATED_CONVERSATIONS])
+            query = update(conversations).where(are_these, condition).values(values)
+            async with self._database.write_transaction() as connection:
+                updated += (await connection.execute(query)).rowcount
+            await _pause(started_at)
+        return updated
+
+    async def hide(self, connection: AsyncConnection, ids: Sequence[str]) -> str:
+        """Make conversations a pending batch, so that `discard` deletes them; return the batch."""
         row = {"id": new_id(), "touched_at": utc_now()}
         await connection.execute(insert(pending_batches), row)
-        query = update(conversations).where(conversations.c.id == conversation_id)
+        query = update(conversations).where(conversations.c.id.in_(ids))
         await connection.execute(query.values(batch=row["id"]))
         return str(row["id"])
 

@@ -31,7 +31,10 @@ Pinned = Annotated[bool, Field(description="Whether it is listed before the othe
 FolderName = Annotated[
     str,
     StringConstraints(
-        strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$"
+        strip_whitespace=True,
+        min_length=1,
+        max_length=100,
+        pattern=r"^[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$",
     ),
 ]
 Folder = Annotated[

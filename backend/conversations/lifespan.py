@@ -13,6 +13,7 @@ from backend.conversations.batches import ABANDONED_AFTER, Batches
 from backend.conversations.documents import ConversationDocuments
 from backend.conversations.imports.runner import ImportRunner
 from backend.conversations.search import ConversationSearch
+from backend.conversations.trash import Trash
 from backend.database.database import Database
 from backend.errors import DatabaseUnavailableError
 from backend.settings import Settings
@@ -28,7 +29,8 @@ async def open_conversations(
     app.state.search = ConversationSearch(database, settings)
     app.state.imports = ImportRunner(settings, database, folder)
     app.state.documents = ConversationDocuments(database, folder)
-    cleanup = asyncio.create_task(_discard_abandoned(Batches(database)))
+    app.state.trash = Trash(database, settings.trash_days)
+    cleanup = asyncio.create_task(_clean_up(Batches(database), app.state.trash))
     try:
         yield
     finally:
@@ -37,11 +39,12 @@ async def open_conversations(
             await cleanup
 
 
-async def _discard_abandoned(batches: Batches) -> None:
-    """Delete what a process has left that ended in the middle of an import or a deletion."""
+async def _clean_up(batches: Batches, trash: Trash) -> None:
+    """Delete what is too old in the trash, and what a process has left that ended in a batch."""
     while True:
         with suppress(DatabaseUnavailableError):  # it is in the log
             await batches.discard_abandoned()
+            await trash.purge()
         await asyncio.sleep(ABANDONED_AFTER.total_seconds())
 
 
@@ -60,6 +63,12 @@ async def _documents(request: Request) -> ConversationDocuments:
     return documents
 
 
+async def _trash(request: Request) -> Trash:
+    trash: Trash = request.app.state.trash
+    return trash
+
+
 ConversationSearchDep = Annotated[ConversationSearch, Depends(_search)]
 ImportRunnerDep = Annotated[ImportRunner, Depends(_imports)]
 ConversationDocumentsDep = Annotated[ConversationDocuments, Depends(_documents)]
+TrashDep = Annotated[Trash, Depends(_trash)]

@@ -29,6 +29,8 @@ _SIZE: ColumnElement[int] = reduce(
         if isinstance(one.type, JsonText) or one.name in ("content", "reasoning")
     ],
 )
+# By which versions of a message are sorted: one that was edited in place follows its former text.
+VERSION_TIME = func.coalesce(messages.c.edited_at, messages.c.created_at)
 
 
 @dataclass(frozen=True)
@@ -154,12 +156,13 @@ async def index_pages(
     newest_first: bool = False,
     limit: int | None = None,
 ) -> AsyncIterator[Sequence[Any]]:
-    """Yield the number, id, parent and size of a conversation's messages, many at a time.
+    """Yield number, id, parent, version time and size of a conversation's messages, many at a time.
 
     They are those between the numbers `after` and `before`. `limit` is how many to yield at once.
     """
     number = messages.c.number
-    query = select(number, messages.c.id, messages.c.parent, _SIZE.label("size"))
+    columns = messages.c.id, messages.c.parent, VERSION_TIME.label("version_time")
+    query = select(number, *columns, _SIZE.label("size"))
     query = query.where(messages.c.conversation == conversation_id)
     query = query.order_by(number.desc() if newest_first else number).limit(limit or _INDEX_ROWS)
     while True:

@@ -13,7 +13,7 @@ from backend.conversations.conversation import (
     derive_title,
 )
 from backend.conversations.imports.stored_rows import stored_row
-from backend.conversations.reader import index_pages, open_conversation
+from backend.conversations.reader import VERSION_TIME, index_pages, open_conversation
 from backend.conversations.rows import (
     check_room,
     count_messages,
@@ -117,16 +117,18 @@ class ConversationRepository:
                 await _update_row(connection, conversation_id, changes)
 
     async def delete(self, conversation_id: str) -> None:
-        """Delete a conversation and its messages; one with very many is hidden first.
+        """Delete a conversation and its messages for good; one with very many is hidden first.
 
         Raises:
             ConversationNotFoundError: The conversation does not exist.
         """
         batches, batch = Batches(self._database), None
         async with self._database.write_transaction() as connection:
-            await get_conversation_row(connection, conversation_id, for_update=True)
+            await get_conversation_row(
+                connection, conversation_id, for_update=True, may_be_deleted=True
+            )
             if await count_messages(connection, conversation_id, _MAX_DELETED + 1) > _MAX_DELETED:
-                batch = await batches.hide(connection, conversation_id)
+                batch = await batches.hide(connection, [conversation_id])
             else:
                 of_it = messages.c.conversation == conversation_id
                 await connection.execute(delete(messages).where(of_it))
@@ -229,7 +231,7 @@ async def _latest_child(
     query = select(messages.c.id).where(
         messages.c.conversation == conversation_id, messages.c.parent.is_not_distinct_from(parent)
     )
-    query = query.order_by(messages.c.number.desc()).limit(1)
+    query = query.order_by(VERSION_TIME.desc(), messages.c.number.desc()).limit(1)
     child_id: str | None = (await connection.execute(query)).scalar_one_or_none()
     return child_id
 
@@ -238,13 +240,14 @@ async def _latest_leaf(
     connection: AsyncConnection, conversation_id: str, message_id: str | None
 ) -> str | None:
     """Return the end of the newest branch below a message, or of the whole tree if that is None."""
-    latest_child = {
-        row.parent: row.id
-        async for rows in index_pages(connection, conversation_id)
-        for row in rows
-    }
+    latest_child: dict[str | None, Any] = {}
+    async for rows in index_pages(connection, conversation_id):
+        for row in rows:
+            latest = latest_child.setdefault(row.parent, row)
+            if row.version_time >= latest.version_time:
+                latest_child[row.parent] = row
     while message_id in latest_child:
-        message_id = latest_child[message_id]
+        message_id = latest_child[message_id].id
     return message_id
 
 

@@ -1,4 +1,4 @@
-"""HTTP routes of stored conversations: list, read, update, delete, export, import."""
+"""HTTP routes of stored conversations: list, read, update, copy, export, import."""
 
 from typing import Annotated, Literal
 
@@ -25,6 +25,7 @@ from backend.conversations.lifespan import (
     ConversationDocumentsDep,
     ConversationSearchDep,
     ImportRunnerDep,
+    TrashDep,
 )
 from backend.conversations.listing import ListFilter
 from backend.conversations.reader import MessagePage
@@ -64,13 +65,19 @@ PageDep = Annotated[tuple[int, str | None], Depends(_page)]
 
 
 async def _list_filter(
+    trash: TrashDep,
+    *,
     pinned: Annotated[bool | None, Query(description="Only those that are pinned, or not.")] = None,
     folder: Annotated[
         str | None,
         Query(max_length=100, description="Only those in this folder; empty for those in none."),
     ] = None,
+    deleted: Annotated[
+        bool, Query(description="List what can be restored instead, latest deletion first.")
+    ] = False,
 ) -> ListFilter:
-    return ListFilter(pinned=pinned, folder=folder)
+    deleted_after = trash.restorable_after if deleted else None
+    return ListFilter(pinned=pinned, folder=folder, deleted_after=deleted_after)
 
 
 ListFilterDep = Annotated[ListFilter, Depends(_list_filter)]
@@ -235,12 +242,6 @@ async def change_conversation(
     return send(await documents.json(conversation), MEDIA_TYPES["json"])
 
 
-@router.delete("/{conversation}", status_code=204, responses=_NOT_FOUND)
-async def delete_conversation(conversation: str, repository: ConversationRepositoryDep) -> None:
-    """Delete a conversation and all its messages."""
-    await repository.delete(conversation)
-
-
 @router.post(
     "/{conversation}/duplicate",
     status_code=201,
@@ -253,14 +254,6 @@ async def duplicate_conversation(
     """Copy a conversation under a new id."""
     copy = await repository.duplicate(conversation)
     return send(await documents.json(copy), MEDIA_TYPES["json"], status=201)
-
-
-@router.delete("/{conversation}/messages/{message}", status_code=204, responses=_NOT_FOUND)
-async def delete_message(
-    conversation: str, message: str, repository: ConversationRepositoryDep
-) -> None:
-    """Delete a message and everything after it."""
-    await repository.delete_message(conversation, message)
 
 
 @router.get(

@@ -101,6 +101,8 @@ class ThreadRepository:
     ) -> None:
         """Store the new messages among those that are sent, and the conversation if it is new.
 
+        A conversation in the trash is taken out of it: its client goes on with it.
+
         Raises:
             ConversationNotFoundError: The conversation is being deleted.
             ConversationFullError: It has as many messages as a conversation may have.
@@ -112,7 +114,10 @@ class ThreadRepository:
         if not thread.known:
             await self._create(system_prompt)
         async with self._database.read_transaction() as connection:
+            row = await get_conversation_row(connection, self._id, may_be_deleted=True)
             await check_room(connection, self._id, len(new) + 1, self._max_messages)
+        if row["deleted_at"] is not None:
+            await self._restore()
         added = list(new.values())
         for start in range(0, len(added), _PAGE):
             await self._append_page(thread, added[start : start + _PAGE])
@@ -125,6 +130,11 @@ class ThreadRepository:
         async with self._database.write_transaction() as connection:
             row = added.model_dump(exclude={"messages"})
             await connection.execute(query.on_conflict_do_nothing(), row)
+
+    async def _restore(self) -> None:
+        query = update(conversations).where(conversations.c.id == self._id)
+        async with self._database.write_transaction() as connection:
+            await connection.execute(query.values(deleted_at=None))
 
     async def _append_page(self, thread: StoredThread, page: Sequence[SentMessage]) -> None:
         async with self._database.write_transaction() as connection:

@@ -35,5 +35,5 @@ def add_cors(app: ASGIApp, settings: Settings) -> ASGIApp:
         allow_methods=("GET", "POST", "PUT", "PATCH", "DELETE"),
         allow_headers=("*",),
         allow_private_network=True,
-        expose_headers=("X-Request-Id", "Retry-After"),
+        expose_headers=("X-Request-Id", "Retry-After", "SmolChat-Restorable-Until"),
     )

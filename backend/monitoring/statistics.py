@@ -1,4 +1,4 @@
-"""Count what the database holds, and collect the receipts of recent answers."""
+"""Count what the database holds outside the trash, and collect receipts of recent answers."""
 
 import asyncio
 from contextlib import suppress
@@ -78,8 +78,13 @@ class DatabaseStatistics:
             .order_by(messages.c.updated_at.desc(), messages.c.number.desc())
             .limit(MAX_RECENT_ANSWERS)
         )
+        deleted = select(conversations.c.id).where(conversations.c.deleted_at.is_not(None))
         count_queries = [
-            select(func.count()).select_from(table) for table in (conversations, messages)
+            select(func.count()).select_from(table).where(column.not_in(deleted))
+            for table, column in (
+                (conversations, conversations.c.id),
+                (messages, messages.c.conversation),
+            )
         ]
         async with self._database.read_transaction() as connection:
             counts = [(await connection.execute(count)).scalar_one() for count in count_queries]

@@ -1,5 +1,6 @@
 """The HTTP routes of stored conversations, except export and import."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -25,8 +26,8 @@ async def send_message(
 
 
 async def test_new_conversation_has_the_given_fields(api_client: httpx.AsyncClient) -> None:
-    fields = {"title": "T", "model": "m", "system_prompt": "S", "parameters": {"top_k": 1}}
-    fields |= {"pinned": True, "folder": "Work"}
+    fields: dict[str, Any] = {"title": "T", "model": "m", "system_prompt": "S"}
+    fields |= {"parameters": {"top_k": 1}, "pinned": True, "folder": "Work"}
     conversation = await create_conversation(api_client, **fields)
     stored = (await api_client.get(f"/conversations/{conversation}")).json()
     assert fields.items() <= stored.items()
@@ -104,9 +105,68 @@ async def test_deleted_message_and_conversation_are_gone(api_client: httpx.Async
     stored = (await api_client.get(path)).json()
     assert [message["id"] for message in stored["messages"]] == [ids["user_message"]]
     assert stored["current"] == ids["user_message"]
-    assert (await api_client.delete(path)).status_code == 204
+    deleted = await api_client.delete(path)
+    assert (deleted.status_code, deleted.content) == (204, b"")
+    until = datetime.fromisoformat(deleted.headers["SmolChat-Restorable-Until"])
+    assert timedelta(days=29) < until - datetime.now(UTC) <= timedelta(days=30)
     assert (await api_client.get(path)).status_code == 404
     assert (await api_client.get("/conversations")).json()["data"] == []
+    [listed] = (await api_client.get("/conversations?deleted=true")).json()["data"]
+    assert listed["id"] == conversation
+    restored = await api_client.post(f"{path}/restore")
+    assert (restored.status_code, restored.json()) == (200, listed | {"deleted_at": None})
+    assert (await api_client.get(path)).json() == stored
+    deleted = await api_client.delete(f"{path}?permanent=true")
+    assert (deleted.status_code, "SmolChat-Restorable-Until" in deleted.headers) == (204, False)
+    assert (await api_client.post(f"{path}/restore")).status_code == 404
+
+
+async def test_all_are_deleted_only_with_the_confirmation(api_client: httpx.AsyncClient) -> None:
+    ids = [await create_conversation(api_client) for _ in range(3)]
+    for query in ("", "?confirm=", "?confirm=ALL", "?confirm=true&permanent=true"):
+        response = await api_client.delete(f"/conversations{query}")
+        error = response.json()["error"]
+        assert (response.status_code, error["code"]) == (400, "confirmation_required")
+        assert error["param"] == "confirm"
+    assert (await api_client.delete("/conversations?confirm=all")).json() == {"deleted": 3}
+    assert (await api_client.get("/conversations")).json()["data"] == []
+    assert (await api_client.post(f"/conversations/{ids[0]}/restore")).status_code == 200
+
+
+async def test_folders_of_any_name_are_renamed_and_deleted(api_client: httpx.AsyncClient) -> None:
+    name, path = "a/../b?c=d&e #%", "/conversations/folders"
+    ids = [await create_conversation(api_client, folder=name) for _ in range(2)]
+    page = (await api_client.get(path)).json()
+    assert page == {"object": "list", "data": [{"name": name, "count": 2}], "has_more": False}
+    renamed = await api_client.patch(path, params={"name": name}, json={"name": " .. "})
+    assert renamed.json() == {"name": "..", "count": 2}
+    gone = await api_client.delete(path, params={"name": name})
+    assert (gone.status_code, gone.json()["error"]["code"]) == (404, "folder_not_found")
+    for query, body in (("", {"name": "x"}), ("?name=..", {"name": ""}), ("?name=..", {})):
+        assert (await api_client.patch(f"{path}{query}", json=body)).status_code == 400
+    assert (await api_client.delete(f"{path}?name=..")).status_code == 204
+    assert (await api_client.get(path)).json()["data"] == []
+    listed = (await api_client.get("/conversations?folder=")).json()["data"]
+    assert {summary["id"] for summary in listed} == set(ids)
+
+
+async def test_edited_answer_is_corrected_in_place(api_client: httpx.AsyncClient) -> None:
+    conversation = await create_conversation(api_client)
+    path = f"/conversations/{conversation}"
+    answer = (await send_message(api_client, conversation, "Hello"))["answer_message"]
+    await send_message(api_client, conversation, "And now?")
+    before = (await api_client.get(path)).json()
+    response = await api_client.patch(f"{path}/messages/{answer}", json={"content": "Hi \0 there"})
+    assert (response.status_code, response.json()["receipt"]) == (200, None)
+    after = (await api_client.get(path)).json()
+    assert after["messages"][1] == response.json()
+    assert after["messages"][1]["content"] == "Hi \N{REPLACEMENT CHARACTER} there"
+    assert (after["current"], len(after["messages"])) == (before["current"], 5)
+    former = after["messages"][4]
+    assert former == before["messages"][1] | {"id": former["id"]}
+    invalid: list[Any] = [{}, {"content": None}, {"content": "x", "role": "user"}, [], None]
+    for body in invalid:
+        assert (await api_client.patch(f"{path}/messages/{answer}", json=body)).status_code == 400
 
 
 async def test_current_moves_to_the_sibling_when_a_message_is_deleted(
@@ -128,6 +188,8 @@ async def test_current_moves_to_the_sibling_when_a_message_is_deleted(
         ("PATCH", ""),
         ("DELETE", ""),
         ("POST", "/duplicate"),
+        ("POST", "/restore"),
+        ("PATCH", "/messages/x"),
         ("GET", "/export"),
         ("DELETE", "/messages/x"),
     ],
@@ -136,7 +198,8 @@ async def test_current_moves_to_the_sibling_when_a_message_is_deleted(
 async def test_unknown_conversation_returns_404(
     api_client: httpx.AsyncClient, method: str, path: str, unknown: str
 ) -> None:
-    json: dict[str, Any] | None = {} if method == "PATCH" else None
+    changes = {"content": "New"} if path else {}
+    json = changes if method == "PATCH" else None
     response = await api_client.request(method, f"/conversations/{unknown}{path}", json=json)
     assert response.status_code == 404
     assert response.json()["error"]["code"] == "conversation_not_found"
