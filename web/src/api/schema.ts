@@ -116,6 +116,65 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/conversations/folders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Folders
+         * @description List the folders that conversations are in, by name in the order of Unicode.
+         */
+        get: operations["list_folders_conversations_folders_get"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete Folder
+         * @description Delete a folder. Its conversations are kept, in no folder.
+         */
+        delete: operations["delete_folder_conversations_folders_delete"];
+        options?: never;
+        head?: never;
+        /**
+         * Rename Folder
+         * @description Rename a folder. If there is one with the new name, they become one folder.
+         */
+        patch: operations["rename_folder_conversations_folders_patch"];
+        trace?: never;
+    };
+    "/conversations/{conversation}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Conversation
+         * @description Return a conversation with its tree of messages, parents first: all of them, or a page.
+         */
+        get: operations["read_conversation_conversations__conversation__get"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete Conversation
+         * @description Delete a conversation and all its messages; an answer that is being written there ends.
+         *
+         *     Until the time in the header `SmolChat-Restorable-Until`, it can be restored; without the header
+         *     it cannot. Meanwhile it is only in `GET /conversations?deleted=true`.
+         */
+        delete: operations["delete_conversation_conversations__conversation__delete"];
+        options?: never;
+        head?: never;
+        /**
+         * Change Conversation
+         * @description Change the fields of a conversation: its title, folder, parameters, active branch.
+         */
+        patch: operations["change_conversation_conversations__conversation__patch"];
+        trace?: never;
+    };
     "/conversations": {
         parameters: {
             query?: never;
@@ -134,6 +193,30 @@ export interface paths {
          * @description Create a conversation. `POST /chat` with its id in `smolchat.conversation` adds messages.
          */
         post: operations["create_conversation_conversations_post"];
+        /**
+         * Delete All Conversations
+         * @description Delete all conversations, each of which can be restored unless this is `permanent`.
+         */
+        delete: operations["delete_all_conversations_conversations_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/conversations/{conversation}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Restore Conversation
+         * @description Restore a deleted conversation. One that is not deleted stays as it is.
+         */
+        post: operations["restore_conversation_conversations__conversation__restore_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -186,34 +269,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/conversations/{conversation}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Read Conversation
-         * @description Return a conversation with its tree of messages, parents first: all of them, or a page.
-         */
-        get: operations["read_conversation_conversations__conversation__get"];
-        put?: never;
-        post?: never;
-        /**
-         * Delete Conversation
-         * @description Delete a conversation and all its messages.
-         */
-        delete: operations["delete_conversation_conversations__conversation__delete"];
-        options?: never;
-        head?: never;
-        /**
-         * Change Conversation
-         * @description Change the fields of a conversation: its title, folder, parameters, active branch.
-         */
-        patch: operations["change_conversation_conversations__conversation__patch"];
-        trace?: never;
-    };
     "/conversations/{conversation}/duplicate": {
         parameters: {
             query?: never;
@@ -229,26 +284,6 @@ export interface paths {
          */
         post: operations["duplicate_conversation_conversations__conversation__duplicate_post"];
         delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/conversations/{conversation}/messages/{message}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /**
-         * Delete Message
-         * @description Delete a message and everything after it.
-         */
-        delete: operations["delete_message_conversations__conversation__messages__message__delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -292,6 +327,34 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/conversations/{conversation}/messages/{message}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete Message
+         * @description Delete a message and everything after it.
+         */
+        delete: operations["delete_message_conversations__conversation__messages__message__delete"];
+        options?: never;
+        head?: never;
+        /**
+         * Edit Message
+         * @description Correct the text of a message, the model's too, in place.
+         *
+         *     The message keeps its id and what follows it. Its former version becomes a sibling, which keeps
+         *     what belongs to that text: receipt, token probabilities and error. To ask an edited question
+         *     again, send it to `POST /chat` with the same `parent` instead.
+         */
+        patch: operations["edit_message_conversations__conversation__messages__message__patch"];
         trace?: never;
     };
     "/presets": {
@@ -1903,6 +1966,14 @@ export interface components {
              */
             sent_from?: string | null;
         };
+        /** DeletedConversations */
+        DeletedConversations: {
+            /**
+             * Deleted
+             * @description How many conversations were deleted.
+             */
+            deleted: number;
+        };
         /**
          * DisplayMessage
          * @description A message for display only: it is neither stored nor sent to the model.
@@ -2203,6 +2274,30 @@ export interface components {
             file_ids?: string[] | null;
         } & {
             [key: string]: unknown;
+        };
+        /** FolderList */
+        FolderList: {
+            /**
+             * Object
+             * @default list
+             * @constant
+             */
+            object?: "list";
+            /** Data */
+            data: components["schemas"]["ListedFolder"][];
+            /**
+             * Has More
+             * @description Whether there is a next page.
+             */
+            has_more: boolean;
+        };
+        /** FolderUpdate */
+        FolderUpdate: {
+            /**
+             * Name
+             * @description The new name.
+             */
+            name: string;
         };
         /**
          * ForwardedProps
@@ -2602,6 +2697,16 @@ export interface components {
              */
             snippet?: string | null;
         };
+        /** ListedFolder */
+        ListedFolder: {
+            /** Name */
+            name: string;
+            /**
+             * Count
+             * @description How many conversations are in it.
+             */
+            count: number;
+        };
         /**
          * Message
          * @description One message of the tree. Alternatives, such as a regenerated answer, share its parent.
@@ -2720,6 +2825,14 @@ export interface components {
              * @description When a person changed the text; null if nobody did.
              */
             edited_at?: string | null;
+        };
+        /** MessageUpdate */
+        MessageUpdate: {
+            /**
+             * Content
+             * @description The new text of the message.
+             */
+            content: string;
         };
         /** Model */
         Model: {
@@ -4576,6 +4689,158 @@ export interface operations {
             };
         };
     };
+    list_folders_conversations_folders_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description The last name of the previous page. */
+                after?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FolderList"];
+                };
+            };
+        };
+    };
+    delete_folder_conversations_folders_delete: {
+        parameters: {
+            query: {
+                /** @description The name of the folder. */
+                name: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    rename_folder_conversations_folders_patch: {
+        parameters: {
+            query: {
+                /** @description The name of the folder. */
+                name: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FolderUpdate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListedFolder"];
+                };
+            };
+        };
+    };
+    read_conversation_conversations__conversation__get: {
+        parameters: {
+            query?: {
+                /** @description Return a page of at most so many messages. */
+                limit?: number | null;
+                /** @description The id of the message after which the page begins. */
+                after?: string | null;
+                /** @description The id of the message before which the page ends. A page without `after` has the last messages before it, or of the conversation. */
+                before?: string | null;
+            };
+            header?: never;
+            path: {
+                conversation: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConversationReply"];
+                };
+            };
+        };
+    };
+    delete_conversation_conversations__conversation__delete: {
+        parameters: {
+            query?: {
+                /** @description Delete for good, also what is deleted already and can be restored. */
+                permanent?: boolean;
+            };
+            header?: never;
+            path: {
+                conversation: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is deleted. */
+            204: {
+                headers: {
+                    /** @description Until when it can be restored; missing if it cannot. */
+                    "SmolChat-Restorable-Until"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    change_conversation_conversations__conversation__patch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConversationUpdate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Conversation"];
+                };
+            };
+        };
+    };
     list_conversations_conversations_get: {
         parameters: {
             query?: {
@@ -4585,6 +4850,8 @@ export interface operations {
                 pinned?: boolean | null;
                 /** @description Only those in this folder; empty for those in none. */
                 folder?: string | null;
+                /** @description List what can be restored instead, latest deletion first. */
+                deleted?: boolean;
                 limit?: number;
                 /** @description The last id of the previous page. */
                 after?: string | null;
@@ -4626,6 +4893,53 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Conversation"];
+                };
+            };
+        };
+    };
+    delete_all_conversations_conversations_delete: {
+        parameters: {
+            query: {
+                /** @description Delete for good, also what is deleted already and can be restored. */
+                permanent?: boolean;
+                /** @description Confirms that all are meant; without it, the error is `confirmation_required`. */
+                confirm: "all";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletedConversations"];
+                };
+            };
+        };
+    };
+    restore_conversation_conversations__conversation__restore_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListedConversation"];
                 };
             };
         };
@@ -4675,81 +4989,6 @@ export interface operations {
             };
         };
     };
-    read_conversation_conversations__conversation__get: {
-        parameters: {
-            query?: {
-                /** @description Return a page of at most so many messages. */
-                limit?: number | null;
-                /** @description The id of the message after which the page begins. */
-                after?: string | null;
-                /** @description The id of the message before which the page ends. A page without `after` has the last messages before it, or of the conversation. */
-                before?: string | null;
-            };
-            header?: never;
-            path: {
-                conversation: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ConversationReply"];
-                };
-            };
-        };
-    };
-    delete_conversation_conversations__conversation__delete: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                conversation: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-        };
-    };
-    change_conversation_conversations__conversation__patch: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                conversation: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ConversationUpdate"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Conversation"];
-                };
-            };
-        };
-    };
     duplicate_conversation_conversations__conversation__duplicate_post: {
         parameters: {
             query?: never;
@@ -4769,27 +5008,6 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Conversation"];
                 };
-            };
-        };
-    };
-    delete_message_conversations__conversation__messages__message__delete: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                conversation: string;
-                message: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
         };
     };
@@ -4839,6 +5057,54 @@ export interface operations {
                 content: {
                     "image/png": string;
                     "image/jpeg": string;
+                };
+            };
+        };
+    };
+    delete_message_conversations__conversation__messages__message__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation: string;
+                message: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    edit_message_conversations__conversation__messages__message__patch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation: string;
+                message: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MessageUpdate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
                 };
             };
         };
