@@ -16,6 +16,7 @@ from pydantic_core import from_json, to_json
 
 from backend.conversations.conversation import ConversationFields, Message
 from backend.conversations.export import Export, MarkdownExport
+from backend.conversations.exported_images import ReadImage, with_image_data
 from backend.conversations.html_export import HtmlExport
 from backend.conversations.reader import MessagePage, OpenConversation, open_conversation
 from backend.database.database import Database
@@ -39,20 +40,29 @@ class TextExport(Protocol):
     def end(self) -> str: ...
 
 
-TEXT_EXPORTS: dict[str, Callable[[], TextExport]] = {
-    "markdown": MarkdownExport,
+TEXT_EXPORTS: dict[str, Callable[[ReadImage], TextExport]] = {
+    "markdown": lambda _: MarkdownExport(),
     "html": HtmlExport,
 }
 
 
 class ConversationDocuments:
-    """Writes documents to temporary files in `folder`."""
+    """Writes documents to temporary files in `folder`; exports have the images that are read."""
 
-    def __init__(self, database: Database, folder: str) -> None:
+    def __init__(
+        self, database: Database, folder: str, read_image: ReadImage = lambda _: None
+    ) -> None:
         self._database = database
         self._folder = folder
+        self._read_image = read_image
 
-    async def json(self, conversation_id: str, page: MessagePage | None = None) -> IO[bytes]:
+    async def json(
+        self,
+        conversation_id: str,
+        page: MessagePage | None = None,
+        *,
+        is_export: bool = False,
+    ) -> IO[bytes]:
         """Write a conversation with its messages, or with those of a page.
 
         Raises:
@@ -61,7 +71,8 @@ class ConversationDocuments:
         """
         async with open_conversation(self._database, conversation_id) as conversation:
             with self._new_file() as (file, keep):
-                await _write_json(conversation, file, page)
+                read_image = self._read_image if is_export else None
+                await _write_json(conversation, file, page, read_image=read_image)
                 keep()
                 return file
 
@@ -75,10 +86,11 @@ class ConversationDocuments:
             with self._new_file() as (file, keep):
                 if file_format == "json":
                     file.write(_EXPORT_START + b"[")
-                    await _write_json(conversation, file)
+                    await _write_json(conversation, file, read_image=self._read_image)
                     file.write(b"]" + _EXPORT_END)
                 else:
-                    await _write_text(conversation, TEXT_EXPORTS[file_format](), file)
+                    export = TEXT_EXPORTS[file_format](self._read_image)
+                    await _write_text(conversation, export, file)
                 keep()
                 return file, str(conversation.row["title"])
 
@@ -88,7 +100,7 @@ class ConversationDocuments:
         separator = b""
         for conversation_id in ids:
             with suppress(ConversationNotFoundError):
-                file = await self.json(conversation_id)
+                file = await self.json(conversation_id, is_export=True)
                 yield separator
                 async for chunk in _read(file):
                     yield chunk
@@ -124,7 +136,11 @@ async def _read(file: IO[bytes]) -> AsyncIterator[bytes]:
 
 
 async def _write_json(
-    conversation: OpenConversation, file: IO[bytes], page: MessagePage | None = None
+    conversation: OpenConversation,
+    file: IO[bytes],
+    page: MessagePage | None = None,
+    *,
+    read_image: ReadImage | None = None,
 ) -> None:
     groups, end = conversation.numbers(), b"]}"
     if page:
@@ -136,7 +152,7 @@ async def _write_json(
     async for numbers in groups:
         rows = await conversation.stored_messages(numbers)
         changes = {row["id"]: conversation.unwritten(row["id"]) for row in rows}
-        await asyncio.to_thread(_write_rows, rows, changes, file, separator)
+        await asyncio.to_thread(_write_rows, rows, changes, file, separator, read_image)
         separator = b","
     file.write(end)
 
@@ -156,9 +172,15 @@ async def _iterate(groups: list[list[int]]) -> AsyncIterator[list[int]]:
 
 
 def _write_rows(
-    rows: list[dict[str, Any]], changes: dict[str, dict[str, Any]], file: IO[bytes], before: bytes
+    rows: list[dict[str, Any]],
+    changes: dict[str, dict[str, Any]],
+    file: IO[bytes],
+    before: bytes,
+    read_image: ReadImage | None,
 ) -> None:
     for row in rows:
+        if read_image:
+            row = row | {"parts": with_image_data(row["parts"], read_image)}  # noqa: PLW2901
         file.write(before + _message_json(row, changes[row["id"]]))
         before = b","
 

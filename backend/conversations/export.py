@@ -6,8 +6,11 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, Field
 
+from backend.conversations.citations import numbered
 from backend.conversations.conversation import Conversation, ConversationFields, Message
+from backend.conversations.exported_images import has_other_attachments, stored_images
 from backend.conversations.exported_steps import ExportedStep, StepReader
+from backend.images.parts import placeholder
 from backend.json_values import as_dict, as_str
 
 MEDIA_TYPES = {
@@ -53,7 +56,10 @@ class MarkdownExport:
         if message.reasoning:
             blocks.append(re.sub(r"(?m)^", "> ", f"*Reasoning*\n\n{message.reasoning}"))
         blocks += [_tool_call(call) for call in message.tool_calls or []]
-        blocks += [message.content] if message.content or not message.tool_calls else []
+        content, citations = numbered(message.content, message.annotations or ())
+        blocks += [content] if content or not message.tool_calls else []
+        blocks += _citations(citations)
+        blocks += [f"*{_escaped(placeholder(name))}*" for name, _ in stored_images(message)]
         blocks += [f"*{_single_line(note)}*" for note in message_notes(message)]
         return "\n\n".join(blocks)
 
@@ -71,6 +77,11 @@ def _tool_call(call: dict[str, object]) -> str:
     function = as_dict(call.get("function"))
     name = _single_line(as_str(function.get("name"))) or "unknown"
     return f"*Tool call: {_escaped(name)}*\n\n{_code(as_str(function.get('arguments')), 'json')}"
+
+
+def _citations(lines: list[str]) -> list[str]:
+    items = [f"{number}. {_escaped(line)}" for number, line in enumerate(lines, 1)]
+    return ["*From the files*", "\n".join(items)] if items else []
 
 
 def _step_blocks(step: ExportedStep) -> list[str]:
@@ -108,6 +119,6 @@ def message_notes(message: Message) -> list[str]:
     notes = [_STATE_NOTES[message.state]] if message.state in _STATE_NOTES else []
     if message.error:
         notes.append(f"Failed: {message.error.get('message') or 'unknown reason'}")
-    if message.parts and any(part.get("type") != "text" for part in message.parts):
+    if has_other_attachments(message):
         notes.append("Attachments are not included in this file.")
     return notes

@@ -5,10 +5,13 @@ import hashlib
 from datetime import datetime
 from html import escape
 
+from backend.conversations.citations import numbered
 from backend.conversations.conversation import ConversationFields, Message
 from backend.conversations.export import message_notes, speaker_name
+from backend.conversations.exported_images import ReadImage, image_data_url, stored_images
 from backend.conversations.exported_steps import ExportedStep, StepReader, pretty_json
 from backend.conversations.markdown import render_markdown, render_plain
+from backend.images.parts import placeholder
 from backend.json_values import as_dict, as_str
 
 # A megabyte of Markdown takes 15 s: what comes after this many characters is shown as it is.
@@ -47,6 +50,9 @@ article.step, article.step + article:not(:has(.speaker)) { margin-top: -1.25rem;
   background: var(--bubble); border-radius: .85rem; padding: .75rem 1rem;
 }
 .plain, pre { white-space: pre-wrap; }
+figure { margin: .75rem 0; }
+figure img { border-radius: .85rem; max-height: 32rem; max-width: 100%; }
+figcaption { color: var(--faint); font-size: .875rem; }
 details + .markdown { margin-top: .85rem; }
 .markdown > :first-child { margin-top: 0; }
 .markdown > :last-child { margin-bottom: 0; }
@@ -84,7 +90,8 @@ summary { color: var(--faint); cursor: pointer; font-size: .9375rem; }
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 # Whatever the messages contain: no scripts, no styles but this one, nothing from elsewhere.
 CONTENT_SECURITY_POLICY = (
-    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'"
+    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; img-src data:; base-uri 'none'; "
+    "form-action 'none'"
 )
 
 
@@ -94,7 +101,8 @@ class HtmlExport:
     Of a very long one, later answers are shown as they were written, too.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, read_image: ReadImage = lambda _: None) -> None:
+        self._read_image = read_image
         self._characters_left = MAX_MARKDOWN_CHARACTERS
         self._steps = StepReader()
 
@@ -131,12 +139,21 @@ class HtmlExport:
         if message.reasoning:
             parts.append(_details("Reasoning", self._markdown(message.reasoning)))
         parts += [_tool_call(call) for call in message.tool_calls or []]
+        content, citations = numbered(message.content, message.annotations or ())
         if message.role == "assistant":
-            parts.append(self._markdown(message.content))
+            parts.append(self._markdown(content))
+            parts += _citations(citations)
         elif message.content:
             parts.append(render_plain(message.content))
+        parts += [self._image(name, sha256) for name, sha256 in stored_images(message)]
         parts += [f'<p class="note">{escape(note)}</p>\n' for note in message_notes(message)]
         return _article(message.role, "".join(parts))
+
+    def _image(self, name: str, sha256: str) -> str:
+        if (data := self._read_image(sha256)) is None:
+            return f'<p class="note">{escape(placeholder(name))}</p>\n'
+        image = f'<img src="{image_data_url(data)}" alt="{escape(name or "Image")}">'
+        return f"<figure>{image}<figcaption>{escape(name)}</figcaption></figure>\n"
 
     def _markdown(self, text: str) -> str:
         if not text:
@@ -177,6 +194,11 @@ def _step(step: ExportedStep) -> str:
         content += f"<p>Edited arguments</p>\n{_code(step.edited_arguments)}"
     content += _code(step.text) if step.text else ""
     return _details(step.label, content, is_open=step.is_failed)
+
+
+def _citations(lines: list[str]) -> list[str]:
+    items = "".join(f'<li dir="auto">{escape(line)}</li>\n' for line in lines)
+    return [_details("From the files", f"<ol>\n{items}</ol>\n", is_open=True)] if lines else []
 
 
 def _code(text: str) -> str:

@@ -16,6 +16,7 @@ from backend.conversations.search import ConversationSearch
 from backend.conversations.trash import Trash
 from backend.database.database import Database
 from backend.errors import DatabaseUnavailableError
+from backend.images.storage import ImageStorage
 from backend.settings import Settings
 
 
@@ -28,7 +29,8 @@ async def open_conversations(
     folder = str(settings.data_dir) if os.access(settings.data_dir, os.W_OK) else gettempdir()
     app.state.search = ConversationSearch(database, settings)
     app.state.imports = ImportRunner(settings, database, folder)
-    app.state.documents = ConversationDocuments(database, folder)
+    storage = ImageStorage(settings.data_dir / "images")
+    app.state.documents = ConversationDocuments(database, folder, storage.read)
     app.state.trash = Trash(database, settings.trash_days)
     cleanup = asyncio.create_task(_clean_up(Batches(database), app.state.trash))
     try:

@@ -6,11 +6,11 @@ transparency. Cleaning such a file again changes nothing.
 """
 
 from contextlib import suppress
-from dataclasses import dataclass, field
 from io import BytesIO
 
 from PIL import Image, JpegImagePlugin
 
+from backend.images.clean_image import CleanImage
 from backend.images.limits import ImageLimits
 
 MEDIA_TYPES = {
@@ -39,17 +39,6 @@ Image.MAX_IMAGE_PIXELS = None  # checked here, with our own limit
 
 class UnreadableImageError(Exception):
     """An image that is not sent; its text completes "The image …"."""
-
-
-@dataclass(frozen=True)
-class CleanImage:
-    """An image as it is sent and stored, and what was changed of it."""
-
-    data: bytes = field(repr=False)
-    media_type: str
-    width: int
-    height: int
-    changes: list[str]
 
 
 def clean(data: bytes, declared_type: str, limits: ImageLimits) -> CleanImage:

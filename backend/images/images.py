@@ -14,8 +14,7 @@ from backend.errors import (
     TooManyImagesError,
     UnsupportedContentError,
 )
-from backend.images.cleaning import CleanImage
-from backend.images.limits import ImageLimits
+from backend.images.clean_image import CleanImage, StoredImage, described
 from backend.images.parts import (
     ImagePart,
     find_images,
@@ -25,9 +24,9 @@ from backend.images.parts import (
     reference,
     referenced_hash,
 )
-from backend.images.processor import ImageProcessor
+from backend.images.processor import ImageProcessor, image_limits
 from backend.images.storage import ImageStorage
-from backend.images.store import ImageStore, StoredImage, described
+from backend.images.store import ImageStore
 from backend.json_values import as_dict
 from backend.model_server.image_support import ImageSupport
 from backend.settings import Settings
@@ -65,7 +64,8 @@ class RequestImage:
     def stored_part(self) -> dict[str, Any]:
         """Return the part as it is stored: with a reference in place of the image."""
         if self.stored is None:
-            return self.part.fields
+            is_data = parse_data_url(self.part.url) is not None
+            return self.sent_part() if is_data else self.part.fields
         source = as_dict(self.part.fields.get("image_url"))
         url = {"url": reference(self.stored.sha256)}
         return {"type": "image_url", "image_url": source | url, "smolchat": self.details()}
@@ -140,13 +140,8 @@ class Images:
     """Checks, cleans and stores the images of requests."""
 
     def __init__(self, settings: Settings, database: Database, support: ImageSupport) -> None:
-        limits = ImageLimits(
-            max_bytes=settings.max_image_bytes,
-            max_pixels=settings.max_image_pixels,
-            max_edge=settings.max_image_edge,
-        )
         self.store = ImageStore(database, ImageStorage(settings.data_dir / "images"))
-        self.processor = ImageProcessor(limits)
+        self.processor = ImageProcessor(image_limits(settings))
         self._max_images = settings.max_images
         self._allows_remote = settings.remote_images
         self._support = support

@@ -12,9 +12,10 @@ from pathlib import Path
 from pydantic_core import to_json
 
 from backend.errors import ServerBusyError
-from backend.images.cleaning import CleanImage
+from backend.images.clean_image import CleanImage
 from backend.images.limits import SECONDS, ImageLimits
-from backend.images.worker import pack_images, unpack_images
+from backend.images.messages import pack_images, unpack_images
+from backend.settings import Settings
 
 _ROOT = Path(__file__).resolve().parents[2]
 _COMMAND = (sys.executable, "-m", "backend.images.worker")
@@ -66,6 +67,14 @@ class ImageProcessor:
                 process.kill()
             await process.wait()
         return await asyncio.to_thread(_unpack, bytes(output), len(images))
+
+
+def image_limits(settings: Settings) -> ImageLimits:
+    return ImageLimits(
+        max_bytes=settings.max_image_bytes,
+        max_pixels=settings.max_image_pixels,
+        max_edge=settings.max_image_edge,
+    )
 
 
 async def _feed(process: Process, images: list[tuple[str, str]]) -> None:

@@ -26,6 +26,7 @@ class ImageStorage:
         self._contents = folder / "contents"
 
     def create_folders(self) -> None:
+        """Create the folders that uploads and contents are in."""
         with storage_errors():
             for folder in (self._folder, self.uploads, self._contents):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -5,12 +5,10 @@ drops a reference locks the image's row first, so that no image is deleted while
 """
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import ColumnElement, Insert, delete, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -20,7 +18,7 @@ from backend.database.database import Database
 from backend.database.tables import image_references, images
 from backend.database.types import new_id, utc_now
 from backend.errors import ImageNotFoundError
-from backend.images.cleaning import CleanImage
+from backend.images.clean_image import CleanImage, NewImage, StoredImage, described
 from backend.images.parts import referenced_images
 from backend.images.storage import ABANDONED_SECONDS, ImageStorage
 from backend.model_server.answers.json_text import parse_json
@@ -29,23 +27,6 @@ _MAX_DISCARDED = 50  # images that are deleted in one transaction
 _MAX_HELD = 50  # and that are stored in one
 
 Row = dict[str, Any]
-
-
-class StoredImage(NamedTuple):
-    """A row of `images`."""
-
-    sha256: str
-    media_type: str
-    width: int
-    height: int
-    bytes: int
-
-
-class NewImage(NamedTuple):
-    """An image to store, and the file with its bytes."""
-
-    image: StoredImage
-    upload: Path
 
 
 class ImageStore:
@@ -72,11 +53,13 @@ class ImageStore:
         Raises:
             SmolChatError: The disk or the database failed.
         """
+        if not new:
+            return
         uploads = []
         for image in new:
             path = await asyncio.to_thread(self._storage.write_upload, image.data)
             uploads.append(NewImage(described(image), path))
-        await self._hold(new_id(), uploads)
+        await self._hold(None, uploads)
 
     @asynccontextmanager
     async def holding(self, uploads: Sequence[NewImage]) -> AsyncIterator[None]:
@@ -108,10 +91,11 @@ class ImageStore:
         for start in range(0, len(contents), _MAX_DISCARDED):
             await self._discard(contents[start : start + _MAX_DISCARDED])
 
-    async def _hold(self, hold: str, uploads: Sequence[NewImage]) -> None:
+    async def _hold(self, hold: str | None, uploads: Sequence[NewImage]) -> None:
         rows = {
             each.image.sha256: each.image._asdict() | {"created_at": utc_now()} for each in uploads
         }
+        await asyncio.to_thread(self._storage.create_folders)
         async with self._database.write_transaction() as connection:
             for sha256 in sorted(rows):  # in one order, so that no two wait for each other
                 await connection.execute(self._upsert(), rows[sha256])
@@ -175,12 +159,6 @@ async def add_references(
             await connection.execute(delete(image_references).where(_is_hold_of(sha256)))
 
 
-def described(image: CleanImage) -> StoredImage:
-    """Return the row of a clean image."""
-    sha256 = hashlib.sha256(image.data).hexdigest()
-    return StoredImage(sha256, image.media_type, image.width, image.height, len(image.data))
-
-
 async def _add_references(
     connection: AsyncConnection, added: set[tuple[str, str | None]], hold: str | None = None
 ) -> None:
@@ -198,9 +176,11 @@ async def _add_references(
 
 
 def _is_hold_of(sha256: str) -> ColumnElement[bool]:
-    """Return the condition that a reference is one of those that hold an image: any of them."""
+    """Return the condition that a reference is one of those with which `add` holds an image."""
     holds = select(image_references.c.id).where(
-        image_references.c.image == sha256, image_references.c.message.is_(None)
+        image_references.c.image == sha256,
+        image_references.c.message.is_(None),
+        image_references.c.hold.is_(None),
     )
     return image_references.c.id == holds.limit(1).scalar_subquery()
 

@@ -10,15 +10,15 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Iterator
 from dataclasses import asdict
 from math import ceil
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from pydantic_core import from_json, to_json
 
-from backend.images.cleaning import CleanImage, UnreadableImageError, clean
+from backend.images.clean_image import CleanImage
+from backend.images.cleaning import UnreadableImageError, clean
 from backend.images.limits import MEMORY_BYTES, SECONDS, ImageLimits
 
 _NICENESS = 5  # other requests are more urgent
@@ -31,34 +31,11 @@ def main() -> None:
     _limit_memory()
     while header := sys.stdin.buffer.readline():
         length, declared_type = from_json(header)
-        _write(_read(sys.stdin.buffer.read(length), declared_type, limits))
+        _write(clean_base64(sys.stdin.buffer.read(length), declared_type, limits))
 
 
-def pack_images(images: list[tuple[str, str]]) -> Iterator[bytes]:
-    """Yield what the process reads: of each image the declared type, and its bytes in base64."""
-    for declared_type, encoded in images:
-        data = encoded.encode("ascii", "replace")
-        yield to_json([len(data), declared_type]) + b"\n"
-        yield data
-
-
-def unpack_images(output: bytes) -> Iterator[CleanImage | str]:
-    """Yield what the process wrote for each image: what to send, or why it is not sent."""
-    position = 0
-    while (end := output.find(b"\n", position)) >= 0:
-        header: dict[str, Any] = from_json(output[position:end])
-        position = end + 1
-        if reason := header.get("error"):
-            yield reason
-            continue
-        size = header.pop("size")
-        if len(output) < position + size:
-            return  # the process was ended
-        yield CleanImage(data=output[position : position + size], **header)
-        position += size
-
-
-def _read(encoded: bytes, declared_type: str, limits: ImageLimits) -> CleanImage | str:
+def clean_base64(encoded: bytes, declared_type: str, limits: ImageLimits) -> CleanImage | str:
+    """Return the image to send for bytes in base64, or why it is not sent."""
     try:
         data = base64.b64decode(encoded.translate(None, b" \t\r\n"), validate=True)
     except binascii.Error:

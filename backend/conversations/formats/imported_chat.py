@@ -108,6 +108,9 @@ def _message(source: ImportedMessage, key: str, parent: str | None, reasoning: s
         texts = filter(None, [reasoning, source.reasoning, written])
         fields |= {"reasoning": "\n\n".join(texts) or None, "tool_calls": source.tool_calls or None}
         fields |= {"model": source.model, "state": source.state, "error": source.error}
+    if source.images:
+        text = [{"type": "text", "text": fields["content"]}] if fields["content"] else []
+        fields["parts"] = text + source.images
     return Message.model_validate(fields | {"created_at": created_at, "updated_at": created_at})
 
 

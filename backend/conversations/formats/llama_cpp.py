@@ -7,7 +7,7 @@ such a session is read in the older shape.
 
 from pydantic_core import from_json
 
-from backend.conversations.formats.attachments import leave_out_files, without_embedded_images
+from backend.conversations.formats.attachments import read_embedded_images, read_files
 from backend.conversations.formats.fields import (
     Json,
     parse_timestamp,
@@ -44,13 +44,15 @@ def read_llama_cpp(entry: Json) -> ImportedChat:
 
 
 def _message(chat: ImportedChat, source: Json) -> ImportedMessage:
-    leave_out_files(chat, source.get("extra"))
+    images = read_files(chat, source.get("extra"))
+    text, embedded = read_embedded_images(chat, content_text(source.get("content")))
     reasoning = as_str(source.get("reasoningContent")) or as_str(source.get("thinking"))
     return ImportedMessage(
         parent=read_key(source.get("parent")),
         children=read_keys(source.get("children")),
         role=read_role(source.get("role")),
-        content=without_embedded_images(chat, content_text(source.get("content"))),
+        content=text,
+        images=images + embedded,
         reasoning=reasoning,
         tool_calls=_tool_calls(source.get("toolCalls")),
         model=read_model(source.get("model")),

@@ -3,7 +3,7 @@
 LM Studio does not describe them; it stores one file a chat in `~/.lmstudio/conversations`.
 """
 
-from backend.conversations.formats.attachments import leave_out_parts
+from backend.conversations.formats.attachments import read_parts
 from backend.conversations.formats.fields import (
     Json,
     json_text,
@@ -73,7 +73,8 @@ def _message(chat: ImportedChat, version: Json) -> ImportedMessage:
                 message.tool_calls.append(tool_call(call_id, name or "tool", arguments))
             elif part.get("type") == _RESULT:
                 results[json_text(part.get("callId"))] = json_text(part.get("content"))
-        leave_out_parts(chat, [p for p in parts if p.get("type") not in (_CALL, _RESULT)])
+        others = [part for part in parts if part.get("type") not in (_CALL, _RESULT)]
+        message.images += read_parts(chat, others)
     for call in message.tool_calls:
         if call["id"] in results:
             call["result"] = results[call["id"]]

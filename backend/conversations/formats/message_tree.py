@@ -20,6 +20,7 @@ class ImportedMessage:
     content: str = ""
     reasoning: str = ""
     tool_calls: list[dict[str, Any]] = field(default_factory=list)
+    images: list[dict[str, Any]] = field(default_factory=list)  # content parts with data URLs
     model: str | None = None
     state: MessageState = "finished"
     error: dict[str, Any] | None = None

@@ -3,9 +3,9 @@
 from datetime import datetime
 
 from backend.conversations.formats.attachments import (
-    leave_out_files,
-    leave_out_parts,
-    without_embedded_images,
+    read_embedded_images,
+    read_files,
+    read_parts,
 )
 from backend.conversations.formats.details import split_details
 from backend.conversations.formats.fields import (
@@ -47,8 +47,7 @@ def add_messages(chat: ImportedChat, source: object) -> None:
 
 def _message(chat: ImportedChat, source: Json) -> ImportedMessage:
     content = source.get("content")
-    leave_out_files(chat, source.get("files"))
-    leave_out_parts(chat, content)
+    images = read_files(chat, source.get("files")) + read_parts(chat, content)
     for citation in as_dict_list(source.get("sources") or source.get("citations")):
         chat.leave_out("source", file_name(citation.get("source")))
     message = ImportedMessage(
@@ -60,7 +59,8 @@ def _message(chat: ImportedChat, source: Json) -> ImportedMessage:
     )
     if message.role == "assistant":
         _read_answer(chat, message, source)
-    message.content = without_embedded_images(chat, message.content)
+    message.content, embedded = read_embedded_images(chat, message.content)
+    message.images = images + embedded
     return message
 
 

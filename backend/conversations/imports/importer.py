@@ -3,7 +3,7 @@
 One chat that cannot be imported does not keep the others out.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import IO, Annotated, Protocol
 
@@ -106,9 +106,16 @@ class ImportReport:
 
 
 def parse_import(
-    file: IO[bytes], writer: ConversationWriter, limits: ImportLimits, *, folder: str
+    file: IO[bytes],
+    writer: ConversationWriter,
+    limits: ImportLimits,
+    *,
+    folder: str,
+    left_out_images: Callable[[], str] = str,
 ) -> ImportReport:
     """Read an export file, or a ZIP archive of them, which is unpacked into `folder`.
+
+    `left_out_images` says which images of the last conversation could not be written.
 
     Raises:
         InvalidRequestError: The file is not JSON, in no known format, or exceeds a limit.
@@ -129,8 +136,8 @@ def parse_import(
             report.leave_out_chat(index, entry, UnusableChatError(reason))
         else:
             report.conversation_count += 1
-            if chat.missing:
-                report.leave_out(index, chat.conversation.title, chat.missing, is_imported=True)
+            for missing in filter(None, (chat.missing, left_out_images())):
+                report.leave_out(index, chat.conversation.title, missing, is_imported=True)
     report.check_any_chats()
     return report
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from math import ceil
 from pathlib import Path
-from tempfile import TemporaryFile
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import IO, Annotated, Literal
 
 from pydantic import BaseModel, Field
@@ -20,6 +20,7 @@ from starlette.requests import ClientDisconnect
 from backend.conversations.batches import Batches
 from backend.conversations.conversation import ConversationSummary
 from backend.conversations.imports.export_file import is_archive
+from backend.conversations.imports.images import ImportedImages, read_images
 from backend.conversations.imports.importer import MAX_LISTED, LeftOut
 from backend.conversations.imports.limits import ImportLimits
 from backend.conversations.imports.read_result import ReadResult
@@ -33,6 +34,10 @@ from backend.errors import (
     InvalidRequestError,
     TooManyRequestsError,
 )
+from backend.images.limits import ImageLimits
+from backend.images.processor import image_limits
+from backend.images.storage import ImageStorage
+from backend.images.store import ImageStore
 from backend.settings import Settings
 
 _ROOT = Path(__file__).resolve().parents[3]
@@ -68,6 +73,7 @@ class ImportRunner:
         self._settings = settings
         self._batches = Batches(database)
         self._folder = folder
+        self._images = ImageStore(database, ImageStorage(settings.data_dir / "images"))
         self._count = 0
         self._running = asyncio.Lock()
 
@@ -97,12 +103,17 @@ class ImportRunner:
                 the database failed.
         """
         async with self._running:
-            with _disk_errors(), TemporaryFile(dir=self._folder) as rows:
-                await self._read(file, rows)
+            with (
+                _disk_errors(),
+                TemporaryFile(dir=self._folder) as rows,
+                TemporaryDirectory(dir=self._folder, prefix="images-") as image_folder,
+            ):
+                await self._read(file, rows, image_folder)
                 result = await asyncio.to_thread(ReadResult.load, rows)
                 if result.error is not None:
                     raise result.error
-                async with self._batches.adding() as batch:
+                images = await asyncio.to_thread(read_images, image_folder)
+                async with self._images.holding(images), self._batches.adding() as batch:
                     for table, start, end in (
                         (conversations, result.messages_end, result.rows_end),
                         (messages, 0, result.messages_end),
@@ -118,17 +129,19 @@ class ImportRunner:
             left_out_count=result.report.left_out_count,
         )
 
-    async def _read(self, file: IO[bytes], rows: IO[bytes]) -> None:
-        """Read `file` and write its rows: in a process, unless the file is small."""
+    async def _read(self, file: IO[bytes], rows: IO[bytes], image_folder: str) -> None:
+        """Read `file` and write its rows: in a process, unless it is small and has no images."""
         file.flush()
         limits = ImportLimits.from_settings(self._settings)
-        if os.fstat(file.fileno()).st_size > SMALL_BYTES or is_archive(file):
-            await self._read_in_process(file, rows, limits)
+        is_large = os.fstat(file.fileno()).st_size > SMALL_BYTES
+        if is_large or is_archive(file) or _may_have_images(file):
+            await self._read_in_process(file, rows, limits, image_folder)
         else:
-            await asyncio.to_thread(read, file, rows, limits, self._folder)
+            images = ImportedImages(image_folder, image_limits(self._settings), _leave_out)
+            await asyncio.to_thread(read, file, rows, limits, self._folder, images)
 
     async def _read_in_process(
-        self, file: IO[bytes], rows: IO[bytes], limits: ImportLimits
+        self, file: IO[bytes], rows: IO[bytes], limits: ImportLimits, image_folder: str
     ) -> None:
         settings = self._settings
         os.lseek(file.fileno(), 0, os.SEEK_SET)  # where the process begins to read
@@ -137,6 +150,8 @@ class ImportRunner:
             str(settings.import_memory_bytes),
             str(ceil(settings.import_seconds)),
             self._folder,
+            image_folder,
+            to_json(asdict(image_limits(settings))).decode(),
         )
         process = await asyncio.create_subprocess_exec(
             *(*_COMMAND, *options),
@@ -182,6 +197,16 @@ async def write_body(body: AsyncIterator[bytes], file: IO[bytes]) -> None:
     except ClientDisconnect:
         raise ClientDisconnectedError("The client disconnected.") from None
     await asyncio.to_thread(file.write, buffer)
+
+
+def _may_have_images(file: IO[bytes]) -> bool:
+    file.seek(0)
+    return b"data:image" in file.read(SMALL_BYTES)
+
+
+def _leave_out(_encoded: bytes, _declared_type: str, _limits: ImageLimits) -> str:
+    """Leave out an image that is hidden by escapes: it is not read in the API's own process."""
+    return "is not written as a data: URL"
 
 
 def _read_rows(rows: IO[bytes], table: Table) -> list[Row]:

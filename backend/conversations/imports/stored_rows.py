@@ -85,8 +85,14 @@ class RowWriter:
     """Writes conversations under new ids: their rows to one file, their messages' to another."""
 
     def __init__(
-        self, conversation_file: IO[bytes], message_file: IO[bytes], *, max_row_bytes: int
+        self,
+        conversation_file: IO[bytes],
+        message_file: IO[bytes],
+        *,
+        max_row_bytes: int,
+        take_images: Callable[[Message], Message] = lambda message: message,
     ) -> None:
+        self._take_images = take_images
         self.summaries: list[ConversationSummary] = []
         self._conversations = BatchWriter(conversation_file, conversations, max_row_bytes)
         self._messages = BatchWriter(message_file, messages, max_row_bytes)
@@ -98,7 +104,8 @@ class RowWriter:
         try:
             for message in added:
                 ids[message.id] = new_id()
-                self._messages.add(_message_row(message, conversation_id, ids))
+                row = _message_row(self._take_images(message), conversation_id, ids)
+                self._messages.add(row)
             row = conversation.model_dump() | {"id": conversation_id}
             row["current"] = ids.get(conversation.current) or next(reversed(ids.values()), None)
             row["sent_from"] = ids.get(conversation.sent_from)

@@ -17,11 +17,12 @@ from backend.conversations.repository import ConversationRepository
 from backend.database.database import Database
 from backend.database.tables import image_references
 from backend.errors import ImageNotFoundError
-from backend.images.cleaning import CleanImage, clean
+from backend.images.clean_image import CleanImage, described
+from backend.images.cleaning import clean
 from backend.images.limits import ImageLimits
 from backend.images.parts import reference
 from backend.images.storage import ImageStorage
-from backend.images.store import ImageStore, described
+from backend.images.store import ImageStore
 from tests.support.api_server import running_api, settings_for
 from tests.support.fake_model_server import FakeModelServer, running_fake_model_server
 from tests.support.images import (
@@ -133,13 +134,13 @@ def test_image_is_deleted_with_the_last_message_that_has_it(
     user, _ = ask(client, chat, image_part(png_url(seed=2)))
     copy = client.post(f"/conversations/{chat}/duplicate").json()["id"]
     image = user["parts"][1]["image_url"]["url"]
-    client.delete(f"/conversations/{copy}", params={"permanently": True})
+    client.delete(f"/conversations/{copy}", params={"permanent": True})
     time.sleep(0.2)
     assert client.get(image).status_code == 200
     if by == "message":
         client.delete(f"/conversations/{chat}/messages/{user['id']}")
     else:
-        client.delete(f"/conversations/{chat}", params={"permanently": True})
+        client.delete(f"/conversations/{chat}", params={"permanent": True})
     wait_until(lambda: client.get(image).status_code == 404)
     wait_until(lambda: image.removeprefix("/images/") not in image_files(folder))
 

@@ -113,14 +113,13 @@ def test_invalid_tool_calls_are_ignored(value: object) -> None:
 
 def test_attachments_are_named_as_left_out() -> None:
     extra = [
-        {"type": "IMAGE", "name": "cat.png", "base64Url": "data:image/png;base64,AAAA"},
         {"type": "imageFile", "name": "dog.png"},
         {"type": "TEXT", "name": "notes.txt", "content": "secret"},
         {"type": "PDF", "name": "paper.pdf"},
     ]
     exported = chat(message("q", "r", "user", "See", extra=extra))
     assert left_out(exported) == (
-        "Not imported: image “cat.png”, image “dog.png”, text “notes.txt”, pdf “paper.pdf”."
+        "Not imported: image “dog.png”, text “notes.txt”, pdf “paper.pdf”."
     )
     assert "secret" not in str(import_chat(exported))
 
