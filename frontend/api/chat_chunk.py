@@ -38,6 +38,7 @@ class Receipt(BaseModel):
 
     `speed_source` is `smolchat` if the API measured the speed; `text_chunks` replaces the tokens
     that the model server did not count. `warnings` are what it left out of what was asked.
+    `answered_by` is `files` if no model was asked.
     """
 
     model: Text = None
@@ -59,6 +60,7 @@ class Receipt(BaseModel):
     warnings: Annotated[list[str] | None, Lenient] = None
     context_tokens: Count = None
     context_size: Count = None
+    answered_by: Text = None
 
 
 class Progress(BaseModel):

@@ -1,6 +1,6 @@
 """The text of a file as it was read: all of it in parts, or a passage in its surroundings."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import streamlit as st
@@ -10,14 +10,14 @@ from api.files import FilePassage, StoredFile
 from components.callouts import error_callout
 from files.file_text import count_text, marked_html, place_text, short_name
 from files.library import files_client
-from sanitize.plain_text import plain_text
+from sanitize.plain_text import message_text, plain_text, visible_text
 
 PART_CHARACTERS = 20_000
-CONTEXT_CHARACTERS = 700  # that are shown before and after a quote
+CONTEXT_CHARACTERS = 500  # that are shown before and after a quote
 MAX_QUOTE_CHARACTERS = 4000
 FILE_NOT_FOUND = "file_not_found"
 DELETED = "The file has been deleted. This is what was quoted from it."
-_START_KEY = "files_text_start"
+_PART_KEY, _ALL_KEY = "files_text_part", "files_text_all"
 _MAX_GAP_LINES = 2
 
 state = st.session_state
@@ -52,7 +52,7 @@ def passages_html(passages: Sequence[FilePassage], start: int = 0, end: int = 0)
 
 def show_text(file: StoredFile, start: int = 0) -> None:
     """Open the text of a file, at the part that a character is in."""
-    state[_START_KEY] = start // PART_CHARACTERS + 1
+    state[_PART_KEY] = start // PART_CHARACTERS + 1
     _text_dialog(file)
 
 
@@ -60,51 +60,76 @@ def show_text(file: StoredFile, start: int = 0) -> None:
 def _text_dialog(file: StoredFile) -> None:
     st.markdown(f"**{plain_text(short_name(file.filename))}**")
     if file.smolchat.warning:
-        st.warning(plain_text(file.smolchat.warning), icon=":material/info:")
-    number = state.get(_START_KEY) or 1
+        st.warning(message_text(visible_text(file.smolchat.warning)), icon=":material/info:")
+    _render_or_error(lambda: _render_part(file.id))
+
+
+def _render_part(file_id: str, quote: Quote | None = None) -> None:
+    """Render the part of a text that is chosen, with the numbers of the others.
+
+    Raises:
+        ApiError: The file was deleted, or the API does not answer.
+    """
+    number = state.get(_PART_KEY) or 1
     start = (number - 1) * PART_CHARACTERS
-    try:
-        part = files_client().passages(file.id, start)
-    except ApiError as error:
-        error_callout(error, on_retry=lambda: None, key="files_text_retry")
-        return
+    part = files_client().passages(file_id, start)
     parts = max(-(-part.characters // PART_CHARACTERS), 1)
     if parts > 1:
-        st.pagination(parts, key=_START_KEY)
+        st.pagination(parts, key=_PART_KEY)
     st.caption(f"{count_text(part.characters, 'character')} · part {number:,} of {parts:,}")
     passages = [
         each
         for each in part.data
         if each.start < start + PART_CHARACTERS and (each.start >= start or not start)
     ]
-    st.html(passages_html(passages))
+    marked = (quote.start, quote.end) if quote else (0, 0)
+    st.html(passages_html(passages, *marked))
+
+
+def show_passage(quote: Quote) -> None:
+    """Open a passage with the quote marked in its surroundings."""
+    state.pop(_ALL_KEY, None)
+    _passage_dialog(quote)
 
 
 @st.dialog("Passage", width="large")
-def show_passage(quote: Quote) -> None:
-    """Open a passage with the quote marked in its surroundings."""
-    render_passage(quote)
-
-
-def render_passage(quote: Quote) -> None:
-    place = place_text(quote.page, quote.heading)
+def _passage_dialog(quote: Quote) -> None:
     st.markdown(f"**{plain_text(short_name(quote.filename))}**")
-    if place:
+    if place := place_text(quote.page, quote.heading):
         st.caption(plain_text(place))
+    is_all = state.get(_ALL_KEY) == quote
+    _render_or_error(
+        lambda: _render_part(quote.file_id, quote) if is_all else _render_around(quote)
+    )
+
+
+def _render_around(quote: Quote) -> None:
     try:
         passages = _surroundings(quote)
     except ApiError as error:
         if error.code != FILE_NOT_FOUND:
-            error_callout(error, on_retry=lambda: None, key="files_passage_retry")
-            return
+            raise
         st.warning(DELETED, icon=":material/delete:")
-        passages = []
-    if passages:
-        st.html(passages_html(passages, quote.start, quote.end))
-        st.caption(f"Characters {quote.start:,} to {quote.end:,} of the text as it was read")
-    elif quote.text:
         text = quote.text[:MAX_QUOTE_CHARACTERS]
         st.html(f'<div class="file-text">{marked_html(text, [(0, len(text))])}</div>')
+        return
+    st.html(passages_html(passages, quote.start, quote.end))
+    st.caption(f"Characters {quote.start:,} to {quote.end:,} of the text as it was read")
+    st.button("View all of the text", icon=":material/article:", type="tertiary",
+        key="files_passage_all", on_click=_show_all, args=[quote])  # fmt: skip
+
+
+def _show_all(quote: Quote) -> None:
+    state[_PART_KEY] = quote.start // PART_CHARACTERS + 1
+    state[_ALL_KEY] = quote
+
+
+def _render_or_error(render: Callable[[], None]) -> None:
+    """Render something, or the ApiError why it cannot be, with a button that tries again."""
+    try:
+        render()
+    except ApiError as error:
+        error_callout(error, on_retry=lambda: None, key="files_text_retry")
 
 
 def _surroundings(quote: Quote) -> list[FilePassage]:
@@ -121,5 +146,8 @@ def _surroundings(quote: Quote) -> list[FilePassage]:
 
 def _cut(passage: FilePassage, first: int, last: int) -> FilePassage:
     start, end = max(passage.start, first), min(passage.end, last)
+    if start > passage.start:  # begin with a whole word
+        space = passage.text.find(" ", start - passage.start, end - passage.start)
+        start = passage.start + space + 1 if space >= 0 else start
     text = passage.text[start - passage.start : end - passage.start]
     return passage.model_copy(update={"start": start, "end": end, "text": text})

@@ -6,6 +6,7 @@ from api.chat_chunk import Receipt
 from controls import parameters
 
 NOT_MEASURED = "n/a"
+FILES = "files"  # answered without a model
 SMOLCHAT = "smolchat"  # the speed was measured by the API
 CONTEXT_WARNING_SHARE = 0.8  # of the context window: the next message may no longer fit
 _HIDDEN_PARAMETERS = {"seed", "max_tokens", "logprobs", "top_logprobs"}  # only in the details
@@ -23,6 +24,8 @@ def summary_line(
     receipt: Receipt, *, state: str | None, is_empty: bool, sent: dict[str, Any] | None = None
 ) -> str:
     """Format the main stats and the `sent` parameters that are to be shown as one line."""
+    if receipt.answered_by == FILES:
+        return " · ".join(("no model was asked", _duration(receipt.total_ms)))
     model = (receipt.model or "").rpartition("/")[2]
     parts = [model, _short_finish_label(receipt, state=state, is_empty=is_empty)]
     if (speed := receipt.completion_tokens_per_second) is not None:
