@@ -16,6 +16,8 @@ type ModalProps = {
   labelledBy?: string;
   /** A click beside it, or Escape, does not close it. */
   isPersistent?: boolean;
+  /** A part of the page rather than a question. */
+  isDrawer?: boolean;
 };
 
 /** The bare dialog: open as long as it is rendered. */
@@ -26,6 +28,7 @@ export function Modal({
   label,
   labelledBy,
   isPersistent = false,
+  isDrawer = false,
 }: ModalProps) {
   const ref = useRef<HTMLDialogElement>(null);
   const [portal, setPortal] = useState<HTMLElement | null>(null);
@@ -53,6 +56,7 @@ export function Modal({
       onClick={cancel}
       aria-label={label}
       aria-labelledby={labelledBy}
+      data-drawer={isDrawer || undefined}
       className={clsx("max-h-none max-w-none border-0 bg-background p-0", className)}
     >
       <PortalContext value={portal}>{children}</PortalContext>
@@ -109,6 +113,7 @@ export function Drawer({ label, side, onClose, children }: DrawerProps) {
     <Modal
       onClose={onClose}
       label={label}
+      isDrawer
       className={clsx(
         "fixed inset-y-0 m-0 h-dvh w-[min(21rem,calc(100vw-3rem))] shadow-xl",
         side === "left" ? "right-auto left-0" : "right-0 left-auto",

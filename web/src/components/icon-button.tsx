@@ -13,12 +13,21 @@ type Props = Omit<ButtonProps, "children" | "aria-label"> & {
 
 export function IconButton({ label, shortcut, children, ...props }: Props) {
   return (
+    <Tip label={label} shortcut={shortcut}>
+      <Button variant="ghost" size="icon" aria-label={label} {...props}>
+        {children}
+      </Button>
+    </Tip>
+  );
+}
+
+type TipProps = { label: string; shortcut?: string | undefined; children: ReactNode };
+
+/** Shows the name of a button or link that is an icon. */
+export function Tip({ label, shortcut, children }: TipProps) {
+  return (
     <Tooltip.Root>
-      <Tooltip.Trigger asChild>
-        <Button variant="ghost" size="icon" aria-label={label} {...props}>
-          {children}
-        </Button>
-      </Tooltip.Trigger>
+      <Tooltip.Trigger asChild>{children}</Tooltip.Trigger>
       <Tooltip.Portal container={usePortal()}>
         <Tooltip.Content
           sideOffset={4}

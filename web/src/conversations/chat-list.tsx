@@ -1,42 +1,52 @@
-/** The list of stored chats. */
-import { useInfiniteQuery } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
-import { Button } from "@/components/button";
-import { ErrorCallout } from "@/components/callout";
-import { Spinner } from "@/components/spinner";
-import { conversationList } from "./queries";
+/** The list of stored chats: what a search has found, or pinned chats, folders and days. */
+import { type KeyboardEvent, useRef, useState } from "react";
+import { useActiveChats } from "./active-chats";
+import { DayList } from "./day-list";
+import { FolderSection } from "./folder-section";
+import { PinnedSection } from "./pinned-section";
+import { SearchField } from "./search-field";
+import { SearchResults } from "./search-results";
 
 export function ChatList() {
-  const list = useInfiniteQuery(conversationList());
-  if (list.isPending) return <Spinner />;
-  if (list.isError) return <ErrorCallout error={list.error} onRetry={() => list.refetch()} />;
-  const chats = list.data.pages.flatMap((page) => page.data);
-  if (chats.length === 0) return <p className="px-2.5 text-muted-foreground">No chats yet</p>;
+  useActiveChats();
+  const [search, setSearch] = useState("");
+  const scroller = useRef<HTMLElement>(null);
   return (
     <>
-      <ul>
-        {chats.map((chat) => (
-          <li key={chat.id}>
-            <Link
-              to="/c/$id"
-              params={{ id: chat.id }}
-              className="block truncate rounded-md px-2.5 py-1.5 touch:py-3 hover:bg-muted aria-[current=page]:bg-muted"
-            >
-              {chat.title || "New chat"}
-            </Link>
-          </li>
-        ))}
-      </ul>
-      {list.hasNextPage ? (
-        <Button
-          variant="ghost"
-          className="w-full"
-          disabled={list.isFetchingNextPage}
-          onClick={() => list.fetchNextPage()}
-        >
-          Show more
-        </Button>
-      ) : null}
+      <SearchField onSearch={setSearch} onDown={() => moveFocus(scroller.current, 1)} />
+      <nav
+        ref={scroller}
+        aria-label="Chats"
+        className="min-h-0 flex-1 overflow-y-auto px-3 pb-3"
+        onKeyDown={onArrow}
+      >
+        {search === "" ? (
+          <DayList scroller={scroller}>
+            <PinnedSection />
+            <FolderSection />
+          </DayList>
+        ) : (
+          <SearchResults search={search} scroller={scroller} />
+        )}
+      </nav>
     </>
   );
+}
+
+/** Arrow keys go from chat to chat; the menus in between are reached by Tab. */
+function onArrow(event: KeyboardEvent<HTMLElement>): void {
+  const isField = event.target instanceof HTMLInputElement;
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  // Also the keys of a menu, which is elsewhere in the page, come here.
+  if (step === undefined || isField || !event.currentTarget.contains(event.target as Node)) return;
+  event.preventDefault();
+  moveFocus(event.currentTarget, step);
+}
+
+function moveFocus(list: HTMLElement | null, step: number): void {
+  const links = [...(list?.querySelectorAll<HTMLElement>("[data-chat-link], [data-folder]") ?? [])];
+  const row = document.activeElement?.closest("li");
+  const index = links.findIndex((link) => row?.contains(link));
+  const next = index < 0 ? links[step > 0 ? 0 : links.length - 1] : links[index + step];
+  next?.focus();
 }

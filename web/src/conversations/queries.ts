@@ -1,18 +1,34 @@
 /** Stored chats: what is asked of the API about them. */
-import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
-import { call } from "@/api/client";
+import { infiniteQueryOptions, type QueryClient, queryOptions } from "@tanstack/react-query";
+import { call, type Reply } from "@/api/client";
+
+export type Chat = Reply<"ListedConversation">;
+
+/** Which chats a list has; see `GET /conversations`. */
+export type ListFilter = {
+  search?: string;
+  pinned?: boolean;
+  /** A folder's name; empty for the chats in none. */
+  folder?: string;
+  /** Those that were deleted and can be restored. */
+  deleted?: boolean;
+};
 
 export const conversationKeys = {
   all: ["conversations"] as const,
-  list: (search: string) => ["conversations", "list", search] as const,
+  lists: ["conversations", "list"] as const,
+  list: (filter: ListFilter) => ["conversations", "list", filter] as const,
+  folders: ["conversations", "folders"] as const,
+  active: ["conversations", "active"] as const,
   one: (id: string) => ["conversations", "one", id] as const,
 };
 
-export function conversationList(search = "") {
+/** The chats that are neither pinned nor in a folder; a search is in all of them. */
+export function conversationList(filter: ListFilter) {
   return infiniteQueryOptions({
-    queryKey: conversationKeys.list(search),
+    queryKey: conversationKeys.list(filter),
     queryFn: ({ pageParam, signal }) =>
-      call("get", "/conversations", { query: { search, after: pageParam }, signal }),
+      call("get", "/conversations", { query: { ...filter, after: pageParam }, signal }),
     initialPageParam: null as string | null,
     getNextPageParam: (page) => (page.has_more ? (page.data.at(-1)?.id ?? null) : null),
   });
@@ -24,4 +40,13 @@ export function conversation(id: string) {
     queryFn: ({ signal }) =>
       call("get", "/conversations/{conversation}", { path: { conversation: id }, signal }),
   });
+}
+
+/** Ask for all lists again: chats were added, changed or used. */
+export async function refreshLists(client: QueryClient): Promise<void> {
+  await Promise.all(
+    [conversationKeys.lists, conversationKeys.folders, conversationKeys.active].map((queryKey) =>
+      client.invalidateQueries({ queryKey }),
+    ),
+  );
 }

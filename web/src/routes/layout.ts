@@ -7,11 +7,14 @@ export type Layout = {
   openSidebar: () => void;
   /** True if there is a button to open it. */
   isSidebarHidden: boolean;
+  /** Opens the menu of commands. */
+  openCommands: () => void;
 };
 
 export const LayoutContext = createContext<Layout>({
   isWide: true,
   openSidebar: () => undefined,
+  openCommands: () => undefined,
   isSidebarHidden: false,
 });
 

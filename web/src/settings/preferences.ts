@@ -12,6 +12,8 @@ export type Preferences = {
   locale: string;
   isSidebarOpen: boolean;
   isPanelOpen: boolean;
+  /** The folders of chats that are open in the list. */
+  openFolders: readonly string[];
 };
 
 const DEFAULTS: Preferences = {
@@ -21,6 +23,7 @@ const DEFAULTS: Preferences = {
   locale: "",
   isSidebarOpen: true,
   isPanelOpen: false,
+  openFolders: [],
 };
 
 let current = read();
@@ -66,8 +69,18 @@ function update(next: Preferences): void {
 function read(): Preferences {
   try {
     const stored: unknown = JSON.parse(localStorage.getItem(STORAGE_KEY) ?? "{}");
-    return { ...DEFAULTS, ...(typeof stored === "object" ? stored : {}) };
+    return merge(stored);
   } catch {
     return DEFAULTS;
   }
+}
+
+/** Keep of what is stored only what has the type of its default. */
+function merge(stored: unknown): Preferences {
+  const known = Object.entries(DEFAULTS).map(([name, value]) => {
+    const other = (stored as Record<string, unknown> | null)?.[name];
+    const isSame = typeof other === typeof value && Array.isArray(other) === Array.isArray(value);
+    return [name, isSame ? other : value];
+  });
+  return Object.fromEntries(known);
 }

@@ -1,0 +1,81 @@
+/** Which chats are being answered, by this page or another, and which were since they were open. */
+import { queryOptions, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useRouterState } from "@tanstack/react-router";
+import { useEffect, useRef, useSyncExternalStore } from "react";
+import { call } from "@/api/client";
+import { conversationKeys } from "./queries";
+
+export type ChatMark = "active" | "answered" | undefined;
+
+type ActiveChat = { id: string; updated_at: string; active?: boolean };
+
+/** While an answer is written, and otherwise: for those that another page has asked for. */
+const BUSY_MS = 2_000;
+const IDLE_MS = 15_000;
+/** Chats in use are among the last used, or pinned. */
+const MAX_CHATS = 50;
+
+let marks: ReadonlyMap<string, ChatMark> = new Map();
+const listeners = new Set<() => void>();
+
+export function useChatMark(id: string): ChatMark {
+  return useSyncExternalStore(subscribe, () => marks.get(id));
+}
+
+/** Keep the marks right as long as this is rendered: once, in the frame. */
+export function useActiveChats(): void {
+  const client = useQueryClient();
+  const { data } = useQuery(recentChats);
+  const openId = useRouterState({
+    select: ({ location }) => /^\/c\/([^/]+)$/.exec(location.pathname)?.[1],
+  });
+  const seen = useRef<string>(undefined);
+  useEffect(() => {
+    if (data === undefined) return;
+    setMarks(nextMarks(marks, data, openId));
+    const state = data.map(({ id, updated_at, active }) => `${id} ${updated_at} ${active}`).join();
+    // Another page has asked, or an answer is complete: order and titles are new.
+    if (seen.current !== undefined && seen.current !== state) {
+      void client.invalidateQueries({ queryKey: conversationKeys.lists });
+    }
+    seen.current = state;
+  }, [client, data, openId]);
+}
+
+/** Return the marks after what is active was looked up. The open chat is seen, so it has none. */
+export function nextMarks(
+  before: ReadonlyMap<string, ChatMark>,
+  chats: readonly Omit<ActiveChat, "updated_at">[],
+  openId: string | undefined,
+): ReadonlyMap<string, ChatMark> {
+  const after = new Map<string, ChatMark>();
+  for (const { id, active } of chats) {
+    const had = before.get(id);
+    if (active) after.set(id, "active");
+    else if (had !== undefined && id !== openId) after.set(id, "answered");
+  }
+  return after;
+}
+
+const recentChats = queryOptions({
+  queryKey: conversationKeys.active,
+  queryFn: async ({ signal }): Promise<ActiveChat[]> => {
+    const pages = await Promise.all(
+      [true, false].map((pinned) =>
+        call("get", "/conversations", { query: { pinned, limit: MAX_CHATS }, signal }),
+      ),
+    );
+    return pages.flatMap(({ data }) => data);
+  },
+  refetchInterval: ({ state }) => (state.data?.some(({ active }) => active) ? BUSY_MS : IDLE_MS),
+});
+
+function setMarks(next: ReadonlyMap<string, ChatMark>): void {
+  marks = next;
+  for (const listener of listeners) listener();
+}
+
+function subscribe(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}

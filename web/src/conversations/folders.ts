@@ -1,0 +1,28 @@
+/** The folders of chats. A folder exists as long as a chat is in it. */
+import { queryOptions } from "@tanstack/react-query";
+import { call, type Reply } from "@/api/client";
+import { conversationKeys } from "./queries";
+
+export type Folder = Reply<"ListedFolder">;
+
+export const MAX_FOLDER_NAME = 100;
+const PAGE = 200;
+/** More are not of use in a list. */
+const MAX_FOLDERS = 1_000;
+
+/** All folders, by name as people read it. */
+export const folderList = queryOptions({
+  queryKey: conversationKeys.folders,
+  queryFn: async ({ signal }) => {
+    const folders: Folder[] = [];
+    let after: string | null = null;
+    do {
+      const query: { limit: number; after: string | null } = { limit: PAGE, after };
+      const page = await call("get", "/conversations/folders", { query, signal });
+      folders.push(...page.data);
+      after = page.has_more ? (page.data.at(-1)?.name ?? null) : null;
+    } while (after !== null && folders.length < MAX_FOLDERS);
+    const { compare } = new Intl.Collator(undefined, { numeric: true });
+    return folders.sort((one, other) => compare(one.name, other.name));
+  },
+});

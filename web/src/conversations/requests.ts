@@ -1,0 +1,52 @@
+/** What changes stored chats. */
+import { address, call, jsonBody, send } from "@/api/client";
+import type { Chat } from "./queries";
+
+export type ChatChanges = Partial<Pick<Chat, "title" | "pinned" | "folder" | "model">>;
+
+export async function updateChat(id: string, changes: ChatChanges): Promise<void> {
+  await call("patch", "/conversations/{conversation}", {
+    path: { conversation: id },
+    body: changes,
+  });
+}
+
+/** Delete a chat; return whether it can be restored. */
+export async function deleteChat(id: string): Promise<boolean> {
+  const url = address("/conversations/{conversation}", { conversation: id });
+  const response = await send(url, { method: "DELETE" });
+  return response.headers.has("smolchat-restorable-until");
+}
+
+export async function duplicateChat(id: string): Promise<string> {
+  const path = { conversation: id };
+  const copy = await call("post", "/conversations/{conversation}/duplicate", { path });
+  return copy.id;
+}
+
+export async function restoreChat(id: string): Promise<void> {
+  await call("post", "/conversations/{conversation}/restore", { path: { conversation: id } });
+}
+
+export type WrittenTitle = {
+  title: string;
+  source: "model" | "first_words" | "user";
+  /** Why it is not the model's. */
+  reason: string | null;
+};
+
+/** Let the model write a chat's title from its first exchange. */
+export async function writeTitle(id: string): Promise<WrittenTitle> {
+  const url = address("/conversations/{conversation}/title", { conversation: id });
+  const response = await send(url, { method: "POST", ...jsonBody({}) });
+  return await response.json();
+}
+
+export async function renameFolder(name: string, newName: string): Promise<void> {
+  await call("patch", "/conversations/folders", { query: { name }, body: { name: newName } });
+}
+
+/** Take all chats out of a folder, which is gone then. */
+export async function deleteFolder(name: string): Promise<void> {
+  await call("delete", "/conversations/folders", { query: { name } });
+}
