@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
@@ -31,6 +32,8 @@ MAX_FILES = 100_000
 ABANDONED_AFTER = timedelta(seconds=60)
 # How often reading is begun: what ended the process may have been this file.
 MAX_ATTEMPTS = 3
+_MAX_CLAIMED = 32  # files at once, if each has at most so many bytes:
+_SMALL_BYTES = 32 * 1024
 
 Status = Literal["uploaded", "in_progress", "processed", "error"]
 
@@ -145,23 +148,44 @@ class FileRepository:
         await connection.execute(insert(files), file.model_dump() | {"touched_at": file.created_at})
         return file
 
-    async def claim_next(self) -> StoredFile | None:
-        """Return the file that has waited the longest, which is now being read."""
+    async def claim(self) -> tuple[list[StoredFile], bool]:
+        """Return the file that has waited the longest, now being read, and whether more wait.
+
+        If it is small, more small ones are returned with it. What was tried before, and may have
+        ended the process, is returned alone.
+        """
         is_waiting = files.c.status == "uploaded"
         if not await self._any_file(is_waiting):
-            return None
-        first = select(files.c.id).where(is_waiting).order_by(files.c.created_at).limit(1)
-        first = first.with_for_update(skip_locked=True)
-        changes = {"status": "in_progress", "attempts": files.c.attempts + 1, "progress": 0.0}
-        query = update(files).where(files.c.id == first.scalar_subquery())
-        query = query.values(touched_at=utc_now(), **changes).returning(files)
+            return [], False
+        query = select(files).where(is_waiting).order_by(files.c.created_at).limit(_MAX_CLAIMED + 1)
+        query = query.with_for_update(skip_locked=True)
         async with self._database.write_transaction(is_durable=False) as connection:
-            row = (await connection.execute(query)).mappings().one_or_none()
-        return None if row is None else StoredFile.from_row(row)
+            rows = (await connection.execute(query)).mappings().all()
+            waiting = [StoredFile.from_row(row) for row in rows]
+            claimed = [*takewhile(_is_small_and_new, waiting[:_MAX_CLAIMED])] or waiting[:1]
+            changes = {"status": "in_progress", "progress": 0.0}
+            ids = [file.id for file in claimed]
+            await connection.execute(
+                update(files)
+                .where(files.c.id.in_(ids))
+                .values(touched_at=utc_now(), attempts=files.c.attempts + 1, **changes)
+            )
+        claimed = [
+            file.model_copy(update=changes | {"attempts": file.attempts + 1}) for file in claimed
+        ]
+        return claimed, len(waiting) > len(claimed)
 
-    async def report_progress(self, file_id: str, progress: float) -> bool:
-        """Store the share of a file that has been read; return False if it is deleted."""
-        return await self._update_reading(file_id, {"progress": progress})
+    async def report_progress(
+        self, file_id: str, progress: float, *, claimed: Sequence[str]
+    ) -> bool:
+        """Store the share of a file that has been read, and that it and others are still claimed.
+
+        Return False if the file is deleted.
+        """
+        others = update(files).where(files.c.id.in_(claimed), files.c.status == "in_progress")
+        async with self._database.write_transaction(is_durable=False) as connection:
+            await connection.execute(others.values(touched_at=utc_now()))
+            return await _update_reading(connection, file_id, {"progress": progress})
 
     async def finish(
         self, connection: AsyncConnection, file_id: str, *, warning: str | None
@@ -284,6 +308,10 @@ def file_not_found(file_id: str) -> UploadedFileNotFoundError:
 def _total_bytes() -> ScalarSelect[int]:
     distinct: Select[Any] = select(files.c.sha256, files.c.bytes).distinct()
     return select(func.coalesce(func.sum(distinct.subquery().c.bytes), 0)).scalar_subquery()
+
+
+def _is_small_and_new(file: StoredFile) -> bool:
+    return file.bytes <= _SMALL_BYTES and not file.attempts
 
 
 async def _update_reading(

@@ -43,11 +43,12 @@ class Uploads:
         with self._storage.temporary_file() as file:
             form = UploadForm(content_type, file, self._settings.max_file_bytes)
             with self._counted(form):
-                await self._write(body, form)
-                upload = await asyncio.to_thread(_finish, form, file)
+                rest = await self._write(body, form)
+                upload = await self._finish(form, file, rest)
                 return await self._store(file, upload, _purpose(upload))
 
-    async def _write(self, body: AsyncIterator[bytes], form: UploadForm) -> None:
+    async def _write(self, body: AsyncIterator[bytes], form: UploadForm) -> bytearray:
+        """Write a form as it arrives, but for its last bytes, which are returned."""
         max_bytes = self._settings.max_files_bytes
         stored_bytes: int | None = None
         buffer = bytearray()
@@ -63,7 +64,14 @@ class Uploads:
                         raise storage_full(max_bytes)
         except ClientDisconnect:
             raise ClientDisconnectedError("The client disconnected.") from None
-        await self._parse(form, buffer)
+        return buffer
+
+    async def _finish(self, form: UploadForm, file: IO[bytes], rest: bytearray) -> UploadedFile:
+        if form.size:  # syncing much to the disk takes long: others may parse then
+            await self._parse(form, rest)
+            return await asyncio.to_thread(_finish, form, file, b"")
+        async with self._parsing:
+            return await asyncio.to_thread(_finish, form, file, bytes(rest))
 
     async def _parse(self, form: UploadForm, data: bytearray) -> None:
         """Parse and write in a thread, one at a time: parsing a hostile form takes a core."""
@@ -89,7 +97,8 @@ class Uploads:
             self._forms.discard(form)
 
 
-def _finish(form: UploadForm, file: IO[bytes]) -> UploadedFile:
+def _finish(form: UploadForm, file: IO[bytes], rest: bytes) -> UploadedFile:
+    form.write(rest)
     upload = form.finish()
     file.flush()
     os.fsync(file.fileno())  # before the row that says that the bytes are there

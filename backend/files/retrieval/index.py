@@ -1,7 +1,7 @@
 """The passages of files in the database: add, remove, and read those that may answer a question."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Protocol
@@ -17,13 +17,14 @@ from backend.files.retrieval.sentences import split_sentences
 from backend.files.retrieval.text_index import text_index
 from backend.files.retrieval.windows import Run, Statistics
 
+_FIELDS = ("number", "start", "end", "text", "page", "heading")  # of a Passage, in its order
 _BATCH_PASSAGES = 200  # that are inserted or deleted in one transaction
 # Words that more of the passages have choose no candidates, if there are rarer ones.
 _MAX_SHARE = 0.2
 _MIN_RARE_WORDS = 3
 _MAX_SEARCHED_WORDS = 25
 
-AtEnd = Callable[[AsyncConnection], Awaitable[None]]
+AtEnd = Callable[[AsyncConnection, str], Awaitable[None]]
 
 
 class Document(Protocol):
@@ -33,6 +34,14 @@ class Document(Protocol):
     def text(self) -> SlicedText: ...
     @property
     def sections(self) -> Sequence[Section]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A passage as it is stored: a row of `passages`, and what is indexed of it."""
+
+    passage: dict[str, Any]
+    indexed: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,43 +60,63 @@ class PassageIndex:
         self._database = database
         self._index = text_index(database.dialect)
 
-    async def add(self, file_id: str, document: Document, *, at_end: AtEnd | None = None) -> int:
-        """Store the passages of a file instead of those that it has; return their number.
+    async def add(self, file_id: str, document: Document) -> int:
+        """Store the passages of a file instead of those that it has; return their number."""
+        return await self.add_all({file_id: document})
 
-        `at_end` is called in the last transaction.
+    async def add_all(
+        self, documents: Mapping[str, Document], *, at_end: AtEnd | None = None
+    ) -> int:
+        """Store the passages of files instead of those that they have; return their number.
+
+        Small files share transactions. `at_end` is called with each file, in its last one.
         """
-        await self.remove(file_id)
-        iterator = split_passages(document.text, document.sections)
-        count, is_last = 0, False
-        while not is_last:
-            rows = await asyncio.to_thread(_next_rows, file_id, iterator)
-            count, is_last = count + len(rows), len(rows) < _BATCH_PASSAGES
+        await self._remove(list(documents))
+        iterator = self._rows(documents)
+        count = 0
+        while batch := await asyncio.to_thread(_next_batch, iterator):
+            rows = [item for item in batch if isinstance(item, _Row)]
             async with self._database.write_transaction(is_durable=False) as connection:
                 if rows:
                     await self._insert(connection, rows)
-                if is_last and at_end:
-                    await at_end(connection)
+                for item in batch:
+                    if isinstance(item, str) and at_end:
+                        await at_end(connection, item)
+            count += len(rows)
         return count
 
-    async def _insert(self, connection: AsyncConnection, rows: list[dict[str, Any]]) -> None:
-        values = [{k: v for k, v in row.items() if k != "title"} for row in rows]
-        query = insert(passages).returning(passages.c.number, passages.c.id)
-        ids = {row.number: row.id for row in (await connection.execute(query, values)).all()}
-        for row in rows:
-            row["id"] = ids[row["number"]]
-        await self._index.insert(connection, rows)
+    def _rows(self, documents: Mapping[str, Document]) -> Iterator[_Row | str]:
+        """Yield the rows of files, and after those of each its id."""
+        for file_id, document in documents.items():
+            for passage in split_passages(document.text, document.sections):
+                indexed = self._index.analyze(passage.text, title_of(passage))
+                yield _Row({"file": file_id, **_fields(passage)}, indexed)
+            yield file_id
+
+    async def _insert(self, connection: AsyncConnection, rows: Sequence[_Row]) -> None:
+        columns = passages.c
+        query = insert(passages).returning(columns.file, columns.number, columns.id)
+        inserted = await connection.execute(query, [row.passage for row in rows])
+        ids = {(row.file, row.number): row.id for row in inserted}
+        await self._index.insert(
+            connection,
+            [row.indexed | {"id": ids[row.passage["file"], row.passage["number"]]} for row in rows],
+        )
 
     async def remove(self, file_id: str) -> None:
         """Delete the passages of a file, and their words."""
-        while await self._has_passages(file_id):
-            async with self._database.write_transaction() as connection:
-                query = select(passages.c.id).where(passages.c.file == file_id)
-                ids = (await connection.execute(query.limit(_BATCH_PASSAGES))).scalars().all()
+        await self._remove([file_id])
+
+    async def _remove(self, files: Sequence[str]) -> None:
+        query = select(passages.c.id).where(passages.c.file.in_(files)).limit(_BATCH_PASSAGES)
+        while await self._has_passages(files):
+            async with self._database.write_transaction(is_durable=False) as connection:
+                ids = (await connection.execute(query)).scalars().all()
                 await self._index.delete(connection, ids)
                 await connection.execute(delete(passages).where(passages.c.id.in_(ids)))
 
-    async def _has_passages(self, file_id: str) -> bool:
-        query = select(passages.c.id).where(passages.c.file == file_id).limit(1)
+    async def _has_passages(self, files: Sequence[str]) -> bool:
+        query = select(passages.c.id).where(passages.c.file.in_(files)).limit(1)
         async with self._database.read_transaction() as connection:
             return (await connection.execute(query)).first() is not None
 
@@ -198,20 +227,12 @@ def _run(parts: Sequence[StoredPassage]) -> Run:
     return Run(first.file, [part.passage for part in parts])
 
 
-def _next_rows(file_id: str, iterator: Iterator[Passage]) -> list[dict[str, Any]]:
-    return [
-        {
-            "file": file_id,
-            "number": passage.number,
-            "start": passage.start,
-            "end": passage.end,
-            "page": passage.page,
-            "heading": passage.heading,
-            "text": passage.text,
-            "title": title_of(passage),
-        }
-        for passage in islice(iterator, _BATCH_PASSAGES)
-    ]
+def _next_batch(iterator: Iterator[_Row | str]) -> list[_Row | str]:
+    return list(islice(iterator, _BATCH_PASSAGES))
+
+
+def _fields(passage: Passage) -> dict[str, Any]:
+    return {name: getattr(passage, name) for name in _FIELDS}
 
 
 def title_of(passage: Passage) -> str:
@@ -223,8 +244,7 @@ def title_of(passage: Passage) -> str:
 
 
 def _stored(row: Any) -> StoredPassage:
-    fields = ("number", "start", "end", "text", "page", "heading")
-    return StoredPassage(row["id"], row["file"], Passage(*(row[field] for field in fields)))
+    return StoredPassage(row["id"], row["file"], Passage(*(row[name] for name in _FIELDS)))
 
 
 def _searched(weights: dict[str, float], statistics: Statistics) -> dict[str, float]:

@@ -29,8 +29,11 @@ _FIND_IN_POSTGRES = (
 class TextIndex(Protocol):
     """The queries of one kind of database."""
 
+    def analyze(self, text: str, title: str) -> dict[str, Any]:
+        """Return what is indexed of a passage. It takes long: call it in a thread."""
+
     async def insert(self, connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
-        """Index passages: `id`, `text` and `title`."""
+        """Index passages: what `analyze` returned, and the `id`."""
 
     async def delete(self, connection: AsyncConnection, ids: Sequence[int]) -> None: ...
 
@@ -69,18 +72,11 @@ class SqliteTextIndex:
         " ORDER BY bm25(passage_words, 1, :title_weight), passages.id LIMIT :limit"
     )
 
+    def analyze(self, text: str, title: str) -> dict[str, Any]:
+        return {"words": stem_text(text), "title": stem_text(title)}
+
     async def insert(self, connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
-        await connection.execute(
-            self._insert,
-            [
-                {
-                    "id": row["id"],
-                    "words": stem_text(row["text"]),
-                    "title": stem_text(row["title"] or ""),
-                }
-                for row in rows
-            ],
-        )
+        await connection.execute(self._insert, rows)
 
     async def delete(self, connection: AsyncConnection, ids: Sequence[int]) -> None:
         await connection.execute(self._delete, {"ids": json.dumps(list(ids))})
@@ -128,14 +124,11 @@ class PostgresTextIndex:
         " AND passages.file = ANY(:files)) AS passages FROM unnest(CAST(:stems AS text[])) AS stem"
     )
 
+    def analyze(self, text: str, title: str) -> dict[str, Any]:
+        return {"words": _tsvector(text, title)}
+
     async def insert(self, connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
-        await connection.execute(
-            self._insert,
-            [
-                {"id": row["id"], "words": _tsvector(row["text"], row["title"] or "")}
-                for row in rows
-            ],
-        )
+        await connection.execute(self._insert, rows)
 
     async def delete(self, connection: AsyncConnection, ids: Sequence[int]) -> None:
         await connection.execute(self._delete, {"ids": list(ids)})

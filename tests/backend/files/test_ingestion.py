@@ -112,6 +112,35 @@ async def test_many_files_are_read_by_two_workers(files: Files) -> None:
     assert (len(page), await files.passage_count()) == (8, 8)
 
 
+async def test_small_files_are_claimed_together_but_not_with_others(files: Files) -> None:
+    small = [await files.upload(b"small %d" % n) for n in range(3)]
+    large = await files.upload(b"large" * 20_000)
+    last = await files.upload(b"last")
+    claims = [await files.repository.claim() for _ in range(3)]
+    assert [has_more for _, has_more in claims] == [True, True, False]
+    assert [[file.id for file in claimed] for claimed, _ in claims] == [
+        [file.id for file in small],
+        [large.id],
+        [last.id],
+    ]
+    await _age(files)
+    await files.repository.release_abandoned(is_starting=True)
+    assert [file.attempts for file in (await files.repository.claim())[0]] == [2]
+
+
+async def test_one_of_many_small_files_fails_and_one_is_deleted(files: Files) -> None:
+    texts = [await files.upload(b"Text number %d." % n) for n in range(6)]
+    damaged = await files.upload(b"%PDF-", "a.pdf")
+    async with files.ingestion() as ingestion:
+        await files.wait_for(texts[0], "in_progress", "processed")
+        await ingestion.delete(texts[1].id)
+        for file in (texts[0], *texts[2:]):
+            assert (await files.wait_for(file, "processed", "error")).status == "processed"
+        assert (await files.wait_for(damaged, "error")).status == "error"
+    assert await files.passage_count() == 5
+    assert files.stored() == ["contents"] * 6 + ["texts"] * 5
+
+
 async def test_deleting_a_file_ends_its_reading_at_once(files: Files) -> None:
     file = await files.upload(b"text")
     async with files.ingestion(*HANGING) as ingestion:
@@ -135,7 +164,7 @@ async def test_file_whose_reader_was_killed_is_read_again_when_it_is_abandoned(
     files: Files,
 ) -> None:
     file = await files.upload(b"text")
-    assert await files.repository.claim_next()  # and this process ends
+    assert (await files.repository.claim())[0]  # and this process ends
     await _age(files)
     async with files.ingestion():
         await files.wait_for(file, "processed")
@@ -144,20 +173,20 @@ async def test_file_whose_reader_was_killed_is_read_again_when_it_is_abandoned(
 async def test_file_that_ends_the_process_each_time_fails(files: Files) -> None:
     file = await files.upload(b"text")
     for _ in range(MAX_ATTEMPTS):
-        assert await files.repository.claim_next()
+        assert (await files.repository.claim())[0]
         await _age(files)
         await files.repository.release_abandoned(is_starting=True)
     failed = await files.repository.get(file.id)
     assert failed.error
     assert (failed.status, failed.error["code"]) == ("error", "interrupted")
-    assert await files.repository.claim_next() is None
+    assert await files.repository.claim() == ([], False)
 
 
 async def test_file_that_is_being_read_is_not_taken_from_a_process_that_lives(
     files: Files,
 ) -> None:
     file = await files.upload(b"text")
-    assert await files.repository.claim_next()
+    assert (await files.repository.claim())[0]
     await files.repository.release_abandoned(is_starting=False)
     assert (await files.repository.get(file.id)).status == "in_progress"
 
