@@ -56,5 +56,5 @@ class SimilarSentences:
             return None
         best = min(counts, key=lambda number: (-counts[number], number))
         share = counts[best] / len(stems)
-        is_similar = counts[best] >= min(_MIN_WORDS, len(stems)) and share >= _MIN_SHARE
+        is_similar = counts[best] >= _MIN_WORDS and share >= _MIN_SHARE
         return (best, share) if is_similar else None
