@@ -17,13 +17,13 @@ from backend.chat import routes as chat
 from backend.completions.active_answers import ActiveAnswers
 from backend.completions.metrics import Metrics
 from backend.completions.queue import RequestQueue
+from backend.conversations import event_routes as conversation_events
 from backend.conversations import folder_routes as conversation_folders
 from backend.conversations import image_routes as images
 from backend.conversations import message_routes as conversation_messages
 from backend.conversations import routes as conversations
 from backend.conversations import trash_routes as conversation_trash
-from backend.conversations.lifespan import open_conversations
-from backend.conversations.repository import ConversationRepository
+from backend.conversations.lifespan import open_answers, open_conversations
 from backend.database.database import open_database
 from backend.files import routes as files
 from backend.files.form import MAX_OVERHEAD_BYTES
@@ -109,6 +109,7 @@ def _included_routes() -> list[BaseRoute]:
         structured,
         conversation_folders,  # before `/conversations/{conversation}`
         conversation_trash,
+        conversation_events,
         conversations,
         images,
         conversation_messages,
@@ -152,7 +153,6 @@ async def _open_resources(
             shutting_down=asyncio.Event(),
             started_at=datetime.now(UTC),
         )
-        await ConversationRepository(database).mark_interrupted()
         _freeze_garbage_collector()
         async with (
             open_statistics(app, database),
@@ -162,10 +162,10 @@ async def _open_resources(
             open_tools(app, database),
             open_mcp_servers(app, settings, schema_workers),
             regular_release(find_release()),
+            open_answers(app, database, answers),
         ):
             with shutdown_signals(state.shutting_down), replace_uvicorn_access_log():
                 yield {STATE_KEY: ConnectionLimits(settings, streamed_paths=_body_limits(settings))}
-            await answers.close()
     await schema_workers.close()
 
 

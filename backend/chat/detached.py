@@ -11,7 +11,7 @@ from backend.state import AppState
 
 # What a client may have left unread before the answer waits for it, and how long it does.
 _UNREAD_BYTES = 1024 * 1024
-_UNREAD_SECONDS = 5.0
+_UNREAD_SECONDS = 2.0
 _SLOW = (
     "This client reads more slowly than the answer is generated, so it gets no more of it. The "
     "answer goes on: GET /conversations/{id}/events follows it."
@@ -55,7 +55,7 @@ class _Client:
             self._changed.set()
 
     async def _pass_on(self, chunk: bytes) -> None:
-        if not (self._is_gone or self._has_room.is_set()):
+        if not (self._is_gone or self._is_slow or self._has_room.is_set()):
             try:
                 async with asyncio.timeout(_UNREAD_SECONDS):
                     await self._has_room.wait()

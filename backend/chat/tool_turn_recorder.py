@@ -178,6 +178,7 @@ class ToolTurnRecorder:
                 fields = {"content": content, "step": step | changes}
                 await self._repository.update_answer(self._rows[call_id], fields)
         self.ids = {"id": self._tool_messages.conversation_id, "answer_message": self._last_id}
+        self._answer.message_id = self._last_id or ""
 
     async def stream(self, events: AsyncGenerator[TurnEvent]) -> AsyncGenerator[TurnEvent]:
         """Yield the events; each is stored before it is passed on.
@@ -210,7 +211,6 @@ class ToolTurnRecorder:
         if isinstance(event, Delta):
             if self._writer is not None:
                 self._writer.schedule_save()
-            self._answer.report_progress(event.chunk)
             return
         # If it ended halfway when the client leaves, `_end` would not know what is stored.
         self._storing = asyncio.create_task(self._store_change(event))

@@ -2,18 +2,32 @@
 
 import asyncio
 import logging
+import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from backend.errors import SmolChatError, TooManyRequestsError
 from backend.json_values import as_dict
 from backend.model_server.answers.message_builder import MessageBuilder
 
+# How long a text is not put together again, in multiples of the time that it took.
+_TEXT_PAUSE = 20
+
 logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class LiveText:
+    """A message so far. `changes` is another number if the text has not only become longer."""
+
+    content: str = ""
+    reasoning: str = ""
+    changes: int = 0
 
 
 class ActiveAnswer:
@@ -33,24 +47,38 @@ class ActiveAnswer:
         self.progress: dict[str, Any] | None = None  # what it waits for, if its client asked
         self.error: Exception | None = None  # why it is to end
         self._answers = answers
+        self._text = LiveText()  # when somebody asked last
+        self._is_text_new = False
+        self._next_text_at = 0.0
         self._on_interrupt: Callable[[], None] | None = None
 
     def begin_message(self, message_id: str, message: MessageBuilder) -> None:
         """Go on with a message that is stored, and empty yet."""
         self.message_id, self.message = message_id, message
+        self._text, self._is_text_new = LiveText(changes=self._text.changes + 1), True
         self.rows_changed()
 
     def observe(self, event: dict[str, Any]) -> None:
-        """Add an event of the model server to the message."""
+        """Add an event of the model server to the message, or a report of progress."""
         if self.message is not None:
             self.message.add(event)
+            self._is_text_new = True
+        self.progress = as_dict(event.get("smolchat")).get("progress") or self.progress
         self._answers.notify(self.conversation_id)
 
-    def report_progress(self, event: dict[str, Any]) -> None:
-        """Keep what the answer waits for, if an event of its client's stream says so."""
-        if progress := as_dict(event.get("smolchat")).get("progress"):
-            self.progress = progress
-            self._answers.notify(self.conversation_id)
+    def text(self) -> LiveText:
+        """Return the message so far, or, if it is very long, as it was a moment ago."""
+        now = time.monotonic()
+        if self.message is not None and self._is_text_new and now >= self._next_text_at:
+            fields = self.message.message_fields()
+            content, reasoning = fields["content"], fields["reasoning"] or ""
+            is_longer = content.startswith(self._text.content) and reasoning.startswith(
+                self._text.reasoning
+            )
+            self._text = LiveText(content, reasoning, self._text.changes + (not is_longer))
+            self._is_text_new = False
+            self._next_text_at = now + _TEXT_PAUSE * (time.monotonic() - now)
+        return self._text
 
     def rows_changed(self) -> None:
         """Tell the followers that what is stored of the answer has changed."""

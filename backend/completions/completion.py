@@ -293,7 +293,10 @@ class Completion:
 
     def _progress_event(self, phase: str, **numbers: float) -> bytes:
         self._phase = phase
-        return self._extension_event({"progress": {"phase": phase} | numbers})
+        report = {"progress": {"phase": phase} | numbers}
+        if self.on_event:
+            self.on_event({"smolchat": report})
+        return self._extension_event(report)
 
     def _extension_event(self, extensions: dict[str, Any]) -> bytes:
         return extension_chunk(self.usage.model, extensions)

@@ -126,6 +126,8 @@ class ConversationSummary(_StoredModel):
 class ListedConversation(ConversationSummary):
     """A conversation in a list that may be the result of a search."""
 
+    active: Annotated[bool, Field(description="Whether an answer is being written in it.")] = False
+
     deleted_at: Annotated[
         Timestamp | None, Field(description="When it was deleted; null if it was not.")
     ] = None

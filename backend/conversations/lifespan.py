@@ -9,6 +9,8 @@ from typing import Annotated
 
 from fastapi import Depends, FastAPI, Request
 
+from backend.completions.active_answers import ActiveAnswers
+from backend.conversations.api_processes import ApiProcesses
 from backend.conversations.batches import ABANDONED_AFTER, Batches
 from backend.conversations.documents import ConversationDocuments
 from backend.conversations.imports.runner import ImportRunner
@@ -41,6 +43,24 @@ async def open_conversations(
             await cleanup
 
 
+@asynccontextmanager
+async def open_answers(
+    app: FastAPI, database: Database, answers: ActiveAnswers
+) -> AsyncIterator[None]:
+    """Watch over the answers of this process and of others; end the detached ones at the end."""
+    app.state.api_processes = processes = ApiProcesses(database, answers)
+    await processes.interrupt_orphans(at_start=True)
+    watch = asyncio.create_task(processes.run())
+    try:
+        yield
+    finally:
+        await answers.close()
+        watch.cancel()
+        with suppress(asyncio.CancelledError):
+            await watch
+        await processes.close()
+
+
 async def _clean_up(batches: Batches, trash: Trash) -> None:
     """Delete what is too old in the trash, and what a process has left that ended in a batch."""
     while True:
@@ -70,6 +90,12 @@ async def _trash(request: Request) -> Trash:
     return trash
 
 
+async def _api_processes(request: Request) -> ApiProcesses:
+    processes: ApiProcesses = request.app.state.api_processes
+    return processes
+
+
+ApiProcessesDep = Annotated[ApiProcesses, Depends(_api_processes)]
 ConversationSearchDep = Annotated[ConversationSearch, Depends(_search)]
 ImportRunnerDep = Annotated[ImportRunner, Depends(_imports)]
 ConversationDocumentsDep = Annotated[ConversationDocuments, Depends(_documents)]

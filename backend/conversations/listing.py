@@ -16,20 +16,24 @@ from backend.conversations.rows import (
     is_visible,
 )
 from backend.database.database import Database
-from backend.database.tables import conversations
+from backend.database.tables import conversations, messages
 
+_writing = select(messages.c.conversation).where(messages.c.state == "writing")
 SUMMARY_COLUMNS = [
-    conversations.c[name]
-    for name in (
-        "id",
-        "title",
-        "model",
-        "pinned",
-        "folder",
-        "created_at",
-        "updated_at",
-        "deleted_at",
-    )
+    conversations.c.id.in_(_writing).label("active"),
+    *(
+        conversations.c[name]
+        for name in (
+            "id",
+            "title",
+            "model",
+            "pinned",
+            "folder",
+            "created_at",
+            "updated_at",
+            "deleted_at",
+        )
+    ),
 ]
 
 

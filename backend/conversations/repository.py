@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import RowMapping, Select, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.conversations.api_processes import touch_process, writer_fields
 from backend.conversations.batches import Batches
 from backend.conversations.conversation import (
     Conversation,
@@ -192,7 +193,9 @@ class ConversationRepository:
             else:
                 user_message_id = user_message.id
                 await _insert(connection, conversation_id, user_message, parent)
-            await _insert(connection, conversation_id, answer, user_message_id)
+            await touch_process(connection, self._database)
+            writer = self._database.process_id
+            await _insert(connection, conversation_id, answer, user_message_id, writer=writer)
             changes = {"current": answer.id, "updated_at": answer.created_at}
             text = user_message.content or image_names(user_message.parts)
             changes["title"] = row["title"] or derive_title(text)
@@ -202,27 +205,14 @@ class ConversationRepository:
     async def update_answer(self, message_id: str, changes: dict[str, Any]) -> None:
         """Store the progress of an answer, or how it ended."""
         query = update(messages).where(messages.c.id == message_id)
+        changed = changes | {"updated_at": utc_now()} | writer_fields(self._database, changes)
         async with self._database.write_transaction() as connection:
-            await connection.execute(query.values(changes | {"updated_at": utc_now()}))
+            await connection.execute(query.values(changed))
         self._database.unwritten.pop(message_id, None)
 
     def hold_answer(self, message_id: str, changes: dict[str, Any]) -> None:
         """Let readers see how an answer ended until `update_answer` can store it."""
         self._database.unwritten[message_id] = changes
-
-    async def mark_interrupted(self) -> None:
-        """Mark the answers and steps that were not over when the last process stopped.
-
-        If another process is still at one, its next update sets the state back.
-        """
-        is_open = messages.c.state == "writing"
-        async with self._database.write_transaction() as connection:
-            query = select(messages.c.id, messages.c.step).where(is_open, messages.c.role == "tool")
-            for row in (await connection.execute(query)).all():
-                step = (row.step or {}) | {"state": "interrupted"}
-                changed = update(messages).where(messages.c.id == row.id)
-                await connection.execute(changed.values(step=step))
-            await connection.execute(update(messages).where(is_open).values(state="interrupted"))
 
 
 async def _latest_child(
@@ -252,9 +242,15 @@ async def _latest_leaf(
 
 
 async def _insert(
-    connection: AsyncConnection, conversation_id: str, message: Message, parent: str | None
+    connection: AsyncConnection,
+    conversation_id: str,
+    message: Message,
+    parent: str | None,
+    *,
+    writer: str | None = None,
 ) -> None:
     row = message.model_dump() | {"conversation": conversation_id, "parent": parent}
+    row["writer"] = writer
     await connection.execute(insert(messages), row)
     await add_references(connection, [row], ends_hold=True)
 

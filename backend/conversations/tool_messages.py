@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.conversations.api_processes import touch_process, writer_fields
 from backend.conversations.conversation import Message
 from backend.conversations.rows import check_room, get_conversation_row, get_message_row
 from backend.database.database import Database
@@ -100,7 +101,8 @@ class ToolMessages:
             messages.c.id == message_id, messages.c.updated_at == read_at
         )
         async with self._database.write_transaction() as connection:
-            updated = await connection.execute(query.values(changes | {"updated_at": utc_now()}))
+            changed = changes | {"updated_at": utc_now()} | writer_fields(self._database, changes)
+            updated = await connection.execute(query.values(changed))
         if not updated.rowcount:
             raise InvalidRequestError(_RUNNING, param="messages")
 
@@ -111,7 +113,9 @@ class ToolMessages:
             ConversationNotFoundError: The conversation does not exist any more.
         """
         row = message.model_dump() | {"conversation": self.conversation_id, "parent": after}
+        row["writer"] = self._database.process_id
         async with self._database.write_transaction() as connection:
+            await touch_process(connection, self._database)
             await get_conversation_row(connection, self.conversation_id, for_update=True)
             await connection.execute(insert(messages), row)
             query = update(conversations).where(conversations.c.id == self.conversation_id)

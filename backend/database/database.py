@@ -22,6 +22,7 @@ from backend.database.sqlite import (
     make_private,
     sqlite_engines,
 )
+from backend.database.types import new_id
 from backend.errors import DatabaseUnavailableError
 from backend.settings import Settings
 
@@ -45,6 +46,7 @@ class Database:
 
     def __init__(self, readers: AsyncEngine, writers: AsyncEngine) -> None:
         self._readers, self._writers = readers, writers
+        self.process_id = new_id()  # of this process among those that share the database
         # Changes of messages, by their ids, that could not be written yet.
         self.unwritten: dict[str, dict[str, Any]] = {}
         # Set when messages have been deleted: what they leave behind can be deleted, too.

@@ -82,6 +82,8 @@ messages = Table(
     Column("model", SafeText),
     Column("parameters", JsonText),
     Column("state", SafeText),
+    # The process that writes it, or wrote it; null if that was stopped by another one.
+    Column("writer", SafeText),
     Column("receipt", JsonText),
     # Of an answer from files: the places that it cites, and how it came about.
     Column("annotations", JsonText),
@@ -118,6 +120,16 @@ image_references = Table(
     Index("image_references_image", "image"),
     Index("image_references_message", "message"),
     Index("image_references_hold", "hold"),
+)
+
+# The processes of the API that write answers: see `backend/conversations/api_processes.py`.
+api_processes = Table(
+    "api_processes",
+    metadata,
+    Column("id", SafeText, primary_key=True),
+    Column("host", SafeText, nullable=False),
+    Column("pid", BigInteger, nullable=False),
+    Column("touched_at", UtcMicroseconds, nullable=False),
 )
 
 presets = Table(

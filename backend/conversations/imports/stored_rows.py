@@ -23,7 +23,11 @@ MAX_SUMMARIES = 1_000  # conversations that the reply to an import lists
 # Without `number`, which the database sets, `batch`, which is added when rows are inserted, and
 # `deleted_at`: what is inserted is not in the trash.
 COLUMNS: dict[Table, list[Column[Any]]] = {
-    table: [column for column in table.c if column.name not in ("number", "batch", "deleted_at")]
+    table: [
+        column
+        for column in table.c
+        if column.name not in ("number", "batch", "deleted_at", "writer")
+    ]
     for table in (conversations, messages)
 }
 # The same tables without the types of their columns, to write and read rows as they are stored.

@@ -296,20 +296,6 @@ def test_chat_that_cannot_be_stored_is_rejected(
     assert model_server.chat_requests == []
 
 
-def test_stream_continues_if_its_conversation_is_deleted(
-    client: httpx.Client, conversation: str, model_server: FakeModelServer
-) -> None:
-    model_server.replies.append(stream_reply(["Hel", "lo"], interval_seconds=0.1))
-    body = chat_request("Hi", conversation, stream=True)
-    with client.stream("POST", "/chat", json=body) as response:
-        stream = response.iter_text()
-        text = next(stream)
-        assert client.delete(f"/conversations/{conversation}").status_code == 204
-        text += "".join(stream)
-    assert parse_chunks(text)[-1]["usage"]
-    assert client.get(f"/conversations/{conversation}").status_code == 404
-
-
 def test_content_parts_are_stored_unchanged(client: httpx.Client, conversation: str) -> None:
     audio = {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}
     parts = [{"type": "text", "text": "Look: "}, audio]

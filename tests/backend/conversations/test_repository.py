@@ -8,9 +8,8 @@ import pytest
 from backend.conversations.conversation import Conversation, Message
 from backend.conversations.listing import ConversationLists
 from backend.conversations.repository import ConversationRepository, Turn
-from backend.database.database import Database, open_database
+from backend.database.database import Database
 from backend.errors import ConversationNotFoundError, MessageNotFoundError
-from backend.settings import Settings
 from tests.support.conversations import (
     active_branch,
     database_of,
@@ -222,21 +221,3 @@ async def test_concurrent_writes_all_succeed(repository: ConversationRepository)
     )
     stored = await read_conversation(repository, conversation)
     assert [message.state for message in stored.messages].count("finished") == 40
-
-
-async def test_unfinished_answer_is_marked_interrupted_at_the_next_start(
-    database_settings: Settings,
-) -> None:
-    async with open_database(database_settings) as database:
-        repository = ConversationRepository(database)
-        conversation = await create_conversation(repository)
-        turn = await create_turn(repository, conversation, "Hello")
-        await repository.update_answer(
-            turn.answer_message_id, {"content": "Hel", "state": "writing"}
-        )
-    async with open_database(database_settings) as database:
-        repository = ConversationRepository(database)
-        await repository.mark_interrupted()
-        answer = (await read_conversation(repository, conversation)).messages[1]
-        assert (answer.content, answer.state) == ("Hel", "interrupted")
-        await repository.delete(conversation)
