@@ -5,7 +5,7 @@
 import { clsx } from "clsx";
 import { X } from "lucide-react";
 import { type ReactNode, type SyntheticEvent, useEffect, useId, useRef, useState } from "react";
-import { IconButton } from "./icon-button";
+import { Button } from "./button";
 import { PortalContext } from "./portal";
 
 type ModalProps = {
@@ -85,17 +85,22 @@ export function Dialog({ title, onClose, children, className, isPersistent }: Di
         className,
       )}
     >
-      <div className="flex items-center justify-between gap-4 px-5 pt-4">
-        <h2 id={id} className="text-xl">
-          {title}
-        </h2>
-        {isPersistent ? null : (
-          <IconButton label="Close" onClick={onClose}>
-            <X />
-          </IconButton>
-        )}
-      </div>
-      <div className="px-5 pt-2 pb-5">{children}</div>
+      <h2 id={id} className="py-4 ps-5 pe-14 text-xl">
+        {title}
+      </h2>
+      <div className="px-5 pb-5">{children}</div>
+      {/* The last, so that a dialog opens with the focus in its first field. */}
+      {isPersistent ? null : (
+        <Button
+          variant="ghost"
+          size="icon"
+          aria-label="Close"
+          className="absolute end-3 top-3"
+          onClick={onClose}
+        >
+          <X aria-hidden />
+        </Button>
+      )}
     </Modal>
   );
 }

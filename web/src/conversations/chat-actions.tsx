@@ -6,6 +6,7 @@ import { errorMessage } from "@/api/errors";
 import { showToast } from "@/components/toast";
 import { changeCached, removeCached } from "./cache";
 import { DeleteDialog } from "./delete-dialog";
+import { openFolder } from "./folders";
 import { MoveDialog } from "./move-dialog";
 import { type Chat, conversationKeys, refreshLists } from "./queries";
 import {
@@ -154,7 +155,14 @@ function makeActions(
       focusMovedChat(chat.id);
       return update(chat, { pinned });
     },
-    move: (chat: ChatRef, folder: string | null) => update(chat, { folder }),
+    async move(chat: ChatRef, folder: string | null) {
+      const next = neighbour(chat.id);
+      if (folder !== null) openFolder(folder);
+      focusMovedChat(chat.id);
+      await update(chat, { folder });
+      // It may be far down in the list of days, where it is not shown yet.
+      if (next !== undefined && document.activeElement === document.body) focusChat(next);
+    },
     openMove: (chat: ChatRef) => showDialog({ kind: "move", chat }),
     duplicate: (chat: ChatRef) =>
       attempt(async () => {

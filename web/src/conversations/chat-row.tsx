@@ -1,6 +1,5 @@
 /** A chat in a list: a link to it, and its menu. */
 import { Link } from "@tanstack/react-router";
-import { clsx } from "clsx";
 import { Ellipsis, LoaderCircle } from "lucide-react";
 import { memo, useEffect, useRef } from "react";
 import { Button } from "@/components/button";
@@ -11,6 +10,7 @@ import { ChatMenuItems } from "./chat-menu";
 import { highlight } from "./highlight";
 import type { Chat } from "./queries";
 import { RenameField } from "./rename-field";
+import { ROW_BUTTON } from "./row-button";
 import { focusMovedChat, takeFocus } from "./row-focus";
 
 const MAX_TITLE = 200;
@@ -95,10 +95,7 @@ function RowMenu({ chat, title }: { chat: Chat; title: string }) {
           variant="ghost"
           size="icon"
           aria-label={`Options of ${title}`}
-          className={clsx(
-            "opacity-0 hover:bg-border group-focus-within:opacity-100 group-hover:opacity-100",
-            "touch:opacity-100 data-[state=open]:opacity-100",
-          )}
+          className={ROW_BUTTON}
         >
           <Ellipsis aria-hidden />
         </Button>

@@ -12,6 +12,7 @@ import { type Folder, folderList, MAX_FOLDER_NAME } from "./folders";
 import { refreshLists } from "./queries";
 import { RenameField } from "./rename-field";
 import { deleteFolder, renameFolder } from "./requests";
+import { ROW_BUTTON } from "./row-button";
 import { SectionHeading } from "./section-heading";
 import { ShortList } from "./short-list";
 
@@ -102,7 +103,7 @@ function FolderMenu({ name, onRename, onDelete }: MenuProps) {
           variant="ghost"
           size="icon"
           aria-label={`Options of the folder ${name}`}
-          className="opacity-0 hover:bg-border group-focus-within:opacity-100 group-hover:opacity-100 touch:opacity-100 data-[state=open]:opacity-100"
+          className={ROW_BUTTON}
         >
           <Ellipsis aria-hidden />
         </Button>

@@ -1,6 +1,7 @@
 /** The folders of chats. A folder exists as long as a chat is in it. */
 import { queryOptions } from "@tanstack/react-query";
 import { call, type Reply } from "@/api/client";
+import { preferences, setPreferences } from "@/settings/preferences";
 import { conversationKeys } from "./queries";
 
 export type Folder = Reply<"ListedFolder">;
@@ -26,3 +27,9 @@ export const folderList = queryOptions({
     return folders.sort((one, other) => compare(one.name, other.name));
   },
 });
+
+/** Show what is in a folder. */
+export function openFolder(name: string): void {
+  const { openFolders } = preferences();
+  if (!openFolders.includes(name)) setPreferences({ openFolders: [...openFolders, name] });
+}

@@ -50,3 +50,11 @@ export async function renameFolder(name: string, newName: string): Promise<void>
 export async function deleteFolder(name: string): Promise<void> {
   await call("delete", "/conversations/folders", { query: { name } });
 }
+
+/** Delete a chat that is in the trash. */
+export async function deleteForGood(id: string): Promise<void> {
+  await call("delete", "/conversations/{conversation}", {
+    path: { conversation: id },
+    query: { permanent: true },
+  });
+}

@@ -9,7 +9,7 @@ export async function hasTrash(client: QueryClient): Promise<boolean> {
       ...status(),
       staleTime: Number.POSITIVE_INFINITY,
     });
-    return Number(settings.trash_days) > 0;
+    return Number(settings.SMOLCHAT_TRASH_DAYS) > 0;
   } catch {
     return false; // The person is asked first.
   }

@@ -6,7 +6,7 @@ describe("numbers and sizes", () => {
   test.each([
     [0, "0"],
     [1234567, "1,234,567"],
-    [2.71828, "2.72"],
+    [2.3456, "2.35"],
     [1234.5, "1,235"],
     [null, UNKNOWN],
     [Number.POSITIVE_INFINITY, UNKNOWN],
