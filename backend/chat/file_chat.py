@@ -11,6 +11,7 @@ from backend.chat.quoted_completion import QuotedCompletion
 from backend.chat.summary_completion import SummaryCompletion
 from backend.completions.completion import Completion
 from backend.completions.history import continued_answer
+from backend.completions.schema_check import SCHEMA_FIELDS
 from backend.completions.upstream_request import token_limit
 from backend.errors import InvalidRequestError
 from backend.files.answers.answers import FileAnswers
@@ -23,7 +24,7 @@ from backend.files.answers.tokens import estimate_tokens
 from backend.files.answers.whole_files import too_long
 from backend.files.retrieval.search import Hit
 from backend.files.retrieval.support import SimilarSentences
-from backend.json_values import content_text
+from backend.json_values import as_dict, content_text
 from backend.model_server.answers.message_builder import MessageBuilder
 from backend.model_server.answers.reasoning_separator import ReasoningSeparator
 from backend.model_server.model_sizes import parameter_count
@@ -39,6 +40,7 @@ _TOKENS_PER_WORD = 2  # as they are estimated
 _MIN_WORDS, _MAX_WORDS = 120, 1200  # of all passages
 _MAX_PART_TOKENS = 4096  # of a part that is summarized
 _ONE_ANSWER = "A question to files gets one answer. Omit n."
+_ONLY_TEXT = "An answer from files is text, which no schema or grammar constrains. Omit them."
 _QUOTES_CONTINUED = "Quotes are complete: there is nothing to continue. End with a user message."
 
 Mode = Literal["whole", "passages", "quotes"]
@@ -56,8 +58,7 @@ async def answer_from_files(
     Raises:
         SmolChatError: The request cannot be answered.
     """
-    if body.get("n", 1) > 1:
-        raise InvalidRequestError(_ONE_ANSWER, param="n")
+    _check_request(body)
     question = read_question(body["messages"], await answers.select(search))
     chat = FileChat(body, options, state, answers, question)
     match search.task:
@@ -191,6 +192,19 @@ class FileChat:
         texts = [content_text(message.get("content")) for message in self.body["messages"]]
         history = sum(estimate_tokens(text) + _MESSAGE_TOKENS for text in texts)
         return context - answer - history - _ANSWER_TOKENS // 8
+
+
+def _check_request(body: dict[str, Any]) -> None:
+    """Check that a request wants one text.
+
+    Raises:
+        InvalidRequestError: It does not.
+    """
+    if body.get("n", 1) > 1:
+        raise InvalidRequestError(_ONE_ANSWER, param="n")
+    for name in sorted((SCHEMA_FIELDS - {"tools"}) & body.keys()):
+        if as_dict(body[name]).get("type") != "text":
+            raise InvalidRequestError(_ONLY_TEXT, param=name)
 
 
 def _ready(answer: QuotedAnswer) -> Callable[[], Awaitable[QuotedAnswer]]:

@@ -75,7 +75,9 @@ class QuotedAnswer:
 
 
 def source_name(filename: str, page: int | None) -> str:
-    return filename if page is None else f"{filename}, page {page}"
+    """Return where something is, on one line."""
+    name = " ".join(filename.split())
+    return name if page is None else f"{name}, page {page}"
 
 
 def nothing_found(retrieval: Retrieval) -> QuotedAnswer:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from backend.errors import InvalidRequestError
-from backend.files.answers.protocol import Retrieval, RetrievedPassage
+from backend.files.answers.protocol import MAX_CITATIONS, Retrieval, RetrievedPassage
 from backend.files.answers.question import FileQuestion
 from backend.files.answers.selection import PARAM
 from backend.files.answers.tokens import estimate_tokens
@@ -47,7 +47,7 @@ async def split_parts(
         strategy="summarise",
         task="summarise",
         found=bool(parts),
-        passages=passages,
+        passages=passages[:MAX_CITATIONS],
         files=len(question.ids),
         read=total,
         of=total,

@@ -333,6 +333,7 @@ async def test_unread_files_of_a_collection_are_left_out_and_named(
     ("fields", "param"),
     [
         ({"n": 2}, "n"),
+        ({"response_format": {"type": "json_object"}}, "response_format"),
         ({"messages": [{"role": "system", "content": "Be kind."}]}, "messages"),
         ({"messages": [HELLO["messages"][0], {"role": "assistant", "content": "Hel"}]}, "messages"),
         ({"search": {"task": "count"}}, "smolchat.file_search.phrase"),
