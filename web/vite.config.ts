@@ -4,13 +4,20 @@ import tailwindcss from "@tailwindcss/vite";
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
 import { bundleBudget } from "./build/budget.ts";
+import { katexFonts } from "./build/katex-fonts.ts";
 import { precompress } from "./build/precompress.ts";
 
+const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 const API = process.env.API_BASE_URL ?? "http://localhost:8000";
 
 export default defineConfig({
-  plugins: [react(), tailwindcss(), precompress(), bundleBudget()],
-  resolve: { alias: { "@": fileURLToPath(new URL("src", import.meta.url)) } },
+  plugins: [react(), tailwindcss(), katexFonts(), precompress(), bundleBudget()],
+  resolve: {
+    alias: {
+      "@ungap/structured-clone": path("build/structured-clone.ts"),
+      "@": path("src"),
+    },
+  },
   build: {
     target: "es2023",
     // The policy of the page allows no data: fonts and no inline scripts.

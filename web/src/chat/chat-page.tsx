@@ -1,31 +1,29 @@
-/** A chat: its messages, and the field for the next one. */
+/** A chat: a new one, one that is stored, or one that is not to be. */
 import { useQuery } from "@tanstack/react-query";
 import { ErrorCallout } from "@/components/callout";
 import { Spinner } from "@/components/spinner";
 import { conversation } from "@/conversations/queries";
 import { PageHeader } from "@/routes/page-header";
+import { NewChat } from "./new-chat";
+import { OpenChat } from "./open-chat";
 
 export function ChatPage({ conversationId }: { conversationId: string | undefined }) {
-  return conversationId === undefined ? (
-    <PageHeader title="New chat" />
-  ) : (
-    <StoredChat key={conversationId} id={conversationId} />
-  );
+  if (conversationId === undefined) return <NewChat />;
+  return <StoredChat key={conversationId} id={conversationId} />;
 }
 
 function StoredChat({ id }: { id: string }) {
   const chat = useQuery(conversation(id));
+  if (chat.data !== undefined) return <OpenChat chat={chat.data} />;
   return (
     <>
-      <PageHeader title={chat.data?.title || "Chat"} />
-      <div className="mx-auto w-full max-w-3xl flex-1 overflow-y-auto p-6">
-        {chat.isPending ? <Spinner /> : null}
-        {chat.isError ? <ErrorCallout error={chat.error} onRetry={() => chat.refetch()} /> : null}
-        {chat.data?.messages.map((message) => (
-          <p key={message.id} className="mb-4 whitespace-pre-wrap">
-            {message.content}
-          </p>
-        ))}
+      <PageHeader title="Chat" />
+      <div className="mx-auto w-full max-w-3xl flex-1 p-6">
+        {chat.isError ? (
+          <ErrorCallout error={chat.error} onRetry={() => chat.refetch()} />
+        ) : (
+          <Spinner />
+        )}
       </div>
     </>
   );

@@ -1,4 +1,5 @@
 /** The items of a thread: what is shown as one message, although it may be stored as several. */
+import { byParent } from "./tree";
 import type { Message, Round, Step, ToolCall } from "./types";
 
 /** A question, or an answer with its steps: the calls, their results, and the next text. */
@@ -31,27 +32,27 @@ export function toItems(branch: readonly Message[]): Item[] {
   return items;
 }
 
-/** The last message of an item that the model wrote: its text is what the others led to. */
-export function answerOf({ messages }: Item): Message {
-  const answer = messages.findLast((message) => message.role !== "tool") ?? messages[0];
-  if (answer === undefined) throw new Error("an item has at least one message");
-  return answer;
+export function firstOf({ messages }: Item): Message {
+  return existing(messages[0]);
 }
 
 export function lastOf({ messages }: Item): Message {
-  const last = messages.at(-1);
-  if (last === undefined) throw new Error("an item has at least one message");
-  return last;
+  return existing(messages.at(-1));
+}
+
+/** The last message of an item that the model wrote: its text is what the others led to. */
+export function answerOf(item: Item): Message {
+  return item.messages.findLast((message) => message.role !== "tool") ?? firstOf(item);
+}
+
+function existing(message: Message | undefined): Message {
+  if (message === undefined) throw new Error("an item has at least one message");
+  return message;
 }
 
 /** Return all items of the same question, each with the newest version of its steps. */
 export function versionItems(messages: readonly Message[], siblings: readonly Message[]): Item[] {
-  const children = new Map<string | null, Message[]>();
-  for (const message of messages) {
-    const list = children.get(message.parent);
-    if (list === undefined) children.set(message.parent, [message]);
-    else list.push(message);
-  }
+  const children = byParent(messages);
   return siblings.map((first) => {
     const item: Item = { id: first.id, role: first.role, messages: [first] };
     let last: Message | undefined = first;

@@ -55,6 +55,8 @@ export type Snapshot = {
   /** Answers that another tab, or this one before a reload, has asked for. */
   followed: ReadonlyMap<string, LiveAnswer>;
   queue: readonly string[];
+  /** Questions whose answers are shown side by side. */
+  compared: ReadonlySet<string>;
   isStopping: boolean;
 };
 
@@ -76,7 +78,13 @@ type Plan = {
 
 /** Text is shown at most so often, so that the page has time for everything else. */
 const FRAME_MS = 50;
-const IDLE: Snapshot = { turn: undefined, followed: new Map(), queue: [], isStopping: false };
+const IDLE: Snapshot = {
+  turn: undefined,
+  followed: new Map(),
+  queue: [],
+  compared: new Set(),
+  isStopping: false,
+};
 
 const sessions = new Map<string, ChatSession>();
 
@@ -99,6 +107,7 @@ export class ChatSession {
   #shownAt = 0;
   #following: AbortController | undefined;
   #isStopped = false;
+  #plan: Plan | undefined;
 
   constructor(id: string) {
     this.id = id;
@@ -164,6 +173,19 @@ export class ChatSession {
     if (next === undefined || this.isAnswering) return;
     this.setQueue(queue);
     this.send(next);
+  }
+
+  setCompared(questionId: string, isCompared: boolean): void {
+    const compared = new Set(this.#snapshot.compared);
+    if (isCompared) compared.add(questionId);
+    else compared.delete(questionId);
+    this.#update({ compared });
+  }
+
+  /** Ask once more what failed before anything of it was stored. */
+  retry(): void {
+    const plan = this.#plan;
+    if (plan !== undefined) this.#start(plan);
   }
 
   /** Drop answers that failed before anything of them was stored. */
@@ -232,6 +254,7 @@ export class ChatSession {
   #start(plan: Plan): void {
     if (this.isAnswering || this.context === undefined) return;
     this.#isStopped = false;
+    this.#plan = plan;
     const { variants, settings } = this.context;
     const isSingle = plan.prefix !== undefined || plan.started !== undefined;
     const chosen = isSingle ? [{ label: "" }] : variants;
@@ -297,6 +320,8 @@ export class ChatSession {
     const wasStored = answers.some(({ stored }) => stored !== undefined);
     this.#flush();
     this.#keepKeys(plan);
+    const asked = answers[0]?.stored?.question ?? plan.questionId;
+    if (answers.length > 1 && asked !== undefined) this.setCompared(asked, true);
     this.#jobs = [];
     if (this.isTemporary) this.#storeTemporary(plan, answers);
     else if (wasStored || plan.question === undefined || this.#isStopped) {

@@ -31,11 +31,21 @@ export function inContext(
   return start < 0 ? branch : branch.slice(start);
 }
 
+const childrenOf = new WeakMap<readonly Message[], Map<string | null, Message[]>>();
+
+/** Return the messages by the id of their parent. They are sorted once for each list. */
+export function byParent(messages: readonly Message[]): Map<string | null, Message[]> {
+  const known = childrenOf.get(messages);
+  if (known !== undefined) return known;
+  const children = Map.groupBy(messages, ({ parent }) => parent);
+  childrenOf.set(messages, children);
+  return children;
+}
+
 /** Return all versions of a message, itself among them, in the order of the list. */
 export function versions(messages: readonly Message[], message: Message): Message[] {
-  const found = messages.filter(
-    (other) => other.parent === message.parent && other.role === message.role,
-  );
+  const siblings = byParent(messages).get(message.parent) ?? [];
+  const found = siblings.filter((other) => other.role === message.role);
   if (!found.some((other) => other.edited_at)) return found;
   // The text of an edited message is its newest version, although its place in the list is the old.
   const time = ({ edited_at, created_at }: Message) => edited_at ?? created_at;
@@ -45,8 +55,7 @@ export function versions(messages: readonly Message[], message: Message): Messag
 /** Follow the newest reply from `message` down to the end of its branch. */
 export function latestLeaf(messages: readonly Message[], message: Message): string {
   let leaf = message.id;
-  const newest = new Map<string, string>();
-  for (const { id, parent } of messages) if (parent !== null) newest.set(parent, id);
-  for (let next = newest.get(leaf); next !== undefined; next = newest.get(leaf)) leaf = next;
+  const newest = (id: string) => byParent(messages).get(id)?.at(-1)?.id;
+  for (let next = newest(leaf); next !== undefined; next = newest(leaf)) leaf = next;
   return leaf;
 }

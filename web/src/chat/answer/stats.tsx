@@ -1,0 +1,33 @@
+/** The main stats of an answer, below it. */
+import { lazy, Suspense, useState } from "react";
+import type { AnswerModel } from "../thread/rows";
+import { statChips } from "./receipt-text";
+
+const StatsDialog = lazy(() => import("./stats-dialog"));
+
+export function StatChips({ answer }: { answer: AnswerModel }) {
+  const [isOpen, setOpen] = useState(false);
+  const { receipt, state } = answer;
+  if (receipt === undefined) return null;
+  const chips = statChips(receipt, state);
+  return (
+    <>
+      <button
+        type="button"
+        onClick={() => setOpen(true)}
+        aria-label={`Generation stats: ${chips.map(({ text }) => text).join(", ")}`}
+        className="flex flex-wrap gap-x-2 gap-y-0.5 rounded-md text-start font-mono text-muted-foreground text-xs hover:text-foreground touch:min-h-11 touch:items-center"
+      >
+        {chips.map(({ text, title }, index) => (
+          <span key={title} title={title}>
+            {index > 0 ? <span className="me-2 opacity-50">·</span> : null}
+            {text}
+          </span>
+        ))}
+      </button>
+      <Suspense>
+        {isOpen ? <StatsDialog answer={answer} onClose={() => setOpen(false)} /> : null}
+      </Suspense>
+    </>
+  );
+}
