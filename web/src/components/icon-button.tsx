@@ -27,7 +27,15 @@ type TipProps = { label: string; shortcut?: string | undefined; children: ReactN
 export function Tip({ label, shortcut, children }: TipProps) {
   return (
     <Tooltip.Root>
-      <Tooltip.Trigger asChild>{children}</Tooltip.Trigger>
+      <Tooltip.Trigger
+        asChild
+        // Focus that was moved for a finger or a pointer needs no name beside it.
+        onFocus={(event) => {
+          if (!event.currentTarget.matches(":focus-visible")) event.preventDefault();
+        }}
+      >
+        {children}
+      </Tooltip.Trigger>
       <Tooltip.Portal container={usePortal()}>
         <Tooltip.Content
           sideOffset={4}

@@ -13,7 +13,7 @@ const COLORS: Record<ServiceState["color"], string> = {
 
 export function ServiceBadge() {
   const api = useQuery(health);
-  return <StateBadge state={states[stateOf(api)]} className="ms-auto" />;
+  return <StateBadge state={states[stateOf(api)]} className="ms-auto short:hidden" />;
 }
 
 export function StateBadge({ state, className }: { state: ServiceState; className?: string }) {

@@ -18,13 +18,9 @@ export function SettingsPage() {
     <>
       <PageHeader title="Settings" />
       <div className="min-h-0 flex-1 overflow-y-auto">
-        <div className="mx-auto grid w-full max-w-3xl gap-8 p-4 sm:p-6">
+        <div className="mx-auto grid w-full max-w-3xl grid-cols-[minmax(0,1fr)] gap-8 p-4 sm:p-6">
           <p className="text-muted-foreground">
-            Kept in this browser. What the API does is set where it runs; see{" "}
-            <Link to="/app/status" className="text-link underline">
-              Status
-            </Link>
-            .
+            Kept in this browser. What the API does is set where it runs; Status shows it.
           </p>
           <AppearanceSection />
           <Section title="Chat">
@@ -68,7 +64,7 @@ function AppearanceSection() {
         legend="Density"
         options={[
           { value: "comfortable", name: "Comfortable" },
-          { value: "compact", name: "Compact" },
+          { value: "compact", name: "Compact", detail: "With a mouse or trackpad" },
         ]}
       />
       <label className="flex max-w-sm flex-col gap-1">
