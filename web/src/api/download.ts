@@ -18,7 +18,16 @@ export async function download(url: string): Promise<void> {
   }
   const response = await send(url);
   const name = fileName(response.headers.get("content-disposition") ?? "");
-  const made = URL.createObjectURL(await response.blob());
+  saveBlob(await response.blob(), name);
+}
+
+/** Save a text that the page has made. */
+export function saveText(name: string, text: string, type: string): void {
+  saveBlob(new Blob([text], { type }), name);
+}
+
+function saveBlob(blob: Blob, name: string): void {
+  const made = URL.createObjectURL(blob);
   saveAs(made, name);
   setTimeout(() => URL.revokeObjectURL(made), KEEP_MS);
 }

@@ -11,6 +11,8 @@ export class ApiError extends Error {
   readonly code: string;
   readonly param: string | undefined;
   readonly requestId: string | undefined;
+  /** All fields of the error: some have more than these. */
+  readonly details: Readonly<Record<string, unknown>>;
 
   constructor(detail: Partial<ErrorDetail>, status = 0, requestId?: string) {
     super(detail.message || "The API reported an error without a message.");
@@ -18,6 +20,7 @@ export class ApiError extends Error {
     this.code = typeof detail.code === "string" ? detail.code : "unknown";
     this.param = detail.param ?? undefined;
     this.requestId = requestId;
+    this.details = { ...detail };
   }
 }
 
