@@ -223,6 +223,53 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/conversations/{conversation}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow Conversation
+         * @description Follow the answers that are being written in a conversation, by any process of the API.
+         *
+         *     Events are chunks as in the stream of `POST /chat`; their `id` is the id of the answer's first
+         *     message. An answer begins with `smolchat.conversation`, followed by all of its text so far: if
+         *     that comes again, the text before it is void. It ends with `smolchat.state`: how the answer
+         *     ended. The last event is `[DONE]`, at once if nothing is being written.
+         */
+        get: operations["follow_conversation_conversations__conversation__events_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/conversations/{conversation}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop Answers
+         * @description Stop the answers that are being written in a conversation; what there is of them is stored.
+         *
+         *     An answer that another process of the API writes ends within a second or two.
+         */
+        post: operations["stop_answers_conversations__conversation__stop_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/conversations/export": {
         parameters: {
             query?: never;
@@ -2687,6 +2734,12 @@ export interface components {
              */
             folder?: string | null;
             /**
+             * Active
+             * @description Whether an answer is being written in it.
+             * @default false
+             */
+            active?: boolean;
+            /**
              * Deleted At
              * @description When it was deleted; null if it was not.
              */
@@ -3761,6 +3814,14 @@ export interface components {
             settings: {
                 [key: string]: boolean | number | string | string[];
             };
+        };
+        /** StopReply */
+        StopReply: {
+            /**
+             * Stopped
+             * @description How many answers were being written.
+             */
+            stopped: number;
         };
         /**
          * StoreFileUpdate
@@ -4940,6 +5001,56 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ListedConversation"];
+                };
+            };
+        };
+    };
+    follow_conversation_conversations__conversation__events_get: {
+        parameters: {
+            query?: {
+                /** @description Stay connected, and show the next answers begin, too. */
+                wait?: boolean;
+            };
+            header?: {
+                /** @description The `id` of the last event: go on behind it. */
+                "last-event-id"?: string | null;
+            };
+            path: {
+                conversation: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Chunks of the chat's stream, as server-sent events. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": unknown;
+                };
+            };
+        };
+    };
+    stop_answers_conversations__conversation__stop_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StopReply"];
                 };
             };
         };
