@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute
 from backend import VERSION
 from backend.agui import routes as agui
 from backend.chat import routes as chat
+from backend.chat import title_routes as conversation_titles
 from backend.completions.active_answers import ActiveAnswers
 from backend.completions.metrics import Metrics
 from backend.completions.queue import RequestQueue
@@ -113,6 +114,7 @@ def _included_routes() -> list[BaseRoute]:
         conversations,
         images,
         conversation_messages,
+        conversation_titles,
         presets,
         mcp_servers,
         tools,

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, RowMapping, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -45,6 +45,14 @@ class MessagePage:
     before: str | None = None
 
 
+class Exchange(NamedTuple):
+    """The texts of a question and of its answer, which may be missing, and who answered."""
+
+    question: str
+    answer: str = ""
+    model: str | None = None
+
+
 class OpenConversation:
     """A conversation in a transaction."""
 
@@ -82,6 +90,17 @@ class OpenConversation:
                 break
         for group in _groups(branch[::-1]):
             yield group
+
+    async def first_exchange(self) -> Exchange | None:
+        """Return the first question of the active branch that has text, and its answer."""
+        question = ""
+        async for numbers in self.active_branch():
+            for message in await self.shown_messages(numbers):
+                if not question and message.role == "user":
+                    question = message.content.strip()
+                elif question and message.role == "assistant" and message.content:
+                    return Exchange(question, message.content, message.model)
+        return Exchange(question) if question else None
 
     async def page(self, page: MessagePage) -> tuple[list[list[int]], bool]:
         """Return the numbers of a page's messages in order, in groups, and whether there are more.

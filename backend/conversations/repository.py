@@ -117,6 +117,19 @@ class ConversationRepository:
             if changes:
                 await _update_row(connection, conversation_id, changes)
 
+    async def replace_title(self, conversation_id: str, title: str, new_title: str) -> str:
+        """Set the title, if it still is the one that is given; return the title it has now.
+
+        Raises:
+            ConversationNotFoundError: The conversation does not exist.
+        """
+        async with self._database.write_transaction() as connection:
+            row = await get_conversation_row(connection, conversation_id, for_update=True)
+            if row["title"] != title:
+                return str(row["title"])
+            await _update_row(connection, conversation_id, {"title": new_title})
+        return new_title
+
     async def delete(self, conversation_id: str) -> None:
         """Delete a conversation and its messages for good; one with very many is hidden first.
 

@@ -26,7 +26,8 @@ class _StrictJsonRequest(Request):
 
 
 class _StrictJsonRoute(APIRoute):
-    allowed_methods: ClassVar[defaultdict[str, set[str]]]  # by path: several routes share one
+    # By path: several routes share one.
+    allowed_methods: ClassVar[defaultdict[str, set[str]]] = defaultdict(set)
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, endpoint, **options)
@@ -63,9 +64,4 @@ class StrictJsonRouter(APIRouter):
     """A router with strict routes; a 405 lists every method that the path allows."""
 
     def __init__(self, **options: Any) -> None:
-        methods_by_path: defaultdict[str, set[str]] = defaultdict(set)
-
-        class Route(_StrictJsonRoute):
-            allowed_methods = methods_by_path
-
-        super().__init__(route_class=Route, **options)
+        super().__init__(route_class=_StrictJsonRoute, **options)

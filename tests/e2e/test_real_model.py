@@ -41,6 +41,16 @@ async def stream_events(client: httpx.AsyncClient, body: dict[str, Any]) -> list
     return events
 
 
+async def test_title_is_about_the_question(api_client: httpx.AsyncClient) -> None:
+    chat = (await api_client.post("/conversations", json={})).json()["id"]
+    body = chat_body("How do I boil an egg?", smolchat={"conversation": chat})
+    assert (await api_client.post("/chat", json=body)).status_code == 200
+    written = (await api_client.post(f"/conversations/{chat}/title")).json()
+    assert written["source"] == "model"
+    assert "egg" in written["title"].lower()
+    assert len(written["title"]) <= 60
+
+
 async def test_consecutive_streams_do_not_fail(api_client: httpx.AsyncClient) -> None:
     # llama.cpp closes a connection after a stream, although its headers say keep-alive.
     for _ in range(12):

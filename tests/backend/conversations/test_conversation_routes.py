@@ -150,6 +150,19 @@ async def test_folders_of_any_name_are_renamed_and_deleted(api_client: httpx.Asy
     assert {summary["id"] for summary in listed} == set(ids)
 
 
+async def test_other_methods_are_refused_with_those_of_all_routes(
+    api_client: httpx.AsyncClient,
+) -> None:
+    for path, methods in {
+        "": "DELETE, GET, POST",
+        "/x": "DELETE, GET, PATCH",
+        "/x/messages/y": "DELETE, PATCH",
+        "/folders": "DELETE, GET, PATCH",
+    }.items():
+        response = await api_client.put(f"/conversations{path}", json={})
+        assert (response.status_code, response.headers["Allow"]) == (405, methods)
+
+
 async def test_edited_answer_is_corrected_in_place(api_client: httpx.AsyncClient) -> None:
     conversation = await create_conversation(api_client)
     path = f"/conversations/{conversation}"

@@ -9,6 +9,7 @@ from backend.conversations.conversation import Message
 from backend.conversations.repository import ConversationRepository
 from backend.conversations.threads import SentMessage, StoredThread, ThreadRepository
 from backend.conversations.tool_messages import ToolMessages
+from backend.conversations.trash import Trash
 from backend.database.database import Database
 from backend.errors import ConversationFullError
 from tests.support.conversations import read_conversation
@@ -52,6 +53,17 @@ async def test_long_history_is_stored_once_in_its_order(
     assert [message.id for message in stored.messages] == [message.id for message in sent]
     assert [m.parent for m in stored.messages] == [None, *(m.id for m in sent[:-1])]
     assert (stored.title, stored.current) == ("Message 0", sent[-1].id)
+
+
+async def test_deleted_thread_is_restored_by_its_client(
+    database: Database, repository: ThreadRepository, thread_id: str
+) -> None:
+    sent, trash = messages(thread_id, 4), Trash(database, 1)
+    await store(repository, sent[:2])
+    await trash.delete(thread_id)
+    await store(repository, sent)
+    stored = await read_conversation(ConversationRepository(database), thread_id)
+    assert [message.id for message in stored.messages] == [message.id for message in sent]
 
 
 async def test_messages_that_follow_known_ones_of_long_ago_are_a_branch(
