@@ -26,6 +26,15 @@ export default defineConfig({
     reportCompressedSize: false,
     rolldownOptions: {
       output: {
+        // What every page has is one file, not one for each set of pages that shares it.
+        codeSplitting: {
+          groups: [
+            {
+              name: "base",
+              test: /node_modules\/(?:clsx|react|@tanstack\/(?:react-query|query-core))\/|src\/(?:api|components)\//,
+            },
+          ],
+        },
         // A page of a feature is named after its folder.
         chunkFileNames: ({ name, facadeModuleId }) =>
           `assets/${name === "page" ? facadeModuleId?.split("/").at(-2) : name}-[hash].js`,
