@@ -404,6 +404,31 @@ export interface paths {
         patch: operations["edit_message_conversations__conversation__messages__message__patch"];
         trace?: never;
     };
+    "/conversations/{conversation}/title": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Write Title
+         * @description Have the model write the conversation's title, of at most 60 characters, and store it.
+         *
+         *     It is written from the first question, under a schema. If the model cannot be asked, or what it
+         *     writes has nothing of this question and its answer, the first words of the question take its
+         *     place, unless the conversation has another title. `source` says which it is. The model is by
+         *     default that of the conversation.
+         */
+        post: operations["write_title_conversations__conversation__title_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/presets": {
         parameters: {
             query?: never;
@@ -3147,6 +3172,11 @@ export interface components {
              * @default []
              */
             tools?: string[];
+            /**
+             * System Prompt
+             * @description Sent to the model before all messages.
+             */
+            system_prompt?: string | null;
         };
         /** PresetList */
         PresetList: {
@@ -4176,6 +4206,14 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
+        /** TitleRequest */
+        TitleRequest: {
+            /**
+             * Model
+             * @description The model's id.
+             */
+            model?: string | null;
+        };
         /**
          * Tool
          * @description A function of the client. Its calls end the run.
@@ -4534,6 +4572,25 @@ export interface components {
             expires_after?: null;
         } & {
             [key: string]: unknown;
+        };
+        /**
+         * WrittenTitle
+         * @description The title that a conversation has now.
+         */
+        WrittenTitle: {
+            /** Title */
+            title: string;
+            /**
+             * Source
+             * @description `model`: it was written now. `first_words`: those of the question. `kept`: it was neither before, or was changed meanwhile, and stays.
+             * @enum {string}
+             */
+            source: "model" | "first_words" | "kept";
+            /**
+             * Reason
+             * @description Why it is not the model's.
+             */
+            reason?: string | null;
         };
         /** AssistantMessage */
         backend__agui__protocol__AssistantMessage: {
@@ -5216,6 +5273,32 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Message"];
+                };
+            };
+        };
+    };
+    write_title_conversations__conversation__title_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["TitleRequest"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WrittenTitle"];
                 };
             };
         };
