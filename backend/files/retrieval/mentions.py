@@ -1,5 +1,7 @@
 """Find every place in a text where a word or a phrase is mentioned."""
 
+import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -7,8 +9,10 @@ from itertools import pairwise
 from backend.files.retrieval.passages import SlicedText
 from backend.files.retrieval.words import MAX_WORD_CHARACTERS, Word, find_words
 
-_BLOCK_CHARACTERS = 65_536
+_BLOCK_CHARACTERS = 65_536  # that are read at a time
+_SEGMENT_CHARACTERS = 2048  # whose words are compared, if they may have the phrase
 _MARGIN_CHARACTERS = 4 * MAX_WORD_CHARACTERS
+_NO_LETTERS = re.compile(r"[^\w\x00-\x7f]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,29 +29,49 @@ def find_mentions(text: SlicedText, phrase: str) -> Iterator[Mention]:
     words = list(find_words(phrase))
     if not words:
         return
-    gaps = _gaps(phrase, words)
+    finder = _Finder([word.form for word in words], _gaps(phrase, words))
     margin = 4 * len(phrase) + _MARGIN_CHARACTERS
+    done = 0  # before this, no mention may begin
     for position in range(0, text.characters, _BLOCK_CHARACTERS):
         start = max(position - _MARGIN_CHARACTERS, 0)
         end = min(position + _BLOCK_CHARACTERS, text.characters)
         block = text.slice(start, min(end + margin, text.characters))
-        for mention in _find_in_block(block, words, gaps):
-            if position <= start + mention.start < end:
-                yield Mention(start + mention.start, start + mention.end)
+        for first in range(position, end, _SEGMENT_CHARACTERS):
+            last = min(first + _SEGMENT_CHARACTERS, end)
+            offset = max(first - _MARGIN_CHARACTERS, start)
+            segment = block[offset - start : last + margin - start]
+            for mention in finder.find(segment, max(first, done) - offset, last - offset):
+                done = offset + mention.end
+                yield Mention(offset + mention.start, done)
 
 
-def _find_in_block(text: str, phrase: Sequence[Word], gaps: Sequence[str]) -> Iterator[Mention]:
-    words = list(find_words(text))
-    first, free = phrase[0].form, 0
-    for n, word in enumerate(words):
-        if n < free or word.form != first:
-            continue
-        part = words[n : n + len(phrase)]
-        if [one.form for one in part] == [one.form for one in phrase] and (
-            _gaps(text, part) == gaps
-        ):
-            yield Mention(part[0].start, part[-1].end)
-            free = n + len(phrase)
+@dataclass(frozen=True, slots=True)
+class _Finder:
+    """Finds a phrase by the forms of its words, and what is between them."""
+
+    forms: Sequence[str]
+    gaps: Sequence[str]
+
+    def find(self, text: str, start: int, end: int) -> Iterator[Mention]:
+        """Yield the mentions that begin in `text[start:end]`."""
+        if not self._may_be_in(text):
+            return
+        words, count = list(find_words(text)), len(self.forms)
+        for n, word in enumerate(words):
+            if word.form != self.forms[0] or not start <= word.start < end:
+                continue
+            part = words[n : n + count]
+            if [one.form for one in part] == self.forms and _gaps(text, part) == self.gaps:
+                start = part[-1].end
+                yield Mention(word.start, start)
+
+    def _may_be_in(self, text: str) -> bool:
+        """Return False if the text lacks a word of the phrase. Most do, and this is quick."""
+        folded = text.lower()
+        if not text.isascii():
+            folded = _NO_LETTERS.sub("", unicodedata.normalize("NFKD", text.casefold())).lower()
+        without_commas = folded.replace(",", "")  # as numbers are compared
+        return all(form in folded or form in without_commas for form in self.forms)
 
 
 def _gaps(text: str, words: Sequence[Word]) -> list[str]:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from backend.files.retrieval.mentions import find_mentions
 from backend.files.retrieval.passages import StringText
+from backend.files.retrieval.words import find_words
 
 
 def mentions(text: str, phrase: str) -> list[str]:
@@ -42,3 +43,18 @@ def test_mention_at_the_end_of_a_block_is_found_once(position: int, phrase: str)
 def test_mentions_do_not_overlap(text: str, phrase: str) -> None:
     found = list(find_mentions(StringText(text), phrase))
     assert all(one.end <= other.start for one, other in pairwise(found))
+
+
+LETTERS = "aAéß1,. -\n\u0301\u0130½\u0915\u093f東ﬁ\u03c2\u03c3"
+
+
+@given(
+    st.text(LETTERS, max_size=60), st.text(LETTERS, min_size=1, max_size=5), st.integers(0, 2100)
+)
+def test_every_word_that_is_equal_is_a_mention(text: str, phrase: str, position: int) -> None:
+    text = "b " * position + text  # over the ends of the parts that are compared
+    wanted = [word.form for word in find_words(phrase)]
+    words = list(find_words(text)) if len(wanted) == 1 else []
+    equal = [(word.start, word.end) for word in words if word.form == wanted[0]]
+    found = [(one.start, one.end) for one in find_mentions(StringText(text), phrase)]
+    assert len(wanted) != 1 or found == equal
