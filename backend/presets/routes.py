@@ -53,6 +53,10 @@ class PresetExtensions(BaseModel):
         list[Annotated[str, Field(max_length=200)]],
         Field(max_length=128, description="The tools of `GET /tools` that are on."),
     ] = []
+    system_prompt: Annotated[
+        str | None,
+        Field(max_length=100_000, description="Sent to the model before all messages."),
+    ] = None
 
 
 PresetParameters: type[BaseModel] = create_model(

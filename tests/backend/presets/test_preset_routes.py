@@ -45,7 +45,7 @@ async def test_put_replaces_all_parameters(api_client: httpx.AsyncClient) -> Non
 
 
 async def test_preset_keeps_the_tools_that_are_on(api_client: httpx.AsyncClient) -> None:
-    parameters = {"top_p": 0.9, "smolchat": {"tools": ["calculator"]}}
+    parameters = {"top_p": 0.9, "smolchat": {"tools": ["calculator"], "system_prompt": "Hi"}}
     await put_preset(api_client, "mine", parameters)
     [preset] = await list_presets(api_client)
     assert preset["parameters"] == parameters

@@ -2,14 +2,27 @@
 import { useQuery } from "@tanstack/react-query";
 import { ErrorCallout } from "@/components/callout";
 import { Spinner } from "@/components/spinner";
-import { conversation } from "@/conversations/queries";
+import { conversation, conversationKeys } from "@/conversations/queries";
 import { PageHeader } from "@/routes/page-header";
 import { NewChat } from "./new-chat";
 import { OpenChat } from "./open-chat";
+import { readTemporary, TEMPORARY } from "./temporary";
 
 export function ChatPage({ conversationId }: { conversationId: string | undefined }) {
   if (conversationId === undefined) return <NewChat />;
+  if (conversationId === TEMPORARY) return <TemporaryChat />;
   return <StoredChat key={conversationId} id={conversationId} />;
+}
+
+function TemporaryChat() {
+  const chat = useQuery({
+    queryKey: conversationKeys.one(TEMPORARY),
+    queryFn: readTemporary,
+    initialData: readTemporary,
+    staleTime: Number.POSITIVE_INFINITY,
+    gcTime: Number.POSITIVE_INFINITY,
+  });
+  return <OpenChat chat={chat.data} />;
 }
 
 function StoredChat({ id }: { id: string }) {

@@ -1,5 +1,7 @@
 /** What was typed but not sent, for each chat: it survives a reload, and never moves to another. */
 
+import { TEMPORARY } from "./temporary-id";
+
 const PREFIX = "smolchat.draft.";
 const MAX_CHARACTERS = 200_000;
 
@@ -21,6 +23,7 @@ export function readDraft(chat: string): Draft {
 }
 
 export function writeDraft(chat: string, draft: Draft): void {
+  if (chat === TEMPORARY) return; // of it nothing is kept
   try {
     if (draft.text === "" && draft.queue.length === 0) localStorage.removeItem(PREFIX + chat);
     else if (draft.text.length <= MAX_CHARACTERS) {

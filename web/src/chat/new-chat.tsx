@@ -1,22 +1,17 @@
 /** A chat before its first message: it is stored when that is sent. */
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import { Timer } from "lucide-react";
 import { useMemo, useRef, useState } from "react";
 import { call } from "@/api/client";
 import { ErrorCallout } from "@/components/callout";
-import { IconButton } from "@/components/icon-button";
 import { conversationKeys } from "@/conversations/queries";
-import { PageHeader } from "@/routes/page-header";
-import { ChatHeaderButtons } from "./chat-header";
+import { ChatHeader } from "./chat-header";
 import { useComparison, variantsOf } from "./compare";
 import { Composer, type ComposerHandle } from "./composer/composer";
 import { ContextGauge } from "./composer/context-gauge";
-import { OpenChat } from "./open-chat";
 import { ParameterPanel } from "./parameters/parameter-panel";
 import { chatSession, type SendContext } from "./session";
 import { storedFields } from "./settings";
-import { emptyChat, readTemporary, TEMPORARY, writeTemporary } from "./temporary";
 import type { Conversation } from "./types";
 import { useSendContext, useSettings } from "./use-settings";
 import { Welcome } from "./welcome";
@@ -24,26 +19,6 @@ import { Welcome } from "./welcome";
 const NEW = "new";
 
 export function NewChat() {
-  const [isTemporary, setTemporary] = useState(false);
-  const toggle = () => {
-    writeTemporary(emptyChat());
-    setTemporary(!isTemporary);
-  };
-  return isTemporary ? <TemporaryChat /> : <UnstoredChat onTemporary={toggle} />;
-}
-
-function TemporaryChat() {
-  const chat = useQuery({
-    queryKey: conversationKeys.one(TEMPORARY),
-    queryFn: readTemporary,
-    staleTime: Number.POSITIVE_INFINITY,
-    gcTime: Number.POSITIVE_INFINITY,
-    initialData: readTemporary,
-  });
-  return <OpenChat chat={chat.data} />;
-}
-
-function UnstoredChat({ onTemporary }: { onTemporary: () => void }) {
   const handle = useSettings(undefined);
   const comparison = useComparison();
   const variants = useMemo(() => variantsOf(comparison), [comparison]);
@@ -53,12 +28,7 @@ function UnstoredChat({ onTemporary }: { onTemporary: () => void }) {
   const send = (text: string) => start(text).catch(() => composer.current?.setText(text));
   return (
     <>
-      <PageHeader title="New chat">
-        <IconButton label="Temporary chat: not stored" onClick={onTemporary}>
-          <Timer />
-        </IconButton>
-        <ChatHeaderButtons chat={undefined} handle={handle} />
-      </PageHeader>
+      <ChatHeader chat={undefined} handle={handle} />
       <div className="flex min-h-0 flex-1">
         <div className="flex min-w-0 flex-1 flex-col">
           <Welcome onPick={(text) => composer.current?.setText(text)} />

@@ -1,8 +1,7 @@
 /** An open chat: its messages, the field for the next one, and its parameters. */
 import { Suspense, useEffect, useMemo, useRef, useSyncExternalStore } from "react";
-import { PageHeader } from "@/routes/page-header";
 import { ChatContext, type ChatContextValue, messageActions } from "./chat-context";
-import { ChatHeaderButtons } from "./chat-header";
+import { ChatHeader } from "./chat-header";
 import { useComparison, variantsOf } from "./compare";
 import { ChatComposer } from "./composer/chat-composer";
 import type { ComposerHandle } from "./composer/composer";
@@ -34,9 +33,7 @@ export function OpenChat({ chat }: { chat: Conversation }) {
   const isEmpty = chat.messages.length === 0 && snapshot.turn === undefined;
   return (
     <ChatContext value={value}>
-      <PageHeader title={chat.title || "New chat"}>
-        <ChatHeaderButtons chat={chat} handle={handle} />
-      </PageHeader>
+      <ChatHeader chat={chat} handle={handle} />
       <div className="flex min-h-0 flex-1">
         <div className="flex min-w-0 flex-1 flex-col">
           {isEmpty ? (

@@ -3,11 +3,11 @@ import { queryClient } from "@/api/query-client";
 import { conversationKeys } from "@/conversations/queries";
 import type { LiveAnswer } from "./answer/live-answer";
 import type { Content } from "./request";
+import { TEMPORARY } from "./temporary-id";
 import { branchTo } from "./tree";
 import type { Conversation, Message } from "./types";
 
-/** Stands in place of an id; it is no id that the API would make. */
-export const TEMPORARY = "temporary";
+export { TEMPORARY };
 
 const KEY = conversationKeys.one(TEMPORARY);
 

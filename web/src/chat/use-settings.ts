@@ -5,6 +5,7 @@ import { call } from "@/api/client";
 import { conversationKeys } from "@/conversations/queries";
 import { modelDefaults } from "@/models/defaults";
 import { health } from "@/models/queries";
+import { onSwitchModel } from "@/models/switch-model";
 import type { ChatSettings } from "./request";
 import type { SendContext, Variant } from "./session";
 import { readNewChatSettings, settingsOf, storedFields, writeNewChatSettings } from "./settings";
@@ -28,6 +29,7 @@ export function useSettings(chat: Conversation | undefined): SettingsHandle {
   const server = useQuery(health).data;
   const id = chat?.id === TEMPORARY ? undefined : chat?.id;
   const [own, setOwn] = useState(readNewChatSettings);
+  useEffect(() => onSwitchModel((model) => setOwn((before) => ({ ...before, model }))), []);
   const settings = useMemo(() => (id && chat ? settingsOf(chat) : own), [id, chat, own]);
   const saved = useDebounced(async (next: ChatSettings) => {
     if (id === undefined) return;
