@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
+import httpx
 import openai
 import pytest
 
@@ -85,6 +86,75 @@ def test_file_is_added_to_a_collection_with_attributes_and_removed(client: opena
     assert client.files.retrieve(added.id).id == added.id
 
 
+def test_content_of_a_file_of_a_collection_is_its_text(client: openai.OpenAI) -> None:
+    text = "One line of many, with an ü and a 🙂.\r\n" * 5000
+    store = client.vector_stores.create()
+    added = client.vector_stores.files.upload_and_poll(
+        vector_store_id=store.id, file=("a.txt", text.encode()), poll_interval_ms=50
+    )
+    parts = list(client.vector_stores.files.content(added.id, vector_store_id=store.id))
+    assert {part.type for part in parts} == {"text"}
+    content = "".join(part.text or "" for part in parts)
+    assert content == client.get(f"/files/{added.id}/text", cast_to=httpx.Response).text
+
+
+def test_batches_of_files_are_polled_listed_and_cancelled(client: openai.OpenAI) -> None:
+    store = client.vector_stores.create()
+    ids = [_upload(client, name, text) for name, text in TEXTS.items()]
+    batches = client.vector_stores.file_batches
+    batch = batches.create_and_poll(
+        store.id, file_ids=ids, attributes={"lang": "en"}, poll_interval_ms=50
+    )
+    assert (batch.status, batch.file_counts.completed) == ("completed", 3)
+    assert batches.retrieve(batch.id, vector_store_id=store.id).id == batch.id
+    files = list(
+        batches.list_files(batch.id, vector_store_id=store.id, limit=2, filter="completed")
+    )
+    assert {file.id for file in files} == set(ids)
+    assert files[0].attributes == {"lang": "en"}
+    later = batches.create(
+        store.id, files=[{"file_id": ids[0], "attributes": {"lang": "de"}}, {"file_id": ids[1]}]
+    )
+    cancelled = batches.cancel(later.id, vector_store_id=store.id)
+    assert cancelled.file_counts.total == 2
+
+
+def test_attributes_are_changed_and_filter_a_search(client: openai.OpenAI) -> None:
+    store = client.vector_stores.create()
+    files = client.vector_stores.files
+    ids = [
+        files.create_and_poll(
+            _upload(client, name, TEXTS["garden.txt"]),
+            vector_store_id=store.id,
+            poll_interval_ms=50,
+        ).id
+        for name in ("a.txt", "b.txt", "c.txt")
+    ]
+    for year, file_id in enumerate(ids, start=2020):
+        attributes: dict[str, str | float | bool] = {"year": year, "place": "north"}
+        updated = files.update(file_id, vector_store_id=store.id, attributes=attributes)
+        assert updated.attributes == attributes
+    results = client.vector_stores.search(
+        store.id,
+        query=["How many pear trees", "does the garden have?"],
+        filters={
+            "type": "and",
+            "filters": [
+                {"type": "eq", "key": "place", "value": "north"},
+                {"type": "gt", "key": "year", "value": 2020},
+            ],
+        },
+        max_num_results=5,
+        ranking_options={"ranker": "auto", "score_threshold": 0.1},
+        rewrite_query=False,
+    )
+    assert {result.file_id for result in results} == set(ids[1:])
+    none = client.vector_stores.search(
+        store.id, query="pear trees", ranking_options={"score_threshold": 1}
+    )
+    assert list(none) == []
+
+
 def test_unreadable_file_fails_with_a_reason(client: openai.OpenAI) -> None:
     store = client.vector_stores.create()
     added = client.vector_stores.files.upload_and_poll(
@@ -94,3 +164,5 @@ def test_unreadable_file_fails_with_a_reason(client: openai.OpenAI) -> None:
     assert added.last_error
     assert added.last_error.code == "invalid_file"
     assert added.last_error.message
+    with pytest.raises(openai.ConflictError, match="has no text"):
+        client.vector_stores.files.content(added.id, vector_store_id=store.id)

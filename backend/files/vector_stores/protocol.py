@@ -166,6 +166,20 @@ class VectorStoreFileList(ListPage[VectorStoreFile]):
     pass
 
 
+class TextPart(BaseModel):
+    type: Literal["text"] = "text"
+    text: str
+
+
+class VectorStoreFileContent(BaseModel):
+    """The text of a file as it was read: all parts of it, in its order."""
+
+    object: Literal["vector_store.file_content.page"] = "vector_store.file_content.page"
+    data: list[TextPart]
+    has_more: Literal[False] = False
+    next_page: None = None
+
+
 class VectorStoreFileDeletion(BaseModel):
     id: str
     object: Literal["vector_store.file.deleted"] = "vector_store.file.deleted"

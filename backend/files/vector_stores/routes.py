@@ -1,13 +1,18 @@
 """HTTP routes of collections of files: as OpenAI's vector stores, with and without `/v1`."""
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
+from fastapi.responses import StreamingResponse
 
 from backend.database.types import new_id
+from backend.errors import FileNotReadError
 from backend.files.lifespan import FileStateDep
 from backend.files.pages import PageDep
 from backend.files.protocol import seconds
+from backend.files.repository import not_read_message
+from backend.files.vector_stores.content import content_page, open_text
 from backend.files.vector_stores.links import FileStatus
 from backend.files.vector_stores.protocol import (
     FileBatch,
@@ -20,6 +25,7 @@ from backend.files.vector_stores.protocol import (
     VectorStore,
     VectorStoreDeletion,
     VectorStoreFile,
+    VectorStoreFileContent,
     VectorStoreFileDeletion,
     VectorStoreFileList,
     VectorStoreList,
@@ -119,6 +125,30 @@ async def update_vector_store_file(
     """Replace the attributes of a file of a collection."""
     await files.vector_stores.update_file(store_id, file_id, update.attributes)
     return VectorStoreFile.of(await files.vector_stores.get_file(store_id, file_id))
+
+
+@_routes.get(
+    "/{store_id}/files/{file_id}/content",
+    response_class=StreamingResponse,
+    response_model=None,
+    responses=error_responses(404, 409)
+    | {
+        200: {
+            "description": "The text that was read.",
+            "model": VectorStoreFileContent,
+        }
+    },
+)
+async def get_vector_store_file_content(
+    store_id: StoreId, file_id: FileId, files: FileStateDep
+) -> StreamingResponse:
+    """Return the text of a file of a collection, as it was read."""
+    await files.vector_stores.get_file(store_id, file_id)
+    file = await files.repository.get(file_id)
+    if file.status != "processed":
+        raise FileNotReadError(not_read_message(file))
+    text = await asyncio.to_thread(open_text, files.storage.text_path(file.id), file.id)
+    return StreamingResponse(content_page(text), media_type="application/json")
 
 
 @_routes.delete("/{store_id}/files/{file_id}", responses=_NOT_FOUND)
