@@ -1,5 +1,6 @@
 """A stored conversation: a tree of messages with one active branch."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -31,6 +32,12 @@ class Message(BaseModel):
     receipt: Annotated[Receipt | None, Lenient] = None
     error: dict[str, Any] | None = None
     created_at: datetime
+    edited_at: datetime | None = None
+
+    @property
+    def version_time(self) -> datetime:
+        """When its text was written. The former text of one edited in place is a sibling."""
+        return self.edited_at or self.created_at
 
     def continues(self, parent: "Message") -> bool:
         """Return True if this message and its parent are parts of one answer.
@@ -58,6 +65,8 @@ class ConversationSummary(BaseModel):
     id: str
     title: str
     updated_at: datetime
+    pinned: bool = False
+    folder: str | None = None
     # The text around the first hit of a search.
     snippet: Annotated[str | None, Lenient] = None
 
@@ -101,11 +110,11 @@ class Conversation(ConversationSummary):
 
     def siblings(self, message: Message) -> list[Message]:
         """Return all versions of a message, including itself, oldest first."""
-        return [
+        return _sort_versions(
             sibling
             for sibling in self.messages
             if sibling.parent == message.parent and sibling.role == message.role
-        ]
+        )
 
     def parent_question(self, answer: Message) -> str | None:
         """Return the id of the user message above an answer and the steps before it.
@@ -129,4 +138,12 @@ class Conversation(ConversationSummary):
         return leaf
 
     def _latest_child(self, parent: str) -> str:
-        return [message.id for message in self.messages if message.parent == parent][-1]
+        return _sort_versions(m for m in self.messages if m.parent == parent)[-1].id
+
+
+def _sort_versions(versions: Iterable[Message]) -> list[Message]:
+    """Return versions of a message, oldest first. They are stored so unless one was edited."""
+    in_order = list(versions)
+    if any(version.edited_at for version in in_order):
+        in_order.sort(key=lambda version: version.version_time)
+    return in_order

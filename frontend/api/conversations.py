@@ -39,7 +39,7 @@ class ConversationsClient:
         self._client = client
 
     def list_page(self, *, search: str, count: int) -> ConversationPage:
-        """List up to `count` conversations, newest first."""
+        """List up to `count` conversations: pinned ones first, then the newest."""
         # By id: a conversation updated between two requests appears on both pages.
         by_id: dict[str, ConversationSummary] = {}
         after: dict[str, str] = {}
@@ -63,8 +63,14 @@ class ConversationsClient:
     def update(self, conversation: str, changes: dict[str, Any]) -> Conversation:
         return self._client.request("PATCH", _path(conversation), Conversation, json=changes)
 
-    def delete(self, conversation: str) -> None:
-        self._client.send("DELETE", _path(conversation))
+    def delete(self, conversation: str) -> bool:
+        """Delete a conversation; return True if it can be restored."""
+        response = self._client.send("DELETE", _path(conversation))
+        return "SmolChat-Restorable-Until" in response.headers
+
+    def restore(self, conversation: str) -> None:
+        """Restore a deleted conversation."""
+        self._client.send("POST", _path(conversation, "restore"), json={})
 
     def duplicate(self, conversation: str) -> Conversation:
         path = _path(conversation, "duplicate")

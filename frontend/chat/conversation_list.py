@@ -1,5 +1,6 @@
-"""The sidebar's searchable list of conversations: newest first, grouped by day."""
+"""The sidebar's searchable list of conversations: pinned, then newest first, grouped by day."""
 
+import time
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from itertools import groupby
@@ -17,6 +18,8 @@ SEARCH_KEY, _COUNT_KEY = "chat_search", "chat_shown"
 _PAGE_KEY, _RENDERED_KEY = "chat_list", "chat_list_drawn"
 PAGE_SIZE = 20
 MAX_SNIPPET_CHARACTERS = 200
+DELETED_KEY = "chat_deleted"  # the id of the conversation that was deleted last, and when
+UNDO_SECONDS = 30
 
 state = st.session_state
 
@@ -31,6 +34,7 @@ def conversation_list() -> None:
         label_visibility="collapsed",
         on_change=lambda: state.update({_COUNT_KEY: PAGE_SIZE}),
     )
+    _render_undo()
     page = _load_page()
     # Both branches take one element: what follows would move, and be shown twice for a moment.
     if page.data:
@@ -38,7 +42,7 @@ def conversation_list() -> None:
     else:
         st.caption("No chats found" if state.get(SEARCH_KEY) else "No chats yet")
     with st.container(key="chat_list", gap=None):
-        days = groupby(page.data, lambda summary: day_label(summary.updated_at, today()))
+        days = groupby(page.data, _group_label)
         clear_stale_elements(
             _RENDERED_KEY, sum(_render_day(day, list(summaries)) for day, summaries in days)
         )
@@ -46,6 +50,28 @@ def conversation_list() -> None:
         st.button("Show more", key="chat_more", type="tertiary", on_click=_show_more)
     else:
         st.empty()
+
+
+def _render_undo() -> None:
+    """Render the button that takes back the last deletion, for half a minute."""
+    conversation_id, deleted_at = state.get(DELETED_KEY, ("", 0.0))
+    if not conversation_id or time.monotonic() - deleted_at > UNDO_SECONDS:
+        st.empty()
+        return
+    with st.container(key="chat_undo_row", horizontal=True, vertical_alignment="center"):
+        st.caption("Chat deleted.")
+        st.button("Undo", key="chat_undo", type="tertiary", on_click=_undo, args=[conversation_id])
+
+
+@actions.show_errors
+def _undo(conversation_id: str) -> None:
+    state.pop(DELETED_KEY, None)
+    conversations().restore(conversation_id)
+    actions.open_chat(conversation_id)
+
+
+def _group_label(summary: ConversationSummary) -> str:
+    return "Pinned" if summary.pinned else day_label(summary.updated_at, today())
 
 
 def _render_day(day: str, summaries: Sequence[ConversationSummary]) -> int:
@@ -65,12 +91,14 @@ def _render_day(day: str, summaries: Sequence[ConversationSummary]) -> int:
 
 
 def button_label(summary: ConversationSummary) -> str:
-    """Return the title as plain text, and below it what a search found elsewhere in the chat."""
+    """Return the title as plain text, and below it what a search found elsewhere, or the folder."""
     title = plain_text(summary.title) or NO_TITLE
-    snippet = " ".join((summary.snippet or "").split())[:MAX_SNIPPET_CHARACTERS]
-    if not snippet or snippet.strip("… ") in " ".join(summary.title.split()):
+    detail = " ".join((summary.snippet or "").split())[:MAX_SNIPPET_CHARACTERS]
+    if detail.strip("… ") in " ".join(summary.title.split()):
+        detail = summary.folder or ""
+    if not detail:
         return title
-    return f"{title}  \n*{plain_text(snippet)}*"  # app.css makes it small instead of italic
+    return f"{title}  \n*{plain_text(detail)}*"  # app.css makes it small instead of italic
 
 
 def day_label(moment: datetime, now: date) -> str:

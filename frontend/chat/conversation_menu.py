@@ -1,11 +1,14 @@
 """The menu of the open conversation, and the import and export of all conversations."""
 
+import time
+
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from api.conversation import NO_TITLE, Conversation
 from api.conversations import FILE_EXTENSIONS, ExportFormat
 from chat import actions, turns
+from chat.conversation_list import DELETED_KEY
 from chat.import_result import imported_text, left_out_text
 from chat.session import conversations, current_conversation, open_conversation, pending_turns
 from components.callouts import dialog_button
@@ -41,6 +44,13 @@ def _render_menu(conversation: Conversation) -> None:
         st.text_input("Title", conversation.title, key=f"chat_title_{conversation.id}")
         st.button(
             "Rename", icon=":material/edit:", key="chat_rename", on_click=_rename, width="stretch"
+        )
+        st.button(
+            "Unpin chat" if conversation.pinned else "Pin chat",
+            icon=":material/keep_off:" if conversation.pinned else ":material/keep:",
+            key="chat_pin",
+            on_click=_toggle_pin,
+            width="stretch",
         )
         st.button(
             "Duplicate",
@@ -120,6 +130,13 @@ def _rename() -> None:
 
 
 @actions.show_errors
+def _toggle_pin() -> None:
+    if conversation := current_conversation():
+        changes = {"pinned": not conversation.pinned}
+        open_conversation(conversations().update(conversation.id, changes))
+
+
+@actions.show_errors
 def _duplicate() -> None:
     if conversation := current_conversation():
         actions.load_conversation(conversations().duplicate(conversation.id))
@@ -132,7 +149,7 @@ def _import(file: UploadedFile) -> None:
 
 @st.dialog("Delete this chat?")
 def _confirm_deletion(conversation: Conversation) -> None:
-    st.text("All its messages will be deleted. This cannot be undone.")
+    st.text("All its messages will be deleted.")
     dialog_button(
         "Delete",
         icon=":material/delete:",
@@ -146,6 +163,7 @@ def _confirm_deletion(conversation: Conversation) -> None:
 @actions.show_errors
 def _delete(conversation: Conversation) -> None:
     turns.stop()
-    conversations().delete(conversation.id)
+    if conversations().delete(conversation.id):
+        state[DELETED_KEY] = conversation.id, time.monotonic()
     pending_turns().pop(conversation.id, None)
     actions.new_chat()

@@ -280,6 +280,9 @@ def test_deleting_the_conversation_ends_its_answer(
     assert '"conversation_not_found"' in asked.result().text
     assert following.result().text.rstrip().endswith("}}")
     assert '"conversation_not_found"' in following.result().text
+    assert client.post(f"/conversations/{conversation}/restore").is_success
+    answer = client.get(f"/conversations/{conversation}").json()["messages"][-1]
+    assert (answer["content"], answer["state"]) == ("Once", "stopped")
 
 
 def test_unstored_chat_is_not_followed(client: httpx.Client, model_server: FakeModelServer) -> None:

@@ -1,5 +1,6 @@
 """Branches, siblings and leaves of a conversation."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -46,6 +47,17 @@ def test_siblings_share_parent_and_role() -> None:
     assert siblings["q1"] == siblings["q2"] == ["q1", "q2"]
     assert siblings["a1"] == siblings["a2"] == ["a1", "a2"]
     assert siblings["q3"] == ["q3"]
+
+
+def test_version_that_was_edited_in_place_follows_its_former_text() -> None:
+    conversation = tree()
+    a1 = conversation.messages[2]
+    former = a1.model_copy(update={"id": "former"})
+    conversation.messages.append(former)
+    conversation.messages[3].created_at = NOW + timedelta(seconds=1)
+    a1.edited_at = NOW + timedelta(seconds=2)
+    assert [version.id for version in conversation.siblings(a1)] == ["former", "a2", "a1"]
+    assert conversation.latest_leaf(conversation.messages[1]) == "a3"
 
 
 def test_latest_leaf_follows_the_newest_children() -> None:

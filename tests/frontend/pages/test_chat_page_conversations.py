@@ -196,6 +196,20 @@ def test_chat_can_be_renamed_duplicated_and_deleted(page: AppTest) -> None:
     page.button(key="chat_delete_now").click().run()
     assert len([label for label in labels(page) if "Mine" in label]) == 1
     assert page.title[0].value == "What can I help with?"
+    page.button(key="chat_undo").click().run()
+    assert len([label for label in labels(page) if "Mine" in label]) == 2
+    assert "chat_undo" not in [button.key for button in page.button]
+    assert page.chat_message
+
+
+def test_pinned_chat_is_listed_first(page: AppTest) -> None:
+    ask(page, "One")
+    page.button(key="chat_pin").click().run()
+    page.button(key="chat_new").click().run()
+    ask(page, "Two")
+    captions = [caption.value for caption in page.sidebar.caption]
+    assert [name for name in captions if name in ("Pinned", "Today")] == ["Pinned", "Today"]
+    assert labels(page).index("One") < labels(page).index("Two")
 
 
 def test_full_context_offers_to_drop_the_older_half(
@@ -378,6 +392,13 @@ def test_button_label_has_what_a_search_found(snippet: str | None, second_line: 
         id="c", title="All about a dog", updated_at=datetime.now(UTC), snippet=snippet
     )
     assert button_label(summary) == "All about a dog" + second_line
+
+
+def test_button_label_has_the_folder() -> None:
+    summary = ConversationSummary(
+        id="c", title="Dogs", updated_at=datetime.now(UTC), folder="*Pets*"
+    )
+    assert button_label(summary) == "Dogs  \n*\\*Pets\\**"
 
 
 def select_in_menu(page: AppTest, choice: str) -> AppTest:
