@@ -1,6 +1,6 @@
 /** The commands of the page: chats, models, theme, pages. */
 import { useNavigate } from "@tanstack/react-router";
-import { TEMPORARY } from "@/chat/temporary";
+import { TEMPORARY } from "@/chat/temporary-id";
 import { PAGES } from "@/routes/pages";
 import { type Preferences, setPreferences, usePreferences } from "@/settings/preferences";
 import type { Command } from "./commands";

@@ -3,11 +3,11 @@ import { queryOptions, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useRouterState } from "@tanstack/react-router";
 import { useEffect, useRef, useSyncExternalStore } from "react";
 import { call } from "@/api/client";
-import { conversationKeys } from "./queries";
+import { type Chat, conversationKeys } from "./queries";
 
 export type ChatMark = "active" | "answered" | undefined;
 
-type ActiveChat = { id: string; updated_at: string; active?: boolean };
+type ActiveChat = Pick<Chat, "id" | "updated_at" | "active">;
 
 /** While an answer is written, and otherwise: for those that another page has asked for. */
 const BUSY_MS = 2_000;
@@ -30,6 +30,10 @@ export function useActiveChats(): void {
     select: ({ location }) => /^\/c\/([^/]+)$/.exec(location.pathname)?.[1],
   });
   const seen = useRef<string>(undefined);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: leaving a chat shows that it goes on.
+  useEffect(() => {
+    void client.invalidateQueries({ queryKey: conversationKeys.active });
+  }, [client, openId]);
   useEffect(() => {
     if (data === undefined) return;
     setMarks(nextMarks(marks, data, openId));

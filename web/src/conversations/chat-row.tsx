@@ -8,12 +8,10 @@ import { useChatMark } from "./active-chats";
 import { useChatActions } from "./chat-actions";
 import { ChatMenuItems } from "./chat-menu";
 import { highlight } from "./highlight";
-import type { Chat } from "./queries";
+import { type Chat, MAX_TITLE } from "./queries";
 import { RenameField } from "./rename-field";
 import { ROW_BUTTON } from "./row-button";
 import { focusMovedChat, takeFocus } from "./row-focus";
-
-const MAX_TITLE = 200;
 
 type Props = {
   chat: Chat;

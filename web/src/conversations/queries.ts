@@ -4,6 +4,8 @@ import { call, type Reply } from "@/api/client";
 
 export type Chat = Reply<"ListedConversation">;
 
+export const MAX_TITLE = 200;
+
 /** Which chats a list has; see `GET /conversations`. */
 export type ListFilter = {
   search?: string;

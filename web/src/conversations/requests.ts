@@ -1,5 +1,5 @@
 /** What changes stored chats. */
-import { address, call, jsonBody, send } from "@/api/client";
+import { address, call, type Reply, send } from "@/api/client";
 import type { Chat } from "./queries";
 
 export type ChatChanges = Partial<Pick<Chat, "title" | "pinned" | "folder" | "model">>;
@@ -28,18 +28,10 @@ export async function restoreChat(id: string): Promise<void> {
   await call("post", "/conversations/{conversation}/restore", { path: { conversation: id } });
 }
 
-export type WrittenTitle = {
-  title: string;
-  source: "model" | "first_words" | "user";
-  /** Why it is not the model's. */
-  reason: string | null;
-};
-
 /** Let the model write a chat's title from its first exchange. */
-export async function writeTitle(id: string): Promise<WrittenTitle> {
-  const url = address("/conversations/{conversation}/title", { conversation: id });
-  const response = await send(url, { method: "POST", ...jsonBody({}) });
-  return await response.json();
+export function writeTitle(id: string): Promise<Reply<"WrittenTitle">> {
+  const path = { conversation: id };
+  return call("post", "/conversations/{conversation}/title", { path, body: {} });
 }
 
 export async function renameFolder(name: string, newName: string): Promise<void> {

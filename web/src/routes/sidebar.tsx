@@ -1,7 +1,7 @@
 /** The chats, and the ways to the other pages. */
 import { Link } from "@tanstack/react-router";
 import { Command, MessageCircleDashed, PanelLeft, SquarePen } from "lucide-react";
-import { TEMPORARY } from "@/chat/temporary";
+import { TEMPORARY } from "@/chat/temporary-id";
 import { buttonStyle } from "@/components/button";
 import { IconButton, Tip } from "@/components/icon-button";
 import { ChatList } from "@/conversations/chat-list";
