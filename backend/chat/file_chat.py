@@ -58,8 +58,9 @@ async def answer_from_files(
     Raises:
         SmolChatError: The request cannot be answered.
     """
+    files = await answers.select(search)
     _check_request(body)
-    question = read_question(body["messages"], await answers.select(search))
+    question = read_question(body["messages"], files)
     chat = FileChat(body, options, state, answers, question)
     match search.task:
         case "mentions" | "count" as task:
