@@ -7,9 +7,11 @@ import { ErrorCallout } from "@/components/callout";
 import { conversationKeys } from "@/conversations/queries";
 import { ChatHeader } from "./chat-header";
 import { useComparison, variantsOf } from "./compare";
-import { Composer, type ComposerHandle } from "./composer/composer";
-import { ContextGauge } from "./composer/context-gauge";
+import { COMPOSER_BAR } from "./composer/bar";
+import { ChatComposer } from "./composer/chat-composer";
+import type { ComposerHandle } from "./composer/composer";
 import { ParameterPanel } from "./parameters/parameter-panel";
+import { type Content, contentText } from "./request";
 import { chatSession, type SendContext } from "./session";
 import { storedFields } from "./settings";
 import type { Conversation } from "./types";
@@ -25,24 +27,26 @@ export function NewChat() {
   const context = useSendContext(handle.settings, variants);
   const composer = useRef<ComposerHandle>(null);
   const { start, error, isStarting } = useStart(context);
-  const send = (text: string) => start(text).catch(() => composer.current?.setText(text));
+  const send = (content: Content) =>
+    start(content).catch(() => composer.current?.setText(contentText(content)));
   return (
     <>
       <ChatHeader chat={undefined} handle={handle} />
       <div className="flex min-h-0 flex-1">
         <div className="flex min-w-0 flex-1 flex-col">
           <Welcome onPick={(text) => composer.current?.setText(text)} />
-          <div className="mx-auto w-full max-w-[50rem] px-4 pb-[max(0.75rem,env(safe-area-inset-bottom))]">
+          <div className={COMPOSER_BAR}>
             {error === undefined ? null : <ErrorCallout error={error} className="mb-2" />}
-            <Composer
+            <ChatComposer
               chat={NEW}
+              handle={handle}
+              branch={[]}
               isAnswering={false}
               problem={isStarting ? "Sending…" : undefined}
               onSend={send}
               onStop={() => undefined}
               ref={composer}
             />
-            <ContextGauge branch={[]} model={null} />
           </div>
         </div>
         <ParameterPanel handle={handle} />
@@ -57,7 +61,7 @@ function useStart(context: SendContext) {
   const navigate = useNavigate();
   const [error, setError] = useState<unknown>();
   const [isStarting, setStarting] = useState(false);
-  const start = async (text: string) => {
+  const start = async (content: Content) => {
     setStarting(true);
     setError(undefined);
     try {
@@ -68,7 +72,7 @@ function useStart(context: SendContext) {
       });
       const session = chatSession(chat.id);
       session.context = context;
-      session.send(text);
+      session.send(content);
       await navigate({ to: "/c/$id", params: { id: chat.id } });
     } catch (failure) {
       setError(failure);

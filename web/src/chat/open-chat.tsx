@@ -3,8 +3,10 @@ import { Suspense, useEffect, useMemo, useRef, useSyncExternalStore } from "reac
 import { ChatContext, type ChatContextValue, messageActions } from "./chat-context";
 import { ChatHeader } from "./chat-header";
 import { useComparison, variantsOf } from "./compare";
+import { COMPOSER_BAR } from "./composer/bar";
 import { ChatComposer } from "./composer/chat-composer";
 import type { ComposerHandle } from "./composer/composer";
+import { Queue } from "./composer/queue";
 import { Thread } from "./lazy-thread";
 import { LiveRegion } from "./live-region";
 import { ParameterPanel } from "./parameters/parameter-panel";
@@ -43,13 +45,22 @@ export function OpenChat({ chat }: { chat: Conversation }) {
               <Thread chat={chat} snapshot={snapshot} />
             </Suspense>
           )}
-          <ChatComposer
-            chat={chat}
-            handle={handle}
-            snapshot={snapshot}
-            branch={activeBranch(chat)}
-            ref={composer}
-          />
+          <div className={COMPOSER_BAR}>
+            <Queue
+              queue={snapshot.queue}
+              isAnswering={session.isAnswering}
+              onEdit={(text) => composer.current?.setText(text)}
+            />
+            <ChatComposer
+              chat={chat.id}
+              handle={handle}
+              branch={activeBranch(chat)}
+              isAnswering={session.isAnswering}
+              onSend={(content) => session.send(content)}
+              onStop={() => void session.stop()}
+              ref={composer}
+            />
+          </div>
         </div>
         <ParameterPanel handle={handle} />
       </div>

@@ -23,6 +23,11 @@ export type Part =
 
 export type Content = string | Part[];
 
+export function contentText(content: Content): string {
+  if (typeof content === "string") return content;
+  return content.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("\n");
+}
+
 type RequestMessage = Record<string, unknown> & { role: string };
 
 /** What the model reads in place of a result. */

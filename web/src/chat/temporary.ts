@@ -2,7 +2,7 @@
 import { queryClient } from "@/api/query-client";
 import { conversationKeys } from "@/conversations/queries";
 import type { LiveAnswer } from "./answer/live-answer";
-import type { Content } from "./request";
+import { type Content, contentText } from "./request";
 import { TEMPORARY } from "./temporary-id";
 import { branchTo } from "./tree";
 import type { Conversation, Message } from "./types";
@@ -51,9 +51,7 @@ export function newMessage(
     updated_at: now,
     parent,
     role,
-    content: isText
-      ? content
-      : content.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("\n"),
+    content: contentText(content),
     parts: isText ? null : content,
     reasoning: null,
     tool_calls: null,

@@ -1,39 +1,74 @@
-/** The composer of an open chat, with what waits to be sent and how full the context is. */
-import type { RefObject } from "react";
-import { chatSession, type Snapshot } from "../session";
-import type { Conversation, Message } from "../types";
+/** The composer of a chat, with what waits to be sent, what is attached, and how full the context is. */
+import { useQuery } from "@tanstack/react-query";
+import type { Ref } from "react";
+import { modelList } from "@/models/queries";
+import type { Content } from "../request";
+import type { Message } from "../types";
 import type { SettingsHandle } from "../use-settings";
+import { AttachButton } from "./attach-button";
+import { AttachmentList } from "./attachment-list";
+import { imageProblem, withImages } from "./attachments";
 import { Composer, type ComposerHandle } from "./composer";
 import { ContextGauge } from "./context-gauge";
-import { Queue } from "./queue";
+import { useAttachments } from "./use-attachments";
 
 type Props = {
-  chat: Conversation;
+  /** Whose draft it is. */
+  chat: string;
   handle: SettingsHandle;
-  snapshot: Snapshot;
   branch: Message[];
-  ref: RefObject<ComposerHandle | null>;
+  isAnswering: boolean;
+  problem?: string | undefined;
+  onSend: (content: Content) => void;
+  onStop: () => void;
+  ref: Ref<ComposerHandle>;
 };
 
-export function ChatComposer({ chat, handle, snapshot, branch, ref }: Props) {
-  const session = chatSession(chat.id);
-  const { isAnswering } = session;
+export function ChatComposer(props: Props) {
+  const { chat, handle, branch, isAnswering, onSend, onStop, ref } = props;
+  const { settings, change, defaultModel } = handle;
+  const models = useQuery(modelList).data?.data ?? [];
+  const model = settings.model ?? defaultModel ?? null;
+  const onFiles = (files: typeof settings.files) => change({ files });
+  const attached = useAttachments(settings.files, onFiles);
+  const isReading = attached.list.some(({ kind }) => kind === "file");
+  const isQueued = isAnswering && attached.list.some(({ kind }) => kind === "image");
+  const problem =
+    props.problem ??
+    imageProblem(attached.list, model, models) ??
+    (isReading ? "Reading the file…" : undefined) ??
+    (isQueued ? "Images can be sent when the answer is complete." : undefined);
   return (
-    <div className="mx-auto w-full max-w-[50rem] px-4 pb-[max(0.75rem,env(safe-area-inset-bottom))]">
-      <Queue
-        queue={snapshot.queue}
-        isAnswering={isAnswering}
-        onEdit={(text) => ref.current?.setText(text)}
-      />
+    <>
       <Composer
-        key={chat.id}
-        chat={chat.id}
+        key={chat}
+        chat={chat}
         isAnswering={isAnswering}
-        onSend={(text) => session.send(text)}
-        onStop={() => void session.stop()}
+        problem={problem}
+        hasAttachments={attached.list.some(({ kind }) => kind === "image")}
+        onSend={(text) => {
+          onSend(withImages(text, attached.list));
+          attached.clear();
+        }}
+        onStop={onStop}
+        onFiles={attached.add}
+        tools={<AttachButton onFiles={attached.add} />}
+        attachments={
+          <AttachmentList
+            list={attached.list}
+            onRemove={attached.remove}
+            files={settings.files}
+            onFiles={onFiles}
+          />
+        }
         ref={ref}
       />
-      <ContextGauge branch={branch} model={handle.settings.model ?? handle.defaultModel ?? null} />
-    </div>
+      <ContextGauge branch={branch} model={model} />
+      {attached.isDragging ? (
+        <div className="pointer-events-none fixed inset-4 z-40 flex items-center justify-center rounded-lg border-2 border-primary border-dashed bg-background/80 text-xl">
+          Drop to attach
+        </div>
+      ) : null}
+    </>
   );
 }
