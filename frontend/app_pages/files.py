@@ -71,10 +71,10 @@ st.markdown("Upload files, then ask about them in a chat, or search them here.")
 shown = library().get()
 if service.health is None:
     service_callout(service)
-uploader(shown.collections)
 collection_list.render_error()
 files_tab, collections_tab, search_tab = st.tabs(["Files", "Collections", "Search"])
 with files_tab:
+    uploader(shown.collections)
     file_list.file_list(shown)
 with collections_tab:
     collection_list.collection_list(shown)

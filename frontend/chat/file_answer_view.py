@@ -18,7 +18,7 @@ LET_MODEL_ANSWER = "Let the model answer"
 NEAREST = "Nearest passage"
 MAX_SHOWN_CITATIONS = 8  # the others are folded
 _DIALOG_KEY = "chat_dialog"
-_MAX_LABEL_CHARACTERS = 60
+_MAX_NAME_CHARACTERS = 40
 
 state = st.session_state
 
@@ -42,12 +42,12 @@ def render_file_answer(item: ThreadItem, question_id: str | None, *, is_last: bo
 
 def citation_label(number: int, citation: FileCitation) -> str:
     """Return the label of the button that opens a citation."""
-    parts = [short_name(citation.filename), f"page {citation.page}" if citation.page else ""]
-    parts += ["deleted"] * citation.deleted + ["similar passage"] * _is_similar(citation)
-    text = " · ".join(part for part in parts if part)
-    if len(text) > _MAX_LABEL_CHARACTERS:
-        text = f"{text[:_MAX_LABEL_CHARACTERS]}…"
-    return rf"\[{number + 1}\] {plain_text(text)}"
+    name = short_name(citation.filename)
+    if len(name) > _MAX_NAME_CHARACTERS:
+        name = f"{name[:_MAX_NAME_CHARACTERS]}…"
+    parts = [name] + [f"page {citation.page}"] * bool(citation.page)
+    parts += ["similar passage"] * _is_similar(citation) + ["deleted"] * citation.deleted
+    return rf"\[{number + 1}\] {plain_text(' · '.join(parts))}"
 
 
 def _is_similar(citation: FileCitation) -> bool:

@@ -111,6 +111,9 @@ def _render_addition(attached: Attachments, shown: Library) -> None:
         for each in shown.files
         if each.id not in attached.file_ids and each.status != "error"
     ]
+    if not options:
+        st.caption("No other files" if attached else "No files yet")
+        return
     key = f"{_ADDED_KEY}_{len(attached.collection_ids)}_{len(attached.file_ids)}"
     st.selectbox(
         "Attach",
@@ -118,10 +121,9 @@ def _render_addition(attached: Attachments, shown: Library) -> None:
         format_func=lambda option: _option_label(option, shown),
         index=None,
         key=key,
-        placeholder="A file or a collection" if options else "No files yet",
+        placeholder="A file or a collection",
         on_change=_add,
         args=[key],
-        disabled=not options,
     )
 
 

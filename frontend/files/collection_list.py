@@ -155,6 +155,8 @@ def files_dialog(collection: Collection) -> None:
 
 
 def _render_addition(collection: Collection, file_ids: Sequence[str], shown: Library) -> None:
+    if not file_ids:
+        return
     key = f"{_ADDED_KEY}_{collection.id}_{len(file_ids)}"  # empty again when they are added
     st.multiselect(
         "Add files",
@@ -162,7 +164,6 @@ def _render_addition(collection: Collection, file_ids: Sequence[str], shown: Lib
         format_func=lambda file_id: short_name(shown.files_by_id[file_id].filename),
         key=key,
         placeholder="Choose files",
-        disabled=not file_ids,
     )
     st.button(
         "Add",

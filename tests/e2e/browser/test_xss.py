@@ -20,6 +20,7 @@ from tests.support.browser import (
     wait_until,
 )
 from tests.support.fake_model_server import JSON, Reply, stream_reply
+from tests.support.uploads import upload, wait_until_read
 
 pytestmark = needs_chromium
 
@@ -95,6 +96,13 @@ def chat_url(stack: Stack) -> str:
     answer: dict[str, Any] = {"role": "assistant", "content": HOSTILE, "reasoning": HOSTILE}
     answer |= {"model": LINE, "parameters": {"stop": [LINE], LINE: LINE}, "receipt": receipt}
     answer |= {"state": "finished", "logprobs": [token], "parent": "1"}
+    citation = {"type": "file_citation", "file_id": "file-none", "filename": LINE, "index": 5}
+    citation |= {"start": 0, "end": 9, "quote": HOSTILE, "heading": LINE, "match": "quote"}
+    passage = {"file_id": "file-none", "filename": LINE, "start": 0, "end": 9, "text": HOSTILE}
+    retrieval = {"strategy": LINE, "found": True, "passages": [passage], "read": 1, "of": 9}
+    retrieval |= {"suggested_task": {"task": "count", "phrase": LINE}, "nearest": passage}
+    retrieval |= {"unread": [{"file_id": "f", "filename": LINE, "status": LINE}]}
+    answer |= {"annotations": [citation], "retrieval": retrieval}
     call = {"id": LINE[:200], "type": "function", "function": {"name": LINE, "arguments": LINE}}
     step = {"id": LINE[:200], "tool": LINE, "arguments": {LINE: HOSTILE}, "state": "failed"}
     step |= {"error": HOSTILE, "strategy": LINE}
@@ -143,6 +151,45 @@ def test_hostile_conversation_is_harmless(monitored: MonitoredPage) -> None:
     assert monitored.is_harmless(shows=PRESET, within=".st-key-preset button")
     page.click(".st-key-model_choice input")
     assert monitored.is_harmless(shows="<img src=", within="[role=option]")
+
+
+def test_citations_are_harmless(monitored: MonitoredPage) -> None:
+    page = monitored.page
+    assert monitored.is_harmless(shows="from <img src=", within="[data-testid=stCaptionContainer]")
+    assert monitored.is_harmless(shows="Count the mentions of “<img", within=".stMain button")
+    for button in (
+        "[class*=st-key-chat_citations_] button",
+        "[class*=st-key-chat_nearest_] button",
+    ):
+        assert monitored.is_harmless(shows="<img src=", within="[class*=st-key-chat_citations_]")
+        page.locator(button).last.click()
+        page.wait_for_selector("[role=dialog] .file-text")
+        assert monitored.is_harmless(shows="<iframe src=", within="[role=dialog] .file-text")
+        page.keyboard.press("Escape")
+        page.wait_for_selector("[role=dialog]", state="detached")
+
+
+def test_files_page_is_harmless(monitored: MonitoredPage, stack: Stack) -> None:
+    page, name = monitored.page, LINE.replace("/", "\N{FRACTION SLASH}")
+    with httpx.Client(base_url=stack.api_url, timeout=20) as client:
+        file = upload(client, HOSTILE.encode(), f"{name}.txt")
+        wait_until_read(client, file["id"])
+        collection = {"name": LINE, "file_ids": [file["id"]]}
+        client.post("/v1/vector_stores", json=collection).raise_for_status()
+    page.goto(f"{stack.url}/files")
+    assert monitored.is_harmless(shows="<img src=", within="[class*=st-key-files_row_]")
+    page.get_by_role("button", name="View text").click()
+    assert monitored.is_harmless(shows="<iframe src=", within="[role=dialog] .file-text")
+    page.keyboard.press("Escape")
+    page.get_by_role("tab", name="Collections").click()
+    assert monitored.is_harmless(shows="<img src=", within="[class*=st-key-files_collection_vs]")
+    page.get_by_role("button", name="Files…").click()
+    assert monitored.is_harmless(shows="<img src=", within="[class*=st-key-files_member_]")
+    page.keyboard.press("Escape")
+    page.get_by_role("tab", name="Search").click()
+    page.get_by_label("Search files").fill("evil")
+    page.keyboard.press("Enter")
+    assert monitored.is_harmless(shows="<iframe src=", within="[class*=st-key-files_hit_]")
 
 
 def test_message_dialogs_are_harmless(monitored: MonitoredPage) -> None:
