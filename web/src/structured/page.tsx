@@ -104,7 +104,7 @@ export function StructuredPage() {
           </form>
           <section
             aria-label={mode === "Generate" ? "Output" : "Results"}
-            className="min-w-0 rounded-lg border bg-card p-4 lg:min-h-96"
+            className="min-w-0 rounded-lg border p-4 lg:min-h-96"
           >
             {mode === "Generate" ? (
               <GenerateResult
