@@ -1,1 +1,0 @@
-import{i as e,r as t}from"./index-ChreOjEs.js";var n=e();function r(){return(0,n.jsx)(t,{title:`Structured output`})}export{r as StructuredPage};
