@@ -50,6 +50,7 @@ class ModelFacts(BaseModel):
     quantization: str | None = None
     size: str | None = None
     context_window: int | None = None
+    input: list[str] | None = None  # what the model takes: text, image
 
 
 class Model(BaseModel):

@@ -3,6 +3,7 @@
 from html import escape
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from api.conversation import Conversation
 from api.errors import ApiError
@@ -10,6 +11,7 @@ from chat import actions, file_actions, turns
 from chat.conversation_list import conversation_list
 from chat.conversation_menu import render_header, render_import_export
 from chat.file_panel import file_panel
+from chat.image_actions import TEXT_ONLY, takes_images
 from chat.message_dialogs import open_requested_dialog
 from chat.pending_turn_view import PendingTurnView
 from chat.problems_view import render_problems, unsent_in_conversation
@@ -44,6 +46,8 @@ STARTERS = {
     "sleep and lifts the mood. Even a daily walk helps.",
     "Code": "Write a Python function is_even(n). Keep it short.",
 }
+
+BOTTOM_NOTE = "Small models make mistakes. Check important answers."
 
 state = st.session_state
 state.setdefault(SYSTEM_KEY, actions.SYSTEM_PROMPT)
@@ -124,7 +128,8 @@ def is_error_shown(conversation: Conversation) -> bool:
     return service.error is not None and service.error.message in shown
 
 
-def render_bottom(*, is_answering: bool) -> None:
+def render_bottom(*, is_answering: bool) -> DeltaGenerator:
+    """Render the input and what is below it; return the place of the note."""
     # Always the first element at the bottom: if it moved, Streamlit would render the whole page
     # again, and jump. Streamlit puts it there by itself; inside st.bottom the page would not
     # scroll down with an answer.
@@ -148,7 +153,9 @@ def render_bottom(*, is_answering: bool) -> None:
         else:
             st.empty()
         file_panel(is_answering=is_answering)
-        st.caption("Small models make mistakes. Check important answers.", text_alignment="center")
+        note = st.empty()
+        note.caption(BOTTOM_NOTE, text_alignment="center")
+    return note
 
 
 def mark_turn() -> None:
@@ -176,7 +183,7 @@ conversation = current_conversation()
 view: PendingTurnView | None = None
 
 # Before any answer, so that its first token can be stopped.
-render_bottom(is_answering=is_answering)
+bottom_note = render_bottom(is_answering=is_answering)
 mark_turn()
 if conversation:
     st.empty()  # replaces the welcome, which would otherwise stay, dimmed, under an answer
@@ -186,6 +193,8 @@ if conversation:
     with header:
         render_header(conversation)
 service = service_status()  # may take a moment, which a new question need not wait for
+if takes_images(service) is False:
+    bottom_note.caption(f"{BOTTOM_NOTE} {TEXT_ONLY}", text_alignment="center")
 if not (conversation or unsent_in_conversation() or state.get(ERROR_KEY)):
     with st.container(key="chat_welcome"):
         render_welcome()

@@ -10,6 +10,8 @@ import streamlit as st
 from api.conversation import Conversation, Message
 from api.errors import CONNECTION_CODES, ApiError
 from chat import turns
+from chat.image_actions import check_images
+from chat.question import Question, as_question, images_in
 from chat.request import summary_request
 from chat.session import (
     COMPARED_KEY,
@@ -65,7 +67,7 @@ def show_error(error: ApiError) -> None:
 @show_errors
 def send_message(question: str, *, file_options: Mapping[str, Any] = MappingProxyType({})) -> None:
     """Send a new question at the end of the conversation."""
-    if not (text := question.strip()):
+    if (text := as_question(question)).is_empty:
         return
     entry = (current_conversation_id(), text)
     unsent_questions().append(entry)  # stays on the page until it is stored
@@ -73,6 +75,7 @@ def send_message(question: str, *, file_options: Mapping[str, Any] = MappingProx
         raise ApiError(
             "This chat is already generating a response.", "Wait until it ends, then send again."
         )
+    check_images(text)
     try:
         conversation = turns.save_conversation()
     except ApiError as error:
@@ -104,8 +107,9 @@ def edit_and_resend(message_id: str, question: str) -> None:
     conversation = turns.idle_conversation_saved()
     state.pop(EDITING_KEY, None)
     original = turns.branch_to(conversation, message_id)[-1]
-    if question.strip():
-        turns.start_turn(PendingTurn(conversation, question.strip(), original.parent))
+    edited = Question(question.strip(), images_in(original.parts))
+    if not edited.is_empty:
+        turns.start_turn(PendingTurn(conversation, edited, original.parent))
 
 
 @show_errors

@@ -9,6 +9,8 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from api.chat_chunk import FileTask
 from chat import actions, turns
 from chat.actions import show_errors
+from chat.image_actions import split_images
+from chat.question import Question
 from chat.session import PendingTurn, current_conversation_id, unsent_questions
 from chat.thread_items import ThreadItem
 from files.attachments import Attachments, attach, attachments
@@ -22,14 +24,16 @@ state = st.session_state
 @show_errors
 def submit(text: str, files: Sequence[UploadedFile]) -> None:
     """Attach the files that were added to a message, and send it."""
-    entry = (current_conversation_id(), text.strip())
+    images, files = split_images(files)
+    question = Question(text.strip(), images)
+    entry = (current_conversation_id(), question)
     if files:
         unsent_questions().append(entry)  # stays on the page until the files are sent
         for file in files:
             attach(attachments().with_file(upload(file.name, file).id))
         library().clear()
         unsent_questions().remove(entry)
-    actions.send_message(text)
+    actions.send_message(question)
 
 
 @show_errors

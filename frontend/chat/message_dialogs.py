@@ -5,7 +5,8 @@ import streamlit as st
 from api.conversation import Message
 from chat import actions
 from chat.file_answer_view import CITATION
-from chat.message_view import DELETE, DIALOG_KEY, PROBABILITIES, STATS
+from chat.image_view import DIALOG_KEY, IMAGE, show_image
+from chat.message_view import DELETE, PROBABILITIES, STATS
 from components.callouts import dialog_button
 from components.service_status import ServiceStatus
 from files.text_view import show_passage
@@ -19,7 +20,9 @@ def open_requested_dialog(service: ServiceStatus) -> None:
     if DIALOG_KEY not in state:
         return
     choice, item = state.pop(DIALOG_KEY)
-    if choice == CITATION:
+    if choice == IMAGE:
+        show_image(item)
+    elif choice == CITATION:
         show_passage(item)
     elif choice == STATS:
         show_receipt(item.answer, service)

@@ -11,7 +11,9 @@ from api.errors import ApiError
 from chat import actions, step_actions, turns
 from chat.answer_limits import cut_note
 from chat.answer_view import AnswerView
-from chat.file_answer_view import render_file_answer
+from chat.file_answer_view import render_file_answer, shown_retrieval
+from chat.image_view import DIALOG_KEY, render_images
+from chat.question import images_in
 from chat.session import EDITING_KEY
 from chat.step_buttons import step_buttons
 from chat.step_view import StepActions
@@ -21,7 +23,6 @@ from components.callouts import error_callout
 from receipts.receipt_view import render_summary
 from sanitize.render_cost import MAX_MESSAGE_COST, MAX_PLAIN_CHARACTERS
 
-DIALOG_KEY = "chat_dialog"
 # The labels of the buttons and of the menu under a message.
 EDIT = "Edit"
 REGENERATE = "Regenerate"
@@ -65,7 +66,10 @@ def render_item(
         if name := _ROLE_NAMES.get(message.role):
             st.caption(name)
         render_question(message.content)
-        if message.parts and any(part.get("type") != "text" for part in message.parts):
+        images = images_in(message.parts)
+        render_images(images, message.id)
+        others = [part for part in message.parts or () if part.get("type") != "text"]
+        if len(others) > len(images):
             st.caption("Attachments are not shown")
         _render_question_row(item, conversation, is_last=is_last)
 
@@ -78,6 +82,8 @@ def render_empty_row(key: str) -> None:
 
 def render_question(text: str) -> None:
     """Render a question as plain text, without Markdown; fold a long one."""
+    if not text:
+        return
     if len(text) <= MAX_CHARACTERS:
         st.text(text)
         return
@@ -95,7 +101,7 @@ def render_answer(item: ThreadItem, budget: float, step_actions: StepActions | N
     *earlier, last = item.rounds
     answer = StreamedAnswer(rounds=list(earlier), state="finished")
     answer.rounds[-1] = last
-    answer.citations, answer.retrieval = item.answer.annotations or (), item.answer.retrieval
+    answer.citations, answer.retrieval = item.answer.annotations or (), shown_retrieval(item)
     AnswerView(budget, step_actions, link_id=item.id).render(answer)
     note = "writing" if item.is_writing else item.answer.state
     if note in _STATE_NOTES:

@@ -9,7 +9,9 @@ from streamlit.delta_generator import DeltaGenerator
 
 from chat import actions
 from chat.answer_view import AnswerView
+from chat.image_view import render_images
 from chat.message_view import render_empty_row, render_question
+from chat.question import as_question
 from chat.session import PendingTurn, current_conversation
 from chat.stream_job import StreamedAnswer
 from components.callouts import error_callout
@@ -69,10 +71,11 @@ class PendingTurnView:
                 job.wait(seconds if job is running else 0)
 
 
-def render_new_question(text: str, *, has_row: bool = False) -> None:
+def render_new_question(text: str, key: str = "pending", *, has_row: bool = False) -> None:
     """Render a question that is not stored yet, with the place of its buttons if `has_row`."""
     with st.chat_message("user", avatar=":material/person:"):
         render_question(text)
+        render_images(as_question(text).images, key)
         if has_row:
             render_empty_row("pending")
 

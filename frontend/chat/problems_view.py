@@ -28,7 +28,7 @@ def render_problems(turn: PendingTurn | None) -> int:
     entries = unsent_in_conversation()
     for number, entry in enumerate(entries):
         with st.container(key=f"chat_user_unsent_{number}"):
-            render_new_question(entry[1])
+            render_new_question(entry[1], f"unsent_{number}")
         with st.container(horizontal=True):
             for label, action in (("Send", actions.retry_unsent), ("Discard", actions.discard)):
                 key = f"chat_unsent_{label.lower()}_{number}"

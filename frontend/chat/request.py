@@ -8,6 +8,7 @@ from typing import Any
 
 from api.chat_chunk import Step
 from api.conversation import Message
+from chat.question import as_question
 from chat.thread_items import ThreadItem, thread_items
 from files.attachments import FIELD, Attachments
 
@@ -67,7 +68,8 @@ def to_request(
     messages = [_message("system", settings.system)] if settings.system else []
     for item in thread_items(branch):
         messages += _item_messages(item, undecided)
-    messages += [_message("user", question)] if question else []
+    asked = as_question(question)
+    messages += [] if asked.is_empty else [_message("user", asked.content)]
     messages += [_message("assistant", prefix)] if prefix else []
     request: dict[str, Any] = {"messages": messages, "stream": True}
     request |= {"model": settings.model} if settings.model else {}

@@ -67,6 +67,8 @@ def describe_model(model: Model) -> str:
     parts += [part for part in (details.size, details.quantization) if part]
     if details.context_window:
         parts.append(f"context {details.context_window:,}")
+    if "image" in (details.input or ()):
+        parts.append("images")
     return " · ".join(parts)
 
 
