@@ -111,9 +111,15 @@ class Batches:
             await _pause(started_at)
         return updated
 
-    async def hide(self, connection: AsyncConnection, ids: Sequence[str]) -> str:
-        """Make conversations a pending batch, so that `discard` deletes them; return the batch."""
-        row = {"id": new_id(), "touched_at": utc_now()}
+    async def hide(
+        self, connection: AsyncConnection, ids: Sequence[str], *, is_abandoned: bool = False
+    ) -> str:
+        """Make conversations a pending batch, so that `discard` deletes them; return the batch.
+
+        If it `is_abandoned`, `discard_abandoned` does.
+        """
+        touched_at = utc_now() - (2 * ABANDONED_AFTER if is_abandoned else timedelta())
+        row = {"id": new_id(), "touched_at": touched_at}
         await connection.execute(insert(pending_batches), row)
         query = update(conversations).where(conversations.c.id.in_(ids))
         await connection.execute(query.values(batch=row["id"]))

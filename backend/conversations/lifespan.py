@@ -11,7 +11,7 @@ from fastapi import Depends, FastAPI, Request
 
 from backend.completions.active_answers import ActiveAnswers
 from backend.conversations.api_processes import ApiProcesses
-from backend.conversations.batches import ABANDONED_AFTER, Batches
+from backend.conversations.batches import ABANDONED_AFTER
 from backend.conversations.documents import ConversationDocuments
 from backend.conversations.imports.runner import ImportRunner
 from backend.conversations.search import ConversationSearch
@@ -34,7 +34,7 @@ async def open_conversations(
     storage = ImageStorage(settings.data_dir / "images")
     app.state.documents = ConversationDocuments(database, folder, storage.read)
     app.state.trash = Trash(database, settings.trash_days)
-    cleanup = asyncio.create_task(_clean_up(Batches(database), app.state.trash))
+    cleanup = asyncio.create_task(_clean_up(app.state.trash))
     try:
         yield
     finally:
@@ -61,13 +61,13 @@ async def open_answers(
         await processes.close()
 
 
-async def _clean_up(batches: Batches, trash: Trash) -> None:
-    """Delete what is too old in the trash, and what a process has left that ended in a batch."""
+async def _clean_up(trash: Trash) -> None:
+    """Delete now and then what nobody can see any more."""
     while True:
         with suppress(DatabaseUnavailableError):  # it is in the log
-            await batches.discard_abandoned()
             await trash.purge()
-        await asyncio.sleep(ABANDONED_AFTER.total_seconds())
+        with suppress(TimeoutError):
+            await asyncio.wait_for(trash.has_hidden.wait(), ABANDONED_AFTER.total_seconds())
 
 
 async def _search(request: Request) -> ConversationSearch:

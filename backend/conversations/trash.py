@@ -1,5 +1,6 @@
 """Deleted conversations: for some days they are in the trash, and can be restored."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -18,7 +19,7 @@ from backend.database.database import Database
 from backend.database.tables import conversations
 from backend.database.types import utc_now
 
-_MAX_PURGED = 50  # conversations that are deleted for good in one batch
+_MAX_HIDDEN = 500  # conversations that are hidden in one transaction
 
 
 class Trash:
@@ -28,6 +29,7 @@ class Trash:
         self._database = database
         self._batches = Batches(database)
         self._lifetime = timedelta(days=days)
+        self.has_hidden = asyncio.Event()  # `purge` should be called soon
 
     @property
     def restorable_after(self) -> datetime:
@@ -55,11 +57,13 @@ class Trash:
     async def delete_all(self, *, is_permanent: bool = False) -> int:
         """Delete all conversations that exist now, and return how many they were.
 
-        If it `is_permanent`, also what is in the trash.
+        If it `is_permanent`, also what is in the trash. Nobody sees them then; as this may take
+        minutes, `purge` deletes them.
         """
         if is_permanent or not self._lifetime:
             ids = await self._ids(is_complete())
-            await self._purge(ids)
+            await self._hide(ids)
+            self.has_hidden.set()
             return len(ids)
         ids = await self._ids(is_visible())
         return await self._batches.update(ids, is_visible(), {"deleted_at": utc_now()})
@@ -81,15 +85,20 @@ class Trash:
         return ListedConversation.model_validate({**row, "deleted_at": None})
 
     async def purge(self) -> None:
-        """Delete for good what was deleted too long ago to be restored."""
-        is_expired = conversations.c.deleted_at <= self.restorable_after
-        await self._purge(await self._ids(is_expired, is_complete()))
+        """Delete what is hidden, and for good what was deleted too long ago to be restored.
 
-    async def _purge(self, ids: Sequence[str]) -> None:
-        for start in range(0, len(ids), _MAX_PURGED):
+        That is also what a process has left that ended in the middle of an import or a deletion.
+        """
+        self.has_hidden.clear()
+        is_expired = conversations.c.deleted_at <= self.restorable_after
+        await self._hide(await self._ids(is_expired, is_complete()))
+        await self._batches.discard_abandoned()
+
+    async def _hide(self, ids: Sequence[str]) -> None:
+        for start in range(0, len(ids), _MAX_HIDDEN):
             async with self._database.write_transaction() as connection:
-                batch = await self._batches.hide(connection, ids[start : start + _MAX_PURGED])
-            await self._batches.discard(batch)
+                hidden = ids[start : start + _MAX_HIDDEN]
+                await self._batches.hide(connection, hidden, is_abandoned=True)
 
     async def _ids(self, *conditions: ColumnElement[bool]) -> Sequence[str]:
         async with self._database.read_transaction() as connection:

@@ -26,6 +26,7 @@ pytestmark = pytest.mark.anyio
 async def ids(database: Database) -> list[str]:
     """Store three conversations with a turn each, oldest first."""
     await Trash(database, 0).delete_all()
+    await Trash(database, 0).purge()
     repository, ids = ConversationRepository(database), []
     for title in ("a", "b", "c"):
         added = Conversation(title=title, folder="Work", pinned=True)
@@ -147,4 +148,8 @@ async def test_all_are_deleted_and_restored_one_by_one(database: Database, ids: 
     await trash.restore(ids[1])
     assert [one.title for one in await ConversationLists(database).page(9)] == ["b"]
     assert await trash.delete_all(is_permanent=True) == 3
+    with pytest.raises(ConversationNotFoundError):
+        await trash.restore(ids[0])
+    assert trash.has_hidden.is_set()
+    await trash.purge()
     assert await count_rows(database) == (0, 0)
