@@ -92,8 +92,8 @@ bench-structured: $(STAMPS)/dev ## Measure how often structured answers are vali
 bench-tools: $(STAMPS)/dev ## Measure how often the model calls the right function with the right arguments
 	@$(PY) -m benchmarks.tools
 
-bench-files: $(STAMPS)/dev ## Measure what is found in files, and how fast; DATA=folder for other files and questions
-	@$(PY) -m benchmarks.files $(if $(DATA),--data $(DATA))
+bench-files: $(STAMPS)/dev ## Measure what is found in files, and how fast; DATA=folder for other files, LARGE=1 for one of 200 MB
+	@$(PY) -m benchmarks.files $(if $(DATA),--data $(DATA)) $(if $(LARGE),--large)
 
 bench-ui: $(STAMPS)/dev ## Measure the speed of the page in Chromium
 	@$(PY) -m benchmarks.ui

@@ -20,7 +20,9 @@ from typing import Any
 import httpx
 
 from benchmarks.files_data import GENERAL_QUESTIONS, Data, Question, generate, load
-from benchmarks.processes import MODEL_ID, running_api, running_model_server
+from benchmarks.files_kinds import encode
+from benchmarks.files_speed import measure_speed, times
+from benchmarks.processes import MODEL_ID, Program, running_api, running_model_server
 
 TIMEOUT_SECONDS = 120.0
 CUTOFFS = (1, 3, 5)
@@ -42,7 +44,7 @@ class FilesApi:
         """Upload files and return the id of a collection of them, when all have been read."""
         ids = [
             self._post(
-                "/files", files={"file": (name, text.encode())}, data={"purpose": "user_data"}
+                "/files", files={"file": (name, encode(name, text))}, data={"purpose": "user_data"}
             )
             for name, text in names_and_texts.items()
         ]
@@ -57,9 +59,15 @@ class FilesApi:
             time.sleep(0.02)
 
     def search(self, store: str, question: str) -> list[str]:
+        return [hit["content"][0]["text"] for hit in self.hits(store, question)]
+
+    def hits(self, store: str, question: str) -> list[dict[str, Any]]:
         body = {"query": question, "max_num_results": max(CUTOFFS)}
-        hits = self._post(f"/vector_stores/{store}/search", json=body)["data"]
-        return [hit["content"][0]["text"] for hit in hits]
+        hits: list[dict[str, Any]] = self._post(f"/vector_stores/{store}/search", json=body)["data"]
+        return hits
+
+    def text(self, file_id: str) -> str:
+        return self._client.get(f"/files/{file_id}/text").raise_for_status().text
 
     def quote(self, store: str, question: str) -> list[str] | None:
         """Return the quotes that answer a question, or None if the API does not answer so."""
@@ -110,6 +118,7 @@ def measure(api: FilesApi, data: Data) -> None:
     characters = sum(map(len, data.files.values()))
     print(f"{characters / 1e6:.2f} MB read and indexed in {time.perf_counter() - started:.1f} s")
     measure_search(api, data.questions, stores)
+    measure_places(api, data.questions, stores)
     if api.quote(next(iter(stores.values())), data.questions[0].text) is None:
         print("quotes: not measured, as the API's chat does not answer from files")
         return
@@ -129,7 +138,22 @@ def measure_search(api: FilesApi, questions: list[Question], stores: dict[str, s
     for cutoff in CUTOFFS:
         print(f"cov@{cutoff}  {statistics.mean(shares[cutoff]):.3f}")
     print(f"words in {max(CUTOFFS)} passages: at most {max(lengths)}")
-    print(_times("search", seconds))
+    print(times("search", seconds))
+
+
+def measure_places(api: FilesApi, questions: list[Question], stores: dict[str, str]) -> None:
+    """Count the passages that are the text of their file at the place they are said to be."""
+    texts: dict[str, str] = {}
+    right, count = 0, 0
+    for question in questions:
+        for hit in api.hits(stores[question.file], question.text):
+            if hit["file_id"] not in texts:
+                texts[hit["file_id"]] = api.text(hit["file_id"])
+            text = texts[hit["file_id"]]
+            [content] = hit["content"]
+            right += text[content["start"] : content["end"]] == content["text"]
+            count += 1
+    print(f"passages at their place: {right} of {count}")
 
 
 def measure_quotes(api: FilesApi, questions: list[Question], stores: dict[str, str]) -> None:
@@ -142,7 +166,7 @@ def measure_quotes(api: FilesApi, questions: list[Question], stores: dict[str, s
             scores.append(f1(question.excerpts, quotes))
     print(f"answered  {len(scores)} of {len(questions)}")
     print(f"quotes F1  {statistics.mean(scores or [0.0]):.3f}")
-    print(_times("quotes", seconds))
+    print(times("quotes", seconds))
 
 
 def measure_refusals(api: FilesApi, questions: list[Question], stores: dict[str, str]) -> None:
@@ -158,28 +182,24 @@ def measure_refusals(api: FilesApi, questions: list[Question], stores: dict[str,
         print(f"{kind} questions without an answer: {stopped} of {len(pairs)}")
 
 
-def _times(name: str, seconds: list[float]) -> str:
-    ordered = sorted(seconds)
-    p95 = ordered[int(len(ordered) * 0.95)]
-    return f"{name}: median {statistics.median(ordered) * 1000:.0f} ms, p95 {p95 * 1000:.0f} ms"
-
-
 @contextmanager
-def _running() -> Iterator[FilesApi]:
+def _running() -> Iterator[tuple[FilesApi, Program]]:
     with (
         running_model_server() as model_server,
         running_api(model_server) as api,
         httpx.Client(base_url=f"http://127.0.0.1:{api.port}/v1", timeout=TIMEOUT_SECONDS) as client,
     ):
-        yield FilesApi(client)
+        yield FilesApi(client), api
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, help="a folder of files with questions.jsonl")
-    folder = parser.parse_args().data
-    with _running() as api:
-        measure(api, load(folder) if folder else generate())
+    parser.add_argument("--large", action="store_true", help="a text of 200 MB, and its memory")
+    arguments = parser.parse_args()
+    with _running() as (api, program):
+        measure(api, load(arguments.data) if arguments.data else generate())
+        measure_speed(api, program, is_large=arguments.large)
 
 
 if __name__ == "__main__":

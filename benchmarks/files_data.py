@@ -1,13 +1,15 @@
 """Documents and questions to measure answers from files with, generated from a seed.
 
 Each document is about invented people and places, with facts that a question asks for in partly
-other words, among sentences that have the same words but answer nothing.
+other words, among sentences that have the same words but answer nothing. Each is written as a file
+of another kind.
 """
 
 import random
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.files_kinds import KINDS
 from benchmarks.json_lines import read_json_lines
 
 _FACTS = (
@@ -104,7 +106,7 @@ def generate(files: int = 8, seed: int = 1) -> Data:
     chooser = random.Random(seed)  # noqa: S311  # not a secret
     texts, questions = {}, []
     for number in range(files):
-        name = f"history-{number + 1}.md"
+        name = f"history-{number + 1}{KINDS[number % len(KINDS)]}"
         people, places = ([_name(chooser) for _ in range(10)] for _ in range(2))
         facts: dict[str, str] = {}
         while len(facts) < _QUESTIONS_PER_FILE:

@@ -1,7 +1,13 @@
 """The benchmark of answers from files: its data and its figures."""
 
-from benchmarks.files import coverage, f1
+from pathlib import Path
+
+from backend.files.reading.limits import ReadLimits
+from backend.files.reading.reader import read_file
+from backend.files.reading.source import Source
+from benchmarks.files import coverage, f1, words
 from benchmarks.files_data import generate
+from benchmarks.files_kinds import encode
 
 
 def test_generated_files_have_the_excerpts_of_their_questions() -> None:
@@ -13,6 +19,16 @@ def test_generated_files_have_the_excerpts_of_their_questions() -> None:
         for excerpt in question.excerpts
     )
     assert generate() == data
+
+
+def test_files_have_their_texts(tmp_path: Path) -> None:
+    """Each kind is read as the text it was made of, but for spaces and what the kind adds."""
+    for name, text in generate().files.items():
+        path = tmp_path / name
+        path.write_bytes(encode(name, text))
+        read = read_file(Source(path, name, ReadLimits()), tmp_path / "text")
+        first = words(text)[:200]
+        assert set(first) <= set(words(read.load().text)), name
 
 
 def test_coverage_is_the_share_of_sequences_of_four_words() -> None:
