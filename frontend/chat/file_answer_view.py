@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from api.chat_chunk import FileCitation, RetrievedPassage
+from api.chat_chunk import FileCitation, Retrieval, RetrievedPassage
 from chat import file_actions
 from chat.thread_items import ThreadItem
 from files import retrieval_text
@@ -25,7 +25,7 @@ state = st.session_state
 
 def render_file_answer(item: ThreadItem, question_id: str | None, *, is_last: bool) -> None:
     """Render what follows the text of an answer that was given from files."""
-    retrieval, citations = item.answer.retrieval, item.answer.annotations or []
+    retrieval, citations = shown_retrieval(item), item.answer.annotations or []
     if citations:
         _render_citations(item.id, citations)
     if retrieval is None:
@@ -38,6 +38,13 @@ def render_file_answer(item: ThreadItem, question_id: str | None, *, is_last: bo
             _quote_button(NEAREST, f"chat_nearest_{item.id}", _passage_quote(retrieval.nearest))
         if is_last and question_id:
             _render_next(item, question_id)
+
+
+def shown_retrieval(item: ThreadItem) -> Retrieval | None:
+    """Return what an answer was given from; a summary that was stopped has not read all of it."""
+    retrieval = item.answer.retrieval
+    is_unread = retrieval and retrieval.strategy == "summarise" and not item.answer.content
+    return None if is_unread else retrieval
 
 
 def citation_label(number: int, citation: FileCitation) -> str:

@@ -197,3 +197,37 @@ def test_citation_of_a_deleted_file_shows_what_was_quoted(
     assert f"<mark>{FACT}</mark>" in html(page)
     ask(page, QUESTION)
     assert "not found" in warnings(page)
+
+
+def test_summary_that_was_stopped_does_not_claim_to_have_read_all(
+    page: AppTest, client: httpx.Client
+) -> None:
+    retrieval = {"strategy": "summarise", "found": True, "passages": [], "read": 9, "of": 9}
+    answer = {"id": "2", "parent": "1", "role": "assistant", "state": "stopped"}
+    chat = {
+        "messages": [
+            {"id": "1", "role": "user", "content": "Summarize the text"},
+            answer | {"content": "", "retrieval": retrieval},
+        ],
+        "current": "2",
+    }
+    export = {"format": "smolchat", "version": 1, "conversations": [chat]}
+    response = client.post("/conversations/import", json=export).raise_for_status()
+    page.query_params["chat"] = response.json()["data"][0]["id"]
+    page.run()
+    assert not page.exception
+    assert not any("Read all" in caption for caption in captions(page))
+
+
+@pytest.mark.parametrize(("mode", "has_tools"), [("auto", True), ("passages", False)])
+def test_tools_are_offered_only_if_the_model_searches_itself(
+    page: AppTest, model_server: FakeModelServer, mode: str, *, has_tools: bool
+) -> None:
+    page.toggle(key="parameter_tool_calculator").set_value(True).run()
+    if mode != "auto":
+        page.segmented_control(key="chat_file_mode_auto").set_value(mode).run()
+    ask(page, QUESTION)
+    assert not page.exception
+    assert "calculator" in str(page.session_state["chat_conversation"].parameters)
+    sent = "".join(str(request.body) for request in model_server.chat_requests)
+    assert ("calculator" in sent) == has_tools
