@@ -66,7 +66,11 @@ export function ChatActionsProvider({ children }: { children: ReactNode }) {
   );
   const close = () => {
     showDialog(undefined);
-    if (dialog !== undefined) focusChat(dialog.chat.id);
+    // Once the dialog does not hold the focus any more.
+    setTimeout(() => {
+      if (dialog !== undefined) focusChat(dialog.chat.id);
+      if (document.activeElement === document.body) document.getElementById("main")?.focus();
+    });
   };
   return (
     <ActionsContext value={value}>
