@@ -139,8 +139,6 @@ class Settings(BaseSettings):
     api_silence_seconds: Seconds = 660.0
     # The largest file that can be uploaded. The API's, too.
     max_file_bytes: Annotated[int, Field(ge=1, le=2**40)] = 256 * 1024 * 1024
-    # How long a response continues when no page shows it any more (closed tab, reload).
-    forsaken_seconds: Seconds = 20.0
 
     @classmethod
     def load(cls) -> Self:

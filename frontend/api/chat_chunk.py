@@ -151,7 +151,7 @@ class StoredTurn(BaseModel):
     """Ids of the conversation and of the two messages that were stored."""
 
     id: str
-    user_message: str
+    user_message: str = ""
     answer_message: str
 
 
@@ -183,6 +183,7 @@ class Extensions(BaseModel):
     progress: Annotated[Progress | None, Lenient] = None
     conversation: Annotated[StoredTurn | None, Lenient] = None
     retrieval: Annotated[Retrieval | None, Lenient] = None
+    state: Text = None  # of an answer that is followed: how it ended
 
 
 class Function(BaseModel):
@@ -224,6 +225,7 @@ class Choice(BaseModel):
 class Chunk(BaseModel):
     """A delta, a set of measurements, or the error that ends the stream."""
 
+    id: Text = None
     choices: list[Choice] = []
     model: Text = None
     smolchat: Annotated[Extensions | None, Lenient] = None

@@ -1,7 +1,7 @@
 """HTTP client of the SmolChat API, for plain requests and for streams."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -136,9 +136,29 @@ class ApiClient:
         Raises:
             ApiError: The request failed or the stream ended early.
         """
-        async with self._stream_post("/chat", body) as response:
+        async with self._stream("POST", "/chat", body) as response:
             async for chunk in read_until_done(response.aiter_bytes(), Chunk, _has_finish_reason):
                 yield chunk
+
+    async def follow_answer(self, conversation: str, answer: str) -> AsyncGenerator[Chunk]:
+        """Stream an answer that is being written in a conversation, from its beginning.
+
+        There is nothing to stream if it is not being written.
+
+        Raises:
+            ApiError: The request failed or the stream ended early.
+        """
+        path = url_path("conversations", conversation, "events")
+        async with self._stream("GET", path) as response:
+            events = read_until_done(
+                response.aiter_bytes(), Chunk, lambda _: True, may_be_empty=True
+            )
+            async with aclosing(events):
+                async for chunk in events:
+                    if chunk.id == answer:
+                        yield chunk
+                        if chunk.smolchat and chunk.smolchat.state:
+                            return
 
     async def stream_structured(self, body: dict[str, Any]) -> AsyncGenerator[StructuredEvent]:
         """Stream a structured response; the last event holds the validated result.
@@ -146,7 +166,7 @@ class ApiClient:
         Raises:
             ApiError: No valid output was generated; `details` holds the last attempt.
         """
-        async with self._stream_post("/structured", body | {"stream": True}) as response:
+        async with self._stream("POST", "/structured", body | {"stream": True}) as response:
             chunks = response.aiter_bytes()
             async for event in read_until_done(chunks, StructuredEvent, _has_result):
                 yield event
@@ -158,17 +178,19 @@ class ApiClient:
         return await self._post("/structured", body, StructuredResponse)
 
     async def _post(self, path: str, body: dict[str, Any], model: type[ModelT]) -> ModelT:
-        async with self._stream_post(path, body) as response:
+        async with self._stream("POST", path, body) as response:
             return _parse(response, await response.aread(), model)
 
     @asynccontextmanager
-    async def _stream_post(self, path: str, body: dict[str, Any]) -> AsyncIterator[httpx.Response]:
+    async def _stream(
+        self, method: str, path: str, body: dict[str, Any] | None = None
+    ) -> AsyncIterator[httpx.Response]:
         timeout = httpx.Timeout(
             self.settings.api_silence_seconds, connect=self.settings.api_look_seconds
         )
         with self._map_errors():
             async with httpx.AsyncClient(**self._options, timeout=timeout) as client:  # noqa: SIM117
-                async with client.stream("POST", path, json=body) as response:
+                async with client.stream(method, path, json=body) as response:
                     if not response.is_success:
                         await response.aread()
                         raise _error_from_response(response)

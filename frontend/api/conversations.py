@@ -32,6 +32,10 @@ class ImportResult(BaseModel):
     left_out_count: int = 0
 
 
+class StopReply(BaseModel):
+    stopped: int
+
+
 class ConversationsClient:
     """Every method raises ApiError if the API is unreachable or returns an error."""
 
@@ -62,6 +66,11 @@ class ConversationsClient:
 
     def update(self, conversation: str, changes: dict[str, Any]) -> Conversation:
         return self._client.request("PATCH", _path(conversation), Conversation, json=changes)
+
+    def stop(self, conversation: str) -> int:
+        """Stop the answers that are being written; return how many there were."""
+        path = _path(conversation, "stop")
+        return self._client.request("POST", path, StopReply, json={}).stopped
 
     def delete(self, conversation: str) -> bool:
         """Delete a conversation; return True if it can be restored."""

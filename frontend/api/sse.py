@@ -1,7 +1,7 @@
 """Server-sent events: parsing, and reading a stream until it is complete."""
 
 import re
-from collections.abc import AsyncIterable, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
 from typing import TypeVar
 
 from pydantic import ValidationError
@@ -17,14 +17,18 @@ EventT = TypeVar("EventT", Chunk, StructuredEvent)
 
 
 async def read_until_done(
-    chunks: AsyncIterable[bytes], event_type: type[EventT], is_final: Callable[[EventT], bool]
-) -> AsyncIterator[EventT]:
+    chunks: AsyncIterable[bytes],
+    event_type: type[EventT],
+    is_final: Callable[[EventT], bool],
+    *,
+    may_be_empty: bool = False,
+) -> AsyncGenerator[EventT]:
     """Yield the events of a stream.
 
     Raises:
         ApiError: The stream reports an error, or ends without a final event and `[DONE]`.
     """
-    is_finished = False
+    is_finished = may_be_empty
     async for data in parse_sse(chunks):
         if data == "[DONE]":
             if is_finished:

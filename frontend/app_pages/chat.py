@@ -11,9 +11,10 @@ from chat import actions, file_actions, turns
 from chat.conversation_list import conversation_list
 from chat.conversation_menu import render_header, render_import_export
 from chat.file_panel import file_panel
+from chat.followed_turn import follow_answers
 from chat.image_actions import TEXT_ONLY, takes_images
 from chat.message_dialogs import open_requested_dialog
-from chat.pending_turn_view import PendingTurnView
+from chat.pending_turn_view import IDLE_KEY, PendingTurnView
 from chat.problems_view import render_problems, unsent_in_conversation
 from chat.session import (
     ERROR_KEY,
@@ -176,6 +177,7 @@ def stream_answers(turn: PendingTurn, view: PendingTurnView) -> None:
 
 load_chat_from_url()
 finish_turn()
+follow_answers()
 turn = pending_turn()
 # Read once: if an answer ends while this script runs, the next run renders it as ended.
 is_answering = turn is not None and not turn.is_over
@@ -214,3 +216,4 @@ with st.sidebar:
 open_requested_dialog(service)
 if turn and view and is_answering:
     stream_answers(turn, view)
+state[IDLE_KEY] = True

@@ -63,12 +63,7 @@ def start_run() -> None:
         parameters=parameter_panel.selected_parameters(),
         requires_mentioned=schema_picker.requires_mentioned(),
     )
-    seconds = client.settings.forsaken_seconds
-    session.start_run(
-        StructuredStreamJob(
-            lambda: client.stream_structured(body), *inputs, abandoned_seconds=seconds
-        )
-    )
+    session.start_run(StructuredStreamJob(lambda: client.stream_structured(body), *inputs))
 
 
 def retry_with_max_tokens(tokens: int) -> None:

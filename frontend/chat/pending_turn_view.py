@@ -21,6 +21,10 @@ from sanitize.render_cost import MAX_MESSAGE_COST
 # on two cores is busy for a quarter of the time.
 FIRST_TOKEN_POLL_SECONDS, RENDER_SECONDS = 0.02, 1 / 12
 QUESTION_FLUSH_SECONDS = 0.15
+# A browser that opens a page loads the page's controls first. React shows none of them as long as
+# the page changes more often than this.
+OPENING_SECONDS, OPENING_RENDER_SECONDS = 10.0, 0.8
+IDLE_KEY = "chat_was_idle"  # the page has been rendered without an answer in progress
 _LAST_TURN_KEY = "chat_last_turn"
 
 state = st.session_state
@@ -58,6 +62,7 @@ class PendingTurnView:
     def stream(self, *, until: float = math.inf) -> None:
         """Render the answers as they grow, until all are over or until the given time."""
         jobs = self._turn.jobs
+        opened_until = 0.0 if IDLE_KEY in state else time.monotonic() + OPENING_SECONDS
         # Reading the session state lets Streamlit end a script whose tab was closed.
         while current_conversation() and not self._turn.is_over and time.monotonic() < until:
             for view, job in zip(self._views, jobs, strict=True):
@@ -67,6 +72,8 @@ class PendingTurnView:
             seconds = FIRST_TOKEN_POLL_SECONDS if is_waiting else RENDER_SECONDS
             # Or a browser would still be rendering the last step, and fall behind.
             seconds = max(seconds, *(view.render_seconds for view in self._views))
+            if time.monotonic() < opened_until:
+                seconds = OPENING_RENDER_SECONDS
             for job in jobs:
                 job.wait(seconds if job is running else 0)
 

@@ -90,7 +90,7 @@ def storage_options(
     """Return the request fields that store the turn and report its progress, stats and steps."""
     options |= {"tools": list(tools)} if tools else {}
     options |= {FIELD: dict(files)} if files else {}
-    options |= {"receipt": True, "progress": True, "separate_reasoning": True}
+    options |= {"receipt": True, "progress": True, "separate_reasoning": True, "detach": True}
     return {"smolchat": options | {"conversation": conversation, "parent": parent}}
 
 

@@ -17,6 +17,8 @@ from components.service_status import api
 NOT_FOUND_CODE = "conversation_not_found"
 STORE_TIMEOUT_SECONDS = 1.0  # how long the API may take to store the state of an ended answer
 
+_STOP_TRIES, _STOP_PAUSE_SECONDS = 4, 0.1
+
 COMPARED_KEY = "chat_compared"  # IDs of questions whose answers are shown side by side
 EDITING_KEY = "chat_editing"  # ID of the message being edited
 TRUNCATED_KEY = "chat_truncated_after"  # ID of the last message when the context was truncated
@@ -33,7 +35,8 @@ class PendingTurn:
 
     `question_id` is set if the question is stored already and only its answer is generated again.
     `started` is set if the answer goes on: the messages of its steps, which are stored.
-    `file_options` change how the attached files are used, only for this turn.
+    `file_options` change how the attached files are used, only for this turn. With `is_followed`,
+    the answers were asked for elsewhere, and the stored ones are followed.
     """
 
     conversation: Conversation
@@ -42,6 +45,7 @@ class PendingTurn:
     question_id: str | None = None
     started: Sequence[Message] = ()
     file_options: Mapping[str, Any] = field(default_factory=dict)
+    is_followed: bool = False
     jobs: list[AnswerStreamJob] = field(default_factory=list)
 
     @property
@@ -49,8 +53,16 @@ class PendingTurn:
         return all(job.answer.is_over for job in self.jobs)
 
     def stop(self) -> None:
+        """Stop the answers: the API goes on with those that are not read any more."""
+        if self.is_over:
+            return
         for job in self.jobs:
             job.stop()
+        is_known = all(job.answer.stored for job in self.jobs)
+        for _ in range(1 if is_known else _STOP_TRIES):  # a request may still be on its way
+            with suppress(ApiError):
+                conversations().stop(self.conversation.id)
+            time.sleep(0 if is_known else _STOP_PAUSE_SECONDS)
 
     @property
     def parent_id(self) -> str | None:
@@ -140,6 +152,9 @@ def finish_turn() -> None:
     turn = pending_turn()
     if turn is None or not turn.is_over:
         return
+    if turn.is_followed:
+        _finish_followed(turn)
+        return
     first = turn.jobs[0].answer
     deadline = time.monotonic() + STORE_TIMEOUT_SECONDS
     with suppress(ApiError):  # the turn stays, and is shown with its own error
@@ -160,6 +175,19 @@ def finish_turn() -> None:
         pending_turns().pop(turn.conversation.id, None)
         if first.error:
             state[ERROR_KEY] = first.error
+
+
+def _finish_followed(turn: PendingTurn) -> None:
+    error = next((job.answer.error for job in turn.jobs if job.answer.error), None)
+    try:
+        refresh_conversation()
+    except ApiError as refresh_error:
+        error = error or refresh_error
+    pending_turns().pop(turn.conversation.id, None)
+    if error:
+        state[ERROR_KEY] = error  # without it, the answers would be followed again at once
+    elif conversation := current_conversation():
+        _drop_stored_turn(turn, conversation)
 
 
 def _drop_stored_turn(turn: PendingTurn, conversation: Conversation) -> None:

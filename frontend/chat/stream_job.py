@@ -16,10 +16,12 @@ from api.chat_chunk import (
     StoredTurn,
     ToolCall,
 )
+from api.errors import ApiError
 from chat.answer_round import AnswerRound
-from components.background_job import BackgroundJob, JobResult
+from components.background_job import ABANDONED_SECONDS, BackgroundJob, JobResult
 
 ChunkStream = AsyncGenerator[Chunk]
+STOPPED_CODE = "answer_stopped"
 
 
 @dataclass
@@ -63,6 +65,8 @@ class StreamedAnswer(JobResult):
             if choice.delta:
                 self._add_delta(choice.delta)
         if extensions := chunk.smolchat:
+            if extensions.conversation and self.stored:  # all of it follows once more
+                self.rounds = [AnswerRound(self.prefix)]
             if extensions.reasoning_so_far:
                 self._move_to_reasoning(extensions.reasoning_so_far.text)
             if extensions.step:
@@ -106,13 +110,16 @@ class StreamedAnswer(JobResult):
 
 
 class AnswerStreamJob(BackgroundJob):
-    """Reads an answer until it is complete, stopped, abandoned or failed."""
+    """Reads an answer until it is complete, stopped, abandoned or failed.
+
+    The API goes on with an answer that is no longer read here.
+    """
 
     def __init__(
         self,
         open_stream: Callable[[], ChunkStream],
         *,
-        abandoned_seconds: float,
+        abandoned_seconds: float = ABANDONED_SECONDS,
         prefix: str = "",
         rounds: Sequence[AnswerRound] = (),
     ) -> None:
@@ -122,8 +129,12 @@ class AnswerStreamJob(BackgroundJob):
         super().__init__(self._read, self.answer, abandoned_seconds=abandoned_seconds)
 
     async def _read(self) -> None:
-        async with aclosing(self._open_stream()) as chunks:
-            async for chunk in chunks:
-                self.answer.add_chunk(chunk)
-                if self.answer.has_begun:
-                    self.answer.state = "writing"
+        try:
+            async with aclosing(self._open_stream()) as chunks:
+                async for chunk in chunks:
+                    self.answer.add_chunk(chunk)
+                    if self.answer.has_begun:
+                        self.answer.state = "writing"
+        except ApiError as error:
+            if error.code != STOPPED_CODE:  # by another tab
+                raise

@@ -102,7 +102,7 @@ def branch_to(conversation: Conversation, message_id: str) -> list[Message]:
 
 def start_turn(turn: PendingTurn, *, prefix: str = "") -> None:
     """Start streaming the answers to a question; with a `prefix`, one answer that continues it."""
-    client, settings = api(), current_settings()
+    settings = current_settings()
     question = "" if turn.question_id else turn.question
     context = turn.conversation.messages_in_context(turn.branch())
     body = to_request(context, question, settings, prefix=prefix)
@@ -110,16 +110,12 @@ def start_turn(turn: PendingTurn, *, prefix: str = "") -> None:
     # A call would end the answer to be continued.
     tools = settings.tools if allows_tools(files) and not prefix else ()
     options = partial(storage_options, turn.conversation.id, tools=tools, files=files)
-    seconds = client.settings.forsaken_seconds
     stored_body = body | options(parent=turn.parent_id)
-    first = AnswerStreamJob(
-        lambda: stream_chat(stored_body), abandoned_seconds=seconds, prefix=prefix
-    )
-    turn.jobs.append(first)
+    turn.jobs.append(AnswerStreamJob(lambda: stream_chat(stored_body), prefix=prefix))
     count = 1 if prefix else int(state.get(ANSWER_COUNT_KEY) or 1)
     for number in range(1, count):
         open_stream = partial(_stream_sibling, turn, number, _with_seed(body, number), options)
-        turn.jobs.append(AnswerStreamJob(open_stream, abandoned_seconds=seconds))
+        turn.jobs.append(AnswerStreamJob(open_stream))
     pending_turns()[turn.conversation.id] = turn
 
 
@@ -143,12 +139,7 @@ def continue_turn(turn: PendingTurn, decisions: Mapping[str, Any]) -> None:
         files=files if allows_tools(files := file_search_field({})) else {},
         approvals=decisions,
     )
-    job = AnswerStreamJob(
-        lambda: client.stream_chat(body),
-        abandoned_seconds=client.settings.forsaken_seconds,
-        rounds=rounds,
-    )
-    turn.jobs.append(job)
+    turn.jobs.append(AnswerStreamJob(lambda: client.stream_chat(body), rounds=rounds))
     pending_turns()[turn.conversation.id] = turn
 
 

@@ -18,6 +18,7 @@ from api.errors import ApiError
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.05
+ABANDONED_SECONDS = 20.0  # without a poll
 _UNEXPECTED = ApiError("Unexpected error on this page. See the page's log for details.")
 
 
@@ -41,7 +42,7 @@ class BackgroundJob:
         work: Callable[[], Coroutine[Any, Any, None]],
         result: JobResult,
         *,
-        abandoned_seconds: float,
+        abandoned_seconds: float = ABANDONED_SECONDS,
     ) -> None:
         self._work = work
         self._result = result

@@ -107,9 +107,7 @@ class ExperimentJob(BackgroundJob):
         self.experiment = Experiment(plan)
         self._client = client
         self._validator = SchemaValidator(plan.target.schema)
-        super().__init__(
-            self._run_trials, self.experiment, abandoned_seconds=client.settings.forsaken_seconds
-        )
+        super().__init__(self._run_trials, self.experiment)
 
     async def _run_trials(self) -> None:
         plan = self.experiment.plan

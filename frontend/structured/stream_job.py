@@ -61,12 +61,10 @@ class StructuredStreamJob(BackgroundJob):
         events: Callable[[], Events],
         target: TargetSchema,
         prompt: str,
-        *,
-        abandoned_seconds: float,
     ) -> None:
         self.run = StructuredRun(target, prompt)
         self._events = events
-        super().__init__(self._read, self.run, abandoned_seconds=abandoned_seconds)
+        super().__init__(self._read, self.run)
 
     async def _read(self) -> None:
         started = time.monotonic()

@@ -39,11 +39,11 @@ SIDEBAR = "[data-testid=stSidebar]"
 
 @pytest.fixture(scope="module")
 def fragile_stack() -> Iterator[Stack]:
-    """A stack whose API is started and killed by each test, with a short abandon timeout."""
+    """A stack whose API is started and killed by each test."""
     api_url = f"http://127.0.0.1:{free_port()}"
     with (
         running_fake_model_server() as model,
-        running_page(api_url, SMOLCHAT_FORSAKEN_SECONDS="2") as url,
+        running_page(api_url) as url,
     ):
         yield Stack(model, api_url, url)
 
@@ -193,21 +193,48 @@ def test_reload_mid_answer_keeps_the_answer_streaming(
     assert len(model.chat_requests) == 1
 
 
-def test_closed_tab_stores_the_partial_answer(
-    browser: Browser, fragile_stack: Stack, tmp_path: Path
+def test_answer_goes_on_without_its_tab_and_another_page_follows_and_stops_it(
+    stack: Stack, browser: Browser, model: FakeModelServer
 ) -> None:
-    fragile_stack.model.replies.append(UNFINISHED)
-    with api_process(fragile_stack.model, tmp_path, port=httpx.URL(fragile_stack.api_url).port):
-        with open_page(browser, fragile_stack.url) as page:
-            send_message(page, "A story?")
-            wait_until(lambda: answer_text(page) == "Once upon", page)
-        assert fragile_stack.model.chat_requests[0].disconnected.wait(20)
-        with open_page(browser, fragile_stack.url) as reopened:
-            reopened.click(".st-key-chat_list button:has-text('A story?')")
-            wait_until(lambda: message_texts(reopened) == ["A story?", "Once upon"], reopened)
-            facts = reopened.locator("[class*=st-key-chat_stats_]")
-            wait_until(lambda: "stopped" in facts.inner_text(), reopened)
-            assert stored_messages(fragile_stack, reopened)[1] == ("Once upon", "stopped")
+    words = [f"word{number} " for number in range(600)]
+    model.replies.append(stream_reply(words, interval_seconds=0.1))
+    with open_page(browser, stack.url) as page:
+        send_message(page, "A story?")
+        wait_until(lambda: "word3" in answer_text(page), page)
+        query = page.url.partition("?")[2]
+    with (
+        running_page(stack.api_url) as other_url,  # on another device
+        browser.new_context() as context,
+    ):
+        other = context.new_page()
+        other.goto(f"{other_url}/?{query}")
+        wait_until(lambda: "word5" in answer_text(other), other)
+        length = len(answer_text(other))
+        wait_until(lambda: len(answer_text(other)) > length, other)
+        assert not model.chat_requests[0].disconnected.is_set()
+        other.click(".st-key-chat_stop button")
+        facts = other.locator("[class*=st-key-chat_stats_]")
+        wait_until(lambda: "stopped" in facts.inner_text(), other)
+        assert stored_messages(stack, other)[1][1] == "stopped"
+    assert model.chat_requests[0].disconnected.wait(5)
+
+
+def test_answer_grows_while_another_chat_is_open(
+    page: Page, model: FakeModelServer, stack: Stack
+) -> None:
+    words = [f"word{number} " for number in range(50)]
+    model.replies.append(stream_reply(words, interval_seconds=0.1))
+    send_message(page, "A long one?")
+    wait_until(lambda: "word3" in answer_text(page), page)
+    page.click(".st-key-chat_new button")
+    page.wait_for_selector(".st-key-chat_welcome")
+    page.wait_for_timeout(1000)
+    page.click(".st-key-chat_list button:has-text('A long one?')")
+    page.wait_for_selector(".st-key-chat_stop button")
+    wait_until(lambda: "word12" in answer_text(page), page)
+    wait_until_answered(page)
+    assert stored_messages(stack, page)[1] == ("".join(words), "finished")
+    assert len(model.chat_requests) == 1
 
 
 def test_killed_api_is_reported_and_the_partial_answer_is_stored(

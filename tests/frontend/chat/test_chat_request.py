@@ -31,7 +31,7 @@ def test_request_has_the_messages_and_the_settings() -> None:
         "logprobs": True,
         "top_logprobs": 5,
         "smolchat": {"receipt": True, "progress": True, "separate_reasoning": True}
-        | {"conversation": "c", "parent": "1"},
+        | {"detach": True, "conversation": "c", "parent": "1"},
     }
 
 

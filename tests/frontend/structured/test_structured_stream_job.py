@@ -24,9 +24,7 @@ REGISTERED = TargetSchema({}, registered_name="event")
 def job_at(url: str, target: TargetSchema = REGISTERED, **parameters: int) -> StructuredStreamJob:
     client = ApiClient(Settings(api_base_url=url))
     body = build_request(target, "A party", model=None, parameters=parameters)
-    return StructuredStreamJob(
-        lambda: client.stream_structured(body), target, "A party", abandoned_seconds=20
-    )
+    return StructuredStreamJob(lambda: client.stream_structured(body), target, "A party")
 
 
 def wait_for_partial_output(job: StructuredStreamJob) -> None:
