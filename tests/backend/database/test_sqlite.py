@@ -15,11 +15,13 @@ from pydantic import SecretStr
 from sqlalchemy import Engine, event
 
 from backend.conversations.conversation import Conversation, Message
-from backend.conversations.listing import ConversationLists
+from backend.conversations.listing import ConversationLists, ListFilter
 from backend.conversations.repository import ConversationRepository
 from backend.conversations.search import ConversationSearch
+from backend.conversations.trash import Trash
 from backend.database.database import FILE_NAME, open_database
 from backend.database.sqlite import LogLimiter, log_file
+from backend.database.types import utc_now
 from backend.settings import Settings
 from tests.support.conversations import read_conversation, store_conversation
 from tests.support.requests import MODEL_ID
@@ -145,6 +147,13 @@ async def test_queries_of_lists_pages_and_deletes_use_indexes(data_dir: Path) ->
         ]
         first, second, _ = await ConversationLists(database).page(10)
         await ConversationLists(database).page(10, after=first.id)
+        for listed in (
+            ListFilter(folder="Work"),
+            ListFilter(pinned=False),
+            ListFilter(deleted_after=utc_now()),
+        ):
+            await ConversationLists(database).page(10, listed)
+        await Trash(database, 1).purge()
         await ConversationSearch(database, settings).list_page("hi", 10, after=second.id)
         await repository.update_answer(messages[1].id, {"content": "Hello"})
         root = (await read_conversation(repository, ids[0])).messages[0].id
