@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { CUSTOM_SCHEMA_TEXT } from "./examples";
+import { errorPosition } from "./json-position";
 import { parseSchema, summarize } from "./schema-text";
 
 test("a schema is parsed and summarized", () => {
@@ -24,12 +25,20 @@ test.each([
 test.each([
   ['{\n  "a": 1,\n}', 3, 1],
   ['{"a" 1}', 1, 6],
-])("invalid JSON is located", (text, line, column) => {
-  expect(parseSchema(text)).toMatchObject({ line, column });
+  ['{"type": "object",\n  "a": }', 2, 8],
+  ['{"a": [1, 2}', 1, 12],
+  ['{"a": ', 1, 7],
+  ['{"a": "x\ny"}', 1, 7],
+  ['{"a": 01}', 1, 8],
+  ["{'a': 1}", 1, 2],
+  ['{"a": 1} 2', 1, 10],
+  ["}", 1, 1],
+])("invalid JSON is located: %s", (text, line, column) => {
+  const { problem, ...place } = parseSchema(text);
+  expect(place).toEqual({ line, column });
+  expect(problem).toMatch(/^Invalid JSON: [^"]*\.$/);
 });
 
-test("a problem without a place has only a reason", () => {
-  const { problem, line } = parseSchema('{"a": ');
-  expect(problem).toMatch(/^Invalid JSON: /);
-  expect(line === undefined || line === 1).toBe(true);
+test("deep nesting is located, too", () => {
+  expect(errorPosition("[".repeat(100_000))).toBe(100_000);
 });

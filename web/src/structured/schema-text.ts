@@ -1,5 +1,7 @@
 /** A JSON Schema as it is typed: the schema, or the first problem and where it is. */
 
+import { errorPosition } from "./json-position";
+
 export type Schema = Record<string, unknown>;
 
 export type SchemaText =
@@ -41,17 +43,15 @@ export function summarize({ properties, required }: Schema): string {
   return `${fields}, ${count === names.length ? "all" : count} required`;
 }
 
-/** Browsers report a position, a line and a column, both, or neither. */
 function jsonProblem(text: string, message: string): SchemaText {
-  const place = /line (\d+) column (\d+)/.exec(message);
-  const position = /position (\d+)/.exec(message);
   const reason = message
     .replace(/^JSON\.parse: |^JSON Parse error: /, "")
     .replace(/,? (?:in JSON )?at (?:position|line) .*$/s, "")
-    .replace(/, "[\s\S]*" is not valid JSON$/, "");
-  const problem = `Invalid JSON: ${reason || "it cannot be parsed"}.`;
-  if (place?.[1] && place[2]) return { problem, line: Number(place[1]), column: Number(place[2]) };
-  if (position?.[1] === undefined) return { problem };
-  const before = text.slice(0, Number(position[1])).split("\n");
-  return { problem, line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
+    .replace(/, (?:\.\.\.)?"[\s\S]*" is not valid JSON$/, "");
+  const before = text.slice(0, errorPosition(text)).split("\n");
+  return {
+    problem: `Invalid JSON: ${reason || "it cannot be parsed"}.`,
+    line: before.length,
+    column: (before.at(-1)?.length ?? 0) + 1,
+  };
 }
