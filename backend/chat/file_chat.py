@@ -130,10 +130,11 @@ class FileChat:
     async def _answer_from_passages(self, context: int) -> Completion:
         tokens = self._free_tokens(context)
         words = min(max(tokens // _TOKENS_PER_WORD, _MIN_WORDS), _MAX_WORDS)
-        searched = await self.answers.find_passages(self.question, "passages", words)
+        searched = await self.answers.find_passages(
+            self.question, "passages", max_words=words, max_tokens=tokens
+        )
         if not searched.is_answered:
             return self.quoted(_ready(nothing_found(searched.retrieval)))
-        searched = searched.fitting(tokens)
         prompt = passages_prompt(searched.hits, self.question.files.names, self.question.typed)
         return await self._asked(prompt, searched.hits, searched.retrieval)
 

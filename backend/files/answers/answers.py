@@ -42,10 +42,20 @@ class FileAnswers:
         )
 
     async def find_passages(
-        self, question: FileQuestion, strategy: Strategy, max_words: int = BUDGET_WORDS
+        self,
+        question: FileQuestion,
+        strategy: Strategy,
+        *,
+        max_words: int = BUDGET_WORDS,
+        max_tokens: int | None = None,
     ) -> SearchedQuestion:
         return await search_question(
-            question, strategy, search=self.search, index=self.index, max_words=max_words
+            question,
+            strategy,
+            search=self.search,
+            index=self.index,
+            max_words=max_words,
+            max_tokens=max_tokens,
         )
 
     async def read_whole(

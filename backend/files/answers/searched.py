@@ -1,6 +1,7 @@
 """Search files for an answer: the passages to read, and whether they answer the question at all."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from backend.files.answers.content import Place, QuotedAnswer, nothing_found
 from backend.files.answers.protocol import Retrieval, Strategy, SuggestedTask
@@ -26,19 +27,6 @@ class SearchedQuestion:
     @property
     def is_answered(self) -> bool:
         return self.retrieval.found
-
-    def fitting(self, max_tokens: int) -> "SearchedQuestion":
-        """Return it without the last of the passages for which there is no room, if any."""
-        left, hits = max_tokens, list[Hit]()
-        for hit in self.result.hits:
-            left -= estimate_tokens(hit.text)
-            if hits and left < 0:
-                break
-            hits.append(hit)
-        hits = self.question.in_reading_order(hits)
-        passages = [self.question.retrieved(hit) for hit in hits]
-        retrieval = self.retrieval.model_copy(update={"passages": passages, "read": len(hits)})
-        return replace(self, hits=hits, retrieval=retrieval)
 
     def quotes(self) -> QuotedAnswer:
         """Return up to three sentences that answer the question, or that the files do not say."""
@@ -70,8 +58,9 @@ async def search_question(
     search: PassageSearch,
     index: PassageIndex,
     max_words: int,
+    max_tokens: int | None = None,
 ) -> SearchedQuestion:
-    """Find the passages for a question, which hold at most `max_words` together."""
+    """Find the passages for a question, which hold at most `max_words` and tokens together."""
     result = await search.search(
         question.text,
         question.ids,
@@ -80,7 +69,8 @@ async def search_question(
         previous_question=question.previous,
     )
     passages = sum((await index.count(question.ids)).values())
-    hits = question.in_reading_order(result.hits)
+    fitting = result.hits if max_tokens is None else _fitting(result.hits, max_tokens)
+    hits = question.in_reading_order(fitting)
     is_found = bool(hits) and result.evidence.is_sufficient
     nearest = question.retrieved(result.hits[0]) if result.hits and not is_found else None
     retrieval = Retrieval(
@@ -88,13 +78,24 @@ async def search_question(
         found=is_found,
         passages=[question.retrieved(hit) for hit in hits] if is_found else [],
         files=len(question.ids),
-        read=len(hits),
+        read=await index.count_in([(hit.file, hit.start, hit.end) for hit in hits]),
         of=passages,
         suggested_task=suggest_task(question.text),
         nearest=nearest,
         unread=question.files.unread,
     )
     return SearchedQuestion(question, result, hits, retrieval)
+
+
+def _fitting(hits: Sequence[Hit], max_tokens: int) -> list[Hit]:
+    """Return the best hits for which there is room, but at least the first."""
+    chosen, left = list[Hit](), max_tokens
+    for hit in hits:
+        left -= estimate_tokens(hit.text)
+        if chosen and left < 0:
+            break
+        chosen.append(hit)
+    return chosen
 
 
 def suggest_task(question: str) -> SuggestedTask | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Protocol
 
-from sqlalchemy import and_, delete, func, insert, or_, select
+from sqlalchemy import and_, delete, false, func, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.database.database import Database
@@ -129,6 +129,16 @@ class PassageIndex:
         )
         async with self._database.read_transaction() as connection:
             return dict((await connection.execute(query)).all())
+
+    async def count_in(self, spans: Sequence[tuple[str, int, int]]) -> int:
+        """Return how many passages have any of these parts: a file, where it begins and ends."""
+        conditions = [
+            and_(passages.c.file == file, passages.c.start < end, passages.c.end > start)
+            for file, start, end in spans
+        ]
+        query = select(func.count()).select_from(passages).where(or_(false(), *conditions))
+        async with self._database.read_transaction() as connection:
+            return int((await connection.execute(query)).scalar_one())
 
     async def read_edge(self, file_id: str, limit: int, *, is_end: bool) -> list[Passage]:
         """Return the first or the last passages of a file, in its order."""

@@ -60,6 +60,7 @@ async def test_every_place_that_is_cited_is_the_text(
         index=index,
         max_words=600,
     )
+    assert searched.retrieval.read <= searched.retrieval.of
     first = await quote_edges(searched.question, index, "first", 3)
     last = await quote_edges(searched.question, index, "last", 3)
     for answer in (searched.quotes(), first, last):
