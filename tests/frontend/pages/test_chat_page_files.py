@@ -231,3 +231,11 @@ def test_tools_are_offered_only_if_the_model_searches_itself(
     assert "calculator" in str(page.session_state["chat_conversation"].parameters)
     sent = "".join(str(request.body) for request in model_server.chat_requests)
     assert ("calculator" in sent) == has_tools
+
+
+def test_answers_side_by_side_have_their_citations(page: AppTest) -> None:
+    page.segmented_control(key="chat_answers").set_value(2).run()
+    ask(page, QUESTION)
+    assert not page.exception
+    assert len([each for each in page.button if each.label.startswith(r"\[1\] chronicle.md")]) == 2
+    assert captions(page)[0].startswith(":material/attach_file: Read")

@@ -121,6 +121,15 @@ def test_text_is_shown_as_it_was_read(page: AppTest) -> None:
     assert "Bees live in hives." in html(page)
 
 
+def test_long_text_is_shown_in_parts(client: httpx.Client, page: AppTest) -> None:
+    read(client, b"First. " + b"Bees live in hives. " * 2500 + b"Last.", "long.txt")
+    click(page, "Refresh")
+    click(page, "View text")
+    assert any("part 1 of 3" in caption.value for caption in page.caption)
+    assert "First." in html(page)
+    assert "Last." not in html(page)
+
+
 def test_search_marks_the_words_of_the_question(page: AppTest) -> None:
     page.text_input(key="files_query").set_value("where does a bee live").run()
     assert not page.exception
