@@ -18,7 +18,7 @@ import { stateOf, states } from "./service-state";
 import { ApiCard, ModelServerCard, PageCard } from "./services";
 import { ValueTable } from "./value-table";
 
-const LIVE = { refetchInterval: REFRESH_MS, staleTime: 0 };
+const LIVE = { refetchInterval: REFRESH_MS, staleTime: 0, retry: false };
 
 export function StatusPage() {
   const api = useQuery({ ...health, ...LIVE });

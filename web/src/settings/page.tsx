@@ -1,7 +1,7 @@
 /** What a person prefers in this browser, and their data. */
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import type { ReactNode } from "react";
+import { type ReactNode, useId } from "react";
 import { buttonStyle } from "@/components/button";
 import { FIELD } from "@/components/input";
 import { health } from "@/models/queries";
@@ -47,6 +47,7 @@ export function SettingsPage() {
 
 function AppearanceSection() {
   const { locale } = usePreferences();
+  const id = useId();
   const format = useFormat();
   return (
     <Section title="Appearance">
@@ -67,9 +68,13 @@ function AppearanceSection() {
           { value: "compact", name: "Compact", detail: "With a mouse or trackpad" },
         ]}
       />
-      <label className="flex max-w-sm flex-col gap-1">
-        <span className="font-medium">Dates and numbers</span>
+      <div className="flex max-w-sm flex-col gap-1">
+        <label htmlFor={id} className="font-medium">
+          Dates and numbers
+        </label>
         <select
+          id={id}
+          aria-describedby={`${id}-example`}
           className={FIELD}
           value={LOCALES.includes(locale) ? locale : ""}
           onChange={(event) => setPreferences({ locale: event.target.value })}
@@ -81,10 +86,10 @@ function AppearanceSection() {
             </option>
           ))}
         </select>
-        <span className="text-muted-foreground text-sm">
+        <span id={`${id}-example`} className="text-muted-foreground text-sm">
           {format.dateTime(new Date())} · {format.number(1234567)}
         </span>
-      </label>
+      </div>
     </Section>
   );
 }
