@@ -36,6 +36,7 @@ _DEFAULT_CONTEXT = 4096  # tokens, if the model server does not say: Docker Mode
 _SERVER_SECONDS = 1.0  # how long a request waits for what the model server says about the model
 _ANSWER_TOKENS = 1024  # that are left for the answer, or a quarter of the context
 _MESSAGE_TOKENS = 8  # of a template, for each message
+_PROMPT_TOKENS = 128  # of what is sent with the passages
 _TOKENS_PER_WORD = 2  # as they are estimated
 _MIN_WORDS, _MAX_WORDS = 120, 1200  # of all passages
 _MAX_PART_TOKENS = 4096  # of a part that is summarized
@@ -193,7 +194,7 @@ class FileChat:
         answer = min(token_limit(self.body) or _ANSWER_TOKENS, context // 4)
         texts = [content_text(message.get("content")) for message in self.body["messages"]]
         history = sum(estimate_tokens(text) + _MESSAGE_TOKENS for text in texts)
-        return context - answer - history - _ANSWER_TOKENS // 8
+        return context - answer - history - _PROMPT_TOKENS
 
 
 def _check_request(body: dict[str, Any]) -> None:

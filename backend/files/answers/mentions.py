@@ -19,7 +19,7 @@ from backend.files.repository import file_not_found
 from backend.files.retrieval.index import PassageIndex
 from backend.files.retrieval.mentions import Mention, find_mentions
 from backend.files.retrieval.passages import Passage
-from backend.files.retrieval.questions import recognize
+from backend.files.retrieval.questions import quoted_phrase
 from backend.files.retrieval.sentences import split_sentences
 from backend.files.retrieval.words import find_words
 from backend.files.storage import FileStorage
@@ -71,8 +71,7 @@ def read_phrase(phrase: str | None, question: str) -> str:
     Raises:
         InvalidRequestError: There is none.
     """
-    recognized = recognize(question)
-    phrase = phrase or (recognized.phrase if recognized else None)
+    phrase = phrase or quoted_phrase(question)
     if not phrase:
         raise InvalidRequestError(_NO_PHRASE, param=f"{PARAM}.phrase")
     if next(find_words(phrase), None) is None:

@@ -9,7 +9,7 @@ from backend.files.answers.question import FileQuestion
 from backend.files.answers.tokens import estimate_tokens
 from backend.files.retrieval.index import PassageIndex
 from backend.files.retrieval.questions import recognize
-from backend.files.retrieval.quotes import pick_quotes
+from backend.files.retrieval.quotes import Quote, pick_quotes
 from backend.files.retrieval.search import BUDGET_WORDS, Hit, PassageSearch, SearchResult
 
 _WORDS_PER_PASSAGE = BUDGET_WORDS // 5
@@ -33,10 +33,10 @@ class SearchedQuestion:
         if not self.is_answered:
             return nothing_found(self.retrieval)
         answer = QuotedAnswer(self.retrieval)
-        quotes = {
-            " ".join(quote.text.split()): quote for quote in reversed(pick_quotes(self.result))
-        }
-        for quote in reversed(quotes.values()):  # each sentence once
+        quotes = dict[str, Quote]()
+        for quote in pick_quotes(self.result):
+            quotes.setdefault(" ".join(quote.text.split()), quote)
+        for quote in quotes.values():
             filename = self.question.files.names[quote.file]
             place = Place(
                 quote.file,

@@ -73,8 +73,14 @@ def recognize(question: str) -> WholeFileQuestion | None:
     question = " ".join(question[:_MAX_CHARACTERS].split())
     for task, pattern in _COMPILED.items():
         if pattern.search(question):
-            quoted, number = _QUOTED.search(question), _NUMBER.search(question)
+            number = _NUMBER.search(question)
             return WholeFileQuestion(
-                task, quoted[1].strip() if quoted else None, int(number[1]) if number else None
+                task, quoted_phrase(question), int(number[1]) if number else None
             )
     return None
+
+
+def quoted_phrase(question: str) -> str | None:
+    """Return the first phrase that a question has in quotation marks, or None."""
+    quoted = _QUOTED.search(question[:_MAX_CHARACTERS])
+    return quoted[1].strip() if quoted else None

@@ -220,7 +220,7 @@ async def test_every_mention_in_every_file_is_counted_and_the_first_are_cited(
 ) -> None:
     texts = ["A whale sings. " * 150, "No fish here.", "The WHALE, the whale-boat; whales. " * 60]
     files = [await store_file(app, text, f"{n}.txt") for n, text in enumerate(texts)]
-    body = ask('Count all mentions of "whale".', files[0])
+    body = ask('Whales, or rather "whale"!', files[0])
     body["smolchat"]["file_search"] = {"file_ids": files, "task": "count"}
     reply = await post(api_client, body)
     assert message_of(reply)["content"] == (
