@@ -24,8 +24,11 @@ _FAILED = "cannot be read: it takes too long, or too much memory. Scale it down"
 
 
 class ImageProcessor:
-    def __init__(self, limits: ImageLimits, *, command: Sequence[str] = _COMMAND) -> None:
+    def __init__(
+        self, limits: ImageLimits, *, seconds: float = SECONDS, command: Sequence[str] = _COMMAND
+    ) -> None:
         self.limits = limits
+        self._seconds = seconds
         self._command = (*command, to_json(asdict(limits)).decode())
         self._turn = asyncio.Lock()
         self._waiting = 0
@@ -60,7 +63,7 @@ class ImageProcessor:
         output = bytearray()
         try:
             with suppress(TimeoutError):  # what it has written until then is used
-                async with asyncio.timeout(SECONDS):
+                async with asyncio.timeout(self._seconds):
                     await asyncio.gather(_feed(process, images), _collect(process, output))
         finally:
             with suppress(ProcessLookupError):

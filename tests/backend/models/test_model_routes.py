@@ -37,6 +37,7 @@ async def test_docker_model_runner_models_are_listed_with_metadata(
             "size": "92.10 MiB",
             "context_window": 8192,
             "architecture": "llama",
+            "input": None,
         },
     }
 
