@@ -14,11 +14,7 @@ from backend.errors import InvalidRequestError, MessageBeingWrittenError
 from backend.images.store import add_references
 
 # What a message says about its text, and would be wrong about another.
-_OF_ITS_TEXT = [
-    name
-    for name in ("logprobs", "receipt", "error", "annotations", "retrieval")
-    if name in messages.c
-]
+_OF_ITS_TEXT = ("logprobs", "receipt", "error", "annotations", "retrieval")
 
 
 class MessageEditor:
