@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
 
+from benchmarks.file_attacks import FILE_ATTACKS
 from benchmarks.http_client import chat_request
 from benchmarks.scripted_replies import COMPRESSED, MANY_VALUES, Script
 
@@ -187,6 +188,7 @@ ATTACKS: dict[str, Attack] = {
         '{"messages":[{"role":"user","content":"a"}]}', megabytes=8, start=_OWN_EXPORT, end="]}"
     ),
     "slow searches": slow_search,
+    **FILE_ATTACKS,
     "answer of empty lists": excessive_answer(MANY_VALUES),
     "compressed answer": excessive_answer(COMPRESSED),
     "flood of an answer": flood,

@@ -52,12 +52,15 @@ def _log(paragraphs: Sequence[str]) -> bytes:
 
 
 def _pdf(paragraphs: Sequence[str]) -> bytes:
-    """Return a PDF in Helvetica, whose pages are lists of lines."""
     lines: list[str] = []
     for paragraph in paragraphs:
         lines += [*textwrap.wrap(paragraph, _LINE_CHARACTERS), ""]
     starts = range(0, len(lines), _PAGE_LINES)
-    pages = [_page(lines[start : start + _PAGE_LINES]) for start in starts]
+    return pdf_of_contents([_page(lines[start : start + _PAGE_LINES]) for start in starts])
+
+
+def pdf_of_contents(pages: Sequence[bytes], *, filter_name: bytes = b"") -> bytes:
+    """Return a PDF whose pages have these content streams, in Helvetica."""
     kids = b" ".join(b"%d 0 R" % (4 + 2 * n) for n in range(len(pages)))
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
@@ -68,7 +71,7 @@ def _pdf(paragraphs: Sequence[str]) -> bytes:
         objects += [
             b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents %d 0 R"
             b" /Resources << /Font << /F1 3 0 R >> >> >>" % (5 + 2 * n),
-            b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content),
+            b"<< /Length %d %s >>\nstream\n%s\nendstream" % (len(content), filter_name, content),
         ]
     return _join(objects)
 
