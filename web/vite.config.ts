@@ -44,7 +44,7 @@ export default defineConfig({
   server: {
     // `npm run dev`: whatever is not the page's own is asked from a running API.
     proxy: {
-      "^/(?!app/|c/|src/|@|node_modules/|theme\\.js|favicon\\.svg|$).*": {
+      "^/(?!app/|assets/|c/|src/|@|node_modules/|theme\\.js|favicon\\.svg|$).*": {
         target: API,
         changeOrigin: true,
         headers: { origin: API },

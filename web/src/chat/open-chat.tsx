@@ -1,5 +1,5 @@
 /** An open chat: its messages, the field for the next one, and its parameters. */
-import { Suspense, useEffect, useMemo, useRef, useSyncExternalStore } from "react";
+import { Suspense, useEffect, useMemo, useRef } from "react";
 import { ChatContext, type ChatContextValue, messageActions } from "./chat-context";
 import { ChatHeader } from "./chat-header";
 import { useComparison, variantsOf } from "./compare";
@@ -13,12 +13,15 @@ import { ParameterPanel } from "./parameters/parameter-panel";
 import { chatSession } from "./session";
 import { activeBranch } from "./tree";
 import type { Conversation } from "./types";
+import { useSession } from "./use-session";
 import { useSendContext, useSettings } from "./use-settings";
 import { Welcome } from "./welcome";
 
 export function OpenChat({ chat }: { chat: Conversation }) {
   const session = chatSession(chat.id);
-  const snapshot = useSyncExternalStore(session.subscribe, session.snapshot);
+  // Not all of the snapshot, which changes with each token.
+  const isAnswering = useSession(session, () => session.isAnswering);
+  const hasTurn = useSession(session, ({ turn }) => turn !== undefined);
   const handle = useSettings(chat);
   const comparison = useComparison();
   const variants = useMemo(() => variantsOf(comparison), [comparison]);
@@ -32,7 +35,8 @@ export function OpenChat({ chat }: { chat: Conversation }) {
     (): ChatContextValue => ({ session, actions: messageActions(session) }),
     [session],
   );
-  const isEmpty = chat.messages.length === 0 && snapshot.turn === undefined;
+  const branch = useMemo(() => activeBranch(chat), [chat]);
+  const isEmpty = chat.messages.length === 0 && !hasTurn;
   return (
     <ChatContext value={value}>
       <ChatHeader chat={chat} handle={handle} />
@@ -42,20 +46,16 @@ export function OpenChat({ chat }: { chat: Conversation }) {
             <Welcome onPick={(text) => composer.current?.setText(text)} />
           ) : (
             <Suspense fallback={<div className="min-h-0 flex-1" />}>
-              <Thread chat={chat} snapshot={snapshot} />
+              <Thread chat={chat} />
             </Suspense>
           )}
           <div className={COMPOSER_BAR}>
-            <Queue
-              queue={snapshot.queue}
-              isAnswering={session.isAnswering}
-              onEdit={(text) => composer.current?.setText(text)}
-            />
+            <Queue isAnswering={isAnswering} onEdit={(text) => composer.current?.setText(text)} />
             <ChatComposer
               chat={chat.id}
               handle={handle}
-              branch={activeBranch(chat)}
-              isAnswering={session.isAnswering}
+              branch={branch}
+              isAnswering={isAnswering}
               onSend={(content) => session.send(content)}
               onStop={() => void session.stop()}
               ref={composer}
@@ -64,7 +64,7 @@ export function OpenChat({ chat }: { chat: Conversation }) {
         </div>
         <ParameterPanel handle={handle} />
       </div>
-      <LiveRegion turn={snapshot.turn} />
+      <LiveRegion session={session} />
     </ChatContext>
   );
 }

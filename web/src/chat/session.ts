@@ -77,7 +77,7 @@ type Plan = {
 };
 
 /** Text is shown at most so often, so that the page has time for everything else. */
-const FRAME_MS = 50;
+const FRAME_MS = 66;
 const IDLE: Snapshot = {
   turn: undefined,
   followed: new Map(),
@@ -100,6 +100,8 @@ export class ChatSession {
   context: SendContext | undefined;
   /** The keys under which messages were shown before they were stored, by their ids. */
   readonly keys = new Map<string, string>();
+  /** How long this page saw answers reason, round by round, by their ids: it is not stored. */
+  readonly reasoningTimes = new Map<string, (number | undefined)[]>();
   #snapshot: Snapshot;
   #jobs: Job[] = [];
   #listeners = new Set<() => void>();
@@ -108,6 +110,9 @@ export class ChatSession {
   #following: AbortController | undefined;
   #isStopped = false;
   #plan: Plan | undefined;
+  #lastText = "";
+  /** From the request until its answers are stored and read again. */
+  #isBusy = false;
 
   constructor(id: string) {
     this.id = id;
@@ -122,11 +127,13 @@ export class ChatSession {
   readonly snapshot = (): Snapshot => this.#snapshot;
 
   get isAnswering(): boolean {
-    const { turn, followed } = this.#snapshot;
-    return (
-      (turn?.entries.some(({ answer }) => !isOver(answer)) ?? false) ||
-      [...followed.values()].some((answer) => !isOver(answer))
-    );
+    const { followed } = this.#snapshot;
+    return this.#isBusy || [...followed.values()].some((answer) => !isOver(answer));
+  }
+
+  /** What was written last, or why it failed. */
+  get lastText(): string {
+    return this.#lastText;
   }
 
   get isTemporary(): boolean {
@@ -254,6 +261,7 @@ export class ChatSession {
   #start(plan: Plan): void {
     if (this.isAnswering || this.context === undefined) return;
     this.#isStopped = false;
+    this.#isBusy = true;
     this.#plan = plan;
     const { variants, settings } = this.context;
     const isSingle = plan.prefix !== undefined || plan.started !== undefined;
@@ -317,6 +325,8 @@ export class ChatSession {
 
   async #finish(plan: Plan): Promise<void> {
     const answers = this.#jobs.map(({ entry }) => entry.answer);
+    const [first] = answers;
+    this.#lastText = first?.error?.message ?? first?.rounds.at(-1)?.text ?? "";
     const wasStored = answers.some(({ stored }) => stored !== undefined);
     this.#flush();
     this.#keepKeys(plan);
@@ -332,6 +342,8 @@ export class ChatSession {
         // What was written stays in the page.
       }
     }
+    this.#isBusy = false;
+    this.#update({});
     announceEnd(this.#chat().title);
     if (answers.every(({ state }) => state === "finished")) this.sendNext();
   }
@@ -349,6 +361,8 @@ export class ChatSession {
       const { stored } = entry.answer;
       if (stored === undefined) continue;
       this.keys.set(stored.answer, entry.key);
+      const times = entry.answer.rounds.map(({ reasoningMs }) => reasoningMs);
+      if (times.some((time) => time !== undefined)) this.reasoningTimes.set(stored.answer, times);
       if (question !== undefined && stored.question !== undefined) {
         this.keys.set(stored.question, question.id);
       }

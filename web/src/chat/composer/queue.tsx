@@ -3,11 +3,13 @@ import { Pencil, X } from "lucide-react";
 import { Button } from "@/components/button";
 import { IconButton } from "@/components/icon-button";
 import { useChat } from "../chat-context";
+import { useSession } from "../use-session";
 
-type Props = { queue: readonly string[]; isAnswering: boolean; onEdit: (text: string) => void };
+type Props = { isAnswering: boolean; onEdit: (text: string) => void };
 
-export function Queue({ queue, isAnswering, onEdit }: Props) {
+export function Queue({ isAnswering, onEdit }: Props) {
   const { session } = useChat();
+  const queue = useSession(session, (snapshot) => snapshot.queue);
   if (queue.length === 0) return null;
   const without = (index: number) => session.setQueue(queue.toSpliced(index, 1));
   return (

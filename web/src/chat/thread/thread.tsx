@@ -5,8 +5,8 @@ import { Virtualizer, type VirtualizerHandle } from "virtua";
 import { Button } from "@/components/button";
 import { AnswersView } from "../answer/answers-view";
 import { useChat } from "../chat-context";
-import type { Snapshot } from "../session";
 import type { Conversation } from "../types";
+import { useSession } from "../use-session";
 import { QuestionView } from "./question-view";
 import { type Row, storedRows, turnRows } from "./rows";
 
@@ -15,11 +15,9 @@ const NEAR_PX = 60;
 /** Where a row that was not seen yet is expected to end. */
 const ROW_PX = 220;
 
-type Props = { chat: Conversation; snapshot: Snapshot };
-
-export default function Thread({ chat, snapshot }: Props) {
+export default function Thread({ chat }: { chat: Conversation }) {
   const { session } = useChat();
-  const { turn, followed, compared } = snapshot;
+  const { turn, followed, compared } = useSession(session, (snapshot) => snapshot);
   const leaf = turn === undefined ? chat.current : turn.base;
   const stored = useMemo(
     () => storedRows(chat, leaf, { keys: session.keys, compared, followed }),
