@@ -1,1 +1,0 @@
-import{z as e}from"./index-C5RaYK20.js";import{At as t}from"./base-DsVk7rni.js";var n=t();function r(){return(0,n.jsx)(e,{title:`Tools`})}export{r as ToolsPage};
