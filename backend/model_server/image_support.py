@@ -1,7 +1,8 @@
 """Knows which models take images: as the model server describes them, or as it has refused them.
 
-llama.cpp describes it in `modalities` of `/props`, Docker Model Runner in the description of some
-models, and Ollama in `capabilities` of `/api/show`. Whatever is learned is kept for minutes.
+llama.cpp describes it in `modalities` of `/props` once a model is loaded, Docker Model Runner in
+the description of some models, and Ollama in `capabilities` of `/api/show`. Whatever is learned is
+kept for minutes.
 """
 
 import asyncio
@@ -70,7 +71,8 @@ class ImageSupport:
         if discovery.is_docker:
             await discovery.fetch_stored_models()
             types = packaged_input_types(discovery.stored_model(model) or {})
-            return None if types is None else "image" in types
+            if types is not None:
+                return "image" in types
         if discovery.is_ollama:
             capabilities = await discovery.management.ollama_capabilities(base_url, listed)
             return None if capabilities is None else "vision" in capabilities
