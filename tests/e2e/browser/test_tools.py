@@ -97,7 +97,11 @@ def test_steps_and_tools_have_enough_contrast(stack: Stack, browser: Browser, sc
         {"role": "assistant", "state": "finished", "content": "Yes.", "tool_calls": calls},
     ]
     for state in states:
-        step = {"id": state, "tool": "calculator", "arguments": {"expression": "1 + 1"}}
+        step: dict[str, Any] = {
+            "id": state,
+            "tool": "calculator",
+            "arguments": {"expression": "1 + 1"},
+        }
         step |= {"state": state, "strategy": "native", "milliseconds": 1.5}
         step |= {"error": "It failed."} if state == "failed" else {"result": "2"}
         messages.append({"role": "tool", "tool_call_id": state, "step": step})
