@@ -2,7 +2,8 @@
 
 Clients connect, disconnect and stall at random, while the model server breaks its responses in
 every way and crashes now and then. Every waiting client must get a valid end of its response, and
-the API must release all resources afterwards. Then one attack after another runs alongside
+the API must release all resources afterwards. Then the clients of many answers leave, which go on,
+and others follow these; nothing may be left of them. Then one attack after another runs alongside
 ordinary clients, which must not notice; the last ones use tools, with hostile MCP servers, and
 nothing may be left of them. Exit code 1: faults were found; they are printed with samples.
 """
@@ -37,6 +38,7 @@ from benchmarks.soak_clients import (
     plan_scenarios,
     run_scenario,
 )
+from benchmarks.soak_detached import soak_detached
 from benchmarks.soak_resources import Programs, ResourceUsage, leaked_resources
 from benchmarks.soak_tools import running_api_with_tools, soak_tools
 from benchmarks.tool_attacks import TOOL_ATTACKS
@@ -77,6 +79,8 @@ class SoakReport:
     faults: dict[str, int] = field(default_factory=dict)
     samples: list[str] = field(default_factory=list)
     attacks: list[AttackResult] = field(default_factory=list)
+    before_detached: ResourceUsage | None = None
+    after_detached: ResourceUsage | None = None
     before_tools: ResourceUsage | None = None
     after_tools: ResourceUsage | None = None
 
@@ -207,6 +211,13 @@ async def soak(*, seconds: float, seed: int, attacks: Sequence[str]) -> SoakRepo
     with running_model_server() as upstream, running_api(upstream, SETTINGS) as api:
         await Soak(api, upstream, report).run()
         _stop_api(api, report)
+    with running_model_server() as upstream, running_api(upstream) as api:
+        faults, report.before_detached, report.after_detached = await soak_detached(
+            Programs(api, upstream)
+        )
+        for fault in faults:
+            report.add_fault(f"{fault} after the detached answers")
+        _stop_api(api, report)
     if names := [name for name in attacks if name in ATTACKS]:
         with running_model_server() as upstream, running_api(upstream) as api:
             _add_attacks(report, await run_attacks(api, {name: ATTACKS[name] for name in names}))
@@ -255,6 +266,8 @@ def format_report(report: SoakReport) -> str:
         *(f"{count:8} {kind}" for kind, count in report.endings.items()),
         f"before: {report.before}",
         f"after:  {report.after}",
+        f"before the detached answers: {report.before_detached}",
+        f"after:                       {report.after_detached}",
         "attack, its duration; ordinary requests, errors, slowest /healthz; memory: peak, after",
         *(result.line() for result in report.attacks),
         f"before the attacks with tools: {report.before_tools}",

@@ -1,0 +1,85 @@
+"""The part of the soak test with answers whose clients leave, and clients that follow them."""
+
+import asyncio
+import json
+from collections import Counter
+
+from benchmarks.http_client import ClientConnection, chat_request, get_request, json_request
+from benchmarks.scripted_replies import Script
+from benchmarks.soak_resources import Programs, ResourceUsage, get, leaked_resources
+
+ANSWERS, FOLLOWERS = 200, 50
+# The clients leave long before the end, and every second follower does, too.
+_SCRIPT = Script(tokens=100, gap_ms=100.0)
+_LEAVE_SECONDS = 1.0
+_TIMEOUT_SECONDS = 120.0
+
+
+async def soak_detached(programs: Programs) -> tuple[list[str], ResourceUsage, ResourceUsage]:
+    """Run detached answers and followers; return the faults, and what is held before and after."""
+    port = programs.api.port
+    await asyncio.gather(*(_ask(port, Script(), seconds=_TIMEOUT_SECONDS) for _ in range(ANSWERS)))
+    before = await programs.wait_until_released()
+    asking = [asyncio.create_task(_ask(port, _SCRIPT)) for _ in range(ANSWERS)]
+    chats = [await each for each in asking]
+    following = [_follow(port, chats[n % 25], leaves=n % 2 == 1) for n in range(FOLLOWERS)]
+    endings = Counter(await asyncio.gather(*following))
+    states = await _final_states(port, chats)
+    after = await programs.wait_until_idle(before)
+    faults = leaked_resources(before, after)
+    if b"smolchat_detached 0.0" not in await get(programs.api, "/metrics"):
+        faults.append("detached answers are still in progress")
+    if states != {"finished": ANSWERS}:
+        faults.append(f"detached answers ended as {dict(states)}")
+    if endings != {"left": FOLLOWERS // 2, "done": FOLLOWERS - FOLLOWERS // 2}:
+        faults.append(f"followers ended as {dict(endings)}")
+    return faults, before, after
+
+
+async def _ask(port: int, script: Script, *, seconds: float = _LEAVE_SECONDS) -> str:
+    """Ask for a detached answer, and leave after a while; return its conversation."""
+    connection = await ClientConnection.open(port)
+    try:
+        created = await connection.send(json_request("/conversations", {}))
+        conversation = str(json.loads(created.body)["id"])
+        options = {"conversation": conversation, "detach": True}
+        request = chat_request(script, is_stream=True, smolchat=options)
+        await asyncio.wait({asyncio.create_task(connection.send(request))}, timeout=seconds)
+    finally:
+        connection.abort()
+    return conversation
+
+
+async def _follow(port: int, conversation: str, *, leaves: bool) -> str:
+    connection = await ClientConnection.open(port)
+    try:
+        request = get_request(f"/conversations/{conversation}/events")
+        seconds = _LEAVE_SECONDS if leaves else _TIMEOUT_SECONDS
+        async with asyncio.timeout(seconds):
+            response = await connection.send(request)
+    except TimeoutError:
+        return "left" if leaves else "not done"
+    finally:
+        connection.abort()
+    is_whole = (
+        response.body.endswith(b"data: [DONE]\n\n") and b'"state":"finished"' in response.body
+    )
+    return "done" if is_whole else "broken"
+
+
+async def _final_states(port: int, chats: list[str]) -> Counter[str]:
+    """Return how the answers ended."""
+    deadline = asyncio.get_running_loop().time() + _TIMEOUT_SECONDS
+    states: Counter[str] = Counter()
+    connection = await ClientConnection.open(port)
+    try:
+        for chat in chats:
+            state = "writing"
+            while state == "writing" and asyncio.get_running_loop().time() < deadline:
+                response = await connection.send(get_request(f"/conversations/{chat}"))
+                state = json.loads(response.body)["messages"][-1]["state"]
+                await asyncio.sleep(0.2 if state == "writing" else 0)
+            states[state] += 1
+    finally:
+        connection.abort()
+    return states
