@@ -92,7 +92,7 @@ function RowMenu({ chat, title }: { chat: Chat; title: string }) {
         <Button
           variant="ghost"
           size="icon"
-          aria-label={`Options of ${title}`}
+          aria-label={`Options for ${title}`}
           className={ROW_BUTTON}
         >
           <Ellipsis aria-hidden />

@@ -102,7 +102,7 @@ function FolderMenu({ name, onRename, onDelete }: MenuProps) {
         <Button
           variant="ghost"
           size="icon"
-          aria-label={`Options of the folder ${name}`}
+          aria-label={`Options for folder ${name}`}
           className={ROW_BUTTON}
         >
           <Ellipsis aria-hidden />

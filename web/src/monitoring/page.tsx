@@ -81,7 +81,7 @@ function Problem({ state, message, notReady }: ProblemProps) {
   const isFine = state === "ready" || state === "unknown";
   const text = isFine ? notReady : message;
   return (
-    <div role="status">
+    <div role={color === "red" ? undefined : "status"}>
       {text ? (
         <Callout kind={color === "red" ? "error" : "warning"} className="mb-4">
           {isFine ? null : <strong className="font-semibold">{name}. </strong>}
