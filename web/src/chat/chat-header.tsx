@@ -51,7 +51,7 @@ function TitleMenu({ chat }: { chat: Conversation }) {
     <h1 className="flex min-w-0 text-lg">
       <Menu>
         <MenuTrigger asChild>
-          <Button variant="ghost" className="-ms-3 min-w-0 px-3 font-heading text-lg">
+          <Button variant="ghost" className="-ms-3 min-w-0 max-w-full px-3 font-heading text-lg">
             <span className="truncate" dir="auto">
               {chat.title || "New chat"}
             </span>
