@@ -98,10 +98,13 @@ export class ChatSession {
   readonly id: string;
   /** Set by the view of the chat; queued messages are sent with it. */
   context: SendContext | undefined;
-  /** The keys under which messages were shown before they were stored, by their ids. */
-  readonly keys = new Map<string, string>();
-  /** How long this page saw answers reason, round by round, by their ids: it is not stored. */
-  readonly reasoningTimes = new Map<string, (number | undefined)[]>();
+  /** What this page knows of messages and the API does not, by their ids. */
+  readonly memory = {
+    /** The keys under which they were shown before they were stored. */
+    keys: new Map<string, string>(),
+    /** How long they reasoned, round by round. */
+    reasoningTimes: new Map<string, (number | undefined)[]>(),
+  };
   #snapshot: Snapshot;
   #jobs: Job[] = [];
   #listeners = new Set<() => void>();
@@ -309,9 +312,10 @@ export class ChatSession {
       const response = await sendRequest("/chat", init);
       if (response.body === null) throw new Error("The API sent no answer.");
       for await (const data of readEvents(response.body)) {
+        const before = job.entry.answer.stored;
         this.#change(job, (answer) => addEvent(answer, data, performance.now()));
         const { stored } = job.entry.answer;
-        if (stored !== undefined) job.stored.resolve(stored.question);
+        if (stored !== undefined && before === undefined) this.#onStored(job, stored.question);
       }
       this.#change(job, endStream);
     } catch (error) {
@@ -321,6 +325,12 @@ export class ChatSession {
         return failed(answer, { message: errorMessage(error), code });
       });
     }
+  }
+
+  #onStored(job: Job, question: string | undefined): void {
+    job.stored.resolve(question);
+    // The first question is the title of its chat.
+    if (this.#chat().title === "") this.#refresh().catch(() => undefined);
   }
 
   async #finish(plan: Plan): Promise<void> {
@@ -334,10 +344,13 @@ export class ChatSession {
     if (answers.length > 1 && asked !== undefined) this.setCompared(asked, true);
     this.#jobs = [];
     if (this.isTemporary) this.#storeTemporary(plan, answers);
-    else if (wasStored || plan.question === undefined || this.#isStopped) {
+    else {
+      const before = this.#chat().current;
       try {
         await this.#refresh();
-        if (wasStored || this.#isStopped) this.#update({ turn: undefined });
+        // A question may be stored although the answer failed before it could tell.
+        const isStored = wasStored || this.#chat().current !== before;
+        if (isStored || this.#isStopped) this.#update({ turn: undefined });
       } catch {
         // What was written stays in the page.
       }
@@ -360,11 +373,12 @@ export class ChatSession {
     for (const { entry } of this.#jobs) {
       const { stored } = entry.answer;
       if (stored === undefined) continue;
-      this.keys.set(stored.answer, entry.key);
+      this.memory.keys.set(stored.answer, entry.key);
       const times = entry.answer.rounds.map(({ reasoningMs }) => reasoningMs);
-      if (times.some((time) => time !== undefined)) this.reasoningTimes.set(stored.answer, times);
+      if (times.some((time) => time !== undefined))
+        this.memory.reasoningTimes.set(stored.answer, times);
       if (question !== undefined && stored.question !== undefined) {
-        this.keys.set(stored.question, question.id);
+        this.memory.keys.set(stored.question, question.id);
       }
     }
   }

@@ -91,7 +91,9 @@ function AnswerMenu({ answer, row, item, isSide, onEdit }: MenuProps) {
         <MenuContent align="start">
           <Entry icon={<Pencil />} name="Edit" onSelect={onEdit} />
           <Entry icon={<FileCode />} name="Raw text" onSelect={() => setDialog("raw")} />
-          <Entry icon={<Gauge />} name="Generation stats" onSelect={() => setDialog("stats")} />
+          {answer.receipt === undefined ? null : (
+            <Entry icon={<Gauge />} name="Generation stats" onSelect={() => setDialog("stats")} />
+          )}
           {answer.logprobs.length > 0 ? (
             <Entry
               icon={<ChartNoAxesColumn />}

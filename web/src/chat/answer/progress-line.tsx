@@ -13,7 +13,7 @@ export function ProgressLine({ answer }: { answer: AnswerModel }) {
   if (live.state === "waiting") return <Waiting live={live} now={now} />;
   const speed = liveSpeed(live, now);
   return (
-    <p className="flex min-h-5 items-center gap-3 font-mono text-muted-foreground text-xs">
+    <p className="mt-2 flex min-h-5 items-center gap-3 font-mono text-muted-foreground text-xs">
       <span aria-hidden className="size-2 rounded-full bg-primary" />
       {live.chunks} tokens{speed === undefined ? "" : ` · ${speed.toFixed(1)} tokens/s`}
     </p>

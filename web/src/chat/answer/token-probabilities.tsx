@@ -2,6 +2,7 @@
 import { clsx } from "clsx";
 import { Popover } from "radix-ui";
 import { useState } from "react";
+import { usePortal } from "@/components/portal";
 import type { TokenLogprob } from "../types";
 
 /** More would make the page slow. */
@@ -53,27 +54,30 @@ type TokenProps = { token: TokenLogprob; isOpen: boolean; onOpen: (isOpen: boole
 
 /** Only the open token has a popover: two thousand of them would make the page slow. */
 function Token({ token, isOpen, onOpen }: TokenProps) {
+  const container = usePortal();
   const probability = Math.exp(Math.min(0, token.logprob));
   const level = LEVELS.find(({ from }) => probability >= from);
-  const button = (
-    <button
-      type="button"
-      className={clsx("rounded-sm hover:underline", level?.style)}
+  const text = (
+    // A button would be a box that no line breaks.
+    // biome-ignore lint/a11y/useSemanticElements: see above.
+    <span
+      role="button"
+      tabIndex={0}
+      className={clsx("cursor-default rounded-sm hover:underline", level?.style)}
       onPointerEnter={(event) => event.pointerType === "mouse" && onOpen(true)}
       onPointerLeave={(event) => event.pointerType === "mouse" && onOpen(false)}
       onFocus={() => onOpen(true)}
       onBlur={() => onOpen(false)}
-      onClick={() => onOpen(true)}
       aria-label={`${JSON.stringify(token.token)}, ${percent(probability)}`}
     >
       {token.token}
-    </button>
+    </span>
   );
-  if (!isOpen) return button;
+  if (!isOpen) return text;
   return (
     <Popover.Root open>
-      <Popover.Anchor asChild>{button}</Popover.Anchor>
-      <Popover.Portal>
+      <Popover.Anchor asChild>{text}</Popover.Anchor>
+      <Popover.Portal container={container}>
         <Popover.Content
           sideOffset={4}
           onOpenAutoFocus={(event) => event.preventDefault()}

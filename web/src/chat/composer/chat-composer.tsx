@@ -1,6 +1,6 @@
 /** The composer of a chat, with what waits to be sent, what is attached, and how full the context is. */
 import { useQuery } from "@tanstack/react-query";
-import type { Ref } from "react";
+import { type Ref, useState } from "react";
 import { modelList } from "@/models/queries";
 import type { Content } from "../request";
 import type { Message } from "../types";
@@ -31,6 +31,7 @@ export function ChatComposer(props: Props) {
   const model = settings.model ?? defaultModel ?? null;
   const onFiles = (files: typeof settings.files) => change({ files });
   const attached = useAttachments(settings.files, onFiles);
+  const [draft, setDraft] = useState("");
   const isReading = attached.list.some(({ kind }) => kind === "file");
   const isQueued = isAnswering && attached.list.some(({ kind }) => kind === "image");
   const problem =
@@ -52,6 +53,7 @@ export function ChatComposer(props: Props) {
         }}
         onStop={onStop}
         onFiles={attached.add}
+        onText={setDraft}
         tools={<AttachButton onFiles={attached.add} />}
         attachments={
           <AttachmentList
@@ -63,7 +65,7 @@ export function ChatComposer(props: Props) {
         }
         ref={ref}
       />
-      <ContextGauge branch={branch} model={model} />
+      <ContextGauge branch={branch} model={model} draft={draft} />
       {attached.isDragging ? (
         <div className="pointer-events-none fixed inset-4 z-40 flex items-center justify-center rounded-lg border-2 border-primary border-dashed bg-background/80 text-xl">
           Drop to attach

@@ -29,6 +29,7 @@ type Props = {
   onSend: (text: string) => void;
   onStop: () => void;
   onFiles?: (files: File[]) => void;
+  onText?: (text: string) => void;
   /** Buttons at its left, and what is attached. */
   tools?: ReactNode;
   attachments?: ReactNode;
@@ -38,6 +39,8 @@ type Props = {
 export function Composer(props: Props) {
   const { chat, isAnswering, problem, hasAttachments = false, onSend, onStop } = props;
   const [text, setText] = useDraft(chat);
+  const { onText } = props;
+  useEffect(() => onText?.(text), [text, onText]);
   const field = useRef<HTMLTextAreaElement>(null);
   const isSendKey = useSendKey();
   useImperativeHandle(props.ref, () => ({

@@ -1,33 +1,55 @@
-/** How full the context is, and a note that models make mistakes. */
+/** How full the context is with what is being typed, and the ways out before it overflows. */
 import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { useContext } from "react";
+import { Button, buttonStyle } from "@/components/button";
+import { Callout } from "@/components/callout";
 import { modelList } from "@/models/queries";
-import type { Message, Receipt } from "../types";
+import { useFormat } from "@/settings/format";
+import { ChatContext } from "../chat-context";
+import type { Message } from "../types";
+import { type ContextUse, contextUse } from "./context-use";
 
 /** From here on, the next message may no longer fit. */
 const WARNING_SHARE = 0.8;
 
-export function ContextGauge({ branch, model }: { branch: Message[]; model: string | null }) {
+type Props = { branch: Message[]; model: string | null; draft: string };
+
+export function ContextGauge({ branch, model, draft }: Props) {
   const models = useQuery(modelList).data?.data;
-  const receipt = branch.findLast((message) => message.receipt !== null)?.receipt as
-    | Receipt
-    | null
-    | undefined;
-  const size =
-    receipt?.context_size ?? models?.find(({ id }) => id === model)?.smolchat.context_window;
-  const used = receipt?.context_tokens;
+  const window = models?.find(({ id }) => id === model)?.smolchat.context_window;
+  const use = contextUse(branch, draft, window ?? undefined);
+  const isNearlyFull = use.size !== undefined && use.used / use.size >= WARNING_SHARE;
   return (
-    <div className="mt-1.5 flex min-h-5 items-center justify-between gap-4 text-muted-foreground text-xs">
-      <span>Small models make mistakes. Check important answers.</span>
-      {used && size ? <Gauge used={used} size={size} /> : null}
-    </div>
+    <>
+      {isNearlyFull ? <NearlyFull branch={branch} /> : null}
+      <div className="mt-1.5 flex min-h-5 items-center justify-between gap-4 text-muted-foreground text-xs">
+        <span>Small models make mistakes. Check important answers.</span>
+        <Gauge use={use} />
+      </div>
+    </>
   );
 }
 
-function Gauge({ used, size }: { used: number; size: number }) {
+function Gauge({ use: { used, size, isEstimated } }: { use: ContextUse }) {
+  const { number } = useFormat();
+  if (used === 0) return null;
+  const about = isEstimated ? "≈" : "";
+  if (size === undefined) {
+    return (
+      <span className="shrink-0">
+        context {about}
+        {number(used)} tokens
+      </span>
+    );
+  }
   const share = Math.min(1, used / size);
-  const text = share < 0.01 ? "<1%" : `${Math.round(share * 100)}%`;
+  const text = share < 0.01 ? "<1%" : `${about}${Math.round(share * 100)}%`;
   return (
-    <span className="flex shrink-0 items-center gap-2" title={`${used} of ${size} tokens`}>
+    <span
+      className="flex shrink-0 items-center gap-2"
+      title={`${about}${number(used)} of ${number(size)} tokens`}
+    >
       context {text}
       <meter
         aria-label="Context used"
@@ -40,5 +62,32 @@ function Gauge({ used, size }: { used: number; size: number }) {
         className="h-1.5 w-16"
       />
     </span>
+  );
+}
+
+/** What a person can do before a message no longer fits. */
+function NearlyFull({ branch }: { branch: Message[] }) {
+  const chat = useContext(ChatContext);
+  const questions = branch.filter(({ role }) => role === "user");
+  const half = questions[Math.ceil(questions.length / 2)];
+  return (
+    <Callout
+      kind="warning"
+      className="mt-2"
+      action={
+        <>
+          {chat !== undefined && half !== undefined ? (
+            <Button size="sm" onClick={() => chat.actions.sendFrom(half)}>
+              Drop the older half
+            </Button>
+          ) : null}
+          <Link to="/" className={buttonStyle({ size: "sm" })}>
+            New chat
+          </Link>
+        </>
+      }
+    >
+      The context is nearly full: the next message may not fit.
+    </Callout>
   );
 }

@@ -70,6 +70,7 @@ export type Row = QuestionRow | AnswersRow | DividerRow;
 
 export type RowOptions = {
   keys: ReadonlyMap<string, string>;
+  reasoningTimes: ReadonlyMap<string, (number | undefined)[]>;
   /** Questions whose answers are shown side by side. */
   compared: ReadonlySet<string>;
   followed: Snapshot["followed"];
@@ -102,7 +103,7 @@ function storedRow(item: Item, messages: Message[], options: RowOptions): Row {
     kind: "answers",
     key,
     questionId: message.parent ?? undefined,
-    answers: shown.map((each) => answerModel(each, keyOf(each.id), options.followed.get(each.id))),
+    answers: shown.map((each) => answerModel(each, keyOf(each.id), options)),
     versions: all,
     current: item.id,
   };
@@ -169,7 +170,8 @@ function mergeSteps(before: Round[], rounds: Round[]): Round[] {
 const models = new WeakMap<Message, { messages: Message[]; key: string; model: AnswerModel }>();
 
 /** Return a stored answer as it is shown: the same object as long as it does not change. */
-function answerModel(item: Item, key: string, followed: LiveAnswer | undefined): AnswerModel {
+function answerModel(item: Item, key: string, options: RowOptions): AnswerModel {
+  const followed = options.followed.get(item.id);
   if (followed !== undefined) return { ...liveModel(key, "", followed, []), item };
   const last = lastOf(item);
   const known = models.get(last);
@@ -179,7 +181,7 @@ function answerModel(item: Item, key: string, followed: LiveAnswer | undefined):
     key,
     item,
     state: answer.state === null ? "finished" : answer.state,
-    rounds: storedRounds(item).map(withThinking),
+    rounds: withTimes(storedRounds(item).map(withThinking), options.reasoningTimes.get(item.id)),
     model: answer.model ?? undefined,
     label: answer.model ?? "",
     receipt: (answer.receipt ?? undefined) as Receipt | undefined,
@@ -193,6 +195,13 @@ function answerModel(item: Item, key: string, followed: LiveAnswer | undefined):
   };
   models.set(last, { messages: item.messages, key, model });
   return model;
+}
+
+function withTimes(rounds: Round[], times: (number | undefined)[] = []): Round[] {
+  return rounds.map((round, index) => {
+    const reasoningMs = times[index];
+    return reasoningMs === undefined ? round : { ...round, reasoningMs };
+  });
 }
 
 function withThinking(round: Round): Round {

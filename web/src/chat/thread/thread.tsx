@@ -20,7 +20,7 @@ export default function Thread({ chat }: { chat: Conversation }) {
   const { turn, followed, compared } = useSession(session, (snapshot) => snapshot);
   const leaf = turn === undefined ? chat.current : turn.base;
   const stored = useMemo(
-    () => storedRows(chat, leaf, { keys: session.keys, compared, followed }),
+    () => storedRows(chat, leaf, { ...session.memory, compared, followed }),
     [chat, leaf, compared, followed, session],
   );
   const rows = useMemo(() => (turn ? [...stored, ...turnRows(turn)] : stored), [stored, turn]);
