@@ -29,7 +29,9 @@ export function ModelPicker({ model, onChange }: Props) {
           aria-label={`Model: ${selected || "none"}`}
           className="min-w-0"
         >
-          <span className="max-w-48 truncate">{selected.split("/").at(-1) || "No model"}</span>
+          <span className="max-w-20 truncate sm:max-w-48">
+            {selected.split("/").at(-1) || "No model"}
+          </span>
           <ChevronDown />
         </Button>
       </MenuTrigger>

@@ -16,11 +16,10 @@ export function StatChips({ answer }: { answer: AnswerModel }) {
         type="button"
         onClick={() => setOpen(true)}
         aria-label={`Generation stats: ${chips.map(({ text }) => text).join(", ")}`}
-        className="flex flex-wrap gap-x-2 gap-y-0.5 rounded-md text-start font-mono text-muted-foreground text-xs hover:text-foreground touch:min-h-11 touch:items-center"
+        className="flex flex-wrap gap-x-3 gap-y-0.5 rounded-md text-start font-mono text-muted-foreground text-xs hover:text-foreground touch:min-h-11 touch:items-center"
       >
-        {chips.map(({ text, title }, index) => (
+        {chips.map(({ text, title }) => (
           <span key={title} title={title}>
-            {index > 0 ? <span className="me-2 opacity-50">·</span> : null}
             {text}
           </span>
         ))}

@@ -5,6 +5,7 @@ import {
   type KeyboardEvent,
   type ReactNode,
   type Ref,
+  type RefObject,
   useEffect,
   useImperativeHandle,
   useRef,
@@ -43,6 +44,7 @@ export function Composer(props: Props) {
   useEffect(() => onText?.(text), [text, onText]);
   const field = useRef<HTMLTextAreaElement>(null);
   const isSendKey = useSendKey();
+  useFocusAtFirst(field);
   useImperativeHandle(props.ref, () => ({
     focus: () => field.current?.focus(),
     setText: (value) => {
@@ -116,6 +118,13 @@ export function Composer(props: Props) {
       </div>
     </form>
   );
+}
+
+/** A chat opens ready to be written in, unless that would raise the keyboard of a phone. */
+function useFocusAtFirst(field: RefObject<HTMLTextAreaElement | null>): void {
+  useEffect(() => {
+    if (!matchMedia("(pointer: coarse)").matches) field.current?.focus({ preventScroll: true });
+  }, [field]);
 }
 
 /** Return the draft of a chat, which is stored shortly after it was typed. */
