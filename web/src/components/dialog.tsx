@@ -57,7 +57,11 @@ export function Modal({
       aria-label={label}
       aria-labelledby={labelledBy}
       data-drawer={isDrawer || undefined}
-      className={clsx("max-h-none max-w-none border-0 bg-background p-0", className)}
+      className={clsx(
+        "max-h-none max-w-none border-0 p-0",
+        isDrawer ? "bg-background" : "bg-popover",
+        className,
+      )}
     >
       <PortalContext value={portal}>{children}</PortalContext>
     </dialog>

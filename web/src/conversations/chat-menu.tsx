@@ -5,7 +5,8 @@ import { download } from "@/api/download";
 import { errorMessage } from "@/api/errors";
 import { MenuItem, MenuLabel, MenuSeparator } from "@/components/menu";
 import { showToast } from "@/components/toast";
-import { type ChatRef, useChatActions } from "./chat-actions";
+import type { ChatRef } from "./actions";
+import { useChatActions } from "./chat-actions";
 
 const FORMATS = [
   { format: "json", name: "JSON" },

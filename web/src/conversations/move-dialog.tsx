@@ -5,7 +5,7 @@ import { Button } from "@/components/button";
 import { ErrorCallout } from "@/components/callout";
 import { Dialog } from "@/components/dialog";
 import { Input } from "@/components/input";
-import type { ChatRef } from "./chat-actions";
+import type { ChatRef } from "./actions";
 import { folderList, MAX_FOLDER_NAME } from "./folders";
 
 type Props = { chat: ChatRef; onMove: (folder: string | null) => void; onClose: () => void };

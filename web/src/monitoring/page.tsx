@@ -4,7 +4,7 @@ import { Link } from "@tanstack/react-router";
 import { ExternalLink, RefreshCw } from "lucide-react";
 import type { ReactNode } from "react";
 import { hasKey } from "@/api/access";
-import { errorMessage } from "@/api/errors";
+import { ConnectionError, errorMessage } from "@/api/errors";
 import { buttonStyle } from "@/components/button";
 import { Callout } from "@/components/callout";
 import { IconButton } from "@/components/icon-button";
@@ -24,6 +24,7 @@ export function StatusPage() {
   const api = useQuery({ ...health, ...LIVE });
   const ready = useQuery({ ...readiness(), ...LIVE });
   const details = useQuery({ ...status(), ...LIVE });
+  const format = useFormat();
   const isUp = !api.isError;
   const models = useQuery({ ...modelList, enabled: isUp });
   const refresh = () => Promise.all([api, ready, details, models].map(({ refetch }) => refetch()));
@@ -42,7 +43,7 @@ export function StatusPage() {
           </p>
           <Problem
             state={stateOf(api)}
-            message={api.isError ? errorMessage(api.error) : api.data?.model_server.message}
+            message={api.isError ? apiProblem(api.error) : api.data?.model_server.message}
             notReady={ready.isError ? null : (ready.data?.problem ?? null)}
           />
           <Section title="Services">
@@ -60,12 +61,24 @@ export function StatusPage() {
           {shown === undefined ? (
             <Waiting isError={details.isError} error={details.error} />
           ) : (
-            <Details status={shown} />
+            <>
+              {isUp ? null : (
+                <p className="mt-8 text-muted-foreground">
+                  As it was at {format.time(new Date(details.dataUpdatedAt))}:
+                </p>
+              )}
+              <Details status={shown} />
+            </>
           )}
         </div>
       </div>
     </>
   );
+}
+
+/** Return what the API answered instead of its health; empty if it did not answer. */
+function apiProblem(error: unknown): string {
+  return error instanceof ConnectionError ? "" : errorMessage(error);
 }
 
 type ProblemProps = {
@@ -78,11 +91,11 @@ type ProblemProps = {
 /** What is wrong and what to do next; read aloud when it changes. */
 function Problem({ state, message, notReady }: ProblemProps) {
   const { name, nextStep, color } = states[state];
-  const isFine = state === "ready" || state === "unknown";
+  const isFine = state === "ready" || state === "checking";
   const text = isFine ? notReady : message;
   return (
     <div role={color === "red" ? undefined : "status"}>
-      {text ? (
+      {text !== null && text !== undefined ? (
         <Callout kind={color === "red" ? "error" : "warning"} className="mb-4">
           {isFine ? null : <strong className="font-semibold">{name}. </strong>}
           {text} {nextStep}

@@ -38,5 +38,5 @@ test("an API that does not answer any more is offline, whatever it said before",
   const data = { model_server: { state: "ready" } } as Parameters<typeof stateOf>[0]["data"];
   expect(stateOf({ data, isError: true })).toBe("api_down");
   expect(stateOf({ data, isError: false })).toBe("ready");
-  expect(stateOf({ data: undefined, isError: false })).toBe("unknown");
+  expect(stateOf({ data: undefined, isError: false })).toBe("checking");
 });

@@ -9,7 +9,7 @@ export type ServiceState = {
 };
 
 type State = Health["model_server"]["state"];
-export type StateName = State | "unknown" | "api_down";
+export type StateName = State | "checking" | "unknown" | "api_down";
 
 export const states: Record<StateName, ServiceState> = {
   ready: { name: "Ready", color: "green" },
@@ -36,7 +36,8 @@ export const states: Record<StateName, ServiceState> = {
     color: "red",
     nextStep: "Set DMR_BASE_URL to an OpenAI-compatible server and restart SmolChat.",
   },
-  unknown: { name: "Checking", color: "gray" },
+  checking: { name: "Checking", color: "gray" },
+  unknown: { name: "Unknown", color: "gray" },
   api_down: {
     name: "API offline",
     color: "red",
@@ -50,5 +51,5 @@ type Asked = { data?: Health | undefined; isError: boolean };
 /** Return the state after the API was asked; an answer of before it failed does not count. */
 export function stateOf({ data, isError }: Asked): StateName {
   if (isError) return "api_down";
-  return data?.model_server.state ?? "unknown";
+  return data?.model_server.state ?? "checking";
 }

@@ -79,7 +79,7 @@ export function ModelServerCard({ state, health, status, models }: ModelServerPr
     <Card
       title="Model server"
       address={health?.model_server.url ?? "Address unknown"}
-      state={health ? states[state] : states.unknown}
+      state={states[state === "api_down" ? "unknown" : state]}
     >
       <p>{server?.name ?? "Name unknown"}</p>
       {health ? (
