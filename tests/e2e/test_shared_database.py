@@ -1,5 +1,6 @@
 """Two processes of the API that share a database: answers of one are followed on the other."""
 
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -76,14 +77,21 @@ def test_answer_is_followed_and_stopped_on_another_process(
         assert model_server.chat_requests[1].disconnected.wait(5)
 
 
-def test_answer_of_a_killed_process_is_interrupted_for_its_followers(
-    reader: httpx.Client, model_server: FakeModelServer, tmp_path: Path, database: dict[str, str]
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
+def test_detached_answer_of_a_process_that_ends_is_interrupted_for_its_followers(
+    reader: httpx.Client,
+    model_server: FakeModelServer,
+    tmp_path: Path,
+    database: dict[str, str],
+    end: signal.Signals,
 ) -> None:
     model_server.replies.append(stream_reply(WORDS, interval_seconds=0.3))
-    with api_process(model_server, tmp_path, settings=database) as writer:
+    with api_process(model_server, tmp_path, settings=database, end=end) as writer:
         conversation = new_conversation(writer)
         begin(writer, reader, conversation)
-    page = follow(reader, conversation)
-    assert page.state == "interrupted"
-    assert page.text
-    assert "".join(WORDS).startswith(page.text)
+    page = follow(reader, conversation)  # that ends, and at once if it has been stored already
+    [answer] = stored_answers(reader, conversation)
+    assert answer["state"] == "interrupted"
+    assert answer["content"]
+    assert "".join(WORDS).startswith(answer["content"])
+    assert set(page.texts.values()) <= {answer["content"]}
