@@ -11,7 +11,7 @@ import { COMPOSER_BAR } from "./composer/bar";
 import { ChatComposer } from "./composer/chat-composer";
 import type { ComposerHandle } from "./composer/composer";
 import { ParameterPanel } from "./parameters/parameter-panel";
-import { type Content, contentText } from "./request";
+import { type Content, contentText, type FileOptions } from "./request";
 import { chatSession, type SendContext } from "./session";
 import { storedFields } from "./settings";
 import type { Conversation } from "./types";
@@ -27,8 +27,8 @@ export function NewChat() {
   const context = useSendContext(handle.settings, variants);
   const composer = useRef<ComposerHandle>(null);
   const { start, error, isStarting } = useStart(context);
-  const send = (content: Content) =>
-    start(content).catch(() => composer.current?.setText(contentText(content)));
+  const send = (content: Content, fileOptions?: FileOptions) =>
+    start(content, fileOptions).catch(() => composer.current?.setText(contentText(content)));
   return (
     <>
       <ChatHeader chat={undefined} handle={handle} />
@@ -61,7 +61,7 @@ function useStart(context: SendContext) {
   const navigate = useNavigate();
   const [error, setError] = useState<unknown>();
   const [isStarting, setStarting] = useState(false);
-  const start = async (content: Content) => {
+  const start = async (content: Content, fileOptions?: FileOptions) => {
     setStarting(true);
     setError(undefined);
     try {
@@ -72,7 +72,7 @@ function useStart(context: SendContext) {
       });
       const session = chatSession(chat.id);
       session.context = context;
-      session.send(content);
+      session.send(content, fileOptions);
       await navigate({ to: "/c/$id", params: { id: chat.id } });
     } catch (failure) {
       setError(failure);

@@ -10,7 +10,7 @@ import { Queue } from "./composer/queue";
 import { Thread } from "./lazy-thread";
 import { LiveRegion } from "./live-region";
 import { ParameterPanel } from "./parameters/parameter-panel";
-import { chatSession } from "./session";
+import { type ChatSession, chatSession } from "./session";
 import { activeBranch } from "./tree";
 import type { Conversation } from "./types";
 import { useSession } from "./use-session";
@@ -30,7 +30,7 @@ export function OpenChat({ chat }: { chat: Conversation }) {
   useEffect(() => {
     session.context = context;
   }, [session, context]);
-  useFollowed(chat);
+  useWatched(session);
   const value = useMemo(
     (): ChatContextValue => ({ session, actions: messageActions(session) }),
     [session],
@@ -56,7 +56,7 @@ export function OpenChat({ chat }: { chat: Conversation }) {
               handle={handle}
               branch={branch}
               isAnswering={isAnswering}
-              onSend={(content) => session.send(content)}
+              onSend={(content, fileOptions) => session.send(content, fileOptions)}
               onStop={() => void session.stop()}
               ref={composer}
             />
@@ -69,12 +69,15 @@ export function OpenChat({ chat }: { chat: Conversation }) {
   );
 }
 
-/** Show what is being written in a chat without this tab having asked for it. */
-function useFollowed(chat: Conversation): void {
-  const session = chatSession(chat.id);
-  const isWriting = chat.messages.some(({ state }) => state === "writing");
+/** Show what is asked for in other tabs while this one is seen. */
+function useWatched(session: ChatSession): void {
   useEffect(() => {
-    if (isWriting) void session.follow();
-  }, [session, isWriting]);
-  useEffect(() => () => session.unfollow(), [session]);
+    const onChange = () => (document.hidden ? session.unwatch() : session.watch());
+    onChange();
+    document.addEventListener("visibilitychange", onChange);
+    return () => {
+      document.removeEventListener("visibilitychange", onChange);
+      session.unwatch();
+    };
+  }, [session]);
 }

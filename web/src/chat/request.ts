@@ -16,6 +16,9 @@ export type ChatSettings = {
 
 export type FileSelection = { file_ids: string[]; vector_store_ids: string[]; mode?: string };
 
+/** What one question asks of the files in another way than the others. */
+export type FileOptions = Partial<FileSelection> & { task?: string; phrase?: string; n?: number };
+
 /** A part of a message: text, or an image as a data URL or the address of a stored one. */
 export type Part =
   | { type: "text"; text: string }
@@ -72,7 +75,7 @@ export type StorageOptions = {
   conversation: string | undefined;
   parent: string | null;
   tools: string[];
-  files: FileSelection;
+  files: FileSelection & FileOptions;
   approvals?: Record<string, unknown> | undefined;
 };
 
@@ -80,13 +83,16 @@ export type StorageOptions = {
 export function requestOptions(options: StorageOptions): { smolchat: Record<string, unknown> } {
   const { conversation, parent, tools, files, approvals } = options;
   const hasFiles = files.file_ids.length + files.vector_store_ids.length > 0;
+  // With tools the model searches the files itself; otherwise the API does as it was told.
+  const isTold = hasFiles && ((files.mode ?? "auto") !== "auto" || files.task !== undefined);
+  const hasTools = tools.length > 0 && !isTold;
   return {
     smolchat: {
       receipt: true,
       progress: true,
       separate_reasoning: true,
       ...(conversation === undefined ? {} : { conversation, parent, detach: true }),
-      ...(tools.length > 0 ? { tools } : {}),
+      ...(hasTools ? { tools } : {}),
       ...(hasFiles ? { file_search: files } : {}),
       ...(approvals === undefined ? {} : { approvals }),
     },

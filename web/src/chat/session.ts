@@ -17,7 +17,13 @@ import {
 } from "./answer/live-answer";
 import { readDraft, writeDraft } from "./drafts";
 import { toItems } from "./items";
-import { type ChatSettings, type Content, chatRequest, requestOptions } from "./request";
+import {
+  type ChatSettings,
+  type Content,
+  chatRequest,
+  type FileOptions,
+  requestOptions,
+} from "./request";
 import { answerMessages, appendTemporary, newMessage, readTemporary, TEMPORARY } from "./temporary";
 import { branchTo, inContext } from "./tree";
 import type { Conversation, Message } from "./types";
@@ -74,10 +80,12 @@ type Plan = {
   prefix?: string | undefined;
   started?: Message[] | undefined;
   approvals?: Record<string, unknown> | undefined;
+  fileOptions?: FileOptions | undefined;
 };
 
 /** Text is shown at most so often, so that the page has time for everything else. */
 const FRAME_MS = 66;
+const WATCH_AGAIN_MS = 3_000;
 const IDLE: Snapshot = {
   turn: undefined,
   followed: new Map(),
@@ -110,7 +118,8 @@ export class ChatSession {
   #listeners = new Set<() => void>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #shownAt = 0;
-  #following: AbortController | undefined;
+  #watcher: AbortController | undefined;
+  #isWatched = false;
   #isStopped = false;
   #plan: Plan | undefined;
   #lastText = "";
@@ -144,13 +153,13 @@ export class ChatSession {
   }
 
   /** Send a question, or queue it behind the answers that are being written. */
-  send(content: Content): void {
-    if (this.isAnswering && typeof content === "string") {
+  send(content: Content, fileOptions?: FileOptions): void {
+    if (this.isAnswering && typeof content === "string" && fileOptions === undefined) {
       this.setQueue([...this.#snapshot.queue, content]);
       return;
     }
     const { current } = this.#chat();
-    this.#start({ base: current, question: newMessage("user", current, content) });
+    this.#start({ base: current, question: newMessage("user", current, content), fileOptions });
   }
 
   /** Ask an edited question in place of another version of it. */
@@ -158,8 +167,8 @@ export class ChatSession {
     this.#start({ base: parent, question: newMessage("user", parent, content) });
   }
 
-  regenerate(questionId: string): void {
-    this.#start({ base: questionId, questionId });
+  regenerate(questionId: string, fileOptions?: FileOptions): void {
+    this.#start({ base: questionId, questionId, fileOptions });
   }
 
   continueAnswer(answer: Message): void {
@@ -218,40 +227,55 @@ export class ChatSession {
     if (isUnstored && !this.isTemporary) await this.#stopStored();
   }
 
-  /** Show the answers that are being written without this tab having asked for them. */
-  async follow(): Promise<void> {
-    if (this.#following !== undefined || this.#jobs.length > 0 || this.isTemporary) return;
+  /**
+   * Show what another tab, or this one before a reload, has asked for, until `unwatch`. It takes one
+   * of the few connections that a browser has, so only a visible chat is watched.
+   */
+  watch(): void {
+    this.#isWatched = true;
+    if (this.#watcher === undefined && !this.#isBusy && !this.isTemporary) void this.#watch();
+  }
+
+  unwatch(): void {
+    this.#isWatched = false;
+    this.#watcher?.abort();
+  }
+
+  async #watch(): Promise<void> {
     const controller = new AbortController();
-    this.#following = controller;
+    this.#watcher = controller;
+    const url = `/conversations/${encodeURIComponent(this.id)}/events?wait=true`;
+    let isRefused = false;
     try {
-      const response = await sendRequest(`/conversations/${encodeURIComponent(this.id)}/events`, {
-        signal: controller.signal,
-      });
-      if (response.body !== null) await this.#readFollowed(response.body);
-    } catch {
-      // Reading the chat again tells how its answers ended, or that the API is gone.
-    } finally {
-      this.#following = undefined;
+      const response = await sendRequest(url, { signal: controller.signal });
+      if (response.body !== null) await this.#readWatched(response.body);
+    } catch (error) {
+      isRefused = error instanceof ApiError && error.status < 500;
+    }
+    this.#watcher = undefined;
+    if (this.#snapshot.followed.size > 0) {
       await this.#refresh().catch(() => undefined);
       this.#update({ followed: new Map() });
     }
+    if (controller.signal.aborted || isRefused) return;
+    // The API is gone, or was restarted.
+    setTimeout(() => {
+      if (this.#isWatched) this.watch();
+    }, WATCH_AGAIN_MS);
   }
 
-  unfollow(): void {
-    this.#following?.abort();
-  }
-
-  async #readFollowed(body: ReadableStream<Uint8Array>): Promise<void> {
+  async #readWatched(body: ReadableStream<Uint8Array>): Promise<void> {
     const answers = new Map<string, LiveAnswer>();
     for await (const data of readEvents(body)) {
       const id = eventId(data);
       if (id === undefined) continue;
       const isBegin = data.includes('"answer_message"');
-      const before = isBegin ? undefined : answers.get(id);
-      answers.set(id, addEvent(before ?? newAnswer(performance.now()), data, performance.now()));
-      if (isBegin && !this.#chat().messages.some((message) => message.id === id)) {
-        await this.#refresh();
-      }
+      const before = (isBegin ? undefined : answers.get(id)) ?? newAnswer(performance.now());
+      const answer = addEvent(before, data, performance.now());
+      answers.set(id, answer);
+      const isUnknown = !this.#chat().messages.some((message) => message.id === id);
+      if ((isBegin && isUnknown) || isOver(answer)) await this.#refresh();
+      if (isOver(answer)) answers.delete(id);
       this.#schedule(() => this.#update({ followed: new Map(answers) }));
     }
   }
@@ -265,6 +289,7 @@ export class ChatSession {
     if (this.isAnswering || this.context === undefined) return;
     this.#isStopped = false;
     this.#isBusy = true;
+    this.#watcher?.abort();
     this.#plan = plan;
     const { variants, settings } = this.context;
     const isSingle = plan.prefix !== undefined || plan.started !== undefined;
@@ -357,6 +382,7 @@ export class ChatSession {
     }
     this.#isBusy = false;
     this.#update({});
+    if (this.#isWatched) this.watch();
     announceEnd(this.#chat().title);
     if (answers.every(({ state }) => state === "finished")) this.sendNext();
   }
@@ -465,7 +491,10 @@ function requestBody(
     conversation: chat.id === TEMPORARY ? undefined : chat.id,
     parent: parent ?? null,
     tools,
-    files: plan.prefix === undefined ? chosen.files : { file_ids: [], vector_store_ids: [] },
+    files:
+      plan.prefix === undefined
+        ? { ...chosen.files, ...plan.fileOptions }
+        : { file_ids: [], vector_store_ids: [] },
     approvals,
   });
   return { ...base, ...otherSeed(base, index), ...options };

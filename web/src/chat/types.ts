@@ -92,6 +92,9 @@ export type Retrieval = {
   supported?: number | null;
   sentences?: number | null;
   nearest?: Passage | null;
+  task?: string | null;
+  /** The question seems to need all of the text. */
+  suggested_task?: { task: string; phrase?: string | null; n?: number | null } | null;
   total?: number | null;
   unread?: { filename: string; status?: string }[];
 };

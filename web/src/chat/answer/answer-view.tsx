@@ -3,11 +3,11 @@ import { memo, useState } from "react";
 import { Callout } from "@/components/callout";
 import { ErrorBoundaryText } from "@/components/error-boundary";
 import { useChat } from "../chat-context";
+import { CitedAnswer } from "../files/cited-answer";
 import { answerOf, openCalls } from "../items";
 import { EditForm } from "../thread/edit-form";
 import type { AnswerModel, AnswersRow } from "../thread/rows";
 import { AnswerActions } from "./answer-actions";
-import { FileSources } from "./file-sources";
 import { Markdown } from "./markdown";
 import { ProgressLine } from "./progress-line";
 import { Reasoning } from "./reasoning";
@@ -43,11 +43,12 @@ export const AnswerView = memo(function AnswerView({ answer, row, isSide }: Prop
           }}
         />
       ) : (
-        <ErrorBoundaryText text={answer.rounds.map(({ text }) => text).join("\n\n")}>
-          <Rounds answer={answer} isWriting={isWriting} />
-        </ErrorBoundaryText>
+        <CitedAnswer answer={answer} row={row}>
+          <ErrorBoundaryText text={answer.rounds.map(({ text }) => text).join("\n\n")}>
+            <Rounds answer={answer} isWriting={isWriting} />
+          </ErrorBoundaryText>
+        </CitedAnswer>
       )}
-      {answer.retrieval || answer.citations.length > 0 ? <FileSources answer={answer} /> : null}
       <Ending answer={answer} questionId={row.questionId} />
       {isWriting ? (
         <ProgressLine answer={answer} />
@@ -76,7 +77,13 @@ function Rounds({ answer, isWriting }: { answer: AnswerModel; isWriting: boolean
       // biome-ignore lint/suspicious/noArrayIndexKey: rounds are only added at the end.
       <div key={index}>
         {round.reasoning.trim() ? <Reasoning round={round} isWriting={isGrowing} /> : null}
-        {round.text ? <Markdown text={round.text} isGrowing={isGrowing} /> : null}
+        {round.text ? (
+          <Markdown
+            text={round.text}
+            isGrowing={isGrowing}
+            citations={index === answer.rounds.length - 1 ? answer.citations : undefined}
+          />
+        ) : null}
         {openCalls(round).map((call) => (
           <p key={call.id} className="my-2 font-mono text-sm [overflow-wrap:anywhere]">
             {call.name}({call.arguments})

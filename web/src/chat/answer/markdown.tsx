@@ -5,6 +5,9 @@
 import "./markdown.css";
 import { type ComponentProps, lazy, memo, type ReactNode, Suspense, useMemo } from "react";
 import ReactMarkdown, { type Components, type Options } from "react-markdown";
+import { CitationNumber } from "../files/citation-number";
+import { citationPlugin, citedText, plainCitations } from "../files/cited-text";
+import type { Citation } from "../types";
 import { splitBlocks } from "./blocks";
 import { CodeBlock } from "./code-block";
 import { gfm } from "./gfm";
@@ -14,13 +17,26 @@ import { mayHaveMath } from "./math-text";
 const MAX_CHARACTERS = 200_000;
 const MAX_BLOCK_CHARACTERS = 40_000;
 
-const PLUGINS: Options["remarkPlugins"] = [gfm];
+const PLUGINS: NonNullable<Options["remarkPlugins"]> = [gfm];
 const MathBlock = lazy(() => import("./math-block"));
 
-type Props = { text: string; isGrowing?: boolean };
+type Props = {
+  text: string;
+  isGrowing?: boolean;
+  /** Of files; their numbers stand in the text. */
+  citations?: readonly Citation[] | undefined;
+};
 
-export const Markdown = memo(function Markdown({ text, isGrowing = false }: Props) {
-  const blocks = useMemo(() => (text.length > MAX_CHARACTERS ? [text] : splitBlocks(text)), [text]);
+const NO_CITATIONS: readonly Citation[] = [];
+
+export const Markdown = memo(function Markdown(props: Props) {
+  const { text, isGrowing = false } = props;
+  // Where nothing is cited the blocks keep their property, and with it what they have rendered.
+  const citations = props.citations?.length ? props.citations : NO_CITATIONS;
+  const blocks = useMemo(() => {
+    if (text.length > MAX_CHARACTERS) return [text];
+    return splitBlocks(citedText(text, citations));
+  }, [text, citations]);
   return (
     <div className="markdown" dir="auto">
       {blocks.map((block, index) => (
@@ -29,28 +45,43 @@ export const Markdown = memo(function Markdown({ text, isGrowing = false }: Prop
           key={index}
           text={block}
           isGrowing={isGrowing && index === blocks.length - 1}
+          citations={citations}
         />
       ))}
     </div>
   );
 });
 
-const Block = memo(function Block({ text, isGrowing }: Required<Props>) {
-  if (text.length > MAX_BLOCK_CHARACTERS) return <p className="whitespace-pre-wrap">{text}</p>;
+type BlockProps = { text: string; isGrowing: boolean; citations: readonly Citation[] };
+
+const Block = memo(function Block({ text, isGrowing, citations }: BlockProps) {
+  const plugins = useMemo(
+    () => (citations.length > 0 ? [...PLUGINS, citationPlugin(citations)] : PLUGINS),
+    [citations],
+  );
+  if (text.length > MAX_BLOCK_CHARACTERS) {
+    return <p className="whitespace-pre-wrap">{plainCitations(text, citations)}</p>;
+  }
   const components = isGrowing ? GROWING : COMPONENTS;
   if (mayHaveMath(text)) {
     return (
-      <Suspense fallback={<Formatted components={components}>{text}</Formatted>}>
-        <MathBlock components={components}>{text}</MathBlock>
+      <Suspense fallback={<Formatted {...{ components, plugins }}>{text}</Formatted>}>
+        <MathBlock {...{ components, plugins }}>{text}</MathBlock>
       </Suspense>
     );
   }
-  return <Formatted components={components}>{text}</Formatted>;
+  return <Formatted {...{ components, plugins }}>{text}</Formatted>;
 });
 
-function Formatted({ components, children }: { components: Components; children: string }) {
+export type FormattedProps = {
+  components: Components;
+  plugins: NonNullable<Options["remarkPlugins"]>;
+  children: string;
+};
+
+function Formatted({ components, plugins, children }: FormattedProps) {
   return (
-    <ReactMarkdown remarkPlugins={PLUGINS} components={components}>
+    <ReactMarkdown remarkPlugins={plugins} components={components}>
       {children}
     </ReactMarkdown>
   );
@@ -85,6 +116,7 @@ const COMPONENTS: Components = {
   a: ({ href, children }) => <Anchor href={href}>{children}</Anchor>,
   img: ({ src, alt }) => <ImageLink src={src} alt={alt} />,
   table: ({ children }) => <Table>{children}</Table>,
+  cite: ({ node }) => <CitationNumber number={Number(node?.properties.dataNumber)} />,
   p: ({ children }) => <p dir="auto">{children}</p>,
   li: ({ children, className }) => (
     <li dir="auto" className={className}>

@@ -4,22 +4,17 @@ import katex from "katex";
 import { type ComponentProps, type FunctionComponent, useLayoutEffect, useRef } from "react";
 import ReactMarkdown, { type Components, type ExtraProps, type Options } from "react-markdown";
 import remarkMath from "remark-math";
-import { gfm } from "./gfm";
+import type { FormattedProps } from "./markdown";
 import { normalizeMath } from "./math-text";
 
 const MAX_FORMULA_CHARACTERS = 2000;
-const PLUGINS: Options["remarkPlugins"] = [
-  gfm,
-  // What stands between single dollars was found by `normalizeMath`.
-  [remarkMath, { singleDollarTextMath: false }],
-];
+/** What stands between single dollars was found by `normalizeMath`. */
+const MATH: NonNullable<Options["remarkPlugins"]> = [[remarkMath, { singleDollarTextMath: false }]];
 
-type Props = { components: Components; children: string };
-
-export default function MathBlock({ components, children }: Props) {
+export default function MathBlock({ components, plugins, children }: FormattedProps) {
   return (
     <ReactMarkdown
-      remarkPlugins={PLUGINS}
+      remarkPlugins={[...MATH, ...plugins]}
       components={{
         ...components,
         code: Code,

@@ -1,11 +1,13 @@
 /** What is attached, above the field: images, files that are read, and files that answers are from. */
-import { useQueries } from "@tanstack/react-query";
-import { FileText, LoaderCircle, TriangleAlert, X } from "lucide-react";
+import { FileText, FolderOpen, LoaderCircle, TriangleAlert, X } from "lucide-react";
 import type { ReactNode } from "react";
-import { call } from "@/api/client";
+import { Button } from "@/components/button";
 import { IconButton } from "@/components/icon-button";
+import { countSelected, useSelected, without } from "../files/chat-files";
 import type { FileSelection } from "../request";
 import type { Attachment } from "./attachments";
+
+const ICON = { "aria-hidden": true, className: "size-4 shrink-0 text-ember" } as const;
 
 type Props = {
   list: Attachment[];
@@ -15,9 +17,9 @@ type Props = {
 };
 
 export function AttachmentList({ list, onRemove, files, onFiles }: Props) {
-  const stored = useFileNames(files.file_ids);
-  const stores = files.vector_store_ids.length;
-  if (list.length + stored.length + stores === 0) return null;
+  const selected = useSelected(files);
+  const hidden = countSelected(files) - selected.length;
+  if (list.length + selected.length === 0) return null;
   return (
     <ul aria-label="Attachments" className="flex flex-wrap gap-2 px-3 pt-3">
       {list.map((attachment) => (
@@ -25,24 +27,22 @@ export function AttachmentList({ list, onRemove, files, onFiles }: Props) {
           <AttachmentState attachment={attachment} />
         </Chip>
       ))}
-      {stored.map(({ id, name }) => (
-        <Chip
-          key={id}
-          name={name}
-          onRemove={() =>
-            onFiles({ ...files, file_ids: files.file_ids.filter((other) => other !== id) })
-          }
-        >
-          <FileText aria-hidden className="size-4 shrink-0 text-ember" />
+      {selected.map(({ id, kind, name }) => (
+        <Chip key={id} name={name} onRemove={() => onFiles(without(files, id))}>
+          {kind === "file" ? <FileText {...ICON} /> : <FolderOpen {...ICON} />}
         </Chip>
       ))}
-      {stores > 0 ? (
-        <Chip
-          name={stores === 1 ? "1 collection" : `${stores} collections`}
-          onRemove={() => onFiles({ ...files, vector_store_ids: [] })}
-        >
-          <FileText aria-hidden className="size-4 shrink-0 text-ember" />
-        </Chip>
+      {hidden > 0 ? (
+        <li className="flex items-center gap-2 text-muted-foreground text-sm">
+          and {hidden} more
+          <Button
+            size="sm"
+            variant="ghost"
+            onClick={() => onFiles({ ...files, file_ids: [], vector_store_ids: [] })}
+          >
+            Remove all
+          </Button>
+        </li>
       ) : null}
     </ul>
   );
@@ -52,9 +52,9 @@ function Chip(props: { name: string; onRemove: () => void; children: ReactNode }
   return (
     <li className="flex max-w-72 items-center gap-2 rounded-md border bg-background ps-2 text-sm">
       {props.children}
-      <span className="min-w-0 truncate" title={props.name}>
+      <bdi className="min-w-0 truncate" title={props.name}>
         {props.name}
-      </span>
+      </bdi>
       <IconButton label={`Remove ${props.name}`} onClick={props.onRemove}>
         <X />
       </IconButton>
@@ -81,21 +81,4 @@ function AttachmentState({ attachment }: { attachment: Attachment }) {
         </span>
       );
   }
-}
-
-/** A file that was deleted is shown by its id, so that it can be removed. */
-function useFileNames(ids: string[]): { id: string; name: string }[] {
-  return useQueries({
-    queries: ids.map((id) => ({
-      queryKey: ["files", "one", id],
-      queryFn: ({ signal }: { signal: AbortSignal }) =>
-        call("get", "/files/{file_id}", { path: { file_id: id }, signal }),
-      staleTime: 60_000,
-    })),
-    combine: (results) =>
-      results.map(({ data, isError }, index) => ({
-        id: ids[index] ?? "",
-        name: data?.filename ?? (isError ? "Deleted file" : "…"),
-      })),
-  });
 }

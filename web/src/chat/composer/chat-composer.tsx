@@ -2,7 +2,8 @@
 import { useQuery } from "@tanstack/react-query";
 import { type Ref, useState } from "react";
 import { modelList } from "@/models/queries";
-import type { Content } from "../request";
+import { FilesButton } from "../files/files-button";
+import type { Content, FileOptions } from "../request";
 import type { Message } from "../types";
 import type { SettingsHandle } from "../use-settings";
 import { AttachButton } from "./attach-button";
@@ -19,7 +20,7 @@ type Props = {
   branch: Message[];
   isAnswering: boolean;
   problem?: string | undefined;
-  onSend: (content: Content) => void;
+  onSend: (content: Content, fileOptions?: FileOptions) => void;
   onStop: () => void;
   ref: Ref<ComposerHandle>;
 };
@@ -54,7 +55,17 @@ export function ChatComposer(props: Props) {
         onStop={onStop}
         onFiles={attached.add}
         onText={setDraft}
-        tools={<AttachButton onFiles={attached.add} />}
+        tools={
+          <>
+            <AttachButton onFiles={attached.add} />
+            <FilesButton
+              files={settings.files}
+              onFiles={onFiles}
+              isBusy={isAnswering || isReading || props.problem !== undefined}
+              onTask={onSend}
+            />
+          </>
+        }
         attachments={
           <AttachmentList
             list={attached.list}

@@ -35,7 +35,11 @@ test("placeholders become elements in text, and text in code", () => {
   citationPlugin([citation(3, "x")])()(tree);
   const [paragraph, code] = tree.children ?? [];
   expect(paragraph?.children?.map(({ type, value }) => value ?? type)).toEqual([
-    "“", "x", "” ", "citation", " y",
+    "“",
+    "x",
+    "” ",
+    "citation",
+    " y",
   ]); // prettier-ignore
   expect(code?.value).toBe("“x” [1] y");
 });

@@ -50,12 +50,17 @@ export type Node = {
   data?: { hName: string; hProperties: { dataNumber: string } };
 };
 
+/** Return a text in which the placeholders are what they stand for. */
+export function plainCitations(text: string, citations: readonly Citation[]): string {
+  if (citations.length === 0) return text;
+  return text.replace(PLACEHOLDER, (_, kind, number) =>
+    kind === QUOTE ? (citations[Number(number)]?.quote ?? "") : `[${Number(number) + 1}]`,
+  );
+}
+
 /** Return a plugin of remark that puts citations in the place of their placeholders. */
 export function citationPlugin(citations: readonly Citation[]): () => (tree: Node) => void {
-  const plain = (text: string) =>
-    text.replace(PLACEHOLDER, (_, kind, number) =>
-      kind === QUOTE ? (citations[Number(number)]?.quote ?? "") : `[${Number(number) + 1}]`,
-    );
+  const plain = (text: string) => plainCitations(text, citations);
   const change = (node: Node): void => {
     if (node.value !== undefined) node.value = plain(node.value);
     if (node.url !== undefined) node.url = plain(node.url);

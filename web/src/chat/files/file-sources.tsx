@@ -7,7 +7,7 @@ import type { AnswerModel, AnswersRow } from "../thread/rows";
 import type { Citation, Retrieval } from "../types";
 import { useSession } from "../use-session";
 import { coverage, isTask, reliability, taskLabel } from "./file-words";
-import { citationQuote, passageQuote, type Quote } from "./passage";
+import { citationQuote, nearestQuote, type Quote } from "./passage";
 
 /** The others are folded. */
 const MAX_SHOWN = 8;
@@ -91,7 +91,11 @@ function CitationList({
 function Note({ children, isWarning = false }: { children: string; isWarning?: boolean }) {
   if (children === "") return null;
   return (
-    <p className={isWarning ? "[overflow-wrap:anywhere]" : "text-muted-foreground [overflow-wrap:anywhere]"}>
+    <p
+      className={
+        isWarning ? "[overflow-wrap:anywhere]" : "text-muted-foreground [overflow-wrap:anywhere]"
+      }
+    >
       {children}
     </p>
   );
@@ -117,7 +121,7 @@ function NextSteps(props: Props & { retrieval: Retrieval }): ReactNode {
   return (
     <div className="flex flex-wrap gap-1.5">
       {nearest ? (
-        <Button size="sm" onClick={() => onOpen(passageQuote(nearest))}>
+        <Button size="sm" onClick={() => onOpen(nearestQuote(nearest))}>
           <FileText aria-hidden /> Nearest passage
         </Button>
       ) : null}

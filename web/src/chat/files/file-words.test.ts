@@ -13,8 +13,14 @@ test.each([
     { found: true, strategy: "quotes", read: 5, of: 212, files: 3, passages },
     "Read 5 of 212 passages from a.pdf, b.pdf and 1 other file · Quoted word for word, picked without the model",
   ],
-  [{ found: false, strategy: "quotes", read: 0, of: 1, files: 1 }, "Read 0 of 1 passage from 1 file"],
-  [{ found: true, strategy: "count", read: 1, of: 1, files: 1 }, "Read all of 1 file · Counted in the text without the model"],
+  [
+    { found: false, strategy: "quotes", read: 0, of: 1, files: 1 },
+    "Read 0 of 1 passage from 1 file",
+  ],
+  [
+    { found: true, strategy: "count", read: 1, of: 1, files: 1 },
+    "Read all of 1 file · Counted in the text without the model",
+  ],
   [{}, ""],
 ])("what was read of %o", (retrieval, text) => {
   expect(coverage(retrieval)).toBe(text);

@@ -20,12 +20,10 @@ export default function PassageDialog({ quote, onClose }: Props) {
   if (isAll) return <TextDialog file={{ id: file_id, filename }} onClose={onClose} />;
   return (
     <Dialog title={filename} onClose={onClose} className="w-[min(48rem,calc(100vw-2rem))]!">
-      <p className="mb-3 text-muted-foreground text-sm" dir="auto">
+      <p className="mb-3 text-muted-foreground text-sm empty:hidden" dir="auto">
         {placeOf(quote)}
       </p>
-      {quote.isSimilar ? (
-        <p className="mb-3 text-sm">A similar passage, which is no proof.</p>
-      ) : null}
+      <p className="mb-3 text-sm empty:hidden">{quote.note}</p>
       {isDeleted ? <DeletedText text={quote.text} /> : null}
       {passages.isError && !isDeleted ? (
         <ErrorCallout error={passages.error} onRetry={() => void passages.refetch()} />
@@ -84,7 +82,10 @@ function DeletedText({ text }: { text: string }) {
       <Callout kind="warning" className="mb-3">
         The file has been deleted. This is what was quoted from it.
       </Callout>
-      <blockquote dir="auto" className="whitespace-pre-wrap border-s-2 ps-3 [overflow-wrap:anywhere]">
+      <blockquote
+        dir="auto"
+        className="whitespace-pre-wrap border-s-2 ps-3 [overflow-wrap:anywhere]"
+      >
         {text}
       </blockquote>
     </>

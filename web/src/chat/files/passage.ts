@@ -6,10 +6,13 @@ import type { Citation, Passage } from "../types";
 type FilePassage = Reply<"FilePassage">;
 
 /** A part of a file's text, `start:end` in code points, as an answer has it. */
-export type Quote = Pick<Citation, "file_id" | "filename" | "start" | "end" | "page" | "heading"> & {
+export type Quote = Pick<
+  Citation,
+  "file_id" | "filename" | "start" | "end" | "page" | "heading"
+> & {
   text: string;
   isDeleted: boolean;
-  isSimilar: boolean;
+  note: string;
 };
 
 /** A part of a passage that is shown: what is quoted of it is `marked`. */
@@ -26,12 +29,13 @@ const MAX_PASSAGES = 40;
 
 export function citationQuote(citation: Citation): Quote {
   const { quote, deleted, match } = citation;
-  const isSimilar = match === "similar_passage";
-  return { ...citation, text: quote, isDeleted: deleted ?? false, isSimilar };
+  const note = match === "similar_passage" ? "A similar passage, which is no proof." : "";
+  return { ...citation, text: quote, isDeleted: deleted ?? false, note };
 }
 
-export function passageQuote(passage: Passage): Quote {
-  return { ...passage, text: passage.text ?? "", isDeleted: false, isSimilar: true };
+export function nearestQuote(passage: Passage): Quote {
+  const note = "The nearest passage. It may not answer the question.";
+  return { ...passage, text: passage.text ?? "", isDeleted: false, note };
 }
 
 export function surroundings({ file_id, start, end }: Quote) {
@@ -59,9 +63,7 @@ export function excerpts(
     .map((passage) => {
       const points = [...passage.text];
       const part = (from: number, to: number) =>
-        points
-          .slice(Math.max(from - passage.start, 0), Math.max(to - passage.start, 0))
-          .join("");
+        points.slice(Math.max(from - passage.start, 0), Math.max(to - passage.start, 0)).join("");
       const before = part(first, start);
       const isCut = passage.start < first;
       return {
