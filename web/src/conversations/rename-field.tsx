@@ -15,7 +15,8 @@ export function RenameField({ label, value, maxLength, onSave, onCancel }: Props
   const ref = useRef<HTMLInputElement>(null);
   const isDone = useRef(false);
   useEffect(() => {
-    // After the menu, which gives the focus back when it closes.
+    ref.current?.select();
+    // Once more after a menu, which gives the focus back when it closes.
     const timer = setTimeout(() => ref.current?.select());
     return () => clearTimeout(timer);
   }, []);
