@@ -105,6 +105,20 @@ async def test_evidence_tells_whether_the_files_answer(
     assert result.evidence.is_sufficient is is_answered
 
 
+async def test_passage_with_all_words_answers_though_all_of_the_file_has_most(
+    database: Database,
+) -> None:
+    common = "Nobody remembers who brought salt to the glassworks of Kellunba in the year {}. "
+    fact = "Nesfenras left Kellunba after a dispute about the glassworks."
+    search = await indexed(database, history="\n".join([*map(common.format, range(150)), fact]))
+    result = await search.search(
+        "What was the dispute about the glassworks of Kellunba?", ["history"]
+    )
+    assert result.evidence.score < 14
+    assert result.evidence.is_sufficient
+    assert fact in [quote.text for quote in pick_quotes(result)]
+
+
 async def test_follow_up_is_about_the_subject_of_the_previous_question(database: Database) -> None:
     search = await indexed(database, museum=MUSEUM, garden=GARDEN)
     files = ["museum", "garden"]
