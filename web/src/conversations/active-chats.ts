@@ -3,7 +3,7 @@ import { queryOptions, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useRouterState } from "@tanstack/react-router";
 import { useEffect, useRef, useSyncExternalStore } from "react";
 import { call } from "@/api/client";
-import { type Chat, conversationKeys, refreshLists } from "./queries";
+import { type Chat, conversationKeys } from "./queries";
 
 export type ChatMark = "active" | "answered" | undefined;
 
@@ -25,7 +25,7 @@ export function useChatMark(id: string): ChatMark {
 /** Keep the marks right as long as this is rendered: once, in the frame. */
 export function useActiveChats(): void {
   const client = useQueryClient();
-  const { data, isError } = useQuery(recentChats);
+  const { data } = useQuery(recentChats);
   const openId = useRouterState({
     select: ({ location }) => /^\/c\/([^/]+)$/.exec(location.pathname)?.[1],
   });
@@ -44,12 +44,6 @@ export function useActiveChats(): void {
     }
     seen.current = state;
   }, [client, data, openId]);
-  const wasDown = useRef(false);
-  useEffect(() => {
-    // The API is back: lists that could not be read are read.
-    if (wasDown.current && !isError) void refreshLists(client);
-    wasDown.current = isError;
-  }, [client, isError]);
 }
 
 /** Return the marks after what is active was looked up. The open chat is seen, so it has none. */

@@ -2,7 +2,7 @@
 import { queryOptions } from "@tanstack/react-query";
 import { call, type Reply } from "@/api/client";
 import { preferences, setPreferences } from "@/settings/preferences";
-import { conversationKeys } from "./queries";
+import { conversationKeys, retryFailed } from "./queries";
 
 export type Folder = Reply<"ListedFolder">;
 
@@ -14,6 +14,7 @@ const MAX_FOLDERS = 1_000;
 /** All folders, by name as people read it. */
 export const folderList = queryOptions({
   queryKey: conversationKeys.folders,
+  refetchInterval: retryFailed,
   queryFn: async ({ signal }) => {
     const folders: Folder[] = [];
     let after: string | null = null;

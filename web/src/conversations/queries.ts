@@ -25,12 +25,20 @@ export const conversationKeys = {
   one: (id: string) => ["conversations", "one", id] as const,
 };
 
+/** A list that could not be read is asked for again: the API may be back. */
+const RETRY_MS = 5_000;
+
+export function retryFailed({ state }: { state: { status: string } }): number | false {
+  return state.status === "error" ? RETRY_MS : false;
+}
+
 /** The chats that are neither pinned nor in a folder; a search is in all of them. */
 export function conversationList(filter: ListFilter) {
   return infiniteQueryOptions({
     queryKey: conversationKeys.list(filter),
     queryFn: ({ pageParam, signal }) =>
       call("get", "/conversations", { query: { ...filter, after: pageParam }, signal }),
+    refetchInterval: retryFailed,
     initialPageParam: null as string | null,
     getNextPageParam: (page) => (page.has_more ? (page.data.at(-1)?.id ?? null) : null),
   });
