@@ -79,7 +79,7 @@ async def follow_conversation(
     return _EventsResponse(response)
 
 
-@router.post("/{conversation}/stop", responses=error_responses(404))
+@router.post("/{conversation}/stop", responses=error_responses(404, 415))
 async def stop_answers(conversation: str, processes: ApiProcessesDep) -> StopReply:
     """Stop the answers that are being written in a conversation; what there is of them is stored.
 
