@@ -70,7 +70,7 @@ def test_problem_has_its_next_step(
         open_web_page(browser, f"{url}/app/status") as page,
     ):
         problem = page.get_by_role("alert").filter(has_text=state)
-        expect(problem).to_contain_text(next_step)
+        expect(problem).to_contain_text(next_step, timeout=15_000)
         expect(page.get_by_text("No chats yet.")).to_be_visible()
         assert page.evaluate(LOW_CONTRAST_TEXTS) == []
 
@@ -85,7 +85,10 @@ def test_api_that_comes_back_is_noticed(
         expect(page.get_by_text("Online")).to_be_visible()
     page.get_by_role("button", name="Refresh").click()
     expect(page.get_by_role("alert")).to_contain_text("make run")
+    page.get_by_label("Search chats").fill("rivers")
+    expect(page.get_by_role("alert").filter(has_text="Can't reach")).to_be_visible(timeout=15_000)
     with running_api(settings, port=port):
         expect(page.get_by_text("Online")).to_be_visible(timeout=15_000)
-        expect(page.get_by_text("API offline")).to_have_count(0)
+        expect(page.get_by_role("alert")).to_have_count(0, timeout=30_000)
+        expect(page.get_by_text("No chats found")).to_be_visible()
         context.__exit__(None, None, None)
