@@ -4,7 +4,7 @@ import type { useRouter } from "@tanstack/react-router";
 import { errorMessage } from "@/api/errors";
 import { showToast } from "@/components/toast";
 import { changeCached, removeCached } from "./cache";
-import { openFolder } from "./folders";
+import { setFolderOpen } from "./folders";
 import { type Chat, conversationKeys, refreshLists } from "./queries";
 import {
   type ChatChanges,
@@ -52,7 +52,7 @@ export class ChatActions {
 
   async move(chat: ChatRef, folder: string | null): Promise<void> {
     const next = neighbour(chat.id);
-    if (folder !== null) openFolder(folder);
+    if (folder !== null) setFolderOpen(folder, true);
     focusMovedChat(chat.id);
     await this.#update(chat, { folder });
     // It may be far down in the list of days, where it is not shown yet.

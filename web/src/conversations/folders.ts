@@ -7,6 +7,7 @@ import { conversationKeys, retryFailed } from "./queries";
 export type Folder = Reply<"ListedFolder">;
 
 export const MAX_FOLDER_NAME = 100;
+const MAX_OPEN = 100;
 const PAGE = 200;
 /** More are not of use in a list. */
 const MAX_FOLDERS = 1_000;
@@ -29,8 +30,9 @@ export const folderList = queryOptions({
   },
 });
 
-/** Show what is in a folder. */
-export function openFolder(name: string): void {
-  const { openFolders } = preferences();
-  if (!openFolders.includes(name)) setPreferences({ openFolders: [...openFolders, name] });
+/** Show what is in a folder, or do not. */
+export function setFolderOpen(name: string, isOpen: boolean): void {
+  const others = preferences().openFolders.filter((other) => other !== name);
+  // Those that are gone are forgotten some day.
+  setPreferences({ openFolders: (isOpen ? [...others, name] : others).slice(-MAX_OPEN) });
 }

@@ -4,7 +4,7 @@ import { Command, MessageCircleDashed, PanelLeft, SquarePen } from "lucide-react
 import { TEMPORARY } from "@/chat/temporary-id";
 import { buttonStyle } from "@/components/button";
 import { IconButton, Tip } from "@/components/icon-button";
-import { ChatList } from "@/conversations/chat-list";
+import { ChatList } from "@/conversations/list/chat-list";
 import { ServiceBadge } from "@/monitoring/service-badge";
 import { useLayout } from "./layout";
 import { PAGES } from "./pages";

@@ -7,11 +7,11 @@ import { errorMessage } from "@/api/errors";
 import { Button } from "@/components/button";
 import { Menu, MenuContent, MenuItem, MenuTrigger } from "@/components/menu";
 import { showToast } from "@/components/toast";
-import { setPreferences, usePreferences } from "@/settings/preferences";
-import { type Folder, folderList, MAX_FOLDER_NAME } from "./folders";
-import { refreshLists } from "./queries";
-import { RenameField } from "./rename-field";
-import { deleteFolder, renameFolder } from "./requests";
+import { usePreferences } from "@/settings/preferences";
+import { type Folder, folderList, MAX_FOLDER_NAME, setFolderOpen } from "../folders";
+import { refreshLists } from "../queries";
+import { RenameField } from "../rename-field";
+import { deleteFolder, renameFolder } from "../requests";
 import { ROW_BUTTON } from "./row-button";
 import { SectionHeading } from "./section-heading";
 import { ShortList } from "./short-list";
@@ -39,10 +39,6 @@ function FolderRow({ folder }: { folder: Folder }) {
   const [isRenaming, setRenaming] = useState(false);
   const { name } = folder;
   const isOpen = openFolders.includes(name);
-  const setOpen = (folderName: string, open: boolean) => {
-    const others = openFolders.filter((other) => other !== name && other !== folderName);
-    setPreferences({ openFolders: open ? [...others, folderName] : others });
-  };
   const attempt = async (work: () => Promise<void>) => {
     await work().catch((error: unknown) => showToast({ text: errorMessage(error) }));
     await refreshLists(client);
@@ -56,7 +52,7 @@ function FolderRow({ folder }: { folder: Folder }) {
         onCancel={() => setRenaming(false)}
         onSave={(newName) => {
           setRenaming(false);
-          setOpen(newName, isOpen);
+          setFolderOpen(newName, isOpen);
           void attempt(() => renameFolder(name, newName));
         }}
       />
@@ -69,7 +65,7 @@ function FolderRow({ folder }: { folder: Folder }) {
           type="button"
           data-folder={name}
           aria-expanded={isOpen}
-          onClick={() => setOpen(name, !isOpen)}
+          onClick={() => setFolderOpen(name, !isOpen)}
           className="flex min-w-0 flex-1 items-center gap-2 rounded-md px-2.5 py-1.5 text-start touch:min-h-11 [&_svg]:size-4 [&_svg]:shrink-0"
         >
           {isOpen ? <FolderOpen aria-hidden /> : <FolderIcon aria-hidden />}

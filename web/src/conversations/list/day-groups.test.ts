@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import type { Chat } from "../queries";
 import { groupByDay } from "./day-groups";
-import type { Chat } from "./queries";
 
 const NOW = new Date(2026, 9, 25, 1, 0); // the night in which Europe's summer time ends
 const month = (date: Date) => `${date.getFullYear()}-${date.getMonth() + 1}`;

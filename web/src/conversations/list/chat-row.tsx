@@ -4,14 +4,14 @@ import { Ellipsis, LoaderCircle } from "lucide-react";
 import { memo, useEffect, useRef } from "react";
 import { Button } from "@/components/button";
 import { Menu, MenuContent, MenuTrigger } from "@/components/menu";
-import { useChatMark } from "./active-chats";
-import { useChatActions } from "./chat-actions";
-import { ChatMenuItems } from "./chat-menu";
+import { useChatMark } from "../active-chats";
+import { useChatActions } from "../chat-actions";
+import { ChatMenuItems } from "../chat-menu";
+import { type Chat, MAX_TITLE } from "../queries";
+import { RenameField } from "../rename-field";
+import { focusMovedChat, takeFocus } from "../row-focus";
 import { highlight } from "./highlight";
-import { type Chat, MAX_TITLE } from "./queries";
-import { RenameField } from "./rename-field";
 import { ROW_BUTTON } from "./row-button";
-import { focusMovedChat, takeFocus } from "./row-focus";
 
 type Props = {
   chat: Chat;

@@ -2,10 +2,10 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import type { ReactNode, RefObject } from "react";
 import { useFormat } from "@/settings/format";
+import { folderList } from "../folders";
+import { conversationList } from "../queries";
 import { ChatRow } from "./chat-row";
 import { groupByDay } from "./day-groups";
-import { folderList } from "./folders";
-import { conversationList } from "./queries";
 import { SectionHeading } from "./section-heading";
 import { VirtualList } from "./virtual-list";
 

@@ -1,5 +1,5 @@
 /** Chats by the day of their last use: today, yesterday, the last week, the last month, months. */
-import type { Chat } from "./queries";
+import type { Chat } from "../queries";
 
 /** A heading or a chat, as they stand one below the other. */
 export type DayItem = { key: string; heading: string } | { key: string; chat: Chat };

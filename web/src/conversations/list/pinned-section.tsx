@@ -1,6 +1,6 @@
 /** The pinned chats, if there are any. */
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { conversationList } from "./queries";
+import { conversationList } from "../queries";
 import { SectionHeading } from "./section-heading";
 import { ShortList } from "./short-list";
 

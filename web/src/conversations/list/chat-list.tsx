@@ -1,6 +1,6 @@
 /** The list of stored chats: what a search has found, or pinned chats, folders and days. */
 import { type KeyboardEvent, useRef, useState } from "react";
-import { useActiveChats } from "./active-chats";
+import { useActiveChats } from "../active-chats";
 import { DayList } from "./day-list";
 import { FolderSection } from "./folder-section";
 import { PinnedSection } from "./pinned-section";

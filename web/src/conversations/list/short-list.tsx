@@ -3,8 +3,8 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { Button } from "@/components/button";
 import { ErrorCallout } from "@/components/callout";
 import { Spinner } from "@/components/spinner";
+import { conversationList, type ListFilter } from "../queries";
 import { ChatRow } from "./chat-row";
-import { conversationList, type ListFilter } from "./queries";
 
 type Props = {
   filter: ListFilter;

@@ -1,8 +1,8 @@
 /** The chats that a search has found, in titles and messages. */
 import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
 import type { RefObject } from "react";
+import { conversationList } from "../queries";
 import { ChatRow } from "./chat-row";
-import { conversationList } from "./queries";
 import { VirtualList } from "./virtual-list";
 
 type Props = { search: string; scroller: RefObject<HTMLElement | null> };
