@@ -1,6 +1,6 @@
 /** How many answers a message gets, and from which models or presets: kept in this browser. */
 import { useSyncExternalStore } from "react";
-import type { Variant } from "./session";
+import type { Variant } from "./answer-request";
 
 const STORAGE_KEY = "smolchat.compare";
 export const MAX_ANSWERS = 4;

@@ -15,33 +15,12 @@ import {
   type LiveAnswer,
   newAnswer,
 } from "./answer/live-answer";
+import { type Plan, requestBody, type SendContext, type Variant } from "./answer-request";
 import { readDraft, writeDraft } from "./drafts";
-import { toItems } from "./items";
-import {
-  type ChatSettings,
-  type Content,
-  chatRequest,
-  type FileOptions,
-  requestOptions,
-} from "./request";
+import type { Content, FileOptions } from "./request";
 import { answerMessages, appendTemporary, newMessage, readTemporary, TEMPORARY } from "./temporary";
-import { branchTo, inContext } from "./tree";
 import type { Conversation, Message } from "./types";
-
-/** What one of the answers side by side differs in. */
-export type Variant = {
-  label: string;
-  model?: string | null;
-  parameters?: Record<string, unknown>;
-  system?: string;
-};
-
-/** What the next request is sent with. */
-export type SendContext = {
-  settings: ChatSettings;
-  variants: Variant[];
-  defaultsOf: (model: string | null) => Record<string, unknown>;
-};
+import { withWatchSlot } from "./watch-slot";
 
 export type LiveEntry = { key: string; label: string; answer: LiveAnswer };
 
@@ -72,20 +51,10 @@ type Job = {
   stored: PromiseWithResolvers<string | undefined>;
 };
 
-type Plan = {
-  base: string | null;
-  question?: Message | undefined;
-  /** The question, if it is stored already. */
-  questionId?: string | undefined;
-  prefix?: string | undefined;
-  started?: Message[] | undefined;
-  approvals?: Record<string, unknown> | undefined;
-  fileOptions?: FileOptions | undefined;
-};
-
 /** Text is shown at most so often, so that the page has time for everything else. */
 const FRAME_MS = 66;
 const WATCH_AGAIN_MS = 3_000;
+const POLL_MS = 10_000;
 const IDLE: Snapshot = {
   turn: undefined,
   followed: new Map(),
@@ -244,24 +213,37 @@ export class ChatSession {
   async #watch(): Promise<void> {
     const controller = new AbortController();
     this.#watcher = controller;
-    const url = `/conversations/${encodeURIComponent(this.id)}/events?wait=true`;
     let isRefused = false;
-    try {
-      const response = await sendRequest(url, { signal: controller.signal });
-      if (response.body !== null) await this.#readWatched(response.body);
-    } catch (error) {
-      isRefused = error instanceof ApiError && error.status < 500;
-    }
+    const hasWatched = await withWatchSlot(async () => {
+      isRefused = await this.#readEvents(controller.signal);
+    });
     this.#watcher = undefined;
     if (this.#snapshot.followed.size > 0) {
       await this.#refresh().catch(() => undefined);
       this.#update({ followed: new Map() });
     }
     if (controller.signal.aborted || isRefused) return;
-    // The API is gone, or was restarted.
-    setTimeout(() => {
-      if (this.#isWatched) this.watch();
-    }, WATCH_AGAIN_MS);
+    // The API is gone or was restarted, or too many tabs are watching.
+    setTimeout(
+      () => {
+        if (!this.#isWatched || this.#isBusy) return;
+        if (!hasWatched) this.#refresh().catch(() => undefined);
+        this.watch();
+      },
+      hasWatched ? WATCH_AGAIN_MS : POLL_MS,
+    );
+  }
+
+  /** Read what is written until that ends; return true if the API refuses to tell. */
+  async #readEvents(signal: AbortSignal): Promise<boolean> {
+    const url = `/conversations/${encodeURIComponent(this.id)}/events?wait=true`;
+    try {
+      const response = await sendRequest(url, { signal });
+      if (response.body !== null) await this.#readWatched(response.body);
+      return false;
+    } catch (error) {
+      return error instanceof ApiError && error.status < 500;
+    }
   }
 
   async #readWatched(body: ReadableStream<Uint8Array>): Promise<void> {
@@ -410,6 +392,8 @@ export class ChatSession {
   }
 
   async #refresh(): Promise<void> {
+    // One that is being read already may not have what was just stored.
+    await queryClient.cancelQueries({ queryKey: conversationKeys.one(this.id) });
     await queryClient.fetchQuery({ ...conversationQuery(this.id), staleTime: 0 });
     void queryClient.invalidateQueries({ queryKey: conversationKeys.lists });
   }
@@ -457,63 +441,6 @@ export class ChatSession {
     this.#snapshot = { ...this.#snapshot, ...change };
     for (const listener of this.#listeners) listener();
   }
-}
-
-function requestBody(
-  chat: Conversation,
-  plan: Plan,
-  variant: Variant | undefined,
-  { settings, defaultsOf }: SendContext,
-  index: number,
-): Record<string, unknown> {
-  const chosen: ChatSettings = {
-    ...settings,
-    model: variant?.model === undefined ? settings.model : variant.model,
-    parameters: { ...settings.parameters, ...variant?.parameters },
-    system: variant?.system ?? settings.system,
-  };
-  const isStoredQuestion = plan.questionId !== undefined;
-  const above = branchTo(chat.messages, plan.base);
-  const branch = [...inContext(chat.messages, above, chat.sent_from), ...(plan.started ?? [])];
-  const approvals = plan.approvals;
-  const base = chatRequest({
-    branch,
-    settings: chosen,
-    defaults: defaultsOf(chosen.model),
-    question: plan.question && ((plan.question.parts ?? plan.question.content) as Content),
-    prefix: plan.prefix,
-    undecided: approvals && new Set(Object.keys(approvals)),
-  });
-  // A call would end the answer that is continued.
-  const tools = plan.prefix === undefined ? stepTools(plan, chosen.tools) : [];
-  const parent = plan.started?.at(-1)?.id ?? (isStoredQuestion ? plan.questionId : plan.base);
-  const options = requestOptions({
-    conversation: chat.id === TEMPORARY ? undefined : chat.id,
-    parent: parent ?? null,
-    tools,
-    files:
-      plan.prefix === undefined
-        ? { ...chosen.files, ...plan.fileOptions }
-        : { file_ids: [], vector_store_ids: [] },
-    approvals,
-  });
-  return { ...base, ...otherSeed(base, index), ...options };
-}
-
-/** The tools whose steps go on must be among those of the request. */
-function stepTools(plan: Plan, tools: string[]): string[] {
-  const steps = toItems(plan.started ?? []).flatMap(({ messages }) =>
-    messages.flatMap(({ step }) => (typeof step?.tool === "string" ? [step.tool] : [])),
-  );
-  return [...new Set([...tools, ...steps])];
-}
-
-/** Answers side by side need different seeds, also if one is set. */
-function otherSeed(body: Record<string, unknown>, index: number): { seed?: number } {
-  if (index === 0) return {};
-  const { seed } = body;
-  const isFixed = typeof seed === "number" && seed >= 0;
-  return { seed: isFixed ? seed + index : Math.floor(Math.random() * 2 ** 31) };
 }
 
 function eventId(data: string): string | undefined {

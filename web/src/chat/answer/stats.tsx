@@ -8,7 +8,8 @@ const StatsDialog = lazy(() => import("./stats-dialog"));
 export function StatChips({ answer }: { answer: AnswerModel }) {
   const [isOpen, setOpen] = useState(false);
   const { receipt, state } = answer;
-  if (receipt === undefined) return null;
+  // An answer without a model has none.
+  if (receipt === undefined || receipt.answered_by === "files") return null;
   const chips = statChips(receipt, state);
   return (
     <>
