@@ -98,7 +98,6 @@ def test_missing_route_is_not_a_missing_model(status: int | None, body: str) -> 
         "The model file not found",
         "model type not found",
         "Image not found in the model's cache",
-        "This model does not support images",
     ],
 )
 def test_other_missing_thing_is_not_a_missing_model(message: str) -> None:
