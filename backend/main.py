@@ -44,6 +44,7 @@ from backend.images.lifespan import cleaning_up
 from backend.json_schema.worker import WorkerPool
 from backend.model_server.capabilities import GrammarSupport
 from backend.model_server.client import open_model_server
+from backend.model_server.embeddings import EmbeddingModel
 from backend.model_server.image_support import ImageSupport
 from backend.model_server.tool_support import ToolSupport
 from backend.models import routes as models
@@ -148,6 +149,9 @@ async def _open_resources(
             tool_support=ToolSupport(model_server, settings.structured_seconds / 3),
             image_support=(image_support := ImageSupport(model_server)),
             images=Images(settings, database, image_support),
+            embedding_model=EmbeddingModel(model_server, settings.embedding_model)
+            if settings.embedding_model
+            else None,
             queue=queue,
             answers=answers,
             metrics=counters,
@@ -160,7 +164,7 @@ async def _open_resources(
             open_statistics(app, database),
             cleaning_up(database, state.images.store),
             open_conversations(app, settings, database),
-            open_files(app, settings, database),
+            open_files(app, settings, database, state.embedding_model),
             open_tools(app, database),
             open_mcp_servers(app, settings, schema_workers),
             regular_release(find_release()),

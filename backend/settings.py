@@ -242,6 +242,9 @@ class Settings(BaseSettings):
     max_file_bytes: Annotated[int, Field(ge=1, le=2**40)] = 256 * 1024 * 1024
     max_files_bytes: Annotated[int, Field(ge=1, le=2**50)] = 4 * 1024 * 1024 * 1024
     max_file_reads: Annotated[int, Field(ge=1, le=64)] = 2
+    # A model of the model server that embeds texts; with one, search in files also finds passages
+    # whose words differ from the question's. Empty: search is by words alone.
+    embedding_model: Annotated[str, Field(max_length=500)] = ""
     # How many images a request may have, the largest one, in bytes and in pixels, and the longest
     # side with which it is sent: a larger image is scaled down.
     max_images: Annotated[int, Field(ge=1, le=1000)] = 16

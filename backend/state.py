@@ -15,6 +15,7 @@ from backend.images.images import Images
 from backend.json_schema.worker import WorkerPool
 from backend.model_server.capabilities import GrammarSupport
 from backend.model_server.client import ModelServerClient
+from backend.model_server.embeddings import EmbeddingModel
 from backend.model_server.image_support import ImageSupport
 from backend.model_server.tool_support import ToolSupport
 from backend.settings import Settings
@@ -31,6 +32,7 @@ class AppState:
     tool_support: ToolSupport
     image_support: ImageSupport
     images: Images
+    embedding_model: EmbeddingModel | None  # None if there is none: search is by words
     queue: RequestQueue
     answers: ActiveAnswers
     metrics: Metrics

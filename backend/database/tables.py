@@ -8,6 +8,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
     Table,
@@ -168,6 +169,8 @@ files = Table(
     # When the process that reads it last said so, and how often that was begun.
     Column("touched_at", UtcMicroseconds, nullable=False),
     Column("attempts", Integer, nullable=False),
+    # With which model all of its passages have vectors: see `passage_vectors`.
+    Column("embedded_by", SafeText),
     Index("files_newest", "created_at", "id"),
     Index("files_pending", "status", "created_at"),
     Index("files_sha256", "sha256", "bytes"),
@@ -215,4 +218,19 @@ passages = Table(
     Column("heading", SafeText),
     Column("text", SafeText, nullable=False),
     Index("passages_in_order", "file", "number", unique=True),
+)
+
+# The embeddings of passages, if there is a model that embeds: vectors of the length 1 as 32-bit
+# floats, little-endian. That of a passage which the model does not take is empty.
+passage_vectors = Table(
+    "passage_vectors",
+    metadata,
+    Column(
+        "passage",
+        BigInteger().with_variant(Integer, "sqlite"),
+        ForeignKey("passages.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("embedded_by", SafeText, nullable=False),
+    Column("vector", LargeBinary, nullable=False),
 )

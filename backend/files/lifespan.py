@@ -1,7 +1,7 @@
 """Open and close the long-lived objects of files: uploads, the process that reads, its tasks."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -15,11 +15,12 @@ from backend.files.reading.limits import ReadLimits
 from backend.files.reading.reader_pool import ReaderPool
 from backend.files.repository import FileRepository
 from backend.files.retrieval.index import PassageIndex
-from backend.files.retrieval.search import PassageSearch
+from backend.files.retrieval.search import PassageSearch, SearchByMeaning
 from backend.files.storage import FileStorage
 from backend.files.uploads import Uploads
 from backend.files.vector_stores.repository import VectorStoreRepository
 from backend.files.vector_stores.search import VectorStoreSearch
+from backend.model_server.embeddings import EmbeddingModel
 from backend.settings import Settings
 
 
@@ -39,11 +40,14 @@ class FileState:
 
 
 @asynccontextmanager
-async def open_files(app: FastAPI, settings: Settings, database: Database) -> AsyncIterator[None]:
+async def open_files(
+    app: FastAPI, settings: Settings, database: Database, embedding_model: EmbeddingModel | None
+) -> AsyncIterator[None]:
     """Open them as an attribute of `app.state`, and begin to read what waits for that."""
     storage = FileStorage(settings.data_dir / "files")
     index = PassageIndex(database)
-    search, stores = PassageSearch(index), VectorStoreRepository(database)
+    by_meaning, indexing = _open_embeddings(database, embedding_model)
+    search, stores = PassageSearch(index, by_meaning), VectorStoreRepository(database)
     reader = ReaderPool(ReadLimits(), processes=settings.max_file_reads)
     ingestion = Ingestion(database, storage, reader, index)
     repository = FileRepository(database)
@@ -67,10 +71,34 @@ async def open_files(app: FastAPI, settings: Settings, database: Database) -> As
         passages=index,
     )
     try:
-        async with ingestion.running(settings.max_file_reads):
+        async with ingestion.running(settings.max_file_reads), indexing:
             yield
     finally:
         await reader.close()
+
+
+def _open_embeddings(
+    database: Database, model: EmbeddingModel | None
+) -> tuple[SearchByMeaning | None, AbstractAsyncContextManager[None]]:
+    """Return search by meaning, and what embeds passages in the background.
+
+    Raises:
+        SystemExit: NumPy is not installed, which nothing else of the API needs.
+    """
+    if model is None:
+        return None, nullcontext()
+    try:
+        # NumPy takes memory and time to import.
+        from backend.files.embeddings.index import VectorIndex  # noqa: PLC0415
+        from backend.files.embeddings.indexer import VectorIndexer  # noqa: PLC0415
+        from backend.files.embeddings.search import VectorSearch  # noqa: PLC0415
+    except ImportError as error:
+        raise SystemExit(
+            f"SMOLCHAT_EMBEDDING_MODEL needs NumPy, which is not installed ({error}): "
+            "pip install 'smolchat[embeddings]'."
+        ) from None
+    index = VectorIndex(database)
+    return VectorSearch(index, model), VectorIndexer(index, model).running()
 
 
 async def _files(request: Request) -> FileState:

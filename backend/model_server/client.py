@@ -133,6 +133,26 @@ class ModelServerClient:
             if tail := relay.close():
                 yield tail
 
+    async def post(self, route: str, body: dict[str, Any], *, timeout_seconds: float) -> bytes:
+        """Return the response to a request that is not a chat, such as `embeddings`.
+
+        That it fails says nothing about the server's chats, and changes nothing for them.
+
+        Raises:
+            SmolChatError: The model server refused or failed, or took too long.
+        """
+        discovery = self.discovery
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                base_url = discovery.base_url or await discovery.find_base_url()
+                async with self._session.post(
+                    f"{base_url}/{route}", data=to_json(body), allow_redirects=False
+                ) as response:
+                    await _raise_for_status(response, self.limits)
+                    return await read_body(response, self.limits)
+        except HTTP_ERRORS as error:
+            raise map_http_error(error, discovery.url) from error
+
     def digest(self, model: str) -> str | None:
         """Return the digest of `model`, if its last response named one."""
         return self._digests.get(model)

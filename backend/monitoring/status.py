@@ -14,6 +14,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from backend import VERSION
 from backend.completions.receipt import Receipt
 from backend.errors import DatabaseUnavailableError
+from backend.model_server.embeddings import EmbeddingModel
 from backend.monitoring.lifespan import DatabaseStatisticsDep
 from backend.monitoring.model_server_check import ModelServerHealth, ModelServerHealthDep
 from backend.monitoring.statistics import MAX_RECENT_ANSWERS, FinishedAnswer
@@ -44,6 +45,17 @@ class ModelServerStatus(ModelServerHealth):
     context_size: Annotated[
         int | None, Field(description="The context window of `MODEL_ID` in tokens, if known.")
     ] = None
+
+
+class EmbeddingStatus(BaseModel):
+    """The model that embeds the passages of files; without one, search in files is by words."""
+
+    model: str
+    dimensions: Annotated[int | None, Field(description="Of its vectors, once it sent one.")]
+    waiting_files: Annotated[
+        int | None, Field(description="Files of which some are only found by words so far.")
+    ]
+    problem: Annotated[str | None, Field(description="Why its last request failed.")]
 
 
 class StoreStatus(BaseModel):
@@ -86,6 +98,10 @@ class Status(RuntimeInfo, DatabaseInfo):
     waiting: Annotated[int, Field(description="Requests waiting in the queue.")]
     detached: Annotated[
         int, Field(description="Answers in progress that go on without their clients.")
+    ]
+    embeddings: Annotated[
+        EmbeddingStatus | None,
+        Field(description="Null without `SMOLCHAT_EMBEDDING_MODEL`: search in files is by words."),
     ]
     settings: Annotated[
         dict[str, SettingValue],
@@ -139,7 +155,19 @@ async def status(
         running=state.queue.running,
         waiting=state.queue.waiting,
         detached=state.answers.detached,
+        embeddings=_embedding_status(state.embedding_model),
         settings=state.settings.effective_values(),
+    )
+
+
+def _embedding_status(model: EmbeddingModel | None) -> EmbeddingStatus | None:
+    if model is None:
+        return None
+    return EmbeddingStatus(
+        model=model.name,
+        dimensions=model.dimensions,
+        waiting_files=model.waiting_files,
+        problem=model.problem,
     )
 
 

@@ -191,10 +191,12 @@ class PassageIndex:
             return []
         async with self._database.read_transaction() as connection:
             ids = await self._index.find(connection, weights, files, limit)
-            query = select(passages).where(passages.c.id.in_(ids))
-            rows = (await connection.execute(query)).mappings().all()
-        by_id = {row["id"]: _stored(row) for row in rows}
-        return [by_id[number] for number in ids]
+            return await _read_in_order(connection, ids)
+
+    async def read(self, ids: Sequence[int]) -> list[StoredPassage]:
+        """Return the passages with these ids, in their order, without those that do not exist."""
+        async with self._database.read_transaction() as connection:
+            return await _read_in_order(connection, ids)
 
     async def runs_around(self, found: Sequence[StoredPassage], neighbours: int) -> list[Run]:
         """Return passages with those before and after them, joined where they follow each other."""
@@ -230,6 +232,13 @@ def join_runs(stored: Sequence[StoredPassage]) -> Iterator[Run]:
         parts.append(one)
     if parts:
         yield _run(parts)
+
+
+async def _read_in_order(connection: AsyncConnection, ids: Sequence[int]) -> list[StoredPassage]:
+    query = select(passages).where(passages.c.id.in_(ids))
+    rows = (await connection.execute(query)).mappings().all()
+    by_id = {row["id"]: _stored(row) for row in rows}
+    return [by_id[number] for number in ids if number in by_id]
 
 
 def _run(parts: Sequence[StoredPassage]) -> Run:

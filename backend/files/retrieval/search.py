@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from backend.files.retrieval import short_files
 from backend.files.retrieval.budget import grow
 from backend.files.retrieval.evidence import Evidence, weigh
+from backend.files.retrieval.fusion import fuse, fuse_windows
 from backend.files.retrieval.index import PassageIndex, StoredPassage
 from backend.files.retrieval.question import QuestionWord, question_words, with_previous
 from backend.files.retrieval.windows import AnalyzedRun, Run, Statistics, Window, WindowRanking
@@ -43,11 +45,21 @@ class SearchResult:
     statistics: Statistics
 
 
-class PassageSearch:
-    """Searches the passages of files."""
+class SearchByMeaning(Protocol):
+    """Finds passages by the meaning of a question. See `backend/files/embeddings/search.py`."""
 
-    def __init__(self, index: PassageIndex) -> None:
+    async def find(
+        self, question: str, previous_question: str, files: Sequence[str], limit: int
+    ) -> list[int]:
+        """Return the ids of passages, the nearest first; none if that is not possible now."""
+
+
+class PassageSearch:
+    """Searches the passages of files by words, and by meaning too if there is a model for that."""
+
+    def __init__(self, index: PassageIndex, by_meaning: SearchByMeaning | None = None) -> None:
         self._index = index
+        self._by_meaning = by_meaning
 
     async def search(
         self,
@@ -72,18 +84,33 @@ class PassageSearch:
         rare = [word for word in previous if _is_rare(word, statistics)]
         words = with_previous(words, rare)
         ranking = WindowRanking(words, statistics)
-        if short_files.are_short(passages_by_file):
+        are_short = short_files.are_short(passages_by_file)
+        limit = _SHORT_FILE_CANDIDATES if are_short else max(_CANDIDATES, 2 * max_results)
+        subject = previous_question if rare else ""
+        nearest = await self._find_by_meaning(question, subject, files, limit)
+        if are_short:
             found = await self._find_short_files(words, statistics, files)
-            runs = [Run(stored.file, [stored.passage]) for stored in found[:max_results]]
-            windows = await asyncio.to_thread(ranking.best_of_each, runs)
+            by_words, windows = await asyncio.to_thread(
+                _rank_short_files, ranking, found, nearest, max_results
+            )
         else:
             weights = {word.stem: word.weight for word in words}
-            limit = max(_CANDIDATES, 2 * max_results)
             found = await self._index.find(weights, statistics, files=files, limit=limit)
+            found = fuse(found, nearest, lambda stored: stored.id)[:limit]
             runs = await self._index.runs_around(found, _NEIGHBOURS)
-            windows = await asyncio.to_thread(ranking.rank, runs, max_results)
-        hits = _hits(windows, max_words)
-        return SearchResult(hits, weigh(ranking, windows), words, statistics)
+            by_words, windows = await asyncio.to_thread(
+                fuse_windows, ranking, runs, nearest, max_results
+            )
+        evidence = weigh(ranking, by_words)
+        return SearchResult(_hits(windows, max_words), evidence, words, statistics)
+
+    async def _find_by_meaning(
+        self, question: str, previous_question: str, files: Sequence[str], limit: int
+    ) -> list[StoredPassage]:
+        if self._by_meaning is None:
+            return []
+        ids = await self._by_meaning.find(question, previous_question, files, limit)
+        return await self._index.read(ids) if ids else []
 
     async def _find_short_files(
         self, words: Sequence[QuestionWord], statistics: Statistics, files: Sequence[str]
@@ -108,6 +135,21 @@ class PassageSearch:
             weights, statistics, files=files, limit=_SHORT_FILE_CANDIDATES
         )
         return found, await asyncio.to_thread(short_files.count_all, found)
+
+
+def _rank_short_files(
+    ranking: WindowRanking,
+    found: Sequence[StoredPassage],
+    nearest: Sequence[StoredPassage],
+    limit: int,
+) -> tuple[list[Window], list[Window]]:
+    """Return the best window of each file by words, and these fused with the nearest ones."""
+    fused = fuse(found, nearest, lambda stored: stored.file)
+    by_words, windows = (
+        ranking.best_of_each([Run(stored.file, [stored.passage]) for stored in ranked[:limit]])
+        for ranked in (found, fused)
+    )
+    return by_words, windows
 
 
 def _is_rare(word: QuestionWord, statistics: Statistics) -> bool:

@@ -2,7 +2,7 @@
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -128,18 +128,15 @@ class WindowRanking:
 
     def rank(self, runs: Sequence[Run], limit: int) -> list[Window]:
         """Return the best windows that do not overlap, best first."""
+        return best_apart([window for window in self.windows(runs) if window.score], limit)
+
+    def windows(self, runs: Sequence[Run]) -> list[Window]:
+        """Return a window from each sentence on, best first; some have a score of 0."""
         windows = []
         for run in runs:
             analyzed = AnalyzedRun(run, self.question)
             windows += [self._window(analyzed, n) for n in range(len(analyzed.sentences))]
-        windows.sort(key=lambda window: -window.score)
-        best: list[Window] = []
-        for window in windows:
-            if len(best) == limit or not window.score:
-                break
-            if not any(window.overlaps(other) for other in best):
-                best.append(window)
-        return best
+        return sorted(windows, key=lambda window: -window.score)
 
     def best_of_each(self, runs: Sequence[Run]) -> list[Window]:
         """Return the best window of each run that has a sentence, in the order of the runs."""
@@ -177,3 +174,14 @@ class WindowRanking:
             if count := run.count(stem, first, last):
                 score += weight * count * (_K1 + 1) / (count + norm)
         return score
+
+
+def best_apart(windows: Iterable[Window], limit: int) -> list[Window]:
+    """Return the first windows that do not overlap."""
+    best: list[Window] = []
+    for window in windows:
+        if len(best) == limit:
+            break
+        if not any(window.overlaps(other) for other in best):
+            best.append(window)
+    return best

@@ -961,6 +961,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/vector_stores/{store_id}/files/{file_id}/content": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Vector Store File Content
+         * @description Return the text of a file of a collection, as it was read.
+         */
+        get: operations["get_vector_store_file_content_vector_stores__store_id__files__file_id__content_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/vector_stores/{store_id}/file_batches": {
         parameters: {
             query?: never;
@@ -1160,6 +1180,26 @@ export interface paths {
          * @description Take a file out of a collection. The file stays.
          */
         delete: operations["remove_vector_store_file_v1_vector_stores__store_id__files__file_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/vector_stores/{store_id}/files/{file_id}/content": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Vector Store File Content
+         * @description Return the text of a file of a collection, as it was read.
+         */
+        get: operations["get_vector_store_file_content_v1_vector_stores__store_id__files__file_id__content_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -2071,6 +2111,29 @@ export interface components {
             arguments: {
                 [key: string]: unknown;
             };
+        };
+        /**
+         * EmbeddingStatus
+         * @description The model that embeds the passages of files; without one, search in files is by words.
+         */
+        EmbeddingStatus: {
+            /** Model */
+            model: string;
+            /**
+             * Dimensions
+             * @description Of its vectors, once it sent one.
+             */
+            dimensions: number | null;
+            /**
+             * Waiting Files
+             * @description Files of which some are only found by words so far.
+             */
+            waiting_files: number | null;
+            /**
+             * Problem
+             * @description Why its last request failed.
+             */
+            problem: string | null;
         };
         /**
          * ErrorBody
@@ -3837,6 +3900,8 @@ export interface components {
              * @description Answers in progress that go on without their clients.
              */
             detached: number;
+            /** @description Null without `SMOLCHAT_EMBEDDING_MODEL`: search in files is by words. */
+            embeddings: components["schemas"]["EmbeddingStatus"] | null;
             /**
              * Settings
              * @description Each effective value; a secret is only `set` or `not set`.
@@ -4206,6 +4271,17 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
+        /** TextPart */
+        TextPart: {
+            /**
+             * Type
+             * @default text
+             * @constant
+             */
+            type?: "text";
+            /** Text */
+            text: string;
+        };
         /** TitleRequest */
         TitleRequest: {
             /**
@@ -4491,6 +4567,28 @@ export interface components {
             attributes: {
                 [key: string]: boolean | number | string;
             };
+        };
+        /**
+         * VectorStoreFileContent
+         * @description The text of a file as it was read: all parts of it, in its order.
+         */
+        VectorStoreFileContent: {
+            /**
+             * Object
+             * @default vector_store.file_content.page
+             * @constant
+             */
+            object?: "vector_store.file_content.page";
+            /** Data */
+            data: components["schemas"]["TextPart"][];
+            /**
+             * Has More
+             * @default false
+             * @constant
+             */
+            has_more?: false;
+            /** Next Page */
+            next_page?: null;
         };
         /** VectorStoreFileDeletion */
         VectorStoreFileDeletion: {
@@ -6187,6 +6285,31 @@ export interface operations {
             };
         };
     };
+    get_vector_store_file_content_vector_stores__store_id__files__file_id__content_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The vector store's id. */
+                store_id: string;
+                /** @description The file's id. */
+                file_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The text that was read. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VectorStoreFileContent"];
+                };
+            };
+        };
+    };
     create_file_batch_vector_stores__store_id__file_batches_post: {
         parameters: {
             query?: never;
@@ -6589,6 +6712,31 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["VectorStoreFileDeletion"];
+                };
+            };
+        };
+    };
+    get_vector_store_file_content_v1_vector_stores__store_id__files__file_id__content_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The vector store's id. */
+                store_id: string;
+                /** @description The file's id. */
+                file_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The text that was read. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VectorStoreFileContent"];
                 };
             };
         };

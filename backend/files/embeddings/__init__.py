@@ -1,0 +1,1 @@
+"""Search by meaning: vectors of passages from a model that embeds texts, if there is one."""
