@@ -1,13 +1,13 @@
 /** A chat before its first message: it is stored when that is sent. */
 import { useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import { useMemo, useRef, useState } from "react";
+import { useRef, useState } from "react";
 import { call } from "@/api/client";
 import { ErrorCallout } from "@/components/callout";
 import { conversationKeys } from "@/conversations/queries";
 import type { SendContext } from "./answer-request";
 import { ChatHeader } from "./chat-header";
-import { useComparison, variantsOf } from "./compare";
+import { useVariants } from "./compare";
 import { COMPOSER_BAR } from "./composer/bar";
 import { ChatComposer } from "./composer/chat-composer";
 import type { ComposerHandle } from "./composer/composer";
@@ -23,8 +23,7 @@ const NEW = "new";
 
 export function NewChat() {
   const handle = useSettings(undefined);
-  const comparison = useComparison();
-  const variants = useMemo(() => variantsOf(comparison), [comparison]);
+  const variants = useVariants();
   const context = useSendContext(handle.settings, variants);
   const composer = useRef<ComposerHandle>(null);
   const { start, error, isStarting } = useStart(context);
@@ -35,7 +34,7 @@ export function NewChat() {
       <ChatHeader chat={undefined} handle={handle} />
       <div className="flex min-h-0 flex-1">
         <div className="flex min-w-0 flex-1 flex-col">
-          <Welcome onPick={(text) => composer.current?.setText(text)} />
+          <Welcome handle={handle} composer={composer} />
           <div className={COMPOSER_BAR}>
             {error === undefined ? null : <ErrorCallout error={error} className="mb-2" />}
             <ChatComposer

@@ -2,7 +2,7 @@
 import { Suspense, useEffect, useMemo, useRef } from "react";
 import { ChatContext, type ChatContextValue, messageActions } from "./chat-context";
 import { ChatHeader } from "./chat-header";
-import { useComparison, variantsOf } from "./compare";
+import { useVariants } from "./compare";
 import { COMPOSER_BAR } from "./composer/bar";
 import { ChatComposer } from "./composer/chat-composer";
 import type { ComposerHandle } from "./composer/composer";
@@ -23,8 +23,7 @@ export function OpenChat({ chat }: { chat: Conversation }) {
   const isAnswering = useSession(session, () => session.isAnswering);
   const hasTurn = useSession(session, ({ turn }) => turn !== undefined);
   const handle = useSettings(chat);
-  const comparison = useComparison();
-  const variants = useMemo(() => variantsOf(comparison), [comparison]);
+  const variants = useVariants();
   const context = useSendContext(handle.settings, variants);
   const composer = useRef<ComposerHandle>(null);
   useEffect(() => {
@@ -43,7 +42,7 @@ export function OpenChat({ chat }: { chat: Conversation }) {
       <div className="flex min-h-0 flex-1">
         <div className="flex min-w-0 flex-1 flex-col">
           {isEmpty ? (
-            <Welcome onPick={(text) => composer.current?.setText(text)} />
+            <Welcome handle={handle} composer={composer} />
           ) : (
             <Suspense fallback={<div className="min-h-0 flex-1" />}>
               <Thread chat={chat} />

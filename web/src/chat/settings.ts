@@ -50,7 +50,7 @@ export function storedFields(settings: ChatSettings): StoredFields {
   };
 }
 
-/** The settings that a new chat begins with: those last chosen for one. Files are not kept. */
+/** The settings that a new chat begins with: those last chosen, but neither tools nor files. */
 export function readNewChatSettings(): ChatSettings {
   try {
     const stored: unknown = JSON.parse(localStorage.getItem(STORAGE_KEY) ?? "null");
@@ -64,7 +64,7 @@ export function writeNewChatSettings(settings: ChatSettings): void {
   try {
     localStorage.setItem(
       STORAGE_KEY,
-      JSON.stringify(storedFields({ ...settings, files: NO_FILES })),
+      JSON.stringify(storedFields({ ...settings, tools: [], files: NO_FILES })),
     );
   } catch {
     // Without storage they last as long as the page.
