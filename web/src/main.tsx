@@ -9,7 +9,11 @@ import { queryClient } from "./api/query-client";
 import { router } from "./routes/router";
 
 // A newer build has replaced the files of this one.
-addEventListener("vite:preloadError", () => location.reload());
+addEventListener("vite:preloadError", () => {
+  // While the API is away, the page that is there is better than none.
+  const reload = (response: Response) => response.ok && location.reload();
+  fetch("/healthz").then(reload, () => undefined);
+});
 
 const root = document.getElementById("root");
 if (root === null) throw new Error("index.html has no #root");

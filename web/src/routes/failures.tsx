@@ -1,5 +1,5 @@
 /** What is shown where a page cannot be. */
-import { type ErrorComponentProps, Link } from "@tanstack/react-router";
+import { type ErrorComponentProps, Link, useRouter } from "@tanstack/react-router";
 import { errorMessage } from "@/api/errors";
 import { Button, buttonStyle } from "@/components/button";
 import { Callout } from "@/components/callout";
@@ -20,11 +20,16 @@ export function NotFound() {
 }
 
 export function RouteError({ error, reset }: ErrorComponentProps) {
+  const router = useRouter();
+  const retry = async () => {
+    await router.invalidate();
+    reset();
+  };
   return (
     <>
       <PageHeader title="Something went wrong" />
       <div className="p-6">
-        <Callout kind="error" action={<Button onClick={reset}>Try again</Button>}>
+        <Callout kind="error" action={<Button onClick={() => void retry()}>Try again</Button>}>
           This page failed: {errorMessage(error)}. If it fails again, reload it.
         </Callout>
       </div>

@@ -5,6 +5,7 @@ import {
   createRouter,
   lazyRouteComponent,
 } from "@tanstack/react-router";
+import { ConnectionError } from "@/api/errors";
 import { ChatPage } from "@/chat/chat-page";
 import { NotFound, RouteError } from "./failures";
 import { Root } from "./root";
@@ -19,6 +20,18 @@ const chatRoute = createRoute({
   },
 });
 
+/** Load a page. If the API is away, say that; the router would reload the page, which is then gone. */
+function lazyPage<Module extends Record<string, unknown>, Name extends keyof Module & string>(
+  load: () => Promise<Module>,
+  name: Name,
+) {
+  const loadOrFail = () =>
+    load().catch((error: unknown) => {
+      throw error instanceof TypeError ? new ConnectionError() : error;
+    });
+  return lazyRouteComponent(loadOrFail, name);
+}
+
 const routes = [
   createRoute({
     getParentRoute: () => rootRoute,
@@ -29,27 +42,27 @@ const routes = [
   createRoute({
     getParentRoute: () => rootRoute,
     path: "/app/structured",
-    component: lazyRouteComponent(() => import("@/structured/page"), "StructuredPage"),
+    component: lazyPage(() => import("@/structured/page"), "StructuredPage"),
   }),
   createRoute({
     getParentRoute: () => rootRoute,
     path: "/app/tools",
-    component: lazyRouteComponent(() => import("@/tools/page"), "ToolsPage"),
+    component: lazyPage(() => import("@/tools/page"), "ToolsPage"),
   }),
   createRoute({
     getParentRoute: () => rootRoute,
     path: "/app/files",
-    component: lazyRouteComponent(() => import("@/files/page"), "FilesPage"),
+    component: lazyPage(() => import("@/files/page"), "FilesPage"),
   }),
   createRoute({
     getParentRoute: () => rootRoute,
     path: "/app/status",
-    component: lazyRouteComponent(() => import("@/monitoring/page"), "StatusPage"),
+    component: lazyPage(() => import("@/monitoring/page"), "StatusPage"),
   }),
   createRoute({
     getParentRoute: () => rootRoute,
     path: "/app/settings",
-    component: lazyRouteComponent(() => import("@/settings/page"), "SettingsPage"),
+    component: lazyPage(() => import("@/settings/page"), "SettingsPage"),
   }),
 ];
 
