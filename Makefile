@@ -18,7 +18,7 @@ $(shell rm -rf $(STAMPS))
 endif
 endif
 
-.PHONY: help run test lint check web web-check web-types test-docker bench bench-structured bench-tools bench-files bench-ui soak format lock clean
+.PHONY: help run test lint check web web-check web-types test-docker bench bench-structured bench-tools bench-files bench-ui bench-web soak format lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -97,6 +97,9 @@ bench-files: $(STAMPS)/dev ## Measure what is found in files, and how fast; DATA
 
 bench-ui: $(STAMPS)/dev ## Measure the speed of the page in Chromium
 	@$(PY) -m benchmarks.ui
+
+bench-web: $(STAMPS)/dev ## Measure the React page beside the Streamlit page in Chromium
+	@$(PY) -m benchmarks.web
 
 soak: $(STAMPS)/dev ## Test for leaks and for attacks, with misbehaving clients and a misbehaving model server, five minutes
 	@$(PY) -m benchmarks.soak

@@ -74,10 +74,10 @@ def main_thread(stack: UiStack, tokens: int) -> float:
     page = _open_with_script(stack, {"tokens": tokens, "gap_ms": 10, "paragraph": 80})
     session = stack.context.new_cdp_session(page)
     session.send("Performance.enable")
-    before = _task_seconds(session.send("Performance.getMetrics"))
+    before = task_seconds(session.send("Performance.getMetrics"))
     send_message(page, "Tell me a long story.")
     page.wait_for_selector(_REGENERATE)
-    after = _task_seconds(session.send("Performance.getMetrics"))
+    after = task_seconds(session.send("Performance.getMetrics"))
     page.close()
     return after - before
 
@@ -136,7 +136,7 @@ def first_text(stack: UiStack) -> float:
 
 
 def measure(stack: UiStack, *, times: int, tokens: int) -> list[Timing]:
-    long_chat = _import_long_chat(stack.api)
+    long_chat = import_long_chat(stack.api)
     cases: list[tuple[str, float, Callable[[], float]]] = [
         (f"{tokens} tokens at 100/s: browser main thread", 6.0, lambda: main_thread(stack, tokens)),
         ("Stop in the answer -> upstream cancelled", 0.3, lambda: stop(stack, during_prompt=False)),
@@ -190,14 +190,14 @@ def _wait_for_text(page: Page, text: str) -> float:
     return time.monotonic()
 
 
-def _task_seconds(metrics: dict[str, Any]) -> float:
+def task_seconds(metrics: dict[str, Any]) -> float:
     [seconds] = [
         metric["value"] for metric in metrics["metrics"] if metric["name"] == "TaskDuration"
     ]
     return float(seconds)
 
 
-def _import_long_chat(api: Program) -> str:
+def import_long_chat(api: Program) -> str:
     """Import a chat of many messages; return its id."""
     now = datetime.now(UTC).isoformat()
     messages: list[dict[str, Any]] = []
