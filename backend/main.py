@@ -46,6 +46,7 @@ from backend.model_server.capabilities import GrammarSupport
 from backend.model_server.client import open_model_server
 from backend.model_server.embeddings import EmbeddingModel
 from backend.model_server.image_support import ImageSupport
+from backend.model_server.reranking import RerankModel
 from backend.model_server.tool_support import ToolSupport
 from backend.models import routes as models
 from backend.monitoring import health, metrics, status
@@ -152,6 +153,9 @@ async def _open_resources(
             embedding_model=EmbeddingModel(model_server, settings.embedding_model)
             if settings.embedding_model
             else None,
+            rerank_model=RerankModel(model_server, settings.rerank_model)
+            if settings.rerank_model
+            else None,
             queue=queue,
             answers=answers,
             metrics=counters,
@@ -164,7 +168,13 @@ async def _open_resources(
             open_statistics(app, database),
             cleaning_up(database, state.images.store),
             open_conversations(app, settings, database),
-            open_files(app, settings, database, state.embedding_model),
+            open_files(
+                app,
+                settings,
+                database,
+                embedding_model=state.embedding_model,
+                rerank_model=state.rerank_model,
+            ),
             open_tools(app, database),
             open_mcp_servers(app, settings, schema_workers),
             regular_release(find_release()),

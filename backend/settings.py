@@ -245,6 +245,8 @@ class Settings(BaseSettings):
     # A model of the model server that embeds texts; with one, search in files also finds passages
     # whose words differ from the question's. Empty: search is by words alone.
     embedding_model: Annotated[str, Field(max_length=500)] = ""
+    # A model of the model server that reranks texts: it puts what a search in files finds in order.
+    rerank_model: Annotated[str, Field(max_length=500)] = ""
     # How many images a request may have, the largest one, in bytes and in pixels, and the longest
     # side with which it is sent: a larger image is scaled down.
     max_images: Annotated[int, Field(ge=1, le=1000)] = 16

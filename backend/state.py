@@ -17,6 +17,7 @@ from backend.model_server.capabilities import GrammarSupport
 from backend.model_server.client import ModelServerClient
 from backend.model_server.embeddings import EmbeddingModel
 from backend.model_server.image_support import ImageSupport
+from backend.model_server.reranking import RerankModel
 from backend.model_server.tool_support import ToolSupport
 from backend.settings import Settings
 
@@ -33,6 +34,7 @@ class AppState:
     image_support: ImageSupport
     images: Images
     embedding_model: EmbeddingModel | None  # None if there is none: search is by words
+    rerank_model: RerankModel | None
     queue: RequestQueue
     answers: ActiveAnswers
     metrics: Metrics

@@ -15,12 +15,14 @@ from backend.files.reading.limits import ReadLimits
 from backend.files.reading.reader_pool import ReaderPool
 from backend.files.repository import FileRepository
 from backend.files.retrieval.index import PassageIndex
+from backend.files.retrieval.reranking import Reranking
 from backend.files.retrieval.search import PassageSearch, SearchByMeaning
 from backend.files.storage import FileStorage
 from backend.files.uploads import Uploads
 from backend.files.vector_stores.repository import VectorStoreRepository
 from backend.files.vector_stores.search import VectorStoreSearch
 from backend.model_server.embeddings import EmbeddingModel
+from backend.model_server.reranking import RerankModel
 from backend.settings import Settings
 
 
@@ -41,13 +43,19 @@ class FileState:
 
 @asynccontextmanager
 async def open_files(
-    app: FastAPI, settings: Settings, database: Database, embedding_model: EmbeddingModel | None
+    app: FastAPI,
+    settings: Settings,
+    database: Database,
+    *,
+    embedding_model: EmbeddingModel | None,
+    rerank_model: RerankModel | None,
 ) -> AsyncIterator[None]:
     """Open them as an attribute of `app.state`, and begin to read what waits for that."""
     storage = FileStorage(settings.data_dir / "files")
     index = PassageIndex(database)
     by_meaning, indexing = _open_embeddings(database, embedding_model)
-    search, stores = PassageSearch(index, by_meaning), VectorStoreRepository(database)
+    search = PassageSearch(index, by_meaning, Reranking(rerank_model) if rerank_model else None)
+    stores = VectorStoreRepository(database)
     reader = ReaderPool(ReadLimits(), processes=settings.max_file_reads)
     ingestion = Ingestion(database, storage, reader, index)
     repository = FileRepository(database)

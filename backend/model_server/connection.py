@@ -15,7 +15,7 @@ from backend.settings import Settings
 
 MAX_TARGET_CHARACTERS = 300
 # The routes that are requested below a base URL.
-_ROUTE = re.compile(r"/(?:chat/completions|embeddings|models)/?$")
+_ROUTE = re.compile(r"/(?:chat/completions|embeddings|models|rerank)/?$")
 _UNREACHABLE = (
     aiohttp.ClientConnectorError,
     aiohttp.ConnectionTimeoutError,

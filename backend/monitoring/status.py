@@ -15,6 +15,7 @@ from backend import VERSION
 from backend.completions.receipt import Receipt
 from backend.errors import DatabaseUnavailableError
 from backend.model_server.embeddings import EmbeddingModel
+from backend.model_server.reranking import RerankModel
 from backend.monitoring.lifespan import DatabaseStatisticsDep
 from backend.monitoring.model_server_check import ModelServerHealth, ModelServerHealthDep
 from backend.monitoring.statistics import MAX_RECENT_ANSWERS, FinishedAnswer
@@ -55,6 +56,13 @@ class EmbeddingStatus(BaseModel):
     waiting_files: Annotated[
         int | None, Field(description="Files of which some are only found by words so far.")
     ]
+    problem: Annotated[str | None, Field(description="Why its last request failed.")]
+
+
+class RerankStatus(BaseModel):
+    """The model that reranks the passages that a search in files finds."""
+
+    model: str
     problem: Annotated[str | None, Field(description="Why its last request failed.")]
 
 
@@ -102,6 +110,9 @@ class Status(RuntimeInfo, DatabaseInfo):
     embeddings: Annotated[
         EmbeddingStatus | None,
         Field(description="Null without `SMOLCHAT_EMBEDDING_MODEL`: search in files is by words."),
+    ]
+    reranking: Annotated[
+        RerankStatus | None, Field(description="Null without `SMOLCHAT_RERANK_MODEL`.")
     ]
     settings: Annotated[
         dict[str, SettingValue],
@@ -156,6 +167,7 @@ async def status(
         waiting=state.queue.waiting,
         detached=state.answers.detached,
         embeddings=_embedding_status(state.embedding_model),
+        reranking=_rerank_status(state.rerank_model),
         settings=state.settings.effective_values(),
     )
 
@@ -169,6 +181,12 @@ def _embedding_status(model: EmbeddingModel | None) -> EmbeddingStatus | None:
         waiting_files=model.waiting_files,
         problem=model.problem,
     )
+
+
+def _rerank_status(model: RerankModel | None) -> RerankStatus | None:
+    if model is None:
+        return None
+    return RerankStatus(model=model.name, problem=model.problem)
 
 
 @cache

@@ -11,6 +11,7 @@ from backend.files.retrieval.evidence import Evidence, weigh
 from backend.files.retrieval.fusion import fuse, fuse_windows
 from backend.files.retrieval.index import PassageIndex, StoredPassage
 from backend.files.retrieval.question import QuestionWord, question_words, with_previous
+from backend.files.retrieval.reranking import RERANKED_WINDOWS, Reranking
 from backend.files.retrieval.windows import AnalyzedRun, Run, Statistics, Window, WindowRanking
 
 BUDGET_WORDS = 600  # of the first five passages together
@@ -57,9 +58,15 @@ class SearchByMeaning(Protocol):
 class PassageSearch:
     """Searches the passages of files by words, and by meaning too if there is a model for that."""
 
-    def __init__(self, index: PassageIndex, by_meaning: SearchByMeaning | None = None) -> None:
+    def __init__(
+        self,
+        index: PassageIndex,
+        by_meaning: SearchByMeaning | None = None,
+        reranking: Reranking | None = None,
+    ) -> None:
         self._index = index
         self._by_meaning = by_meaning
+        self._reranking = reranking
 
     async def search(
         self,
@@ -87,22 +94,23 @@ class PassageSearch:
         are_short = short_files.are_short(passages_by_file)
         limit = _SHORT_FILE_CANDIDATES if are_short else max(_CANDIDATES, 2 * max_results)
         subject = previous_question if rare else ""
+        count = max(max_results, RERANKED_WINDOWS) if self._reranking else max_results
         nearest = await self._find_by_meaning(question, subject, files, limit)
         if are_short:
             found = await self._find_short_files(words, statistics, files)
             by_words, windows = await asyncio.to_thread(
-                _rank_short_files, ranking, found, nearest, max_results
+                _rank_short_files, ranking, found, nearest, count
             )
         else:
             weights = {word.stem: word.weight for word in words}
             found = await self._index.find(weights, statistics, files=files, limit=limit)
             found = fuse(found, nearest, lambda stored: stored.id)[:limit]
             runs = await self._index.runs_around(found, _NEIGHBOURS)
-            by_words, windows = await asyncio.to_thread(
-                fuse_windows, ranking, runs, nearest, max_results
-            )
+            by_words, windows = await asyncio.to_thread(fuse_windows, ranking, runs, nearest, count)
+        if self._reranking:
+            windows = await self._reranking.reorder(question, windows)
         evidence = weigh(ranking, by_words)
-        return SearchResult(_hits(windows, max_words), evidence, words, statistics)
+        return SearchResult(_hits(windows[:max_results], max_words), evidence, words, statistics)
 
     async def _find_by_meaning(
         self, question: str, previous_question: str, files: Sequence[str], limit: int

@@ -66,6 +66,11 @@ class Window:
     def overlaps(self, other: "Window") -> bool:
         return self.run is other.run and self.first < other.last and other.first < self.last
 
+    @property
+    def text(self) -> str:
+        start, end = self.run.span(self.first, self.last)
+        return self.run.text[start - self.run.start : end - self.run.start]
+
     def count(self, stem: str) -> float:
         before = self.run.words_before
         return self.run.count(stem, before[self.first], before[self.last])

@@ -3568,6 +3568,19 @@ export interface components {
             receipt: components["schemas"]["Receipt"] | null;
         };
         /**
+         * RerankStatus
+         * @description The model that reranks the passages that a search in files finds.
+         */
+        RerankStatus: {
+            /** Model */
+            model: string;
+            /**
+             * Problem
+             * @description Why its last request failed.
+             */
+            problem: string | null;
+        };
+        /**
          * ResponseFormat
          * @description `text`, `json_object`, or `json_schema` with `{"schema": …}` in the field of that name.
          */
@@ -3902,6 +3915,8 @@ export interface components {
             detached: number;
             /** @description Null without `SMOLCHAT_EMBEDDING_MODEL`: search in files is by words. */
             embeddings: components["schemas"]["EmbeddingStatus"] | null;
+            /** @description Null without `SMOLCHAT_RERANK_MODEL`. */
+            reranking: components["schemas"]["RerankStatus"] | null;
             /**
              * Settings
              * @description Each effective value; a secret is only `set` or `not set`.
