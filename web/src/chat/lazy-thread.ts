@@ -8,5 +8,8 @@ const load = () => import("./thread/thread");
 
 export const Thread = lazy(load);
 
-if (location.pathname.startsWith("/c/")) void load();
-else addEventListener("load", () => setTimeout(load, 300), { once: true });
+// If it fails now, it is loaded where it is needed.
+const preload = () => void load().catch(() => undefined);
+
+if (location.pathname.startsWith("/c/")) preload();
+else addEventListener("load", () => setTimeout(preload, 300), { once: true });

@@ -30,7 +30,7 @@ export function RouteError({ error, reset }: ErrorComponentProps) {
       <PageHeader title="Something went wrong" />
       <div className="p-6">
         <Callout kind="error" action={<Button onClick={() => void retry()}>Try again</Button>}>
-          This page failed: {errorMessage(error)}. If it fails again, reload it.
+          {errorMessage(error)} If this page fails again, reload it.
         </Callout>
       </div>
     </>
