@@ -115,6 +115,8 @@ function Table({ children }: { children?: ReactNode }) {
 const COMPONENTS: Components = {
   a: ({ href, children }) => <Anchor href={href}>{children}</Anchor>,
   img: ({ src, alt }) => <ImageLink src={src} alt={alt} />,
+  // Only tasks of lists are fields.
+  input: ({ checked }) => <input type="checkbox" checked={checked} disabled aria-label="Task" />,
   table: ({ children }) => <Table>{children}</Table>,
   cite: ({ node }) => <CitationNumber number={Number(node?.properties.dataNumber)} />,
   p: ({ children }) => <p dir="auto">{children}</p>,

@@ -30,6 +30,7 @@ export default function Thread({ chat }: { chat: Conversation }) {
   );
   return (
     <div className="relative min-h-0 flex-1">
+      <h2 className="sr-only">Messages</h2>
       <div
         ref={scroller}
         // biome-ignore lint/a11y/noNoninteractiveTabindex: the chat is scrolled by keys, too.
