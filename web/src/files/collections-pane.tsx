@@ -24,6 +24,7 @@ import {
   renameCollection,
   type StoredFile,
 } from "./queries";
+import { useRowFocus } from "./use-row-focus";
 
 type Names = ReadonlyMap<string, StoredFile>;
 
@@ -94,8 +95,15 @@ function CollectionRow({ collection, names }: RowProps) {
   const format = useFormat();
   const navigate = useNavigate();
   const [dialog, setDialog] = useState<"rename" | "delete">();
+  const focus = useRowFocus(dialog !== undefined);
   const close = () => setDialog(undefined);
   const change = useChange(close);
+  const deletion = useChange();
+  const remove = async () => {
+    await deleteCollection(collection.id);
+    focus.leave();
+    close();
+  };
   const name = collection.name || "Unnamed";
   const { total, in_progress, failed } = collection.file_counts;
   const ask = useMutation({
@@ -120,7 +128,7 @@ function CollectionRow({ collection, names }: RowProps) {
         </div>
         <Menu>
           <MenuTrigger asChild>
-            <IconButton label={`Actions of ${name}`}>
+            <IconButton label={`Actions of ${name}`} ref={focus.menu}>
               <Ellipsis />
             </IconButton>
           </MenuTrigger>
@@ -150,8 +158,8 @@ function CollectionRow({ collection, names }: RowProps) {
       {dialog === "delete" ? (
         <ConfirmDialog
           title="Delete this collection?"
-          error={change.error}
-          onConfirm={() => change.mutate(() => deleteCollection(collection.id))}
+          error={deletion.error}
+          onConfirm={() => deletion.mutate(remove)}
           onClose={close}
         >
           <bdi className="font-medium">{name}</bdi> is deleted. Its files are kept.

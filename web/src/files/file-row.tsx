@@ -12,6 +12,7 @@ import { AddDialog } from "./add-dialog";
 import { ConfirmDialog } from "./confirm-dialog";
 import { createChat, deleteFile, fileKeys, isBeingRead, type StoredFile } from "./queries";
 import { TextDialog } from "./text-dialog";
+import { useRowFocus } from "./use-row-focus";
 
 const STATES = {
   uploaded: { name: "Waiting", style: "bg-warning text-warning-foreground" },
@@ -56,6 +57,7 @@ function Actions({ file }: { file: StoredFile }) {
   const client = useQueryClient();
   const navigate = useNavigate();
   const [dialog, setDialog] = useState<"text" | "add" | "delete">();
+  const focus = useRowFocus(dialog !== undefined);
   const close = () => setDialog(undefined);
   const ask = useMutation({
     mutationFn: () => createChat({ file_ids: [file.id] }),
@@ -64,6 +66,7 @@ function Actions({ file }: { file: StoredFile }) {
   const deletion = useMutation({
     mutationFn: () => deleteFile(file.id),
     onSuccess: () => {
+      focus.leave();
       close();
       for (const queryKey of Object.values(fileKeys)) void client.invalidateQueries({ queryKey });
     },
@@ -74,7 +77,7 @@ function Actions({ file }: { file: StoredFile }) {
       {ask.isError ? <ErrorCallout error={ask.error} /> : null}
       <Menu>
         <MenuTrigger asChild>
-          <IconButton label={`Actions of ${file.filename}`}>
+          <IconButton label={`Actions of ${file.filename}`} ref={focus.menu}>
             <Ellipsis />
           </IconButton>
         </MenuTrigger>

@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { clsx } from "clsx";
 import { Play, Square } from "lucide-react";
-import { type FormEvent, useState } from "react";
+import { type FormEvent, useEffect, useRef, useState } from "react";
 import { Button } from "@/components/button";
 import { Input } from "@/components/input";
 import { ModelPicker } from "@/models/model-picker";
@@ -34,6 +34,7 @@ export function StructuredPage() {
   const benchmarking = useBenchmark();
   const isActive = generation.run?.state === "active" || benchmarking.benchmark?.state === "active";
   const target = targetOf(fields, types);
+  const start = useFocusAfter(isActive);
 
   const run = (changes: Partial<Fields> = {}) => {
     const checked = checkInputs({ ...fields, ...changes }, target);
@@ -89,7 +90,7 @@ export function StructuredPage() {
               />
             ) : null}
             <div className="flex items-center gap-2">
-              <Button type="submit" variant="primary">
+              <Button type="submit" variant="primary" ref={start}>
                 <Play /> {mode === "Generate" ? "Run" : "Run benchmark"}
               </Button>
               {isActive ? (
@@ -122,6 +123,18 @@ export function StructuredPage() {
       </div>
     </>
   );
+}
+
+/** When Stop goes, and the focus with it, the button that starts again gets it. */
+function useFocusAfter(isActive: boolean) {
+  const start = useRef<HTMLButtonElement>(null);
+  const wasActive = useRef(false);
+  useEffect(() => {
+    const hasEnded = wasActive.current && !isActive;
+    wasActive.current = isActive;
+    if (hasEnded && document.activeElement === document.body) start.current?.focus();
+  }, [isActive]);
+  return start;
 }
 
 type GenerateProps = {
