@@ -87,7 +87,12 @@ def test_api_that_comes_back_is_noticed(
     expect(page.get_by_role("alert")).to_contain_text("make run")
     page.get_by_label("Search chats").fill("rivers")
     expect(page.get_by_role("alert").filter(has_text="Can't reach")).to_be_visible(timeout=15_000)
+    page.get_by_role("link", name="Tools").click()
+    expect(page.locator("main").get_by_role("alert")).to_contain_text("Can't reach")
     with running_api(settings, port=port):
+        page.locator("main").get_by_role("button", name="Try again").click()
+        expect(page.get_by_role("heading", name="Tools", exact=True)).to_be_visible()
+        page.get_by_role("link", name="Status").click()
         expect(page.get_by_text("Online")).to_be_visible(timeout=15_000)
         expect(page.get_by_role("alert")).to_have_count(0, timeout=30_000)
         expect(page.get_by_text("No chats found")).to_be_visible()
