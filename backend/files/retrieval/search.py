@@ -1,7 +1,7 @@
 """Search files for the passages that may answer a question."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -83,17 +83,13 @@ class PassageSearch:
         """
         passages_by_file = await self._index.count(files)
         files = list(passages_by_file)
-        words = question_words(question)
-        previous = question_words(previous_question)
-        statistics = await self._index.statistics(
-            [word.stem for word in (*words, *previous)], files, sum(passages_by_file.values())
+        words, statistics, has_subject = await self._read_questions(
+            question, previous_question, passages_by_file
         )
-        rare = [word for word in previous if _is_rare(word, statistics)]
-        words = with_previous(words, rare)
         ranking = WindowRanking(words, statistics)
         are_short = short_files.are_short(passages_by_file)
         limit = _SHORT_FILE_CANDIDATES if are_short else max(_CANDIDATES, 2 * max_results)
-        subject = previous_question if rare else ""
+        subject = previous_question if has_subject else ""
         count = max(max_results, RERANKED_WINDOWS) if self._reranking else max_results
         nearest = await self._find_by_meaning(question, subject, files, limit)
         if are_short:
@@ -111,6 +107,19 @@ class PassageSearch:
             windows = await self._reranking.reorder(question, windows)
         evidence = weigh(ranking, by_words)
         return SearchResult(_hits(windows[:max_results], max_words), evidence, words, statistics)
+
+    async def _read_questions(
+        self, question: str, previous_question: str, passages_by_file: Mapping[str, int]
+    ) -> tuple[list[QuestionWord], Statistics, bool]:
+        """Return the words to find, and whether rare ones of the previous question are added."""
+        words, previous = question_words(question), question_words(previous_question)
+        statistics = await self._index.statistics(
+            [word.stem for word in (*words, *previous)],
+            list(passages_by_file),
+            sum(passages_by_file.values()),
+        )
+        rare = [word for word in previous if _is_rare(word, statistics)]
+        return with_previous(words, rare), statistics, bool(rare)
 
     async def _find_by_meaning(
         self, question: str, previous_question: str, files: Sequence[str], limit: int
