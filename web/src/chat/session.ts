@@ -20,7 +20,7 @@ import { readDraft, writeDraft } from "./drafts";
 import type { Content, FileOptions } from "./request";
 import { answerMessages, appendTemporary, newMessage, readTemporary, TEMPORARY } from "./temporary";
 import type { Conversation, Message } from "./types";
-import { withWatchSlot } from "./watch-slot";
+import { ChatWatcher } from "./watcher";
 
 export type LiveEntry = { key: string; label: string; answer: LiveAnswer };
 
@@ -53,8 +53,6 @@ type Job = {
 
 /** Text is shown at most so often, so that the page has time for everything else. */
 const FRAME_MS = 66;
-const WATCH_AGAIN_MS = 3_000;
-const POLL_MS = 10_000;
 const IDLE: Snapshot = {
   turn: undefined,
   followed: new Map(),
@@ -87,8 +85,7 @@ export class ChatSession {
   #listeners = new Set<() => void>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #shownAt = 0;
-  #watcher: AbortController | undefined;
-  #isWatched = false;
+  readonly #watcher: ChatWatcher;
   #isStopped = false;
   #plan: Plan | undefined;
   #lastText = "";
@@ -98,6 +95,11 @@ export class ChatSession {
   constructor(id: string) {
     this.id = id;
     this.#snapshot = { ...IDLE, queue: readDraft(id).queue };
+    this.#watcher = new ChatWatcher(id, {
+      refresh: () => this.#refresh(),
+      isKnown: (message) => this.#chat().messages.some((other) => other.id === message),
+      show: (followed) => this.#schedule(() => this.#update({ followed })),
+    });
   }
 
   readonly subscribe = (listener: () => void): (() => void) => {
@@ -196,70 +198,13 @@ export class ChatSession {
     if (isUnstored && !this.isTemporary) await this.#stopStored();
   }
 
-  /**
-   * Show what another tab, or this one before a reload, has asked for, until `unwatch`. It takes one
-   * of the few connections that a browser has, so only a visible chat is watched.
-   */
+  /** Show what other tabs ask for, until `unwatch`. */
   watch(): void {
-    this.#isWatched = true;
-    if (this.#watcher === undefined && !this.#isBusy && !this.isTemporary) void this.#watch();
+    if (!this.isTemporary) this.#watcher.start();
   }
 
   unwatch(): void {
-    this.#isWatched = false;
-    this.#watcher?.abort();
-  }
-
-  async #watch(): Promise<void> {
-    const controller = new AbortController();
-    this.#watcher = controller;
-    let isRefused = false;
-    const hasWatched = await withWatchSlot(async () => {
-      isRefused = await this.#readEvents(controller.signal);
-    });
-    this.#watcher = undefined;
-    if (this.#snapshot.followed.size > 0) {
-      await this.#refresh().catch(() => undefined);
-      this.#update({ followed: new Map() });
-    }
-    if (controller.signal.aborted || isRefused) return;
-    // The API is gone or was restarted, or too many tabs are watching.
-    setTimeout(
-      () => {
-        if (!this.#isWatched || this.#isBusy) return;
-        if (!hasWatched) this.#refresh().catch(() => undefined);
-        this.watch();
-      },
-      hasWatched ? WATCH_AGAIN_MS : POLL_MS,
-    );
-  }
-
-  /** Read what is written until that ends; return true if the API refuses to tell. */
-  async #readEvents(signal: AbortSignal): Promise<boolean> {
-    const url = `/conversations/${encodeURIComponent(this.id)}/events?wait=true`;
-    try {
-      const response = await sendRequest(url, { signal });
-      if (response.body !== null) await this.#readWatched(response.body);
-      return false;
-    } catch (error) {
-      return error instanceof ApiError && error.status < 500;
-    }
-  }
-
-  async #readWatched(body: ReadableStream<Uint8Array>): Promise<void> {
-    const answers = new Map<string, LiveAnswer>();
-    for await (const data of readEvents(body)) {
-      const id = eventId(data);
-      if (id === undefined) continue;
-      const isBegin = data.includes('"answer_message"');
-      const before = (isBegin ? undefined : answers.get(id)) ?? newAnswer(performance.now());
-      const answer = addEvent(before, data, performance.now());
-      answers.set(id, answer);
-      const isUnknown = !this.#chat().messages.some((message) => message.id === id);
-      if ((isBegin && isUnknown) || isOver(answer)) await this.#refresh();
-      if (isOver(answer)) answers.delete(id);
-      this.#schedule(() => this.#update({ followed: new Map(answers) }));
-    }
+    this.#watcher.stop();
   }
 
   async #stopStored(): Promise<void> {
@@ -271,7 +216,7 @@ export class ChatSession {
     if (this.isAnswering || this.context === undefined) return;
     this.#isStopped = false;
     this.#isBusy = true;
-    this.#watcher?.abort();
+    this.#watcher.pause();
     this.#plan = plan;
     const { variants, settings } = this.context;
     const isSingle = plan.prefix !== undefined || plan.started !== undefined;
@@ -364,7 +309,7 @@ export class ChatSession {
     }
     this.#isBusy = false;
     this.#update({});
-    if (this.#isWatched) this.watch();
+    this.#watcher.resume();
     announceEnd(this.#chat().title);
     if (answers.every(({ state }) => state === "finished")) this.sendNext();
   }
@@ -440,15 +385,6 @@ export class ChatSession {
   #update(change: Partial<Snapshot>): void {
     this.#snapshot = { ...this.#snapshot, ...change };
     for (const listener of this.#listeners) listener();
-  }
-}
-
-function eventId(data: string): string | undefined {
-  try {
-    const { id } = JSON.parse(data);
-    return typeof id === "string" ? id : undefined;
-  } catch {
-    return undefined; // [DONE]
   }
 }
 

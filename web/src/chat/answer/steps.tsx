@@ -56,7 +56,7 @@ function StepView({ step }: { step: Step }) {
   const isFailed = step.state === "failed";
   const time = step.milliseconds === undefined ? "" : ` · ${formatTime(step.milliseconds)}`;
   return (
-    <details className="group" open={step.state === "awaiting_approval" || undefined}>
+    <details>
       <summary className="flex flex-wrap items-center gap-2 touch:min-h-11 [&_svg]:size-4">
         <Wrench aria-hidden className="text-muted-foreground" />
         <span className="font-medium">{step.tool}</span>
