@@ -64,6 +64,9 @@ function RunState({ run, onRetry, onMoreTokens }: Omit<Props, "earlier">) {
               format,
             )}
           </span>
+          <span className="text-muted-foreground text-sm">
+            Format only: the values may still be wrong
+          </span>
         </div>
       ) : null}
       {state === "stopped" ? <p className="text-muted-foreground">Stopped</p> : null}
