@@ -45,6 +45,7 @@ def stack() -> Iterator[LauncherProcess]:
 
 def test_banner_lists_the_addresses_and_the_model_once(stack: LauncherProcess) -> None:
     block = stack.log[stack.log.index("SmolChat is ready.") :]
+    assert f"Page   {stack.api}\n" in block
     assert f"http://localhost:{stack.ui_port}" in block
     assert f"{stack.api}/docs" in block
     assert re.search(r"Model +ai/smollm2:latest, 134\.\d+ M", block)
