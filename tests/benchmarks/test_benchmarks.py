@@ -95,6 +95,20 @@ def test_ui_benchmark_reports_all_figures() -> None:
     assert all(0 < figure["median"] == figure["worst"] for figure in figures)
 
 
+@needs_chromium
+def test_web_benchmark_reports_all_figures_of_the_react_page() -> None:
+    sizes = ["--times", "1", "--tokens", "50", "--answers", "1", "--keys", "10"]
+    report, _ = run("web", *sizes, "--pages", "react")
+    figures = {figure["name"]: figure["react"] for figure in report["figures"]}
+    assert len(figures) == 14
+    assert 100 < figures["first load: HTML, JS, CSS"] < figures["first load, with fonts"]
+    assert all(
+        seconds > 0
+        for name, seconds in figures.items()
+        if "shift" not in name and "heap" not in name
+    )
+
+
 def test_free_port_is_unique_across_concurrent_processes() -> None:
     script = "from benchmarks.processes import free_port; print(*(free_port() for _ in range(400)))"
     ports = [free_port() for _ in range(400)]
