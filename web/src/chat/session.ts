@@ -339,7 +339,7 @@ export class ChatSession {
   async #refresh(): Promise<void> {
     // One that is being read already may not have what was just stored.
     await queryClient.cancelQueries({ queryKey: conversationKeys.one(this.id) });
-    await queryClient.fetchQuery({ ...conversationQuery(this.id), staleTime: 0 });
+    await queryClient.fetchQuery({ ...conversationQuery(this.id), staleTime: 0, retry: false });
     void queryClient.invalidateQueries({ queryKey: conversationKeys.lists });
   }
 
