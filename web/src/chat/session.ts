@@ -178,11 +178,6 @@ export class ChatSession {
     if (plan !== undefined) this.#start(plan);
   }
 
-  /** Drop answers that failed before anything of them was stored. */
-  dismiss(): void {
-    this.#update({ turn: undefined });
-  }
-
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#update({ isStopping: true });

@@ -15,8 +15,6 @@ import { shortModel } from "./receipt-text";
 import { StatChips } from "./stats";
 import { ContinueSteps, Steps } from "./steps";
 
-export type AnswerDialog = "raw" | "stats" | "tokens";
-
 type Props = { answer: AnswerModel; row: AnswersRow; isSide: boolean };
 
 export const AnswerView = memo(function AnswerView({ answer, row, isSide }: Props) {

@@ -45,9 +45,12 @@ export const QuestionView = memo(function QuestionView({ row }: { row: QuestionR
           <Markdown text={message.content} />
         </ErrorBoundaryText>
       )}
-      {isStored && !isEditing ? (
+      {isEditing ? null : isStored ? (
         <QuestionActions row={row} onEdit={() => setEditing(true)} />
-      ) : null}
+      ) : (
+        // As high, so that nothing moves when the message is stored.
+        <div className="mt-1 -mb-1.5 h-8 touch:h-11" />
+      )}
     </section>
   );
 });
