@@ -1,6 +1,6 @@
 /**
  * The messages of a chat with Markdown and all that belongs to them: a third of the page's code. An
- * empty chat is ready before it is there; it is loaded as soon as the page has time.
+ * empty chat is ready before it is there; it is loaded once somebody does something with the page.
  */
 import { lazy } from "react";
 
@@ -12,4 +12,8 @@ export const Thread = lazy(load);
 const preload = () => void load().catch(() => undefined);
 
 if (location.pathname.startsWith("/c/")) preload();
-else addEventListener("load", () => setTimeout(preload, 300), { once: true });
+else {
+  for (const event of ["keydown", "pointermove", "pointerdown"]) {
+    addEventListener(event, preload, { once: true, passive: true });
+  }
+}
