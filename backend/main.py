@@ -111,9 +111,9 @@ def _included_routes() -> list[BaseRoute]:
     for feature in (
         structured,
         conversation_folders,  # before `/conversations/{conversation}`
+        conversations,
         conversation_trash,
         conversation_events,
-        conversations,
         images,
         conversation_messages,
         conversation_titles,

@@ -4,6 +4,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -84,14 +85,18 @@ def test_answer_goes_on_without_its_client_only_if_it_is_detached(
     release = threading.Event()
     reply = stream_reply(WORDS, interval_seconds=0.02) if is_stream else replay("chat")
     settings = settings_for(model_server, max_concurrent=1, server_check_seconds=0.01)
-    with running_api(settings) as url, httpx.Client(base_url=url, timeout=30) as client:
+    with (
+        running_api(settings) as url,
+        httpx.Client(base_url=url, timeout=30) as client,
+        ThreadPoolExecutor() as threads,
+    ):
         conversation = new_conversation(client)
         body = stored_chat(conversation, stream=is_stream, detach=is_detached)
         others = 0  # requests
         if phase == "queue":
             model_server.replies.append(Reply(release=release))
             others = 1
-            threading.Thread(target=client.post, args=["/chat"], kwargs={"json": HELLO}).start()
+            threads.submit(client.post, "/chat", json=HELLO)
             wait_until(lambda: len(model_server.chat_requests) == 1)
         elif phase == "load":
             model_server.routes["/engines/ps"] = NOT_LOADED

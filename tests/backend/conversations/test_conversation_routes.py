@@ -158,6 +158,8 @@ async def test_other_methods_are_refused_with_those_of_all_routes(
         "/x": "DELETE, GET, PATCH",
         "/x/messages/y": "DELETE, PATCH",
         "/folders": "DELETE, GET, PATCH",
+        "/import": "POST",
+        "/export": "GET",
     }.items():
         response = await api_client.put(f"/conversations{path}", json={})
         assert (response.status_code, response.headers["Allow"]) == (405, methods)

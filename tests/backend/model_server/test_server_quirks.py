@@ -74,7 +74,7 @@ async def test_only_routes_that_load_no_second_model_are_requested(
         await api_client.post("/chat", json=body)
     prefix = model_server.prefixes[0]
     paths = {request.path.partition("?")[0] for request in model_server.requests}
-    own_routes = {"/models", "/engines/ps", "/engines/_configure"}
+    own_routes = {"/models", "/engines/ps", "/engines/_configure", "/props"}
     assert paths == {prefix + "/models", prefix + "/chat/completions"} | own_routes
 
 

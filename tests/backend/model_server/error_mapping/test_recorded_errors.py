@@ -51,7 +51,7 @@ ERRORS = {
     "err-empty-body": (400, "invalid_request", None, REJECTED + "invalid request."),
     "err-get-on-chat": (502, "model_server_failed", None, NO_ROUTE),
     "err-image-to-text-model": (
-        *(400, "invalid_request", "messages"),
+        *(400, "unsupported_content", "messages"),
         "This model does not support images. Remove them from the messages.",
     ),
     "err-load-broken-file": (503, "model_load_failed", None, DAMAGED),
