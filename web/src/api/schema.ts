@@ -144,6 +144,80 @@ export interface paths {
         patch: operations["rename_folder_conversations_folders_patch"];
         trace?: never;
     };
+    "/conversations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Conversations
+         * @description List conversations: pinned ones first, then the most recently used.
+         */
+        get: operations["list_conversations_conversations_get"];
+        put?: never;
+        /**
+         * Create Conversation
+         * @description Create a conversation. `POST /chat` with its id in `smolchat.conversation` adds messages.
+         */
+        post: operations["create_conversation_conversations_post"];
+        /**
+         * Delete All Conversations
+         * @description Delete all conversations, each of which can be restored unless this is `permanent`.
+         */
+        delete: operations["delete_all_conversations_conversations_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/conversations/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export Conversations
+         * @description Export all conversations as JSON that `/conversations/import` accepts.
+         */
+        get: operations["export_conversations_conversations_export_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/conversations/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Import Conversations
+         * @description Import conversations from an export of this or another program.
+         *
+         *     They are added under new ids and appear all at once: if anything fails, or the client
+         *     disconnects, none does. A chat that cannot be imported is left out, and `left_out` says why; if
+         *     nothing remains, the reply is 400. The file is JSON, JSON Lines or a ZIP archive of these:
+         *     exports of SmolChat, Open WebUI, llama.cpp's web UI and ChatGPT, chats of LM Studio, and lists
+         *     of messages in OpenAI's shape.
+         */
+        post: operations["import_conversations_conversations_import_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/conversations/{conversation}": {
         parameters: {
             query?: never;
@@ -175,7 +249,27 @@ export interface paths {
         patch: operations["change_conversation_conversations__conversation__patch"];
         trace?: never;
     };
-    "/conversations": {
+    "/conversations/{conversation}/duplicate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Duplicate Conversation
+         * @description Copy a conversation under a new id.
+         */
+        post: operations["duplicate_conversation_conversations__conversation__duplicate_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/conversations/{conversation}/export": {
         parameters: {
             query?: never;
             header?: never;
@@ -183,21 +277,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List Conversations
-         * @description List conversations: pinned ones first, then the most recently used.
+         * Export Conversation
+         * @description Export a conversation as JSON, Markdown or HTML.
          */
-        get: operations["list_conversations_conversations_get"];
+        get: operations["export_conversation_conversations__conversation__export_get"];
         put?: never;
-        /**
-         * Create Conversation
-         * @description Create a conversation. `POST /chat` with its id in `smolchat.conversation` adds messages.
-         */
-        post: operations["create_conversation_conversations_post"];
-        /**
-         * Delete All Conversations
-         * @description Delete all conversations, each of which can be restored unless this is `permanent`.
-         */
-        delete: operations["delete_all_conversations_conversations_delete"];
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -264,92 +350,6 @@ export interface paths {
          *     An answer that another process of the API writes ends within a second or two.
          */
         post: operations["stop_answers_conversations__conversation__stop_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/conversations/export": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Export Conversations
-         * @description Export all conversations as JSON that `/conversations/import` accepts.
-         */
-        get: operations["export_conversations_conversations_export_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/conversations/import": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Import Conversations
-         * @description Import conversations from an export of this or another program.
-         *
-         *     They are added under new ids and appear all at once: if anything fails, or the client
-         *     disconnects, none does. A chat that cannot be imported is left out, and `left_out` says why; if
-         *     nothing remains, the reply is 400. The file is JSON, JSON Lines or a ZIP archive of these:
-         *     exports of SmolChat, Open WebUI, llama.cpp's web UI and ChatGPT, chats of LM Studio, and lists
-         *     of messages in OpenAI's shape.
-         */
-        post: operations["import_conversations_conversations_import_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/conversations/{conversation}/duplicate": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Duplicate Conversation
-         * @description Copy a conversation under a new id.
-         */
-        post: operations["duplicate_conversation_conversations__conversation__duplicate_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/conversations/{conversation}/export": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Export Conversation
-         * @description Export a conversation as JSON, Markdown or HTML.
-         */
-        get: operations["export_conversation_conversations__conversation__export_get"];
-        put?: never;
-        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -4992,86 +4992,6 @@ export interface operations {
             };
         };
     };
-    read_conversation_conversations__conversation__get: {
-        parameters: {
-            query?: {
-                /** @description Return a page of at most so many messages. */
-                limit?: number | null;
-                /** @description The id of the message after which the page begins. */
-                after?: string | null;
-                /** @description The id of the message before which the page ends. A page without `after` has the last messages before it, or of the conversation. */
-                before?: string | null;
-            };
-            header?: never;
-            path: {
-                conversation: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ConversationReply"];
-                };
-            };
-        };
-    };
-    delete_conversation_conversations__conversation__delete: {
-        parameters: {
-            query?: {
-                /** @description Delete for good, also what is deleted already and can be restored. */
-                permanent?: boolean;
-            };
-            header?: never;
-            path: {
-                conversation: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description It is deleted. */
-            204: {
-                headers: {
-                    /** @description Until when it can be restored; missing if it cannot. */
-                    "SmolChat-Restorable-Until"?: string;
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-        };
-    };
-    change_conversation_conversations__conversation__patch: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                conversation: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ConversationUpdate"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Conversation"];
-                };
-            };
-        };
-    };
     list_conversations_conversations_get: {
         parameters: {
             query?: {
@@ -5153,6 +5073,179 @@ export interface operations {
             };
         };
     };
+    export_conversations_conversations_export_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All conversations with all their messages. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Export"];
+                };
+            };
+        };
+    };
+    import_conversations_conversations_import_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description A file from `/conversations/export`, or an export of another program. */
+        requestBody: {
+            content: {
+                "application/json": Record<string, never> | unknown[];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportResult"];
+                };
+            };
+        };
+    };
+    read_conversation_conversations__conversation__get: {
+        parameters: {
+            query?: {
+                /** @description Return a page of at most so many messages. */
+                limit?: number | null;
+                /** @description The id of the message after which the page begins. */
+                after?: string | null;
+                /** @description The id of the message before which the page ends. A page without `after` has the last messages before it, or of the conversation. */
+                before?: string | null;
+            };
+            header?: never;
+            path: {
+                conversation: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConversationReply"];
+                };
+            };
+        };
+    };
+    delete_conversation_conversations__conversation__delete: {
+        parameters: {
+            query?: {
+                /** @description Delete for good, also what is deleted already and can be restored. */
+                permanent?: boolean;
+            };
+            header?: never;
+            path: {
+                conversation: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is deleted. */
+            204: {
+                headers: {
+                    /** @description Until when it can be restored; missing if it cannot. */
+                    "SmolChat-Restorable-Until"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    change_conversation_conversations__conversation__patch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConversationUpdate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Conversation"];
+                };
+            };
+        };
+    };
+    duplicate_conversation_conversations__conversation__duplicate_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Conversation"];
+                };
+            };
+        };
+    };
+    export_conversation_conversations__conversation__export_get: {
+        parameters: {
+            query?: {
+                format?: "json" | "markdown" | "html";
+            };
+            header?: never;
+            path: {
+                conversation: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A file. JSON holds all messages, the others the active branch. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Export"];
+                    "text/markdown": string;
+                    "text/html": string;
+                };
+            };
+        };
+    };
     restore_conversation_conversations__conversation__restore_post: {
         parameters: {
             query?: never;
@@ -5221,99 +5314,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["StopReply"];
-                };
-            };
-        };
-    };
-    export_conversations_conversations_export_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description All conversations with all their messages. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Export"];
-                };
-            };
-        };
-    };
-    import_conversations_conversations_import_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** @description A file from `/conversations/export`, or an export of another program. */
-        requestBody: {
-            content: {
-                "application/json": Record<string, never> | unknown[];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ImportResult"];
-                };
-            };
-        };
-    };
-    duplicate_conversation_conversations__conversation__duplicate_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                conversation: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Conversation"];
-                };
-            };
-        };
-    };
-    export_conversation_conversations__conversation__export_get: {
-        parameters: {
-            query?: {
-                format?: "json" | "markdown" | "html";
-            };
-            header?: never;
-            path: {
-                conversation: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description A file. JSON holds all messages, the others the active branch. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Export"];
-                    "text/markdown": string;
-                    "text/html": string;
                 };
             };
         };
