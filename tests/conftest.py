@@ -14,7 +14,7 @@ import httpx
 import hypothesis
 import pytest
 from fastapi import FastAPI
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 # Tests expect the default settings, which the modules imported below read from the environment.
 # Preloading is off, so that only the tests of it find its request at the model server.
@@ -139,6 +139,7 @@ def api_url(settings: Settings) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    expect.set_options(timeout=30_000)  # of a machine that does other work beside
     with running_browser() as browser:
         yield browser
 
