@@ -69,6 +69,7 @@ def copied_project(folder: Path) -> Path:
     ignored = shutil.ignore_patterns("__pycache__")
     for name in ("backend", "docs", "engine", "frontend", "locks"):
         shutil.copytree(ROOT / name, project / name, ignore=ignored)
+    shutil.copytree(ROOT / "web" / "dist", project / "web" / "dist")
     files = [*ROOT.glob("compose*.yaml"), *ROOT.glob("Dockerfile.*"), ROOT / ".dockerignore"]
     for path in [*files, ROOT / ".env", ROOT / ".env.docker"]:
         shutil.copy(path, project)
