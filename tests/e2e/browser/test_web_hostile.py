@@ -123,6 +123,7 @@ def test_killed_api_keeps_the_answer_and_is_used_again(
         page.reload()
         expect(page.locator("[role=log]")).to_contain_text("Once upon a time")
         expect(page.get_by_role("button", name="Stop")).to_be_visible()
+        page.wait_for_timeout(1500)  # it is stored once a second
     expect(page.locator("[role=log]")).to_contain_text("Once upon a time")
     with api_process(web.model, tmp_path, port=port):
         page.reload()

@@ -26,6 +26,8 @@ export class ChatWatcher {
   #isWanted = false;
   /** This tab reads its own answers, which come twice otherwise. */
   #isPaused = false;
+  /** What is shown is from a connection that was lost, and the chat could not be read since. */
+  #isOutdated = false;
 
   constructor(chat: string, hooks: Hooks) {
     this.#url = `/conversations/${encodeURIComponent(chat)}/events?wait=true`;
@@ -84,6 +86,7 @@ export class ChatWatcher {
     const answers = new Map<string, LiveAnswer>();
     try {
       const response = await send(this.#url, { signal });
+      if (this.#isOutdated) await this.#showStored();
       if (response.body !== null) {
         for await (const data of readEvents(response.body)) await this.#add(answers, data);
       }
@@ -91,11 +94,16 @@ export class ChatWatcher {
     } catch (error) {
       return error instanceof ApiError && error.status < 500;
     } finally {
-      if (answers.size > 0) {
-        await this.#hooks.refresh().catch(() => undefined);
-        this.#hooks.show(new Map());
-      }
+      if (answers.size > 0) await this.#showStored().catch(() => undefined);
     }
+  }
+
+  /** Show what is stored in place of what was followed, which stays if that cannot be read. */
+  async #showStored(): Promise<void> {
+    this.#isOutdated = true;
+    await this.#hooks.refresh();
+    this.#isOutdated = false;
+    this.#hooks.show(new Map());
   }
 
   async #add(answers: Map<string, LiveAnswer>, data: string): Promise<void> {
