@@ -181,6 +181,8 @@ def test_response_is_stored_up_to_the_kill(running: Running) -> None:
         wait_until(lambda: stack.messages_of(conversation["id"])[-1]["content"] == "Once upon")
         stack.kill("api")
     wait_until(lambda: bool(version(stack)), seconds=60)
+    # The new container cannot see that the former process is gone, but only that it is silent.
+    wait_until(lambda: stack.messages_of(conversation["id"])[-1]["state"] != "writing", seconds=30)
     question, broken = stack.messages_of(conversation["id"])
     assert question["content"] == "Tell me"
     assert (broken["state"], broken["content"]) == ("interrupted", "Once upon")
