@@ -28,7 +28,7 @@ BACKEND_ROWS = (
     {"completions"},
     {"images"},
     {"model_server", "json_schema", "database", "http"},
-    {"protocol", "json_values", "json_limits"},
+    {"protocol", "json_values", "json_limits", "content_folder"},
     {"errors", "settings"},
     {"proxies"},
 )
