@@ -52,7 +52,8 @@ class FastJsonRoute(APIRoute):
                 state.large_bodies, parse_request, self._request_model, body, max_values
             )
         del body  # the response may take minutes
-        others = [await dependency(Request(scope)) for dependency in self._dependencies]
+        connection = Request(scope)
+        others = [await dependency(connection) for dependency in self._dependencies]
         response = await self.endpoint(request, state, *others)
         await response(scope, receive, send)
 
