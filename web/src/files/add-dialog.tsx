@@ -1,10 +1,9 @@
 /** Adds a file to a collection, an existing or a new one. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { type FormEvent, useState } from "react";
 import { Button } from "@/components/button";
 import { ErrorCallout } from "@/components/callout";
 import { Dialog } from "@/components/dialog";
-import { Input } from "@/components/input";
+import { NewCollection } from "./new-collection";
 import {
   addToCollection,
   collectionList,
@@ -18,7 +17,6 @@ type Props = { file: StoredFile; onClose: () => void };
 export function AddDialog({ file, onClose }: Props) {
   const client = useQueryClient();
   const collections = useQuery(collectionList);
-  const [name, setName] = useState("");
   const change = useMutation({
     mutationFn: (action: () => Promise<void>) => action(),
     onSuccess: async () => {
@@ -26,10 +24,6 @@ export function AddDialog({ file, onClose }: Props) {
       onClose();
     },
   });
-  const create = (event: FormEvent) => {
-    event.preventDefault();
-    if (name.trim() !== "") change.mutate(() => createCollection(name.trim(), [file.id]));
-  };
   return (
     <Dialog title="Add to a collection" onClose={onClose}>
       <p className="[overflow-wrap:anywhere]">
@@ -50,18 +44,11 @@ export function AddDialog({ file, onClose }: Props) {
           </li>
         ))}
       </ul>
-      <form onSubmit={create} className="mt-3 flex items-end gap-2">
-        <Input
-          label="New collection"
-          value={name}
-          maxLength={200}
-          onChange={(event) => setName(event.target.value)}
-          className="min-w-0 flex-1"
-        />
-        <Button type="submit" disabled={name.trim() === "" || change.isPending}>
-          Create
-        </Button>
-      </form>
+      <NewCollection
+        isPending={change.isPending}
+        onCreate={(name) => change.mutate(() => createCollection(name, [file.id]))}
+        className="mt-3"
+      />
     </Dialog>
   );
 }

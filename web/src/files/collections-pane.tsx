@@ -5,13 +5,14 @@ import { Ellipsis, MessageSquare, Pencil, Trash2, X } from "lucide-react";
 import { type FormEvent, useState } from "react";
 import { Button } from "@/components/button";
 import { ErrorCallout } from "@/components/callout";
+import { ConfirmDialog } from "@/components/confirm-dialog";
 import { Dialog } from "@/components/dialog";
 import { IconButton } from "@/components/icon-button";
 import { Input } from "@/components/input";
 import { Menu, MenuContent, MenuItem, MenuTrigger } from "@/components/menu";
 import { Spinner } from "@/components/spinner";
 import { useFormat } from "@/settings/format";
-import { ConfirmDialog } from "./confirm-dialog";
+import { NewCollection } from "./new-collection";
 import {
   type Collection,
   collectionFiles,
@@ -33,7 +34,7 @@ export function CollectionsPane({ files }: { files: StoredFile[] }) {
   const names = new Map(files.map((file) => [file.id, file]));
   return (
     <div className="flex flex-col gap-4">
-      <NewCollection />
+      <Creation />
       {list.isError ? (
         <ErrorCallout error={list.error} onRetry={() => void list.refetch()} />
       ) : null}
@@ -63,29 +64,18 @@ function useChange(onSuccess?: () => void) {
   });
 }
 
-function NewCollection() {
-  const [name, setName] = useState("");
-  const change = useChange(() => setName(""));
-  const create = (event: FormEvent) => {
-    event.preventDefault();
-    if (name.trim() !== "") change.mutate(() => createCollection(name.trim(), []));
-  };
+function Creation() {
+  const change = useChange();
   return (
-    <form onSubmit={create} className="flex flex-col gap-2">
-      <div className="flex items-end gap-2">
-        <Input
-          label="New collection"
-          value={name}
-          maxLength={200}
-          onChange={(event) => setName(event.target.value)}
-          className="min-w-0 flex-1"
-        />
-        <Button type="submit" disabled={name.trim() === "" || change.isPending}>
-          Create
-        </Button>
-      </div>
+    <div className="flex flex-col gap-2">
+      <NewCollection
+        isPending={change.isPending}
+        onCreate={(name, clear) =>
+          change.mutate(() => createCollection(name, []), { onSuccess: clear })
+        }
+      />
       {change.isError ? <ErrorCallout error={change.error} /> : null}
-    </form>
+    </div>
   );
 }
 

@@ -1,10 +1,10 @@
 /** Structured output: a schema and a prompt beside the JSON that matches it, or a benchmark. */
 import { useQuery } from "@tanstack/react-query";
-import { clsx } from "clsx";
 import { Play, Square } from "lucide-react";
 import { type FormEvent, useEffect, useRef, useState } from "react";
 import { Button } from "@/components/button";
 import { Input } from "@/components/input";
+import { RadioPill } from "@/components/radio-pill";
 import { ModelPicker } from "@/models/model-picker";
 import { PageHeader } from "@/routes/page-header";
 import { METHODS, type Method } from "./benchmark";
@@ -185,22 +185,15 @@ function ModeChoice({ mode, onChange }: ModeProps) {
     <fieldset className="flex w-fit rounded-full border p-0.5">
       <legend className="sr-only">Mode</legend>
       {MODES.map((name) => (
-        <label
+        <RadioPill
           key={name}
-          className={clsx(
-            "inline-flex cursor-pointer items-center rounded-full px-4 py-1 touch:min-h-11 has-focus-visible:outline-2 has-focus-visible:outline-ring",
-            name === mode ? "bg-muted font-medium" : "hover:bg-muted",
-          )}
+          name="mode"
+          isChecked={name === mode}
+          onCheck={() => onChange(name)}
+          className="px-4 py-1"
         >
-          <input
-            type="radio"
-            name="mode"
-            checked={name === mode}
-            onChange={() => onChange(name)}
-            className="sr-only"
-          />
           {name}
-        </label>
+        </RadioPill>
       ))}
     </fieldset>
   );

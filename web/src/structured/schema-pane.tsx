@@ -6,6 +6,7 @@ import { type KeyboardEvent, useId } from "react";
 import { Button } from "@/components/button";
 import { Callout, ErrorCallout } from "@/components/callout";
 import { FIELD, Input } from "@/components/input";
+import { RadioPill } from "@/components/radio-pill";
 import { CUSTOM } from "./examples";
 import { JsonCode } from "./json-code";
 import { type ResponseType, responseTypes } from "./queries";
@@ -56,23 +57,16 @@ function SchemaChoice({ types, handle }: { types: ResponseType[]; handle: Fields
       <legend className="mb-1.5">Schema</legend>
       <div className="flex flex-wrap gap-2">
         {names.map((name) => (
-          <label
+          <RadioPill
             key={name}
-            className={clsx(
-              "inline-flex cursor-pointer items-center rounded-full border px-3 py-1 touch:min-h-11 has-focus-visible:outline-2 has-focus-visible:outline-ring",
-              name === selected ? "border-primary bg-muted font-medium" : "hover:bg-muted",
-            )}
+            name="schema"
+            isChecked={name === selected}
+            onCheck={() => change({ schemaName: name })}
+            className="border px-3 py-1"
+            checkedClassName="border-primary"
           >
-            <input
-              type="radio"
-              name="schema"
-              value={name}
-              checked={name === selected}
-              onChange={() => change({ schemaName: name })}
-              className="sr-only"
-            />
             {name === CUSTOM ? "Custom schema" : labelOf(name)}
-          </label>
+          </RadioPill>
         ))}
       </div>
     </fieldset>

@@ -1,8 +1,8 @@
 /** A tool: what it does, and whether it may run. */
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { clsx } from "clsx";
 import { useId } from "react";
 import { ErrorCallout } from "@/components/callout";
+import { RadioPill } from "@/components/radio-pill";
 import { JsonCode } from "@/structured/json-code";
 import { type Approval, setApproval, type Tool, toolList } from "./queries";
 
@@ -54,22 +54,15 @@ function Permission({ tool }: { tool: Tool }) {
         <legend className="sr-only">Permission of {tool.title || tool.name}</legend>
         <div className="flex rounded-full border p-0.5">
           {APPROVALS.map(([approval, label]) => (
-            <label
+            <RadioPill
               key={approval}
-              className={clsx(
-                "inline-flex cursor-pointer items-center rounded-full px-3 py-0.5 text-sm touch:min-h-11 has-focus-visible:outline-2 has-focus-visible:outline-ring",
-                approval === shown ? "bg-muted font-medium" : "hover:bg-muted",
-              )}
+              name={id}
+              isChecked={approval === shown}
+              onCheck={() => change.mutate(approval)}
+              className="px-3 py-0.5 text-sm"
             >
-              <input
-                type="radio"
-                name={id}
-                checked={approval === shown}
-                onChange={() => change.mutate(approval)}
-                className="sr-only"
-              />
               {label}
-            </label>
+            </RadioPill>
           ))}
         </div>
         <span className="text-muted-foreground text-sm">

@@ -6,6 +6,7 @@ import { call } from "@/api/client";
 import { errorMessage } from "@/api/errors";
 import { queryClient } from "@/api/query-client";
 import { Button } from "@/components/button";
+import { toolList } from "@/tools/queries";
 import { useChat } from "../chat-context";
 import { lastOf } from "../items";
 import type { AnswerModel } from "../thread/rows";
@@ -107,7 +108,7 @@ function Approval({ step, onDecide }: { step: Step; onDecide: (decision: Decisio
         path: { name: step.tool },
         body: { approval: "always" },
       });
-      void queryClient.invalidateQueries({ queryKey: ["tools"] });
+      void queryClient.invalidateQueries({ queryKey: toolList.queryKey });
       allow();
     } catch (error) {
       setProblem(errorMessage(error));

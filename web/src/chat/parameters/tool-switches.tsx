@@ -1,16 +1,13 @@
 /** Which of the API's tools the model may use in this chat: none at first. */
 import { useQuery } from "@tanstack/react-query";
-import { call } from "@/api/client";
 import { ErrorCallout } from "@/components/callout";
 import { Switch } from "@/components/switch";
+import { toolList } from "@/tools/queries";
 
 type Props = { tools: string[]; onChange: (tools: string[]) => void };
 
 export function ToolSwitches({ tools, onChange }: Props) {
-  const list = useQuery({
-    queryKey: ["tools"],
-    queryFn: ({ signal }) => call("get", "/tools", { signal }),
-  });
+  const list = useQuery(toolList);
   if (list.isError) return <ErrorCallout error={list.error} onRetry={() => list.refetch()} />;
   return list.data?.data.map(({ name, title, description, approval }) => (
     <Switch

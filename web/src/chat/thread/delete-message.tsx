@@ -1,8 +1,6 @@
 /** Asks before a message and all that follows it are deleted. */
 import { useState } from "react";
-import { Button } from "@/components/button";
-import { ErrorCallout } from "@/components/callout";
-import { Dialog } from "@/components/dialog";
+import { ConfirmDialog } from "@/components/confirm-dialog";
 import { useChat } from "../chat-context";
 import type { Message } from "../types";
 
@@ -13,15 +11,8 @@ export function DeleteMessage({ message, onClose }: Props) {
   const [error, setError] = useState<unknown>();
   const remove = () => actions.remove(message).then(onClose, setError);
   return (
-    <Dialog title="Delete message?" onClose={onClose}>
-      <p>This message and everything after it will be deleted.</p>
-      {error === undefined ? null : <ErrorCallout error={error} className="mt-3" />}
-      <div className="mt-4 flex justify-end gap-2">
-        <Button onClick={onClose}>Cancel</Button>
-        <Button variant="destructive" onClick={remove}>
-          Delete
-        </Button>
-      </div>
-    </Dialog>
+    <ConfirmDialog title="Delete message?" error={error} onConfirm={remove} onClose={onClose}>
+      This message and everything after it will be deleted.
+    </ConfirmDialog>
   );
 }

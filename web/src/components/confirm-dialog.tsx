@@ -1,13 +1,13 @@
 /** Asks before something is deleted. */
 import type { ReactNode } from "react";
-import { Button } from "@/components/button";
-import { ErrorCallout } from "@/components/callout";
-import { Dialog } from "@/components/dialog";
+import { Button } from "./button";
+import { ErrorCallout } from "./callout";
+import { Dialog } from "./dialog";
 
 type Props = {
   title: string;
   children: ReactNode;
-  error: unknown;
+  error?: unknown;
   onConfirm: () => void;
   onClose: () => void;
 };
