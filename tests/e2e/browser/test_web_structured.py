@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.support.browser import LOW_CONTRAST_TEXTS, needs_chromium
 from tests.support.fake_model_server import FakeModelServer
@@ -92,6 +92,23 @@ def test_invalid_schema_is_located_while_it_is_typed(page: Page, model: FakeMode
     run(page)
     expect(page.get_by_text("Fix the schema first.")).to_be_visible()
     assert model.chat_requests == []
+
+
+def test_nothing_is_chosen_before_the_schemas_are_known(stack: WebStack, browser: Browser) -> None:
+    waiting: list[Route] = []
+
+    def hold(route: Route) -> None:
+        waiting.append(route)
+
+    with browser.new_context() as context:
+        context.route("**/structured/types", hold)
+        page = context.new_page()
+        page.goto(f"{stack.url}/app/structured")
+        expect(page.get_by_role("button", name="Run", exact=True)).to_be_disabled()
+        expect(page.locator("[name=schema]")).to_have_count(0)
+        waiting[0].continue_()
+        expect(page.locator("[name=schema]").first).to_be_checked()
+        expect(page.get_by_role("button", name="Run", exact=True)).to_be_enabled()
 
 
 def test_failure_is_retried_with_the_tokens_that_the_schema_needs(

@@ -30,7 +30,8 @@ def test_permission_of_a_tool_is_kept(
         browser, address, width=width, color_scheme=scheme, has_touch=width < 400
     ) as page:
         group = page.get_by_role("group", name="Permission of calculator")
-        group.get_by_text(label, exact=True).click()
+        with page.expect_response(lambda response: response.request.method == "PATCH"):
+            group.get_by_text(label, exact=True).click()
         radio = group.get_by_role("radio", name=label)
         expect(radio).to_be_focused()
         page.reload()

@@ -24,7 +24,7 @@ const MAX_REPETITIONS = 200;
 
 export function StructuredPage() {
   const { fields: stored, change } = useInputs();
-  const types = useQuery(responseTypes).data ?? [];
+  const { data: types = [], isPending } = useQuery(responseTypes);
   const fields = withDefaults(stored, types[0]?.name);
   const [mode, setMode] = useState<(typeof MODES)[number]>("Generate");
   const [methods, setMethods] = useState<Method[]>([...METHODS]);
@@ -90,7 +90,7 @@ export function StructuredPage() {
               />
             ) : null}
             <div className="flex items-center gap-2">
-              <Button type="submit" variant="primary" ref={start}>
+              <Button type="submit" variant="primary" ref={start} disabled={isPending}>
                 <Play /> {mode === "Generate" ? "Run" : "Run benchmark"}
               </Button>
               {isActive ? (

@@ -7,6 +7,7 @@ import { Button } from "@/components/button";
 import { Callout, ErrorCallout } from "@/components/callout";
 import { FIELD, Input } from "@/components/input";
 import { RadioPill } from "@/components/radio-pill";
+import { Spinner } from "@/components/spinner";
 import { CUSTOM } from "./examples";
 import { JsonCode } from "./json-code";
 import { type ResponseType, responseTypes } from "./queries";
@@ -16,18 +17,13 @@ import type { FieldsHandle } from "./use-inputs";
 export function SchemaPane({ handle }: { handle: FieldsHandle }) {
   const { fields, change } = handle;
   const types = useQuery(responseTypes);
-  const selected = types.data?.find(({ name }) => name === fields.schemaName);
   return (
     <div className="flex flex-col gap-4">
       {types.isError ? (
         <ErrorCallout error={types.error} onRetry={() => void types.refetch()} />
       ) : null}
-      <SchemaChoice types={types.data ?? []} handle={handle} />
-      {selected === undefined ? (
-        <SchemaEditor text={fields.schemaText} onChange={(schemaText) => change({ schemaText })} />
-      ) : (
-        <RegisteredSchema type={selected} handle={handle} />
-      )}
+      {/* Until they are known, nothing can be chosen: the first of them is what is chosen then. */}
+      {types.isPending ? <Spinner /> : <SchemaFields types={types.data ?? []} handle={handle} />}
       <PromptField handle={handle} />
       <label className="flex items-start gap-2.5 touch:min-h-11">
         <input
@@ -45,6 +41,24 @@ export function SchemaPane({ handle }: { handle: FieldsHandle }) {
       </label>
       <ParameterFields handle={handle} />
     </div>
+  );
+}
+
+function SchemaFields({ types, handle }: { types: ResponseType[]; handle: FieldsHandle }) {
+  const { fields, change } = handle;
+  const selected = types.find(({ name }) => name === fields.schemaName);
+  return (
+    <>
+      <SchemaChoice types={types} handle={handle} />
+      {selected === undefined ? (
+        <SchemaEditor
+          text={fields.schemaText}
+          onChange={(schemaText) => change({ schemaName: CUSTOM, schemaText })}
+        />
+      ) : (
+        <RegisteredSchema type={selected} handle={handle} />
+      )}
+    </>
   );
 }
 
