@@ -16,13 +16,10 @@ from tests.support.browser import (
     wait_until_answered,
     wait_until_rendered,
 )
-from tests.support.pdf import text_pdf
+from tests.support.chronicle import FACT, write_chronicle
 
 pytestmark = needs_chromium
 
-FACT = "The town clock of Arvenholt was wound by Helena Sturm every Sunday."
-TOPICS = ("glass", "copper", "bridges", "maps", "paper", "salt", "silk", "steam", "canals", "ink")
-PAGES = [f"Merchants of {topic} met in the market hall in autumn. " * 12 for topic in TOPICS]
 NUMBER = "[data-testid=stChatMessage] a[href*='#cite-']"
 
 
@@ -34,11 +31,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture
 def chronicle(tmp_path: Path) -> Path:
-    path = tmp_path / f"chronicle of {'a' * 120}.pdf"
-    path.write_bytes(
-        text_pdf([*PAGES, f"On clocks. {FACT} They were small. " + "Tick tock. " * 40])
-    )
-    return path
+    return write_chronicle(tmp_path)
 
 
 def open_citation(page: Page) -> None:

@@ -7,16 +7,13 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.support.browser import LOW_CONTRAST_TEXTS, needs_chromium
+from tests.support.chronicle import FACT, write_chronicle
 from tests.support.fake_model_server import stream_reply
-from tests.support.pdf import text_pdf
 from tests.support.web_page import WebStack, open_web_page, running_web_stack
 
 pytestmark = needs_chromium
 
-FACT = "The town clock of Arvenholt was wound by Helena Sturm every Sunday."
 QUESTION = "Who wound the town clock of Arvenholt?"
-TOPICS = ("glass", "copper", "bridges", "maps", "paper", "salt", "silk", "steam", "canals", "ink")
-PAGES = [f"Merchants of {topic} met in the market hall in autumn. " * 12 for topic in TOPICS]
 HOSTILE_NAME = "<img src=x onerror=alert(1)> ![a](b.png).txt"
 HOSTILE = (
     "The password of Mordun is **![x](http://evil.test/a.png)** "
@@ -32,11 +29,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebStack]:
 
 @pytest.fixture
 def chronicle(tmp_path: Path) -> Path:
-    path = tmp_path / f"chronicle of {'a' * 120}.pdf"
-    path.write_bytes(
-        text_pdf([*PAGES, f"On clocks. {FACT} They were small. " + "Tick tock. " * 40])
-    )
-    return path
+    return write_chronicle(tmp_path)
 
 
 def shown_answers(page: Page) -> Locator:
