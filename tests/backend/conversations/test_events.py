@@ -152,8 +152,14 @@ def test_position_that_does_not_fit_begins_again(
     conversation = new_conversation(client)
     ask(pool, client, stored_chat(conversation))
     wait_for_text(client, conversation, "Once")
-    pool.submit(lambda: client.post(f"/conversations/{conversation}/stop"))
-    page = follow(client, conversation, event_id)
+    page = Page()
+    headers = {"Last-Event-ID": event_id}
+    with client.stream("GET", f"/conversations/{conversation}/events", headers=headers) as response:
+        events = read_events(response.iter_lines())
+        page.add(next(events))
+        client.post(f"/conversations/{conversation}/stop")
+        for event in events:
+            page.add(event)
     assert (page.text, page.state) == ("Once", "stopped")
 
 
