@@ -40,9 +40,15 @@ lint: $(STAMPS)/dev ## Check format, lint and types
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 
+# As CPython's own tests: those that fail on a busy machine run once more, one after another, and are
+# reported as failed first. What fails twice fails.
+run_tests = $(PY) -m pytest -n 2 --dist loadfile $(1) || { test $$? -eq 1 \
+	&& printf '\n%s\n' 'The tests that failed above run once more:' \
+	&& $(PY) -m pytest --last-failed --last-failed-no-failures none --maxfail 10 $(1); }
+
 check: lint web-check ## Check format, lint and types, then run all tests but those of the containers
-	$(PY) -m pytest --hypothesis-profile ci -n 2 --dist loadfile --ignore=tests/e2e/browser
-	$(PY) -m pytest -n 2 --dist loadfile tests/e2e/browser
+	$(call run_tests,--hypothesis-profile ci --ignore=tests/e2e/browser)
+	$(call run_tests,tests/e2e/browser)
 
 web: $(STAMPS)/web ## Build the React page into web/dist
 	@cd web && $(NPM) run build
