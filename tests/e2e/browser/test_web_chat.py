@@ -59,6 +59,21 @@ def test_new_chat_is_stored_and_has_the_focus_in_its_field(web: WebStack, page: 
     assert [stored["content"] for stored in conversation["messages"]] == ["Hello", "Hi **there**"]
 
 
+def test_messages_stay_in_the_page_when_they_are_stored(web: WebStack, page: Page) -> None:
+    """What a person is clicking on, or has opened, is not made anew as an answer ends."""
+    slow = stream_reply(["One ", "two ", "three"], interval_seconds=0.2)
+    web.model.replies += [text_reply("Begun"), slow]
+    send(page, "Begin")
+    wait_until_answered(page)
+    send(page, "Count")
+    elements = [message(page, text).element_handle() for text in ("Begun", "Count", "One")]
+    wait_until_answered(page, 2)
+    expect(message(page, "One two three")).to_be_visible()
+    assert [element.evaluate("element => element.isConnected") for element in elements] == [
+        True
+    ] * 3
+
+
 def test_stopped_answer_can_be_continued(web: WebStack, page: Page) -> None:
     web.model.replies += [SLOW, stream_reply(["and the rest"])]
     send(page, "Go on")

@@ -2,6 +2,7 @@
  * A chat in use: the answers that are being written, and what is sent next. It outlives the view of
  * the chat, so that several chats answer at once.
  */
+import { notifyManager } from "@tanstack/react-query";
 import { jsonBody, send as sendRequest } from "@/api/client";
 import { ApiError, errorMessage, isAbort } from "@/api/errors";
 import { queryClient } from "@/api/query-client";
@@ -290,8 +291,11 @@ export class ChatSession {
     const asked = answers[0]?.stored?.question ?? plan.questionId;
     if (answers.length > 1 && asked !== undefined) this.setCompared(asked, true);
     this.#jobs = [];
-    if (this.isTemporary) this.#storeTemporary(plan, answers);
-    else {
+    if (this.isTemporary) {
+      this.#storeTemporary(plan, answers);
+      await pageIsTold();
+      this.#update({ turn: undefined });
+    } else {
       const before = this.#chat().current;
       try {
         await this.#refresh();
@@ -313,7 +317,6 @@ export class ChatSession {
     const parent = question?.id ?? questionId ?? base ?? "";
     const messages = answers.flatMap((answer) => answerMessages(parent, answer));
     appendTemporary([...(question === undefined ? [] : [question]), ...messages]);
-    this.#update({ turn: undefined });
   }
 
   /** What is stored now keeps its place in the page. */
@@ -335,6 +338,7 @@ export class ChatSession {
     // One that is being read already may not have what was just stored.
     await queryClient.cancelQueries({ queryKey: conversationKeys.one(this.id) });
     await queryClient.fetchQuery({ ...conversationQuery(this.id), staleTime: 0, retry: false });
+    await pageIsTold();
     void queryClient.invalidateQueries({ queryKey: conversationKeys.lists });
   }
 
@@ -381,6 +385,11 @@ export class ChatSession {
     this.#snapshot = { ...this.#snapshot, ...change };
     for (const listener of this.#listeners) listener();
   }
+}
+
+/** Wait until views have the data that was just set, so that no message is missing in between. */
+function pageIsTold(): Promise<void> {
+  return new Promise((resolve) => notifyManager.schedule(resolve));
 }
 
 /** A hidden tab's title says that an answer is there, until the tab is seen. */
