@@ -104,8 +104,8 @@ bench-files: $(STAMPS)/dev ## Measure what is found in files, and how fast; DATA
 bench-ui: $(STAMPS)/dev ## Measure the speed of the page in Chromium
 	@$(PY) -m benchmarks.ui
 
-bench-web: $(STAMPS)/dev ## Measure the React page beside the Streamlit page in Chromium
-	@$(PY) -m benchmarks.web
+bench-web: $(STAMPS)/dev ## Measure the React page beside the Streamlit page in Chromium; PAGES=all for llama.cpp's own page too
+	@$(PY) -m benchmarks.web $(if $(PAGES),--pages $(PAGES))
 
 soak: $(STAMPS)/dev ## Test for leaks and for attacks, with misbehaving clients and a misbehaving model server, five minutes
 	@$(PY) -m benchmarks.soak

@@ -122,6 +122,14 @@ def running_engine() -> Iterator[Program]:
 
 
 @contextmanager
+def running_llama_ui(model_server: Program) -> Iterator[Program]:
+    """Run llama.cpp's own page with the answers of the model server."""
+    arguments = ["benchmarks.llama_ui", "--model-server-port", str(model_server.port)]
+    with _running(arguments, {}) as program:
+        yield program
+
+
+@contextmanager
 def running_relay(upstream: Program) -> Iterator[Program]:
     """Run the byte relay in front of the model server."""
     with _running(["benchmarks.relay", "--upstream-port", str(upstream.port)], {}) as program:

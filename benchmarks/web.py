@@ -1,8 +1,8 @@
 """Measures the React page beside the Streamlit page: `make bench-web`.
 
-Both show chats of one API with a fake model server, in one Chromium, in turns. Exit code 1: a
-figure of the React page is over its limit. The limits are for two idle cores; on a busy machine,
-compare the ratios.
+Both show chats of one API with a fake model server, in one Chromium, in turns; `--pages all` adds
+llama.cpp's own page, with the same model server. Exit code 1: a figure of the React page is over
+its limit. The limits are for two idle cores; on a busy machine, compare the ratios.
 """
 
 import argparse
@@ -11,16 +11,19 @@ import os
 import statistics
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 
-from benchmarks.ui import MESSAGES, UiStack, running_stack
+import httpx
+
+from benchmarks.ui import MESSAGES, UiStack, import_long_chat, running_stack
+from benchmarks.web_llama import running_llama_bench
 from benchmarks.web_measures import (
     Bench,
     Site,
     first_load,
     first_text,
     heap_growth,
-    import_chat_with_script,
     main_thread,
     open_long_chat,
     opening_shift,
@@ -29,6 +32,12 @@ from benchmarks.web_measures import (
     stop,
     typing,
 )
+
+PAGES = {
+    "react": ("react",),
+    "both": ("react", "streamlit"),
+    "all": ("react", "streamlit", "llama"),
+}
 
 
 @dataclass(frozen=True)
@@ -43,19 +52,20 @@ class Case:
 
 @dataclass(frozen=True)
 class Figure(Case):
-    """The medians of both pages; None: not possible there, or not measured."""
+    """The medians of the pages; None: not possible there, or not measured."""
 
     react: float | None = None
     streamlit: float | None = None
+    llama: float | None = None
 
     @property
     def is_within_limit(self) -> bool:
         return self.react is not None and self.react <= self.limit
 
-    @property
-    def ratio(self) -> float | None:
-        """How many times as much Streamlit's page needs."""
-        return self.streamlit / self.react if self.react and self.streamlit else None
+    def ratio(self, page: str) -> float | None:
+        """Return how many times as much another page needs."""
+        value = getattr(self, page)
+        return float(value) / self.react if self.react and value is not None else None
 
 
 def cases(tokens: int, answers: int) -> list[Case]:
@@ -148,17 +158,17 @@ def report(
         browser = stack.context.browser
         assert browser is not None  # noqa: S101  # the context is not persistent
         chat = import_chat_with_script(stack)
-        columns = {
-            site.name: measure(
-                Bench(site, stack, browser, chat),
-                times=times,
-                tokens=tokens,
-                answers=answers,
-                keys=keys,
-            )
-            for site in sites(stack)
-            if site.name in pages
-        }
+        benches = [Bench(site, stack, browser, chat) for site in sites(stack)]
+        with ExitStack() as programs:
+            if "llama" in pages:
+                benches.append(programs.enter_context(running_llama_bench(stack, browser)))
+            columns = {
+                bench.site.name: measure(
+                    bench, times=times, tokens=tokens, answers=answers, keys=keys
+                )
+                for bench in benches
+                if bench.site.name in pages
+            }
     rows = zip(*(columns[name] for name in pages), strict=True)
     return [
         Figure(**asdict(case), **dict(zip(pages, row, strict=True)))
@@ -174,12 +184,14 @@ def main() -> int:
         "--answers", type=int, default=60, help="answers of 500 tokens for the heap (60; 0: none)"
     )
     parser.add_argument("--keys", type=int, default=200, help="keys typed during an answer (200)")
-    parser.add_argument("--pages", choices=("react", "both"), default="both", help="(both)")
+    parser.add_argument(
+        "--pages", choices=PAGES, default="both", help="all: llama.cpp's own page as well (both)"
+    )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     options = parser.parse_args()
     loads = [os.getloadavg()[0]]
     figures = report(
-        ("react",) if options.pages == "react" else ("react", "streamlit"),
+        PAGES[options.pages],
         times=options.times,
         tokens=options.tokens,
         answers=options.answers,
@@ -187,24 +199,38 @@ def main() -> int:
     )
     loads.append(os.getloadavg()[0])
     if options.json:
-        rows = [asdict(figure) | {"ratio": figure.ratio} for figure in figures]
+        rows = [asdict(figure) | {"ratio": figure.ratio("streamlit")} for figure in figures]
         print(json.dumps({"load_averages": loads, "figures": rows}, indent=1))
     else:
-        print(f"{'':44} {'React':>9} {'Streamlit':>9} {'ratio':>6} {'limit':>7} {'aim':>6}")
+        others = PAGES[options.pages][1:]
+        columns = "".join(f" {name:>9} {'ratio':>6}" for name in others)
+        print(f"{'':44} {'react':>9}{columns} {'limit':>7} {'aim':>6}")
         for figure in figures:
-            print(_line(figure))
+            print(_line(figure, others))
         print(f"Load average before and after: {loads[0]:.1f}, {loads[1]:.1f}")
     return 0 if all(figure.is_within_limit for figure in figures) else 1
 
 
-def _line(figure: Figure) -> str:
+def import_chat_with_script(stack: UiStack) -> str:
+    """Import a long chat, whose further answers are short; return its id."""
+    chat = import_long_chat(stack.api)
+    url = f"http://127.0.0.1:{stack.api.port}/conversations/{chat}"
+    httpx.patch(url, json={"parameters": {"script": {"tokens": 4}}}).raise_for_status()
+    return chat
+
+
+def _line(figure: Figure, others: tuple[str, ...]) -> str:
     def number(value: float | None) -> str:
         return "n/a" if value is None else f"{value:.3g}" if value < 1000 else f"{value:.0f}"
 
     name = f"{figure.name} ({figure.unit})" if figure.unit else figure.name
-    ratio = "" if figure.ratio is None else f"{figure.ratio:.1f}x"
+    columns = "".join(
+        f" {number(getattr(figure, other)):>9} "
+        + ("" if (ratio := figure.ratio(other)) is None else f"{ratio:.1f}x").rjust(6)
+        for other in others
+    )
     return (
-        f"{name:44} {number(figure.react):>9} {number(figure.streamlit):>9} {ratio:>6} "
+        f"{name:44} {number(figure.react):>9}{columns} "
         f"{number(figure.limit):>7} {number(figure.aim) if figure.aim else '':>6}"
         f"{'' if figure.is_within_limit else '  OVER'}"
     )

@@ -1,6 +1,5 @@
 """What is measured of a page in Chromium, whichever page it is."""
 
-import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ from typing import Any
 import httpx
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from benchmarks.ui import MESSAGES, UiStack, import_long_chat, task_seconds
+from benchmarks.ui import MESSAGES, UiStack, task_seconds
 
 WAIT_MS = 120_000
 _KEYS = 200
@@ -63,7 +62,7 @@ _SCROLL_TO_TEXT = """([scroller, selector, text]) => new Promise((resolve, rejec
       askedAt = performance.now();
       more.click();
     }
-    element.scrollTop -= element.clientHeight * 0.8;
+    element.scrollBy({ top: -element.clientHeight * 0.8, behavior: "instant" });
     requestAnimationFrame(step);
   };
   step();
@@ -113,13 +112,16 @@ class Bench:
     def api_url(self) -> str:
         return f"http://127.0.0.1:{self.stack.api.port}"
 
+    def load(self, page: Page, chat: str | None) -> None:
+        page.goto(self.site.url + (self.site.chat_path.format(chat) if chat else "/"))
+
     @contextmanager
     def page(self, chat: str | None = None) -> Iterator[Page]:
         """Open the page, or one of its chats, and wait until it can be used."""
         page = self.context.new_page()
         page.set_default_timeout(WAIT_MS)
         page.add_init_script(_RECORD_SHIFTS)
-        page.goto(self.site.url + (self.site.chat_path.format(chat) if chat else "/"))
+        self.load(page, chat)
         page.wait_for_selector(self.site.ready)
         yield page
         page.close()
@@ -263,8 +265,8 @@ def typing(bench: Bench, keys: int = _KEYS) -> float | None:
         page.keyboard.type("abcdefghi " * (keys // 10), delay=_KEY_GAP_MS)
         page.wait_for_timeout(200)
         durations = sorted(page.evaluate("window.keys"))
+        page.fill(bench.site.field, "")  # a typed message may have its button in Stop's place
         page.click(bench.site.stop)
-        page.fill(bench.site.field, "")
         page.wait_for_selector(bench.site.idle)
     rank = keys - max(1, keys // 100)  # how many keys were at most as slow
     fast = keys - len(durations)
@@ -287,12 +289,3 @@ def heap_growth(bench: Bench, answers: int) -> float | None:
                 session.send("HeapProfiler.collectGarbage")
                 used.append(session.send("Runtime.getHeapUsage")["usedSize"] / 1e6)
     return used[-1] - used[0]
-
-
-def import_chat_with_script(stack: UiStack) -> str:
-    """Import a long chat, whose further answers are short; return its id."""
-    chat = import_long_chat(stack.api)
-    body = json.dumps({"parameters": {"script": {"tokens": 4}}})
-    url = f"http://127.0.0.1:{stack.api.port}/conversations/{chat}"
-    httpx.patch(url, content=body, headers={"Content-Type": "application/json"}).raise_for_status()
-    return chat
