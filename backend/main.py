@@ -1,6 +1,5 @@
 """Wires the API: settings in, resources opened, routers included."""
 
-import asyncio
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -38,7 +37,7 @@ from backend.http.docs import add_docs_page
 from backend.http.error_handlers import COMMON_RESPONSES, add_error_handlers
 from backend.http.limits import STATE_KEY, ConnectionLimits
 from backend.http.security import SecurityMiddleware
-from backend.http.shutdown import shutdown_signals
+from backend.http.shutdown import ShutdownEvent, shutdown_signals
 from backend.images.images import Images
 from backend.images.lifespan import cleaning_up
 from backend.json_schema.worker import WorkerPool
@@ -79,6 +78,7 @@ def create_app(settings: Settings) -> FastAPI:
         openapi_url=None,  # as `add_docs_page` serves it
         docs_url=None,
         redoc_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     add_error_handlers(app)
     add_docs_page(app)
@@ -160,10 +160,9 @@ async def _open_resources(
             answers=answers,
             metrics=counters,
             schema_workers=schema_workers,
-            shutting_down=asyncio.Event(),
+            shutting_down=ShutdownEvent(),
             started_at=datetime.now(UTC),
         )
-        _freeze_garbage_collector()
         async with (
             open_statistics(app, database),
             cleaning_up(database, state.images.store),
@@ -180,6 +179,7 @@ async def _open_resources(
             regular_release(find_release()),
             open_answers(app, database, answers),
         ):
+            _freeze_garbage_collector()
             with shutdown_signals(state.shutting_down), replace_uvicorn_access_log():
                 yield {STATE_KEY: ConnectionLimits(settings, streamed_paths=_body_limits(settings))}
     await schema_workers.close()

@@ -11,6 +11,7 @@ from backend.completions.active_answers import ActiveAnswers
 from backend.completions.metrics import Metrics
 from backend.completions.queue import RequestQueue
 from backend.database.database import Database
+from backend.http.shutdown import ShutdownEvent
 from backend.images.images import Images
 from backend.json_schema.worker import WorkerPool
 from backend.model_server.capabilities import GrammarSupport
@@ -39,7 +40,7 @@ class AppState:
     answers: ActiveAnswers
     metrics: Metrics
     schema_workers: WorkerPool
-    shutting_down: asyncio.Event
+    shutting_down: ShutdownEvent
     started_at: datetime
     # Held while a large request is parsed.
     large_bodies: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from backend.errors import ShuttingDownError, SmolChatError
 from backend.http.error_handlers import internal_error
+from backend.http.shutdown import ShutdownEvent
 from backend.settings import Settings
 
 # With a single line break, since it may be sent between two lines of one event.
@@ -41,7 +42,7 @@ class CancellableResponse:
     """A JSON response, sent once `chunks` has ended."""
 
     chunks: AsyncGenerator[bytes]
-    shutting_down: asyncio.Event
+    shutting_down: ShutdownEvent
     settings: Settings
     _headers_sent: bool = False
     _keeps_alive: ClassVar[bool] = False  # checks now and then that the client is reading
@@ -50,12 +51,13 @@ class CancellableResponse:
         send_task = asyncio.create_task(self._send_body(send))
         # The request's body has been read, so the next message is the client's disconnect.
         disconnect = asyncio.ensure_future(receive())
-        shutdown = asyncio.create_task(self.shutting_down.wait())
-        tasks: set[asyncio.Future[Any]] = {send_task, disconnect, shutdown}
+        shutdown = self.shutting_down.future
+        tasks: set[asyncio.Future[Any]] = {send_task, disconnect}
+        ends = {*tasks, shutdown}
         seconds = self.settings.first_event_seconds if self._keeps_alive else None
         try:
             try:
-                while not (await asyncio.wait(tasks, timeout=seconds, return_when=_FIRST))[0]:
+                while not (await asyncio.wait(ends, timeout=seconds, return_when=_FIRST))[0]:
                     seconds = self.settings.keep_alive_seconds
                     if not await self._is_client_reading(send):
                         break

@@ -1,4 +1,4 @@
-"""Sets an event on a signal to end, so that open streams end before the server waits for them."""
+"""An event that is set on a signal to end, so that open streams end before the server waits."""
 
 import asyncio
 import signal
@@ -7,6 +7,22 @@ from contextlib import contextmanager
 from types import FrameType
 
 SHUTDOWN_GRACE_SECONDS = 2.5  # for open responses, from the first signal on
+
+
+class ShutdownEvent(asyncio.Event):
+    """Set when the process is to end; `future` is done then.
+
+    All responses wait for the one future, where `wait` would need a task each. Never cancel it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def set(self) -> None:
+        super().set()
+        if not self.future.done():
+            self.future.set_result(None)
 
 
 @contextmanager

@@ -90,7 +90,7 @@ class ModelServerClient:
             raw = await read_body(response, self.limits)
             whole = read_whole_response(raw, body["model"], body.get("n", 1), self.limits)
             self.loader.record_response(body["model"])
-        self._digests[body["model"]] = whole.digest
+        self._record_digest(body["model"], whole.digest)
         return whole.raw, whole.completion
 
     async def stream(self, body: dict[str, Any]) -> AsyncGenerator[bytes]:
@@ -119,7 +119,7 @@ class ModelServerClient:
                 cost += time.perf_counter() - began_at
                 if chunk:
                     if not is_started:
-                        self._digests[body["model"]] = relay.digest
+                        self._record_digest(body["model"], relay.digest)
                     yield chunk
                 if relay.error:
                     raise relay.error
@@ -178,6 +178,10 @@ class ModelServerClient:
                 await asyncio.sleep(min(cost, MAX_PAUSE_SECONDS))
         else:
             await asyncio.sleep(0)
+
+    def _record_digest(self, model: str, digest: str | None) -> None:
+        if self._digests.get(model) != digest:  # to read the cache costs less than to write it
+            self._digests[model] = digest
 
     def _record_refusal(
         self, model: str, error: ContextLengthExceededError | UnsupportedContentError

@@ -123,8 +123,8 @@ def check_encoding(headers: Mapping[str, str]) -> None:
     Raises:
         ModelServerError: It is.
     """
-    encoding = headers.get("Content-Encoding", "identity")
-    if encoding.strip().lower() not in ("identity", ""):
+    encoding = headers.get("Content-Encoding")
+    if encoding and encoding.strip().lower() not in ("identity", ""):
         raise ModelServerError(
             "The model server compressed its answer although it was asked not to "
             f"(Content-Encoding {encoding!r:.40}). Turn compression off there."

@@ -52,9 +52,8 @@ class EventNormalizer:
 
     @staticmethod
     def needs(raw: bytes) -> bool:
-        """Return True if lines of a stream, or a whole response, have to be normalized."""
-        has_calls = b"_call" in raw and _TOOL_CALLS.search(raw) is not None
-        return has_calls or has_broken_text(raw)
+        """Return True if lines of a stream have to be normalized."""
+        return has_tool_calls(raw) or has_broken_text(raw)
 
     def normalize(self, event: dict[str, Any]) -> dict[str, Any]:
         """Return an event in OpenAI's form; it is changed in place. Each must be passed in turn."""
@@ -130,6 +129,11 @@ class EventNormalizer:
             [(name, value)] = wrap(_REPLACEMENT).items()
             last = delta.get(name)
             delta[name] = last + value if isinstance(last, type(value)) else value
+
+
+def has_tool_calls(raw: bytes) -> bool:
+    """Return True if lines of a stream, or a whole response, may have tool calls."""
+    return b"_call" in raw and _TOOL_CALLS.search(raw) is not None
 
 
 def normalize_response(response: dict[str, Any]) -> dict[str, Any]:

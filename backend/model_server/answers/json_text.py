@@ -58,6 +58,17 @@ def has_control_characters(raw: bytes) -> bool:
     return len(raw.translate(None, _CONTROL)) < len(raw)
 
 
+def parse_strict(raw: bytes) -> Any:
+    """Return the parsed JSON; it has nothing that some parsers refuse.
+
+    Raises:
+        ValueError: It is invalid, or `has_broken_text`.
+    """
+    if has_huge_number(raw):
+        raise ValueError("a number is too large")
+    return from_json(raw, allow_inf_nan=False)
+
+
 def parse_json(raw: bytes | str) -> Any:
     """Return the parsed JSON, or None if it is invalid.
 

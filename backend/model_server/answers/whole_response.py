@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from backend.json_values import as_count, as_dict, as_dict_list, as_index
-from backend.model_server.answers.event_normalizer import EventNormalizer, normalize_response
-from backend.model_server.answers.json_text import dump_json, parse_json
+from backend.model_server.answers.event_normalizer import has_tool_calls, normalize_response
+from backend.model_server.answers.json_text import dump_json, parse_json, parse_strict
 from backend.model_server.answers.parsed_stream import (
     empty_response,
     invalid_response,
@@ -36,7 +36,11 @@ def read_whole_response(
         SmolChatError: It is an error, or not a completion. It is not logged then: it may be all
             that the model wrote.
     """
-    completion = parse_json(raw)
+    is_broken = False
+    try:
+        completion = parse_strict(raw)
+    except ValueError:
+        completion, is_broken = parse_json(raw), True
     if isinstance(completion, list) and len(completion) == 1:  # as Gemini sends errors
         completion = completion[0]
     if not isinstance(completion, dict):
@@ -49,7 +53,7 @@ def read_whole_response(
     replacement = model_replacement(name, raw, model)
     completion["model"] = model
     is_changed = _complete_choices(completion) or replacement is None
-    if EventNormalizer.needs(raw):
+    if is_broken or has_tool_calls(raw):
         completion, is_changed = normalize_response(completion), True
     if is_changed:
         raw = dump_json(completion)

@@ -1,12 +1,12 @@
 """Responses that fail in the middle; those of real requests are tested with the routes."""
 
-import asyncio
 from collections.abc import AsyncGenerator, MutableMapping
 from typing import Any
 
 import pytest
 
 from backend.http.responses import CancellableResponse, EventStreamResponse
+from backend.http.shutdown import ShutdownEvent
 from backend.settings import Settings
 from tests.support.requests import MODEL_ID
 
@@ -23,7 +23,7 @@ async def send_response(response: CancellableResponse) -> list[MutableMapping[st
     messages: list[MutableMapping[str, Any]] = []
 
     async def receive() -> MutableMapping[str, Any]:
-        await asyncio.Event().wait()
+        await ShutdownEvent().wait()
         raise AssertionError
 
     async def send(message: MutableMapping[str, Any]) -> None:
@@ -37,7 +37,7 @@ async def send_response(response: CancellableResponse) -> list[MutableMapping[st
 async def test_bug_in_a_stream_is_an_error_event_and_is_raised() -> None:
     settings = Settings(model_id=MODEL_ID)
     start, chunk, end = await send_response(
-        EventStreamResponse(broken_stream(), asyncio.Event(), settings)
+        EventStreamResponse(broken_stream(), ShutdownEvent(), settings)
     )
     assert start["status"] == 200
     assert (chunk["body"], chunk["more_body"]) == (b"data: {}\n\n", True)
@@ -47,4 +47,4 @@ async def test_bug_in_a_stream_is_an_error_event_and_is_raised() -> None:
 
 async def test_bug_in_a_whole_response_is_raised_before_anything_is_sent() -> None:
     settings = Settings(model_id=MODEL_ID)
-    assert not await send_response(CancellableResponse(broken_stream(), asyncio.Event(), settings))
+    assert not await send_response(CancellableResponse(broken_stream(), ShutdownEvent(), settings))
