@@ -4,7 +4,7 @@ OpenAI does not describe it. Nodes without a message, hidden ones, and the steps
 (`thoughts`, calls of tools) are nodes of the tree like questions and answers.
 """
 
-from backend.conversations.formats.attachments import leave_out_files, read_files
+from backend.conversations.formats.attachments import attach_files, leave_out_files
 from backend.conversations.formats.fields import (
     Json,
     parse_timestamp,
@@ -56,7 +56,6 @@ def _message(chat: ImportedChat, source: Json) -> ImportedMessage:
     if message.is_hidden or kind in _HIDDEN_TYPES:
         message.is_hidden = True
         return message
-    message.images = read_files(chat, metadata.get("attachments"))
     if kind == "thoughts":
         message.reasoning = _thoughts(content.get("thoughts"))
     else:
@@ -66,6 +65,7 @@ def _message(chat: ImportedChat, source: Json) -> ImportedMessage:
         call_id = as_str(source.get("id")) or "call_0"
         message.tool_calls = [tool_call(call_id, recipient, message.content)]
         message.content = ""
+    attach_files(chat, message, metadata.get("attachments"))
     message.is_hidden = not (message.content.strip() or message.tool_calls or message.images)
     return message
 

@@ -41,6 +41,7 @@ class ImportedChat:
     created_at: datetime | None = None
     updated_at: datetime | None = None
     messages: dict[str, ImportedMessage] = field(default_factory=dict)
+    text_files: set[str] = field(default_factory=set)  # names of files whose text is in a message
     _left_out: Counter[str] = field(default_factory=Counter, init=False)
 
     def leave_out(self, kind: str, name: object = None) -> None:

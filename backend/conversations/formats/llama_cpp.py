@@ -7,7 +7,7 @@ such a session is read in the older shape.
 
 from pydantic_core import from_json
 
-from backend.conversations.formats.attachments import read_embedded_images, read_files
+from backend.conversations.formats.attachments import attach_files, read_embedded_images
 from backend.conversations.formats.fields import (
     Json,
     parse_timestamp,
@@ -44,21 +44,22 @@ def read_llama_cpp(entry: Json) -> ImportedChat:
 
 
 def _message(chat: ImportedChat, source: Json) -> ImportedMessage:
-    images = read_files(chat, source.get("extra"))
-    text, embedded = read_embedded_images(chat, content_text(source.get("content")))
+    text, images = read_embedded_images(chat, content_text(source.get("content")))
     reasoning = as_str(source.get("reasoningContent")) or as_str(source.get("thinking"))
-    return ImportedMessage(
+    message = ImportedMessage(
         parent=read_key(source.get("parent")),
         children=read_keys(source.get("children")),
         role=read_role(source.get("role")),
         content=text,
-        images=images + embedded,
+        images=images,
         reasoning=reasoning,
         tool_calls=_tool_calls(source.get("toolCalls")),
         model=read_model(source.get("model")),
         created_at=parse_timestamp(source.get("timestamp")),
         is_hidden=source.get("type") == "root",
     )
+    attach_files(chat, message, source.get("extra"))
+    return message
 
 
 def _tool_calls(value: object) -> list[Json]:

@@ -3,8 +3,8 @@
 from datetime import datetime
 
 from backend.conversations.formats.attachments import (
+    attach_files,
     read_embedded_images,
-    read_files,
     read_parts,
 )
 from backend.conversations.formats.details import split_details
@@ -47,7 +47,7 @@ def add_messages(chat: ImportedChat, source: object) -> None:
 
 def _message(chat: ImportedChat, source: Json) -> ImportedMessage:
     content = source.get("content")
-    images = read_files(chat, source.get("files")) + read_parts(chat, content)
+    images = read_parts(chat, content)
     for citation in as_dict_list(source.get("sources") or source.get("citations")):
         chat.leave_out("source", file_name(citation.get("source")))
     message = ImportedMessage(
@@ -61,6 +61,7 @@ def _message(chat: ImportedChat, source: Json) -> ImportedMessage:
         _read_answer(chat, message, source)
     message.content, embedded = read_embedded_images(chat, message.content)
     message.images = images + embedded
+    attach_files(chat, message, source.get("files"))
     return message
 
 

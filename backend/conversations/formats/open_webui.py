@@ -31,6 +31,6 @@ def read_open_webui(entry: Json) -> ImportedChat:
         updated_at=parse_timestamp(entry.get("updated_at")),
     )
     chat.set_parameters(params)
-    leave_out_files(chat, body.get("files"))
     add_messages(chat, history.get("messages") or body.get("messages"))
+    leave_out_files(chat, body.get("files"))
     return chat

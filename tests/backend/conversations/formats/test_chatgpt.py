@@ -106,7 +106,7 @@ def test_images_and_files_are_named_as_left_out() -> None:
     )
     exported = export(q=question)
     assert outline(import_chat(exported)) == [("user", "See\nspoken", None)]
-    assert left_out(exported) == "Not imported: file “plan.pdf”, image."
+    assert left_out(exported) == "Not imported: image, file “plan.pdf”."
 
 
 @pytest.mark.parametrize(

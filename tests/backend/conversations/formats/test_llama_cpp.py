@@ -111,17 +111,16 @@ def test_invalid_tool_calls_are_ignored(value: object) -> None:
     assert import_chat(chat(BRANCHES[0], answer)).messages[1].tool_calls is None
 
 
-def test_attachments_are_named_as_left_out() -> None:
+def test_attached_text_is_imported_and_others_are_named_as_left_out() -> None:
     extra = [
         {"type": "imageFile", "name": "dog.png"},
-        {"type": "TEXT", "name": "notes.txt", "content": "secret"},
+        {"type": "TEXT", "name": "notes.txt", "content": "Buy milk."},
         {"type": "PDF", "name": "paper.pdf"},
     ]
     exported = chat(message("q", "r", "user", "See", extra=extra))
-    assert left_out(exported) == (
-        "Not imported: image “dog.png”, text “notes.txt”, pdf “paper.pdf”."
-    )
-    assert "secret" not in str(import_chat(exported))
+    assert left_out(exported) == "Not imported: image “dog.png”, pdf “paper.pdf”."
+    question = import_chat(exported).messages[0]
+    assert question.content == "See\n\n[File: notes.txt]\n```\nBuy milk.\n```"
 
 
 def test_several_sessions_in_one_file_are_several_chats() -> None:

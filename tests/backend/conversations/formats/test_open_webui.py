@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from backend.conversations.formats.attachments import MAX_FILE_CHARACTERS
 from tests.support.imports import (
     current_content,
     import_chat,
@@ -169,6 +170,25 @@ def test_attachments_are_named_as_left_out(
     assert reason.startswith("Not imported: ")
     assert all(name in reason for name in names)
     assert "base64" not in str(import_chat(chat))
+
+
+def text_file(name: str, text: object) -> dict[str, Any]:
+    return {"type": "file", "name": name, "file": {"data": {"content": text}}}
+
+
+def test_text_of_files_is_part_of_their_message() -> None:
+    files = [
+        text_file("a.md", "Read ```this```."),
+        text_file("long.txt", "x" * (MAX_FILE_CHARACTERS + 1)),
+        text_file("odd.txt", ["text"]),
+        text_file("c\n].txt", "![a](data:image/png;base64,AAAA)"),
+    ]
+    chat = open_webui_chat({"role": "user", "content": "See"} | {"files": files}, files=files)
+    assert import_chat(chat).messages[0].content == (
+        "See\n\n[File: a.md]\n````\nRead ```this```.\n````"
+        "\n\n[File: c ].txt]\n```\n![a](data:image/png;base64,AAAA)\n```"
+    )
+    assert left_out(chat) == "Not imported: file “long.txt” (2), file “odd.txt” (2)."
 
 
 def test_files_of_the_chat_are_named_as_left_out() -> None:
