@@ -47,7 +47,7 @@ function useKeys({ onOpen, onToggleSidebar }: Props): void {
   useEffect(() => {
     const onKeyDown = (event: KeyboardEvent) => {
       if (event.defaultPrevented) return;
-      const command = commandOf(event, isField(event.target));
+      const command = commandOf(event, fieldText(event.target));
       // A dialog that must be answered goes first.
       if (command === undefined || isAsking()) return;
       if (command === "undo") {
@@ -62,12 +62,16 @@ function useKeys({ onOpen, onToggleSidebar }: Props): void {
   }, []);
 }
 
-function isField(target: EventTarget | null): boolean {
-  return (
-    target instanceof HTMLElement &&
-    (target.isContentEditable ||
-      target.matches("input:not([type=radio], [type=checkbox]), textarea, select"))
-  );
+/** Return the text of a field; undefined if the target is none. */
+function fieldText(target: EventTarget | null): string | undefined {
+  if (target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement) {
+    return target.value;
+  }
+  if (target instanceof HTMLInputElement) {
+    return ["radio", "checkbox"].includes(target.type) ? undefined : target.value;
+  }
+  const isEditable = target instanceof HTMLElement && target.isContentEditable;
+  return isEditable ? (target.textContent ?? "") : undefined;
 }
 
 /** The drawer of chats is a dialog too, but asks nothing. */

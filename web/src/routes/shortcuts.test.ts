@@ -10,19 +10,20 @@ const NONE = {
 };
 
 test.each([
-  [{ key: "k", ctrlKey: true }, true, "menu"],
-  [{ key: "K", metaKey: true }, true, "menu"],
-  [{ key: "k", ctrlKey: true, altKey: true }, false, undefined],
-  [{ key: "k" }, false, undefined],
-  [{ key: "O", ctrlKey: true, shiftKey: true }, true, "new-chat"],
-  [{ key: "S", ctrlKey: true, shiftKey: true }, false, "sidebar"],
-  [{ key: "z", ctrlKey: true }, false, "undo"],
-  [{ key: "z", ctrlKey: true }, true, undefined],
-  [{ key: "?", shiftKey: true }, false, "shortcuts"],
-  [{ key: "?", shiftKey: true }, true, undefined],
-  [{ key: "?", isComposing: true }, false, undefined],
-])("%j (in a field: %s) asks for %s", (event, isInField, command) => {
-  expect(commandOf({ ...NONE, ...event }, isInField)).toBe(command);
+  [{ key: "k", ctrlKey: true }, "a", "menu"],
+  [{ key: "K", metaKey: true }, "a", "menu"],
+  [{ key: "k", ctrlKey: true, altKey: true }, undefined, undefined],
+  [{ key: "k" }, undefined, undefined],
+  [{ key: "O", ctrlKey: true, shiftKey: true }, "a", "new-chat"],
+  [{ key: "S", ctrlKey: true, shiftKey: true }, undefined, "sidebar"],
+  [{ key: "z", ctrlKey: true }, undefined, "undo"],
+  [{ key: "z", ctrlKey: true }, "", "undo"],
+  [{ key: "z", ctrlKey: true }, "a", undefined],
+  [{ key: "?", shiftKey: true }, undefined, "shortcuts"],
+  [{ key: "?", shiftKey: true }, "", undefined],
+  [{ key: "?", isComposing: true }, undefined, undefined],
+])("%j (in a field with: %s) asks for %s", (event, fieldText, command) => {
+  expect(commandOf({ ...NONE, ...event }, fieldText)).toBe(command);
 });
 
 test("keys are named as on the keyboard", () => {

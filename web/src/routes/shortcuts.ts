@@ -57,16 +57,20 @@ const COMMANDS: Record<string, Command> = {
   "?": "shortcuts",
 };
 
-/** Of these, keys that a field has its own use for. */
-const NOT_IN_FIELDS: ReadonlySet<Command> = new Set(["undo", "shortcuts"]);
-
-/** Return what a key asks for anywhere in the page. */
-export function commandOf(event: Pressed, isInField: boolean): Command | undefined {
+/** Return what a key asks for anywhere in the page, or in a field with this text. */
+export function commandOf(event: Pressed, fieldText?: string): Command | undefined {
   if (event.isComposing || event.altKey) return undefined;
   const key = event.key.toLowerCase();
   const isMod = event.ctrlKey || event.metaKey;
   const shift = event.shiftKey ? "shift+" : "";
   // Without Ctrl, Shift is part of the character.
   const command = COMMANDS[isMod ? `mod+${shift}${key}` : key];
-  return command !== undefined && isInField && NOT_IN_FIELDS.has(command) ? undefined : command;
+  return isOfField(command, fieldText) ? undefined : command;
+}
+
+/** Return true for a key that the field has its own use for. */
+function isOfField(command: Command | undefined, text: string | undefined): boolean {
+  if (text === undefined) return false;
+  // An empty field has nothing to undo.
+  return command === "shortcuts" || (command === "undo" && text !== "");
 }
