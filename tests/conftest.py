@@ -8,6 +8,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ import httpx
 import hypothesis
 import pytest
 from fastapi import FastAPI
-from playwright.sync_api import Browser, expect
 
 # Tests expect the default settings, which the modules imported below read from the environment.
 # Preloading is off, so that only the tests of it find its request at the model server.
@@ -35,7 +35,6 @@ atexit.register(shutil.rmtree, os.environ["SMOLCHAT_DATA_DIR"], ignore_errors=Tr
 from backend.database.database import FILE_NAME, open_database  # noqa: E402
 from backend.main import create_app  # noqa: E402
 from backend.settings import Settings  # noqa: E402
-from benchmarks.browser import running_browser  # noqa: E402
 from tests.support.api_server import running_api  # noqa: E402
 from tests.support.browser import Stack, running_stack  # noqa: E402
 from tests.support.fake_model_server import FakeModelServer, running_fake_model_server  # noqa: E402
@@ -100,7 +99,10 @@ def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
         async with open_database(Settings(model_id=MODEL_ID, data_dir=folder)):
             pass
 
-    asyncio.run(migrate())
+    with (
+        ThreadPoolExecutor() as thread
+    ):  # as this one may have a loop that is running: Playwright's
+        thread.submit(asyncio.run, migrate()).result()
     return folder / FILE_NAME
 
 
@@ -145,13 +147,6 @@ def api_url(settings: Settings) -> Iterator[str]:
     """The URL of the API on a real socket."""
     with running_api(settings) as url:
         yield url
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    expect.set_options(timeout=30_000)  # of a machine that does other work beside
-    with running_browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -281,14 +281,18 @@ def running_fake_model_server(
     """Serve on `port`, or a free one, in its own thread."""
     server = FakeModelServer(variant or ServerVariant(prefixes))
     loop = asyncio.new_event_loop()
-    listener = loop.run_until_complete(asyncio.start_server(server.serve, host, port))
-    server.port = listener.sockets[0].getsockname()[1]
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     try:
-        yield server
+        # In its thread, as this one may have a loop that is running: Playwright's.
+        listening = asyncio.start_server(server.serve, host, port)
+        listener = asyncio.run_coroutine_threadsafe(listening, loop).result()
+        server.port = listener.sockets[0].getsockname()[1]
+        try:
+            yield server
+        finally:
+            asyncio.run_coroutine_threadsafe(_close(listener), loop).result()
     finally:
-        asyncio.run_coroutine_threadsafe(_close(listener), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from backend.settings import Settings
 from benchmarks.browser import ARGUMENTS, CHROMIUM
@@ -82,12 +82,17 @@ def other_site() -> Iterator[int]:
             thread.join()
 
 
+@pytest.fixture(scope="module")
+def rebinding_browser(browser: Browser) -> Iterator[Browser]:
+    arguments = [*ARGUMENTS, REBINDING]
+    with browser.browser_type.launch(executable_path=CHROMIUM, args=arguments) as other_browser:
+        yield other_browser
+
+
 @pytest.fixture
-def page(model_server: FakeModelServer) -> Iterator[Page]:  # noqa: ARG001  # its event loop must start first
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, REBINDING])
-        yield browser.new_page()
-        browser.close()
+def page(rebinding_browser: Browser) -> Iterator[Page]:
+    with rebinding_browser.new_context() as context:
+        yield context.new_page()
 
 
 @pytest.mark.parametrize("site", ["127.0.0.1", "localhost", "evil.test"])

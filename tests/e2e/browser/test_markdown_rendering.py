@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Locator
+from playwright.sync_api import Browser, Locator
 
 from backend.settings import Settings
-from benchmarks.browser import IDLE, running_browser, send_message
+from benchmarks.browser import IDLE, send_message
 from tests.support.api_server import running_api
 from tests.support.browser import needs_chromium, running_page
 from tests.support.fake_model_server import running_fake_model_server, stream_reply
@@ -43,15 +43,15 @@ FORMULA_COUNT = 7
 
 
 @pytest.fixture(scope="module")
-def render() -> Iterator[Render]:
+def render(browser: Browser) -> Iterator[Render]:
     """Return a function that renders a text as an answer."""
     with (
         running_fake_model_server() as model,
         running_api(Settings(model_id="ai/smollm2", dmr_base_url=model.base_url)) as api_url,
         running_page(api_url) as url,
-        running_browser() as browser,
+        browser.new_context(viewport={"width": 1000, "height": 900}) as context,
     ):
-        page = browser.new_page(viewport={"width": 1000, "height": 900})
+        page = context.new_page()
 
         def render(text: str) -> Locator:
             model.replies.append(stream_reply([text]))
