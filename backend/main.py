@@ -177,7 +177,7 @@ async def _open_resources(
             open_tools(app, database),
             open_mcp_servers(app, settings, schema_workers),
             regular_release(find_release()),
-            open_answers(app, database, answers),
+            open_answers(app, settings, database, answers),
         ):
             _freeze_garbage_collector()
             with shutdown_signals(state.shutting_down), replace_uvicorn_access_log():

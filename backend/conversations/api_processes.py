@@ -3,7 +3,8 @@
 Several processes may share a database. Each keeps a row that it touches every second while it
 writes answers, and marks the messages that it writes. An answer of a process that is gone is
 interrupted. Times of other machines are never compared with ours: a process is gone if its row has
-not changed for some seconds, or, if it ran on this machine, if it does not run any more.
+not changed for some seconds, or, if it ran on this machine, if it does not run any more: as its id
+says, or its lock (`ProcessLocks`), also if it ran in another container.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ from sqlalchemy import Select, case, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.completions.active_answers import ActiveAnswers
+from backend.conversations.process_locks import ProcessLocks
 from backend.conversations.rows import conversation_not_found, get_conversation_row, is_visible
 from backend.database.database import Database
 from backend.database.tables import api_processes, conversations, messages
@@ -64,11 +66,17 @@ class ApiProcesses:
     """Watches over the answers of this process and of others, while `run` runs."""
 
     def __init__(
-        self, database: Database, answers: ActiveAnswers, *, gone_seconds: float = GONE_SECONDS
+        self,
+        database: Database,
+        answers: ActiveAnswers,
+        locks: ProcessLocks,
+        *,
+        gone_seconds: float = GONE_SECONDS,
     ) -> None:
         self._gone_seconds = gone_seconds
         self._database = database
         self._answers = answers
+        self._locks = locks
         self._seen: dict[str, tuple[Any, float]] = {}  # messages of others: last touched, since
         self._last_number: int | None = None
         self._writing: dict[str, set[Any]] = {}  # by conversation that is followed
@@ -145,8 +153,14 @@ class ApiProcesses:
             return True
         if row.writer is not None and row.touched_at is None:  # it has ended
             return True
-        is_here = row.host == _host()
-        return (is_here and not _runs(row.pid)) or now - self._seen[row.id][1] >= self._gone_seconds
+        return self._has_ended(row) or now - self._seen[row.id][1] >= self._gone_seconds
+
+    def _has_ended(self, row: Any) -> bool:
+        """Return True if a process ran on this machine and does not any more."""
+        if row.host == _host() and not _runs(row.pid):
+            return True
+        is_this_machine = (row.host or "").partition(" ")[0] == _host().partition(" ")[0]
+        return is_this_machine and self._locks.is_free(row.writer)
 
     async def _mark_interrupted(self, ids: Sequence[str]) -> None:
         query = self._foreign_messages().where(messages.c.id.in_(ids))

@@ -14,6 +14,7 @@ from backend.conversations.api_processes import ApiProcesses
 from backend.conversations.batches import ABANDONED_AFTER
 from backend.conversations.documents import ConversationDocuments
 from backend.conversations.imports.runner import ImportRunner
+from backend.conversations.process_locks import ProcessLocks
 from backend.conversations.search import ConversationSearch
 from backend.conversations.trash import Trash
 from backend.database.database import Database
@@ -45,10 +46,12 @@ async def open_conversations(
 
 @asynccontextmanager
 async def open_answers(
-    app: FastAPI, database: Database, answers: ActiveAnswers
+    app: FastAPI, settings: Settings, database: Database, answers: ActiveAnswers
 ) -> AsyncIterator[None]:
     """Watch over the answers of this process and of others; end the detached ones at the end."""
-    app.state.api_processes = processes = ApiProcesses(database, answers)
+    locks = ProcessLocks(settings.data_dir / "processes")
+    locks.hold(database.process_id)
+    app.state.api_processes = processes = ApiProcesses(database, answers, locks)
     await processes.interrupt_orphans(at_start=True)
     watch = asyncio.create_task(processes.run())
     try:
@@ -59,6 +62,7 @@ async def open_answers(
         with suppress(asyncio.CancelledError):
             await watch
         await processes.close()
+        locks.release(database.process_id)
 
 
 async def _clean_up(trash: Trash) -> None:
