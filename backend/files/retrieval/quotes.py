@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from backend.files.retrieval.evidence import subject_words
 from backend.files.retrieval.question import QuestionWord
 from backend.files.retrieval.search import Hit, SearchResult
 from backend.files.retrieval.windows import Statistics
@@ -43,14 +44,21 @@ def pick_quotes(result: SearchResult) -> list[Quote]:
 def _score_sentences(
     hits: Sequence[Hit], question: Sequence[QuestionWord], statistics: Statistics
 ) -> list[Quote]:
+    """Score the sentences that have a word of the subject.
+
+    Words of the question before, in a follow-up, may stand anywhere in the passage.
+    """
     weights = {word.stem: word.weight * statistics.idf(word.stem) for word in question}
+    subject = {word.stem for word in subject_words(question)}
     bonus = _RANK_WEIGHT * max(weights.values(), default=0.0)
     quotes = []
     for rank, hit in enumerate(hits):
-        for start, end in hit.sentences:
-            text = hit.text[start - hit.start : end - hit.start]
-            stems = {word.stem for word in find_words(text)}
-            if matching := sum(weights[stem] for stem in stems & weights.keys()):
+        texts = [hit.text[start - hit.start : end - hit.start] for start, end in hit.sentences]
+        stems = [{word.stem for word in find_words(text)} & weights.keys() for text in texts]
+        earlier = set[str]().union(*stems) - subject
+        for (start, end), text, present in zip(hit.sentences, texts, stems, strict=True):
+            if present & subject:
+                matching = sum(weights[stem] for stem in (present & subject) | earlier)
                 score = matching + bonus * (len(hits) - rank)
                 quotes.append(Quote(hit.file, start, end, text, hit.page, hit.heading, score))
     return quotes

@@ -105,7 +105,7 @@ class PassageSearch:
             by_words, windows = await asyncio.to_thread(fuse_windows, ranking, runs, nearest, count)
         if self._reranking:
             windows = await self._reranking.reorder(question, windows)
-        evidence = weigh(ranking, by_words)
+        evidence = weigh(words, statistics, by_words)
         return SearchResult(_hits(windows[:max_results], max_words), evidence, words, statistics)
 
     async def _read_questions(

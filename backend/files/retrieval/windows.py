@@ -129,7 +129,6 @@ class WindowRanking:
     def __init__(self, question: Sequence[QuestionWord], statistics: Statistics) -> None:
         self.question = question
         self.weights = {word.stem: word.weight * statistics.idf(word.stem) for word in question}
-        self.total = sum(self.weights.values())
 
     def rank(self, runs: Sequence[Run], limit: int) -> list[Window]:
         """Return the best windows that do not overlap, best first."""
@@ -151,14 +150,6 @@ class WindowRanking:
             windows = [self._window(analyzed, n) for n in range(len(analyzed.sentences))]
             best += sorted(windows, key=lambda window: -window.score)[:1]
         return best
-
-    def weight_in(self, windows: Sequence[Window]) -> float:
-        """Return the weight of the question's words that are in any of these windows."""
-        return sum(
-            weight
-            for stem, weight in self.weights.items()
-            if any(window.count(stem) for window in windows)
-        )
 
     def _window(self, run: AnalyzedRun, first: int) -> Window:
         last = first + 1

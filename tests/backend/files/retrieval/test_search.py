@@ -92,7 +92,10 @@ async def test_search_is_limited_to_the_files(database: Database) -> None:
         ("lighthouse lamp", True),
         ("orchids", True),
         ("submarine", False),
-        ("museum submarine", False),
+        ("What is the importance of submarines?", False),
+        ("How many ships does the museum show?", True),
+        ("Who designed the garden?", True),
+        ("When did Admiral Benbow sail to Jamaica?", False),
         ("Who wrote the constitution of the Roman republic?", False),
         ("?", False),
     ],
@@ -105,7 +108,7 @@ async def test_evidence_tells_whether_the_files_answer(
     assert result.evidence.is_sufficient is is_answered
 
 
-async def test_passage_with_all_words_answers_though_all_of_the_file_has_most(
+async def test_passage_with_all_words_answers_though_most_passages_have_some(
     database: Database,
 ) -> None:
     common = "Nobody remembers who brought salt to the glassworks of Kellunba in the year {}. "
@@ -114,7 +117,6 @@ async def test_passage_with_all_words_answers_though_all_of_the_file_has_most(
     result = await search.search(
         "What was the dispute about the glassworks of Kellunba?", ["history"]
     )
-    assert result.evidence.score < 14
     assert result.evidence.is_sufficient
     assert fact in [quote.text for quote in pick_quotes(result)]
 
@@ -126,6 +128,26 @@ async def test_follow_up_is_about_the_subject_of_the_previous_question(database:
     result = await search.search("And the species?", files, previous_question=previous)
     assert result.hits[0].file == "garden"
     assert {word.weight for word in result.question} == {1.0, 0.5}
+
+
+@pytest.mark.parametrize(
+    ("follow_up", "is_answered"),
+    [
+        ("And when?", True),
+        ("What happened then?", True),
+        ("How many species does it have?", True),
+        ("How many elephants does it have?", False),
+        ("Does it have a submarine?", False),
+    ],
+)
+async def test_follow_up_is_answered_by_its_own_words_if_it_has_any(
+    database: Database, follow_up: str, *, is_answered: bool
+) -> None:
+    search = await indexed(database, museum=MUSEUM, garden=GARDEN)
+    previous = "Who laid out the botanical garden?"
+    result = await search.search(follow_up, ["garden"], previous_question=previous)
+    assert result.evidence.is_sufficient is is_answered
+    assert bool(pick_quotes(result)) is is_answered
 
 
 async def test_first_passages_hold_the_budget_of_words(database: Database) -> None:
