@@ -6,15 +6,18 @@ import { defineConfig } from "vitest/config";
 import { bundleBudget } from "./build/budget.ts";
 import { katexFonts } from "./build/katex-fonts.ts";
 import { precompress } from "./build/precompress.ts";
+import { themeScript } from "./build/theme-script.ts";
 
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 const API = process.env.API_BASE_URL ?? "http://localhost:8000";
 
 export default defineConfig({
-  plugins: [react(), tailwindcss(), katexFonts(), precompress(), bundleBudget()],
+  plugins: [react(), tailwindcss(), katexFonts(), themeScript(), precompress(), bundleBudget()],
   resolve: {
     alias: {
       "@ungap/structured-clone": path("build/structured-clone.ts"),
+      "aria-hidden": path("build/modal-parts.ts"),
+      "react-remove-scroll": path("build/modal-parts.ts"),
       "@": path("src"),
     },
   },
@@ -26,13 +29,11 @@ export default defineConfig({
     reportCompressedSize: false,
     rolldownOptions: {
       output: {
-        // What every page has is one file, not one for each set of pages that shares it.
+        // The first load is one file, and so is what several pages add to it.
         codeSplitting: {
           groups: [
-            {
-              name: "base",
-              test: /node_modules\/(?:clsx|react|@tanstack\/(?:react-query|query-core))\/|src\/(?:api|components)\//,
-            },
+            { name: "index", tags: ["$initial"] },
+            { name: "shared", test: /node_modules\/lucide-react\/|src\/components\// },
           ],
         },
         // A page of a feature is named after its folder.
@@ -44,7 +45,7 @@ export default defineConfig({
   server: {
     // `npm run dev`: whatever is not the page's own is asked from a running API.
     proxy: {
-      "^/(?!app/|assets/|c/|src/|@|node_modules/|theme\\.js|favicon\\.svg|$).*": {
+      "^/(?!app/|assets/|c/|src/|@|node_modules/|$).*": {
         target: API,
         changeOrigin: true,
         headers: { origin: API },

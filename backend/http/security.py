@@ -39,7 +39,7 @@ BODY_LIMITS: Mapping[str, BodyLimit] = MappingProxyType({})
 # Paths whose bodies are forms with a file, not JSON.
 NO_PATHS: frozenset[str] = frozenset()
 # They need no key: health checks, which send none, and the React page, which asks for it.
-PUBLIC_PATHS = frozenset({"/healthz", "/readyz", "/", "/favicon.svg", "/theme.js"})
+PUBLIC_PATHS = frozenset({"/healthz", "/readyz", "/"})
 PUBLIC_PREFIXES = ("/assets/", "/c/", "/app/")
 
 _BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})

@@ -19,8 +19,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
     )
 )
 _DOCUMENT = "index.html"
-# The names of these files contain a hash of what is in them.
-_HASHED = "assets/"
+# The names of files contain a hash of what is in them.
 _FOREVER = "public, max-age=31536000, immutable"
 _REVALIDATED = "no-cache"
 
@@ -38,8 +37,6 @@ async def get_page(request: Request) -> Response:
     return response
 
 
-@router.get("/favicon.svg")
-@router.get("/theme.js")
 @router.get("/assets/{name}")
 async def get_file(request: Request) -> Response:
     """Return a file of the page."""
@@ -50,7 +47,7 @@ def _respond(request: Request, path: str) -> Response:
     file = load_build().get(path)
     if file is None:
         raise HTTPException(404)
-    cache_control = _FOREVER if path.startswith(_HASHED) else _REVALIDATED
+    cache_control = _REVALIDATED if path == _DOCUMENT else _FOREVER
     headers = {"etag": file.etag, "cache-control": cache_control, "vary": "Accept-Encoding"}
     if _is_current(request, file):
         return Response(status_code=304, headers=headers)

@@ -2,7 +2,7 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { brotliCompressSync, constants } from "node:zlib";
-import { gzipSync } from "fflate";
+import { gzip as gzipContent } from "pako";
 import type { Plugin } from "vite";
 
 const TEXT = /\.(?:js|css|html|svg)$/;
@@ -34,7 +34,7 @@ async function compress(path: string): Promise<void> {
       [constants.BROTLI_PARAM_SIZE_HINT]: content.length,
     },
   });
-  // zlib's own output differs between processors and systems; fflate's is the same everywhere.
-  const gzip = gzipSync(content, { level: 9, mtime: 0 });
+  // zlib's own output differs between processors and systems; pako's is the same everywhere.
+  const gzip = gzipContent(content, { level: 9 });
   await Promise.all([writeFile(`${path}.br`, brotli), writeFile(`${path}.gz`, gzip)]);
 }

@@ -43,7 +43,11 @@ export function setComparison(changes: Partial<Comparison>): void {
 
 export function useVariants(): Variant[] {
   const comparison = useComparison();
-  const presets = useQuery(presetList).data ?? BUILT_IN_PRESETS;
+  // Only who compares presets has to know them.
+  const { data: presets = BUILT_IN_PRESETS } = useQuery({
+    ...presetList,
+    enabled: comparison.presets.length > 1,
+  });
   return useMemo(() => variantsOf(comparison, presets), [comparison, presets]);
 }
 

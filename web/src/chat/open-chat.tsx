@@ -1,5 +1,5 @@
 /** An open chat: its messages, the field for the next one, and its parameters. */
-import { Suspense, useEffect, useMemo, useRef } from "react";
+import { useEffect, useMemo, useRef } from "react";
 import { ChatContext, type ChatContextValue, messageActions } from "./chat-context";
 import { ChatHeader } from "./chat-header";
 import { useVariants } from "./compare";
@@ -41,13 +41,7 @@ export function OpenChat({ chat }: { chat: Conversation }) {
       <ChatHeader chat={chat} handle={handle} />
       <div className="flex min-h-0 flex-1">
         <div className="flex min-w-0 flex-1 flex-col">
-          {isEmpty ? (
-            <Welcome handle={handle} composer={composer} />
-          ) : (
-            <Suspense fallback={<div className="min-h-0 flex-1" />}>
-              <Thread chat={chat} />
-            </Suspense>
-          )}
+          {isEmpty ? <Welcome handle={handle} composer={composer} /> : <Thread chat={chat} />}
           <div className={COMPOSER_BAR}>
             <Queue isAnswering={isAnswering} onEdit={(text) => composer.current?.setText(text)} />
             <ChatComposer

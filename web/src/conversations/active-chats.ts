@@ -1,7 +1,7 @@
 /** Which chats are being answered, by this page or another, and which were since they were open. */
 import { queryOptions, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useRouterState } from "@tanstack/react-router";
-import { useEffect, useRef, useSyncExternalStore } from "react";
+import { useEffect, useRef, useState, useSyncExternalStore } from "react";
 import { call } from "@/api/client";
 import { type Chat, conversationKeys } from "./queries";
 
@@ -12,8 +12,10 @@ type ActiveChat = Pick<Chat, "id" | "updated_at" | "active">;
 /** While an answer is written, and otherwise: for those that another page has asked for. */
 const BUSY_MS = 2_000;
 const IDLE_MS = 15_000;
-/** Chats in use are among the last used, or pinned. */
-const MAX_CHATS = 50;
+/** The page has more urgent things to ask for when it opens. */
+const FIRST_MS = 3_000;
+/** Chats in use are among those that are listed first: pinned, or last used. */
+const MAX_CHATS = 100;
 
 let marks: ReadonlyMap<string, ChatMark> = new Map();
 const listeners = new Set<() => void>();
@@ -25,13 +27,22 @@ export function useChatMark(id: string): ChatMark {
 /** Keep the marks right as long as this is rendered: once, in the frame. */
 export function useActiveChats(): void {
   const client = useQueryClient();
-  const { data } = useQuery(recentChats);
+  const [isDue, setDue] = useState(false);
+  const { data } = useQuery({ ...recentChats, enabled: isDue });
   const openId = useRouterState({
     select: ({ location }) => /^\/c\/([^/]+)$/.exec(location.pathname)?.[1],
   });
   const seen = useRef<string>(undefined);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: leaving a chat shows that it goes on.
+  const shownId = useRef(openId);
   useEffect(() => {
+    const timer = setTimeout(() => setDue(true), FIRST_MS);
+    return () => clearTimeout(timer);
+  }, []);
+  // Leaving a chat shows that it goes on.
+  useEffect(() => {
+    if (shownId.current === openId) return;
+    shownId.current = openId;
+    setDue(true);
     void client.invalidateQueries({ queryKey: conversationKeys.active });
   }, [client, openId]);
   useEffect(() => {
@@ -64,12 +75,8 @@ export function nextMarks(
 const recentChats = queryOptions({
   queryKey: conversationKeys.active,
   queryFn: async ({ signal }): Promise<ActiveChat[]> => {
-    const pages = await Promise.all(
-      [true, false].map((pinned) =>
-        call("get", "/conversations", { query: { pinned, limit: MAX_CHATS }, signal }),
-      ),
-    );
-    return pages.flatMap(({ data }) => data);
+    const { data } = await call("get", "/conversations", { query: { limit: MAX_CHATS }, signal });
+    return data;
   },
   refetchInterval: ({ state }) => (state.data?.some(({ active }) => active) ? BUSY_MS : IDLE_MS),
 });

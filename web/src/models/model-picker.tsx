@@ -1,6 +1,7 @@
 /** Chooses the model of a chat. */
 import { useQuery } from "@tanstack/react-query";
 import { ChevronDown } from "lucide-react";
+import { useState } from "react";
 import { Button } from "@/components/button";
 import {
   Menu,
@@ -15,17 +16,20 @@ import { health, modelList } from "./queries";
 type Props = { model: string | null; onChange: (model: string) => void };
 
 export function ModelPicker({ model, onChange }: Props) {
-  const list = useQuery(modelList);
+  const [isNeeded, setNeeded] = useState(false);
+  const list = useQuery({ ...modelList, enabled: isNeeded });
   const server = useQuery(health).data;
   const selected = model ?? server?.model ?? "";
   const models = list.data?.data ?? [];
   const isListed = models.some(({ id }) => id === selected);
   return (
-    <Menu>
+    <Menu onOpenChange={() => setNeeded(true)}>
       <MenuTrigger asChild>
         <Button
           variant="ghost"
           size="sm"
+          onPointerEnter={() => setNeeded(true)}
+          onFocus={() => setNeeded(true)}
           aria-label={`Model: ${selected || "none"}`}
           className="min-w-0"
         >
@@ -42,9 +46,11 @@ export function ModelPicker({ model, onChange }: Props) {
             <MenuRadioItem value={selected}>
               <span className="flex flex-col">
                 {selected}
-                <span className="text-muted-foreground text-xs">
-                  not listed by the model server
-                </span>
+                {list.isSuccess ? (
+                  <span className="text-muted-foreground text-xs">
+                    not listed by the model server
+                  </span>
+                ) : null}
               </span>
             </MenuRadioItem>
           )}

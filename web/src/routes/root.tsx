@@ -1,6 +1,6 @@
 /** The frame: chats on the left (a drawer where there is no room), the page beside them. */
 import { Outlet, useRouter } from "@tanstack/react-router";
-import { useEffect, useMemo, useState } from "react";
+import { useDeferredValue, useEffect, useMemo, useState } from "react";
 import { CommandDialogs, type OpenDialog } from "@/commands/command-dialogs";
 import { Drawer } from "@/components/dialog";
 import { Toasts } from "@/components/toast";
@@ -16,6 +16,8 @@ export function Root() {
   const { isSidebarOpen } = usePreferences();
   const [isDrawerOpen, setDrawerOpen] = useState(false);
   const [dialog, setDialog] = useState<OpenDialog>();
+  // At first the field for a message is shown, which can be used meanwhile.
+  const hasSidebar = useDeferredValue(true, false);
   useNavigationEffects(() => setDrawerOpen(false));
   const layout = useMemo(
     () => ({
@@ -41,8 +43,10 @@ export function Root() {
         </a>
         <div className="flex h-full">
           {isWide && isSidebarOpen ? (
-            <aside aria-label="Chats and pages" className="w-70 shrink-0 border-e">
-              <Sidebar onClose={() => setPreferences({ isSidebarOpen: false })} />
+            <aside aria-label="Chats and pages" className="w-70 shrink-0 border-e bg-sidebar">
+              {hasSidebar ? (
+                <Sidebar onClose={() => setPreferences({ isSidebarOpen: false })} />
+              ) : null}
             </aside>
           ) : null}
           <main id="main" tabIndex={-1} className="flex min-w-0 flex-1 flex-col outline-none">

@@ -6,6 +6,7 @@ import { buttonStyle } from "@/components/button";
 import { IconButton, Tip } from "@/components/icon-button";
 import { ChatList } from "@/conversations/list/chat-list";
 import { ServiceBadge } from "@/monitoring/service-badge";
+import { Logo } from "@/theme/logo";
 import { useLayout } from "./layout";
 import { PAGES } from "./pages";
 import { shortcutText } from "./shortcuts";
@@ -18,7 +19,7 @@ export function Sidebar({ onClose }: { onClose: () => void }) {
   return (
     <div className="flex h-full flex-col bg-sidebar">
       <div className="flex min-h-14 items-center gap-2.5 px-3">
-        <img src="/favicon.svg" alt="" className="size-7" />
+        <Logo className="size-7" />
         <span className="flex-1 font-heading font-semibold text-lg">SmolChat</span>
         <IconButton label="Commands" shortcut={shortcutText(["mod", "K"])} onClick={openCommands}>
           <Command />

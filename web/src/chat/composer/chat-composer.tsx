@@ -28,13 +28,14 @@ type Props = {
 export function ChatComposer(props: Props) {
   const { chat, handle, branch, isAnswering, onSend, onStop, ref } = props;
   const { settings, change, defaultModel } = handle;
-  const models = useQuery(modelList).data?.data ?? [];
   const model = settings.model ?? defaultModel ?? null;
   const onFiles = (files: typeof settings.files) => change({ files });
   const attached = useAttachments(settings.files, onFiles);
   const [draft, setDraft] = useState("");
+  const hasImages = attached.list.some(({ kind }) => kind === "image");
+  const models = useQuery({ ...modelList, enabled: hasImages }).data?.data ?? [];
   const isReading = attached.list.some(({ kind }) => kind === "file");
-  const isQueued = isAnswering && attached.list.some(({ kind }) => kind === "image");
+  const isQueued = isAnswering && hasImages;
   const problem =
     props.problem ??
     imageProblem(attached.list, model, models) ??
@@ -47,7 +48,7 @@ export function ChatComposer(props: Props) {
         chat={chat}
         isAnswering={isAnswering}
         problem={problem}
-        hasAttachments={attached.list.some(({ kind }) => kind === "image")}
+        hasAttachments={hasImages}
         onSend={(text) => {
           onSend(withImages(text, attached.list));
           attached.clear();

@@ -16,7 +16,8 @@ const WARNING_SHARE = 0.8;
 type Props = { branch: Message[]; model: string | null; draft: string };
 
 export function ContextGauge({ branch, model, draft }: Props) {
-  const models = useQuery(modelList).data?.data;
+  const isEmpty = branch.length === 0 && draft === "";
+  const models = useQuery({ ...modelList, enabled: !isEmpty }).data?.data;
   const window = models?.find(({ id }) => id === model)?.smolchat.context_window;
   const use = contextUse(branch, draft, window ?? undefined);
   const isNearlyFull = use.size !== undefined && use.used / use.size >= WARNING_SHARE;

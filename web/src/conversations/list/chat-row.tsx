@@ -1,4 +1,5 @@
 /** A chat in a list: a link to it, and its menu. */
+import { useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { Ellipsis, LoaderCircle } from "lucide-react";
 import { memo, useEffect, useRef } from "react";
@@ -7,7 +8,7 @@ import { Menu, MenuContent, MenuTrigger } from "@/components/menu";
 import { useChatMark } from "../active-chats";
 import { useChatActions } from "../chat-actions";
 import { ChatMenuItems } from "../chat-menu";
-import { type Chat, MAX_TITLE } from "../queries";
+import { type Chat, conversation, MAX_TITLE } from "../queries";
 import { RenameField } from "../rename-field";
 import { focusMovedChat, takeFocus } from "../row-focus";
 import { highlight } from "./highlight";
@@ -42,6 +43,7 @@ export const ChatRow = memo(function ChatRow({ chat, search = "" }: Props) {
 
 function LinkRow({ chat, search }: { chat: Chat; search: string }) {
   const { actions, setRenaming } = useChatActions();
+  const client = useQueryClient();
   const ref = useRef<HTMLAnchorElement>(null);
   useEffect(() => takeFocus(chat.id, ref.current), [chat.id]);
   const title = chat.title || "New chat";
@@ -54,6 +56,7 @@ function LinkRow({ chat, search }: { chat: Chat; search: string }) {
         to="/c/$id"
         params={{ id: chat.id }}
         data-chat-link={chat.id}
+        onPointerDown={() => void client.prefetchQuery(conversation(chat.id))}
         className="flex min-w-0 flex-1 items-center gap-2 rounded-md px-2.5 py-1.5 touch:min-h-11 aria-[current=page]:font-medium"
         onKeyDown={(event) => {
           if (event.key !== "F2" && event.key !== "Delete") return;
