@@ -146,12 +146,13 @@ class FollowedAnswer:
         receipt = as_dict(text["receipt"])
         if state == "finished":
             calls = self._open_calls(text)
-            delta = {"tool_calls": calls} if calls else {}
+            delta = {"annotations": text["annotations"]} if text["annotations"] else {}
+            delta |= {"tool_calls": calls} if calls else {}
             reason = "tool_calls" if calls else receipt.get("finish_reason") or "stop"
             yield self._chunk({"index": 0, "delta": delta, "finish_reason": reason})
-        error = {"error": text["error"]} if text["error"] else {}
+        others = {name: text[name] for name in ("retrieval", "error") if text[name]}
         self.is_ended = True
-        yield self._extension({"receipt": receipt or None, "state": state} | error)
+        yield self._extension({"receipt": receipt or None, "state": state} | others)
 
     def _open_calls(self, text: Row) -> list[Row]:
         """Return the calls of the last text that the client is to run, or to approve."""

@@ -23,7 +23,7 @@ _COLUMNS = [
     messages.c[name]
     for name in (
         "number", "id", "conversation", "parent", "role", "content", "reasoning", "tool_calls",
-        "tool_call_id", "step", "model", "state", "receipt", "error",
+        "tool_call_id", "step", "model", "state", "receipt", "error", "annotations", "retrieval",
     )
 ]  # fmt: skip
 

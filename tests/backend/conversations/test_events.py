@@ -9,6 +9,11 @@ from typing import Any
 import httpx
 import pytest
 
+from backend.completions.active_answers import ActiveAnswers
+from backend.conversations.conversation import Conversation, Message
+from backend.conversations.events import ConversationEvents
+from backend.conversations.repository import ConversationRepository
+from backend.database.database import Database
 from tests.support.api_server import running_api, settings_for
 from tests.support.fake_model_server import (
     EVENTS,
@@ -225,6 +230,29 @@ def test_steps_of_tools_are_followed(
     [step] = steps.values()
     assert (step["tool"], step["state"]) == ("calculator", "awaiting_approval")
     assert page.state == "finished"
+
+
+@pytest.mark.anyio
+async def test_citations_of_an_answer_that_another_process_writes_come_at_its_end(
+    database: Database,
+) -> None:
+    repository, answers = ConversationRepository(database), ActiveAnswers(0)
+    conversation = Conversation()
+    await repository.insert(conversation)
+    answer = Message(role="assistant", content="It ", state="writing")
+    await repository.create_turn(conversation.id, Message(role="user", content="When?"), answer)
+    events = ConversationEvents(database, answers, conversation.id).stream()
+    assert b"annotations" not in await anext(events)
+    details = {"annotations": [{"file_id": "f"}], "retrieval": {"strategy": "passages"}}
+    fields = {"content": "It opened.", "state": "finished"} | details
+    await repository.update_answer(answer.id, fields)
+    answers.notify(conversation.id, rows=True)
+    lines = b"".join([part async for part in events]).decode().splitlines()
+    text, delta, end, done = list(read_events(lines))
+    assert text.data["choices"][0]["delta"] == {"content": "opened."}
+    assert delta.data["choices"][0]["delta"] == {"annotations": details["annotations"]}
+    assert end.extensions["retrieval"] == details["retrieval"]
+    assert done.data == "[DONE]"
 
 
 def test_conversation_without_answers_in_progress_is_done_at_once(client: httpx.Client) -> None:
