@@ -56,20 +56,39 @@ def text_index(dialect: str) -> TextIndex:
     return SqliteTextIndex() if dialect == "sqlite" else PostgresTextIndex()
 
 
+class _Queries:
+    """Queries of FTS5, restricted to some of the passages."""
+
+    def __init__(self, passages: str, condition: str) -> None:
+        self.count = text(
+            f"SELECT stem.value, (SELECT count(*) FROM {passages}"  # noqa: S608  # constants
+            f" WHERE passage_words MATCH stem.value AND {condition})"
+            " FROM json_each(:stems) AS stem"
+        )
+        self.find = text(
+            f"SELECT passage_words.rowid FROM {passages}"  # noqa: S608
+            f" WHERE passage_words MATCH :query AND {condition}"
+            " ORDER BY bm25(passage_words, 1, :title_weight), passage_words.rowid LIMIT :limit"
+        )
+
+
+_MAX_SPANNED_FILES = 20
+_SPANNED = _Queries("passage_words", "passage_words.rowid BETWEEN :first AND :last")
+_JOINED = _Queries(
+    "passage_words JOIN passages ON passages.id = passage_words.rowid",
+    "passages.file IN (SELECT value FROM json_each(:files))",
+)
+
+
 class SqliteTextIndex:
     _insert = text("INSERT INTO passage_words(rowid, words, title) VALUES (:id, :words, :title)")
     _delete = text("DELETE FROM passage_words WHERE rowid IN (SELECT value FROM json_each(:ids))")
-    _count = text(
-        "SELECT stem.value, (SELECT count(*) FROM passage_words JOIN passages"
-        " ON passages.id = passage_words.rowid WHERE passage_words MATCH stem.value"
-        " AND passages.file IN (SELECT value FROM json_each(:files)))"
-        " FROM json_each(:stems) AS stem"
-    )
-    _find = text(
-        "SELECT passages.id FROM passage_words JOIN passages"
-        " ON passages.id = passage_words.rowid WHERE passage_words MATCH :query"
-        " AND passages.file IN (SELECT value FROM json_each(:files))"
-        " ORDER BY bm25(passage_words, 1, :title_weight), passages.id LIMIT :limit"
+    _span = text(
+        "SELECT min(first) AS first, max(last) AS last, sum(passages) AS passages FROM (SELECT"
+        " (SELECT id FROM passages WHERE file = value ORDER BY number LIMIT 1) AS first,"
+        " (SELECT id FROM passages WHERE file = value ORDER BY number DESC LIMIT 1) AS last,"
+        " (SELECT max(number) + 1 FROM passages WHERE file = value) AS passages"
+        " FROM json_each(:files))"
     )
 
     def analyze(self, text: str, title: str) -> dict[str, Any]:
@@ -85,8 +104,9 @@ class SqliteTextIndex:
         self, connection: AsyncConnection, stems: Sequence[str], files: Sequence[str]
     ) -> dict[str, int]:
         quoted = {_quote(stem): stem for stem in stems}
-        values = {"stems": json.dumps(list(quoted)), "files": json.dumps(list(files))}
-        rows = (await connection.execute(self._count, values)).all()
+        queries, values = await self._restrict(connection, files)
+        values["stems"] = json.dumps(list(quoted))
+        rows = (await connection.execute(queries.count, values)).all()
         return {quoted[name]: count for name, count in rows}
 
     async def find(
@@ -103,13 +123,24 @@ class SqliteTextIndex:
             for stem, weight in weights.items()
             for _ in range(min(round(weight / smallest), 4))
         ]
-        values = {
-            "query": " OR ".join(words),
-            "files": json.dumps(list(files)),
-            "title_weight": TITLE_WEIGHT,
-            "limit": limit,
-        }
-        return list((await connection.execute(self._find, values)).scalars())
+        queries, values = await self._restrict(connection, files)
+        values |= {"query": " OR ".join(words), "title_weight": TITLE_WEIGHT, "limit": limit}
+        return list((await connection.execute(queries.find, values)).scalars())
+
+    async def _restrict(
+        self, connection: AsyncConnection, files: Sequence[str]
+    ) -> tuple["_Queries", dict[str, Any]]:
+        """Return queries in these files only, and their values.
+
+        Passages of few files often have ids without a gap. Comparing ids takes a fraction of the
+        time that looking up the file of each passage does.
+        """
+        values: dict[str, Any] = {"files": json.dumps(list(files))}
+        if 0 < len(files) <= _MAX_SPANNED_FILES:
+            span = (await connection.execute(self._span, values)).one()
+            if span.passages and span.last - span.first + 1 == span.passages:
+                return _SPANNED, {"first": span.first, "last": span.last}
+        return _JOINED, values
 
 
 class PostgresTextIndex:

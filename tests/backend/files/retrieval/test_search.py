@@ -86,6 +86,19 @@ async def test_search_is_limited_to_the_files(database: Database) -> None:
     assert (await search.search("tickets", [])).hits == []
 
 
+@pytest.mark.parametrize("files", [["a", "b"], ["a", "c"], ["c", "gone"], ["gone"], [*"abc"] * 10])
+async def test_words_are_counted_and_found_in_the_files_alone(
+    database: Database, files: list[str]
+) -> None:
+    search = await indexed(database, a="An owl.", b="An owl and an elk.", c="An elk.")
+    existing = sorted({*files} & {*"abc"})
+    result = await search.search("elk owl", files)
+    assert sorted(hit.file for hit in result.hits) == existing
+    assert result.statistics.passages == len(existing)
+    counts = {"elk": len({"b", "c"} & {*files}), "owl": len({"a", "b"} & {*files})}
+    assert result.statistics.counts == counts
+
+
 @pytest.mark.parametrize(
     ("question", "is_answered"),
     [
