@@ -3,23 +3,38 @@
 /** No event of the API is longer; what is cannot be read and would fill the memory. */
 const MAX_EVENT_CHARACTERS = 16_000_000;
 
-/** Yield the `data` of each event. Comments, which only keep the line open, are skipped. */
-export async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+/**
+ * Between two readings. What arrives meanwhile is read at once: token by token, a fast answer would
+ * keep the page busy with reading.
+ */
+const READ_MS = 75;
+
+/** Yield the `data` of the events that came together. Comments, which keep the line open, are skipped. */
+export async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenerator<string[]> {
   const parser = new EventParser();
-  const reader = body.pipeThrough(new TextDecoderStream() as TextStage).getReader();
+  // Not a stream that decodes: it would read ahead.
+  const decoder = new TextDecoder();
+  const reader = body.getReader();
   try {
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;
-      yield* parser.push(value);
+      const readAt = performance.now();
+      const events = parser.push(decoder.decode(value, { stream: true }));
+      if (events.length === 0) continue;
+      yield events;
+      await pause(readAt + READ_MS - performance.now());
     }
   } finally {
     await reader.cancel().catch(() => undefined);
   }
 }
 
-// TypeScript's DOM types differ in the buffer that the two sides of the stream accept.
-type TextStage = ReadableWritablePair<string, Uint8Array>;
+/** Wait, unless the page is hidden: there, timers may take a minute. */
+function pause(milliseconds: number): Promise<void> | undefined {
+  if (milliseconds <= 0 || document.hidden) return undefined;
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
 
 /** Cuts text that arrives in any pieces into events. */
 export class EventParser {

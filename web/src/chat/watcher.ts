@@ -88,7 +88,10 @@ export class ChatWatcher {
       const response = await send(this.#url, { signal });
       if (this.#isOutdated) await this.#showStored();
       if (response.body !== null) {
-        for await (const data of readEvents(response.body)) await this.#add(answers, data);
+        for await (const events of readEvents(response.body)) {
+          for (const data of events) await this.#add(answers, data);
+          this.#hooks.show(new Map(answers));
+        }
       }
       return false;
     } catch (error) {
@@ -116,7 +119,6 @@ export class ChatWatcher {
     answers.set(id, answer);
     if ((isBegin && !this.#hooks.isKnown(id)) || isOver(answer)) await this.#hooks.refresh();
     if (isOver(answer)) answers.delete(id);
-    this.#hooks.show(new Map(answers));
   }
 }
 

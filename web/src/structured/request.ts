@@ -65,13 +65,15 @@ export async function* streamStructured(
   const response = await send("/structured", { method: "POST", ...body, signal });
   if (response.body === null) throw new ConnectionError();
   let isComplete = false;
-  for await (const data of readEvents(response.body)) {
-    if (data === "[DONE]") break;
-    const event: unknown = JSON.parse(data);
-    const error = errorDetail(event);
-    if (error !== undefined) throw new ApiError(error);
-    isComplete ||= typeof event === "object" && event !== null && "result" in event;
-    yield event as StructuredEvent;
+  for await (const events of readEvents(response.body)) {
+    for (const data of events) {
+      if (data === "[DONE]") break;
+      const event: unknown = JSON.parse(data);
+      const error = errorDetail(event);
+      if (error !== undefined) throw new ApiError(error);
+      isComplete ||= typeof event === "object" && event !== null && "result" in event;
+      yield event as StructuredEvent;
+    }
   }
   if (!isComplete) throw new ConnectionError("The output broke off. Try again.");
 }

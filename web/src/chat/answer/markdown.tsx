@@ -3,7 +3,16 @@
  * complete is formatted once, and only the last block again while a text grows.
  */
 import "./markdown.css";
-import { type ComponentProps, lazy, memo, type ReactNode, Suspense, useMemo } from "react";
+import {
+  type ComponentProps,
+  createContext,
+  lazy,
+  memo,
+  type ReactNode,
+  Suspense,
+  useContext,
+  useMemo,
+} from "react";
 import ReactMarkdown, { type Components, type Options } from "react-markdown";
 import { CitationNumber } from "../files/citation-number";
 import { citationPlugin, citedText, plainCitations } from "../files/cited-text";
@@ -11,6 +20,7 @@ import type { Citation } from "../types";
 import { splitBlocks } from "./blocks";
 import { CodeBlock } from "./code-block";
 import { gfm } from "./gfm";
+import { type GrowingEnd, markEnd, splitGrowing } from "./growing-text";
 import { mayHaveMath } from "./math-text";
 
 /** More is shown as plain text: to format it would block the page. */
@@ -70,7 +80,7 @@ const Block = memo(function Block({ text, isGrowing, citations }: BlockProps) {
       </Suspense>
     );
   }
-  return <Formatted {...{ components, plugins }}>{text}</Formatted>;
+  return <Formatted {...{ components, plugins, isGrowing }}>{text}</Formatted>;
 });
 
 export type FormattedProps = {
@@ -79,12 +89,34 @@ export type FormattedProps = {
   children: string;
 };
 
-function Formatted({ components, plugins, children }: FormattedProps) {
-  return (
-    <ReactMarkdown remarkPlugins={plugins} components={components}>
-      {children}
-    </ReactMarkdown>
+/** Words that were added since the text was parsed. */
+const AddedText = createContext("");
+
+function Formatted(props: FormattedProps & { isGrowing?: boolean }) {
+  const { components, plugins, isGrowing = false, children: text } = props;
+  const [settled, added] = isGrowing ? splitGrowing(text) : [text, ""];
+  const parsed = useMemo(
+    () => parse({ components, plugins, children: settled }, isGrowing),
+    [components, plugins, settled, isGrowing],
   );
+  const canGrow = added === "" || parsed.end.isMarked;
+  return (
+    <AddedText value={canGrow ? added.trimEnd() : ""}>
+      {canGrow ? parsed.element : parse({ components, plugins, children: text }, false).element}
+    </AddedText>
+  );
+}
+
+function parse({ components, plugins, children }: FormattedProps, isGrowing: boolean) {
+  const end: GrowingEnd = { isMarked: false };
+  // Called, as it is no more than a function: its element is kept as long as the text is the same.
+  const element = ReactMarkdown({
+    remarkPlugins: plugins,
+    rehypePlugins: isGrowing ? [markEnd(children, end)] : [],
+    components,
+    children,
+  });
+  return { element, end };
 }
 
 function Anchor({ href, children }: ComponentProps<"a">) {
@@ -138,4 +170,5 @@ const COMPONENTS: Components = {
 const GROWING: Components = {
   ...COMPONENTS,
   pre: ({ node }) => <CodeBlock node={node} isGrowing />,
+  slot: () => useContext(AddedText),
 };

@@ -8,20 +8,32 @@ const TICK_MS = 500;
 
 export function ProgressLine({ answer }: { answer: AnswerModel }) {
   const { live } = answer;
-  const now = useNow();
   if (live === undefined) return <Spinner label="Writing" />;
-  if (live.state === "waiting") return <Waiting live={live} now={now} />;
-  const speed = liveSpeed(live, now);
+  if (live.state === "waiting") return <Waiting live={live} />;
+  return <Writing live={live} />;
+}
+
+function Writing({ live }: { live: LiveAnswer }) {
+  const [shown, setShown] = useState(() => figures(live));
+  // They change so seldom that they can be read.
+  if (performance.now() - shown.at > TICK_MS) setShown(figures(live));
+  const { chunks, speed } = shown;
   return (
-    <p className="mt-2 flex min-h-5 items-center gap-3 font-mono text-muted-foreground text-xs">
+    // No wider than its text: each line that is written above it moves it.
+    <p className="mt-2 flex min-h-5 w-fit items-center gap-3 font-mono text-muted-foreground text-xs">
       <span aria-hidden className="size-2 rounded-full bg-primary" />
-      {live.chunks} tokens{speed === undefined ? "" : ` · ${speed.toFixed(1)} tokens/s`}
+      {chunks} tokens{speed === undefined ? "" : ` · ${speed.toFixed(1)} tokens/s`}
     </p>
   );
 }
 
-function Waiting({ live, now }: { live: LiveAnswer; now: number }) {
-  const seconds = (now - live.startedAt) / 1000;
+function figures(live: LiveAnswer) {
+  const at = performance.now();
+  return { at, chunks: live.chunks, speed: liveSpeed(live, at) };
+}
+
+function Waiting({ live }: { live: LiveAnswer }) {
+  const seconds = (useNow() - live.startedAt) / 1000;
   return (
     <div className="flex flex-col gap-1.5">
       <Spinner label={phaseLabel(live)} />

@@ -121,12 +121,24 @@ export function turnRows({ question, entries, started }: Turn): Row[] {
     versions: [],
     current: undefined,
   };
-  if (question === undefined) return [answers];
-  const { id: key } = question;
-  return [
-    { kind: "question", key, message: question, versions: [question], isStored: false },
-    answers,
-  ];
+  return question === undefined ? [answers] : [unstoredQuestion(question), answers];
+}
+
+const unstored = new WeakMap<Message, QuestionRow>();
+
+/** Return the row of a question: the same while its answers grow. */
+function unstoredQuestion(message: Message): QuestionRow {
+  const known = unstored.get(message);
+  if (known !== undefined) return known;
+  const row: QuestionRow = {
+    kind: "question",
+    key: message.id,
+    message,
+    versions: [message],
+    isStored: false,
+  };
+  unstored.set(message, row);
+  return row;
 }
 
 function liveModel(key: string, label: string, live: LiveAnswer, before: Round[]): AnswerModel {

@@ -1,6 +1,6 @@
 /** The messages of a chat: only those in view are in the page, and the view follows an answer. */
 import { ArrowDown } from "lucide-react";
-import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
+import { memo, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { Virtualizer, type VirtualizerHandle } from "virtua";
 import { Button } from "@/components/button";
 import { AnswersView } from "../answer/answers-view";
@@ -25,7 +25,7 @@ export default function Thread({ chat }: { chat: Conversation }) {
   );
   const rows = useMemo(() => (turn ? [...stored, ...turnRows(turn)] : stored), [stored, turn]);
   const { scroller, content, handle, isFollowing, follow } = useFollowing(
-    rows.length,
+    rows,
     turn?.entries[0]?.key,
   );
   return (
@@ -40,7 +40,7 @@ export default function Thread({ chat }: { chat: Conversation }) {
         aria-live="off"
         className="h-full overflow-y-auto overscroll-contain [overflow-anchor:none]"
       >
-        <div ref={content} className="pt-4 pb-2">
+        <div ref={content} className="pt-4">
           <Virtualizer ref={handle} scrollRef={scroller} itemSize={ROW_PX} startMargin={16}>
             {rows.map((row) => (
               <div key={row.key} className="px-4 pb-6">
@@ -64,7 +64,7 @@ export default function Thread({ chat }: { chat: Conversation }) {
   );
 }
 
-function RowView({ row }: { row: Row }) {
+const RowView = memo(function RowView({ row }: { row: Row }) {
   const { actions } = useChat();
   switch (row.kind) {
     case "question":
@@ -87,10 +87,11 @@ function RowView({ row }: { row: Row }) {
         </div>
       );
   }
-}
+});
 
 /** Keep the end in view until the person scrolls away from it. */
-function useFollowing(count: number, turnKey: string | undefined) {
+function useFollowing(rows: Row[], turnKey: string | undefined) {
+  const count = rows.length;
   const scroller = useRef<HTMLDivElement>(null);
   const content = useRef<HTMLDivElement>(null);
   const handle = useRef<VirtualizerHandle>(null);
@@ -112,10 +113,18 @@ function useFollowing(count: number, turnKey: string | undefined) {
   }, [count, setBoth, toEnd]);
 
   // A chat opens at its end, and what was just sent is in view.
+  const hasOpened = useRef(false);
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new turn is what it waits for.
   useLayoutEffect(() => {
-    follow();
+    if (turnKey !== undefined || !hasOpened.current) follow();
+    hasOpened.current = true;
   }, [turnKey]);
+
+  // Before anything is drawn, so that the end of an answer that grows stays where it is.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: they are what grows.
+  useLayoutEffect(() => {
+    if (following.current) toEnd();
+  }, [rows]);
 
   useEffect(() => {
     const element = scroller.current;
