@@ -16,6 +16,9 @@ from backend.files.retrieval.windows import Statistics, Window
 _SHARE = 0.48
 _SHARE_PER_LOG_PASSAGES = 0.045
 _SHARE_PER_LOG_WORDS = -0.15
+# More is needed if the files have none of the question's names and numbers anywhere. That kept as
+# many, and stopped all questions about others' names in files that are otherwise alike.
+_SHARE_IF_NAMES_ARE_UNKNOWN = 0.3
 _RARITY = 0.5  # of a word's weight, beside what it has in any case
 _PASSAGES = 5  # of which one has to answer
 _ROUNDING = 1e-6
@@ -50,14 +53,21 @@ def weigh(
         sum(weight for stem, weight in weights.items() if window.count(stem))
         for window in windows[:_PASSAGES]
     ]
+    share = max(present, default=0.0) / (sum(weights.values()) or 1.0)
+    return Evidence(share, needed_share(words, statistics))
+
+
+def needed_share(words: Sequence[QuestionWord], statistics: Statistics) -> float:
     count = sum(min(word.importance, 1.0) for word in words)
+    names = [word for word in words if word.is_name]
+    is_unknown = bool(names) and not any(statistics.counts.get(name.stem) for name in names)
     needed = (
         _SHARE
         + _SHARE_PER_LOG_PASSAGES * math.log(max(statistics.passages, 1))
         + _SHARE_PER_LOG_WORDS * math.log(max(count, _ROUNDING))
+        + _SHARE_IF_NAMES_ARE_UNKNOWN * is_unknown
     )
-    share = max(present, default=0.0) / (sum(weights.values()) or 1.0)
-    return Evidence(share, min(needed, 1 - _ROUNDING))
+    return min(needed, 1 - _ROUNDING)
 
 
 def subject_words(question: Sequence[QuestionWord]) -> Sequence[QuestionWord]:

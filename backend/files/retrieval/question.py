@@ -37,6 +37,11 @@ class QuestionWord:
     importance: float = 1.0
     is_earlier: bool = False  # it is one of the question before
 
+    @property
+    def is_name(self) -> bool:
+        """Return True for what is written like a name, and for numbers."""
+        return self.importance == _NAME_IMPORTANCE
+
 
 def question_words(question: str) -> list[QuestionWord]:
     """Return the different words of a question without stop words, or all if there are no others.
