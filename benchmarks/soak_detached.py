@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections import Counter
+from typing import Any
 
 from benchmarks.http_client import ClientConnection, chat_request, get_request, json_request
 from benchmarks.scripted_replies import Script
@@ -45,9 +46,27 @@ async def _ask(port: int, script: Script, *, seconds: float = _LEAVE_SECONDS) ->
         options = {"conversation": conversation, "detach": True}
         request = chat_request(script, is_stream=True, smolchat=options)
         await asyncio.wait({asyncio.create_task(connection.send(request))}, timeout=seconds)
+        await _wait_until_stored(port, conversation)  # a busy API may not have read the request yet
     finally:
         connection.abort()
     return conversation
+
+
+async def _wait_until_stored(port: int, conversation: str) -> None:
+    connection = await ClientConnection.open(port)
+    try:
+        deadline = asyncio.get_running_loop().time() + _TIMEOUT_SECONDS
+        while asyncio.get_running_loop().time() < deadline:
+            if await _messages(connection, conversation):
+                return
+            await asyncio.sleep(0.5)
+    finally:
+        connection.abort()
+
+
+async def _messages(connection: ClientConnection, conversation: str) -> list[dict[str, Any]]:
+    response = await connection.send(get_request(f"/conversations/{conversation}"))
+    return list(json.loads(response.body)["messages"])
 
 
 async def _follow(port: int, conversation: str, *, leaves: bool) -> str:
@@ -76,8 +95,7 @@ async def _final_states(port: int, chats: list[str]) -> Counter[str]:
         for chat in chats:
             state = "writing"
             while state == "writing" and asyncio.get_running_loop().time() < deadline:
-                response = await connection.send(get_request(f"/conversations/{chat}"))
-                state = json.loads(response.body)["messages"][-1]["state"]
+                state = (await _messages(connection, chat))[-1]["state"]
                 await asyncio.sleep(0.2 if state == "writing" else 0)
             states[state] += 1
     finally:
