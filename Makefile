@@ -42,7 +42,7 @@ lint: $(STAMPS)/dev ## Check format, lint and types
 
 # As CPython's own tests: those that fail on a busy machine run once more, one after another, and are
 # reported as failed first. What fails twice fails.
-run_tests = $(PY) -m pytest -n 2 --dist loadfile $(1) || { test $$? -eq 1 \
+run_tests = $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(1) || { test $$? -eq 1 \
 	&& printf '\n%s\n' 'The tests that failed above run once more:' \
 	&& $(PY) -m pytest --last-failed --last-failed-no-failures none --maxfail 10 $(1); }
 
@@ -98,8 +98,8 @@ bench-structured: $(STAMPS)/dev ## Measure how often structured answers are vali
 bench-tools: $(STAMPS)/dev ## Measure how often the model calls the right function with the right arguments
 	@$(PY) -m benchmarks.tools
 
-bench-files: $(STAMPS)/dev ## Measure what is found in files, and how fast; DATA=folder for other files, LARGE=1 for one of 200 MB
-	@$(PY) -m benchmarks.files $(if $(DATA),--data $(DATA)) $(if $(LARGE),--large)
+bench-files: $(STAMPS)/dev ## Measure what is found in files, and how fast; DATA=folder for other files, LARGE=1 for one of 200 MB, MODEL=20 to ask the model too
+	@$(PY) -m benchmarks.files $(if $(DATA),--data $(DATA)) $(if $(LARGE),--large) $(if $(MODEL),--model $(MODEL))
 
 bench-ui: $(STAMPS)/dev ## Measure the speed of the page in Chromium
 	@$(PY) -m benchmarks.ui

@@ -1,4 +1,4 @@
-"""Files that would take the memory or the time of what reads them, uploaded to the API."""
+"""Files that take the memory or the time of what reads them, uploaded to the API."""
 
 import io
 import time
@@ -12,6 +12,8 @@ import httpx
 from benchmarks.files_kinds import pdf_of_contents
 
 _TIMEOUT_SECONDS = 150.0  # longer than the API reads a file
+_HANGING_READERS = 2  # as many as the API has
+_SLOW_PAGES = 5000
 _BOMB_MEGABYTES = 300
 _MEGABYTE = b" " * (1 << 20)
 
@@ -19,6 +21,12 @@ _MEGABYTE = b" " * (1 << 20)
 def bombs(port: int) -> str:
     """Upload bombs and deeply nested files at once; return how many ended with each code."""
     return _upload(port, {name: write() for name, write in _BOMBS.items()})
+
+
+def hanging_readers(port: int) -> str:
+    """Upload files that are read until the limit, and one that waits for them."""
+    slow = {f"slow-{number}.pdf": _slow_pdf() for number in range(_HANGING_READERS)}
+    return _upload(port, slow | {"waiting.txt": b"This is read after the others."})
 
 
 def _upload(port: int, files: Mapping[str, bytes]) -> str:
@@ -51,6 +59,12 @@ def _end(client: httpx.Client, file_id: str) -> str:
     return "not read in time"
 
 
+def _slow_pdf() -> bytes:
+    """Return a PDF whose pages share megabytes of commands that draw nothing."""
+    packed = zlib.compress(b"q Q " * (1 << 20), 9)
+    return pdf_of_contents([packed], filter_name=b"/Filter /FlateDecode", repeated=_SLOW_PAGES)
+
+
 def _flate_bomb() -> bytes:
     packer = zlib.compressobj(9)
     packed = b"".join(packer.compress(_MEGABYTE) for _ in range(_BOMB_MEGABYTES))
@@ -76,4 +90,4 @@ _BOMBS: dict[str, Callable[[], bytes]] = {
     "deep.json": lambda: b"[" * 1_000_000,
     "field.csv": lambda: b'a,"' + b"x" * (8 << 20),
 }
-FILE_ATTACKS = {"file bombs": bombs}
+FILE_ATTACKS = {"file bombs": bombs, "hanging readers": hanging_readers}

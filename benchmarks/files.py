@@ -4,7 +4,8 @@ Files are uploaded, and questions asked through the routes of collections and of
 the share of the expected excerpts' sequences of four words that the first k passages have; F1 is
 about the content words of quotes. Questions of one file are put to the others as well, where they
 should have no answer. The data is generated; `--data` names a folder with other data. No model is
-loaded: quotes need none.
+loaded, as quotes need none, but with `--model`, which compares them with what the embedded model
+answers.
 """
 
 import argparse
@@ -19,10 +20,17 @@ from typing import Any
 
 import httpx
 
+from benchmarks.files_comparisons import measure_model, measure_twins, print_install_size
 from benchmarks.files_data import GENERAL_QUESTIONS, Data, Question, generate, load
 from benchmarks.files_kinds import encode
 from benchmarks.files_speed import measure_speed, times
-from benchmarks.processes import MODEL_ID, Program, running_api, running_model_server
+from benchmarks.processes import (
+    MODEL_ID,
+    Program,
+    api_of_real_model,
+    running_api,
+    running_model_server,
+)
 
 TIMEOUT_SECONDS = 120.0
 CUTOFFS = (1, 3, 5)
@@ -71,17 +79,27 @@ class FilesApi:
 
     def quote(self, store: str, question: str) -> list[str] | None:
         """Return the quotes that answer a question, or None if the API does not answer so."""
-        body = {
-            "model": MODEL_ID,
-            "messages": [{"role": "user", "content": question}],
-            "smolchat": {"file_search": {"vector_store_ids": [store], "mode": "quotes"}},
-        }
-        response = self._client.post("/chat/completions", json=body)
+        response = self._ask(store, question, "quotes")
         if response.status_code == httpx.codes.BAD_REQUEST:
             return None
         answer = response.raise_for_status().json()
         annotations = answer["choices"][0]["message"].get("annotations") or []
         return [annotation["quote"] for annotation in annotations]
+
+    def answer(self, store: str, question: str) -> str:
+        """Return what the model makes of the passages."""
+        answer = self._ask(store, question, "passages").raise_for_status().json()
+        content: str = answer["choices"][0]["message"]["content"]
+        return content
+
+    def _ask(self, store: str, question: str, mode: str) -> httpx.Response:
+        body = {
+            "model": MODEL_ID,
+            "messages": [{"role": "user", "content": question}],
+            "temperature": 0,
+            "smolchat": {"file_search": {"vector_store_ids": [store], "mode": mode}},
+        }
+        return self._client.post("/chat/completions", json=body)
 
     def _post(self, path: str, **content: Any) -> dict[str, Any]:
         response = self._client.post(path, **content)
@@ -196,10 +214,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, help="a folder of files with questions.jsonl")
     parser.add_argument("--large", action="store_true", help="a text of 200 MB, and its memory")
+    parser.add_argument(
+        "--model", type=int, default=0, metavar="N", help="ask the embedded model N questions too"
+    )
     arguments = parser.parse_args()
+    data = load(arguments.data) if arguments.data else generate()
     with _running() as (api, program):
-        measure(api, load(arguments.data) if arguments.data else generate())
+        measure(api, data)
+        measure_twins(api, data, coverage)
+        print_install_size()
         measure_speed(api, program, is_large=arguments.large)
+    if arguments.model:
+        with api_of_real_model(TIMEOUT_SECONDS) as client:
+            measure_model(FilesApi(client), data, f1, count=arguments.model)
 
 
 if __name__ == "__main__":

@@ -59,12 +59,15 @@ def _pdf(paragraphs: Sequence[str]) -> bytes:
     return pdf_of_contents([_page(lines[start : start + _PAGE_LINES]) for start in starts])
 
 
-def pdf_of_contents(pages: Sequence[bytes], *, filter_name: bytes = b"") -> bytes:
-    """Return a PDF whose pages have these content streams, in Helvetica."""
+def pdf_of_contents(
+    pages: Sequence[bytes], *, filter_name: bytes = b"", repeated: int = 1
+) -> bytes:
+    """Return a PDF whose pages have these content streams, in Helvetica, so many times."""
     kids = b" ".join(b"%d 0 R" % (4 + 2 * n) for n in range(len(pages)))
+    kids = b" ".join([kids] * repeated)
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
-        b"<< /Type /Pages /Kids [%s] /Count %d >>" % (kids, len(pages)),
+        b"<< /Type /Pages /Kids [%s] /Count %d >>" % (kids, len(pages) * repeated),
         b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
     ]
     for n, content in enumerate(pages):
