@@ -57,7 +57,7 @@ contract = schemathesis.openapi.from_dict(
 )
 # The same examples on every run, on slow machines too; the examples of one test share its API.
 deterministic = settings(
-    max_examples=min(settings().max_examples, 50),
+    max_examples=25,
     deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),
