@@ -10,6 +10,7 @@ import { RenameField } from "@/conversations/rename-field";
 import { ModelPicker } from "@/models/model-picker";
 import { PageHeader } from "@/routes/page-header";
 import { setPreferences, usePreferences } from "@/settings/preferences";
+import { PANEL_BUTTON_ID } from "./parameters/parameter-panel";
 import { TEMPORARY } from "./temporary-id";
 import type { Conversation } from "./types";
 import type { SettingsHandle } from "./use-settings";
@@ -70,6 +71,7 @@ function PanelButton() {
   const { isPanelOpen } = usePreferences();
   return (
     <IconButton
+      id={PANEL_BUTTON_ID}
       label="Parameters"
       aria-pressed={isPanelOpen}
       onClick={() => setPreferences({ isPanelOpen: !isPanelOpen })}

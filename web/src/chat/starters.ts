@@ -19,14 +19,14 @@ export const STARTERS: Starter[] = [
   {
     kind: "text",
     name: "Summarize",
-    text: "Summarize in one sentence: Regular exercise strengthens the heart, improves sleep and lifts the mood. Even a daily walk helps.",
+    text: "Summarize in a few words: The train to Oslo was delayed by two hours because of heavy snow on the tracks.",
   },
   {
     kind: "tool",
     name: "Use a tool",
-    text: "Convert 26.2 miles to kilometers.",
-    note: "Switches the unit converter on.",
-    tool: "convert_units",
+    text: "What is the date today?",
+    note: "Switches the clock on.",
+    tool: "current_date_and_time",
   },
   {
     kind: "file",

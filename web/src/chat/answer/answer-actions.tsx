@@ -20,6 +20,7 @@ import { IconButton } from "@/components/icon-button";
 import { Menu, MenuContent, MenuItem, MenuSeparator, MenuTrigger } from "@/components/menu";
 import { useCopy } from "@/components/use-copy";
 import { useChat } from "../chat-context";
+import { focusMessageField } from "../composer/composer";
 import { answerOf, firstOf, type Item, lastOf } from "../items";
 import { DeleteMessage } from "../thread/delete-message";
 import type { AnswerModel, AnswersRow } from "../thread/rows";
@@ -57,7 +58,7 @@ export function AnswerActions({ answer, row, isSide, onEdit }: Props) {
         </IconButton>
       ) : null}
       {isSide && item.id !== row.current ? (
-        <Button size="sm" onClick={() => actions.select(lastOf(item))}>
+        <Button size="sm" onClick={() => actions.select(lastOf(item)).then(focusMessageField)}>
           Use this one
         </Button>
       ) : null}

@@ -5,7 +5,6 @@ import {
   type KeyboardEvent,
   type ReactNode,
   type Ref,
-  type RefObject,
   useEffect,
   useImperativeHandle,
   useRef,
@@ -17,6 +16,7 @@ import { usePreferences } from "@/settings/preferences";
 import { readDraft, writeDraft } from "../drafts";
 
 const SAVE_MS = 300;
+const FIELD_ID = "message-field";
 
 export type ComposerHandle = { focus: () => void; setText: (text: string) => void };
 
@@ -44,7 +44,7 @@ export function Composer(props: Props) {
   useEffect(() => onText?.(text), [text, onText]);
   const field = useRef<HTMLTextAreaElement>(null);
   const isSendKey = useSendKey();
-  useFocusAtFirst(field);
+  useEffect(focusMessageField, []);
   useImperativeHandle(props.ref, () => ({
     focus: () => field.current?.focus(),
     setText: (value) => {
@@ -77,6 +77,7 @@ export function Composer(props: Props) {
       {props.attachments}
       <textarea
         ref={field}
+        id={FIELD_ID}
         aria-label="Message"
         placeholder="Message…"
         dir="auto"
@@ -120,11 +121,10 @@ export function Composer(props: Props) {
   );
 }
 
-/** A chat opens ready to be written in, unless that would raise the keyboard of a phone. */
-function useFocusAtFirst(field: RefObject<HTMLTextAreaElement | null>): void {
-  useEffect(() => {
-    if (!matchMedia("(pointer: coarse)").matches) field.current?.focus({ preventScroll: true });
-  }, [field]);
+/** Let the next message be written at once, unless that would raise the keyboard of a phone. */
+export function focusMessageField(): void {
+  if (matchMedia("(pointer: coarse)").matches) return;
+  document.getElementById(FIELD_ID)?.focus({ preventScroll: true });
 }
 
 /** Return the draft of a chat, which is stored shortly after it was typed. */
