@@ -92,7 +92,7 @@ def answer_text(page: Page) -> str:
 
 
 def wait_until(condition: Callable[[], bool], page: Page) -> None:
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < deadline
         page.wait_for_timeout(20)

@@ -16,7 +16,7 @@ def open_page(url: str, monkeypatch: pytest.MonkeyPatch, page: str | None = None
     """Open the chat page or another of `app_pages`, with the API at `url`."""
     monkeypatch.setenv("API_BASE_URL", url)
     st.cache_resource.clear()
-    app = AppTest.from_file(NAVIGATION, default_timeout=20)
+    app = AppTest.from_file(NAVIGATION, default_timeout=60)  # for busy machines
     # Otherwise AppTest searches all installed packages for custom components, for 0.1 s.
     app._bidi_component_manager = BidiComponentManager()
     app.run()

@@ -46,7 +46,7 @@ def open_web_page(
     errors: list[str] = []
     with browser.new_context(viewport=size, **options) as context:
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(30_000)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda message: _collect_violation(message.text, errors))
         page.goto(url)
