@@ -60,7 +60,7 @@ class Figure(Case):
 
     @property
     def is_within_limit(self) -> bool:
-        return self.react is not None and self.react <= self.limit
+        return self.react is None or self.react <= self.limit
 
     def ratio(self, page: str) -> float | None:
         """Return how many times as much another page needs."""

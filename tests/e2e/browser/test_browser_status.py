@@ -41,7 +41,7 @@ def _import_answer(api_url: str) -> None:
     receipt["completion_tokens_per_second"] = 20
     answer = {"role": "assistant", "state": "finished", "receipt": receipt, "model": HOSTILE}
     export = {"format": "smolchat", "version": 1, "conversations": [{"messages": [answer]}]}
-    response = httpx.post(f"{api_url}/conversations/import", json=export)
+    response = httpx.post(f"{api_url}/conversations/import", json=export, timeout=60)
     assert response.status_code == 201
 
 

@@ -203,7 +203,7 @@ def test_thousand_messages_open_at_their_end_and_scroll_to_the_first(
         {"role": ("user", "assistant")[number % 2], "content": f"Message {number} of many. " * 5}
         for number in range(1000)
     ]
-    reply = httpx.post(f"{web.url}/conversations/import", json=messages)
+    reply = httpx.post(f"{web.url}/conversations/import", json=messages, timeout=60)
     chat = reply.json()["data"][0]["id"]
     with open_web_page(browser, f"{web.url}/c/{chat}") as page:
         expect(page.get_by_text("Message 999 of many.").first).to_be_in_viewport()

@@ -15,7 +15,7 @@ from tests.support.web_page import WebStack, open_web_page, running_web_stack
 pytestmark = needs_chromium
 
 MAX_TABS = 40
-RECIPE = {"title": "Toast", "servings": 2, "minutes": 5, "ingredients": ["bread"], "steps": ["Go."]}
+SENTIMENT = {"label": "positive", "score": 0.9, "reason": "warm soup"}
 # Return True if the focus is at a control with a name that begins with a text.
 HAS_FOCUS = """name => {
   const element = document.activeElement;
@@ -95,10 +95,10 @@ def test_json_is_extracted(stack: WebStack, page: Page) -> None:
     page.wait_for_url("**/app/structured")
     tab_to(page, "Prompt")
     page.keyboard.press("Control+a")
-    page.keyboard.type("Lunch")
-    stack.model.replies += [grammar_probe_reply(), json_reply(RECIPE)]
+    page.keyboard.type("The soup was warm.")
+    stack.model.replies += [grammar_probe_reply(), json_reply(SENTIMENT)]
     page.keyboard.press("Control+Enter")
-    expect(page.get_by_role("figure", name="Output", exact=True)).to_contain_text("Toast")
+    expect(page.get_by_role("figure", name="Output", exact=True)).to_contain_text("warm soup")
     expect(page.get_by_label("Prompt", exact=True)).to_be_focused()
 
 

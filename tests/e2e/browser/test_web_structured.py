@@ -107,7 +107,7 @@ def test_nothing_is_chosen_before_the_schemas_are_known(stack: WebStack, browser
         expect(page.get_by_role("button", name="Run", exact=True)).to_be_disabled()
         expect(page.locator("[name=schema]")).to_have_count(0)
         waiting[0].continue_()
-        expect(page.locator("[name=schema]").first).to_be_checked()
+        expect(page.get_by_role("radio", name="Sentiment")).to_be_checked()
         expect(page.get_by_role("button", name="Run", exact=True)).to_be_enabled()
 
 

@@ -118,7 +118,7 @@ def chat_url(stack: Stack) -> str:
     ]
     chat = {"title": LINE, "system_prompt": HOSTILE, "model": LINE, "messages": messages}
     export = {"format": "smolchat", "version": 1, "conversations": [chat | {"current": "5"}]}
-    response = httpx.post(f"{stack.api_url}/conversations/import", json=export)
+    response = httpx.post(f"{stack.api_url}/conversations/import", json=export, timeout=60)
     return f"{stack.url}/?chat={response.json()['data'][0]['id']}"
 
 

@@ -34,6 +34,11 @@ export function examplePrompt(name: string): string {
   return EXAMPLES[name] ?? "";
 }
 
+/** Return the schema to begin with: the smallest models fill this one in sensibly. */
+export function firstChoice(types: readonly { name: string }[]): string | undefined {
+  return (types.find(({ name }) => name === "sentiment") ?? types[0])?.name;
+}
+
 export function isExample(prompt: string): boolean {
   return prompt.trim() === "" || Object.values(EXAMPLES).includes(prompt.trim());
 }

@@ -9,7 +9,7 @@ import { ModelPicker } from "@/models/model-picker";
 import { PageHeader } from "@/routes/page-header";
 import { METHODS, type Method } from "./benchmark";
 import { AboutMethods, BenchmarkPane } from "./benchmark-pane";
-import { CUSTOM, examplePrompt } from "./examples";
+import { CUSTOM, examplePrompt, firstChoice } from "./examples";
 import { responseTypes } from "./queries";
 import type { Inputs, Target } from "./request";
 import { ResultPane } from "./result-pane";
@@ -25,7 +25,7 @@ const MAX_REPETITIONS = 200;
 export function StructuredPage() {
   const { fields: stored, change } = useInputs();
   const { data: types = [], isPending } = useQuery(responseTypes);
-  const fields = withDefaults(stored, types[0]?.name);
+  const fields = withDefaults(stored, firstChoice(types));
   const [mode, setMode] = useState<(typeof MODES)[number]>("Generate");
   const [methods, setMethods] = useState<Method[]>([...METHODS]);
   const [repetitions, setRepetitions] = useState("10");

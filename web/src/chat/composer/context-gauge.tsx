@@ -60,7 +60,7 @@ function Gauge({ use: { used, size, isEstimated } }: { use: ContextUse }) {
         high={0.95}
         optimum={0}
         value={share}
-        className="h-1.5 w-16"
+        className="h-1.5 w-16 [&::-webkit-meter-bar]:border-0 [&::-webkit-meter-bar]:bg-muted"
       />
     </span>
   );
