@@ -45,6 +45,40 @@ describe("readEvents", () => {
     expect(await Array.fromAsync(readEvents(body))).toEqual([["🦊é"]]);
   });
 
+  it("yields at once what came together, and soon what comes alone", async () => {
+    vi.stubGlobal("document", { hidden: false });
+    const encoder = new TextEncoder();
+    let more: (text: string) => void = () => undefined;
+    const body = new ReadableStream<Uint8Array>({
+      start(controller) {
+        more = (text) => controller.enqueue(encoder.encode(`data: ${text}\n\n`));
+      },
+    });
+    const events = readEvents(body);
+    for (const text of ["a", "b", "c"]) more(text);
+    expect((await events.next()).value).toEqual(["a", "b", "c"]);
+    for (const text of ["d", "e", "f", "g"]) {
+      more(text);
+      expect((await events.next()).value).toEqual([text]);
+    }
+    const next = events.next(); // it waits, as four came fast
+    for (const text of ["h", "i"]) more(text);
+    expect((await next).value).toEqual(["h", "i"]);
+  });
+
+  it("throws the error of a body that breaks while nothing is read", async () => {
+    const body = new ReadableStream<Uint8Array>({
+      start(controller) {
+        controller.enqueue(new TextEncoder().encode("data: x\n\n"));
+        setTimeout(() => controller.error(new TypeError("network error")), 5);
+      },
+    });
+    const events = readEvents(body);
+    await events.next();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await expect(events.next()).rejects.toThrow("network error");
+  });
+
   it("cancels the body when its reader stops", async () => {
     let isCancelled = false;
     const body = new ReadableStream<Uint8Array>({

@@ -4,26 +4,43 @@
 const MAX_EVENT_CHARACTERS = 16_000_000;
 
 /**
- * Between two readings. What arrives meanwhile is read at once: token by token, a fast answer would
- * keep the page busy with reading.
+ * Between two readings of a fast answer. What arrives meanwhile is read at once: token by token, the
+ * page would be busy with reading. What comes more slowly, or first, is not held up.
  */
-const READ_MS = 75;
+const READ_MS = 100;
+const UNHURRIED_READS = 3;
+/** For how long what has come already is read before it is shown. */
+const TOGETHER_MS = 10;
 
 /** Yield the `data` of the events that came together. Comments, which keep the line open, are skipped. */
 export async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenerator<string[]> {
   const parser = new EventParser();
-  // Not a stream that decodes: it would read ahead.
   const decoder = new TextDecoder();
   const reader = body.getReader();
+  const read = () => {
+    const next = reader.read();
+    next.catch(() => undefined); // an error is thrown where it is awaited
+    return next;
+  };
+  let next = read();
+  let hurried = 0;
   try {
     for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
+      const askedAt = performance.now();
+      let piece: Awaited<typeof next> | undefined = await next;
       const readAt = performance.now();
-      const events = parser.push(decoder.decode(value, { stream: true }));
-      if (events.length === 0) continue;
-      yield events;
-      await pause(readAt + READ_MS - performance.now());
+      hurried = readAt - askedAt < READ_MS ? hurried + 1 : 0;
+      const events: string[] = [];
+      while (piece?.done === false) {
+        events.push(...parser.push(decoder.decode(piece.value, { stream: true })));
+        next = read();
+        // Some browsers give all that came meanwhile at once, others piece by piece.
+        const isMore = performance.now() - readAt < TOGETHER_MS;
+        piece = isMore ? await Promise.race([next, undefined]) : undefined;
+      }
+      if (events.length > 0) yield events;
+      if (piece?.done) return;
+      if (hurried > UNHURRIED_READS) await pause(readAt + READ_MS - performance.now());
     }
   } finally {
     await reader.cancel().catch(() => undefined);
