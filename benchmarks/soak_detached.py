@@ -22,8 +22,11 @@ async def soak_detached(programs: Programs) -> tuple[list[str], ResourceUsage, R
     await asyncio.gather(*(_ask(port, Script(), seconds=_TIMEOUT_SECONDS) for _ in range(ANSWERS)))
     before = await programs.wait_until_released()
     asking = [asyncio.create_task(_ask(port, _SCRIPT)) for _ in range(ANSWERS)]
+    following = [
+        asyncio.create_task(_follow(port, asking[n % 25], leaves=n % 2 == 1))
+        for n in range(FOLLOWERS)
+    ]
     chats = [await each for each in asking]
-    following = [_follow(port, chats[n % 25], leaves=n % 2 == 1) for n in range(FOLLOWERS)]
     endings = Counter(await asyncio.gather(*following))
     states = await _final_states(port, chats)
     after = await programs.wait_until_idle(before)
@@ -69,7 +72,9 @@ async def _messages(connection: ClientConnection, conversation: str) -> list[dic
     return list(json.loads(response.body)["messages"])
 
 
-async def _follow(port: int, conversation: str, *, leaves: bool) -> str:
+async def _follow(port: int, asked: asyncio.Task[str], *, leaves: bool) -> str:
+    """Follow an answer as soon as it is asked for; return how that ended."""
+    conversation = await asked
     connection = await ClientConnection.open(port)
     try:
         request = get_request(f"/conversations/{conversation}/events")

@@ -1,12 +1,10 @@
 """Storing a chat's turns while they happen, whatever their outcome."""
 
 import json
-import sqlite3
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,6 @@ from backend.chat.turn_recorder import start_turn
 from backend.completions.completion import Completion
 from backend.completions.upstream_request import build_upstream_request
 from backend.conversations.repository import ConversationRepository
-from backend.database.database import FILE_NAME
 from backend.protocol import ChatCompletionRequest, ChatExtensionOptions
 from backend.settings import Settings
 from tests.support.api_server import running_api
@@ -33,6 +30,7 @@ from tests.support.fake_model_server import (
     stream_reply,
 )
 from tests.support.requests import HELLO, MODEL_ID
+from tests.support.sqlite_file import execute
 from tests.support.sse import extensions_of, parse_chunks
 from tests.support.waiting import wait_until
 
@@ -333,8 +331,7 @@ def test_chat_reports_an_error_if_the_answer_could_not_be_stored(
         body = chat_request("Hi", conversation, stream=is_stream)
         pending = pool.submit(client.post, "/chat", json=body)
         wait_until(lambda: len(model_server.chat_requests) == 1)
-        with closing(sqlite3.connect(tmp_path / FILE_NAME)) as database:
-            database.execute("ALTER TABLE messages RENAME TO elsewhere")
+        execute(tmp_path, "ALTER TABLE messages RENAME TO elsewhere")
         release.set()
         response = pending.result()
     assert response.status_code == (200 if is_stream else 503)

@@ -1,7 +1,6 @@
 """Export and import of conversations."""
 
-import sqlite3
-from contextlib import closing
+import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,12 @@ from pydantic_core import to_json
 from backend.conversations.conversation import Conversation, Message
 from backend.conversations.export import MarkdownExport, content_disposition
 from backend.conversations.imports.importer import MAX_LISTED
-from backend.database.database import FILE_NAME
 from backend.settings import Settings
 from tests.support.conversations import render
 from tests.support.fake_model_server import FakeModelServer
 from tests.support.imports import open_webui_answer
 from tests.support.requests import MODEL_ID
+from tests.support.sqlite_file import execute
 
 HOSTILE = (
     "</pre><script src=//x.example></script><img src=http://x.example/i onerror=a()> &amp; {0}"
@@ -199,11 +198,11 @@ async def test_error_names_the_invalid_field_and_lists_the_reasons(
 async def test_database_failure_fails_the_import_as_a_whole(
     api_client: httpx.AsyncClient, tmp_path: Path
 ) -> None:
-    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as database:
-        database.execute(
-            "CREATE TRIGGER refuse BEFORE INSERT ON messages WHEN NEW.content = 'bad' "
-            "BEGIN SELECT RAISE(ABORT, 'disk failure'); END"
-        )
+    trigger = (
+        "CREATE TRIGGER refuse BEFORE INSERT ON messages WHEN NEW.content = 'bad' "
+        "BEGIN SELECT RAISE(ABORT, 'disk failure'); END"
+    )
+    await asyncio.to_thread(execute, tmp_path, trigger)
     body = to_json([open_webui_answer("good"), open_webui_answer("bad")])
     response = await api_client.post("/conversations/import", content=body, headers=JSON)
     assert (response.status_code, response.json()["error"]["code"]) == (503, "store_unavailable")

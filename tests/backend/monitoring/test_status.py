@@ -20,6 +20,7 @@ from backend.main import create_app
 from backend.settings import Settings
 from tests.support.fake_model_server import FakeModelServer, Reply, stream_reply
 from tests.support.requests import HELLO, MODEL_ID, STREAMED
+from tests.support.sqlite_file import WAIT_SECONDS, execute
 
 pytestmark = pytest.mark.anyio
 
@@ -126,10 +127,9 @@ async def test_stored_receipt_with_a_number_that_json_lacks_is_null(
 ) -> None:
     """An import took such numbers in former versions."""
     await store_answer(api_client, model_server, tokens=3)
-    connection = sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)
     receipt = '{"model": "m", "total_ms": ' + number + "}"
-    connection.execute("UPDATE messages SET receipt = ? WHERE receipt IS NOT NULL", [receipt])
-    connection.close()
+    update = "UPDATE messages SET receipt = ? WHERE receipt IS NOT NULL"
+    await asyncio.to_thread(execute, tmp_path, update, receipt)
     [answer] = (await get_status(api_client))["recent"]
     assert answer["receipt"] is None
 
@@ -191,8 +191,10 @@ async def test_status_never_runs_the_model(
 
 
 async def test_locked_sqlite_is_still_read(api_client: httpx.AsyncClient, tmp_path: Path) -> None:
-    blocker = sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)
-    blocker.execute("BEGIN IMMEDIATE")
+    blocker = sqlite3.connect(
+        tmp_path / FILE_NAME, WAIT_SECONDS, isolation_level=None, check_same_thread=False
+    )
+    await asyncio.to_thread(blocker.execute, "BEGIN IMMEDIATE")
     writers = [asyncio.create_task(api_client.post("/conversations", json={})) for _ in range(20)]
     await asyncio.sleep(0.5)
     store = (await get_status(api_client))["store"]
@@ -228,9 +230,7 @@ async def _assert_busy_is_reported_in_time(api: httpx.AsyncClient) -> None:
 
 
 async def test_database_failure_is_reported(api_client: httpx.AsyncClient, tmp_path: Path) -> None:
-    connection = sqlite3.connect(tmp_path / FILE_NAME)
-    connection.execute("DROP TABLE messages")
-    connection.close()
+    await asyncio.to_thread(execute, tmp_path, "DROP TABLE messages")
     store = (await get_status(api_client))["store"]
     assert "log has the details" in store["problem"]
     assert store["messages"] is None
