@@ -19,6 +19,7 @@ _LIST_ITEM = re.compile(r"(?:[-*•‣◦▪–—]|\(?\d{1,3}[.)]|\(?[a-z][.)])
 _DIVIDED_WORD = re.compile(r"(\w+)[\x02\ufffe]\s*(\w+)")
 _COMPOUND = re.compile(r"\w+-\w+")
 _MAX_LISTED_PAGES = 10
+_SENTENCE_END = re.compile(r"[.!?:…][\"'”’)\]]*\Z")  # noqa: RUF001
 
 
 def read_pdf(source: Source, writer: TextWriter) -> None:
@@ -40,13 +41,19 @@ def _read_pages(document: pypdfium2.PdfDocument, source: Source, writer: TextWri
             "upload the parts.",
         )
     pictures = []  # numbers of the pages that have pictures, but no text
+    before = ""
     for number in range(1, count + 1):
         text, has_picture = _read_page(document, number)
+        if before:
+            writer.write("\n" if _goes_on(before, text) else "\n\n")
         writer.start_section(page=number)
         writer.write(text)
+        before = text
         if has_picture:
             pictures.append(number)
         source.report(number / count)
+    if before:
+        writer.write("\n\n")
     if pictures and not writer.has_written:
         raise ReadError(
             "no_text",
@@ -55,6 +62,11 @@ def _read_pages(document: pypdfium2.PdfDocument, source: Source, writer: TextWri
         )
     if pictures:
         writer.warning = _pictures_warning(pictures, count)
+
+
+def _goes_on(page: str, next_page: str) -> bool:
+    """Return True if the last sentence of a page ends on the next one."""
+    return _SENTENCE_END.search(page[-4:]) is None and next_page[:1].islower()
 
 
 def _read_page(document: pypdfium2.PdfDocument, number: int) -> tuple[str, bool]:
@@ -85,7 +97,7 @@ def join_lines(text: str) -> str:
     if not lengths:
         return ""
     full = _FULL_LINE_SHARE * lengths[len(lengths) * 9 // 10]
-    return "\n".join(_paragraphs(lines, full)) + "\n\n"
+    return "\n".join(_paragraphs(lines, full))
 
 
 def _join_words(text: str) -> str:

@@ -7,6 +7,7 @@ import pytest
 from backend.files.reading.errors import ReadError
 from backend.files.reading.formats.pdf import join_lines
 from backend.files.reading.text_writer import DocumentFile
+from backend.files.retrieval.sentences import split_sentences
 from tests.backend.files.reading.conftest import ReadBytes
 from tests.support.pdf import empty_pages_pdf, encrypted_pdf, join_pdfs, picture_pdf, text_pdf
 
@@ -21,6 +22,23 @@ def test_pages_are_sections(read: ReadBytes) -> None:
     assert document.text == f"Title\n{(LONG * 4).strip()}\n\nThird\n\n"
     texts = [(section.page, document.text[section.start :][:5]) for section in document.sections]
     assert texts == [(1, "Title"), (3, "Third")]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "sentences"),
+    [
+        ("The lighthouse of Corvane was painted white in the", "spring of 1911.", 1),
+        ("The lighthouse of Corvane was painted white in 1911.", "then the war came.", 2),
+        ("The lighthouse of Corvane was painted white", "New chapter", 2),
+    ],
+)
+def test_sentence_goes_on_on_the_next_page(
+    read: ReadBytes, first: str, second: str, sentences: int
+) -> None:
+    document = read("a.pdf", text_pdf([first, second]))
+
+    assert [section.page for section in document.sections] == [1, 2]
+    assert len(split_sentences(document.text)) == sentences
 
 
 @pytest.mark.parametrize(
@@ -43,7 +61,7 @@ def test_pages_are_sections(read: ReadBytes) -> None:
     ],
 )
 def test_lines_and_divided_words_are_joined(lines: str, expected: str) -> None:
-    assert join_lines(lines) == f"{expected}\n\n"
+    assert join_lines(lines) == expected
 
 
 def test_page_without_text_stays_empty() -> None:
