@@ -16,8 +16,10 @@ export function RenameField({ label, value, maxLength, onSave, onCancel }: Props
   const isDone = useRef(false);
   useEffect(() => {
     ref.current?.select();
-    // Once more after a menu, which gives the focus back when it closes.
-    const timer = setTimeout(() => ref.current?.select());
+    // Once more after a menu, which gives the focus back when it closes. What was typed meanwhile stays.
+    const timer = setTimeout(() => {
+      if (document.activeElement !== ref.current) ref.current?.select();
+    });
     return () => clearTimeout(timer);
   }, []);
   const finish = () => {
