@@ -12,10 +12,10 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from backend.settings import Settings
-from benchmarks.browser import CHROMIUM, IDLE, INPUT
+from benchmarks.browser import CHROMIUM, IDLE, INPUT, running_browser
 from benchmarks.processes import free_port
 from tests.support.api_server import running_api
 from tests.support.fake_model_server import FakeModelServer, running_fake_model_server
@@ -24,6 +24,13 @@ from tests.support.paths import ROOT
 needs_chromium = pytest.mark.skipif(
     CHROMIUM is None, reason="Chromium is not installed (Debian: apt install chromium)."
 )
+
+
+def provide_browser() -> Iterator[Browser]:
+    """Yield a browser: the body of a fixture, whose scope its folder chooses."""
+    expect.set_options(timeout=30_000)  # of a machine that does other work beside
+    with running_browser() as browser:
+        yield browser
 
 
 @dataclass(frozen=True)
