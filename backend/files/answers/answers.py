@@ -66,7 +66,7 @@ class FileAnswers:
         Raises:
             UploadedFileNotFoundError: A file has been deleted.
         """
-        hits = await read_whole(question, self.storage, max_tokens)
+        hits = await read_whole(question, self.storage, self.index, max_tokens)
         if hits is None:
             return None
         passages = sum((await self.index.count(question.ids)).values())

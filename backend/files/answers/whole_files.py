@@ -10,22 +10,28 @@ from backend.files.answers.searched import suggest_task
 from backend.files.answers.selection import PARAM
 from backend.files.answers.tokens import estimate_tokens
 from backend.files.repository import file_not_found
+from backend.files.retrieval.index import PassageIndex
 from backend.files.retrieval.search import Hit
 from backend.files.retrieval.sentences import split_sentences
+from backend.files.retrieval.windows import Run
 from backend.files.storage import FileStorage
 
 _MAX_BYTES_PER_TOKEN = 8  # a longer text has more tokens, whatever its language
 
 
 async def read_whole(
-    question: FileQuestion, storage: FileStorage, max_tokens: int
+    question: FileQuestion, storage: FileStorage, index: PassageIndex, max_tokens: int
 ) -> list[Hit] | None:
     """Return each file's text as one passage, or None if they have more than `max_tokens`.
 
     Raises:
         UploadedFileNotFoundError: A file has been deleted.
     """
-    return await asyncio.to_thread(_read, question.ids, storage, max_tokens)
+    texts = await asyncio.to_thread(_read, question.ids, storage, max_tokens)
+    if texts is None:
+        return None
+    counts = await index.count(question.ids)
+    return [await _hit(file_id, text, index, counts.get(file_id, 0)) for file_id, text in texts]
 
 
 def whole_retrieval(question: FileQuestion, hits: Sequence[Hit], passages: int) -> Retrieval:
@@ -48,9 +54,11 @@ def too_long(max_tokens: int) -> ContextLengthExceededError:
     )
 
 
-def _read(ids: Sequence[str], storage: FileStorage, max_tokens: int) -> list[Hit] | None:
+def _read(
+    ids: Sequence[str], storage: FileStorage, max_tokens: int
+) -> list[tuple[str, str]] | None:
     paths = [(file_id, storage.text_path(file_id)) for file_id in ids]
-    hits, tokens, size = list[Hit](), 0, 0
+    texts, tokens, size = list[tuple[str, str]](), 0, 0
     for file_id, path in paths:
         try:
             size += path.stat().st_size
@@ -63,11 +71,14 @@ def _read(ids: Sequence[str], storage: FileStorage, max_tokens: int) -> list[Hit
         tokens += estimate_tokens(text)
         if tokens > max_tokens:
             return None
-        hits.append(_hit(file_id, text))
-    return hits
+        texts.append((file_id, text))
+    return texts
 
 
-def _hit(file_id: str, text: str) -> Hit:
+async def _hit(file_id: str, text: str, index: PassageIndex, passages: int) -> Hit:
+    stored, _ = await index.read_from(file_id, 0, passages)
+    if not stored:
+        raise file_not_found(file_id)
     return Hit(
         file=file_id,
         start=0,
@@ -77,6 +88,7 @@ def _hit(file_id: str, text: str) -> Hit:
         page=None,
         heading=None,
         sentences=tuple(split_sentences(text)),
+        run=Run(file_id, stored),
     )
 
 

@@ -57,7 +57,7 @@ def split_passages(text: SlicedText, sections: Sequence[Section] = ()) -> Iterat
     """Yield the passages of a text in its order.
 
     They do not overlap, and leave out nothing but space. Each is in one section, unless the text
-    is short.
+    is short. The last one of a page ends where the first one of the next page starts.
     """
     is_short = text.characters <= MAX_SHORT_TEXT_CHARACTERS
     number = 0
@@ -102,6 +102,8 @@ def _split_section(
         end = min(position + _BLOCK_CHARACTERS, section.end)
         block = text.slice(position, end)
         spans = list(_split_block(block, is_short=is_short))
+        if section.page is not None and spans and len(block) - spans[-1][1] <= _MAX_GAP:
+            spans[-1] = (spans[-1][0], len(block))  # its last sentence may go on on the next page
         # What is cut by the end of the block begins the next one.
         next_position = position + spans.pop()[0] if end < section.end and len(spans) > 1 else end
         for first, last in spans:

@@ -60,5 +60,5 @@ def _score_sentences(
             if present & subject:
                 matching = sum(weights[stem] for stem in (present & subject) | earlier)
                 score = matching + bonus * (len(hits) - rank)
-                quotes.append(Quote(hit.file, start, end, text, hit.page, hit.heading, score))
+                quotes.append(Quote(hit.file, start, end, text, *hit.place(start), score))
     return quotes

@@ -31,9 +31,15 @@ class Hit:
     end: int
     text: str
     score: float
-    page: int | None
+    page: int | None  # on which it begins
     heading: str | None
     sentences: tuple[tuple[int, int], ...]  # where they begin and end in the file
+    run: Run  # of the passages that it was taken from
+
+    def place(self, offset: int) -> tuple[int | None, str | None]:
+        """Return the page and the heading of one of its characters."""
+        passage = self.run.passage_at(offset)
+        return passage.page, passage.heading
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,4 +201,5 @@ def _hit(window: Window, first: int, last: int) -> Hit:
         page=passage.page,
         heading=passage.heading,
         sentences=tuple(analyzed.span(n, n + 1) for n in range(first, last)),
+        run=analyzed.run,
     )

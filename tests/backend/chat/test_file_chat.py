@@ -173,6 +173,20 @@ async def test_model_is_given_passages_and_its_answer_what_it_resembles(
     assert "smolchat" not in model_server.requests[-1].body
 
 
+@pytest.mark.parametrize("mode", ["quotes", "passages", "whole"])
+async def test_citation_has_the_page_of_its_sentence(
+    app: FastAPI, api_client: httpx.AsyncClient, model_server: FakeModelServer, mode: str
+) -> None:
+    middle = MUSEUM.index("The tower clock")
+    sections = [Section(0, middle, page=1), Section(middle, len(MUSEUM), page=2)]
+    file = await store_file(app, MUSEUM, sections=sections)
+    model_server.replies.append(completed("The tower clock is from a church in Bergen."))
+    body = ask("Where was the clock bought?", file, search={"mode": mode}, model=LARGE)
+    [citation] = message_of(await post(api_client, body))["annotations"]
+    assert citation["quote"].startswith("The tower clock")
+    assert citation["page"] == 2
+
+
 @pytest.mark.parametrize(
     ("model", "text", "strategy"),
     [

@@ -1,5 +1,7 @@
 """Splitting a text into passages."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,7 +30,8 @@ def test_short_text_is_one_passage_with_the_first_heading() -> None:
 
 def test_pages_of_a_short_text_are_passages_of_their_own() -> None:
     passages = split("First.\nSecond.", Section(0, 7, page=1), Section(7, 14, page=2))
-    assert [(passage.page, passage.text) for passage in passages] == [(1, "First."), (2, "Second.")]
+    texts = [(passage.page, passage.text) for passage in passages]
+    assert texts == [(1, "First.\n"), (2, "Second.")]
 
 
 def test_passages_follow_each_other_and_are_whole_sentences() -> None:
@@ -51,6 +54,19 @@ def test_passages_do_not_reach_into_the_next_section() -> None:
     passages = split(half * 2, *sections)
     assert {(passage.page, passage.heading) for passage in passages} == {(1, "A"), (2, "B")}
     assert all(passage.end <= len(half) for passage in passages if passage.page == 1)
+
+
+def test_pages_follow_each_other_but_headings_do_not() -> None:
+    half = SENTENCE * 30 + "\n\n"
+    cuts = [(0, len(half)), (len(half), 2 * len(half))]
+    pages = split(half * 2, *(Section(*cut, page=n) for n, cut in enumerate(cuts, 1)))
+    chapters = split(half * 2, *(Section(*cut, heading=f"{n}") for n, cut in enumerate(cuts)))
+    gaps = [
+        [after.start - before.end for before, after in pairwise(passages)]
+        for passages in (pages, chapters)
+    ]
+    assert set(gaps[0]) == {0}
+    assert set(gaps[1]) == {0, 3}
 
 
 def test_text_longer_than_a_block_is_split_alike() -> None:
