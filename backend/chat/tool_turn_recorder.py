@@ -152,7 +152,11 @@ class ToolTurnRecorder:
         return self._rows[call_id]
 
     async def resume(self, last: str | None, messages: list[dict[str, Any]]) -> None:
-        """Continue after the stored message `last`; store the results that the client sends."""
+        """Continue after the stored message `last`; store the results that the client sends.
+
+        Raises:
+            SmolChatError: One of the calls is running already, or they cannot be stored.
+        """
         rows = await self._tool_messages.results_at_end(last)
         self._rows = {call_id: row["id"] for call_id, row in rows.items()}
         self._read_at = {row["id"]: row["updated_at"] for row in rows.values()}

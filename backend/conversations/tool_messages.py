@@ -42,9 +42,15 @@ class ToolMessages:
             return last
 
     async def results_at_end(self, last: str | None) -> dict[str, RowMapping]:
-        """Return the results that end with the message `last`, by their calls."""
+        """Return the results that end with the message `last`, by their calls.
+
+        Raises:
+            InvalidRequestError: One of the calls is running, for another request.
+        """
         async with self._database.read_transaction() as connection:
             rows = await result_rows(connection, self.conversation_id, last)
+        if any(row["state"] == "writing" for row in rows):
+            raise InvalidRequestError(_RUNNING, param="messages")
         return {row["tool_call_id"]: row for row in rows if row["tool_call_id"]}
 
     async def find_results(
@@ -56,7 +62,6 @@ class ToolMessages:
         calls.
 
         Raises:
-            InvalidRequestError: One of the calls is running, for another request.
             ConversationFullError: There is no room for the results that are missing, and an answer.
         """
         async with self._database.read_transaction() as connection:
@@ -67,8 +72,6 @@ class ToolMessages:
                 return None
             if not results:
                 results = await _results_after(connection, self.conversation_id, calls_id)
-            if any(row["state"] == "writing" for row in results):
-                raise InvalidRequestError(_RUNNING, param="messages")
             missing = len(calls - {row["tool_call_id"] for row in results})
             await check_room(connection, self.conversation_id, missing + 1, max_messages)
             return str(results[0]["id"]) if results else last
