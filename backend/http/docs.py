@@ -1,6 +1,6 @@
 """Swagger UI at /docs, with assets from an installed package: it needs no network."""
 
-from weakref import WeakKeyDictionary
+import asyncio
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
@@ -11,21 +11,36 @@ from starlette.staticfiles import StaticFiles
 ASSETS, OPENAPI_URL = "/docs-assets", "/openapi.json"
 
 _router = APIRouter(include_in_schema=False)
-_descriptions = WeakKeyDictionary[FastAPI, bytes]()
+
+
+class _Description:
+    """The API's description as JSON. It takes half a second to generate: once, in a thread."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._app = app
+        self._lock = asyncio.Lock()
+        self._json = b""
+
+    async def read(self) -> bytes:
+        async with self._lock:
+            self._json = self._json or await asyncio.to_thread(self._generate)
+        return self._json
+
+    def _generate(self) -> bytes:
+        return to_json(self._app.openapi())
 
 
 def add_docs_page(app: FastAPI) -> None:
     """Serve Swagger UI at /docs."""
     app.mount(ASSETS, StaticFiles(packages=[("fastapi_swagger", "resources")]))
     app.router.routes += _router.routes
+    app.state.description = _Description(app)
 
 
 @_router.get(OPENAPI_URL)
 async def openapi(request: Request) -> Response:
-    """Return the API's description, which takes 10 ms to generate: once per app."""
-    if (description := _descriptions.get(request.app)) is None:
-        description = _descriptions[request.app] = to_json(request.app.openapi())
-    return Response(description, media_type="application/json")
+    description: _Description = request.app.state.description
+    return Response(await description.read(), media_type="application/json")
 
 
 @_router.get("/docs")

@@ -1,9 +1,13 @@
 """The API's page at /docs, which needs no network, and its OpenAPI description."""
 
+import asyncio
 import re
+import threading
+from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 pytestmark = pytest.mark.anyio
 
@@ -29,6 +33,21 @@ async def test_routes_and_sampling_fields_have_descriptions(api_client: httpx.As
         description["paths"]
     )
     assert not [name for name, field in fields.items() if not field.get("description")]
+
+
+async def test_description_is_generated_once_and_beside_other_requests(
+    app: FastAPI, api_client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads, generate = list[threading.Thread](), app.openapi
+
+    def generate_in_thread() -> dict[str, Any]:
+        threads.append(threading.current_thread())
+        return generate()
+
+    monkeypatch.setattr(app, "openapi", generate_in_thread)
+    await asyncio.gather(*(api_client.get("/openapi.json") for _ in range(5)))
+    assert len(threads) == 1
+    assert threads != [threading.current_thread()]
 
 
 async def test_numeric_fields_have_bounds(api_client: httpx.AsyncClient) -> None:
