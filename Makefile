@@ -107,7 +107,7 @@ bench-ui: $(STAMPS)/dev ## Measure the speed of the page in Chromium
 bench-web: $(STAMPS)/dev ## Measure the React page beside the Streamlit page in Chromium; PAGES=all for llama.cpp's own page too
 	@$(PY) -m benchmarks.web $(if $(PAGES),--pages $(PAGES))
 
-soak: $(STAMPS)/dev ## Test for leaks and for attacks, with misbehaving clients and a misbehaving model server, five minutes
+soak: $(STAMPS)/dev ## Test for leaks and for attacks, with misbehaving clients and a misbehaving model server, ten minutes
 	@$(PY) -m benchmarks.soak
 
 # Debian's python3 lacks ensurepip, which is in python3-venv.

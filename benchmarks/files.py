@@ -99,7 +99,7 @@ class FilesApi:
             "temperature": 0,
             "smolchat": {"file_search": {"vector_store_ids": [store], "mode": mode}},
         }
-        return self._client.post("/chat/completions", json=body)
+        return self._client.post("/chat", json=body)
 
     def _post(self, path: str, **content: Any) -> dict[str, Any]:
         response = self._client.post(path, **content)
@@ -205,7 +205,7 @@ def _running() -> Iterator[tuple[FilesApi, Program]]:
     with (
         running_model_server() as model_server,
         running_api(model_server) as api,
-        httpx.Client(base_url=f"http://127.0.0.1:{api.port}/v1", timeout=TIMEOUT_SECONDS) as client,
+        httpx.Client(base_url=f"http://127.0.0.1:{api.port}", timeout=TIMEOUT_SECONDS) as client,
     ):
         yield FilesApi(client), api
 

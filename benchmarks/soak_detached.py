@@ -19,15 +19,9 @@ _TIMEOUT_SECONDS = 120.0
 async def soak_detached(programs: Programs) -> tuple[list[str], ResourceUsage, ResourceUsage]:
     """Run detached answers and followers; return the faults, and what is held before and after."""
     port = programs.api.port
-    await asyncio.gather(*(_ask(port, Script(), seconds=_TIMEOUT_SECONDS) for _ in range(ANSWERS)))
+    await _ask_and_follow(port)  # opens what the API keeps open
     before = await programs.wait_until_released()
-    asking = [asyncio.create_task(_ask(port, _SCRIPT)) for _ in range(ANSWERS)]
-    following = [
-        asyncio.create_task(_follow(port, asking[n % 25], leaves=n % 2 == 1))
-        for n in range(FOLLOWERS)
-    ]
-    chats = [await each for each in asking]
-    endings = Counter(await asyncio.gather(*following))
+    chats, endings = await _ask_and_follow(port)
     states = await _final_states(port, chats)
     after = await programs.wait_until_idle(before)
     faults = leaked_resources(before, after)
@@ -40,15 +34,23 @@ async def soak_detached(programs: Programs) -> tuple[list[str], ResourceUsage, R
     return faults, before, after
 
 
-async def _ask(port: int, script: Script, *, seconds: float = _LEAVE_SECONDS) -> str:
+async def _ask_and_follow(port: int) -> tuple[list[str], Counter[str]]:
+    """Return the conversations of all answers, and how the followers ended."""
+    asking = [asyncio.create_task(_ask(port)) for _ in range(ANSWERS)]
+    following = [_follow(port, asking[n % 25], leaves=n % 2 == 1) for n in range(FOLLOWERS)]
+    endings = Counter(await asyncio.gather(*following))
+    return await asyncio.gather(*asking), endings
+
+
+async def _ask(port: int) -> str:
     """Ask for a detached answer, and leave after a while; return its conversation."""
     connection = await ClientConnection.open(port)
     try:
         created = await connection.send(json_request("/conversations", {}))
         conversation = str(json.loads(created.body)["id"])
         options = {"conversation": conversation, "detach": True}
-        request = chat_request(script, is_stream=True, smolchat=options)
-        await asyncio.wait({asyncio.create_task(connection.send(request))}, timeout=seconds)
+        request = chat_request(_SCRIPT, is_stream=True, smolchat=options)
+        await asyncio.wait({asyncio.create_task(connection.send(request))}, timeout=_LEAVE_SECONDS)
         await _wait_until_stored(port, conversation)  # a busy API may not have read the request yet
     finally:
         connection.abort()
