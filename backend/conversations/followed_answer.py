@@ -27,7 +27,6 @@ class FollowedAnswer:
     is_over: bool = False
     was_live: bool = False  # this process wrote it
     quiet_since: float | None = None  # nothing of it is written, though the model may go on
-    progress: dict[str, Any] | None = None
     is_ended: bool = False  # the client was sent its end
     _has_begun: bool = False
     _sent: dict[str, _Sent] = field(default_factory=dict)  # texts, by message
@@ -74,9 +73,11 @@ class FollowedAnswer:
                     yield self._extension({"step": step})
             elif delta := self._delta(row):
                 yield self._chunk({"index": 0, "delta": delta, "finish_reason": None})
-        if self.progress and self.progress != self._sent_progress and not self._has_text():
-            self._sent_progress = self.progress
-            yield self._extension({"progress": self.progress})
+        last = list(self.rows.values())[-1]
+        progress = last["progress"] if last["state"] == "writing" else None
+        if progress and progress != self._sent_progress and not self._has_text():
+            self._sent_progress = progress
+            yield self._extension({"progress": progress})
         if self.is_over:
             yield from self._end()
 

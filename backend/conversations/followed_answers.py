@@ -24,6 +24,7 @@ _COLUMNS = [
     for name in (
         "number", "id", "conversation", "parent", "role", "content", "reasoning", "tool_calls",
         "tool_call_id", "step", "model", "state", "receipt", "error", "annotations", "retrieval",
+        "progress",
     )
 ]  # fmt: skip
 
@@ -61,7 +62,7 @@ class FollowedAnswers:
         if answer and live.message is not None and row["state"] == "writing":
             text = live.text()
             row |= {"content": text.content, "reasoning": text.reasoning, "changes": text.changes}
-            answer.progress = live.progress
+            row["progress"] = live.progress
 
     async def read(self, live: Collection[str]) -> None:
         """Read what has changed; `live` are the messages that this process is writing.

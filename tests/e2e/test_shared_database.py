@@ -10,12 +10,13 @@ import httpx
 import pytest
 
 from tests.support.api_process import api_process
-from tests.support.fake_model_server import EVENTS, FakeModelServer, Reply, stream_reply
+from tests.support.fake_model_server import EVENTS, FakeModelServer, Reply, chunk, stream_reply
 from tests.support.following import (
     Json,
     ended_answers,
     follow,
     new_conversation,
+    read_events,
     stored_answers,
     stored_chat,
 )
@@ -75,6 +76,27 @@ def test_answer_is_followed_and_stopped_on_another_process(
         [answer] = ended_answers(reader, second)
         assert answer["state"] == "stopped"
         assert model_server.chat_requests[1].disconnected.wait(5)
+
+
+def test_progress_is_followed_on_another_process(
+    reader: httpx.Client, model_server: FakeModelServer, tmp_path: Path, database: dict[str, str]
+) -> None:
+    parts = [chunk({}, prompt_progress={"processed": n, "total": 4}) for n in (1, 2)]
+    model_server.replies.append(Reply(headers=EVENTS, chunks=parts, end="hang"))
+    with api_process(model_server, tmp_path, settings=database) as writer:
+        conversation = new_conversation(writer)
+        body = stored_chat(conversation, detach=True, progress=True)
+        threading.Thread(target=_ask, args=[str(writer.base_url), body]).start()
+        wait_until(lambda: bool(stored_answers(reader, conversation)))
+        with reader.stream("GET", f"/conversations/{conversation}/events") as response:
+            events = read_events(response.iter_lines())
+            reports = (
+                each.extensions["progress"] for each in events if "progress" in each.extensions
+            )
+            wait_for = {"phase": "reading", "fraction": 0.5}
+            assert next(report for report in reports if report == wait_for)
+            assert reader.post(f"/conversations/{conversation}/stop").json() == {"stopped": 1}
+            assert list(reports) == []
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
