@@ -51,13 +51,15 @@ def thread_request(run: RunAgentInput) -> ThreadRequest:
         message_ids=ids,
         chat=validate_request(ChatCompletionRequest, fields),
         system_prompt=system_prompt or None,
+        detach=props.smolchat is not None and props.smolchat.detach,
     )
 
 
 def _extensions(run: RunAgentInput) -> dict[str, Any]:
     options = run.forwarded_props.smolchat or RunOptions()
     approvals = {entry.interrupt_id: _decision(entry) for entry in run.resume or ()}
-    return options.model_dump() | {"separate_reasoning": True, "approvals": approvals}
+    fields = options.model_dump(exclude={"detach"})
+    return fields | {"separate_reasoning": True, "approvals": approvals}
 
 
 def _decision(entry: ResumeEntry) -> Any:

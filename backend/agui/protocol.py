@@ -149,6 +149,14 @@ class RunOptions(ToolExtensionOptions):
     progress: Annotated[
         bool, Field(description="Send `CUSTOM` events `smolchat.progress` while there is no text.")
     ] = False
+    detach: Annotated[
+        bool,
+        Field(
+            description="Go on with the run if the client disconnects, and store it: for up to "
+            "SMOLCHAT_DETACHED_SECONDS. `GET /conversations/{threadId}/events` follows it, as "
+            "chunks of /chat, and `POST /conversations/{threadId}/stop` ends it."
+        ),
+    ] = False
 
 
 class ForwardedProps(CompletionParameters):

@@ -54,7 +54,8 @@ async def _start(run: RunAgentInput, threads: Threads) -> AsyncGenerator[bytes]:
             raise
         return _fail(run, error)
     options = request.chat.smolchat
-    return RunEvents(run, turn, has_receipt=options is not None and options.receipt).stream()
+    events = RunEvents(run, turn, has_receipt=options is not None and options.receipt).stream()
+    return turn.detached(events) if request.detach else events
 
 
 async def _fail(run: RunAgentInput, error: SmolChatError) -> AsyncGenerator[bytes]:

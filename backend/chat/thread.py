@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
+from backend.chat.detached import detached
 from backend.chat.tool_chat import prepare_turn
 from backend.chat.tool_receipt import turn_receipt, turn_usage
 from backend.chat.tool_turn_recorder import ToolTurnRecorder
@@ -65,6 +66,7 @@ class ThreadRequest:
     message_ids: Sequence[str]
     chat: ChatCompletionRequest
     system_prompt: str | None = None  # of a conversation that does not exist yet
+    detach: bool = False  # the turn goes on when its client disconnects
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,10 @@ class ThreadTurn:
     def stream(self) -> AsyncGenerator[TurnEvent]:
         """Yield the events of the turn; each is stored before it is yielded."""
         return self._recorder.stream(self._turn.stream())
+
+    def detached(self, chunks: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+        """Begin to generate the response of the turn, which goes on when its client leaves."""
+        return detached(chunks, self._recorder.answer, self._turn.context.state)
 
     @property
     def model(self) -> str:
@@ -141,7 +147,7 @@ class Threads:
             await _deny_awaiting(tool_messages, thread, known_id)
         results = {call: each for call, each in thread.results.items() if call not in answered}
         turn.add_results({call: result.text for call, result in results.items()})
-        with state.answers.begin(request.thread_id) as answer:
+        with state.answers.begin(request.thread_id, is_detached=request.detach) as answer:
             recorder = ToolTurnRecorder(turn.context, tool_messages, state, answer)
             if is_continuation(body["messages"]):
                 await recorder.resume(thread.last_id, body["messages"])

@@ -110,7 +110,7 @@ class ToolTurnRecorder:
         state: AppState,
         answer: ActiveAnswer,
     ) -> None:
-        self._answer = answer
+        self.answer = answer
         self._context = context
         self._tool_messages = tool_messages
         self._state = state
@@ -129,9 +129,9 @@ class ToolTurnRecorder:
         message = MessageBuilder(content, self._state.model_server.limits)
         self._last_id = answer_id
         self._writer = AnswerWriter(
-            answer_id, message, self._repository, self._answer, self._state.shutting_down
+            answer_id, message, self._repository, self.answer, self._state.shutting_down
         )
-        self._context.on_event = self._answer.observe
+        self._context.on_event = self.answer.observe
         self.ids.setdefault("id", self._tool_messages.conversation_id)
         if user_message is not None:
             self.ids["user_message"] = user_message
@@ -182,7 +182,7 @@ class ToolTurnRecorder:
                 fields = {"content": content, "step": step | changes}
                 await self._repository.update_answer(self._rows[call_id], fields)
         self.ids = {"id": self._tool_messages.conversation_id, "answer_message": self._last_id}
-        self._answer.message_id = self._last_id or ""
+        self.answer.message_id = self._last_id or ""
 
     async def stream(self, events: AsyncGenerator[TurnEvent]) -> AsyncGenerator[TurnEvent]:
         """Yield the events; each is stored before it is passed on.
@@ -193,7 +193,7 @@ class ToolTurnRecorder:
         try:
             async with aclosing(events):
                 while True:
-                    event = await self._answer.wait_for(lambda: anext(events, None))
+                    event = await self.answer.wait_for(lambda: anext(events, None))
                     if event is None:
                         break
                     await self._store(event)
@@ -209,7 +209,7 @@ class ToolTurnRecorder:
             await self._end("failed", error)
             raise
         finally:
-            self._answer.end()
+            self.answer.end()
 
     async def _store(self, event: TurnEvent) -> None:
         if isinstance(event, Delta):
@@ -226,7 +226,7 @@ class ToolTurnRecorder:
                 await self._finish(calls)
             case StepChanged(step=step):
                 await self._store_step(step)
-                self._answer.rows_changed()
+                self.answer.rows_changed()
             case AnswerStarted():
                 await self._begin_next()
             case TurnFinished():

@@ -21,6 +21,7 @@ from tests.support.agui import (
     with_tools,
 )
 from tests.support.fake_model_server import EVENTS, FakeModelServer, Reply, chunk, stream_reply
+from tests.support.following import follow, stored_answers
 from tests.support.images import data_url, encoded, picture, url_bytes
 from tests.support.sse import parse_events
 from tests.support.tool_replies import ANSWER, RESULT, SUM, WEATHER, call_reply
@@ -282,6 +283,24 @@ def test_client_that_leaves_cancels_the_generation(
     left_at = time.monotonic()
     assert model_server.chat_requests[-1].disconnected.wait(2)
     assert time.monotonic() - left_at < 0.2
+
+
+def test_detached_run_goes_on_and_is_followed(
+    client: httpx.Client, model_server: FakeModelServer
+) -> None:
+    model_server.replies += [
+        call_reply(SUM),
+        stream_reply(["It ", "is ", "84."], interval_seconds=0.2),
+    ]
+    body = run_input(**with_tools())
+    body["forwardedProps"]["smolchat"]["detach"] = True
+    with client.stream("POST", "/ag-ui", json=body) as response:
+        next(response.iter_bytes())
+    page = follow(client, body["threadId"])
+    assert (page.text, page.state) == ("It is 84.", "finished")
+    assert [answer["state"] for answer in stored_answers(client, body["threadId"])] == [
+        "finished"
+    ] * 2
 
 
 @pytest.mark.anyio

@@ -3724,6 +3724,12 @@ export interface components {
              * @default 6
              */
             max_steps?: number;
+            /**
+             * Detach
+             * @description Go on with the run if the client disconnects, and store it: for up to SMOLCHAT_DETACHED_SECONDS. `GET /conversations/{threadId}/events` follows it, as chunks of /chat, and `POST /conversations/{threadId}/stop` ends it.
+             * @default false
+             */
+            detach?: boolean;
         };
         /** SearchContent */
         SearchContent: {

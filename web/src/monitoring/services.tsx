@@ -85,7 +85,7 @@ export function ModelServerCard({ state, health, status, models }: ModelServerPr
       {health ? (
         <p>
           Default model: {health.model}
-          {state === "ready" ? `, context of ${size ? format.number(size) : UNKNOWN} tokens` : null}
+          {state === "ready" && size ? `, context of ${format.number(size)} tokens` : null}
         </p>
       ) : null}
       {models && models.length > 0 ? (
