@@ -33,6 +33,7 @@ from benchmarks.processes import (
 )
 
 TIMEOUT_SECONDS = 120.0
+MAX_TOKENS = 200  # of an answer of the model: a tiny one does not always end by itself
 CUTOFFS = (1, 3, 5)
 _STOP_WORDS = frozenset(
     """
@@ -97,6 +98,7 @@ class FilesApi:
             "model": MODEL_ID,
             "messages": [{"role": "user", "content": question}],
             "temperature": 0,
+            "max_tokens": MAX_TOKENS,
             "smolchat": {"file_search": {"vector_store_ids": [store], "mode": mode}},
         }
         return self._client.post("/chat", json=body)

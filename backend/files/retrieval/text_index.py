@@ -129,7 +129,7 @@ class SqliteTextIndex:
 
     async def _restrict(
         self, connection: AsyncConnection, files: Sequence[str]
-    ) -> tuple["_Queries", dict[str, Any]]:
+    ) -> tuple[_Queries, dict[str, Any]]:
         """Return queries in these files only, and their values.
 
         Passages of few files often have ids without a gap. Comparing ids takes a fraction of the
