@@ -1,6 +1,7 @@
 /** How full the context is with what is being typed, and the ways out before it overflows. */
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
+import { clsx } from "clsx";
 import { useContext } from "react";
 import { Button, buttonStyle } from "@/components/button";
 import { Callout } from "@/components/callout";
@@ -52,16 +53,24 @@ function Gauge({ use: { used, size, isEstimated } }: { use: ContextUse }) {
       title={`${about}${number(used)} of ${number(size)} tokens`}
     >
       context {text}
-      <meter
+      {/* biome-ignore lint/a11y/useSemanticElements: a <meter> is white in the dark in Chromium. */}
+      <span
+        role="meter"
         aria-label="Context used"
-        min={0}
-        max={1}
-        low={WARNING_SHARE}
-        high={0.95}
-        optimum={0}
-        value={share}
-        className="h-1.5 w-16 [&::-webkit-meter-bar]:border-0 [&::-webkit-meter-bar]:bg-muted"
-      />
+        aria-valuemin={0}
+        aria-valuemax={1}
+        aria-valuenow={share}
+        aria-valuetext={text}
+        className="h-1.5 w-16 overflow-hidden rounded-full bg-border"
+      >
+        <span
+          className={clsx(
+            "block h-full min-w-0.5 rounded-full",
+            share < WARNING_SHARE ? "bg-muted-foreground" : "bg-primary",
+          )}
+          style={{ width: `${share * 100}%` }}
+        />
+      </span>
     </span>
   );
 }
