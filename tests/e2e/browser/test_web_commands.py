@@ -1,6 +1,7 @@
 """The React page's menu of commands and its keys in a browser."""
 
 from collections.abc import Iterator
+from typing import Literal
 
 import httpx
 import pytest
@@ -71,6 +72,32 @@ def test_arrows_choose_and_escape_gives_the_focus_back(page: Page) -> None:
     expect(page.get_by_text("Nothing found")).to_be_visible()
     page.keyboard.press("Escape")
     expect(field).to_be_focused()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_chosen_row_of_a_menu_is_seen(page: Page, scheme: Literal["light", "dark"]) -> None:
+    page.emulate_media(color_scheme=scheme)
+    page.keyboard.press("ControlOrMeta+k")
+    options(page).nth(2).hover()  # the pointer chooses, too
+    expect(options(page).nth(2)).to_have_attribute("aria-selected", "true")
+    expect(options(page).first).to_have_attribute("aria-selected", "false")
+    assert stands_out(options(page).nth(2))
+    page.keyboard.press("Escape")
+    page.locator("[data-chat-link]").first.hover()
+    page.get_by_role("button", name="Options for").first.press("Enter")
+    items = page.get_by_role("menuitem")
+    items.first.press("ArrowDown")
+    expect(items.nth(1)).to_be_focused()
+    assert stands_out(items.nth(1))
+
+
+def stands_out(row: Locator) -> bool:
+    """Return True if the row has another background than its menu."""
+    colors = row.evaluate(
+        """(row) => [row, row.closest("[role=menu], dialog, [role=dialog]")].map(
+          (each) => getComputedStyle(each).backgroundColor)"""
+    )
+    return len(set(colors)) == 2
 
 
 def test_keys_are_listed_but_not_while_text_is_typed(page: Page) -> None:

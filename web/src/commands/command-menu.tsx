@@ -67,7 +67,13 @@ export function CommandMenu({ onClose, onShortcuts }: Props) {
             className="w-full rounded-t-lg bg-transparent py-3 ps-11 pe-4 touch:min-h-12 placeholder:text-muted-foreground"
           />
         </div>
-        <CommandList id={id} commands={commands} current={current} onRun={run} />
+        <CommandList
+          id={id}
+          commands={commands}
+          current={current}
+          onSelect={setIndex}
+          onRun={run}
+        />
         <p
           role="status"
           className="px-4 text-muted-foreground text-sm empty:hidden [&:not(:empty)]:py-3"
@@ -83,10 +89,11 @@ type ListProps = {
   id: string;
   commands: readonly Command[];
   current: number;
+  onSelect: (index: number) => void;
   onRun: (command: Command) => void;
 };
 
-function CommandList({ id, commands, current, onRun }: ListProps) {
+function CommandList({ id, commands, current, onSelect, onRun }: ListProps) {
   const groups = [...new Set(commands.map(({ group }) => group))];
   return (
     <div
@@ -108,6 +115,7 @@ function CommandList({ id, commands, current, onRun }: ListProps) {
                 id={`${id}-${index}`}
                 command={command}
                 isSelected={index === current}
+                onSelect={() => onSelect(index)}
                 onRun={() => onRun(command)}
               />
             ) : null,
@@ -118,9 +126,15 @@ function CommandList({ id, commands, current, onRun }: ListProps) {
   );
 }
 
-type OptionProps = { id: string; command: Command; isSelected: boolean; onRun: () => void };
+type OptionProps = {
+  id: string;
+  command: Command;
+  isSelected: boolean;
+  onSelect: () => void;
+  onRun: () => void;
+};
 
-function Option({ id, command, isSelected, onRun }: OptionProps) {
+function Option({ id, command, isSelected, onSelect, onRun }: OptionProps) {
   const ref = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (isSelected) ref.current?.scrollIntoView({ block: "nearest" });
@@ -134,9 +148,10 @@ function Option({ id, command, isSelected, onRun }: OptionProps) {
       id={id}
       role="option"
       aria-selected={isSelected}
+      onPointerMove={isSelected ? undefined : onSelect}
       onClick={onRun}
       className={clsx(
-        "flex cursor-pointer items-center gap-2.5 rounded-md px-2.5 py-1.5 touch:min-h-11 hover:bg-muted",
+        "flex cursor-pointer items-center gap-2.5 rounded-md px-2.5 py-1.5 touch:min-h-11",
         isSelected && "bg-muted",
       )}
     >
