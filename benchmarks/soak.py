@@ -205,19 +205,15 @@ def log_faults(log: str) -> list[str]:
     return tracebacks + [f"the log contains {text!r}" for text in LOG_FAULTS if text in remainder]
 
 
-async def soak(*, seconds: float, seed: int, attacks: Sequence[str]) -> SoakReport:
+async def soak(*, seconds: float, seed: int, answers: int, attacks: Sequence[str]) -> SoakReport:
     """Start the programs, soak the API, and stop the programs."""
     report = SoakReport(seed, seconds)
-    with running_model_server() as upstream, running_api(upstream, SETTINGS) as api:
-        await Soak(api, upstream, report).run()
-        _stop_api(api, report)
-    with running_model_server() as upstream, running_api(upstream) as api:
-        faults, report.before_detached, report.after_detached = await soak_detached(
-            Programs(api, upstream)
-        )
-        for fault in faults:
-            report.add_fault(f"{fault} after the detached answers")
-        _stop_api(api, report)
+    if seconds:
+        with running_model_server() as upstream, running_api(upstream, SETTINGS) as api:
+            await Soak(api, upstream, report).run()
+            _stop_api(api, report)
+    if answers:
+        await _soak_detached(report, answers)
     if names := [name for name in attacks if name in ATTACKS]:
         with running_model_server() as upstream, running_api(upstream) as api:
             _add_attacks(report, await run_attacks(api, {name: ATTACKS[name] for name in names}))
@@ -225,6 +221,16 @@ async def soak(*, seconds: float, seed: int, attacks: Sequence[str]) -> SoakRepo
     if names := [name for name in attacks if name in TOOL_ATTACKS]:
         await _soak_tools(report, names)
     return report
+
+
+async def _soak_detached(report: SoakReport, answers: int) -> None:
+    with running_model_server() as upstream, running_api(upstream) as api:
+        faults, report.before_detached, report.after_detached = await soak_detached(
+            Programs(api, upstream), answers
+        )
+        for fault in faults:
+            report.add_fault(f"{fault} after the detached answers")
+        _stop_api(api, report)
 
 
 async def _soak_tools(report: SoakReport, names: Sequence[str]) -> None:
@@ -286,14 +292,17 @@ def main() -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--seconds", type=float, default=90.0, help="duration of the first part (90)"
+        "--seconds", type=float, default=90.0, help="duration of the first part (90; 0: none)"
+    )
+    parser.add_argument(
+        "--answers", type=int, default=200, help="detached answers of the second part (200)"
     )
     parser.add_argument("--seed", type=int, help="random seed (default: the time)")
     parser.add_argument(
         "--attacks",
         default=",".join(all_attacks),
         metavar="NAMES",
-        help=f"attacks of the second part, comma-separated (all: {', '.join(all_attacks)})",
+        help=f"attacks of the third part, comma-separated (all: {', '.join(all_attacks)})",
     )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     options = parser.parse_args()
@@ -303,7 +312,9 @@ def main() -> int:
     attacks = [name for name in options.attacks.split(",") if name]
     if unknown := set(attacks) - set(all_attacks):
         parser.error(f"There are no attacks {', '.join(unknown)}.")
-    report = asyncio.run(soak(seconds=options.seconds, seed=seed, attacks=attacks))
+    report = asyncio.run(
+        soak(seconds=options.seconds, seed=seed, answers=options.answers, attacks=attacks)
+    )
     print(json.dumps(asdict(report), indent=1) if options.json else format_report(report))
     return 1 if report.faults else 0
 

@@ -9,35 +9,42 @@ from benchmarks.http_client import ClientConnection, chat_request, get_request, 
 from benchmarks.scripted_replies import Script
 from benchmarks.soak_resources import Programs, ResourceUsage, get, leaked_resources
 
-ANSWERS, FOLLOWERS = 200, 50
+_ANSWERS_PER_FOLLOWER = 4
 # The clients leave long before the end, and every second follower does, too.
 _SCRIPT = Script(tokens=100, gap_ms=100.0)
 _LEAVE_SECONDS = 1.0
 _TIMEOUT_SECONDS = 120.0
 
 
-async def soak_detached(programs: Programs) -> tuple[list[str], ResourceUsage, ResourceUsage]:
+async def soak_detached(
+    programs: Programs, answers: int
+) -> tuple[list[str], ResourceUsage, ResourceUsage]:
     """Run detached answers and followers; return the faults, and what is held before and after."""
-    port = programs.api.port
-    await _ask_and_follow(port)  # opens what the API keeps open
+    port, followers = programs.api.port, answers // _ANSWERS_PER_FOLLOWER
+    await _ask_and_follow(port, answers, followers)  # opens what the API keeps open
     before = await programs.wait_until_released()
-    chats, endings = await _ask_and_follow(port)
+    chats, endings = await _ask_and_follow(port, answers, followers)
     states = await _final_states(port, chats)
     after = await programs.wait_until_idle(before)
     faults = leaked_resources(before, after)
     if b"smolchat_detached 0.0" not in await get(programs.api, "/metrics"):
         faults.append("detached answers are still in progress")
-    if states != {"finished": ANSWERS}:
+    if states != {"finished": answers}:
         faults.append(f"detached answers ended as {dict(states)}")
-    if endings != {"left": FOLLOWERS // 2, "done": FOLLOWERS - FOLLOWERS // 2}:
+    if endings != {"left": followers // 2, "done": followers - followers // 2}:
         faults.append(f"followers ended as {dict(endings)}")
     return faults, before, after
 
 
-async def _ask_and_follow(port: int) -> tuple[list[str], Counter[str]]:
+async def _ask_and_follow(
+    port: int, answers: int, followers: int
+) -> tuple[list[str], Counter[str]]:
     """Return the conversations of all answers, and how the followers ended."""
-    asking = [asyncio.create_task(_ask(port)) for _ in range(ANSWERS)]
-    following = [_follow(port, asking[n % 25], leaves=n % 2 == 1) for n in range(FOLLOWERS)]
+    asking = [asyncio.create_task(_ask(port)) for _ in range(answers)]
+    followed = asking[: max(followers // 2, 1)]  # by two each
+    following = [
+        _follow(port, followed[n % len(followed)], leaves=n % 2 == 1) for n in range(followers)
+    ]
     endings = Counter(await asyncio.gather(*following))
     return await asyncio.gather(*asking), endings
 

@@ -122,7 +122,8 @@ def test_free_port_is_unique_across_concurrent_processes() -> None:
 @pytest.mark.timeout(300)
 def test_soak_finds_no_faults() -> None:
     attacks = ("endless URL", "compressed answer")
-    report, code = run("soak", "--seconds", "2", "--seed", "7", "--attacks", ",".join(attacks))
+    sizes = ["--seconds", "2", "--answers", "20"]
+    report, code = run("soak", *sizes, "--seed", "7", "--attacks", ",".join(attacks))
     faults = [fault for fault in report["faults"] if "/healthz took" not in fault]
     assert (faults, report["samples"]) == ([], [])  # how quick it is depends on the machine
     assert code == bool(report["faults"])
@@ -141,7 +142,8 @@ def test_soak_finds_no_faults() -> None:
 @pytest.mark.timeout(300)
 def test_soak_with_tools_leaves_in_every_phase_and_finds_no_faults() -> None:
     attacks = ("chats with tools left", "hostile tools left")
-    report, _ = run("soak", "--seconds", "0.5", "--seed", "7", "--attacks", ",".join(attacks))
+    sizes = ["--seconds", "0", "--answers", "0"]
+    report, _ = run("soak", *sizes, "--seed", "7", "--attacks", ",".join(attacks))
     faults = [fault for fault in report["faults"] if "/healthz took" not in fault]
     assert (faults, report["samples"]) == ([], [])  # how quick it is depends on the machine
     assert report["after_tools"]["calls"] == report["after_tools"]["tools"] == 0
