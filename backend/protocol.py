@@ -335,7 +335,7 @@ class ChatExtensionOptions(ToolExtensionOptions):
     detach: Annotated[
         bool,
         Field(
-            description="Go on with the answer if the client disconnects, and store it: for up to "
+            description="Continue the answer if the client disconnects, for up to "
             "SMOLCHAT_DETACHED_SECONDS. `GET /conversations/{id}/events` follows it, `POST "
             "/conversations/{id}/stop` ends it. Needs `conversation`."
         ),

@@ -224,7 +224,8 @@ async def soak(*, seconds: float, seed: int, answers: int, attacks: Sequence[str
 
 
 async def _soak_detached(report: SoakReport, answers: int) -> None:
-    with running_model_server() as upstream, running_api(upstream) as api:
+    settings = {"SMOLCHAT_MAX_DETACHED": str(answers)}
+    with running_model_server() as upstream, running_api(upstream, settings) as api:
         faults, report.before_detached, report.after_detached = await soak_detached(
             Programs(api, upstream), answers
         )
@@ -292,7 +293,7 @@ def main() -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--seconds", type=float, default=90.0, help="duration of the first part (90; 0: none)"
+        "--seconds", type=float, default=90.0, help="duration of the first part (90)"
     )
     parser.add_argument(
         "--answers", type=int, default=200, help="detached answers of the second part (200)"

@@ -31,7 +31,7 @@ async def soak_detached(
         faults.append("detached answers are still in progress")
     if states != {"finished": answers}:
         faults.append(f"detached answers ended as {dict(states)}")
-    if endings != {"left": followers // 2, "done": followers - followers // 2}:
+    if endings != Counter(left=followers // 2, done=followers - followers // 2):
         faults.append(f"followers ended as {dict(endings)}")
     return faults, before, after
 
@@ -41,10 +41,8 @@ async def _ask_and_follow(
 ) -> tuple[list[str], Counter[str]]:
     """Return the conversations of all answers, and how the followers ended."""
     asking = [asyncio.create_task(_ask(port)) for _ in range(answers)]
-    followed = asking[: max(followers // 2, 1)]  # by two each
-    following = [
-        _follow(port, followed[n % len(followed)], leaves=n % 2 == 1) for n in range(followers)
-    ]
+    # Of the two that follow an answer, one leaves.
+    following = [_follow(port, asking[n // 2], leaves=n % 2 == 1) for n in range(followers)]
     endings = Counter(await asyncio.gather(*following))
     return await asyncio.gather(*asking), endings
 

@@ -152,9 +152,9 @@ class RunOptions(ToolExtensionOptions):
     detach: Annotated[
         bool,
         Field(
-            description="Go on with the run if the client disconnects, and store it: for up to "
-            "SMOLCHAT_DETACHED_SECONDS. `GET /conversations/{threadId}/events` follows it, as "
-            "chunks of /chat, and `POST /conversations/{threadId}/stop` ends it."
+            description="Continue the run if the client disconnects, for up to "
+            "SMOLCHAT_DETACHED_SECONDS. `GET /conversations/{threadId}/events` follows it, in "
+            "chunks of /chat; `POST /conversations/{threadId}/stop` stops it."
         ),
     ] = False
 

@@ -45,7 +45,7 @@ async def run_agent(run: RunAgentInput, state: AppStateDep, threads: ThreadsDep)
 
 
 async def _start(run: RunAgentInput, threads: Threads) -> AsyncGenerator[bytes]:
-    """Return the events of a run. Only an invalid request has a status of its own."""
+    """Return the events of a run. Only a request that is refused has a status of its own."""
     try:
         request = thread_request(run)
         turn = await threads.start_turn(request)
@@ -55,7 +55,7 @@ async def _start(run: RunAgentInput, threads: Threads) -> AsyncGenerator[bytes]:
         return _fail(run, error)
     options = request.chat.smolchat
     events = RunEvents(run, turn, has_receipt=options is not None and options.receipt).stream()
-    return turn.detached(events) if request.detach else events
+    return turn.detach(events) if request.detach else events
 
 
 async def _fail(run: RunAgentInput, error: SmolChatError) -> AsyncGenerator[bytes]:

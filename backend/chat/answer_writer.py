@@ -72,7 +72,7 @@ class AnswerWriter:
         """
         if self.error is None and self._finish_task is None:
             fields = self._message.stored_fields() | details | {"state": state}
-            fields |= {"error": _payload(error) if error else None, "progress": None}
+            fields["error"] = _payload(error) if error else None
             self._finish_task = asyncio.create_task(self._save_final(fields))
         if self._finish_task is not None:
             await asyncio.shield(self._finish_task)
@@ -86,8 +86,8 @@ class AnswerWriter:
 
     async def _save_partial(self) -> None:
         try:
-            progress = {"state": "writing", "progress": self._answer.progress}
-            await self._write(self._message.message_fields() | progress)
+            fields = {"state": "writing", "progress": self._answer.progress}
+            await self._write(self._message.message_fields() | fields)
         except Exception as error:  # whoever streams the answer raises it
             if self._finish_task is None:
                 self._fail(error, self._message.stored_fields())

@@ -89,7 +89,7 @@ class CitationWriter:
 
     def _cite(self, similar: Similarity) -> Citation:
         hit = similar.hit
-        page, heading = hit.place(similar.start)
+        passage = hit.passage_at(similar.start)
         return Citation(
             file_id=hit.file,
             filename=self.question.files.names[hit.file],
@@ -97,8 +97,8 @@ class CitationWriter:
             start=similar.start,
             end=similar.end,
             quote=hit.text[similar.start - hit.start : similar.end - hit.start],
-            page=page,
-            heading=heading,
+            page=passage.page,
+            heading=passage.heading,
             match="similar_passage",
             share=round(similar.share, 2),
         )

@@ -82,8 +82,8 @@ class ThreadTurn:
         """Yield the events of the turn; each is stored before it is yielded."""
         return self._recorder.stream(self._turn.stream())
 
-    def detached(self, chunks: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
-        """Begin to generate the response of the turn, which goes on when its client leaves."""
+    def detach(self, chunks: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+        """Start generating the response in the background; it goes on if the client disconnects."""
         return detached(chunks, self._recorder.answer, self._turn.context.state)
 
     @property
@@ -141,13 +141,13 @@ class Threads:
         _check_decisions(options, turn, thread, sent)
         answered = {message.call_id for message in sent}
         known_id = thread.last_id
-        await repository.append(thread, sent, system_prompt=request.system_prompt)
         tool_messages = ToolMessages(state.database, request.thread_id)
-        if known_id and not all(message.is_result for message in sent[thread.known :]):
-            await _deny_awaiting(tool_messages, thread, known_id)
-        results = {call: each for call, each in thread.results.items() if call not in answered}
-        turn.add_results({call: result.text for call, result in results.items()})
         with state.answers.begin(request.thread_id, is_detached=request.detach) as answer:
+            await repository.append(thread, sent, system_prompt=request.system_prompt)
+            if known_id and not all(message.is_result for message in sent[thread.known :]):
+                await _deny_awaiting(tool_messages, thread, known_id)
+            results = {call: each for call, each in thread.results.items() if call not in answered}
+            turn.add_results({call: result.text for call, result in results.items()})
             recorder = ToolTurnRecorder(turn.context, tool_messages, state, answer)
             if is_continuation(body["messages"]):
                 await recorder.resume(thread.last_id, body["messages"])

@@ -54,7 +54,7 @@ class ActiveAnswer:
 
     def begin_message(self, message_id: str, message: MessageBuilder) -> None:
         """Go on with a message that is stored, and empty yet."""
-        self.message_id, self.message = message_id, message
+        self.message_id, self.message, self.progress = message_id, message, None
         self._text, self._is_text_new = LiveText(changes=self._text.changes + 1), True
         self.rows_changed()
 

@@ -62,7 +62,7 @@ class FollowedAnswers:
         if answer and live.message is not None and row["state"] == "writing":
             text = live.text()
             row |= {"content": text.content, "reasoning": text.reasoning, "changes": text.changes}
-            row["progress"] = live.progress
+            row |= {"progress": live.progress}
 
     async def read(self, live: Collection[str]) -> None:
         """Read what has changed; `live` are the messages that this process is writing.

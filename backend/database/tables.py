@@ -85,7 +85,7 @@ messages = Table(
     Column("state", SafeText),
     # The process that writes it, or wrote it; null if that was stopped by another one.
     Column("writer", SafeText),
-    # What an answer waits for, until it is over.
+    # What an answer waits for, if its state is `writing`.
     Column("progress", JsonText),
     Column("receipt", JsonText),
     # Of an answer from files: the places that it cites, and how it came about.

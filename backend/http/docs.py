@@ -14,7 +14,7 @@ _router = APIRouter(include_in_schema=False)
 
 
 class _Description:
-    """The API's description as JSON. It takes half a second to generate: once, in a thread."""
+    """The API's description as JSON. Generating it takes half a second: once, in a thread."""
 
     def __init__(self, app: FastAPI) -> None:
         self._app = app

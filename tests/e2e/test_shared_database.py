@@ -93,8 +93,8 @@ def test_progress_is_followed_on_another_process(
             reports = (
                 each.extensions["progress"] for each in events if "progress" in each.extensions
             )
-            wait_for = {"phase": "reading", "fraction": 0.5}
-            assert next(report for report in reports if report == wait_for)
+            reading = {"phase": "reading", "fraction": 0.5}
+            assert next(report for report in reports if report == reading)
             assert reader.post(f"/conversations/{conversation}/stop").json() == {"stopped": 1}
             assert list(reports) == []
 

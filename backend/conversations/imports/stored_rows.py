@@ -21,12 +21,12 @@ MAX_BATCH_ROWS, MAX_BATCH_BYTES = 500, 512 * 1024
 MAX_SUMMARIES = 1_000  # conversations that the reply to an import lists
 
 # Without `number`, which the database sets, `batch`, which is added when rows are inserted, and
-# `deleted_at`: what is inserted is not in the trash.
+# what is not true of a copy: `deleted_at`, `writer` and `progress`.
 COLUMNS: dict[Table, list[Column[Any]]] = {
     table: [
         column
         for column in table.c
-        if column.name not in ("number", "batch", "deleted_at", "writer")
+        if column.name not in ("number", "batch", "deleted_at", "writer", "progress")
     ]
     for table in (conversations, messages)
 }

@@ -67,10 +67,7 @@ class FileAnswers:
             UploadedFileNotFoundError: A file has been deleted.
         """
         hits = await read_whole(question, self.storage, self.index, max_tokens)
-        if hits is None:
-            return None
-        passages = sum((await self.index.count(question.ids)).values())
-        return hits, whole_retrieval(question, hits, passages)
+        return None if hits is None else (hits, whole_retrieval(question, hits))
 
     async def quote_edges(
         self, question: FileQuestion, edge: Literal["first", "last"], n: int

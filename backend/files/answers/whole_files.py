@@ -11,9 +11,9 @@ from backend.files.answers.selection import PARAM
 from backend.files.answers.tokens import estimate_tokens
 from backend.files.repository import file_not_found
 from backend.files.retrieval.index import PassageIndex
+from backend.files.retrieval.passages import Passage
 from backend.files.retrieval.search import Hit
 from backend.files.retrieval.sentences import split_sentences
-from backend.files.retrieval.windows import Run
 from backend.files.storage import FileStorage
 
 _MAX_BYTES_PER_TOKEN = 8  # a longer text has more tokens, whatever its language
@@ -30,11 +30,12 @@ async def read_whole(
     texts = await asyncio.to_thread(_read, question.ids, storage, max_tokens)
     if texts is None:
         return None
-    counts = await index.count(question.ids)
-    return [await _hit(file_id, text, index, counts.get(file_id, 0)) for file_id, text in texts]
+    passages = await index.read_files(question.ids)
+    return [_hit(file_id, text, passages.get(file_id, [])) for file_id, text in texts]
 
 
-def whole_retrieval(question: FileQuestion, hits: Sequence[Hit], passages: int) -> Retrieval:
+def whole_retrieval(question: FileQuestion, hits: Sequence[Hit]) -> Retrieval:
+    passages = sum(len(hit.passages) for hit in hits)
     return Retrieval(
         strategy="whole",
         passages=[_without_text(question.retrieved(hit)) for hit in hits],
@@ -75,9 +76,8 @@ def _read(
     return texts
 
 
-async def _hit(file_id: str, text: str, index: PassageIndex, passages: int) -> Hit:
-    stored, _ = await index.read_from(file_id, 0, passages)
-    if not stored:
+def _hit(file_id: str, text: str, passages: Sequence[Passage]) -> Hit:
+    if not passages:
         raise file_not_found(file_id)
     return Hit(
         file=file_id,
@@ -88,7 +88,7 @@ async def _hit(file_id: str, text: str, index: PassageIndex, passages: int) -> H
         page=None,
         heading=None,
         sentences=tuple(split_sentences(text)),
-        run=Run(file_id, stored),
+        passages=passages,
     )
 
 

@@ -148,6 +148,17 @@ class PassageIndex:
             rows = (await connection.execute(query)).mappings().all()
         return [_stored(row).passage for row in (reversed(rows) if is_end else rows)]
 
+    async def read_files(self, files: Sequence[str]) -> dict[str, list[Passage]]:
+        """Return all passages of each file that has any, in its order."""
+        query = select(passages).where(passages.c.file.in_(files))
+        query = query.order_by(passages.c.file, passages.c.number)
+        async with self._database.read_transaction() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+        by_file: dict[str, list[Passage]] = {}
+        for row in rows:
+            by_file.setdefault(row["file"], []).append(_stored(row).passage)
+        return by_file
+
     async def read_from(self, file_id: str, start: int, limit: int) -> tuple[list[Passage], int]:
         """Return the passages of a file from a character on, and where the last of all ends."""
         of_file = select(passages).where(passages.c.file == file_id)

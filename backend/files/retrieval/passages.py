@@ -1,5 +1,6 @@
 """Split the text of a file into passages: whole sentences, with page and heading."""
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -53,11 +54,17 @@ class Passage:
     heading: str | None = None
 
 
+def passage_at(passages: Sequence[Passage], offset: int) -> Passage:
+    """Return that of the passages, in the order of a file, which a character of the file is in."""
+    return passages[max(bisect_right(passages, offset, key=lambda each: each.start) - 1, 0)]
+
+
 def split_passages(text: SlicedText, sections: Sequence[Section] = ()) -> Iterator[Passage]:
     """Yield the passages of a text in its order.
 
     They do not overlap, and leave out nothing but space. Each is in one section, unless the text
-    is short. The last one of a page ends where the first one of the next page starts.
+    is short. The last one of a page has the space behind it, so that it can be joined with the
+    first one of the next page.
     """
     is_short = text.characters <= MAX_SHORT_TEXT_CHARACTERS
     number = 0
@@ -103,7 +110,7 @@ def _split_section(
         block = text.slice(position, end)
         spans = list(_split_block(block, is_short=is_short))
         if section.page is not None and spans and len(block) - spans[-1][1] <= _MAX_GAP:
-            spans[-1] = (spans[-1][0], len(block))  # its last sentence may go on on the next page
+            spans[-1] = (spans[-1][0], len(block))  # a sentence may continue on the next page
         # What is cut by the end of the block begins the next one.
         next_position = position + spans.pop()[0] if end < section.end and len(spans) > 1 else end
         for first, last in spans:

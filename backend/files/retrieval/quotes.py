@@ -60,5 +60,8 @@ def _score_sentences(
             if present & subject:
                 matching = sum(weights[stem] for stem in (present & subject) | earlier)
                 score = matching + bonus * (len(hits) - rank)
-                quotes.append(Quote(hit.file, start, end, text, *hit.place(start), score))
+                passage = hit.passage_at(start)
+                quotes.append(
+                    Quote(hit.file, start, end, text, passage.page, passage.heading, score)
+                )
     return quotes

@@ -10,6 +10,7 @@ from backend.files.retrieval.budget import grow
 from backend.files.retrieval.evidence import Evidence, weigh
 from backend.files.retrieval.fusion import fuse, fuse_windows
 from backend.files.retrieval.index import PassageIndex, StoredPassage
+from backend.files.retrieval.passages import Passage, passage_at
 from backend.files.retrieval.question import QuestionWord, question_words, with_previous
 from backend.files.retrieval.reranking import RERANKED_WINDOWS, Reranking
 from backend.files.retrieval.windows import AnalyzedRun, Run, Statistics, Window, WindowRanking
@@ -31,15 +32,14 @@ class Hit:
     end: int
     text: str
     score: float
-    page: int | None  # on which it begins
+    page: int | None  # where it begins; None for a whole file
     heading: str | None
     sentences: tuple[tuple[int, int], ...]  # where they begin and end in the file
-    run: Run  # of the passages that it was taken from
+    passages: Sequence[Passage]  # that it was taken from
 
-    def place(self, offset: int) -> tuple[int | None, str | None]:
-        """Return the page and the heading of one of its characters."""
-        passage = self.run.passage_at(offset)
-        return passage.page, passage.heading
+    def passage_at(self, offset: int) -> Passage:
+        """Return the passage that one of its characters is in."""
+        return passage_at(self.passages, offset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +191,7 @@ def _hits(windows: Sequence[Window], max_words: int) -> list[Hit]:
 def _hit(window: Window, first: int, last: int) -> Hit:
     analyzed: AnalyzedRun = window.run
     start, end = analyzed.span(first, last)
-    passage = analyzed.run.passage_at(start)
+    passage = passage_at(analyzed.run.passages, start)
     return Hit(
         file=analyzed.run.file,
         start=start,
@@ -201,5 +201,5 @@ def _hit(window: Window, first: int, last: int) -> Hit:
         page=passage.page,
         heading=passage.heading,
         sentences=tuple(analyzed.span(n, n + 1) for n in range(first, last)),
-        run=analyzed.run,
+        passages=analyzed.run.passages,
     )

@@ -1,7 +1,7 @@
 """Find the parts of texts that match a question best: windows of whole sentences, by BM25."""
 
 import math
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -34,11 +34,6 @@ class Run:
     @property
     def text(self) -> str:
         return "".join([passage.text for passage in self.passages])
-
-    def passage_at(self, offset: int) -> Passage:
-        """Return the passage that a character of the file is in."""
-        starts = [passage.start for passage in self.passages]
-        return self.passages[max(bisect_right(starts, offset) - 1, 0)]
 
 
 @dataclass(frozen=True, slots=True)

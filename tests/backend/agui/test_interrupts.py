@@ -1,11 +1,15 @@
 """Calls that await approval: they interrupt a run, and the next one resumes it."""
 
+import asyncio
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
 import pytest
 
+from backend.tools.tool import ToolResult
 from tests.support.agui import (
     QUESTION,
     TOOL,
@@ -17,8 +21,11 @@ from tests.support.agui import (
     types_of,
     with_tools,
 )
+from tests.support.api_server import running_api, settings_for
 from tests.support.fake_model_server import FakeModelServer, stream_reply
 from tests.support.tool_replies import ANSWER, RESULT, SUM, call_reply
+from tests.support.tools import make_tool
+from tests.support.waiting import wait_until
 
 Json = dict[str, Any]
 
@@ -150,6 +157,32 @@ def test_replayed_answer_does_not_run_the_call_again(
     assert sent_results(model_server) == [RESULT]
     third = run(client, run_input(*applied(interrupted, second)[:-1], **with_tools(), **resume()))
     assert of_type(third, "TOOL_CALL_RESULT") == []
+
+
+def test_call_that_is_running_is_not_run_beside_itself(model_server: FakeModelServer) -> None:
+    runs, release = list[Json](), threading.Event()
+
+    async def delete(arguments: Json) -> ToolResult:
+        runs.append(arguments)
+        await asyncio.to_thread(release.wait, 20)
+        return ToolResult("It is deleted.")
+
+    with (
+        running_api(settings_for(model_server), tools=[make_tool("delete", delete)]) as url,
+        httpx.Client(base_url=url, timeout=30) as client,
+        ThreadPoolExecutor() as threads,
+    ):
+        model_server.replies += [call_reply(("delete", {})), ANSWER]
+        messages = applied([QUESTION], run(client, run_input(**with_tools("delete"))))
+        body = run_input(*messages, **with_tools("delete"), **resume(call="call_delete_0"))
+        first = threads.submit(run, client, body)
+        wait_until(lambda: bool(runs))
+        again = client.post("/ag-ui", json=body)
+        release.set()
+        assert again.status_code == 400
+        assert "running already" in again.json()["error"]["message"]
+        assert text_of(first.result()) == "It is 84."
+    assert len(runs) == 1
 
 
 def test_next_question_denies_the_call_and_tells_the_client(

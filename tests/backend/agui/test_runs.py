@@ -20,6 +20,7 @@ from tests.support.agui import (
     types_of,
     with_tools,
 )
+from tests.support.api_server import running_api, settings_for
 from tests.support.fake_model_server import EVENTS, FakeModelServer, Reply, chunk, stream_reply
 from tests.support.following import follow, stored_answers
 from tests.support.images import data_url, encoded, picture, url_bytes
@@ -301,6 +302,18 @@ def test_detached_run_goes_on_and_is_followed(
     assert [answer["state"] for answer in stored_answers(client, body["threadId"])] == [
         "finished"
     ] * 2
+
+
+def test_detached_run_that_is_refused_is_not_stored(model_server: FakeModelServer) -> None:
+    body = run_input(thread="refused", forwardedProps={"smolchat": {"detach": True}})
+    with (
+        running_api(settings_for(model_server, max_detached=0)) as url,
+        httpx.Client(base_url=url, timeout=30) as client,
+    ):
+        refused = client.post("/ag-ui", json=body)
+        assert refused.status_code == 429
+        assert client.get("/conversations/refused").status_code == 404
+    assert model_server.chat_requests == []
 
 
 @pytest.mark.anyio

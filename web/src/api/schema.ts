@@ -1756,7 +1756,7 @@ export interface components {
             parent?: string | null;
             /**
              * Detach
-             * @description Go on with the answer if the client disconnects, and store it: for up to SMOLCHAT_DETACHED_SECONDS. `GET /conversations/{id}/events` follows it, `POST /conversations/{id}/stop` ends it. Needs `conversation`.
+             * @description Continue the answer if the client disconnects, for up to SMOLCHAT_DETACHED_SECONDS. `GET /conversations/{id}/events` follows it, `POST /conversations/{id}/stop` ends it. Needs `conversation`.
              * @default false
              */
             detach?: boolean;
@@ -3726,7 +3726,7 @@ export interface components {
             max_steps?: number;
             /**
              * Detach
-             * @description Go on with the run if the client disconnects, and store it: for up to SMOLCHAT_DETACHED_SECONDS. `GET /conversations/{threadId}/events` follows it, as chunks of /chat, and `POST /conversations/{threadId}/stop` ends it.
+             * @description Continue the run if the client disconnects, for up to SMOLCHAT_DETACHED_SECONDS. `GET /conversations/{threadId}/events` follows it, in chunks of /chat; `POST /conversations/{threadId}/stop` stops it.
              * @default false
              */
             detach?: boolean;

@@ -134,6 +134,23 @@ async def test_passage_with_all_words_answers_though_most_passages_have_some(
     assert fact in [quote.text for quote in pick_quotes(result)]
 
 
+@pytest.mark.parametrize(
+    ("question", "is_answered"),
+    [
+        ("Does rust weaken copper, zinc, nickel or bronze hinges, chains, anchors?", True),
+        ("Does rust weaken paper, glass, nickel or bronze vases, cups, plates?", False),
+    ],
+)
+async def test_long_question_to_many_passages_needs_less_than_half_of_its_words(
+    database: Database, question: str, *, is_answered: bool
+) -> None:
+    fact = "Salt water makes rust that can weaken hinges and chains. "
+    search = await indexed(database, log=fact + "".join(FILLER.format(n) for n in range(9000)))
+    result = await search.search(question, ["log"])
+    assert result.statistics.passages > 900
+    assert result.evidence.is_sufficient is is_answered
+
+
 async def test_follow_up_is_about_the_subject_of_the_previous_question(database: Database) -> None:
     search = await indexed(database, museum=MUSEUM, garden=GARDEN)
     files = ["museum", "garden"]

@@ -53,7 +53,7 @@ function Gauge({ use: { used, size, isEstimated } }: { use: ContextUse }) {
       title={`${about}${number(used)} of ${number(size)} tokens`}
     >
       context {text}
-      {/* biome-ignore lint/a11y/useSemanticElements: a <meter> is white in the dark in Chromium. */}
+      {/* biome-ignore lint/a11y/useSemanticElements: Chromium draws a <meter> white in dark mode. */}
       <span
         role="meter"
         aria-label="Context used"
