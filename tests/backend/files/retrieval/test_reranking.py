@@ -84,7 +84,7 @@ async def test_passages_stay_as_they_are_if_the_model_fails(
     model_server.posted_routes[ROUTE] = answer
     async with open_database(settings) as database, open_model_server(settings) as client:
         model = RerankModel(client, "reranker")
-        reranking = Reranking(model, timeout_seconds=0.1)
+        reranking = Reranking(model, timeout_seconds=1.0)
         assert await search(database, reranking) == await search(database, None)
         assert model.problem
         model_server.posted_routes[ROUTE] = prefer_last
