@@ -2,6 +2,7 @@
 
 import os
 import random
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -54,11 +55,9 @@ def test_kill_in_the_middle_of_an_upload_leaves_no_file(
     model_server: FakeModelServer, tmp_path: Path
 ) -> None:
     uploads = tmp_path / "files" / "uploads"
-    with (
-        api_process(model_server, tmp_path) as client,
-        raw_connection(str(client.base_url), HEAD, PART) as connection,
-    ):
-        connection.sendall(b"x" * MIB)
+    with ExitStack() as client_stays, api_process(model_server, tmp_path) as client:
+        connection = raw_connection(str(client.base_url), HEAD, PART)
+        client_stays.enter_context(connection).sendall(b"x" * MIB)
         wait_until(lambda: uploads.is_dir() and any(uploads.iterdir()))
     [left] = uploads.iterdir()
     os.utime(left, (0, 0))
