@@ -32,7 +32,7 @@ class Hit:
     end: int
     text: str
     score: float
-    page: int | None  # where it begins; None for a whole file
+    page: int | None  # where it has the first word of the question; None for a whole file
     heading: str | None
     sentences: tuple[tuple[int, int], ...]  # where they begin and end in the file
     passages: Sequence[Passage]  # that it was taken from
@@ -191,7 +191,8 @@ def _hits(windows: Sequence[Window], max_words: int) -> list[Hit]:
 def _hit(window: Window, first: int, last: int) -> Hit:
     analyzed: AnalyzedRun = window.run
     start, end = analyzed.span(first, last)
-    passage = passage_at(analyzed.run.passages, start)
+    match = analyzed.first_match(first, last)
+    passage = passage_at(analyzed.run.passages, analyzed.span(match, match + 1)[0])
     return Hit(
         file=analyzed.run.file,
         start=start,

@@ -1,7 +1,7 @@
 """Find the parts of texts that match a question best: windows of whole sentences, by BM25."""
 
 import math
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -108,6 +108,16 @@ class AnalyzedRun:
     def span(self, first: int, last: int) -> tuple[int, int]:
         """Return where in the file these sentences begin and end."""
         return self.start + self.sentences[first][0], self.start + self.sentences[last - 1][1]
+
+    def first_match(self, first: int, last: int) -> int:
+        """Return the first of these sentences with a word of the question, or else the first."""
+        start, end = self.words_before[first], self.words_before[last]
+        found = [
+            places[n]
+            for places in self._places.values()
+            if (n := bisect_left(places, start)) < len(places) and places[n] < end
+        ]
+        return bisect_right(self.words_before, min(found)) - 1 if found else first
 
     def count(self, stem: str, first: int, last: int) -> float:
         """Return the weighted number of occurrences from word `first` to before word `last`."""
