@@ -66,6 +66,16 @@ def scroll(page: Page, pixels: int) -> None:
     page.mouse.wheel(0, pixels)
 
 
+def scroll_to_end(page: Page) -> None:
+    """Scroll down until the end is in view: an answer that grows may move it away meanwhile."""
+
+    def is_at_end() -> bool:
+        scroll(page, 10_000)
+        return bool(page.evaluate(PIXELS_BELOW) < 5)
+
+    wait_until(is_at_end, page)
+
+
 def test_page_follows_an_answer_unless_the_reader_scrolled_up(
     stack: Stack, browser: Browser
 ) -> None:
@@ -84,7 +94,7 @@ def test_page_follows_an_answer_unless_the_reader_scrolled_up(
         position = page.evaluate(f"{SCROLLER}.scrollTop")
         wait_until(lambda: "Line50" in answer_text(page), page)
         assert page.evaluate(f"{SCROLLER}.scrollTop") == position
-        scroll(page, 10_000)  # back to the end
+        scroll_to_end(page)
         for line in ("Line65", "Line75"):
             wait_until(lambda line=line: line in answer_text(page), page)  # type: ignore[misc]
             wait_until(lambda: page.evaluate(PIXELS_BELOW) < 5, page)

@@ -169,6 +169,7 @@ def test_chats_are_sent_renamed_deleted_and_restored_by_keys_alone(
         page.keyboard.press("Enter")
         expect(page.get_by_role("menuitem", name="Pin")).to_be_focused()
         page.keyboard.press("ArrowDown")
+        expect(page.get_by_role("menuitem", name="Rename")).to_be_focused()
         page.keyboard.press("Enter")
         page.keyboard.press("ControlOrMeta+a")
         page.keyboard.type("Long rivers")
