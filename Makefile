@@ -31,7 +31,7 @@ run: $(STAMPS)/run ## Start the model, the API and the page; Ctrl-C stops all th
 
 ##@ Develop
 
-test: $(STAMPS)/dev ## Run the quick tests, in less than three minutes on two cores
+test: $(STAMPS)/dev ## Run the quick tests, about six minutes on two cores
 	@$(PY) -m pytest --quiet --numprocesses auto -m "not docker and not slow"
 	@echo 'To run the slow tests as well: make check. To test the containers: make test-docker.'
 
