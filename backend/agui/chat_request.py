@@ -45,18 +45,18 @@ def thread_request(run: RunAgentInput) -> ThreadRequest:
     fields = props.model_dump(exclude_unset=True, exclude={"smolchat"})
     if run.tools:
         fields["tools"] = [_function(tool) for tool in run.tools]
-    fields |= {"messages": messages, "stream": True, "smolchat": _extensions(run)}
+    options = props.smolchat or RunOptions()
+    fields |= {"messages": messages, "stream": True, "smolchat": _extensions(run, options)}
     return ThreadRequest(
         thread_id=run.thread_id,
         message_ids=ids,
         chat=validate_request(ChatCompletionRequest, fields),
         system_prompt=system_prompt or None,
-        detach=props.smolchat is not None and props.smolchat.detach,
+        detach=options.detach,
     )
 
 
-def _extensions(run: RunAgentInput) -> dict[str, Any]:
-    options = run.forwarded_props.smolchat or RunOptions()
+def _extensions(run: RunAgentInput, options: RunOptions) -> dict[str, Any]:
     approvals = {entry.interrupt_id: _decision(entry) for entry in run.resume or ()}
     fields = options.model_dump(exclude={"detach"})
     return fields | {"separate_reasoning": True, "approvals": approvals}

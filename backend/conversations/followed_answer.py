@@ -42,9 +42,13 @@ class FollowedAnswer:
         return any(row["state"] == "writing" for row in self.rows.values())
 
     @property
+    def _last_row(self) -> Row:
+        return next(reversed(self.rows.values()))
+
+    @property
     def has_open_calls(self) -> bool:
         """Return True if the stored messages do not tell whether the model goes on."""
-        last = list(self.rows.values())[-1]
+        last = self._last_row
         step_state = as_dict(last["step"]).get("state")
         if last["role"] == "tool":
             return step_state in ("finished", "failed", "denied")
@@ -73,7 +77,7 @@ class FollowedAnswer:
                     yield self._extension({"step": step})
             elif delta := self._delta(row):
                 yield self._chunk({"index": 0, "delta": delta, "finish_reason": None})
-        last = list(self.rows.values())[-1]
+        last = self._last_row
         progress = last["progress"] if last["state"] == "writing" else None
         if progress and progress != self._sent_progress and not self._has_text():
             self._sent_progress = progress

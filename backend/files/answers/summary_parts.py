@@ -30,13 +30,12 @@ async def split_parts(
     Raises:
         InvalidRequestError: There would be too many parts.
     """
-    counts = await index.count(question.ids)
-    if (total := sum(counts.values())) > _MAX_PASSAGES:
+    if (total := sum((await index.count(question.ids)).values())) > _MAX_PASSAGES:
         raise too_much_to_summarize(max_tokens)
+    by_file = await index.read_files(question.ids)
     texts, passages = list[str](), list[RetrievedPassage]()
     for file_id, name in question.files.names.items():
-        of_file = await index.read_edge(file_id, counts.get(file_id, 0), is_end=False)
-        if of_file:
+        if of_file := by_file.get(file_id):
             texts += [f"{name}:\n{of_file[0].text}", *(one.text for one in of_file[1:])]
             end = of_file[-1].end
             passages.append(RetrievedPassage(file_id=file_id, filename=name, start=0, end=end))
